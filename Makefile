@@ -1,0 +1,67 @@
+# The verbs of this house. `make` alone prints them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up test test-unit test-integration test-e2e check lint types imports pins format lock bench docs
+
+help: ## print these verbs
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## make .venv with everything in it, from pinned and hashed requirements
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "webjobs needs Python 3.11 or newer; say which: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+up: setup ## run everything here: NATS, Postgres, api, runner, history (Ctrl-C stops all)
+	@exec $(BIN)/webjobs up $(ARGS)
+
+test: setup ## every test: unit, contract, integration, end to end
+	$(PYTEST) tests
+
+test-unit: setup ## the pure rules: no I/O, seconds
+	$(PYTEST) tests/unit tests/contract
+
+test-integration: setup ## one service at a time against real NATS and Postgres
+	$(PYTEST) tests/integration
+
+test-e2e: setup ## the whole stack as processes
+	$(PYTEST) tests/e2e
+
+check: lint types imports pins ## all that a reviewer should not have to check
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+imports: setup ## who may import whom
+	$(BIN)/lint-imports --no-cache
+
+pins: ## no download address among the pins
+	@! grep -rn '://' requirements/ || { echo "requirements/ must not record addresses: make lock"; exit 1; }
+
+format: setup ## let ruff format and mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock"
+lock: ## pin every dependency with its hashes (needs a .venv with uv)
+	$(UV_COMPILE) --extra dev -o requirements/dev.txt
+	$(UV_COMPILE) --extra api --extra runner --extra history --extra build -o requirements/runtime.txt
+
+bench: setup ## measure, as ratios to a yardstick in the same run
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+docs: setup ## check that the docs name every event, route, setting and command
+	$(PYTEST) tests/unit/docs

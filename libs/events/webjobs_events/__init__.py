@@ -1,0 +1,1 @@
+"""The vocabulary the services share: commands, events, subjects, statuses and their rules."""

@@ -1,0 +1,1 @@
+"""What the three services do alike: settings, logs, lifetime, health."""

@@ -1,0 +1,1 @@
+"""The HTTP face of webjobs: requests in, commands out, queries answered."""

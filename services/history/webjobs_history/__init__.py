@@ -1,0 +1,1 @@
+"""Folds lifecycle events into Postgres and answers queries about them."""

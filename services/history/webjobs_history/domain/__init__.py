@@ -1,0 +1,1 @@
+"""The rules of the projection, apart from any input or output."""

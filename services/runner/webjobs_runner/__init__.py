@@ -1,0 +1,1 @@
+"""Owns processes: runs triggered jobs, keeps continuous jobs running, tells what happened."""

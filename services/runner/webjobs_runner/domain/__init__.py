@@ -1,0 +1,1 @@
+"""The rules of the runner, apart from any input or output."""
