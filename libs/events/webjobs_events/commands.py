@@ -1,0 +1,152 @@
+"""What may be asked of a runner: one frozen message for each verb, and the reply."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import msgspec
+
+from webjobs_events.errors import UndecodableMessage
+from webjobs_events.job import JobName, JobType
+from webjobs_events.run_id import RunId
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
+    """What every command tells.
+
+    Attributes:
+        command_id: Derived or minted once by the asker; a repeat with the same id is the same command.
+        job_type: Of the job it is about.
+        job_name: Of the job it is about.
+        requested_at: When it was asked for.
+        requested_by: Who asked, as far as known, such as `External - curl/8.5`.
+        reply_to: Subject that awaits a `CommandReply`; None when nobody waits.
+    """
+
+    verb: ClassVar[str]
+
+    command_id: str
+    job_type: JobType
+    job_name: JobName
+    requested_at: datetime
+    requested_by: str
+    reply_to: str | None = None
+
+
+class RunTriggeredJob(Command, frozen=True, kw_only=True, tag="run"):
+    """Run a triggered job once, under this run id."""
+
+    verb: ClassVar[str] = "run"
+
+    run_id: RunId
+    arguments: str | None = None
+    attempt: int = 1
+
+
+class UploadKind(StrEnum):
+    """How an upload becomes the job's files."""
+
+    SCRIPT = "script"
+    """The upload is the only file of the job."""
+    ZIP = "zip"
+    """The upload is an archive of all files of the job."""
+    MERGE = "merge"
+    """The upload is an archive laid over the files the job has already."""
+
+
+class DeployJob(Command, frozen=True, kw_only=True, tag="deploy"):
+    """Make an upload the job's new version.
+
+    Attributes:
+        upload: Name of the uploaded object in the bucket of packages; the runner removes it afterwards.
+        kind: How to read it.
+        file_name: Name of the script when `kind` is `script`.
+    """
+
+    verb: ClassVar[str] = "deploy"
+
+    upload: str
+    kind: UploadKind
+    file_name: str | None = None
+
+
+class DeleteJob(Command, frozen=True, kw_only=True, tag="delete"):
+    """Stop a job and remove it, its logs and its history."""
+
+    verb: ClassVar[str] = "delete"
+
+
+class StartContinuousJob(Command, frozen=True, kw_only=True, tag="start"):
+    """Enable a continuous job."""
+
+    verb: ClassVar[str] = "start"
+
+
+class StopContinuousJob(Command, frozen=True, kw_only=True, tag="stop"):
+    """Disable a continuous job: its processes are stopped on every instance."""
+
+    verb: ClassVar[str] = "stop"
+
+
+class ChangeJobSettings(Command, frozen=True, kw_only=True, tag="settings"):
+    """Replace the job's settings (the content of `settings.job`)."""
+
+    verb: ClassVar[str] = "settings"
+
+    settings: dict[str, Any]
+
+
+JobCommand = DeployJob | DeleteJob | StartContinuousJob | StopContinuousJob | ChangeJobSettings
+"""The commands about a job's definition, answered with a `CommandReply`."""
+
+AnyCommand = RunTriggeredJob | JobCommand
+
+JOB_VERBS = ("deploy", "delete", "start", "stop", "settings")
+"""Verbs of `JobCommand`."""
+
+
+class ReplyCode(StrEnum):
+    """How a command about a definition ended."""
+
+    DONE = "done"
+    JOB_NOT_FOUND = "job_not_found"
+    BAD_UPLOAD = "bad_upload"
+    NO_RUNNABLE_SCRIPT = "no_runnable_script"
+    INVALID_SETTINGS = "invalid_settings"
+    TOO_LARGE = "too_large"
+    FAILED = "failed"
+
+
+class CommandReply(msgspec.Struct, frozen=True, kw_only=True):
+    """A runner's answer.
+
+    Attributes:
+        code: How it ended.
+        message: A sentence for the person who asked; empty when done.
+        revision: Revision of the definition after the command; 0 when there is none.
+    """
+
+    code: ReplyCode
+    message: str = ""
+    revision: int = 0
+
+
+_decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
+_encoder = msgspec.json.Encoder()
+
+
+def encode_command(command: Command) -> bytes:
+    """A command as JSON."""
+    return _encoder.encode(command)
+
+
+def decode_command(subject: str, data: bytes) -> AnyCommand:
+    """The command in a message.
+
+    Raises:
+        UndecodableMessage: It is no command of this vocabulary.
+    """
+    try:
+        return _decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise UndecodableMessage(subject, str(error)) from error

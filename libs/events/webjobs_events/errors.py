@@ -1,0 +1,73 @@
+"""The root of every error webjobs raises, and the errors of the contract itself."""
+
+
+class WebJobsError(Exception):
+    """Root of the errors that a caller can act on; each says what to do."""
+
+
+class InvalidJobName(WebJobsError):
+    """A job name that no folder, subject or URL could carry safely."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(f"{name[:150]!r} is not a job name: {reason}.")
+
+
+class InvalidToken(WebJobsError):
+    """A token of a subject or key that `name_of` cannot turn back into a job name."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        super().__init__(f"{token!r} is not an encoded job name.")
+
+
+class InvalidRunId(WebJobsError):
+    """A text that is not a run id."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__(f"{text[:60]!r} is not a run id; it has the form yyyyMMddHHmmssffff, 18 digits.")
+
+
+class IllegalTransition(WebJobsError):
+    """A lifecycle event that the state it meets does not allow."""
+
+    def __init__(self, current: str | None, entered: str) -> None:
+        self.current = current
+        self.entered = entered
+        super().__init__(f"{entered} cannot follow {current or 'nothing'}.")
+
+
+class UndecodableMessage(WebJobsError):
+    """A message that is not of the vocabulary: it is parked, never retried."""
+
+    def __init__(self, subject: str, reason: str) -> None:
+        self.subject = subject
+        self.reason = reason
+        super().__init__(f"The message on {subject} cannot be read: {reason}.")
+
+
+class BusUnavailable(WebJobsError):
+    """NATS, or the JetStream object asked for, did not answer."""
+
+    def __init__(self, doing: str, reason: str) -> None:
+        self.doing = doing
+        self.reason = reason
+        super().__init__(f"NATS did not answer while {doing}: {reason}. Try again in a moment.")
+
+
+class CommandRefused(WebJobsError):
+    """The stream holds an unfinished command on this subject already, and takes one at a time."""
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+        super().__init__(f"A command on {subject} is not finished yet.")
+
+
+class RevisionConflict(WebJobsError):
+    """Somebody else changed the entry since it was read."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"{key} was changed by somebody else meanwhile; read it again.")

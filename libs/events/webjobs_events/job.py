@@ -1,0 +1,80 @@
+"""What a job is: its type, its name, its definition, and the rules a name must keep."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NewType
+
+import msgspec
+
+from webjobs_events.errors import InvalidJobName
+
+JobName = NewType("JobName", str)
+
+MAX_JOB_NAME_LENGTH = 128  # characters
+
+
+class JobType(StrEnum):
+    """How a job is run: once per request, or kept running for ever."""
+
+    TRIGGERED = "triggered"
+    CONTINUOUS = "continuous"
+
+
+class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
+    """What every runner needs to run a job; stored in the bucket of definitions.
+
+    Attributes:
+        job_type: Triggered or continuous; the same name may exist in both, independently.
+        job_name: As its owner spells it.
+        digest: Names the package that holds the job's files (hex SHA-256 of its manifest).
+        script: The chosen script, relative to the job's folder, `/` between parts.
+        script_host: Name of the host that runs it, such as `BashScriptHost`.
+        settings: The content of `settings.job`, unknown keys included.
+        disabled: True while `disable.job` lies in the folder: the job is stopped.
+        changed_at: When this definition was written.
+        changed_by: Instance id of the runner that wrote it.
+        cause: Id of the command that asked for it, or `file-drop/<digest>`.
+    """
+
+    job_type: JobType
+    job_name: JobName
+    digest: str
+    script: str
+    script_host: str
+    settings: dict[str, Any] = {}
+    disabled: bool = False
+    changed_at: datetime
+    changed_by: str
+    cause: str
+
+    @property
+    def is_singleton(self) -> bool:
+        """True when only one runner at a time may run this continuous job."""
+        return self.settings.get("is_singleton") is True
+
+
+def parse_job_name(text: str) -> JobName:
+    r"""A job name from what a person wrote.
+
+    1 to 128 characters, no `/` or `\`, no control character, no leading dot, no `..`.
+
+    Raises:
+        InvalidJobName: Saying which rule the text breaks.
+    """
+    if not text:
+        raise InvalidJobName(text, "it is empty")
+    if len(text) > MAX_JOB_NAME_LENGTH:
+        raise InvalidJobName(text, f"it is longer than {MAX_JOB_NAME_LENGTH} characters")
+    if "/" in text or "\\" in text:
+        raise InvalidJobName(text, "it holds a path separator")
+    if text.startswith("."):
+        raise InvalidJobName(text, "it starts with a dot")
+    if ".." in text:
+        raise InvalidJobName(text, "it holds two dots in a row")
+    if text != text.strip():
+        raise InvalidJobName(text, "it starts or ends with white space")
+    if any(not character.isprintable() for character in text):
+        raise InvalidJobName(text, "it holds a control or invisible character")
+    if len(text.encode("utf-8")) > 255:
+        raise InvalidJobName(text, "it is longer than 255 bytes, the most a folder's name can have")
+    return JobName(text)

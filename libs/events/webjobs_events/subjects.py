@@ -1,0 +1,198 @@
+"""Names of streams, buckets and subjects, and job names in them: built and parsed here only."""
+
+import re
+from dataclasses import dataclass
+
+from webjobs_events.errors import InvalidToken
+from webjobs_events.job import JobName, JobType
+
+_PLAIN = re.compile(rb"[A-Za-z0-9_-]")
+_TOKEN = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
+_ESCAPE = re.compile(rb"=([0-9A-F]{2})")
+
+
+def token_of(name: str) -> str:
+    """A job name as one token of a subject or key: each UTF-8 byte outside `[A-Za-z0-9_-]` becomes `=HH`.
+
+    Two names never share a token, and `name_of` turns it back.
+    """
+    return "".join(
+        chr(byte) if _PLAIN.match(bytes([byte])) else f"={byte:02X}" for byte in name.encode("utf-8")
+    )
+
+
+def name_of(token: str) -> JobName:
+    """The job name a token stands for.
+
+    Raises:
+        InvalidToken: `token_of` gives this token for no name.
+    """
+    if not _TOKEN.fullmatch(token):
+        raise InvalidToken(token)
+    raw = _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), token.encode("ascii"))
+    try:
+        name = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidToken(token) from error
+    if token_of(name) != token:
+        raise InvalidToken(token)
+    return JobName(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """Every name that webjobs uses on NATS, under one namespace.
+
+    Args:
+        namespace: Lower-case letters and digits. `webjobs` unless two installations share one NATS account.
+    """
+
+    namespace: str = "webjobs"
+
+    def _bucket(self, name: str) -> str:
+        return f"{self.namespace.upper()}_{name}"
+
+    @property
+    def commands_stream(self) -> str:
+        """Work queue of commands: one message a subject, a second one is refused."""
+        return self._bucket("COMMANDS")
+
+    @property
+    def events_stream(self) -> str:
+        """Everything that happened, in order."""
+        return self._bucket("EVENTS")
+
+    @property
+    def logs_stream(self) -> str:
+        """What scripts wrote, in chunks."""
+        return self._bucket("LOGS")
+
+    @property
+    def dead_letters_stream(self) -> str:
+        """Copies of messages nobody could read."""
+        return self._bucket("DEADLETTERS")
+
+    @property
+    def jobs_bucket(self) -> str:
+        """Job definitions by `<type>.<job>`."""
+        return self._bucket("JOBS")
+
+    @property
+    def packages_bucket(self) -> str:
+        """Object store of packages by digest, and of uploads by upload id."""
+        return self._bucket("PACKAGES")
+
+    @property
+    def settings_bucket(self) -> str:
+        """App settings by name."""
+        return self._bucket("SETTINGS")
+
+    @property
+    def leases_bucket(self) -> str:
+        """Heartbeats, singleton leases and claims of runs."""
+        return self._bucket("LEASES")
+
+    # Commands
+
+    @property
+    def all_commands(self) -> str:
+        """Filter: every command."""
+        return f"{self.namespace}.commands.>"
+
+    @property
+    def run_commands(self) -> str:
+        """Filter: commands to run a triggered job."""
+        return f"{self.namespace}.commands.triggered.*.run"
+
+    def command(self, job_type: JobType, job_name: str, verb: str) -> str:
+        """Subject of a command; `verb` as in `commands.py`. `*` is allowed for a filter."""
+        job = job_name if job_name == "*" else token_of(job_name)
+        return f"{self.namespace}.commands.{job_type}.{job}.{verb}"
+
+    def job_commands(self, verbs: tuple[str, ...]) -> list[str]:
+        """Filters: commands with one of these verbs for any job of any type."""
+        return [f"{self.namespace}.commands.*.*.{verb}" for verb in verbs]
+
+    # Events
+
+    @property
+    def all_events(self) -> str:
+        """Filter: every event."""
+        return f"{self.namespace}.events.>"
+
+    def job_event(self, job_type: str, job_name: str, event_name: str) -> str:
+        """Subject of a job's event."""
+        job = job_name if job_name == "*" else token_of(job_name)
+        return f"{self.namespace}.events.{job_type}.{job}.{event_name}"
+
+    def instance_event(self, instance_id: str, event_name: str) -> str:
+        """Subject of an event about a runner."""
+        return f"{self.namespace}.events.instance.{instance_id}.{event_name}"
+
+    # Logs
+
+    @property
+    def all_logs(self) -> str:
+        """Filter: every log chunk."""
+        return f"{self.namespace}.logs.>"
+
+    def log(self, job_type: JobType, job_name: str, source: str) -> str:
+        """Subject of log chunks; `source` is a run id (triggered), an instance id (continuous) or `*`."""
+        return f"{self.namespace}.logs.{job_type}.{token_of(job_name)}.{source}"
+
+    # Dead letters
+
+    @property
+    def all_dead_letters(self) -> str:
+        """Filter: every parked message."""
+        return f"{self.namespace}.deadletters.>"
+
+    def dead_letter(self, service: str) -> str:
+        """Subject under which a service parks what it cannot read."""
+        return f"{self.namespace}.deadletters.{service}"
+
+    # Keys
+
+    @staticmethod
+    def definition_key(job_type: JobType, job_name: str) -> str:
+        """Key of a job's definition."""
+        return f"{job_type}.{token_of(job_name)}"
+
+    @staticmethod
+    def parse_definition_key(key: str) -> tuple[JobType, JobName]:
+        """The job whose definition lies under this key.
+
+        Raises:
+            InvalidToken: The key is not one of `definition_key`.
+        """
+        job_type, _, token = key.partition(".")
+        try:
+            return JobType(job_type), name_of(token)
+        except ValueError as error:
+            raise InvalidToken(key) from error
+
+    @staticmethod
+    def instance_key(instance_id: str) -> str:
+        """Key of a runner's heartbeat."""
+        return f"instance.{instance_id}"
+
+    @staticmethod
+    def singleton_key(job_name: str) -> str:
+        """Key of the lease on a singleton continuous job."""
+        return f"singleton.{token_of(job_name)}"
+
+    @staticmethod
+    def claim_key(job_name: str, run_id: str) -> str:
+        """Key of the claim on a run: created once, ever."""
+        return f"claim.{token_of(job_name)}.{run_id}"
+
+    # Queries
+
+    @property
+    def queries_group(self) -> str:
+        """Prefix of the query endpoints of history."""
+        return f"{self.namespace}.queries"
+
+    def query(self, name: str) -> str:
+        """Subject of one query endpoint; names in `queries.py`."""
+        return f"{self.queries_group}.{name}"
