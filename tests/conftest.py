@@ -1,0 +1,51 @@
+"""Fixtures for every test: a clean environment, and real servers for those that ask for them."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+from support.servers import fresh_database, nats_for_session, postgres_for_session
+from webjobs_stack.nats_server import NatsServer
+from webjobs_stack.postgres import Postgres
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test must not depend on what the person who runs it has set."""
+    for name in list(os.environ):
+        if name.startswith("WEBJOBS_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """The session's NATS server. A test that stops one starts its own: `run_nats_server(tmp_path)`."""
+    with nats_for_session(tmp_path_factory.mktemp("nats")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nats_url(nats_server: NatsServer) -> str:
+    return nats_server.url
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """The session's Postgres server. A test that stops one starts its own: `run_postgres(tmp_path)`."""
+    with postgres_for_session(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def database_url(postgres_server: Postgres) -> AsyncIterator[str]:
+    """A database of this test's own."""
+    async with fresh_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A namespace of this test's own for JetStream objects and subjects: lower-case letters and digits."""
+    return f"t{secrets.token_hex(5)}"

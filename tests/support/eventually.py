@@ -1,0 +1,35 @@
+"""Waits for a condition instead of sleeping."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def eventually(
+    check: Callable[[], T | Awaitable[T]], timeout: float = 10.0, *, interval: float = 0.02
+) -> T:
+    """The first truthy answer of `check`, which may be async; an AssertionError in it means: not yet.
+
+    Raises:
+        AssertionError: It never was; says the last answer, or is the last AssertionError itself.
+    """
+    give_up_at = time.monotonic() + timeout
+    while True:
+        last: object
+        try:
+            answer = check()
+            value: T = await answer if inspect.isawaitable(answer) else answer
+            if value:
+                return value
+            last = value
+        except AssertionError as error:
+            if time.monotonic() > give_up_at:
+                raise
+            last = error
+        if time.monotonic() > give_up_at:
+            raise AssertionError(f"not within {timeout:g} s; the last answer was {last!r}")
+        await asyncio.sleep(interval)

@@ -1,0 +1,56 @@
+"""Real NATS and Postgres for tests, started once a session."""
+
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+from support.background import in_background
+from webjobs_stack.nats_server import NatsServer, run_nats_server
+from webjobs_stack.postgres import Postgres, run_postgres
+
+TEMPLATE = "webjobs_template"
+
+# A test's database need not survive the machine.
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "100"}
+
+
+@contextlib.contextmanager
+def nats_for_session(folder: Path) -> Iterator[NatsServer]:
+    """One NATS server; tests keep apart by their namespaces."""
+    with in_background(run_nats_server(folder)) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def postgres_for_session(folder: Path) -> Iterator[Postgres]:
+    """One Postgres server with the template that every test's database is copied from."""
+    with in_background(_postgres_with_template(folder)) as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def fresh_database(server: Postgres) -> AsyncIterator[str]:
+    """URL of a database with the history's tables and no rows; dropped at the end."""
+    name = f"test_{secrets.token_hex(6)}"
+    await _execute(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    try:
+        yield server.url_of(name)
+    finally:
+        await _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextlib.asynccontextmanager
+async def _postgres_with_template(folder: Path) -> AsyncIterator[Postgres]:
+    async with run_postgres(folder, settings=_FAST) as server:
+        await _execute(server, f"CREATE DATABASE {TEMPLATE}")
+        yield server
+
+
+async def _execute(server: Postgres, statement: str) -> None:
+    connection = await asyncpg.connect(server.url_of("postgres"))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

