@@ -1,0 +1,88 @@
+"""A service's life: run until SIGTERM or SIGINT, stop in good order, end loudly when a part dies."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+log = structlog.stdlib.get_logger(__name__)
+
+Main = Callable[[asyncio.Event], Awaitable[None]]
+
+
+class SideTaskEnded(Exception):
+    """A loop that is to run as long as its service has returned."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"The loop {name!r} has ended, though the service still runs.")
+
+
+def run_service(main: Main) -> int:
+    """Run a service and give its exit code.
+
+    The first SIGTERM or SIGINT sets the event given to `main`, which then stops in its own order; a second
+    one cancels `main`.
+
+    Returns:
+        0 after a graceful stop, 1 when `main` raised or had to be cancelled.
+    """
+    return asyncio.run(_run(main))
+
+
+async def _run(main: Main) -> int:
+    stop = asyncio.Event()
+    task = asyncio.ensure_future(main(stop))
+    loop = asyncio.get_running_loop()
+
+    def on_signal(received: signal.Signals) -> None:
+        if stop.is_set():
+            log.warning("stopping at once", signal=received.name)
+            task.cancel()
+        else:
+            log.info("stopping", signal=received.name)
+            stop.set()
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, on_signal, each)
+    try:
+        await task
+    except asyncio.CancelledError:
+        return 1
+    except Exception as error:
+        for cause in leaves(error):
+            log.error("the service has failed", error=str(cause), exc_info=cause)
+        return 1
+    finally:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(each)
+    return 0
+
+
+@asynccontextmanager
+async def side_tasks(**loops: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+    """Run named loops beside the body, and cancel them when it ends.
+
+    Raises:
+        ExceptionGroup: A loop failed or returned while the body ran; the body was cancelled, the rest too.
+    """
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_endless(name, loop), name=name) for name, loop in loops.items()]
+        yield
+        for task in tasks:
+            task.cancel()
+
+
+async def _endless(name: str, loop: Coroutine[Any, Any, object]) -> None:
+    await loop
+    raise SideTaskEnded(name)
+
+
+def leaves(error: BaseException) -> list[BaseException]:
+    """The errors inside nested groups, in order; an error that is no group stands for itself."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in leaves(inner)]
+    return [error]

@@ -1,0 +1,167 @@
+"""Environment → one frozen settings object per service; every fault of the environment in one error."""
+
+import os
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+ENV_PREFIX = "WEBJOBS_"
+NATS_SCHEMES = frozenset({"nats", "tls", "ws", "wss"})
+
+
+class LogLevel(StrEnum):
+    """The least serious messages that are logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """How a log line is written."""
+
+    AUTO = "auto"
+    """Console on a terminal, JSON elsewhere."""
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Fault:
+    """One variable that cannot be used: its name, the value given (None for a secret), what is wrong."""
+
+    def __init__(self, variable: str, value: str | None, expected: str) -> None:
+        self.variable = variable
+        self.value = value
+        self.expected = expected
+
+    def __str__(self) -> str:
+        given = self.variable if self.value is None else f"{self.variable}={self.value[:100]!r}"
+        return f"{given}: {self.expected}"
+
+
+class InvalidSettings(Exception):
+    """The environment cannot be used; names every faulty variable at once."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = faults
+        listed = "\n".join(f"  {fault}" for fault in faults)
+        super().__init__(f"Mend these environment variables and start again:\n{listed}")
+
+
+class ServiceSettings(BaseSettings):
+    """What every service reads from its environment.
+
+    A field is `WEBJOBS_<FIELD>`, or its alias when it has one. A field with `repr=False` is a secret:
+    it is shown in no error, log or representation. Empty variables count as unset, unknown ones are ignored.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        populate_by_name=True,
+    )
+
+    nats_url: str = Field(
+        default="nats://127.0.0.1:4222",
+        repr=False,
+        description="Where NATS is, with credentials if it wants any; several servers, comma-separated.",
+    )
+    namespace: str = Field(
+        default="webjobs",
+        pattern=r"^[a-z][a-z0-9]*$",
+        max_length=32,
+        description="First word of every stream and subject; differs when installations share one NATS.",
+    )
+    log_level: LogLevel = Field(
+        default=LogLevel.INFO,
+        description="Least serious messages that are logged: debug, info, warning or error.",
+    )
+    log_format: LogFormat = Field(
+        default=LogFormat.AUTO,
+        description="Form of log lines: auto (console on a terminal, else json), console or json.",
+    )
+
+    @field_validator("nats_url")
+    @classmethod
+    def _names_nats_servers(cls, value: str) -> str:
+        for address in value.split(","):
+            parts = urlsplit(address.strip())
+            if parts.scheme not in NATS_SCHEMES or not parts.hostname:
+                raise ValueError("wants nats://[user:password@]host:port, comma-separated when several")
+        return value
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """The settings this process's environment gives.
+
+        Raises:
+            InvalidSettings: Naming every faulty variable.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            raise InvalidSettings([_fault(cls, fault) for fault in error.errors()]) from None
+        except SettingsError as error:
+            raise InvalidSettings([Fault(ENV_PREFIX + "*", None, str(error))]) from None
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def load_settings(settings_type: type[S]) -> S:
+    """The settings of a service from the environment.
+
+    Raises:
+        InvalidSettings: Naming every faulty variable at once.
+    """
+    return settings_type.from_environment()
+
+
+def load_settings_or_exit(settings_type: type[S]) -> S:
+    """The same for a program's first line: faults are told on standard error, exit code 2."""
+    try:
+        return load_settings(settings_type)
+    except InvalidSettings as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+
+
+def variables(settings_type: type[ServiceSettings]) -> Mapping[str, FieldInfo]:
+    """The fields of a service's settings by the environment variable that sets each."""
+    return {_variable(name, field): field for name, field in settings_type.model_fields.items()}
+
+
+def without_credentials(url: str) -> str:
+    """A URL, or several comma-separated, as it may be logged: user and password are left out."""
+    return ",".join(_without_credentials(part.strip()) for part in url.split(","))
+
+
+def _without_credentials(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
+
+
+def _variable(name: str, field: FieldInfo) -> str:
+    alias = field.validation_alias
+    return alias if isinstance(alias, str) else ENV_PREFIX + name.upper()
+
+
+def _fault(settings_type: type[ServiceSettings], error: Any) -> Fault:
+    """The fault in one entry of pydantic's list of errors; an entry without a field is about several."""
+    location = str(error["loc"][0]) if error["loc"] else ""
+    expected = str(error["msg"]).removeprefix("Value error, ")
+    for name, field in settings_type.model_fields.items():
+        variable = _variable(name, field)
+        if location.lower() in {name.lower(), variable.lower()}:
+            value = os.environ.get(variable) if field.repr else None
+            return Fault(variable, value, f"{expected}. {field.description or ''}".rstrip())
+    return Fault(location or "The variables together", None, expected)

@@ -1,0 +1,114 @@
+import pytest
+from pydantic import Field
+from webjobs_service.settings import (
+    InvalidSettings,
+    LogFormat,
+    ServiceSettings,
+    load_settings,
+    load_settings_or_exit,
+    variables,
+    without_credentials,
+)
+
+
+class Example(ServiceSettings):
+    port: int = Field(default=8080, ge=0, le=65535, description="Where it listens.")
+    password: str | None = Field(default=None, repr=False, min_length=8, description="Eight characters.")
+    time_zone: str = Field(default="UTC", validation_alias="WEBSITE_TIME_ZONE", description="A zone.")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in variables(Example):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    settings = load_settings(Example)
+    assert settings.nats_url == "nats://127.0.0.1:4222"
+    assert settings.namespace == "webjobs"
+    assert settings.log_format is LogFormat.AUTO
+    assert settings.port == 8080
+
+
+def test_variables_bear_the_prefix_or_their_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBJOBS_PORT", "1234")
+    monkeypatch.setenv("WEBSITE_TIME_ZONE", "Europe/Berlin")
+    settings = load_settings(Example)
+    assert (settings.port, settings.time_zone) == (1234, "Europe/Berlin")
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBJOBS_PORT", "")
+    assert load_settings(Example).port == 8080
+
+
+def test_unknown_variables_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBJOBS_SOMETHING_OF_A_JOB", "x")
+    load_settings(Example)
+
+
+def test_all_faults_are_told_at_once_with_what_is_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBJOBS_PORT", "high")
+    monkeypatch.setenv("WEBJOBS_NAMESPACE", "Web Jobs")
+    monkeypatch.setenv("WEBJOBS_LOG_FORMAT", "xml")
+    with pytest.raises(InvalidSettings) as raised:
+        load_settings(Example)
+    assert [fault.variable for fault in raised.value.faults] == [
+        "WEBJOBS_NAMESPACE",
+        "WEBJOBS_LOG_FORMAT",
+        "WEBJOBS_PORT",
+    ]
+    assert "WEBJOBS_PORT='high': Input should be a valid integer" in str(raised.value)
+    assert "Where it listens." in str(raised.value)
+
+
+def test_a_faulty_aliased_variable_is_named_as_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Zoned(ServiceSettings):
+        offset: int = Field(default=0, validation_alias="WEBSITE_OFFSET", description="Hours.")
+
+    monkeypatch.setenv("WEBSITE_OFFSET", "much")
+    with pytest.raises(InvalidSettings, match="WEBSITE_OFFSET='much'"):
+        load_settings(Zoned)
+
+
+def test_the_value_of_a_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBJOBS_PASSWORD", "hunter2")
+    monkeypatch.setenv("WEBJOBS_NATS_URL", "http://me:hunter2@here")
+    with pytest.raises(InvalidSettings) as raised:
+        load_settings(Example)
+    assert "WEBJOBS_PASSWORD" in str(raised.value)
+    assert "WEBJOBS_NATS_URL" in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+
+
+def test_the_representation_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBJOBS_PASSWORD", "hunter2hunter2")
+    monkeypatch.setenv("WEBJOBS_NATS_URL", "nats://me:hunter2@here:4222")
+    assert "hunter2" not in repr(load_settings(Example))
+
+
+def test_a_program_with_a_bad_environment_ends_with_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WEBJOBS_PORT", "high")
+    with pytest.raises(SystemExit) as raised:
+        load_settings_or_exit(Example)
+    assert raised.value.code == 2
+    assert "WEBJOBS_PORT='high'" in capsys.readouterr().err
+
+
+def test_every_field_tells_what_it_is_for() -> None:
+    assert all(field.description for field in variables(ServiceSettings).values())
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("nats://127.0.0.1:4222", "nats://127.0.0.1:4222"),
+        ("nats://me:secret@a:4222,nats://token@b:4222", "nats://a:4222,nats://b:4222"),
+        ("postgresql://me:secret@db/webjobs?password=x", "postgresql://db/webjobs"),
+    ],
+)
+def test_a_logged_url_has_no_credentials(url: str, shown: str) -> None:
+    assert without_credentials(url) == shown
