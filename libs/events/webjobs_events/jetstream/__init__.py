@@ -1,0 +1,26 @@
+"""The vocabulary on NATS JetStream: the only package of the project that imports nats."""
+
+from webjobs_events.jetstream.bucket import Bucket, BucketMirror, Entry
+from webjobs_events.jetstream.bus import Bus, connect_bus
+from webjobs_events.jetstream.live_settings import LiveSettings
+from webjobs_events.jetstream.objects import ObjectNotFound
+from webjobs_events.jetstream.pipeline import PublishPipeline
+from webjobs_events.jetstream.queue import QueuedMessage, WorkQueue
+from webjobs_events.jetstream.reader import StreamMessage, StreamReader
+from webjobs_events.jetstream.service import QueryRefused
+
+__all__ = [
+    "Bucket",
+    "BucketMirror",
+    "Bus",
+    "Entry",
+    "LiveSettings",
+    "ObjectNotFound",
+    "PublishPipeline",
+    "QueryRefused",
+    "QueuedMessage",
+    "StreamMessage",
+    "StreamReader",
+    "WorkQueue",
+    "connect_bus",
+]

@@ -1,0 +1,224 @@
+"""Key-value buckets: compare-and-set writes, entries that expire, and a mirror that follows every change."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import nats.errors
+from nats.js import errors as js_errors
+
+from webjobs_events.errors import BusUnavailable, RevisionConflict
+from webjobs_events.jetstream.connection import Connection
+from webjobs_events.jetstream.publish import describe, publish_acknowledged
+from webjobs_events.jetstream.reader import StreamMessage, StreamReader
+
+_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+_TTL = "Nats-TTL"
+_OPERATION = "KV-Operation"
+_MARKER = "Nats-Marker-Reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A value and the revision (sequence in the bucket's stream) at which it was written."""
+
+    value: bytes
+    revision: int
+
+
+class Bucket:
+    """One bucket; every write answers its revision."""
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._connection = connection
+        self.name = name
+        self.stream = f"KV_{name}"
+        self._prefix = f"$KV.{name}."
+
+    async def get(self, key: str) -> Entry | None:
+        """The entry of a key as the bucket has it now; None when there is none.
+
+        Raises:
+            BusUnavailable: No answer.
+        """
+        found = await self._last(key)
+        return None if found is None or found[1] else found[0]
+
+    async def create(self, key: str, value: bytes, *, ttl: int | None = None) -> int:
+        """Write a key that must not exist; `ttl` in whole seconds makes it expire.
+
+        Raises:
+            RevisionConflict: It exists.
+            BusUnavailable: No answer; the write may or may not have happened.
+        """
+        try:
+            return await self._write(key, value, expected=0, ttl=ttl)
+        except RevisionConflict:
+            found = await self._last(key)
+            if found is None or not found[1]:
+                raise
+            return await self._write(key, value, expected=found[0].revision, ttl=ttl)
+
+    async def update(self, key: str, value: bytes, revision: int, *, ttl: int | None = None) -> int:
+        """Write a key whose last revision must be `revision`.
+
+        Raises:
+            RevisionConflict: It has another one.
+            BusUnavailable: No answer; the write may or may not have happened.
+        """
+        return await self._write(key, value, expected=revision, ttl=ttl)
+
+    async def put(self, key: str, value: bytes, *, ttl: int | None = None) -> int:
+        """Write a key, whatever it held.
+
+        Raises:
+            BusUnavailable: No answer; the write may or may not have happened.
+        """
+        return await self._write(key, value, expected=None, ttl=ttl)
+
+    async def delete(self, key: str, revision: int | None = None, *, marker_ttl: int | None = None) -> int:
+        """Remove a key; with `revision`, only if that is its last one. Answers the marker's revision.
+
+        `marker_ttl` in whole seconds lets the trace of the removal expire too.
+
+        Raises:
+            RevisionConflict: It has another revision.
+            BusUnavailable: No answer; the removal may or may not have happened.
+        """
+        headers = {_OPERATION: "PURGE" if marker_ttl else "DEL"}
+        if marker_ttl:
+            headers |= {_TTL: str(marker_ttl), "Nats-Rollup": "sub"}
+        if revision is not None:
+            headers[_EXPECTED] = str(revision)
+        return await self._publish(key, b"", headers)
+
+    async def _write(self, key: str, value: bytes, *, expected: int | None, ttl: int | None) -> int:
+        headers = {}
+        if expected is not None:
+            headers[_EXPECTED] = str(expected)
+        if ttl is not None:
+            headers[_TTL] = str(ttl)
+        return await self._publish(key, value, headers)
+
+    async def _publish(self, key: str, value: bytes, headers: dict[str, str]) -> int:
+        try:
+            return await publish_acknowledged(self._connection.js, self._prefix + key, value, headers)
+        except RevisionConflict as error:
+            raise RevisionConflict(key) from error
+
+    async def _last(self, key: str) -> tuple[Entry, bool] | None:
+        """The last message of a key, and whether it says that the key is gone."""
+        try:
+            message = await self._connection.js.get_msg(self.stream, subject=self._prefix + key, direct=True)
+        except js_errors.NotFoundError:
+            return None
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise BusUnavailable(f"reading {key}", describe(error)) from error
+        assert message.seq is not None
+        return Entry(message.data or b"", message.seq), _is_removal(message.headers or {})
+
+    def mirror(
+        self, on_change: Callable[[str, Entry | None], None] | None = None, *, keys: str = ">"
+    ) -> "BucketMirror":
+        """A copy in memory of the entries whose key matches `keys`, kept current."""
+        return BucketMirror(self._connection, self, on_change, keys)
+
+    def key_of(self, subject: str) -> str:
+        """The key a stored message is about."""
+        return subject[len(self._prefix) :]
+
+    def subject_of(self, keys: str) -> str:
+        """The subject, or filter, of a key or pattern of keys."""
+        return self._prefix + keys
+
+
+class BucketMirror:
+    """An async context manager: the bucket's entries in memory, complete when entered, current from then on.
+
+    Changes are told one by one, in order, to `on_change(key, entry)`, `None` for a removal.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        bucket: Bucket,
+        on_change: Callable[[str, Entry | None], None] | None,
+        keys: str,
+    ) -> None:
+        self._connection = connection
+        self._bucket = bucket
+        self._keys = keys
+        self._entries: dict[str, Entry] = {}
+        self._listeners = [on_change] if on_change else []
+        self._position = 0
+        self._advanced = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "BucketMirror":
+        reader = StreamReader(
+            self._connection,
+            self._bucket.stream,
+            [self._bucket.subject_of(self._keys)],
+            latest_only=True,
+        )
+        await reader.open()
+        complete = asyncio.Event()
+        self._task = asyncio.create_task(self._follow(reader, complete), name=f"mirror {self._bucket.name}")
+        waiter = asyncio.ensure_future(complete.wait())
+        await asyncio.wait({waiter, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        if not complete.is_set():
+            waiter.cancel()
+            await self._task
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def entries(self) -> Mapping[str, Entry]:
+        """What the bucket holds, as far as told."""
+        return MappingProxyType(self._entries)
+
+    def get(self, key: str) -> Entry | None:
+        """The entry of a key as last told."""
+        return self._entries.get(key)
+
+    def on_change(self, listener: Callable[[str, Entry | None], None]) -> None:
+        """Tell this listener too, from the next change on."""
+        self._listeners.append(listener)
+
+    async def reached(self, revision: int) -> None:
+        """Wait until the mirror has been told of this revision, or of a later one."""
+        async with self._advanced:
+            await self._advanced.wait_for(lambda: self._position >= revision)
+
+    async def _follow(self, reader: StreamReader, complete: asyncio.Event) -> None:
+        left = reader.pending_at_start
+        if left == 0:
+            complete.set()
+        async for batch in reader.batches():
+            for message in batch:
+                self._apply(message)
+            async with self._advanced:
+                self._position = batch[-1].sequence
+                self._advanced.notify_all()
+            left -= len(batch)
+            if left <= 0:
+                complete.set()
+
+    def _apply(self, message: StreamMessage) -> None:
+        key = self._bucket.key_of(message.subject)
+        entry = None if _is_removal(message.headers) else Entry(message.data, message.sequence)
+        if entry is None:
+            self._entries.pop(key, None)
+        else:
+            self._entries[key] = entry
+        for listener in self._listeners:
+            listener(key, entry)
+
+
+def _is_removal(headers: Mapping[str, str]) -> bool:
+    return headers.get(_OPERATION) in ("DEL", "PURGE") or _MARKER in headers

@@ -1,0 +1,267 @@
+"""The bus: one connection, the streams and buckets of webjobs, and what each service does with them."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import nats.errors
+from nats.aio.msg import Msg
+from nats.js import errors as js_errors
+
+from webjobs_events.commands import Command, encode_command
+from webjobs_events.envelope import MESSAGE_ID_HEADER, NO_CAUSE, Cause, decode_event, encode_event
+from webjobs_events.errors import BusUnavailable
+from webjobs_events.events import Event
+from webjobs_events.jetstream.bucket import Bucket
+from webjobs_events.jetstream.connection import Connection, open_connection
+from webjobs_events.jetstream.live_settings import LiveSettings
+from webjobs_events.jetstream.objects import ObjectBucket
+from webjobs_events.jetstream.pipeline import PublishPipeline
+from webjobs_events.jetstream.publish import describe, publish_acknowledged, require_connection
+from webjobs_events.jetstream.queue import QueuedMessage, WorkQueue
+from webjobs_events.jetstream.reader import StreamMessage, StreamReader
+from webjobs_events.jetstream.service import Handler, ask, serve_endpoints
+from webjobs_events.jetstream.streams import ensure_streams
+from webjobs_events.subjects import Subjects
+
+
+class Bus:
+    """Everything webjobs does on NATS. Made by `connect_bus`."""
+
+    def __init__(self, connection: Connection, subjects: Subjects) -> None:
+        self.connection = connection
+        self.subjects = subjects
+        self.jobs = Bucket(connection, subjects.jobs_bucket)
+        self.leases = Bucket(connection, subjects.leases_bucket)
+        self.settings = Bucket(connection, subjects.settings_bucket)
+        self.packages = ObjectBucket(connection, subjects.packages_bucket)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether NATS is there right now."""
+        return self.connection.is_connected
+
+    # Commands
+
+    async def publish_command(self, command: Command) -> int:
+        """Put a command into the queue; answers its sequence there.
+
+        Raises:
+            CommandRefused: The job has an unfinished command of this verb.
+            BusUnavailable: NATS does not answer.
+        """
+        subject = self.subjects.command(command.job_type, command.job_name, command.verb)
+        require_connection(self.connection.client, f"publishing on {subject}")
+        return await publish_acknowledged(
+            self.connection.js, subject, encode_command(command), {MESSAGE_ID_HEADER: command.command_id}
+        )
+
+    async def withdraw_command(self, sequence: int) -> bool:
+        """Take a command back; answers False when it is gone already.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        try:
+            return await self.connection.js.delete_msg(self.subjects.commands_stream, sequence)
+        except js_errors.APIError:
+            return False
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise BusUnavailable("withdrawing a command", describe(error)) from error
+
+    async def pending_command(self, subject: str) -> bytes | None:
+        """The unfinished command on a subject; None when there is none.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        return await self._last(self.subjects.commands_stream, subject)
+
+    async def pending_subjects(self, pattern: str) -> list[str]:
+        """Subjects that hold an unfinished command, of those that match.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        stream = self.subjects.commands_stream
+        require_connection(self.connection.client, "looking for pending commands")
+        try:
+            info = await self.connection.js.stream_info(stream, subjects_filter=pattern)
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise BusUnavailable("looking for pending commands", describe(error)) from error
+        return list(info.state.subjects or {})
+
+    def work_queue(
+        self,
+        *,
+        durable: str,
+        filters: Sequence[str],
+        room: Callable[[], int],
+        on_message: Callable[[QueuedMessage], None],
+    ) -> WorkQueue:
+        """The queue of commands, taken from by all runners under one durable name."""
+        return WorkQueue(
+            self.connection,
+            self.subjects.commands_stream,
+            durable=durable,
+            filters=filters,
+            room=room,
+            on_message=on_message,
+        )
+
+    # Events
+
+    async def publish_event(self, event: Event, cause: Cause = NO_CAUSE) -> int:
+        """Publish one event and wait for its sequence; a repeat answers the first one's.
+
+        Raises:
+            BusUnavailable: NATS does not answer; the event may or may not be stored.
+        """
+        headers, data = encode_event(event, cause)
+        subject = event.subject(self.subjects)
+        require_connection(self.connection.client, f"publishing on {subject}")
+        return await publish_acknowledged(self.connection.js, subject, data, headers)
+
+    def pipeline(self) -> PublishPipeline:
+        """Many publishes in order; see `PublishPipeline`."""
+        return PublishPipeline(self.connection)
+
+    async def subscribe_events(
+        self, pattern: str = "", *, start_sequence: int = 1
+    ) -> AsyncIterator[tuple[int, Event]]:
+        """Every event whose subject matches, in order and once, from a sequence on, for ever.
+
+        Raises:
+            UndecodableMessage: An event is not of this vocabulary.
+        """
+        reader = self.read_stream(
+            self.subjects.events_stream,
+            [pattern or self.subjects.all_events],
+            start_sequence=start_sequence,
+        )
+        async for batch in reader.batches():
+            for message in batch:
+                yield message.sequence, decode_event(message.subject, message.headers, message.data)
+
+    # Streams
+
+    def read_stream(
+        self, stream: str, filters: Sequence[str] = (), *, start_sequence: int = 1, window: int = 1000
+    ) -> StreamReader:
+        """A gap-free reader; see `StreamReader`."""
+        return StreamReader(self.connection, stream, filters, start_sequence=start_sequence, window=window)
+
+    async def last_sequence(self, stream: str) -> int:
+        """Sequence of the stream's last message, 0 when it never had one.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        require_connection(self.connection.client, f"looking at {stream}")
+        try:
+            return (await self.connection.js.stream_info(stream)).state.last_seq
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise BusUnavailable(f"looking at {stream}", describe(error)) from error
+
+    async def last_message(self, stream: str, subject: str) -> StreamMessage | None:
+        """The latest message on a subject; None when there is none.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        try:
+            message = await self.connection.js.get_msg(stream, subject=subject, direct=True)
+        except js_errors.NotFoundError:
+            return None
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise BusUnavailable(f"reading {subject}", describe(error)) from error
+        return StreamMessage(
+            message.subject or subject, message.headers or {}, message.data or b"", message.seq or 0, 0
+        )
+
+    async def _last(self, stream: str, subject: str) -> bytes | None:
+        require_connection(self.connection.client, f"reading {subject}")
+        found = await self.last_message(stream, subject)
+        return found.data if found else None
+
+    async def purge_subject(self, stream: str, subject: str) -> None:
+        """Remove every message on a subject or filter.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        try:
+            await self.connection.js.purge_stream(stream, subject=subject)
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise BusUnavailable(f"purging {subject}", describe(error)) from error
+
+    async def park(self, service: str, message: StreamMessage | QueuedMessage, reason: str) -> None:
+        """Keep a copy of a message that cannot be read, with the reason, where an operator finds it.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        headers = dict(message.headers) | {"Webjobs-Subject": message.subject, "Webjobs-Reason": reason}
+        headers.pop(MESSAGE_ID_HEADER, None)
+        await publish_acknowledged(
+            self.connection.js, self.subjects.dead_letter(service), message.data, headers
+        )
+
+    # Settings
+
+    @asynccontextmanager
+    async def live_settings(self, environment: Mapping[str, str]) -> AsyncIterator[LiveSettings]:
+        """App settings: `environment` overlaid by the bucket."""
+        async with self.settings.mirror() as mirror:
+            yield LiveSettings(environment, mirror)
+
+    # Questions
+
+    def serve(
+        self, name: str, version: str, handlers: Mapping[str, Handler]
+    ) -> AbstractAsyncContextManager[None]:
+        """Answer queries; see `serve_endpoints`."""
+        return serve_endpoints(self.connection, name, version, self.subjects.queries_group, handlers)
+
+    async def ask(self, query: str, data: bytes, *, timeout: float = 5.0) -> bytes:
+        """The answer to a query named in `queries.py`.
+
+        Raises:
+            QueryRefused: It was answered with an error.
+            BusUnavailable: Nobody answers at the moment.
+        """
+        return await ask(self.connection, self.subjects.query(query), data, timeout=timeout)
+
+    # Replies
+
+    async def reply(self, subject: str, data: bytes) -> None:
+        """Answer somebody who waits on a subject of his own."""
+        await self.connection.client.publish(subject, data)
+
+    @asynccontextmanager
+    async def await_replies(self, on_reply: Callable[[bytes], None]) -> AsyncIterator[str]:
+        """A subject of our own to be answered on."""
+
+        async def received(message: Msg) -> None:
+            on_reply(message.data)
+
+        inbox = self.connection.client.new_inbox()
+        subscription = await self.connection.client.subscribe(inbox, cb=received)
+        try:
+            yield inbox
+        finally:
+            if not self.connection.client.is_closed:
+                await subscription.unsubscribe()
+
+
+@asynccontextmanager
+async def connect_bus(url: str, *, name: str, subjects: Subjects) -> AsyncIterator[Bus]:
+    """Connect to NATS, trying until it answers, and ensure that the JetStream objects exist.
+
+    Args:
+        url: `nats://[user:password@]host:port`, several separated by commas.
+        name: Of the service, shown in the server's list of connections.
+        subjects: Names of everything.
+    """
+    async with open_connection(url, name) as connection:
+        await ensure_streams(connection.js, subjects)
+        yield Bus(connection, subjects)

@@ -1,0 +1,63 @@
+"""App settings: the environment at start, overlaid by the settings bucket, current at every moment."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from webjobs_events.jetstream.bucket import BucketMirror, Entry
+from webjobs_events.log import logger
+
+_TRUE = frozenset({"1", "true"})
+
+
+class LiveSettings:
+    """Reads settings by name; a value in the bucket beats one of the environment.
+
+    Args:
+        environment: Values at start.
+        mirror: Of the settings bucket; keys are the settings' names.
+    """
+
+    def __init__(self, environment: Mapping[str, str], mirror: BucketMirror) -> None:
+        self._environment = environment
+        self._mirror = mirror
+
+    def get(self, name: str) -> str | None:
+        """A setting's text; None when it is set nowhere."""
+        entry = self._mirror.get(name)
+        return entry.value.decode("utf-8", "replace") if entry else self._environment.get(name)
+
+    def number(self, name: str, default: float, *, least: float = 0.0) -> float:
+        """A setting as a number of at least `least`; anything else counts as not set, with a warning."""
+        text = self.get(name)
+        if text is None or not text.strip():
+            return default
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value < float("inf"):
+            logger.warning("setting ignored: not a number in range", name=name, least=least, used=default)
+            return default
+        return value
+
+    def integer(self, name: str, default: int, *, least: int = 0) -> int:
+        """A setting as a whole number of at least `least`; fractions are cut off."""
+        return int(self.number(name, default, least=least))
+
+    def flag(self, name: str) -> bool:
+        """Whether a setting is `1` or `true`. Source: Kudu, a6."""
+        return (self.get(name) or "").strip().lower() in _TRUE
+
+    def app_settings(self) -> Mapping[str, str]:
+        """All settings of the bucket: they are part of every job's environment."""
+        return MappingProxyType(
+            {name: entry.value.decode("utf-8", "replace") for name, entry in self._mirror.entries.items()}
+        )
+
+    def on_change(self, listener: Callable[[str], None]) -> None:
+        """Tell the name of each setting that changes from now on."""
+
+        def told(name: str, _entry: Entry | None) -> None:
+            listener(name)
+
+        self._mirror.on_change(told)

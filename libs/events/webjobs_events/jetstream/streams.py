@@ -1,0 +1,111 @@
+"""The JetStream objects of webjobs: declared here, and ensured idempotently by whoever connects first."""
+
+import asyncio
+
+from nats.js import JetStreamContext, api
+from nats.js import errors as js_errors
+
+from webjobs_events.errors import BusUnavailable
+from webjobs_events.subjects import Subjects
+
+_DUPLICATE_WINDOW = 15 * 60.0  # seconds; spares readers most repeats, nothing relies on it
+_MARKER_TTL = 60.0  # seconds that the trace of an expired key stays, for those who watch
+_NAME_TAKEN = 10058  # JSStreamNameExistErr: there is one of this name with another configuration
+_MAX_LOG_CHUNK = 1024 * 1024  # bytes
+
+
+def stream_configs(subjects: Subjects) -> list[api.StreamConfig]:
+    """Every stream, bucket and object store with its policy."""
+    return [
+        api.StreamConfig(
+            name=subjects.commands_stream,
+            description="Commands for runners: one unfinished command a subject, a second one is refused",
+            subjects=[subjects.all_commands],
+            retention=api.RetentionPolicy.WORK_QUEUE,
+            storage=api.StorageType.FILE,
+            discard=api.DiscardPolicy.NEW,
+            discard_new_per_subject=True,
+            max_msgs_per_subject=1,
+            duplicate_window=_DUPLICATE_WINDOW,
+            allow_direct=True,
+        ),
+        api.StreamConfig(
+            name=subjects.events_stream,
+            description="Everything that happened to jobs, runs and runners, in order",
+            subjects=[subjects.all_events],
+            storage=api.StorageType.FILE,
+            duplicate_window=_DUPLICATE_WINDOW,
+            deny_delete=True,
+            allow_direct=True,
+        ),
+        api.StreamConfig(
+            name=subjects.logs_stream,
+            description="What scripts wrote, in chunks; purged with the run",
+            subjects=[subjects.all_logs],
+            storage=api.StorageType.FILE,
+            duplicate_window=_DUPLICATE_WINDOW,
+            allow_direct=True,
+        ),
+        api.StreamConfig(
+            name=subjects.dead_letters_stream,
+            description="Copies of messages nobody could read",
+            subjects=[subjects.all_dead_letters],
+            storage=api.StorageType.FILE,
+            max_msgs=10_000,
+            allow_direct=True,
+        ),
+        _bucket_config(subjects.jobs_bucket, "Job definitions"),
+        _bucket_config(subjects.settings_bucket, "App settings"),
+        _bucket_config(subjects.leases_bucket, "Heartbeats, singleton leases and claims of runs"),
+        _object_store_config(subjects.packages_bucket, "Job packages by digest, and uploads"),
+    ]
+
+
+def _bucket_config(bucket: str, description: str) -> api.StreamConfig:
+    return api.StreamConfig(
+        name=f"KV_{bucket}",
+        description=description,
+        subjects=[f"$KV.{bucket}.>"],
+        storage=api.StorageType.FILE,
+        max_msgs_per_subject=1,
+        discard=api.DiscardPolicy.NEW,
+        deny_delete=True,
+        allow_rollup_hdrs=True,
+        allow_direct=True,
+        allow_msg_ttl=True,
+        subject_delete_marker_ttl=_MARKER_TTL,
+        duplicate_window=120.0,
+    )
+
+
+def _object_store_config(bucket: str, description: str) -> api.StreamConfig:
+    return api.StreamConfig(
+        name=f"OBJ_{bucket}",
+        description=description,
+        subjects=[f"$O.{bucket}.C.>", f"$O.{bucket}.M.>"],
+        storage=api.StorageType.FILE,
+        discard=api.DiscardPolicy.NEW,
+        allow_rollup_hdrs=True,
+        allow_direct=True,
+    )
+
+
+async def ensure_streams(js: JetStreamContext, subjects: Subjects) -> None:
+    """Create what is missing; what exists is left as its operator configured it.
+
+    Raises:
+        BusUnavailable: JetStream does not answer, or is not enabled on this server.
+    """
+    await asyncio.gather(*(_ensure(js, config) for config in stream_configs(subjects)))
+
+
+async def _ensure(js: JetStreamContext, config: api.StreamConfig) -> None:
+    try:
+        await js.add_stream(config)
+    except js_errors.APIError as error:
+        if error.err_code != _NAME_TAKEN:
+            raise BusUnavailable(f"making the stream {config.name}", str(error)) from error
+    except Exception as error:
+        raise BusUnavailable(
+            f"making the stream {config.name}", str(error) or type(error).__name__
+        ) from error
