@@ -1,0 +1,90 @@
+"""The environment variables a job's process is given, and those it must never see."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# The services' own: addresses and credentials, and whatever steers our interpreter.
+_OWN_PREFIXES = ("WEBJOBS_", "PG", "POSTGRES_", "NATS_", "OTEL_", "PYTHON", "VIRTUAL_ENV")
+_OWN_NAMES = frozenset({"DATABASE_URL", "__PYVENV_LAUNCHER__"})
+_CREDENTIALS = frozenset({"WEBJOBS_USERNAME", "WEBJOBS_PASSWORD"})
+_CREDENTIAL_PREFIXES = ("WEBJOBS_NATS_", "WEBJOBS_DATABASE_", "WEBJOBS_POSTGRES_")
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptFacts:
+    """What a process is told about the job it runs.
+
+    `run_id` is empty for a continuous job; `shutdown_file` and `port` are for continuous jobs only.
+    """
+
+    path: str
+    name: str
+    type: str
+    data_path: str
+    instance_id: str
+    webroot_path: str
+    temporary_folder: str
+    run_id: str = ""
+    command_arguments: str = ""
+    shutdown_file: str | None = None
+    port: int | None = None
+
+
+def script_environment(
+    base: Mapping[str, str],
+    app_settings: Mapping[str, str],
+    facts: ScriptFacts,
+    *,
+    own_program_folder: str | None = None,
+) -> dict[str, str]:
+    """Compose the environment: the runner's without its own variables, app settings, then the facts.
+
+    App settings may set anything but the facts and the services' credentials. `own_program_folder`
+    is the bin folder of the virtual environment we run in, if any: it leaves PATH, so that a job's
+    `python3` is the system's.
+
+    Source: the seed, "Environment Settings"; Kudu: BaseJobRunner.cs, ContinuousJobRunner.cs.
+    """
+    environment = {name: value for name, value in base.items() if not _is_own(name)}
+    environment["PATH"] = _path_without(environment.get("PATH", ""), own_program_folder)
+    environment["TEMP"] = facts.temporary_folder
+    environment |= {n: v for n, v in app_settings.items() if _is_passable(n, v) and not _is_credential(n)}
+    return environment | _variables(facts)
+
+
+def _variables(facts: ScriptFacts) -> dict[str, str]:
+    variables = {
+        "WEBJOBS_PATH": facts.path,
+        "WEBJOBS_NAME": facts.name,
+        "WEBJOBS_TYPE": facts.type,
+        "WEBJOBS_DATA_PATH": facts.data_path,
+        "WEBJOBS_RUN_ID": facts.run_id,
+        "WEBJOBS_COMMAND_ARGUMENTS": facts.command_arguments,
+        "WEBSITE_INSTANCE_ID": facts.instance_id,
+        "WEBROOT_PATH": facts.webroot_path,
+    }
+    if facts.shutdown_file is not None:
+        variables["WEBJOBS_SHUTDOWN_FILE"] = facts.shutdown_file
+    if facts.port is not None:
+        variables["WEBJOBS_PORT"] = str(facts.port)
+    return variables
+
+
+def _is_own(name: str) -> bool:
+    return name.upper().startswith(_OWN_PREFIXES) or name.upper() in _OWN_NAMES
+
+
+def _is_credential(name: str) -> bool:
+    return name.upper() in _CREDENTIALS or name.upper().startswith(_CREDENTIAL_PREFIXES)
+
+
+def _is_passable(name: str, value: str) -> bool:
+    """Tell whether the kernel can carry the variable at all."""
+    return name != "" and "=" not in name and "\0" not in name and "\0" not in value
+
+
+def _path_without(path: str, folder: str | None) -> str:
+    own = folder.rstrip("/") if folder else None
+    kept = [entry for entry in path.split(":") if entry and entry.rstrip("/") != own]
+    return ":".join(kept) or _DEFAULT_PATH

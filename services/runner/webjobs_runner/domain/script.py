@@ -1,0 +1,185 @@
+"""Which file of a job's folder is its script, and the command line that runs it."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from webjobs_runner.errors import InvalidArguments, InvalidScriptHosts, MissingInterpreter, NoRunnableScript
+
+SCRIPT_PATH = "{script}"
+SCRIPT_NAME = "{name}"
+_SETTINGS_FILES = frozenset({"settings.job", "disable.job"})
+_CMD_SPECIAL = frozenset('&|<>^%"\r\n')
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptHost:
+    """The program that runs the scripts of one extension.
+
+    `interpreters` are tried in order, by name or absolute path; `arguments` follow the interpreter,
+    with `{script}` for the script's path and `{name}` for its bare name in the working folder.
+    """
+
+    name: str
+    extension: str
+    interpreters: tuple[str, ...]
+    arguments: tuple[str, ...] = (SCRIPT_PATH,)
+    product: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenScript:
+    """The script of a job, its host, and which of the host's interpreters is there to run it."""
+
+    file_name: str
+    host: ScriptHost
+    interpreter: str
+
+
+# The order is the seed's, and it decides which script is chosen. A .exe is started by wine itself and
+# not through cmd: its arguments then reach it as they are, with nothing to read them a second time.
+# Python writes unbuffered (-u), so that its last lines are in the log whatever ends it.
+SCRIPT_HOSTS: tuple[ScriptHost, ...] = (
+    ScriptHost("CmdScriptHost", ".cmd", ("wine", "wine64"), ("cmd", "/c", SCRIPT_NAME), "Wine"),
+    ScriptHost("CmdScriptHost", ".bat", ("wine", "wine64"), ("cmd", "/c", SCRIPT_NAME), "Wine"),
+    ScriptHost("ExeScriptHost", ".exe", ("wine", "wine64"), product="Wine"),
+    ScriptHost(
+        "PowerShellScriptHost",
+        ".ps1",
+        ("pwsh",),
+        ("-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-File", SCRIPT_PATH),
+        "PowerShell",
+    ),
+    ScriptHost("BashScriptHost", ".sh", ("bash",)),
+    ScriptHost("PhpScriptHost", ".php", ("php",), product="PHP"),
+    ScriptHost("PythonScriptHost", ".py", ("python3", "python"), ("-u", SCRIPT_PATH), "Python"),
+    ScriptHost("NodeScriptHost", ".js", ("node", "nodejs"), product="Node.js"),
+)
+
+
+def choose_script(
+    file_names: Iterable[str], hosts: Sequence[ScriptHost], is_available: Callable[[str], bool]
+) -> ChosenScript:
+    """Choose among the names of the files at the root of a job's folder.
+
+    `run.<extension>` comes first, in the order of the hosts; when there is none of any type, the first
+    file of the first extension that has one. Upper and lower case are the same. A type whose
+    interpreter is absent is passed over.
+
+    Source: the seed, "logic to decide which file is the script to run"; Kudu: JobsManagerBase.cs.
+
+    Raises:
+        NoRunnableScript: no name has a supported extension.
+        MissingInterpreter: some have, but the runner lacks the program for each of them.
+    """
+    names = sorted(file_names, key=lambda name: (name.lower(), name))
+    passed_over: tuple[str, ScriptHost] | None = None
+    for host, name in chain(_named_run(names, hosts), _any_name(names, hosts)):
+        interpreter = next(filter(is_available, host.interpreters), None)
+        if interpreter is not None:
+            return ChosenScript(name, host, interpreter)
+        passed_over = passed_over or (name, host)
+    if passed_over is not None:
+        name, host = passed_over
+        raise MissingInterpreter(name, host.interpreters[0], host.product)
+    raise NoRunnableScript(names, [host.extension for host in hosts])
+
+
+def _named_run(names: Sequence[str], hosts: Sequence[ScriptHost]) -> Iterable[tuple[ScriptHost, str]]:
+    return ((host, name) for host in hosts for name in names if name.lower() == f"run{host.extension}")
+
+
+def _any_name(names: Sequence[str], hosts: Sequence[ScriptHost]) -> Iterable[tuple[ScriptHost, str]]:
+    return ((host, name) for host in hosts for name in names if name.lower().endswith(host.extension))
+
+
+def host_of(file_name: str, hosts: Sequence[ScriptHost]) -> ScriptHost:
+    """Answer the host of a script that was chosen before.
+
+    Raises:
+        NoRunnableScript: no host of the table has its extension (any more).
+    """
+    for host in hosts:
+        if file_name.lower().endswith(host.extension):
+            return host
+    raise NoRunnableScript([file_name], [host.extension for host in hosts])
+
+
+def command_line(
+    host: ScriptHost, script_path: str, arguments: Sequence[str], interpreter_path: str
+) -> list[str]:
+    """Build the argument list of the process; no shell ever reads it.
+
+    Raises:
+        InvalidArguments: the script is a .cmd or .bat, and an argument holds a character that cmd would
+            act upon: it reads its command line a second time and no quoting is safe from that.
+    """
+    if host.arguments[:1] == ("cmd",):
+        _refuse_what_cmd_would_run(arguments)
+    names = {SCRIPT_PATH: script_path, SCRIPT_NAME: script_path.rpartition("/")[2]}
+    return [interpreter_path, *(names.get(part, part) for part in host.arguments), *arguments]
+
+
+def _refuse_what_cmd_would_run(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        if _CMD_SPECIAL.intersection(argument):
+            reason = (
+                'a .cmd or .bat script cannot be given & | < > ^ % " or a line end; use another script type'
+            )
+            raise InvalidArguments(argument, reason)
+
+
+def extend_hosts(hosts: Sequence[ScriptHost], text: str) -> tuple[ScriptHost, ...]:
+    """Add the extensions of the setting WEBJOBS_SCRIPT_HOSTS, last in the order.
+
+    `{".rb": ["ruby"], ".ts": ["node", "--experimental-strip-types"]}`: the program, its options; the
+    script's path is added. An extension the table has already keeps its place and changes its program.
+
+    Raises:
+        InvalidScriptHosts: the text is not such an object.
+    """
+    table = {host.extension: host for host in hosts}
+    for extension, command in _parsed_hosts(text):
+        program, *options = command
+        table[extension] = ScriptHost("ConfiguredScriptHost", extension, (program,), (*options, SCRIPT_PATH))
+    return tuple(table.values())
+
+
+def _parsed_hosts(text: str) -> list[tuple[str, list[str]]]:
+    if not text.strip():
+        return []
+    try:
+        value = json.loads(text)
+    except ValueError as fault:
+        raise InvalidScriptHosts(f"it is not JSON ({fault})") from fault
+    if not isinstance(value, dict):
+        raise InvalidScriptHosts("it is not a JSON object")
+    for extension, command in value.items():
+        if len(extension) < 2 or not extension.startswith(".") or "/" in extension:
+            raise InvalidScriptHosts(f"{extension!r} is not an extension, which is a dot and a name")
+        words = isinstance(command, list) and all(isinstance(word, str) and word for word in command)
+        if not command or not words:
+            raise InvalidScriptHosts(f"{extension} needs a list of texts, the program first")
+    return [(extension.lower(), command) for extension, command in value.items()]
+
+
+def script_folder(paths: Iterable[str]) -> str:
+    """Answer where the script is looked for: "" for the job's folder itself, else a folder inside it.
+
+    `paths` are relative, with slashes; a folder may be given with a slash at its end. A folder that
+    holds one folder and nothing else is descended, again and again; settings.job and disable.job do
+    not count, so writing them never hides a job.
+
+    Source: Kudu, JobsManagerBase.cs (a zip of a folder instead of its content).
+    """
+    prefix = ""
+    remaining = list(paths)
+    while True:
+        counted = [path for path in remaining if path.lower() not in _SETTINGS_FILES]
+        tops = {path.partition("/")[0] for path in counted}
+        if len(tops) != 1 or not all("/" in path for path in counted):
+            return prefix
+        top = tops.pop()
+        prefix = f"{prefix}/{top}" if prefix else top
+        remaining = [inner for path in counted if (inner := path[len(top) + 1 :])]

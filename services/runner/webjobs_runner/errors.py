@@ -1,0 +1,74 @@
+"""The runner's own errors: why a script could not be chosen, told its arguments, or started."""
+
+from collections.abc import Sequence
+
+from webjobs_events.errors import WebJobsError
+
+
+class NoRunnableScript(WebJobsError):
+    """No file at the root of the job's folder has a supported extension."""
+
+    def __init__(self, found: Sequence[str], extensions: Sequence[str]) -> None:
+        self.found = tuple(found)
+        self.extensions = tuple(extensions)
+        there = f"found only {_few(self.found)}" if self.found else "the folder holds no file"
+        super().__init__(
+            f"No runnable script: {there}. Put a script at the root of the job's folder, "
+            f"best named run with one of these extensions: {' '.join(self.extensions)}."
+        )
+
+
+class MissingInterpreter(WebJobsError):
+    """There is a script, but not the program that runs it."""
+
+    def __init__(self, file_name: str, interpreter: str, product: str) -> None:
+        self.file_name = file_name
+        self.interpreter = interpreter
+        self.product = product
+        named = interpreter if product in ("", interpreter) else f"{interpreter} ({product})"
+        super().__init__(f"Found {file_name}, which needs {named}: install it on the runner.")
+
+
+class InvalidArguments(WebJobsError):
+    """Arguments that cannot be handed to the script as they are."""
+
+    def __init__(self, arguments: str, reason: str) -> None:
+        self.arguments = arguments
+        self.reason = reason
+        super().__init__(f"The arguments {arguments[:200]!r} cannot be passed on: {reason}.")
+
+
+class InvalidScriptHosts(WebJobsError):
+    """WEBJOBS_SCRIPT_HOSTS does not say which program runs which extension."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"WEBJOBS_SCRIPT_HOSTS is not usable: {reason}. "
+            'Write a JSON object of extensions and command lines, such as {".rb": ["ruby"]}.'
+        )
+
+
+class ScriptNotStarted(WebJobsError):
+    """The operating system, or the launcher, did not start the process."""
+
+    def __init__(self, argv0: str, reason: str) -> None:
+        self.argv0 = argv0
+        self.reason = reason
+        super().__init__(f"{argv0} was not started: {reason}.")
+
+
+class InstanceInUse(WebJobsError):
+    """Another runner on this machine has the same instance id and is alive."""
+
+    def __init__(self, instance_id: str) -> None:
+        self.instance_id = instance_id
+        super().__init__(
+            f"Another runner with the instance id {instance_id} is alive on this machine. "
+            "Stop it, or give this one another data folder or instance id."
+        )
+
+
+def _few(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown

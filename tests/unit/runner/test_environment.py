@@ -1,0 +1,91 @@
+from webjobs_runner.domain.environment import ScriptFacts, script_environment
+
+FACTS = ScriptFacts(
+    path="/tmp/jobs/triggered/hello/x1",
+    name="hello",
+    type="triggered",
+    data_path="/srv/data/jobs/triggered/hello",
+    instance_id="327e1e",
+    webroot_path="/srv/site/wwwroot",
+    temporary_folder="/tmp",
+    run_id="202611220956001234",
+    command_arguments="a 'b c'",
+)
+
+
+def test_a_job_is_told_what_it_is() -> None:
+    environment = script_environment({}, {}, FACTS)
+    assert environment == {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "TEMP": "/tmp",
+        "WEBJOBS_PATH": "/tmp/jobs/triggered/hello/x1",
+        "WEBJOBS_NAME": "hello",
+        "WEBJOBS_TYPE": "triggered",
+        "WEBJOBS_DATA_PATH": "/srv/data/jobs/triggered/hello",
+        "WEBJOBS_RUN_ID": "202611220956001234",
+        "WEBJOBS_COMMAND_ARGUMENTS": "a 'b c'",
+        "WEBSITE_INSTANCE_ID": "327e1e",
+        "WEBROOT_PATH": "/srv/site/wwwroot",
+    }
+
+
+def test_a_continuous_job_has_an_empty_run_id_a_shutdown_file_and_a_port() -> None:
+    facts = ScriptFacts(
+        path="/p", name="n", type="continuous", data_path="/d", instance_id="327e1e", webroot_path="/w",
+        temporary_folder="/tmp", shutdown_file="/tmp/JobsShutdown/n", port=40001,
+    )  # fmt: skip
+    environment = script_environment({}, {}, facts)
+    assert environment["WEBJOBS_RUN_ID"] == ""
+    assert environment["WEBJOBS_SHUTDOWN_FILE"] == "/tmp/JobsShutdown/n"
+    assert environment["WEBJOBS_PORT"] == "40001"
+
+
+def test_the_services_own_variables_do_not_reach_a_job() -> None:
+    base = {
+        "WEBJOBS_PASSWORD": "s",
+        "WEBJOBS_DATABASE_URL": "s",
+        "PGPASSWORD": "s",
+        "POSTGRES_PASSWORD": "s",
+        "NATS_TOKEN": "s",
+        "VIRTUAL_ENV": "/srv/.venv",
+        "PYTHONPATH": "/srv/services",
+        "PYTHONHOME": "/srv/python",
+        "HOME": "/home/ada",
+        "LANG": "C.UTF-8",
+    }
+    environment = script_environment(base, {}, FACTS)
+    assert environment["HOME"] == "/home/ada"
+    assert environment["LANG"] == "C.UTF-8"
+    assert not environment.keys() & (base.keys() - {"HOME", "LANG"})
+
+
+def test_our_own_program_folder_leaves_the_path() -> None:
+    path = {"PATH": "/srv/.venv/bin:/usr/bin::/srv/.venv/bin/:/bin"}
+    assert script_environment(path, {}, FACTS, own_program_folder="/srv/.venv/bin")["PATH"] == "/usr/bin:/bin"
+    assert script_environment(path, {}, FACTS)["PATH"] == "/srv/.venv/bin:/usr/bin:/srv/.venv/bin/:/bin"
+
+
+def test_app_settings_are_the_environment_of_jobs() -> None:
+    settings = {"GREETING": "hello", "WEBJOBS_RESTART_TIME": "5", "PATH": "/opt/bin", "PGHOST": "its-own"}
+    environment = script_environment({"PATH": "/bin", "PGHOST": "ours"}, settings, FACTS)
+    assert settings.items() <= environment.items()
+
+
+def test_app_settings_override_neither_the_facts_nor_bring_credentials() -> None:
+    settings = {
+        "WEBJOBS_NAME": "liar",
+        "WEBSITE_INSTANCE_ID": "liar",
+        "WEBJOBS_PASSWORD": "s",
+        "WEBJOBS_USERNAME": "s",
+        "WEBJOBS_NATS_URL": "s",
+        "webjobs_database_url": "s",
+    }
+    environment = script_environment({}, settings, FACTS)
+    assert environment["WEBJOBS_NAME"] == "hello"
+    assert environment["WEBSITE_INSTANCE_ID"] == "327e1e"
+    assert "s" not in environment.values()
+
+
+def test_settings_no_kernel_can_carry_are_left_out() -> None:
+    settings = {"": "x", "A=B": "x", "C\0": "x", "D": "x\0"}
+    assert not settings.keys() & script_environment({}, settings, FACTS).keys()
