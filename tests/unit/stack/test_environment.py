@@ -1,0 +1,41 @@
+from pathlib import Path
+
+from webjobs_stack.environment import api_spec, history_spec, runner_spec
+
+CALLER = {
+    "PATH": "/bin",
+    "WEBJOBS_RESTART_TIME": "5",
+    "WEBJOBS_USERNAME": "ada",
+    "WEBJOBS_PASSWORD": "secret",
+    "WEBJOBS_DATABASE_URL": "postgresql://ada:secret@db/webjobs",
+}
+
+
+def test_only_the_api_gets_the_login() -> None:
+    environment = api_spec(CALLER, "nats://n", "m", "127.0.0.1", 8080).environment
+    assert environment["WEBJOBS_USERNAME"] == "ada"
+    assert environment["WEBJOBS_PASSWORD"] == "secret"
+    assert "WEBJOBS_DATABASE_URL" not in environment
+
+
+def test_only_the_history_gets_the_database() -> None:
+    environment = history_spec(
+        CALLER, "nats://n", "m", database_url="postgresql://x", health_port=1
+    ).environment
+    assert environment["WEBJOBS_DATABASE_URL"] == "postgresql://x"
+    assert "WEBJOBS_PASSWORD" not in environment
+
+
+def test_a_runner_gets_settings_and_no_credentials() -> None:
+    spec = runner_spec(
+        CALLER, "nats://n", "m", name="runner", data=Path("/d"), instance_id="a1b2c3", health_port=1
+    )
+    assert spec.environment["WEBJOBS_RESTART_TIME"] == "5"
+    assert spec.environment["WEBJOBS_DATA"] == "/d"
+    assert "secret" not in "".join(spec.environment.values())
+
+
+def test_lines_are_readable_unless_the_caller_wants_json() -> None:
+    assert api_spec({}, "n", "m", "h", 1).environment["WEBJOBS_LOG_FORMAT"] == "console"
+    wanted = {"WEBJOBS_LOG_FORMAT": "json"}
+    assert api_spec(wanted, "n", "m", "h", 1).environment["WEBJOBS_LOG_FORMAT"] == "json"

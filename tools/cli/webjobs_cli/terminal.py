@@ -1,0 +1,99 @@
+"""How `webjobs up` looks: progress, then the lines of every service behind its name in its colour."""
+
+import zlib
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+_COLOURS = ("cyan", "magenta", "blue", "yellow", "bright_cyan", "bright_magenta", "bright_blue")
+_NAME_WIDTH = 9
+
+
+class Terminal:
+    """Writes what the stack announces; without colours where the output is no terminal."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        """Write to the standard output, unless told otherwise."""
+        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._prefixes: dict[str, str] = {}
+        self._is_read = True
+
+    def ready(self, name: str, seconds: float, address: str) -> None:
+        """A part can be used."""
+        self._progress("✓", "green", name, f"ready in {seconds:.1f} s on {address}")
+
+    def uses(self, name: str, address: str) -> None:
+        """A server that somebody else runs is used."""
+        self._progress("✓", "green", name, f"using {address}")
+
+    def died(self, name: str, how: str, restart_in_seconds: float) -> None:
+        """A part is started again."""
+        self._progress("✗", "red", name, f"{how}; starting it again in {restart_in_seconds:g} s")
+
+    def stopped(self, name: str, seconds: float) -> None:
+        """A part ended as asked."""
+        self._progress("■", "dim", name, f"stopped in {seconds:.1f} s")
+
+    def waiting_for_a_killed_stack(self, folder: Path) -> None:
+        """An earlier stack's processes are still ending."""
+        self._write(Text(f"… the processes of a killed `webjobs up` on {folder} are ending"))
+
+    def said(self, name: str, line: str) -> None:
+        """A service's line. Not styled anew for each: there can be many thousands."""
+        prefix = self._prefixes.get(name)
+        if prefix is None:
+            prefix = self._prefixes[name] = self._prefix(name)
+        self._raw(f"{prefix}{line}\n")
+
+    def welcome(self, url: str, jobs: Path, login: bool) -> None:
+        """All is ready: what to do next."""
+        curl = "curl -u $WEBJOBS_USERNAME:$WEBJOBS_PASSWORD" if login else "curl"
+        job = f"{url}/api/jobs/triggered/hello"
+        self._write(
+            Text.assemble(
+                "\nwebjobs is ready: ",
+                (url, "bold underline"),
+                f"\nDrop jobs into {jobs}/triggered/<name>/ or {jobs}/continuous/<name>/",
+                "\nor put a script there and run it:",
+                (
+                    f"\n  echo 'echo hello' |"
+                    f" {curl} -T - -H 'Content-Disposition: attachment; filename=run.sh' {job}"
+                    f"\n  {curl} -X POST {job}/run",
+                    "bold",
+                ),
+                "\nCtrl-C stops everything.\n",
+            )
+        )
+
+    def stopping(self) -> None:
+        """The first signal came."""
+        self._write(Text("\nStopping; once more to hurry."))
+
+    def _prefix(self, name: str) -> str:
+        text = Text.assemble((name.ljust(_NAME_WIDTH), _colour(name)), ("│ ", "dim"))
+        with self._console.capture() as capture:
+            self._console.print(text, end="")
+        return capture.get()
+
+    def _progress(self, mark: str, colour: str, name: str, message: str) -> None:
+        self._write(Text.assemble((mark, colour), " ", (name.ljust(_NAME_WIDTH), _colour(name)), message))
+
+    def _write(self, text: Text) -> None:
+        with self._console.capture() as capture:
+            self._console.print(text)
+        self._raw(capture.get())
+
+    def _raw(self, text: str) -> None:
+        if not self._is_read:
+            return
+        try:
+            self._console.file.write(text)
+            self._console.file.flush()
+        except OSError:
+            # Nobody reads any more; the services go on.
+            self._is_read = False
+
+
+def _colour(name: str) -> str:
+    return _COLOURS[zlib.crc32(name.encode()) % len(_COLOURS)]

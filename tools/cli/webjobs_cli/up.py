@@ -1,0 +1,55 @@
+"""`webjobs up`: the whole stack in the foreground until a signal stops it."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+from webjobs_stack.stack import Stack, StackOptions
+
+from webjobs_cli.terminal import Terminal
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def up(data: Path, host: str, port: int, runners: int) -> None:
+    """Run until SIGINT or SIGTERM, then stop all in order.
+
+    Raises:
+        WebJobsError: Something could not start; what was started is stopped.
+    """
+    asyncio.run(_up(StackOptions(data, dict(os.environ), host, port, runners)))
+
+
+async def _up(options: StackOptions) -> None:
+    terminal = Terminal()
+    asked = asyncio.Event()
+    hurry = asyncio.Event()
+
+    def on_signal() -> None:
+        if asked.is_set():
+            hurry.set()
+        else:
+            terminal.stopping()
+            asked.set()
+
+    for number in _STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    stack = Stack(options, terminal, hurry)
+    running = asyncio.create_task(_run(stack, terminal, "WEBJOBS_USERNAME" in options.environment))
+    stop = asyncio.create_task(asked.wait())
+    try:
+        await asyncio.wait({running, stop}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.cancel()
+        running.cancel()
+        (result,) = await asyncio.gather(running, return_exceptions=True)
+        await stack.stop()
+    if isinstance(result, Exception):
+        raise result
+
+
+async def _run(stack: Stack, terminal: Terminal, login: bool) -> None:
+    await stack.start()
+    terminal.welcome(stack.url, stack.folder.jobs, login)
+    await stack.run()

@@ -1,0 +1,26 @@
+"""What the stack tells the person who started it; how it looks is the command line's affair."""
+
+from pathlib import Path
+from typing import Protocol
+
+
+class Announcer(Protocol):
+    """Hears of everything worth a line on the terminal."""
+
+    def ready(self, name: str, seconds: float, address: str) -> None:
+        """A part can be used, `seconds` after it was started."""
+
+    def uses(self, name: str, address: str) -> None:
+        """A server that somebody else runs takes the place of ours."""
+
+    def died(self, name: str, how: str, restart_in_seconds: float) -> None:
+        """A part ended though nobody asked it to; it is started again after a pause."""
+
+    def stopped(self, name: str, seconds: float) -> None:
+        """A part ended as it was asked to."""
+
+    def said(self, name: str, line: str) -> None:
+        """A service wrote a line."""
+
+    def waiting_for_a_killed_stack(self, folder: Path) -> None:
+        """Processes of an earlier stack, which was killed, still work in the folder; they are ending."""

@@ -1,0 +1,79 @@
+"""What each service gets in its environment: the caller's variables, its addresses, its own credentials."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from webjobs_stack.services import ServiceSpec
+
+HEALTH_HOST = "127.0.0.1"
+# A runner lets a script take its time to stop; its own deadline must be longer than the script's.
+RUNNER_STOP_SECONDS = 40.0
+
+_CREDENTIALS = ("WEBJOBS_DATABASE_URL", "WEBJOBS_USERNAME", "WEBJOBS_PASSWORD")
+
+
+def api_spec(caller: Mapping[str, str], nats_url: str, module: str, host: str, port: int) -> ServiceSpec:
+    """The api, which alone knows the users' name and password."""
+    own = {"WEBJOBS_HOST": host, "WEBJOBS_PORT": str(port)}
+    login = {name: caller[name] for name in ("WEBJOBS_USERNAME", "WEBJOBS_PASSWORD") if name in caller}
+    return ServiceSpec(
+        name="api",
+        module=module,
+        environment={**_common(caller, nats_url), **own, **login},
+        health_host=host,
+        health_port=port,
+        address=f"{host}:{port}",
+    )
+
+
+def runner_spec(
+    caller: Mapping[str, str],
+    nats_url: str,
+    module: str,
+    *,
+    name: str,
+    data: Path,
+    instance_id: str,
+    health_port: int,
+) -> ServiceSpec:
+    """A runner, which knows no credentials: its scripts must not find any."""
+    own = {
+        "WEBJOBS_DATA": str(data),
+        "WEBJOBS_INSTANCE_ID": instance_id,
+        **_health(health_port),
+    }
+    return ServiceSpec(
+        name=name,
+        module=module,
+        environment={**_common(caller, nats_url), **own},
+        health_host=HEALTH_HOST,
+        health_port=health_port,
+        address=f"{HEALTH_HOST}:{health_port} (instance {instance_id})",
+        stop_seconds=RUNNER_STOP_SECONDS,
+    )
+
+
+def history_spec(
+    caller: Mapping[str, str], nats_url: str, module: str, *, database_url: str, health_port: int
+) -> ServiceSpec:
+    """The history, which alone knows the database."""
+    own = {"WEBJOBS_DATABASE_URL": database_url, **_health(health_port)}
+    return ServiceSpec(
+        name="history",
+        module=module,
+        environment={**_common(caller, nats_url), **own},
+        health_host=HEALTH_HOST,
+        health_port=health_port,
+        address=f"{HEALTH_HOST}:{health_port}",
+    )
+
+
+def _common(caller: Mapping[str, str], nats_url: str) -> dict[str, str]:
+    # A person reads the lines on a terminal, though the services see a pipe.
+    readable = {"WEBJOBS_LOG_FORMAT": "console"}
+    kept = {name: value for name, value in caller.items() if name not in _CREDENTIALS}
+    return {**readable, **kept, "WEBJOBS_NATS_URL": nats_url}
+
+
+def _health(port: int) -> dict[str, str]:
+    return {"WEBJOBS_HEALTH_HOST": HEALTH_HOST, "WEBJOBS_HEALTH_PORT": str(port)}

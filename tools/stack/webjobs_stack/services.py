@@ -1,0 +1,139 @@
+"""One service as a process: started as compose starts it, gated by its health, its lines passed on."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from webjobs_stack.announce import Announcer
+from webjobs_stack.errors import ServiceRefused
+from webjobs_stack.health import is_healthy
+from webjobs_stack.process import Child, NotReady, spawn, until_ready
+
+_START_SECONDS = 30.0
+_LAST_LINES_SECONDS = 1.0
+_LONGEST_LINE = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """What to run and how to know that it is ready."""
+
+    name: str
+    module: str
+    environment: Mapping[str, str]
+    health_host: str
+    health_port: int
+    address: str
+    """What the terminal says about where it is."""
+    stop_seconds: float = 10.0
+
+
+class Service:
+    """The process of one service; it may be started again after it ended."""
+
+    def __init__(self, spec: ServiceSpec, announce: Announcer, keep_open: Sequence[int] = ()) -> None:
+        """Nothing is started yet; `keep_open` are descriptors the process inherits."""
+        self.name = spec.name
+        self._spec = spec
+        self._announce = announce
+        self._keep_open = keep_open
+        self._child: Child | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Process id of the service that runs now."""
+        return self._running.pid
+
+    @property
+    def _running(self) -> Child:
+        assert self._child is not None, "start() comes first"
+        return self._child
+
+    async def start(self) -> str:
+        """Start it, wait until it is healthy, and answer its address.
+
+        Raises:
+            ServiceRefused: It ended or was not healthy in time.
+        """
+        await self._finish_reading()
+        reader, writer = os.pipe()
+        try:
+            # -P: a file of the caller's folder must not take the place of a module.
+            self._child = await spawn(
+                [Path(sys.executable), "-P", "-u", "-m", self._spec.module],
+                death_signal=signal.SIGTERM,
+                output=writer,
+                environment=self._spec.environment,
+                keep_open=self._keep_open,
+            )
+        except BaseException:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
+        self._reading = asyncio.create_task(self._pass_on(reader))
+        try:
+            await until_ready(self._child, self._is_healthy, _START_SECONDS)
+        except NotReady as error:
+            await self.stop()
+            raise ServiceRefused(self.name, str(error)) from error
+        except BaseException:
+            await self.stop()
+            raise
+        return self._spec.address
+
+    async def wait(self) -> int:
+        """The exit code, once it ended."""
+        return await self._running.wait()
+
+    async def stop(self, hurry: asyncio.Event | None = None) -> None:
+        """Stop it; harmless if it does not run."""
+        if self._child is not None:
+            await self._child.stop(signal.SIGTERM, self._spec.stop_seconds, hurry=hurry)
+        await self._finish_reading()
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._running.send(signal.SIGKILL)
+
+    async def _is_healthy(self) -> bool:
+        return await is_healthy(self._spec.health_host, self._spec.health_port)
+
+    async def _pass_on(self, descriptor: int) -> None:
+        async for line in _lines(descriptor):
+            self._announce.said(self.name, line)
+
+    async def _finish_reading(self) -> None:
+        """Pass on what a dead process wrote last, but do not wait for one that inherited its pipe."""
+        if self._reading is not None:
+            await asyncio.wait({self._reading}, timeout=_LAST_LINES_SECONDS)
+            self._reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reading
+            self._reading = None
+
+
+async def _lines(descriptor: int) -> AsyncIterator[str]:
+    """Lines read from a pipe until nobody can write to it any more; an endless line comes in pieces."""
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)
+    )
+    try:
+        rest = b""
+        while chunk := await reader.read(_LONGEST_LINE):
+            *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > _LONGEST_LINE:
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                yield line.decode("utf-8", "replace")
+        if rest:
+            yield rest.decode("utf-8", "replace")
+    finally:
+        transport.close()

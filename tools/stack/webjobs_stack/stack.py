@@ -1,0 +1,186 @@
+"""The whole of webjobs on one machine: servers, then services; stopped in the reverse order."""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from webjobs_stack.announce import Announcer
+from webjobs_stack.environment import api_spec, history_spec, runner_spec
+from webjobs_stack.errors import InvalidSetting, PortTaken
+from webjobs_stack.folder import DataFolder
+from webjobs_stack.health import reachable
+from webjobs_stack.nats_server import NatsServer
+from webjobs_stack.ports import free_port, is_free
+from webjobs_stack.postgres import Postgres
+from webjobs_stack.services import Service, ServiceSpec
+from webjobs_stack.supervise import Daemon, keep_running
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """What `webjobs up` was asked for."""
+
+    data: Path
+    environment: Mapping[str, str]
+    """The caller's variables: passed on to the services; some are read here."""
+    host: str = "127.0.0.1"
+    port: int = 8080
+    runners: int = 1
+    api_module: str = "webjobs_api"
+    runner_module: str = "webjobs_runner"
+    history_module: str = "webjobs_history"
+
+
+class Stack:
+    """Starts everything, keeps it running, stops everything; as a context manager, or step by step."""
+
+    def __init__(
+        self, options: StackOptions, announce: Announcer, hurry: asyncio.Event | None = None
+    ) -> None:
+        """Nothing is started yet; setting `hurry` cuts the deadlines of a stop short."""
+        self.folder = DataFolder(options.data)
+        self._options = options
+        self._announce = announce
+        self._hurry = hurry or asyncio.Event()
+        self._lock: int | None = None
+        self._groups: list[list[Daemon]] = []
+        self._supervision: dict[Daemon, asyncio.Task[None]] = {}
+
+    @property
+    def url(self) -> str:
+        """Where the api answers."""
+        host = reachable(self._options.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._options.port}"
+
+    async def start(self) -> None:
+        """Start servers, then services; each group together, the next when all of it is ready.
+
+        Raises:
+            WebJobsError: Something could not start; call `stop` then, too.
+        """
+        options = self._options
+        nats_port = _port_setting(options.environment, "WEBJOBS_NATS_PORT")
+        self.folder.make()
+        self._lock = await self.folder.lock(
+            lambda: self._announce.waiting_for_a_killed_stack(self.folder.path)
+        )
+        if not is_free(options.host, options.port):
+            raise PortTaken("the api", options.host, options.port, "choose another one with --port")
+        nats = NatsServer(self.folder.nats, port=nats_port, keep_open=[self._lock])
+        postgres = Postgres(self.folder.postgres, keep_open=[self._lock])
+        nats_url = options.environment.get("WEBJOBS_NATS_URL", "")
+        database_url = options.environment.get("WEBJOBS_DATABASE_URL", "")
+        for name, url in (("nats", nats_url), ("postgres", database_url)):
+            if url:
+                self._announce.uses(name, _without_credentials(url))
+        await self._start_together(
+            [server for server, url in ((nats, nats_url), (postgres, database_url)) if not url]
+        )
+        await self._start_services(nats_url or nats.url, database_url or postgres.url)
+
+    async def run(self) -> None:
+        """Return never: keep everything running until cancelled. A fault in that itself is raised here."""
+        done, _ = await asyncio.wait(self._supervision.values(), return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    async def stop(self) -> None:
+        """Stop all that was started, last things first; harmless at any time."""
+        while self._groups:
+            group = self._groups.pop()
+            await asyncio.gather(*(self._stop(daemon) for daemon in group))
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    async def __aenter__(self) -> "Stack":
+        """Start; if that fails, stop what was started."""
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        await self.stop()
+
+    async def _start_services(self, nats_url: str, database_url: str) -> None:
+        """All of them together, though they are stopped in order: api, runners, history."""
+        options = self._options
+        caller = options.environment
+        history = history_spec(
+            caller, nats_url, options.history_module, database_url=database_url, health_port=free_port()
+        )
+        runners = [
+            runner_spec(
+                caller,
+                nats_url,
+                options.runner_module,
+                name="runner" if options.runners == 1 else f"runner-{index + 1}",
+                data=self.folder.path,
+                instance_id=self.folder.instance_id(index),
+                health_port=free_port(),
+            )
+            for index in range(options.runners)
+        ]
+        api = api_spec(caller, nats_url, options.api_module, options.host, options.port)
+        await self._start_together(
+            [self._service(history)], [self._service(r) for r in runners], [self._service(api)]
+        )
+
+    def _service(self, spec: ServiceSpec) -> Service:
+        assert self._lock is not None
+        return Service(spec, self._announce, keep_open=[self._lock])
+
+    async def _start_together(self, *groups: Sequence[Daemon]) -> None:
+        self._groups.extend(list(group) for group in groups)
+        starting = [asyncio.create_task(self._start(daemon)) for group in groups for daemon in group]
+        try:
+            await asyncio.gather(*starting)
+        finally:
+            await _cancel(starting)
+
+    async def _start(self, daemon: Daemon) -> None:
+        started_at = time.monotonic()
+        address = await daemon.start()
+        self._announce.ready(daemon.name, time.monotonic() - started_at, address)
+        self._supervision[daemon] = asyncio.create_task(keep_running(daemon, self._announce))
+
+    async def _stop(self, daemon: Daemon) -> None:
+        supervision = self._supervision.pop(daemon, None)
+        if supervision is not None:
+            await _cancel([supervision])
+        asked_at = time.monotonic()
+        await daemon.stop(self._hurry)
+        if supervision is not None:
+            self._announce.stopped(daemon.name, time.monotonic() - asked_at)
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    waiting = list(tasks)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def _port_setting(environment: Mapping[str, str], name: str) -> int:
+    value = environment.get(name, "")
+    if not value:
+        return 0
+    if not (value.isascii() and value.isdigit() and 0 < int(value) < 65_536):
+        raise InvalidSetting(name, value, "a port number, 1 to 65535")
+    return int(value)
+
+
+def _without_credentials(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
