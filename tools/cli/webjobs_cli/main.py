@@ -1,7 +1,6 @@
 """The `webjobs` command: its arguments. What a command needs is imported when that command runs."""
 
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,8 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         print(f"webjobs {version('webjobs')}")
         raise typer.Exit
 

@@ -1,7 +1,10 @@
 """How `webjobs up` looks: progress, then the lines of every service behind its name in its colour."""
 
+import io
+import sys
 import zlib
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -13,9 +16,14 @@ _NAME_WIDTH = 9
 class Terminal:
     """Writes what the stack announces; without colours where the output is no terminal."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, output: TextIO | None = None) -> None:
         """Write to the standard output, unless told otherwise."""
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._output = output or sys.stdout
+        # Rendered apart from the output: rich ends the program when its own output is closed.
+        self._rendered = io.StringIO()
+        self._console = Console(
+            file=self._rendered, force_terminal=self._output.isatty(), highlight=False, soft_wrap=True
+        )
         self._prefixes: dict[str, str] = {}
         self._is_read = True
 
@@ -54,7 +62,7 @@ class Terminal:
             Text.assemble(
                 "\nwebjobs is ready: ",
                 (url, "bold underline"),
-                f"\nDrop jobs into {jobs}/triggered/<name>/ or {jobs}/continuous/<name>/",
+                f"\nDrop jobs into {jobs}/{{triggered,continuous}}/<name>/",
                 "\nor put a script there and run it:",
                 (
                     f"\n  echo 'echo hello' |"
@@ -72,24 +80,27 @@ class Terminal:
 
     def _prefix(self, name: str) -> str:
         text = Text.assemble((name.ljust(_NAME_WIDTH), _colour(name)), ("│ ", "dim"))
-        with self._console.capture() as capture:
-            self._console.print(text, end="")
-        return capture.get()
+        return self._render(text, "")
 
     def _progress(self, mark: str, colour: str, name: str, message: str) -> None:
         self._write(Text.assemble((mark, colour), " ", (name.ljust(_NAME_WIDTH), _colour(name)), message))
 
     def _write(self, text: Text) -> None:
-        with self._console.capture() as capture:
-            self._console.print(text)
-        self._raw(capture.get())
+        self._raw(self._render(text, "\n"))
+
+    def _render(self, text: Text, end: str) -> str:
+        self._console.print(text, end=end)
+        rendered = self._rendered.getvalue()
+        self._rendered.seek(0)
+        self._rendered.truncate()
+        return rendered
 
     def _raw(self, text: str) -> None:
         if not self._is_read:
             return
         try:
-            self._console.file.write(text)
-            self._console.file.flush()
+            self._output.write(text)
+            self._output.flush()
         except OSError:
             # Nobody reads any more; the services go on.
             self._is_read = False

@@ -65,8 +65,8 @@ class DataFolder:
     async def lock(self, waiting: Callable[[], None]) -> int:
         """Hold the folder until the answered descriptor is closed.
 
-        Children that inherit it hold the folder too, so after a killed stack nobody works in it before the last
-        of its processes has ended. `waiting` is called once if that has to be waited for.
+        Children that inherit it hold the folder too, so after a killed stack nobody works in it before its
+        last process has ended. `waiting` is called once if that has to be waited for.
 
         Raises:
             DataFolderInUse: Another stack is alive on it.

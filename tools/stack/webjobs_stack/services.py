@@ -15,7 +15,8 @@ from webjobs_stack.health import is_healthy
 from webjobs_stack.process import Child, NotReady, spawn, until_ready
 
 _START_SECONDS = 30.0
-_LAST_LINES_SECONDS = 1.0
+# A killed runner leaves a process that ends its scripts and holds the pipe meanwhile.
+_LAST_LINES_SECONDS = 5.0
 _LONGEST_LINE = 65_536
 
 
@@ -110,7 +111,7 @@ class Service:
             self._announce.said(self.name, line)
 
     async def _finish_reading(self) -> None:
-        """Pass on what a dead process wrote last, but do not wait for one that inherited its pipe."""
+        """Pass on what a dead process wrote last; waits, not for ever, for those that inherited its pipe."""
         if self._reading is not None:
             await asyncio.wait({self._reading}, timeout=_LAST_LINES_SECONDS)
             self._reading.cancel()

@@ -1,0 +1,69 @@
+import io
+from pathlib import Path
+
+import pytest
+from webjobs_cli.terminal import Terminal
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def written(colours: bool) -> tuple[Terminal, io.StringIO]:
+    output = Screen() if colours else io.StringIO()
+    return Terminal(output), output
+
+
+def test_without_a_terminal_nothing_is_coloured() -> None:
+    terminal, output = written(colours=False)
+    terminal.ready("nats", 0.24, "127.0.0.1:4222")
+    terminal.said("api", "hello")
+    terminal.died("api", "was killed by SIGKILL", 0.5)
+    assert output.getvalue().splitlines() == [
+        "✓ nats     ready in 0.2 s on 127.0.0.1:4222",
+        "api      │ hello",
+        "✗ api      was killed by SIGKILL; starting it again in 0.5 s",
+    ]
+
+
+def test_each_service_has_a_colour_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    terminal, output = written(colours=True)
+    terminal.said("api", "hello")
+    terminal.said("runner", "hello")
+    first, second = output.getvalue().splitlines()
+    assert first.startswith("\x1b[")
+    assert first.split("m")[0] != second.split("m")[0]
+
+
+def test_lines_are_neither_wrapped_nor_read_as_markup() -> None:
+    terminal, output = written(colours=False)
+    line = "[red] " + "x" * 200
+    terminal.said("api", line)
+    assert output.getvalue() == f"api      │ {line}\n"
+
+
+def test_the_welcome_names_the_url_the_folder_and_a_command() -> None:
+    terminal, output = written(colours=False)
+    terminal.welcome("http://127.0.0.1:8080", Path("/data/jobs"), login=False)
+    assert "webjobs is ready: http://127.0.0.1:8080\n" in output.getvalue()
+    assert "Drop jobs into /data/jobs/{triggered,continuous}/<name>/" in output.getvalue()
+    assert "curl -X POST http://127.0.0.1:8080/api/jobs/triggered/hello/run" in output.getvalue()
+
+
+def test_the_welcome_shows_where_the_login_goes_and_not_the_login() -> None:
+    terminal, output = written(colours=False)
+    terminal.welcome("http://127.0.0.1:8080", Path("/data/jobs"), login=True)
+    assert "curl -u $WEBJOBS_USERNAME:$WEBJOBS_PASSWORD -X POST" in output.getvalue()
+
+
+def test_a_reader_that_went_away_does_not_matter() -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    terminal = Terminal(Closed())
+    terminal.said("api", "hello")
+    terminal.ready("nats", 0.1, "here")
