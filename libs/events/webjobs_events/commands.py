@@ -1,12 +1,12 @@
 """What may be asked of a runner: one frozen message for each verb, and the reply."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
 import msgspec
 
-from webjobs_events.errors import UndecodableMessage
+from webjobs_events.errors import MALFORMED, UndecodableMessage
+from webjobs_events.instant import Instant
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
 
@@ -28,7 +28,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
     command_id: str
     job_type: JobType
     job_name: JobName
-    requested_at: datetime
+    requested_at: Instant
     requested_by: str
     reply_to: str | None = None
 
@@ -148,5 +148,5 @@ def decode_command(subject: str, data: bytes) -> AnyCommand:
     """
     try:
         return _decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except MALFORMED as error:
         raise UndecodableMessage(subject, str(error)) from error

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from webjobs_events.errors import UndecodableMessage
+from webjobs_events.errors import MALFORMED, UndecodableMessage
 from webjobs_events.events import EVENT_TYPES, Event
 
 MESSAGE_ID_HEADER = "Nats-Msg-Id"
@@ -70,7 +70,7 @@ def decode_event(subject: str, headers: Mapping[str, str] | None, data: bytes) -
         raise UndecodableMessage(subject, f"{match[0]} is not a type this version knows")
     try:
         return decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except MALFORMED as error:
         raise UndecodableMessage(subject, str(error)) from error
 
 

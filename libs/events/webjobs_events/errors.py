@@ -1,5 +1,10 @@
 """The root of every error webjobs raises, and the errors of the contract itself."""
 
+import msgspec
+
+MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""All that msgspec raises for bytes that are not the message asked for; the last two are no MsgspecError."""
+
 
 class WebJobsError(Exception):
     """Root of the errors that a caller can act on; each says what to do."""

@@ -4,11 +4,11 @@ An event's name is the status entered, or a word in the past tense. Bodies are s
 Within version 1 fields are only added; readers ignore what they do not know.
 """
 
-from datetime import datetime
 from typing import Any, ClassVar
 
 import msgspec
 
+from webjobs_events.instant import Instant
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
 from webjobs_events.status import Reason, Status
@@ -23,7 +23,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
         instance: Id of the runner that wrote it.
     """
 
-    at: datetime
+    at: Instant
     instance: str
 
     @property
@@ -74,7 +74,7 @@ class RunEvent(Event, frozen=True, kw_only=True):
     trigger: str
     arguments: str | None = None
     digest: str
-    requested_at: datetime
+    requested_at: Instant
 
     @property
     def kind(self) -> str:
@@ -118,7 +118,7 @@ class RunEnded(RunEvent, frozen=True, kw_only=True):
         has_error_log: Whether the script wrote to its standard error.
     """
 
-    started_at: datetime | None
+    started_at: Instant | None
     reason: Reason
     exit_code: int | None = None
     signal: int | None = None

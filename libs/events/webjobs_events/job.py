@@ -1,12 +1,12 @@
 """What a job is: its type, its name, its definition, and the rules a name must keep."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
 import msgspec
 
 from webjobs_events.errors import InvalidJobName
+from webjobs_events.instant import Instant
 
 JobName = NewType("JobName", str)
 
@@ -43,7 +43,7 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
     script_host: str
     settings: dict[str, Any] = {}
     disabled: bool = False
-    changed_at: datetime
+    changed_at: Instant
     changed_by: str
     cause: str
 
@@ -56,7 +56,7 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
 def parse_job_name(text: str) -> JobName:
     r"""A job name from what a person wrote.
 
-    1 to 128 characters, no `/` or `\`, no control character, no leading dot, no `..`.
+    1 to 128 characters, no `/` or `\`, no control character, no leading dot, no `..`, not `*` alone.
 
     Raises:
         InvalidJobName: Saying which rule the text breaks.
@@ -73,6 +73,8 @@ def parse_job_name(text: str) -> JobName:
         raise InvalidJobName(text, "it holds two dots in a row")
     if text != text.strip():
         raise InvalidJobName(text, "it starts or ends with white space")
+    if text == "*":  # `Subjects` takes it for any job
+        raise InvalidJobName(text, "an asterisk alone stands for every job")
     if any(not character.isprintable() for character in text):
         raise InvalidJobName(text, "it holds a control or invisible character")
     if len(text.encode("utf-8")) > 255:

@@ -1,9 +1,8 @@
 """What may be asked of history, and what it answers: read models as messages on NATS request/reply."""
 
-from datetime import datetime
-
 import msgspec
 
+from webjobs_events.instant import Instant
 from webjobs_events.job import JobName
 from webjobs_events.run_id import RunId
 from webjobs_events.status import Reason, Status
@@ -20,9 +19,9 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     arguments: str | None = None
     digest: str
     instance: str
-    requested_at: datetime
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
+    requested_at: Instant
+    started_at: Instant | None = None
+    ended_at: Instant | None = None
     exit_code: int | None = None
     signal: int | None = None
     reason: Reason | None = None
@@ -35,7 +34,7 @@ class InstanceView(msgspec.Struct, frozen=True, kw_only=True):
 
     instance: str
     status: Status
-    since: datetime
+    since: Instant
     digest: str
     exit_code: int | None = None
     reason: Reason | None = None

@@ -16,7 +16,7 @@ def run_id_at(instant: datetime) -> RunId:
     Source: Kudu, TriggeredJobRunLogger.cs.
     """
     utc = instant.astimezone(UTC)
-    return RunId(utc.strftime("%Y%m%d%H%M%S") + f"{utc.microsecond // 100:04d}")
+    return RunId(f"{utc.year:04d}{utc:%m%d%H%M%S}{utc.microsecond // 100:04d}")
 
 
 def parse_run_id(text: str) -> RunId:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from webjobs_events.errors import InvalidToken
+from webjobs_events.errors import InvalidJobName, InvalidToken
 from webjobs_events.job import JobName, JobType
 
 _PLAIN = re.compile(rb"[A-Za-z0-9_-]")
@@ -15,10 +15,17 @@ def token_of(name: str) -> str:
     """A job name as one token of a subject or key: each UTF-8 byte outside `[A-Za-z0-9_-]` becomes `=HH`.
 
     Two names never share a token, and `name_of` turns it back.
+
+    Raises:
+        InvalidJobName: The name is empty, or no UTF-8 can write it.
     """
-    return "".join(
-        chr(byte) if _PLAIN.match(bytes([byte])) else f"={byte:02X}" for byte in name.encode("utf-8")
-    )
+    if not name:
+        raise InvalidJobName(name, "it is empty")
+    try:
+        raw = name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidJobName(name, "it holds half of a surrogate pair") from error
+    return "".join(chr(byte) if _PLAIN.match(bytes([byte])) else f"={byte:02X}" for byte in raw)
 
 
 def name_of(token: str) -> JobName:
