@@ -1,28 +1,62 @@
-"""Which processes live, found by a marker in their environment."""
+"""Scripts to start in tests of processes, what they wrote, and whether they live."""
 
-from pathlib import Path
+import os
+import sys
+from collections.abc import Sequence
+
+import psutil
+from webjobs_runner.process import Launcher, ScriptProcess
+
+PYTHON = (sys.executable, "-I", "-S", "-c")
+
+# Leaves a process that escapes in every way there is: forked twice, in its own session, with no
+# environment, deaf to SIGTERM, its parent long gone. Its pid is on standard output when this returns.
+ESCAPE = """
+import os, signal
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.write(1, b'%d\\n' % os.getpid())
+        os.execve('/bin/sleep', ['sleep', '1000'], {})
+    os._exit(0)
+os.wait()
+"""
 
 
-def processes_with(marker: str) -> list[int]:
-    """Pids of living processes whose environment contains the marker."""
-    found = []
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if marker.encode() in environ.read_bytes():
-                found.append(int(environ.parent.name))
-        except OSError:
-            continue
-    return found
+class Started:
+    """A script that runs, with all it has written so far."""
+
+    def __init__(self) -> None:
+        self.stdout = bytearray()
+        self.stderr = bytearray()
+        self.process: ScriptProcess
+
+    @property
+    def words(self) -> list[str]:
+        return self.stdout.decode().split()
 
 
-def processes_working_in(folder: Path) -> list[int]:
-    """Pids of living processes with this folder in their command line or as working directory."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes().decode("utf-8", "replace")
-            if str(folder) in command or str((process / "cwd").readlink()).startswith(str(folder)):
-                found.append(int(process.name))
-        except OSError:
-            continue
-    return found
+async def start(launcher: Launcher, *argv: str, cwd: str = "/", env: dict[str, str] | None = None) -> Started:
+    """Start a program that writes into the answer."""
+    started = Started()
+    started.process = await launcher.spawn(
+        argv,
+        cwd=cwd,
+        env={"PATH": os.defpath} if env is None else env,
+        on_stdout=started.stdout.extend,
+        on_stderr=started.stderr.extend,
+    )
+    return started
+
+
+def is_alive(pid: int) -> bool:
+    """True while the process runs; a zombie does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def none_alive(pids: Sequence[int]) -> bool:
+    return not any(is_alive(pid) for pid in pids)

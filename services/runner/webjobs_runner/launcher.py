@@ -22,7 +22,7 @@ from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
 from webjobs_runner import launch_messages as messages
 from webjobs_runner.process_tree import (
-    become_subreaper,
+    adopt_orphans,
     claim_instance,
     command_name,
     first_tag,
@@ -284,7 +284,7 @@ def main() -> None:
         if time.monotonic() > give_up_at:
             sys.exit(f"webjobs: another launcher of the instance {sys.argv[2]} is alive on this machine")
         time.sleep(0.02)
-    become_subreaper()
+    adopt_orphans()
     with claim:
         ScriptLauncher(channel, sys.argv[2]).serve()
 

@@ -49,13 +49,21 @@ def kill_tagged(instance_id: str) -> tuple[str, ...]:
         return bears_tag_of(instance_id, pid) and pid != os.getpid() and pid not in refused
 
     while time.monotonic() < give_up_at:
-        left = [pid for pid in all_pids() if is_left(pid) and parent_and_state(pid)[1] != "Z"]
+        left = [pid for pid in all_pids() if is_left(pid) and not _is_dead(pid)]
         if not left:
             break
         killed.update(dict.fromkeys(f"{command_name(pid)} ({pid})" for pid in left))
         dying = [pidfd for pid in left if (pidfd := _kill_one(pid, is_left, refused)) is not None]
         _await_and_reap(dying, give_up_at)
     return tuple(killed)
+
+
+def _is_dead(pid: int) -> bool:
+    """Tell whether only the exit code of a process is left; if it is this process's child, take that."""
+    parent, state = parent_and_state(pid)
+    if state == "Z" and parent == os.getpid():
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG)
+    return state == "Z"
 
 
 def _kill_one(pid: int, is_left: Callable[[int], bool], refused: set[int]) -> int | None:

@@ -15,7 +15,7 @@ from webjobs_runner.launcher_channel import LauncherChannel
 from webjobs_runner.leftovers import kill_tagged
 from webjobs_runner.log import logger
 from webjobs_runner.pipes import OutputPipe
-from webjobs_runner.process_tree import become_subreaper
+from webjobs_runner.process_tree import adopt_orphans
 
 # After a run ended, no process of it is left to write; only a stranger that was handed the pipe can.
 DRAIN_SECONDS = 5.0
@@ -142,7 +142,7 @@ class Launcher:
         self._gone = asyncio.Event()
         self._recovery: asyncio.Task[None] | None = None
         self._closing = False
-        self._open_files = 0
+        self._open_files = self._most_files = 0
 
     @property
     def pid(self) -> int | None:
@@ -150,9 +150,10 @@ class Launcher:
         return self._channel.pid if self._channel else None
 
     async def __aenter__(self) -> Self:
-        become_subreaper()  # if the launcher dies, what it had started comes to the runner
-        self._open_files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # two pipes a script; not for the scripts
+        adopt_orphans()  # if the launcher dies, what it had started comes to the runner
+        # Two pipes a script need many files; the scripts themselves keep the limit they would have had.
+        self._open_files, self._most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self._most_files, self._most_files))
         self._connect()
         return self
 
@@ -166,6 +167,8 @@ class Launcher:
             await self._gone.wait()
         if self._recovery is not None:
             await self._recovery
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self._open_files, self._most_files))
+        adopt_orphans(False)
 
     async def spawn(
         self,

@@ -52,11 +52,11 @@ def _tag_in_limits(pid: int) -> int:
     return int(hard) if hard.isdigit() else -1
 
 
-def become_subreaper() -> None:
-    """Adopt every descendant whose parent dies, instead of leaving it to the system's init."""
+def adopt_orphans(wanted: bool = True) -> None:
+    """Take in every descendant whose parent dies, instead of leaving it to the system's init."""
     import ctypes  # here, because it is slow to import and needed once
 
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0):
         raise OSError(ctypes.get_errno(), "this process cannot adopt orphans (PR_SET_CHILD_SUBREAPER)")
 
 
@@ -83,9 +83,15 @@ def command_name(pid: int) -> str:
 
 
 def processes_of_run(pid: int) -> list[int]:
-    """List the processes that bear the same tag as `pid`, itself included; none if it has no tag."""
+    """List the processes of the run whose main process is `pid`; none if that was not started by a launcher.
+
+    The launcher is left out: it bears the tag of the run it started last.
+    """
     tag = tag_of(pid)
-    return [other for other in all_pids() if tag_of(other) == tag] if tag > 0 else []
+    if tag <= 0:
+        return []
+    launcher = parent_and_state(pid)[0]
+    return [other for other in all_pids() if other != launcher and tag_of(other) == tag]
 
 
 def claim_instance(instance_id: str, role: Literal["runner", "launcher"] = "runner") -> socket.socket | None:
