@@ -4,14 +4,22 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 
+@overload
 async def eventually(
-    check: Callable[[], T | Awaitable[T]], timeout: float = 10.0, *, interval: float = 0.02
-) -> T:
+    check: Callable[[], Awaitable[T]], timeout: float = ..., *, interval: float = ...
+) -> T: ...
+
+
+@overload
+async def eventually(check: Callable[[], T], timeout: float = ..., *, interval: float = ...) -> T: ...
+
+
+async def eventually(check: Callable[[], Any], timeout: float = 10.0, *, interval: float = 0.02) -> Any:
     """The first truthy answer of `check`, which may be async; an AssertionError in it means: not yet.
 
     Raises:
@@ -22,7 +30,7 @@ async def eventually(
         last: object
         try:
             answer = check()
-            value: T = await answer if inspect.isawaitable(answer) else answer
+            value = await answer if inspect.isawaitable(answer) else answer
             if value:
                 return value
             last = value

@@ -11,7 +11,7 @@ import nats
 import pytest
 from support.announcements import Announcements
 from support.eventually import eventually
-from support.processes import processes_with, processes_working_in
+from support.living import processes_with, processes_working_in
 from webjobs_stack.errors import DataFolderInUse, InvalidSetting, PortTaken, ServiceRefused
 from webjobs_stack.health import is_healthy
 from webjobs_stack.ports import free_port
