@@ -1,0 +1,156 @@
+"""The only wiring of history: builds the parts from the settings and runs them until told to stop."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+from webjobs_events.jetstream import Bus, LiveSettings, connect_bus
+from webjobs_events.subjects import Subjects
+from webjobs_service.health import Check, run_health_server
+from webjobs_service.lifetime import side_tasks
+
+from webjobs_history import store
+from webjobs_history.database import connect, open_pool
+from webjobs_history.endpoints import READ_TIMEOUT, SERVICE, VERSION, Endpoints
+from webjobs_history.log_purge import LogPurge
+from webjobs_history.migrations.migrate import migrate
+from webjobs_history.progress import Progress
+from webjobs_history.projector import Projector
+from webjobs_history.queries import Queries
+from webjobs_history.retention import Retention
+from webjobs_history.settings import HistorySettings
+from webjobs_history.streams import stream_state
+
+log = structlog.stdlib.get_logger(__name__)
+
+HISTORY_SIZE = "WEBJOBS_HISTORY_SIZE"
+
+_QUERY_CONNECTIONS = 8
+_REBUILD_POLL = 0.1  # seconds between looks at how far a rebuild is
+
+
+class Readiness:
+    """What /healthz tells; the parts appear here as they come up."""
+
+    def __init__(self) -> None:
+        self.bus: Bus | None = None
+        self.queries: Queries | None = None
+        self.serving = False
+
+    def checks(self) -> dict[str, Check]:
+        """The checks by name."""
+        return {"nats": self._nats, "postgres": self._postgres, "endpoints": self._endpoints}
+
+    async def _nats(self) -> str | None:
+        return None if self.bus is not None and self.bus.is_connected else "not connected"
+
+    async def _postgres(self) -> str | None:
+        if self.queries is None:
+            return "waits for NATS"
+        return None if await self.queries.is_there() else "nothing was projected yet"
+
+    async def _endpoints(self) -> str | None:
+        return None if self.serving else "not served"
+
+
+async def serve(settings: HistorySettings, stop: asyncio.Event) -> None:
+    """Project and answer until told to stop; then answer what was asked, finish the batch, and close."""
+    readiness = Readiness()
+    async with run_health_server(settings.health_host, settings.health_port, readiness.checks()):
+        await _until(stop, _serve(settings, readiness))
+
+
+async def rebuild(settings: HistorySettings, stop: asyncio.Event) -> None:
+    """Drop the projection and replay the stream; returns when the rows are complete again.
+
+    A replica that projects meanwhile starts over and does the work; without one it is done here. Until the
+    end queries are refused rather than answered from half of the rows.
+    """
+    await _until(stop, _rebuild(settings))
+
+
+async def migrate_tables(settings: HistorySettings, stop: asyncio.Event) -> None:
+    """Bring the tables to this release's version."""
+    await _until(stop, migrate(settings.database_url))
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Run to the end of the work, or until told to stop; then it is cancelled and closes what it opened."""
+    running = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        cancelled = running.cancel()
+        with contextlib.suppress(asyncio.CancelledError) if cancelled else contextlib.nullcontext():
+            await running
+
+
+async def _serve(settings: HistorySettings, readiness: Readiness) -> None:
+    url = settings.database_url
+    async with (
+        _connected(settings) as (bus, live),
+        open_pool(url, "queries", size=_QUERY_CONNECTIONS, timeout=READ_TIMEOUT) as for_queries,
+        open_pool(url, "upkeep") as for_upkeep,
+    ):
+        progress = Progress()
+        queries = Queries(for_queries)
+        retention = _retention(settings, bus, live, for_upkeep)
+        log_purge = LogPurge(bus, for_upkeep)
+        projector = Projector(bus, url, progress)
+        projector.on_commit(retention.committed)
+        readiness.bus, readiness.queries = bus, queries
+        companions = [retention.while_projecting, log_purge.while_projecting]
+        async with (
+            side_tasks(projector=projector.run(companions)),
+            bus.serve(SERVICE, VERSION, Endpoints(bus, queries, progress).handlers()),
+        ):
+            readiness.serving = True
+            try:
+                await asyncio.Event().wait()
+            finally:
+                readiness.serving = False
+
+
+@contextlib.asynccontextmanager
+async def _connected(settings: HistorySettings) -> AsyncIterator[tuple[Bus, LiveSettings]]:
+    subjects = Subjects(settings.namespace)
+    environment = {HISTORY_SIZE: str(settings.history_size)}
+    async with (
+        connect_bus(settings.nats_url, name="history", subjects=subjects) as bus,
+        bus.live_settings(environment) as live,
+    ):
+        yield bus, live
+
+
+def _retention(settings: HistorySettings, bus: Bus, live: LiveSettings, engine: AsyncEngine) -> Retention:
+    retention = Retention(bus, engine, lambda: live.integer(HISTORY_SIZE, settings.history_size, least=1))
+
+    def on_change(name: str) -> None:
+        if name == HISTORY_SIZE:
+            retention.limit_changed()
+
+    live.on_change(on_change)
+    return retention
+
+
+async def _rebuild(settings: HistorySettings) -> None:
+    url = settings.database_url
+    await migrate(url)
+    connection = await connect(url, "rebuild")
+    try:
+        async with _connected(settings) as (bus, _live):
+            stream = bus.subjects.events_stream
+            state = await stream_state(bus, stream)
+            await store.reset(connection, stream, state.created_at, state.last)
+            log.info("rebuilding", events=state.last)
+            async with side_tasks(projector=Projector(bus, url, Progress()).run()):
+                while not await store.is_complete(connection):  # noqa: ASYNC110
+                    await asyncio.sleep(_REBUILD_POLL)
+            log.info("rebuilt", events=state.last)
+    finally:
+        await connection.close()

@@ -1,0 +1,179 @@
+"""A batch of events folded in memory: which rows it needs, and what is left to write."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from webjobs_events.errors import IllegalTransition
+from webjobs_events.events import ContinuousEvent, Event, InstanceEvent, Purged, RunEvent
+from webjobs_events.job import JobName
+from webjobs_events.queries import RunView
+from webjobs_events.run_id import RunId
+
+from webjobs_history.domain.projection import (
+    Change,
+    DropInstances,
+    DropJob,
+    DropRuns,
+    PutInstance,
+    PutRun,
+    project,
+)
+from webjobs_history.domain.rows import InstanceRow, JobRow
+
+RunKey = tuple[JobName, RunId]
+InstanceKey = tuple[JobName, str]
+
+
+@dataclass(slots=True)
+class Keys:
+    """The rows a batch of events may ask for."""
+
+    runs: set[RunKey] = field(default_factory=set)
+    jobs: set[JobName] = field(default_factory=set)
+    instances: set[InstanceKey] = field(default_factory=set)
+    runners: set[str] = field(default_factory=set)
+    """All rows of these instances."""
+
+
+def keys_of(events: Iterable[Event]) -> Keys:
+    """The rows that must be known to fold these events."""
+    keys = Keys()
+    for event in events:
+        match event:
+            case RunEvent():
+                keys.runs.add((event.job_name, event.run_id))
+                keys.jobs.add(event.job_name)
+            case Purged():
+                keys.runs.update((event.job_name, run_id) for run_id in event.run_ids)
+                keys.jobs.add(event.job_name)
+            case ContinuousEvent():
+                keys.instances.add((event.job_name, event.instance))
+            case InstanceEvent():
+                keys.runners.add(event.about_instance)
+    return keys
+
+
+class Fold:
+    """Rows as they are after the events applied so far, and which of them differ from the stored ones.
+
+    To store it: first drop `dropped_jobs`, `dropped_runs` and `dropped_instance_jobs`, then put the rest.
+
+    Args:
+        runs: The stored rows that `keys_of` names.
+        jobs: Likewise.
+        instances: Likewise.
+    """
+
+    def __init__(
+        self,
+        runs: Iterable[RunView] = (),
+        jobs: Iterable[JobRow] = (),
+        instances: Iterable[InstanceRow] = (),
+    ) -> None:
+        self._runs: dict[RunKey, RunView] = {(run.job_name, run.run_id): run for run in runs}
+        self._jobs: dict[JobName, JobRow] = {job.job_name: job for job in jobs}
+        self._instances: dict[InstanceKey, InstanceRow] = {
+            (row.job_name, row.instance): row for row in instances
+        }
+        self._touched_runs: set[RunKey] = set()
+        self._touched_jobs: set[JobName] = set()
+        self._touched_instances: set[InstanceKey] = set()
+        self.dropped_jobs: set[JobName] = set()
+        self.dropped_runs: set[RunKey] = set()
+        self.dropped_instance_jobs: set[JobName] = set()
+        self.headless: set[JobName] = set()
+        """Jobs whose latest run was purged: only the stored runs tell which one is the latest now."""
+        self.refused = 0
+        """Events that changed nothing because the rows before them did not allow it."""
+
+    # What the projection asks for
+
+    def run(self, job_name: JobName, run_id: RunId) -> RunView | None:
+        """A run as it is now."""
+        return self._runs.get((job_name, run_id))
+
+    def instance(self, job_name: JobName, instance: str) -> InstanceRow | None:
+        """A continuous job's row of an instance as it is now."""
+        return self._instances.get((job_name, instance))
+
+    def rows_of(self, instance: str) -> Iterable[InstanceRow]:
+        """All rows of an instance as they are now."""
+        return [row for row in self._instances.values() if row.instance == instance]
+
+    # What is left to write
+
+    @property
+    def runs_to_put(self) -> list[RunView]:
+        """New and changed runs."""
+        return [self._runs[key] for key in self._touched_runs if key in self._runs]
+
+    @property
+    def jobs_to_put(self) -> list[JobRow]:
+        """New and changed jobs; one whose runs are all gone has a count of 0."""
+        return [self._jobs[name] for name in self._touched_jobs if name in self._jobs]
+
+    @property
+    def instances_to_put(self) -> list[InstanceRow]:
+        """New and changed rows of instances."""
+        return [self._instances[key] for key in self._touched_instances if key in self._instances]
+
+    def apply(self, event: Event) -> None:
+        """Fold one more event; one that is not allowed is counted and changes nothing."""
+        try:
+            changes = project(self, event)
+        except IllegalTransition:
+            self.refused += 1
+            return
+        for change in changes:
+            self._apply(change)
+
+    def _apply(self, change: Change) -> None:
+        match change:
+            case PutRun(run):
+                self._put_run(run)
+            case PutInstance(row):
+                key = (row.job_name, row.instance)
+                self._instances[key] = row
+                self._touched_instances.add(key)
+            case DropRuns(job_name, run_ids):
+                self._drop_runs(job_name, run_ids)
+            case DropJob(job_name):
+                self._drop_job(job_name)
+            case DropInstances(job_name):
+                self.dropped_instance_jobs.add(job_name)
+                for key in [key for key in self._instances if key[0] == job_name]:
+                    del self._instances[key]
+
+    def _put_run(self, run: RunView) -> None:
+        key = (run.job_name, run.run_id)
+        job = self._jobs.get(run.job_name) or JobRow(job_name=run.job_name, run_count=0, latest_run=None)
+        latest = job.latest_run
+        self._jobs[run.job_name] = JobRow(
+            job_name=run.job_name,
+            run_count=job.run_count + (key not in self._runs),
+            latest_run=run if latest is None or run.run_id >= latest.run_id else latest,
+        )
+        self._runs[key] = run
+        self._touched_runs.add(key)
+        self._touched_jobs.add(run.job_name)
+
+    def _drop_runs(self, job_name: JobName, run_ids: list[RunId]) -> None:
+        for run_id in run_ids:
+            self._runs.pop((job_name, run_id), None)
+            self.dropped_runs.add((job_name, run_id))
+        job = self._jobs[job_name]
+        latest = job.latest_run
+        if latest is not None and latest.run_id in run_ids:
+            self.headless.add(job_name)
+            latest = None
+        self._jobs[job_name] = JobRow(
+            job_name=job_name, run_count=job.run_count - len(run_ids), latest_run=latest
+        )
+        self._touched_jobs.add(job_name)
+
+    def _drop_job(self, job_name: JobName) -> None:
+        self.dropped_jobs.add(job_name)
+        self.headless.discard(job_name)
+        self._jobs.pop(job_name, None)
+        for key in [key for key in self._runs if key[0] == job_name]:
+            del self._runs[key]

@@ -1,0 +1,42 @@
+"""The rows of the projection that are not read models themselves; a run's row is a `RunView`."""
+
+from datetime import datetime
+
+import msgspec
+from webjobs_events.job import JobName
+from webjobs_events.queries import RunView
+from webjobs_events.status import Reason, Status
+
+
+class JobRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A triggered job that has runs.
+
+    Attributes:
+        run_count: How many runs the projection holds, so that retention need not count.
+        latest_run: The run with the greatest id, repeated here so that the latest runs of many jobs are
+            one read.
+    """
+
+    job_name: JobName
+    run_count: int
+    latest_run: RunView | None
+
+
+class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a continuous job does on one instance.
+
+    Attributes:
+        boot: Start of the runner that told of it last; events of an earlier boot are refused.
+        sequence: Of the last event of that boot; a repeat is refused.
+    """
+
+    job_name: JobName
+    instance: str
+    boot: str
+    sequence: int
+    status: Status
+    since: datetime
+    digest: str
+    exit_code: int | None = None
+    reason: Reason | None = None
+    evidence: str = ""

@@ -1,0 +1,162 @@
+"""The query API of history: what is asked on NATS, answered from the rows once they are recent enough."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+import msgspec
+import structlog
+from webjobs_events import queries as q
+from webjobs_events.errors import BusUnavailable
+from webjobs_events.jetstream import Bus, QueryRefused
+
+from webjobs_history.database import TROUBLES, describe
+from webjobs_history.metrics import QUERIES
+from webjobs_history.progress import Progress
+from webjobs_history.queries import Queries, Snapshot
+
+log = structlog.stdlib.get_logger(__name__)
+
+SERVICE = "webjobs-history"
+VERSION = "1.0.0"
+
+MAX_WAIT = 2.0  # seconds for the projection to become recent enough
+MAX_REPLY = 900_000  # bytes; NATS takes messages of 1 MB
+READ_TIMEOUT = 2.0  # seconds for one read of the rows
+_POLL = 0.02  # seconds between reads while another replica projects
+
+Q = TypeVar("Q", bound=q.Query)
+Read = Callable[[], Awaitable[Snapshot | None]]
+
+
+class Endpoints:
+    """Handlers by endpoint name, for `Bus.serve`."""
+
+    def __init__(self, bus: Bus, queries: Queries, progress: Progress) -> None:
+        self._bus = bus
+        self._queries = queries
+        self._progress = progress
+        self._run = msgspec.json.Decoder(q.RunQuery)
+        self._runs = msgspec.json.Decoder(q.RunsQuery)
+        self._latest_runs = msgspec.json.Decoder(q.LatestRunsQuery)
+        self._statuses = msgspec.json.Decoder(q.StatusesQuery)
+        self._encoder = msgspec.json.Encoder()
+
+    def handlers(self) -> dict[str, Callable[[bytes], Awaitable[bytes]]]:
+        """What answers each endpoint."""
+        return {
+            q.RUN: _counted(q.RUN, self.run),
+            q.RUNS: _counted(q.RUNS, self.runs),
+            q.LATEST_RUNS: _counted(q.LATEST_RUNS, self.latest_runs),
+            q.STATUSES: _counted(q.STATUSES, self.statuses),
+        }
+
+    async def run(self, data: bytes) -> bytes:
+        """`RunQuery` → `FoundRun`."""
+        query = _decode(self._run, data)
+        found = await self._recent(query, lambda: self._queries.run(query), _is_empty)
+        run = found.items[0] if found.items else None
+        return self._encoder.encode({"position": found.position, "run": run})
+
+    async def runs(self, data: bytes) -> bytes:
+        """`RunsQuery` → `Runs`; a page that would be too large for one message ends earlier."""
+        query = _decode(self._runs, data)
+        is_miss = _is_empty if query.before is None else _never
+        found = await self._recent(query, lambda: self._queries.runs(query), is_miss)
+        return self._encoder.encode({"position": found.position, "runs": _that_fit(found.items)})
+
+    async def latest_runs(self, data: bytes) -> bytes:
+        """`LatestRunsQuery` → `LatestRuns`."""
+        query = _decode(self._latest_runs, data)
+        read = lambda: self._queries.latest_runs(query.job_names)  # noqa: E731
+        found = await self._recent(query, read, _lacks(query.job_names))
+        return self._encoder.encode({"position": found.position, "runs": _all_fit(found.items)})
+
+    async def statuses(self, data: bytes) -> bytes:
+        """`StatusesQuery` → `Statuses`."""
+        query = _decode(self._statuses, data)
+        read = lambda: self._queries.statuses(query.job_names)  # noqa: E731
+        found = await self._recent(query, read, _lacks(query.job_names))
+        return self._encoder.encode({"position": found.position, "jobs": _all_fit(found.items)})
+
+    async def _recent(self, query: q.Query, read: Read, is_miss: Callable[[Snapshot], bool]) -> Snapshot:
+        """A snapshot as recent as was asked; one that misses something is of the end of the stream.
+
+        Raises:
+            QueryRefused: The projection did not get there in time, or Postgres or NATS is away.
+        """
+        at_least, looked_for_end = query.at_least, False
+        try:
+            async with asyncio.timeout(MAX_WAIT):
+                while True:
+                    snapshot = await read()
+                    if snapshot is not None:
+                        at_least = max(at_least, snapshot.replay_until)
+                        if snapshot.position >= at_least and not looked_for_end and is_miss(snapshot):
+                            at_least = await self._bus.last_sequence(self._bus.subjects.events_stream)
+                            looked_for_end = True
+                        if snapshot.position >= at_least:
+                            return snapshot
+                    await self._progress.moves(_POLL)
+        except TimeoutError as error:
+            raise QueryRefused(503, "History is not up to date yet; ask again in a moment.") from error
+        except BusUnavailable as error:
+            raise QueryRefused(503, str(error)) from error
+        except TROUBLES as error:
+            log.warning("query refused", error=describe(error))
+            raise QueryRefused(503, "History cannot reach its database; ask again in a moment.") from error
+
+
+def _counted(
+    endpoint: str, handler: Callable[[bytes], Awaitable[bytes]]
+) -> Callable[[bytes], Awaitable[bytes]]:
+    async def answer(data: bytes) -> bytes:
+        code = "500"
+        try:
+            reply = await handler(data)
+            code = "200"
+        except QueryRefused as error:
+            code = str(error.code)
+            raise
+        finally:
+            QUERIES.labels(endpoint, code).inc()
+        return reply
+
+    return answer
+
+
+def _decode(decoder: msgspec.json.Decoder[Q], data: bytes) -> Q:
+    try:
+        return decoder.decode(data or b"{}")
+    except msgspec.MsgspecError as error:
+        raise QueryRefused(400, f"The query cannot be read: {error}.") from error
+
+
+def _is_empty(snapshot: Snapshot) -> bool:
+    return not snapshot.items
+
+
+def _never(_snapshot: Snapshot) -> bool:
+    return False
+
+
+def _lacks(names: Iterable[str] | None) -> Callable[[Snapshot], bool]:
+    """Whether a snapshot lacks one of these jobs; when none was named, nothing is lacking."""
+    asked = set(names or ())
+    return lambda snapshot: not asked <= set(snapshot.names)
+
+
+def _that_fit(items: list[msgspec.Raw]) -> list[msgspec.Raw]:
+    """The first items that fit into one reply, at least one."""
+    size = 0
+    for index, item in enumerate(items):
+        size += len(bytes(item)) + 1
+        if size > MAX_REPLY and index > 0:
+            return items[:index]
+    return items
+
+
+def _all_fit(items: list[msgspec.Raw]) -> list[msgspec.Raw]:
+    if len(_that_fit(items)) < len(items):
+        raise QueryRefused(413, "The answer is too large for one message; name the jobs, some at a time.")
+    return items

@@ -1,0 +1,122 @@
+"""Removes the logs of purged runs and deleted jobs from the log stream, as a reader of its own.
+
+It follows `Purged` and `Deleted` only, and keeps its own position, which a rebuild leaves alone: the
+projection never waits for it, and what it did once it does not do again. A repeat does no harm either,
+even years later: run ids are never used twice, and of a deleted job only the chunks go that the log stream
+had taken before it was told of the deletion, so the logs of a job created anew under that name stay.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+from webjobs_events.errors import BusUnavailable
+from webjobs_events.events import Deleted, Event, Purged
+from webjobs_events.jetstream import Bus, StreamMessage
+from webjobs_events.job import JobType
+from webjobs_service.lifetime import side_tasks
+
+from webjobs_history.batch import decode_batch
+from webjobs_history.database import TROUBLES, describe
+from webjobs_history.projector import Projector
+from webjobs_history.streams import purge_until, stream_state
+from webjobs_history.tables import positions
+
+log = structlog.stdlib.get_logger(__name__)
+
+READER = "log_purge"
+"""Reader name in `positions`."""
+
+AT_ONCE = 20  # purges under way at the same time
+RETRY_DELAY = 1.0  # seconds
+
+
+class LogPurge:
+    """Purges logs while this replica projects."""
+
+    def __init__(self, bus: Bus, engine: AsyncEngine) -> None:
+        self._bus = bus
+        self._engine = engine
+        self._events = bus.subjects.events_stream
+        self._logs = bus.subjects.logs_stream
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    @contextlib.asynccontextmanager
+    async def while_projecting(self, _projector: Projector) -> AsyncIterator[None]:
+        """Run as long as this replica projects."""
+        async with side_tasks(log_purge=self._run()):
+            yield
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._follow()
+            except (BusUnavailable, *TROUBLES) as error:
+                log.warning("log purge waits", error=describe(error), retry_seconds=RETRY_DELAY)
+                await asyncio.sleep(RETRY_DELAY)
+
+    async def _follow(self) -> None:
+        state = await stream_state(self._bus, self._events)
+        created_at = state.created_at.isoformat()
+        subjects = self._bus.subjects
+        reader = self._bus.read_stream(
+            self._events,
+            [
+                subjects.job_event(JobType.TRIGGERED, "*", "Purged"),
+                subjects.job_event(JobType.TRIGGERED, "*", "Deleted"),
+                subjects.job_event(JobType.CONTINUOUS, "*", "Deleted"),
+            ],
+            start_sequence=await self._load(created_at, state.last) + 1,
+        )
+        try:
+            async for batch in reader.batches():
+                for message in batch:
+                    events, _parked_by_the_projector = decode_batch([message])
+                    for event in events:
+                        await self._purge(event, message)
+                await self._save(created_at, batch[-1].sequence)
+        finally:
+            await reader.close()
+
+    async def _purge(self, event: Event, message: StreamMessage) -> None:
+        subjects = self._bus.subjects
+        match event:
+            case Purged():
+                of_runs = [
+                    subjects.log(JobType.TRIGGERED, event.job_name, run_id) for run_id in event.run_ids
+                ]
+                await asyncio.gather(*map(self._purge_subject, of_runs))
+            case Deleted():
+                subject = subjects.log(event.job_type, event.job_name, "*")
+                await purge_until(self._bus, self._logs, subject, message.stored_at_ns)
+
+    async def _purge_subject(self, subject: str) -> None:
+        async with self._slots:
+            await self._bus.purge_subject(self._logs, subject)
+
+    async def _load(self, created_at: str, end: int) -> int:
+        """Where to go on: from the start in a stream that is not the one known."""
+        statement = select(positions.c.stream_created_at, positions.c.sequence).where(
+            positions.c.reader == READER
+        )
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(statement)).one_or_none()
+        return row.sequence if row and row.stream_created_at == created_at and row.sequence <= end else 0
+
+    async def _save(self, created_at: str, sequence: int) -> None:
+        values = {
+            "reader": READER,
+            "stream": self._events,
+            "stream_created_at": created_at,
+            "sequence": sequence,
+            "replay_until": 0,
+        }
+        statement = insert(positions).values(values)
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                statement.on_conflict_do_update(index_elements=[positions.c.reader], set_=values)
+            )

@@ -1,0 +1,231 @@
+"""Follows the event stream and keeps the rows current; of all replicas, one at a time.
+
+The connection that writes also holds the lock that says who projects: who loses the lock cannot write.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+
+import asyncpg
+import structlog
+from webjobs_events.errors import BusUnavailable, WebJobsError
+from webjobs_events.jetstream import Bus, StreamMessage
+from webjobs_service.lifetime import leaves
+
+from webjobs_history import metrics, store
+from webjobs_history.batch import Unreadable, decode_batch
+from webjobs_history.database import TROUBLES, Connection, connect, describe
+from webjobs_history.domain.fold import Fold, keys_of
+from webjobs_history.errors import ConnectionEnded, PositionMoved, StreamReplaced
+from webjobs_history.migrations.migrate import migrate
+from webjobs_history.progress import Progress
+from webjobs_history.streams import stream_state
+
+log = structlog.stdlib.get_logger(__name__)
+
+MAX_BATCH = 500  # events
+PACE = 0.05  # seconds between the starts of two transactions, unless a batch is full
+READ_AHEAD = 4 * MAX_BATCH  # events
+LOCK_POLL = 0.5  # seconds between tries to become the one who projects
+CHECK_INTERVAL = 5.0  # seconds between looks at the stream's identity and end
+RETRY_DELAY = 0.5  # seconds
+
+_LOCK = 0x5765624A_68697374  # "WebJhist": the advisory lock of who projects
+_PASSING = (BusUnavailable, ConnectionEnded, PositionMoved, StreamReplaced, *TROUBLES)
+# What Postgres says of values that no retry makes storable: too large, out of range, not text.
+_UNSTORABLE = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+)
+
+Committed = Callable[[Fold, int], None]
+"""Told of each committed fold and the position after it."""
+
+Companion = Callable[["Projector"], AbstractAsyncContextManager[None]]
+"""What lives as long as this replica projects."""
+
+
+class Projector:
+    """The loop that projects, and waits for its turn while another replica does."""
+
+    def __init__(self, bus: Bus, database_url: str, progress: Progress) -> None:
+        self._bus = bus
+        self._database_url = database_url
+        self._progress = progress
+        self._stream = bus.subjects.events_stream
+        self._listeners: list[Committed] = []
+        self.position = 0
+        """Sequence of the last event committed, while this replica projects."""
+        self.replay_until = 0
+        """End of the stream when this replica began to project."""
+
+    def on_commit(self, listener: Committed) -> None:
+        """Tell of each commit."""
+        self._listeners.append(listener)
+
+    async def run(self, companions: Sequence[Companion] = ()) -> None:
+        """Project for ever; whatever is away is waited for."""
+        while True:
+            try:
+                await self._project_in_turn(companions)
+            except* _PASSING as group:
+                for error in leaves(group):
+                    log.warning("projection interrupted", error=describe(error), retry_seconds=RETRY_DELAY)
+            await asyncio.sleep(RETRY_DELAY)
+
+    async def _project_in_turn(self, companions: Sequence[Companion]) -> None:
+        await migrate(self._database_url)
+        async with self._lock() as connection, asyncio.TaskGroup() as group:
+            over = await self._hear_of_the_end(connection)
+            created_at = await self._take_position(connection)
+            watching = [
+                group.create_task(self._end_turn(over), name="end of the turn"),
+                group.create_task(self._watch_stream(created_at), name="watch stream"),
+            ]
+            metrics.PROJECTING.set(1)
+            try:
+                async with contextlib.AsyncExitStack() as stack:
+                    for companion in companions:
+                        await stack.enter_async_context(companion(self))
+                    await self._follow(connection)
+            finally:
+                metrics.PROJECTING.set(0)
+                for task in watching:
+                    task.cancel()
+
+    @contextlib.asynccontextmanager
+    async def _lock(self) -> AsyncIterator[Connection]:
+        """A connection that holds the projector's lock; closing it gives the lock back."""
+        connection = await connect(self._database_url, "projector")
+        try:
+            # Asked again and again: a session that waits inside Postgres would hold back its vacuum.
+            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110
+                await asyncio.sleep(LOCK_POLL)
+            yield connection
+        finally:
+            connection.terminate()
+
+    async def _take_position(self, connection: Connection) -> datetime:
+        """Find where to go on; start over when the stream is not the one the rows are from.
+
+        Answers when the stream was made.
+        """
+        state = await stream_state(self._bus, self._stream)
+        stored = await store.load_position(connection)
+        if stored is not None:
+            same_stream = stored.stream_created_at == state.created_at.isoformat()
+            if stored.stream != self._stream or not same_stream or state.last < stored.sequence:
+                log.warning("the stream was made anew: starting over", stream=self._stream)
+                stored = None
+        if stored is None:
+            await store.reset(connection, self._stream, state.created_at, state.last)
+        self.position = stored.sequence if stored else 0
+        if self.position < state.first - 1:  # its limits took the events before
+            self.position = state.first - 1
+            await store.skip_to(connection, self.position)
+        self.replay_until = state.last
+        self._progress.reached(self.position)
+        log.info("projecting", position=self.position, end=state.last)
+        return state.created_at
+
+    async def _follow(self, connection: Connection) -> None:
+        reader = self._bus.read_stream(
+            self._stream,
+            [self._bus.subjects.all_events],
+            start_sequence=self.position + 1,
+            window=READ_AHEAD,
+        )
+        try:
+            async for batch in reader.batches(max_messages=MAX_BATCH):
+                began = time.monotonic()
+                await _to_its_end(self._project(connection, batch))
+                if len(batch) < MAX_BATCH:
+                    # What arrives until then is one transaction; the first event after a rest waits for none.
+                    await asyncio.sleep(PACE - (time.monotonic() - began))
+        finally:
+            await reader.close()
+
+    async def _project(self, connection: Connection, batch: list[StreamMessage]) -> None:
+        """Fold a batch and commit it; what cannot be read or stored is parked."""
+        events, unreadable = decode_batch(batch)
+        await self._park(unreadable)
+        fold = await store.load(connection, keys_of(events))
+        for event in events:
+            fold.apply(event)
+        try:
+            await store.write(connection, fold, self.position, batch[-1].sequence)
+        except _UNSTORABLE as error:
+            if len(batch) > 1:
+                for message in batch:  # one by one, to find the message that spoils the rest
+                    await self._project(connection, [message])
+                return
+            await self._park([Unreadable(batch[0], describe(error))])
+            fold = Fold()
+            await store.write(connection, fold, self.position, batch[-1].sequence)
+        self._committed(fold, batch, len(events))
+
+    async def _park(self, unreadable: list[Unreadable]) -> None:
+        for each in unreadable:
+            log.error(
+                "message parked",
+                subject=each.message.subject,
+                sequence=each.message.sequence,
+                reason=each.reason,
+            )
+            await self._bus.park("history", each.message, each.reason)
+            metrics.PARKED.inc()
+
+    def _committed(self, fold: Fold, batch: list[StreamMessage], event_count: int) -> None:
+        self.position = batch[-1].sequence
+        metrics.EVENTS.inc(event_count)
+        metrics.BATCHES.inc()
+        metrics.REFUSED.inc(fold.refused)
+        self._progress.reached(self.position)
+        for listener in self._listeners:
+            listener(fold, self.position)
+
+    async def _hear_of_the_end(self, connection: Connection) -> "asyncio.Future[WebJobsError]":
+        """Why this turn is over, once it is: Postgres went away, or a rebuild was asked for."""
+        over: asyncio.Future[WebJobsError] = asyncio.get_running_loop().create_future()
+
+        def end(reason: WebJobsError) -> None:
+            if not over.done():
+                over.set_result(reason)
+
+        def on_reset(_connection: object, author: int, _channel: str, _payload: object) -> None:
+            if author != connection.get_server_pid():
+                end(PositionMoved(self.position))
+
+        connection.add_termination_listener(lambda _connection: end(ConnectionEnded()))
+        await connection.add_listener(store.RESET_CHANNEL, on_reset)
+        return over
+
+    async def _end_turn(self, over: "asyncio.Future[WebJobsError]") -> None:
+        raise await over
+
+    async def _watch_stream(self, created_at: datetime) -> None:
+        """Measure the lag, and end this turn when the stream is not the one the rows are from."""
+        while True:
+            with contextlib.suppress(BusUnavailable):
+                state = await stream_state(self._bus, self._stream)
+                metrics.LAG.set(max(0, state.last - self.position))
+                if state.created_at != created_at or state.last < self.position:
+                    raise StreamReplaced(self._stream)
+            await asyncio.sleep(CHECK_INTERVAL)
+
+
+async def _to_its_end(work: Awaitable[None]) -> None:
+    """Let work that has begun finish, also when this task is cancelled meanwhile."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("the last batch was not committed", error=describe(error))
+        raise

@@ -1,0 +1,150 @@
+"""Rows → read models: one statement a query, so that an answer and its position are of one moment.
+
+Postgres writes the JSON of each row; nothing here turns it into objects and back.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ARRAY, ColumnElement, Integer, ScalarSelect, Text, any_, bindparam, cast, func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql import Select
+from webjobs_events.job import JobName
+from webjobs_events.queries import InstanceView, RunQuery, RunsQuery
+
+from webjobs_history.store import PROJECTION
+from webjobs_history.tables import instances, jobs, positions, runs
+
+MAX_PAGE = 1000  # runs
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rows said at one moment.
+
+    Attributes:
+        position: Sequence of the last event in them.
+        replay_until: Until the position is there, the rows are an incomplete replay.
+        items: JSON of each item, in order.
+        names: Jobs the items are about, where a query is about several.
+    """
+
+    position: int
+    replay_until: int
+    items: list[msgspec.Raw]
+    names: list[str] = []
+
+
+def _with_position(items: ScalarSelect[Any], names: ScalarSelect[Any] | None = None) -> Select[Any]:
+    """The position beside an array of JSON texts (and one of names), as one row."""
+    columns: list[ColumnElement[Any]] = [positions.c.sequence, positions.c.replay_until, func.array(items)]
+    if names is not None:
+        columns.append(func.array(names))
+    return select(*columns).where(positions.c.reader == PROJECTION)
+
+
+_NAMES: ColumnElement[Any] = bindparam("names", type_=ARRAY(Text))
+
+_page = (
+    select(runs)
+    .where(runs.c.job_name == bindparam("job_name"))
+    .where(runs.c.run_id < bindparam("before"))
+    .order_by(runs.c.run_id.desc())
+    .limit(bindparam("limit", type_=Integer))
+    .subquery("page")
+)
+_one = (
+    select(runs)
+    .where(runs.c.job_name == bindparam("job_name"))
+    .where(runs.c.run_id == bindparam("run_id"))
+    .subquery("one")
+)
+_view = func.json_build_object(
+    *(part for name in InstanceView.__struct_fields__ for part in (name, instances.c[name]))
+)
+_status = func.json_build_object(
+    "job_name",
+    instances.c.job_name,
+    "instances",
+    func.json_agg(aggregate_order_by(_view, instances.c.instance)),
+)
+
+
+def _rows_as_json(rows: Any) -> ScalarSelect[Any]:
+    return select(cast(func.row_to_json(rows.table_valued()), Text)).select_from(rows).scalar_subquery()
+
+
+def _latest(condition: ColumnElement[bool] | None) -> Select[Any]:
+    where = [] if condition is None else [condition]
+    items = select(cast(jobs.c.latest_run, Text)).where(*where).order_by(jobs.c.job_name).scalar_subquery()
+    names = select(jobs.c.job_name).where(*where).order_by(jobs.c.job_name).scalar_subquery()
+    return _with_position(items, names)
+
+
+def _statuses(condition: ColumnElement[bool] | None) -> Select[Any]:
+    where = [] if condition is None else [condition]
+    name = instances.c.job_name
+    items = select(cast(_status, Text)).where(*where).group_by(name).order_by(name).scalar_subquery()
+    names = select(name).where(*where).group_by(name).order_by(name).scalar_subquery()
+    return _with_position(items, names)
+
+
+_RUNS = _with_position(_rows_as_json(_page))
+_RUN = _with_position(_rows_as_json(_one))
+_LATEST_OF_ALL = _latest(None)
+_LATEST_OF = _latest(jobs.c.job_name == any_(_NAMES))
+_STATUSES_OF_ALL = _statuses(None)
+_STATUSES_OF = _statuses(instances.c.job_name == any_(_NAMES))
+
+_NOTHING = _with_position(select(cast("", Text)).limit(0).scalar_subquery())
+
+_AFTER_EVERY_RUN_ID = ":"  # the character after "9"
+
+
+class Queries:
+    """Reads; each answers None before anything was ever projected."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def runs(self, query: RunsQuery) -> Snapshot | None:
+        """A page of a job's runs, newest first."""
+        return await self._read(
+            _RUNS,
+            job_name=query.job_name,
+            before=query.before or _AFTER_EVERY_RUN_ID,
+            limit=max(1, min(query.limit, MAX_PAGE)),
+        )
+
+    async def run(self, query: RunQuery) -> Snapshot | None:
+        """One run, or none."""
+        return await self._read(_RUN, job_name=query.job_name, run_id=query.run_id)
+
+    async def latest_runs(self, job_names: Sequence[JobName] | None) -> Snapshot | None:
+        """The latest run of each job that has any, in order of name."""
+        if job_names is None:
+            return await self._read(_LATEST_OF_ALL)
+        return await self._read(_LATEST_OF, names=list(job_names))
+
+    async def statuses(self, job_names: Sequence[JobName] | None) -> Snapshot | None:
+        """What continuous jobs do, in order of name."""
+        if job_names is None:
+            return await self._read(_STATUSES_OF_ALL)
+        return await self._read(_STATUSES_OF, names=list(job_names))
+
+    async def is_there(self) -> bool:
+        """Whether anything was ever projected; fails when Postgres or the tables are not there."""
+        return await self._read(_NOTHING) is not None
+
+    async def _read(self, statement: Select[Any], **values: Any) -> Snapshot | None:
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(statement, values)).one_or_none()
+        if row is None:
+            return None
+        return Snapshot(
+            position=row[0],
+            replay_until=row[1],
+            items=[msgspec.Raw(text.encode()) for text in row[2]],
+            names=list(row[3]) if len(row) > 3 else [],
+        )

@@ -1,0 +1,84 @@
+"""What history must know of the streams beyond reading them: which one it is, and what it still holds."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+from webjobs_events.errors import BusUnavailable
+from webjobs_events.jetstream import Bus
+
+_NOT_FOUND = "404"
+
+
+@contextlib.contextmanager
+def _trouble_is(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # only the package of the bus may know the client's own kinds of error
+        raise BusUnavailable(doing, str(error) or type(error).__name__) from error
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """A stream as it is now.
+
+    Attributes:
+        created_at: When it was made; another one of the same name was made at another time.
+        first: Sequence of its first message; one more than `last` when it is empty.
+        last: Sequence of the last message it ever took; 0 when there was none.
+    """
+
+    created_at: datetime
+    first: int
+    last: int
+
+
+async def stream_state(bus: Bus, stream: str) -> StreamState:
+    """The state of a stream.
+
+    Raises:
+        BusUnavailable: NATS does not answer.
+    """
+    with _trouble_is(f"looking at {stream}"):
+        info = await bus.connection.js.stream_info(stream)
+    if info.created is None:
+        raise BusUnavailable(f"looking at {stream}", "the server does not say when it was made")
+    empty = info.state.messages == 0
+    return StreamState(
+        created_at=info.created,
+        first=info.state.last_seq + 1 if empty else info.state.first_seq,
+        last=info.state.last_seq,
+    )
+
+
+async def purge_until(bus: Bus, stream: str, subject: str, instant_ns: int) -> None:
+    """Remove the messages on a subject or filter that the stream took before an instant, and no later ones.
+
+    Args:
+        bus: Where the stream is.
+        stream: The stream.
+        subject: Subject or filter.
+        instant_ns: In nanoseconds since 1970, by the clock of the stream's server.
+
+    Raises:
+        BusUnavailable: NATS does not answer.
+    """
+    # Asked before the search: a message that comes after it is later than the instant, and stays.
+    beyond = await bus.last_sequence(stream) + 1
+    with _trouble_is(f"purging {subject}"):
+        first_kept = await _first_since(bus, stream, subject, instant_ns)
+        await bus.connection.js.purge_stream(stream, seq=first_kept or beyond, subject=subject)
+
+
+async def _first_since(bus: Bus, stream: str, subject: str, instant_ns: int) -> int | None:
+    """Sequence of the first message on a subject that the stream took at or after an instant."""
+    seconds, nanoseconds = divmod(instant_ns, 1_000_000_000)
+    start = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
+    body = msgspec.json.encode({"start_time": start, "next_by_subj": subject})
+    reply = await bus.connection.client.request(f"$JS.API.DIRECT.GET.{stream}", body, timeout=5.0)
+    headers = reply.headers or {}
+    if headers.get("Status") == _NOT_FOUND:
+        return None
+    return int(headers["Nats-Sequence"])

@@ -1,0 +1,80 @@
+"""The tables of the projection (SQLAlchemy Core); `migrations/` makes them, nothing here writes.
+
+The columns of `runs`, `jobs` and `instances` bear the names of the fields of `RunView`, `JobRow` and
+`InstanceRow`: rows travel to and from Postgres as JSON of these types.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+# "C": compared byte by byte, so that run ids sort by time in every database, and cheaply.
+_NAME = Text(collation="C")
+_INSTANT = DateTime(timezone=True)
+
+# The primary key, read backwards, is also the index of newest-first pages.
+runs = Table(
+    "runs",
+    metadata,
+    Column("job_name", _NAME, primary_key=True),
+    Column("run_id", _NAME, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("arguments", Text),
+    Column("digest", Text, nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("requested_at", _INSTANT, nullable=False),
+    Column("started_at", _INSTANT),
+    Column("ended_at", _INSTANT),
+    Column("exit_code", BigInteger),
+    Column("signal", Integer),
+    Column("reason", Text),
+    Column("evidence", Text, nullable=False),
+    Column("has_error_log", Boolean, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job_name", _NAME, primary_key=True),
+    Column("run_count", Integer, nullable=False),
+    Column("latest_run", JSON, nullable=False),
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("job_name", _NAME, primary_key=True),
+    Column("instance", _NAME, primary_key=True),
+    Column("boot", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("since", _INSTANT, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("exit_code", BigInteger),
+    Column("reason", Text),
+    Column("evidence", Text, nullable=False),
+)
+
+# One row per reader of the event stream. `stream_created_at` tells a stream from an earlier one of the
+# same name; until `replay_until` is reached, the rows are an incomplete replay and nothing is answered.
+positions = Table(
+    "positions",
+    metadata,
+    Column("reader", _NAME, primary_key=True),
+    Column("stream", Text, nullable=False),
+    Column("stream_created_at", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("replay_until", BigInteger, nullable=False),
+)
