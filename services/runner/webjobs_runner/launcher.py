@@ -35,7 +35,7 @@ from webjobs_runner.process_tree import (
 LEFTOVER_GRACE_SECONDS = 0.5
 _SWEEP_AGAIN_SECONDS = 1.0
 _NAMED_LEFTOVERS = 32
-_CLAIM_PATIENCE_SECONDS = 5.0
+_CLAIM_PATIENCE_SECONDS = 1.0
 
 
 class Run:

@@ -106,6 +106,10 @@ class LauncherChannel:
         """Let the launcher kill all it started and go; `on_end` follows when it has."""
         self._socket.shutdown(socket.SHUT_WR)
 
+    def kill(self) -> None:
+        """Force the end of a launcher that does not answer."""
+        self._process.kill()
+
     def reap(self) -> None:
         """Wait for the end of the process, and force it if it does not come; blocks: for a thread."""
         try:

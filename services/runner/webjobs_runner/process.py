@@ -10,15 +10,16 @@ from types import TracebackType
 from typing import Self
 
 from webjobs_runner import launch_messages as messages
-from webjobs_runner.errors import ScriptNotStarted
+from webjobs_runner.errors import InstanceInUse, ScriptNotStarted
 from webjobs_runner.launcher_channel import LauncherChannel
-from webjobs_runner.leftovers import kill_tagged
+from webjobs_runner.leftovers import kill_leftovers
 from webjobs_runner.log import logger
 from webjobs_runner.pipes import OutputPipe
 from webjobs_runner.process_tree import adopt_orphans
 
 # After a run ended, no process of it is left to write; only a stranger that was handed the pipe can.
 DRAIN_SECONDS = 5.0
+_CLOSE_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,12 @@ class Launcher:
         self._closing = True
         if self._channel is not None:
             self._channel.ask_to_end()
-            await self._gone.wait()
+            try:
+                await asyncio.wait_for(self._gone.wait(), _CLOSE_SECONDS)
+            except TimeoutError:
+                logger.error("the launcher does not end; it is killed", pid=self._channel.pid)
+                self._channel.kill()
+                await self._gone.wait()
         if self._recovery is not None:
             await self._recovery
         resource.setrlimit(resource.RLIMIT_NOFILE, (self._open_files, self._most_files))
@@ -188,6 +194,8 @@ class Launcher:
         """
         if self._recovery is not None:
             await asyncio.shield(self._recovery)
+        if self._closing:
+            raise ScriptNotStarted(argv[0], "the runner is stopping")
         channel = self._channel or self._connect()
         self._last_run = run = self._last_run + 1
         started = asyncio.get_running_loop().create_future()
@@ -251,13 +259,15 @@ class Launcher:
         try:
             await asyncio.to_thread(channel.reap)
             if self._runs:
-                await asyncio.to_thread(kill_tagged, self._instance_id)
+                await asyncio.to_thread(kill_leftovers, self._instance_id)
+        except InstanceInUse as fault:
+            logger.error("the launcher could not start", reason=str(fault))
         finally:
             lost, self._runs = self._runs, {}
             for run, process in lost.items():
                 if run in self._commands:
-                    fault = ScriptNotStarted(self._commands[run], "the launcher died; try again")
-                    process._not_started(fault)
+                    died = ScriptNotStarted(self._commands[run], "the launcher died; try again")
+                    process._not_started(died)
                 else:
                     process._ended(ProcessExit(lost=True))
             self._recovery = None
