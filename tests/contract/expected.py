@@ -1,0 +1,185 @@
+"""What each stored sample means: the messages that were written when the sample was taken."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from webjobs_events.commands import (
+    AnyCommand,
+    ChangeJobSettings,
+    DeleteJob,
+    DeployJob,
+    RunTriggeredJob,
+    StartContinuousJob,
+    StopContinuousJob,
+    UploadKind,
+)
+from webjobs_events.envelope import Cause
+from webjobs_events.events import (
+    ContinuousInactiveInstance,
+    ContinuousInitializing,
+    ContinuousPendingRestart,
+    ContinuousRunning,
+    ContinuousStarting,
+    ContinuousStopped,
+    ContinuousStopping,
+    Deleted,
+    Deployed,
+    DeployFailed,
+    Disabled,
+    Enabled,
+    Event,
+    InstanceLost,
+    InstanceStarted,
+    InstanceStopped,
+    Purged,
+    Removed,
+    RunAborted,
+    RunFailed,
+    RunInitializing,
+    RunRunning,
+    RunSuccess,
+    SettingsChanged,
+)
+from webjobs_events.job import JobName, JobType
+from webjobs_events.run_id import RunId
+from webjobs_events.status import Reason
+
+CAUSE = Cause(
+    correlation_id="run/202601020304056789",
+    causation_id="run/202601020304056789",
+    traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+)
+"""Of every sample of an event."""
+
+_AT = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
+_INSTANCE = "327e1e"
+_DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+_BOOT = "202601011200000000"
+_SETTINGS: dict[str, Any] = {"stopping_wait_time": 10, "is_singleton": True}
+
+_run: dict[str, Any] = {
+    "at": _AT + timedelta(seconds=1),
+    "instance": _INSTANCE,
+    "job_name": JobName("nightly.report"),
+    "run_id": RunId("202601020304056789"),
+    "attempt": 1,
+    "trigger": "External - curl/8.5.0",
+    "arguments": "--since '2 days'",
+    "digest": _DIGEST,
+    "requested_at": _AT,
+}
+_ended: dict[str, Any] = _run | {
+    "at": _AT + timedelta(seconds=61),
+    "started_at": _AT + timedelta(seconds=1),
+    "has_error_log": True,
+}
+_process: dict[str, Any] = {
+    "at": _AT,
+    "instance": _INSTANCE,
+    "job_name": JobName("mail sender"),
+    "boot": _BOOT,
+    "digest": _DIGEST,
+}
+_instance: dict[str, Any] = {"at": _AT, "instance": _INSTANCE, "about_instance": _INSTANCE, "boot": _BOOT}
+
+
+def _job_events(job_type: JobType) -> dict[str, Event]:
+    job: dict[str, Any] = {
+        "at": _AT,
+        "instance": _INSTANCE,
+        "job_type": job_type,
+        "job_name": JobName("nightly.report" if job_type is JobType.TRIGGERED else "mail sender"),
+        "revision": 7,
+        "cause": "deploy/5f0c",
+    }
+    changed = job | {"digest": _DIGEST, "script": "run.sh", "settings": _SETTINGS, "disabled": False}
+    events: list[Event] = [
+        Deployed(**changed),
+        SettingsChanged(**changed),
+        Enabled(**changed),
+        Disabled(**(changed | {"disabled": True})),
+        Removed(**(job | {"cause": "file-drop/gone"})),
+        Deleted(**job),
+        DeployFailed(**job, reason="No file of the upload can be run: add run.sh, run.py or run.js."),
+    ]
+    return {f"{job_type.value}.{event.name}": event for event in events}
+
+
+EVENTS: dict[str, Event] = {
+    "triggered.Initializing": RunInitializing(**(_run | {"at": _AT})),
+    "triggered.Running": RunRunning(**_run, script="bin/run.sh"),
+    "triggered.Success": RunSuccess(**_ended, reason=Reason.EXIT_CODE, exit_code=0),
+    "triggered.Failed": RunFailed(
+        **_ended,
+        reason=Reason.IDLE_TIMEOUT,
+        signal=9,
+        evidence="No CPU time and no output for 120 s; the limit is WEBJOBS_IDLE_TIMEOUT.",
+    ),
+    "triggered.Aborted": RunAborted(
+        **(_ended | {"started_at": None, "has_error_log": False, "arguments": None}),
+        reason=Reason.RUNNER_LOST,
+        evidence="Runner 327e1e gave no sign of life for 15 s.",
+    ),
+    "triggered.Purged": Purged(
+        at=_AT,
+        instance=_INSTANCE,
+        job_name=JobName("nightly.report"),
+        run_ids=[RunId("202512310304056789"), RunId("202601010304056789")],
+        limit=50,
+    ),
+    "continuous.Initializing": ContinuousInitializing(**_process, sequence=1),
+    "continuous.Starting": ContinuousStarting(**_process, sequence=2),
+    "continuous.Running": ContinuousRunning(**_process, sequence=3, script="run.py"),
+    "continuous.PendingRestart": ContinuousPendingRestart(
+        **_process, sequence=4, reason=Reason.EXIT_CODE, exit_code=1, restart_delay_seconds=60.0
+    ),
+    "continuous.Stopping": ContinuousStopping(
+        **_process, sequence=5, reason=Reason.STOPPED, grace_seconds=5.0
+    ),
+    "continuous.Stopped": ContinuousStopped(
+        **_process,
+        sequence=6,
+        reason=Reason.STOPPED,
+        signal=15,
+        evidence="It ended 0.3 s after SIGTERM; 2 processes were left over and killed.",
+    ),
+    "continuous.InactiveInstance": ContinuousInactiveInstance(**_process, sequence=7, held_by="abcdef"),
+    "instance.InstanceStarted": InstanceStarted(**_instance),
+    "instance.InstanceStopped": InstanceStopped(**_instance),
+    "instance.InstanceLost": InstanceLost(**(_instance | {"instance": "abcdef"})),
+    **_job_events(JobType.TRIGGERED),
+    **_job_events(JobType.CONTINUOUS),
+}
+"""By `<kind>.<Name>`."""
+
+
+def _asked(job_type: JobType, verb: str) -> dict[str, Any]:
+    return {
+        "command_id": f"{verb}/202601020304056789",
+        "job_type": job_type,
+        "job_name": JobName("nightly.report" if job_type is JobType.TRIGGERED else "mail sender"),
+        "requested_at": _AT,
+        "requested_by": "External - curl/8.5.0",
+        "reply_to": None if verb == "run" else "_INBOX.5f0c",
+    }
+
+
+COMMANDS: dict[str, AnyCommand] = {
+    "run": RunTriggeredJob(
+        **_asked(JobType.TRIGGERED, "run"),
+        run_id=RunId("202601020304056789"),
+        arguments="--since '2 days'",
+        attempt=2,
+    ),
+    "deploy": DeployJob(
+        **_asked(JobType.TRIGGERED, "deploy"),
+        upload="upload/5f0c",
+        kind=UploadKind.SCRIPT,
+        file_name="run.sh",
+    ),
+    "delete": DeleteJob(**_asked(JobType.TRIGGERED, "delete")),
+    "start": StartContinuousJob(**_asked(JobType.CONTINUOUS, "start")),
+    "stop": StopContinuousJob(**_asked(JobType.CONTINUOUS, "stop")),
+    "settings": ChangeJobSettings(**_asked(JobType.CONTINUOUS, "settings"), settings=_SETTINGS),
+}
+"""By verb."""
