@@ -45,6 +45,15 @@ class Bucket:
         found = await self._last(key)
         return None if found is None or found[1] else found[0]
 
+    async def was_removed(self, key: str) -> bool:
+        """Whether the key was there once and has been removed; False when it was never heard of.
+
+        Raises:
+            BusUnavailable: No answer.
+        """
+        found = await self._last(key)
+        return found is not None and found[1]
+
     async def create(self, key: str, value: bytes, *, ttl: int | None = None) -> int:
         """Write a key that must not exist; `ttl` in whole seconds makes it expire.
 

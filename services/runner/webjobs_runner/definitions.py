@@ -1,0 +1,130 @@
+"""Job definitions as this runner knows them, and changing one by compare-and-set."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+
+import msgspec
+from webjobs_events.errors import InvalidToken, RevisionConflict
+from webjobs_events.jetstream import BucketMirror, Bus, Entry
+from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.subjects import Subjects
+
+from webjobs_runner.log import logger
+
+JobKey = tuple[JobType, JobName]
+Listener = Callable[[JobKey, JobDefinition | None], None]
+
+_decoder = msgspec.json.Decoder(JobDefinition)
+_encoder = msgspec.json.Encoder()
+_TRIES = 20
+
+
+class Definitions:
+    """A mirror of the bucket of definitions, decoded once per change."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._mirror: BucketMirror | None = None
+        self._known: dict[JobKey, tuple[JobDefinition, int]] = {}
+        self._listeners: list[Listener] = []
+
+    @asynccontextmanager
+    async def followed(self) -> AsyncIterator[None]:
+        """Know every definition, and be told of each change, while the body runs."""
+        async with self._bus.jobs.mirror(self._changed) as mirror:
+            self._mirror = mirror
+            yield
+
+    def on_change(self, listener: Listener) -> None:
+        """Tell this listener of every change, `None` for a job that is no more."""
+        self._listeners.append(listener)
+
+    def get(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
+        """A definition as last told."""
+        known = self._known.get((job_type, job_name))
+        return known[0] if known else None
+
+    def all(self) -> Iterator[tuple[JobKey, JobDefinition]]:
+        """Every definition as last told."""
+        return iter([(key, definition) for key, (definition, _) in self._known.items()])
+
+    async def current(self, job_type: JobType, job_name: JobName) -> tuple[JobDefinition, int] | None:
+        """A definition as the bucket has it now, with its revision.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        entry = await self._bus.jobs.get(Subjects.definition_key(job_type, job_name))
+        return (_decoder.decode(entry.value), entry.revision) if entry else None
+
+    async def change(
+        self,
+        job_type: JobType,
+        job_name: JobName,
+        decide: Callable[[JobDefinition | None], JobDefinition | None],
+    ) -> tuple[JobDefinition, int, bool] | None:
+        """Write what `decide` makes of the present definition; it is asked again if somebody else was faster.
+
+        Args:
+            job_type: Of the job.
+            job_name: Of the job.
+            decide: Answers the new definition, or None to leave everything as it is.
+
+        Returns:
+            The definition now, its revision, and whether it was written; None when there is none.
+
+        Raises:
+            RevisionConflict: Others kept changing it.
+            BusUnavailable: NATS does not answer.
+        """
+        key = Subjects.definition_key(job_type, job_name)
+        for _ in range(_TRIES):
+            found = await self.current(job_type, job_name)
+            wanted = decide(found[0] if found else None)
+            if wanted is None:
+                return (*found, False) if found else None
+            try:
+                value = _encoder.encode(wanted)
+                if found:
+                    return wanted, await self._bus.jobs.update(key, value, found[1]), True
+                return wanted, await self._bus.jobs.create(key, value), True
+            except RevisionConflict:
+                continue
+        raise RevisionConflict(key)
+
+    async def remove(self, job_type: JobType, job_name: JobName) -> int | None:
+        """Remove a definition; answers the revision of its removal, None when there is none.
+
+        Raises:
+            RevisionConflict: Others kept changing it.
+            BusUnavailable: NATS does not answer.
+        """
+        key = Subjects.definition_key(job_type, job_name)
+        for _ in range(_TRIES):
+            found = await self.current(job_type, job_name)
+            if found is None:
+                return None
+            try:
+                return await self._bus.jobs.delete(key, found[1])
+            except RevisionConflict:
+                continue
+        raise RevisionConflict(key)
+
+    async def told(self, revision: int) -> None:
+        """Wait until this runner knows what was written at `revision`."""
+        assert self._mirror is not None
+        await self._mirror.reached(revision)
+
+    def _changed(self, key: str, entry: Entry | None) -> None:
+        try:
+            job_key = Subjects.parse_definition_key(key)
+            definition = _decoder.decode(entry.value) if entry else None
+        except (InvalidToken, msgspec.MsgspecError) as error:
+            logger.error("unreadable job definition left alone", key=key, error=str(error))
+            return
+        if definition is None or entry is None:
+            self._known.pop(job_key, None)
+        else:
+            self._known[job_key] = (definition, entry.revision)
+        for listener in self._listeners:
+            listener(job_key, definition)

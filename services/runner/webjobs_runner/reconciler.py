@@ -1,0 +1,195 @@
+"""Brings this runner's job folders, and its continuous jobs, to what the definitions say, and back."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from webjobs_events.errors import BusUnavailable, RevisionConflict, WebJobsError
+from webjobs_events.events import Removed
+from webjobs_events.jetstream import Bus, ObjectNotFound
+from webjobs_events.job import JobDefinition
+from webjobs_events.subjects import Subjects
+
+from webjobs_runner.definitions import Definitions, JobKey
+from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused, OutsideSite
+from webjobs_runner.deployment import Deployment
+from webjobs_runner.domain.drop import Drop, DropAction, decide_drop
+from webjobs_runner.errors import MissingInterpreter, NoRunnableScript
+from webjobs_runner.file_drop import FileDropWatcher, NameRefused
+from webjobs_runner.job_files import InspectedFolder, apply_settings, inspect_folder, note_version, remove_job
+from webjobs_runner.log import logger
+from webjobs_runner.site import Site
+from webjobs_runner.versions import Versions
+
+_RETRY_DELAY = 1.0  # seconds
+_DROPPED_HERE = frozenset(
+    {DropAction.DEPLOY, DropAction.CHANGE_SETTINGS, DropAction.ENABLE_OR_DISABLE, DropAction.REMOVE}
+)
+
+
+class Reconciler:
+    """One job at a time is brought in line, whichever side has changed.
+
+    What a person does in a folder counts only once the folder is at rest, as the watcher reports;
+    what a definition says is applied at once.
+
+    Args:
+        on_definition: Told of each definition once its files are here, or None once they are gone.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        site: Site,
+        definitions: Definitions,
+        deployment: Deployment,
+        versions: Versions,
+        watcher: FileDropWatcher,
+        on_definition: Callable[[JobKey, JobDefinition | None], None],
+    ) -> None:
+        self._bus = bus
+        self._site = site
+        self._definitions = definitions
+        self._deployment = deployment
+        self._versions = versions
+        self._watcher = watcher
+        self._on_definition = on_definition
+        self._due: dict[JobKey, bool] = {}  # job → whether its folder is at rest
+        self._working: dict[JobKey, asyncio.Task[None]] = {}
+        definitions.on_change(lambda key, _: self._poke(key, at_rest=False))
+
+    async def run(self) -> None:
+        """Follow both sides until cancelled."""
+        for key, _ in self._definitions.all():
+            self._poke(key, at_rest=False)
+        while True:
+            report = await self._watcher.reports.get()
+            if isinstance(report, NameRefused):
+                logger.error("a folder is no job", folder=report.folder_name, reason=report.reason)
+                continue
+            self._poke((report.job_type, report.job_name), at_rest=True)
+
+    async def settled(self, key: JobKey) -> None:
+        """Wait until nothing is due for a job."""
+        while (task := self._working.get(key)) is not None:
+            await asyncio.wait({task})
+
+    async def close(self) -> None:
+        """Stop working; what is half done is mended at the next start."""
+        tasks = list(self._working.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _poke(self, key: JobKey, *, at_rest: bool) -> None:
+        self._due[key] = self._due.get(key, False) or at_rest
+        if key not in self._working:
+            self._working[key] = task = asyncio.create_task(self._work(key), name=f"reconcile {key}")
+            task.add_done_callback(lambda _: self._working.pop(key, None))
+
+    async def _work(self, key: JobKey) -> None:
+        while (at_rest := self._due.pop(key, None)) is not None:
+            try:
+                await self._reconcile(key, at_rest)
+            except (BusUnavailable, RevisionConflict, ObjectNotFound, FolderChangedMeanwhile) as error:
+                logger.debug("job is brought in line later", job=key[1], error=str(error))
+                self._due[key] = at_rest or self._due.get(key, False)
+                await asyncio.sleep(_RETRY_DELAY)
+            except (WebJobsError, OSError) as error:
+                logger.error("job cannot be brought in line", job=key[1], error=str(error))
+                self._on_definition(key, self._definitions.get(*key))
+
+    async def _reconcile(self, key: JobKey, at_rest: bool) -> None:
+        job_type, job_name = key
+        definition = self._definitions.get(job_type, job_name)
+        try:
+            inspected = await asyncio.to_thread(inspect_folder, self._site, job_type, job_name)
+        except (FolderRefused, OutsideSite) as error:
+            if at_rest:
+                self._refuse(key, "unreadable", str(error))
+            self._on_definition(key, definition)
+            return
+        was_deleted = definition is None and await self._bus.jobs.was_removed(
+            Subjects.definition_key(job_type, job_name)
+        )
+        known = inspected.note.known if inspected.note else None
+        drop = decide_drop(inspected.content, known, definition, was_deleted)
+        if at_rest and inspected.settings_fault is not None:
+            self._refuse(key, "settings", str(inspected.settings_fault))
+        if drop.action in _DROPPED_HERE:
+            if at_rest:
+                await self._take_drop(key, inspected, drop)
+            return
+        if drop.action is DropAction.CONVERGE:
+            await self._converge(key, inspected, definition)
+        elif definition is not None and known is None:
+            await asyncio.to_thread(
+                note_version,
+                self._site,
+                job_type,
+                job_name,
+                definition.digest,
+                definition.settings,
+                definition.disabled,
+            )
+        self._on_definition(key, definition)
+
+    async def _converge(
+        self, key: JobKey, inspected: InspectedFolder, definition: JobDefinition | None
+    ) -> None:
+        """Make the folder say what the definition says."""
+        job_type, job_name = key
+        if definition is None:
+            self._on_definition(key, None)
+            await asyncio.to_thread(remove_job, self._site, job_type, job_name, False)
+        elif inspected.content is None or inspected.content.digest != definition.digest:
+            await self._versions.install(definition)
+        else:
+            await asyncio.to_thread(
+                apply_settings, self._site, job_type, job_name, definition.settings, definition.disabled
+            )
+
+    async def _take_drop(self, key: JobKey, inspected: InspectedFolder, drop: Drop) -> None:
+        """Make what a person did in the folder the job's definition."""
+        job_type, job_name = key
+        logger.info("job changed on disk", type=job_type.value, job=job_name, change=drop.action.value)
+        if drop.action is DropAction.REMOVE:
+            await self._remove(key)
+            return
+        content = inspected.content
+        assert content is not None
+        cause = f"file-drop/{content.digest}/{datetime.now(UTC).timestamp():.3f}"
+        if drop.action is DropAction.DEPLOY:
+            try:
+                packaged = await self._deployment.package(inspected.folder)
+            except (NoRunnableScript, MissingInterpreter, FolderRefused) as error:
+                self._refuse(key, content.digest, str(error))
+                if isinstance(error, NoRunnableScript):
+                    await self._remove(key)
+                return
+            await self._deployment.deploy(
+                job_type, job_name, packaged, cause=cause, settings=drop.settings, disabled=drop.disabled
+            )
+            digest = packaged.digest
+        else:
+            if drop.action is DropAction.ENABLE_OR_DISABLE:
+                await self._deployment.set_disabled(job_type, job_name, drop.disabled, cause=cause)
+            else:
+                await self._deployment.change_settings(
+                    job_type, job_name, drop.settings, cause=cause, disabled=drop.disabled
+                )
+            digest = content.digest
+        await asyncio.to_thread(
+            note_version, self._site, job_type, job_name, digest, drop.settings, drop.disabled
+        )
+
+    async def _remove(self, key: JobKey) -> None:
+        """A person took the job, or its script, away: it is no job any more, its history is kept."""
+        job_type, job_name = key
+        cause = f"file-drop/removed/{datetime.now(UTC).timestamp():.3f}"
+        await self._deployment.remove(job_type, job_name, Removed, cause=cause)
+
+    def _refuse(self, key: JobKey, what: str, reason: str) -> None:
+        job_type, job_name = key
+        logger.error("dropped job refused", type=job_type.value, job=job_name, reason=reason)
+        self._deployment.tell_failure(job_type, job_name, f"file-drop/{what}", reason)

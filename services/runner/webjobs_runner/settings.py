@@ -1,0 +1,45 @@
+"""What the runner reads from its environment."""
+
+import tempfile
+from pathlib import Path
+
+from pydantic import Field
+from webjobs_service.settings import ServiceSettings
+
+
+class RunnerSettings(ServiceSettings):
+    """The runner's settings."""
+
+    data: Path = Field(
+        default=Path(".webjobs"),
+        description="The site folder: jobs, their data and logs lie in it.",
+    )
+    instance_id: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{6}$",
+        description="This runner's id, 6 hex digits; derived from host name and folder when not given.",
+    )
+    slots: int = Field(
+        default=32,
+        ge=1,
+        le=4096,
+        description="Triggered runs that this runner has in hand at the same time; more wait in the queue.",
+    )
+    health_host: str = Field(default="127.0.0.1", description="Address that serves /healthz and /metrics.")
+    health_port: int = Field(
+        default=8081,
+        ge=0,
+        le=65535,
+        description="Port that serves /healthz and /metrics; 0 takes a free one.",
+    )
+    temp: Path = Field(
+        default_factory=lambda: Path(tempfile.gettempdir()),
+        description="Where working copies are made; the system's temporary folder when not given.",
+    )
+    script_hosts: str = Field(
+        default="",
+        description='More script types, as JSON: {".rb": ["ruby"]} runs .rb files with ruby.',
+    )
+    unpacked_limit_mb: int = Field(
+        default=1024, ge=1, description="Megabytes that an upload may unpack to; more is refused."
+    )

@@ -1,0 +1,110 @@
+"""The files of a version on this runner: fetched, installed, and copied for those who run them."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobDefinition
+
+from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused, WrongVersion
+from webjobs_runner.job_files import install_version
+from webjobs_runner.site import Site
+from webjobs_runner.working_copy import WorkingCopies
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A folder with one complete version of a job's files, to be released after use."""
+
+    folder: Path
+    release: Callable[[], None]
+
+
+class Versions:
+    """Versions of jobs on this runner's disk.
+
+    Args:
+        downloads: A folder of the runner's own for packages on their way.
+    """
+
+    def __init__(self, bus: Bus, site: Site, copies: WorkingCopies, downloads: Path) -> None:
+        self._bus = bus
+        self._site = site
+        self._copies = copies
+        self._downloads = downloads
+        downloads.mkdir(parents=True, exist_ok=True)
+        for left_over in downloads.iterdir():
+            left_over.unlink()
+
+    async def acquire(self, definition: JobDefinition, *, in_place: bool) -> Version:
+        """The version's files for one process: a working copy, or the job's own folder if `in_place`.
+
+        Raises:
+            ObjectNotFound: The version was replaced meanwhile.
+            BusUnavailable: The version is not here, and NATS does not answer.
+            FolderRefused, PackageDamaged, OutsideSite: The files cannot be had as they are.
+        """
+        if in_place:
+            return Version(self._site.job_folder(definition.job_type, definition.job_name), _nothing)
+        path = self._copies.reuse(definition.job_type, definition.job_name, definition.digest)
+        if path is None:
+            path = await self._copy(definition)
+        copy = path
+        return Version(copy, lambda: self._copies.release(copy))
+
+    async def install(self, definition: JobDefinition) -> None:
+        """Make the definition's version the content of the job's folder.
+
+        Raises:
+            ObjectNotFound: The version was replaced meanwhile.
+            BusUnavailable: NATS does not answer.
+            PackageDamaged, OutsideSite: It cannot be installed.
+        """
+        async with self.package(definition.digest) as package:
+            await asyncio.to_thread(
+                install_version,
+                self._site,
+                definition.job_type,
+                definition.job_name,
+                package,
+                definition.digest,
+                definition.settings,
+                definition.disabled,
+            )
+
+    @asynccontextmanager
+    async def package(self, digest: str) -> AsyncIterator[Path]:
+        """A package as a file, for the time of the body.
+
+        Raises:
+            ObjectNotFound: There is none of this digest any more.
+            BusUnavailable: NATS does not answer.
+        """
+        path = self.new_path()
+        try:
+            await self._bus.packages.fetch(digest, path)
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def new_path(self) -> Path:
+        """A path for a file on its way that nobody else uses."""
+        return self._downloads / secrets.token_hex(8)
+
+    async def _copy(self, definition: JobDefinition) -> Path:
+        job_type, job_name, digest = definition.job_type, definition.job_name, definition.digest
+        try:
+            folder = self._site.job_folder(job_type, job_name)
+            return await asyncio.to_thread(self._copies.acquire, job_type, job_name, digest, folder)
+        except (WrongVersion, FolderChangedMeanwhile, FolderRefused, FileNotFoundError, NotADirectoryError):
+            # The folder is being edited, or is not installed yet: take the version from its package.
+            async with self.package(digest) as package:
+                return await asyncio.to_thread(self._copies.acquire, job_type, job_name, digest, package)
+
+
+def _nothing() -> None:
+    """The job's own folder needs no release."""
