@@ -1,0 +1,112 @@
+"""`settings.job` and `disable.job`: where they lie in a job's folder, how they are read and written.
+
+They belong to the job's definition, not to its package. They are read from the job's folder and, when
+the job is a single folder in it, from that one too, which wins: a person who copies such a job there
+anew means what it says. They are written to the job's folder alone, and taken from the inner one then;
+as the choice of the script passes over both names, writing them never hides the script.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from webjobs_runner.deploy_errors import InvalidJobSettings
+from webjobs_runner.domain.job_settings import MAX_SETTINGS_BYTES, parse_settings, settings_text
+from webjobs_runner.domain.script import script_folder
+
+SETTINGS_FILE = "settings.job"
+DISABLE_FILE = "disable.job"
+
+
+def definition_files(paths: Iterable[str]) -> frozenset[str]:
+    """Which of these relative paths (folders end with `/`) are the job's settings or its disable mark."""
+    listed = list(paths)
+    inner = script_folder(listed).split("/")
+    folders = {"", *("/".join(inner[:depth]) + "/" for depth in range(1, len(inner) + 1))}
+    return frozenset(path for path in listed if path[: path.rfind("/") + 1] in folders and _names_one(path))
+
+
+def _names_one(path: str) -> bool:
+    return path.rpartition("/")[2].lower() in (SETTINGS_FILE, DISABLE_FILE)
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """What the folder's `settings.job` says; {} when there is none.
+
+    Raises:
+        InvalidJobSettings: It says nothing that can be understood.
+    """
+    places = _find(folder, SETTINGS_FILE)
+    if not places:
+        return {}
+    try:
+        with open(places[-1], "rb") as file:
+            return parse_settings(file.read(MAX_SETTINGS_BYTES + 1).decode("utf-8-sig"))
+    except UnicodeDecodeError as fault:
+        raise InvalidJobSettings("", "is not UTF-8 text") from fault
+
+
+def has_settings(folder: Path) -> bool:
+    """Whether a `settings.job` lies in the folder."""
+    return bool(_find(folder, SETTINGS_FILE))
+
+
+def is_disabled(folder: Path) -> bool:
+    """Whether a `disable.job` lies in the folder."""
+    return bool(_find(folder, DISABLE_FILE))
+
+
+def write_definition_files(folder: Path, settings: Mapping[str, Any], disabled: bool, scratch: Path) -> None:
+    """Make the folder say this, touching nothing that says it already.
+
+    `scratch` is a name on the same disk outside the folder, so that a half-written file is never in it.
+    """
+    found = _find(folder, SETTINGS_FILE)
+    if not _says(folder, found, settings):
+        scratch.write_text(settings_text(settings), encoding="utf-8")
+        scratch.replace(folder / SETTINGS_FILE)
+        _remove(place for place in found if place != folder / SETTINGS_FILE)
+    marks = _find(folder, DISABLE_FILE)
+    if disabled and not marks:
+        (folder / DISABLE_FILE).touch()
+    elif not disabled:
+        _remove(marks)
+
+
+def _says(folder: Path, found: list[Path], settings: Mapping[str, Any]) -> bool:
+    if not found:
+        return not settings
+    try:
+        return read_settings(folder) == settings
+    except InvalidJobSettings:
+        return False
+
+
+def _find(folder: Path, name: str) -> list[Path]:
+    """The files of this name that count, from the job's folder inwards."""
+    found = []
+    inner = folder
+    while True:
+        entries = _listed(inner)
+        found += [inner / entry for entry in entries if entry.lower() == name]
+        below = script_folder(entries)
+        if not below:
+            return found
+        inner = inner / below
+
+
+def _listed(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            names = (
+                f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name for entry in entries
+            )
+            return sorted(names)
+    except FileNotFoundError:
+        return []
+
+
+def _remove(places: Iterable[Path]) -> None:
+    for place in places:
+        place.unlink(missing_ok=True)

@@ -1,0 +1,46 @@
+"""When a folder that changes has come to rest."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class QuietWait:
+    """Waits until two looks at a folder, the quiet time apart and with no notice between them, agree.
+
+    Instants are seconds of one monotonic clock.
+
+    Attributes:
+        quiet_seconds: How long nothing may change.
+        gather_seconds: How long after a notice the first look is put off: while a copy goes on, nobody looks.
+    """
+
+    quiet_seconds: float
+    gather_seconds: float = 0.2
+    _look: str | None = None
+    _looked_at: float = 0.0
+    _not_before: float = 0.0
+
+    def disturb(self, now: float) -> None:
+        """Something changed: begin anew."""
+        self._look = None
+        self._not_before = now + self.gather_seconds
+
+    def wants_look(self, now: float) -> bool:
+        """Whether it is time to look at the folder."""
+        quiet_at = self._not_before if self._look is None else self._looked_at + self.quiet_seconds
+        return now >= max(quiet_at, self._not_before)
+
+    def could_end(self, now: float) -> bool:
+        """Whether the next look may be the last, so that it is worth asking who still writes."""
+        return self._look is not None and self.wants_look(now)
+
+    def postpone(self, until: float) -> None:
+        """Somebody holds a file open: look again then."""
+        self._not_before = until
+
+    def looked(self, look: str, now: float) -> bool:
+        """Take in how the folder looked; True when it has come to rest."""
+        if self._look == look:
+            return now >= self._looked_at + self.quiet_seconds
+        self._look, self._looked_at = look, now
+        return False

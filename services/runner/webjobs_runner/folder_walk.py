@@ -1,0 +1,86 @@
+"""Walks a job's folder without following links or opening files, and tells when two walks saw the same."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something in a folder: its path relative to the folder, `/` between parts, and its inode's facts."""
+
+    path: str
+    status: os.stat_result
+
+    @property
+    def is_folder(self) -> bool:
+        """True for a real folder, not for a link to one."""
+        return stat.S_ISDIR(self.status.st_mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a walk saw, short enough to keep for thousands of jobs.
+
+    Attributes:
+        fingerprint: Equal when names, kinds, sizes, inodes, mtimes and ctimes are; contents are not read.
+        folders: Every folder, relative, the job's folder itself as "".
+        newest_change_ns: The latest ctime, for judging whether a later change could have the same one.
+    """
+
+    fingerprint: str
+    folders: tuple[str, ...]
+    newest_change_ns: int
+
+
+def walk_folder(folder: Path) -> Iterator[Entry]:
+    """Everything below a folder, folders before what they hold, names in order.
+
+    Raises:
+        OSError: The folder is missing, or something in it vanished or may not be read.
+    """
+    yield from _walk(str(folder), "")
+
+
+def _walk(folder: str, prefix: str) -> Iterator[Entry]:
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        item = Entry(prefix + entry.name, entry.stat(follow_symlinks=False))
+        yield item
+        if item.is_folder:
+            yield from _walk(entry.path, f"{item.path}/")
+
+
+def snapshot_folder(folder: Path) -> Snapshot | None:
+    """What the folder looks like now; None when there is none.
+
+    A link in the folder's place is seen as what it is. Something that vanishes during the walk makes a
+    snapshot that equals no other.
+    """
+    try:
+        status = os.lstat(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    seen = hashlib.blake2b(_facts("", status), digest_size=16)
+    newest, folders = status.st_ctime_ns, [""]
+    try:
+        for entry in walk_folder(folder) if stat.S_ISDIR(status.st_mode) else ():
+            seen.update(_facts(entry.path, entry.status))
+            newest = max(newest, entry.status.st_ctime_ns)
+            if entry.is_folder:
+                folders.append(entry.path)
+    except OSError as fault:
+        seen.update(f"{fault.errno} {os.urandom(8).hex()}".encode())
+    return Snapshot(seen.hexdigest(), tuple(folders), newest)
+
+
+def _facts(path: str, status: os.stat_result) -> bytes:
+    if stat.S_ISDIR(status.st_mode):  # its times change with every file in it, which is seen itself
+        facts: tuple[int, ...] = (status.st_mode, status.st_ino)
+    else:
+        facts = (status.st_mode, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return os.fsencode(path) + b"\0" + repr(facts).encode() + b"\0"

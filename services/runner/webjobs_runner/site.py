@@ -1,0 +1,145 @@
+"""Where everything lies in the site folder: jobs, their data, logs, and the runner's own state."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from webjobs_events.job import JobType
+from webjobs_events.run_id import RunId
+
+from webjobs_runner.deploy_errors import OutsideSite
+
+APP_DATA = "app_data"
+STAGING = ".webjobs-staging"
+"""Beside the job folders, so that a rename is enough to put a version in place; never a job's name."""
+
+
+class Site:
+    """The paths of one site folder; several runners may share it.
+
+    `App_Data` and `app_data` are the same thing. The spelling found on disk is used; with more than one,
+    jobs are read from all of them, a job stays where it lies, and a new one goes to `app_data`. A job
+    present in two is the one in `app_data`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self._wwwroot = self.root / "site" / "wwwroot"
+        self._data = self.root / "data"
+
+    def ensure(self) -> None:
+        """Create what is missing.
+
+        A folder of jobs that had to be created holds nothing that was ever noted about it: the notes
+        are forgotten, so that jobs come back from their definitions instead of being taken for removed.
+        """
+        for job_type in JobType:
+            root = self.jobs_roots(job_type)[0]
+            if not root.is_dir():
+                self.forget_notes(job_type)
+                self.inside(root).mkdir(parents=True, exist_ok=True)
+            for folder in (
+                self._notes(job_type),
+                self._locks(job_type),
+                self._data / "jobs" / job_type.value,
+            ):
+                self.inside(folder).mkdir(parents=True, exist_ok=True)
+        self.inside(self.logs_folder).mkdir(parents=True, exist_ok=True)
+
+    def inside(self, path: Path) -> Path:
+        """The same path, once it is sure that no link leads out of the site folder.
+
+        Raises:
+            OutsideSite: A link on the way does.
+        """
+        if not self._is_inside(path):
+            raise OutsideSite(path, self.root)
+        return path
+
+    def _is_inside(self, path: Path) -> bool:
+        return path.resolve().is_relative_to(self.root)
+
+    def watched_parents(self, job_type: JobType) -> Iterator[Path]:
+        """The folders above the job roots, whose renames move the roots."""
+        yield self._wwwroot.parent
+        yield self._wwwroot
+        for root in self.jobs_roots(job_type):
+            yield from (root.parent.parent, root.parent)
+
+    def jobs_roots(self, job_type: JobType) -> tuple[Path, ...]:
+        """The folders that hold the jobs of a type, that for new jobs first; they may be missing."""
+        return tuple(folder / "jobs" / job_type.value for folder in self._app_data_folders())
+
+    def present_roots(self, job_type: JobType) -> tuple[Path, ...]:
+        """Those of `jobs_roots` that are there, and not by a link out of the site folder."""
+        return tuple(root for root in self.jobs_roots(job_type) if root.is_dir() and self._is_inside(root))
+
+    def job_folders(self, job_type: JobType, job_name: str) -> tuple[Path, ...]:
+        """Every place where this job's folder exists; the first is the one that counts."""
+        places = (root / job_name for root in self.present_roots(job_type))
+        return tuple(place for place in places if place.is_symlink() or place.is_dir())
+
+    def job_folder(self, job_type: JobType, job_name: str) -> Path:
+        """Where the job's folder is, or where it is to be created.
+
+        Raises:
+            OutsideSite: A link leads out of the site folder.
+        """
+        existing = self.job_folders(job_type, job_name)
+        return self.inside(existing[0] if existing else self.jobs_roots(job_type)[0] / job_name)
+
+    def data_folder(self, job_type: JobType, job_name: str) -> Path:
+        """Where the job's runs and logs are kept."""
+        return self._data / "jobs" / job_type.value / job_name
+
+    def run_folder(self, job_name: str, run_id: RunId) -> Path:
+        """Where one run's logs are kept."""
+        return self.data_folder(JobType.TRIGGERED, job_name) / run_id
+
+    @property
+    def logs_folder(self) -> Path:
+        """The application logs."""
+        return self.root / "LogFiles"
+
+    def runner_state(self, instance_id: str) -> Path:
+        """One runner's private folder, created if need be; nobody else may look into it."""
+        folder = self.inside(self._data / ".runner" / instance_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        return folder
+
+    def note(self, job_type: JobType, job_name: str) -> Path:
+        """The file that says what was last installed or packaged."""
+        return self._notes(job_type) / job_name
+
+    def noted_jobs(self, job_type: JobType) -> frozenset[str]:
+        """Names of the jobs that have a note."""
+        try:
+            return frozenset(note.name for note in self._notes(job_type).iterdir() if note.name[0] != ".")
+        except FileNotFoundError:
+            return frozenset()
+
+    def forget_notes(self, job_type: JobType) -> None:
+        """Forget what was installed or packaged of this type's jobs."""
+        for job_name in self.noted_jobs(job_type):
+            self.note(job_type, job_name).unlink(missing_ok=True)
+
+    def lock_file(self, job_type: JobType, job_name: str) -> Path:
+        """The file whose lock is held while a job's folder is changed or copied."""
+        return self._locks(job_type) / job_name
+
+    def _app_data_folders(self) -> tuple[Path, ...]:
+        try:
+            spellings = [entry for entry in self._wwwroot.iterdir() if entry.name.lower() == APP_DATA]
+        except FileNotFoundError:
+            spellings = []
+        found = sorted(
+            (entry for entry in spellings if entry.is_dir()),
+            key=lambda entry: (entry.name != APP_DATA, entry),
+        )
+        return tuple(found) or (self._wwwroot / APP_DATA,)
+
+    def _notes(self, job_type: JobType) -> Path:
+        return self._data / ".deployed" / job_type.value
+
+    def _locks(self, job_type: JobType) -> Path:
+        return self._data / ".locks" / job_type.value

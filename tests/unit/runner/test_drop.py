@@ -1,0 +1,118 @@
+"""What a job's folder, its note and its definition together ask for."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_runner.domain.drop import Drop, DropAction, FolderContent, KnownContent, decide_drop
+
+SET = {"is_singleton": True}
+OTHER = {"is_singleton": False}
+
+
+def folder(digest: str, settings: dict[str, Any] | None = None, disabled: bool = False) -> FolderContent:
+    return FolderContent(digest, settings or {}, disabled)
+
+
+def known(*digests: str, settings: dict[str, Any] | None = None, disabled: bool = False) -> KnownContent:
+    return KnownContent(frozenset(digests), settings or {}, disabled)
+
+
+def definition(digest: str, settings: dict[str, Any] | None = None, disabled: bool = False) -> JobDefinition:
+    return JobDefinition(
+        job_type=JobType.TRIGGERED,
+        job_name=JobName("job"),
+        digest=digest,
+        script="run.sh",
+        script_host="BashScriptHost",
+        settings=settings or {},
+        disabled=disabled,
+        changed_at=datetime(2026, 1, 1, tzinfo=UTC),
+        changed_by="abc123",
+        cause="test",
+    )
+
+
+NOTHING, DEPLOY, CONVERGE = DropAction.NOTHING, DropAction.DEPLOY, DropAction.CONVERGE
+SETTINGS, ENABLE, REMOVE = DropAction.CHANGE_SETTINGS, DropAction.ENABLE_OR_DISABLE, DropAction.REMOVE
+
+
+@pytest.mark.parametrize(
+    ("there", "noted", "defined", "action"),
+    [
+        pytest.param(None, None, None, NOTHING, id="nothing-anywhere"),
+        pytest.param(None, None, definition("1"), CONVERGE, id="new-disk"),
+        pytest.param(None, known("1"), None, CONVERGE, id="both-gone-forget-the-note"),
+        pytest.param(None, known("1"), definition("1"), REMOVE, id="folder-removed-by-a-person"),
+        pytest.param(None, known("1"), definition("2"), CONVERGE, id="removed-here-but-moved-on-elsewhere"),
+        pytest.param(folder("1"), None, None, DEPLOY, id="dropped"),
+        pytest.param(folder("1"), known("1"), None, DEPLOY, id="definitions-lost"),
+        pytest.param(folder("2"), known("1"), None, DEPLOY, id="edited-and-definitions-lost"),
+        pytest.param(folder("1"), None, definition("1"), NOTHING, id="same-version-without-a-note"),
+        pytest.param(folder("2"), None, definition("1"), DEPLOY, id="dropped-over-a-job-from-elsewhere"),
+        pytest.param(folder("1"), known("1"), definition("1"), NOTHING, id="all-agree"),
+        pytest.param(folder("2"), known("1"), definition("1"), DEPLOY, id="edited-by-a-person"),
+        pytest.param(folder("1"), known("1"), definition("2"), CONVERGE, id="deployed-elsewhere"),
+        pytest.param(
+            folder("2"), known("1"), definition("2"), NOTHING, id="another-runner-installed-it-here"
+        ),
+        pytest.param(
+            folder("3"), known("1"), definition("2"), DEPLOY, id="edited-here-and-deployed-elsewhere"
+        ),
+        pytest.param(folder("1"), known("1", "2"), definition("2"), CONVERGE, id="crash-before-the-swap"),
+        pytest.param(folder("2"), known("1", "2"), definition("3"), CONVERGE, id="crash-after-the-swap"),
+        pytest.param(folder("1", SET), known("1"), definition("1"), SETTINGS, id="settings-edited"),
+        pytest.param(folder("1"), known("1"), definition("1", SET), CONVERGE, id="settings-put-elsewhere"),
+        pytest.param(folder("1", SET), known("1"), definition("1", SET), NOTHING, id="settings-converged"),
+        pytest.param(
+            folder("1", SET),
+            known("1"),
+            definition("2"),
+            SETTINGS,
+            id="settings-edited-and-deployed-elsewhere",
+        ),
+        pytest.param(
+            folder("1", disabled=True), known("1"), definition("1"), ENABLE, id="disabled-by-a-person"
+        ),
+        pytest.param(
+            folder("1"),
+            known("1", disabled=True),
+            definition("1", disabled=True),
+            ENABLE,
+            id="enabled-by-a-person",
+        ),
+        pytest.param(
+            folder("1"), known("1"), definition("1", disabled=True), CONVERGE, id="stopped-elsewhere"
+        ),
+    ],
+)
+def test_the_table_of_drops(
+    there: FolderContent | None, noted: KnownContent | None, defined: JobDefinition | None, action: DropAction
+) -> None:
+    assert decide_drop(there, noted, defined).action is action
+
+
+def test_a_deletion_that_is_remembered_takes_an_untouched_folder_away() -> None:
+    assert decide_drop(folder("1"), known("1"), None, was_deleted=True).action is CONVERGE
+    assert decide_drop(folder("2"), known("1"), None, was_deleted=True).action is DEPLOY
+    assert decide_drop(folder("1"), None, None, was_deleted=True).action is DEPLOY
+
+
+def test_each_part_follows_the_side_that_changed_it() -> None:
+    drop = decide_drop(folder("2", SET), known("1", settings=SET), definition("1", OTHER, disabled=True))
+    assert drop == Drop(DEPLOY, OTHER, True)
+    drop = decide_drop(folder("2", OTHER, disabled=True), known("1", settings=SET), definition("1", SET))
+    assert drop == Drop(DEPLOY, OTHER, True)
+
+
+def test_a_folder_nobody_noted_brings_its_own_settings() -> None:
+    assert decide_drop(folder("2"), None, definition("1", SET, disabled=True)) == Drop(DEPLOY, {}, False)
+
+
+def test_settings_that_cannot_be_understood_leave_those_of_the_definition() -> None:
+    broken = FolderContent("2", None, False)
+    assert decide_drop(broken, known("1"), definition("1", SET)) == Drop(DEPLOY, SET, False)
+    broken = FolderContent("1", None, False)
+    assert decide_drop(broken, known("1"), definition("1", SET)).action is NOTHING
+    assert decide_drop(FolderContent("1", None, True), None, None) == Drop(DEPLOY, {}, True)

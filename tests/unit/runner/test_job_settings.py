@@ -1,0 +1,76 @@
+"""The text of settings.job."""
+
+import pytest
+from webjobs_events.job import JobType
+from webjobs_runner.deploy_errors import InvalidJobSettings
+from webjobs_runner.domain.job_settings import (
+    MAX_SETTINGS_BYTES,
+    parse_settings,
+    read_job_settings,
+    settings_text,
+)
+
+
+def test_every_known_key_is_read() -> None:
+    text = '{"is_singleton": true, "is_in_place": true, "stopping_wait_time": 60, "schedule": "0 * * * * *"}'
+    settings = read_job_settings(parse_settings(text))
+    assert settings.is_singleton
+    assert settings.runs_in_place("run.sh")
+    assert settings.stopping_wait_seconds(JobType.CONTINUOUS) == 60
+    assert settings.schedule == "0 * * * * *"
+
+
+def test_without_settings_the_defaults_depend_on_job_type_and_script() -> None:
+    settings = read_job_settings({})
+    assert not settings.is_singleton
+    assert settings.stopping_wait_seconds(JobType.CONTINUOUS) == 5
+    assert settings.stopping_wait_seconds(JobType.TRIGGERED) == 30
+    assert settings.runs_in_place("Run.JS")
+    assert not settings.runs_in_place("run.py")
+    assert not read_job_settings({"is_in_place": False}).runs_in_place("run.js")
+
+
+def test_unknown_keys_are_kept() -> None:
+    settings = {"mine": [1, {"deep": None}], "is_singleton": False}
+    assert parse_settings(settings_text(settings)) == settings
+
+
+@pytest.mark.parametrize("text", ["", " \r\n", "\ufeff", "{}", "\ufeff{}"])
+def test_nothing_said_is_no_settings(text: str) -> None:
+    assert parse_settings(text) == {}
+
+
+def test_null_is_the_same_as_absent() -> None:
+    settings = {"is_singleton": None, "is_in_place": None, "stopping_wait_time": None, "schedule": None}
+    assert read_job_settings(settings) == read_job_settings({})
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('{"is_singleton": "true"}', "is_singleton"),
+        ('{"is_singleton": 1}', "is_singleton"),
+        ('{"is_in_place": 0}', "is_in_place"),
+        ('{"stopping_wait_time": "30"}', "stopping_wait_time"),
+        ('{"stopping_wait_time": true}', "stopping_wait_time"),
+        ('{"stopping_wait_time": -1}', "stopping_wait_time"),
+        ('{"stopping_wait_time": 86401}', "stopping_wait_time"),
+        ('{"stopping_wait_time": 1e999}', "stopping_wait_time"),
+        ('{"schedule": 5}', "schedule"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused_by_its_key(text: str, key: str) -> None:
+    with pytest.raises(InvalidJobSettings, match=f"^{key} in settings.job must be") as fault:
+        parse_settings(text)
+    assert fault.value.key == key
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "true", '"text"', '{"a": NaN}', "[" * 100_000, '{"a": 1} {}'])
+def test_what_is_not_a_json_object_is_refused(text: str) -> None:
+    with pytest.raises(InvalidJobSettings, match=r"^settings\.job"):
+        parse_settings(text)
+
+
+def test_settings_too_long_for_an_event_are_refused() -> None:
+    with pytest.raises(InvalidJobSettings, match="longer than"):
+        parse_settings('{"a": "' + "x" * MAX_SETTINGS_BYTES + '"}')
