@@ -1,0 +1,119 @@
+"""The wiring of the api, and its life from the first connection to the last answer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import structlog
+from aiohttp import web
+from webjobs_events.jetstream import connect_bus
+from webjobs_events.subjects import Subjects
+from webjobs_service.health import health_routes
+from webjobs_service.settings import without_credentials
+
+from webjobs_api import keys
+from webjobs_api.auth import access_guard
+from webjobs_api.definitions import Definitions
+from webjobs_api.deployments import Deployments
+from webjobs_api.errors import error_middleware
+from webjobs_api.health import checks
+from webjobs_api.history import History
+from webjobs_api.invocation import Invocations
+from webjobs_api.job_commands import JobCommands, Patience
+from webjobs_api.job_page import set_up_templates
+from webjobs_api.metrics import metrics_middleware
+from webjobs_api.routes import routes, with_trailing_slashes
+from webjobs_api.runners import Runners
+from webjobs_api.runs import Runs
+from webjobs_api.settings import ApiSettings
+
+log = structlog.stdlib.get_logger(__name__)
+
+_SHUTDOWN_TIMEOUT = 3.0  # seconds that requests under way have to end
+_MAX_BODY_BYTES = 1024 * 1024  # of forms and settings; uploads are streamed and have their own limit
+
+
+@asynccontextmanager
+async def open_app(
+    settings: ApiSettings, environment: Mapping[str, str], patience: Patience | None = None
+) -> AsyncIterator[web.Application]:
+    """The application with everything it needs, connected; all of it ends with the body.
+
+    Args:
+        settings: Of this service.
+        environment: App settings at start, which the settings bucket overlays.
+        patience: How long commands are waited for.
+    """
+    async with (
+        connect_bus(settings.nats_url, name="api", subjects=Subjects(settings.namespace)) as bus,
+        bus.live_settings(environment) as live_settings,
+        Definitions(bus) as definitions,
+        Runners(bus) as runners,
+    ):
+        history = History(bus)
+        runs = Runs(bus, history)
+        commands = JobCommands(bus, definitions, runners, history, patience)
+        async with Deployments(bus, commands) as deployments:
+            app = web.Application(
+                middlewares=[metrics_middleware, error_middleware, access_guard(settings)],
+                client_max_size=_MAX_BODY_BYTES,
+            )
+            app[keys.BUS] = bus
+            app[keys.COMMANDS] = commands
+            app[keys.DEFINITIONS] = definitions
+            app[keys.DEPLOYMENTS] = deployments
+            app[keys.HISTORY] = history
+            app[keys.INVOCATIONS] = Invocations(bus, runs, runners, live_settings)
+            app[keys.RUNNERS] = runners
+            app[keys.RUNS] = runs
+            app[keys.SETTINGS] = settings
+            set_up_templates(app)
+            health = health_routes(checks(bus, runners, history))
+            app.add_routes(with_trailing_slashes([*routes(), *health]))
+            yield app
+
+
+@asynccontextmanager
+async def run_api(
+    settings: ApiSettings, environment: Mapping[str, str], patience: Patience | None = None
+) -> AsyncIterator[str]:
+    """Serve while the body runs; yields the base URL."""
+    async with open_app(settings, environment, patience) as app:
+        # A handler ends when its client leaves: nobody reads on in a log that nobody gets.
+        runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_TIMEOUT
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, settings.host, settings.port).start()
+            address = runner.addresses[0]
+            shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+            url = f"http://{shown}:{address[1]}"
+            log.info("the api is served", url=url)
+            yield url
+        finally:
+            await runner.cleanup()
+
+
+async def serve(settings: ApiSettings, environment: Mapping[str, str], stop: asyncio.Event) -> None:
+    """Serve until asked to stop, which may be before NATS was there."""
+
+    async def run() -> None:
+        log.info("connecting to nats", url=without_credentials(settings.nats_url))
+        async with run_api(settings, environment):
+            await stop.wait()
+
+    serving = asyncio.create_task(run())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({serving}, timeout=_SHUTDOWN_TIMEOUT + 2.0)
+    finally:
+        stopping.cancel()
+        if not serving.done():  # it still tries to connect, or does not come to its end
+            serving.cancel()
+        await asyncio.gather(stopping, return_exceptions=True)
+    try:
+        await serving
+    except asyncio.CancelledError:
+        log.info("stopped before the end of its start")

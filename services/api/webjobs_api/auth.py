@@ -1,0 +1,72 @@
+"""Who may ask: HTTP Basic when credentials are set, this machine only when not, and no foreign page ever."""
+
+import base64
+import binascii
+import hmac
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from webjobs_api.errors import CredentialsWanted, ForeignHost, ForeignOrigin
+from webjobs_api.loopback import is_loopback, without_port
+from webjobs_api.settings import ApiSettings
+
+_OPEN_PATHS = frozenset({"/healthz", "/healthz/"})
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_SITE = frozenset({"same-origin", "none"})
+
+
+def access_guard(settings: ApiSettings) -> Middleware:
+    """A middleware that lets through who may ask; `/healthz` is open to everybody."""
+    expected = _expected(settings)
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path not in _OPEN_PATHS:
+            headers = request.headers
+            host = headers.get("Host", "")
+            if expected is not None:
+                if not has_credentials(headers.get("Authorization", ""), expected):
+                    raise CredentialsWanted
+            elif host and not is_loopback(without_port(host)):
+                # A name of somebody else's that leads here: a page of his would be same-origin with us.
+                raise ForeignHost(host)
+            if request.method not in _READING:
+                refuse_foreign_page(host, headers.get("Origin"), headers.get("Sec-Fetch-Site"))
+        return await handler(request)
+
+    return guard
+
+
+def has_credentials(authorization: str, expected: bytes) -> bool:
+    """Whether an Authorization header holds `expected`, which is `name:password`; in constant time."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return False
+    try:
+        given = base64.b64decode(encoded.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return hmac.compare_digest(given, expected)
+
+
+def refuse_foreign_page(host: str, origin: str | None, fetch_site: str | None) -> None:
+    """Fail for a change that a page of another site makes a browser ask for.
+
+    Browsers name the page's site in Sec-Fetch-Site, older ones in Origin; other clients send neither.
+
+    Raises:
+        ForeignOrigin: The page is not one of ours.
+    """
+    if fetch_site is not None:
+        if fetch_site not in _OWN_SITE:
+            raise ForeignOrigin(origin or fetch_site)
+    elif origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        raise ForeignOrigin(origin)
+
+
+def _expected(settings: ApiSettings) -> bytes | None:
+    if settings.username is None or settings.password is None:
+        return None
+    return f"{settings.username}:{settings.password.get_secret_value()}".encode()

@@ -1,0 +1,120 @@
+"""The job definitions, mirrored in memory and decoded once per change."""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import structlog
+from webjobs_events.errors import InvalidToken
+from webjobs_events.jetstream import Bus, Entry
+from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.subjects import Subjects
+
+from webjobs_api.errors import JobNotFound
+
+log = structlog.stdlib.get_logger(__name__)
+
+_SETTLE_TIMEOUT = 5.0  # seconds
+_decoder = msgspec.json.Decoder(JobDefinition)
+
+
+class Definitions:
+    """An async context manager: every job definition, current while it is entered."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bucket = bus.jobs
+        self._known: dict[str, JobDefinition] = {}
+        self._mirror = bus.jobs.mirror(self._changed)
+        self._change = asyncio.Event()
+
+    async def __aenter__(self) -> "Definitions":
+        await self._mirror.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._mirror.__aexit__(*exc_info)
+
+    def all_of(self, job_type: JobType) -> list[JobDefinition]:
+        """Every job of a type."""
+        return [definition for definition in self._known.values() if definition.job_type is job_type]
+
+    async def find(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
+        """A job's definition; one that the mirror lacks is looked up before it is said to be absent.
+
+        Raises:
+            BusUnavailable: The mirror lacks it and NATS does not answer.
+        """
+        known = self._known.get(Subjects.definition_key(job_type, job_name))
+        return known or await self.read(job_type, job_name)
+
+    async def get(self, job_type: JobType, job_name: JobName) -> JobDefinition:
+        """The same for a job that must be there.
+
+        Raises:
+            JobNotFound: There is none.
+            BusUnavailable: NATS does not answer.
+        """
+        definition = await self.find(job_type, job_name)
+        if definition is None:
+            raise JobNotFound(job_type, job_name)
+        return definition
+
+    async def read(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
+        """A job's definition as the bucket has it now.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        key = Subjects.definition_key(job_type, job_name)
+        entry = await self._bucket.get(key)
+        return _decode(key, entry) if entry else None
+
+    async def revision(self, job_type: JobType, job_name: JobName) -> int:
+        """Revision of a job's definition now; 0 when there is none.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        entry = await self._bucket.get(Subjects.definition_key(job_type, job_name))
+        return entry.revision if entry else 0
+
+    async def settled(self, job_type: JobType, job_name: JobName, revision: int) -> None:
+        """Wait until the mirror shows a change, so that whoever asked for it sees it.
+
+        Args:
+            job_type: Of the job.
+            job_name: Of the job.
+            revision: Of the definition after the change; 0 when the job is gone.
+        """
+        key = Subjects.definition_key(job_type, job_name)
+        try:
+            async with asyncio.timeout(_SETTLE_TIMEOUT):
+                if revision:
+                    await self._mirror.reached(revision)
+                else:
+                    await self._until(lambda: key not in self._known)
+        except TimeoutError:
+            # Reads go on to look a missing job up, so only a job that is gone may still be shown.
+            log.warning("the mirror of definitions lags", key=key, revision=revision)
+
+    async def _until(self, done: Callable[[], bool]) -> None:
+        while not done():
+            self._change.clear()
+            await self._change.wait()
+
+    def _changed(self, key: str, entry: Entry | None) -> None:
+        definition = _decode(key, entry) if entry else None
+        if definition is None:
+            self._known.pop(key, None)
+        else:
+            self._known[key] = definition
+        self._change.set()
+
+
+def _decode(key: str, entry: Entry) -> JobDefinition | None:
+    try:
+        Subjects.parse_definition_key(key)
+        return _decoder.decode(entry.value)
+    except (InvalidToken, msgspec.MsgspecError) as error:
+        log.error("definition ignored: it cannot be read", key=key, error=str(error))
+        return None

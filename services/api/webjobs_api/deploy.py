@@ -1,0 +1,104 @@
+"""Handlers that upload and remove a job's files."""
+
+import secrets
+import tempfile
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+import structlog
+from aiohttp import web
+from webjobs_events.commands import DeleteJob, DeployJob
+from webjobs_events.errors import WebJobsError
+from webjobs_events.job import JobName, JobType
+from webjobs_events.status import Status
+
+from webjobs_api import continuous, exchange, triggered
+from webjobs_api.deployments import receive
+from webjobs_api.errors import FolderNotEmpty, JobNotFound, UploadTooLarge, status_of
+from webjobs_api.job_commands import new_command_id
+from webjobs_api.keys import COMMANDS, DEFINITIONS, DEPLOYMENTS, RUNNERS, SETTINGS
+from webjobs_api.requests import Upload, requested_by, upload_of
+from webjobs_api.responses import continuous_job_json, triggered_job_json
+
+log = structlog.stdlib.get_logger(__name__)
+
+_LIMIT_VARIABLE = "WEBJOBS_UPLOAD_LIMIT_MB"
+
+
+async def put_job(request: web.Request) -> web.Response:
+    """`PUT /api/jobs/{type}/{job}`: the upload is all of the job's files."""
+    return await _put(request, merge=False)
+
+
+async def put_zip(request: web.Request) -> web.Response:
+    """`PUT /api/zip/site/wwwroot/App_Data/jobs/{type}/{job}`: the archive is laid over the job's files."""
+    return await _put(request, merge=True)
+
+
+async def delete_job(request: web.Request) -> web.Response:
+    """`DELETE /api/jobs/{type}/{job}`; a job that is not there is as good as deleted."""
+    command = DeleteJob(
+        command_id=new_command_id(DeleteJob.verb),
+        job_type=exchange.job_type(request),
+        job_name=exchange.job_name(request),
+        requested_at=datetime.now(UTC),
+        requested_by=requested_by(request.headers.get("User-Agent")),
+    )
+    try:
+        await request.app[COMMANDS].send(command)
+    except JobNotFound:
+        log.debug("nothing to delete", job=command.job_name)
+    return web.Response()
+
+
+async def delete_folder(request: web.Request) -> web.Response:
+    """`DELETE /api/vfs/site/wwwroot/App_Data/jobs/{type}/{job}?recursive=true`."""
+    if request.query.get("recursive", "").lower() not in ("true", "1"):
+        raise FolderNotEmpty
+    return await delete_job(request)
+
+
+async def _put(request: web.Request, *, merge: bool) -> web.Response:
+    job_type, name = exchange.job_type(request), exchange.job_name(request)
+    upload = upload_of(request.content_type, request.headers.get("Content-Disposition", ""), merge=merge)
+    await request.app[RUNNERS].require_one()
+    limit = request.app[SETTINGS].upload_limit_bytes
+    if (request.content_length or 0) > limit:
+        raise UploadTooLarge(limit, _LIMIT_VARIABLE)
+    file: BinaryIO = tempfile.TemporaryFile()  # the deployment closes it
+    try:
+        await receive(request.content, file, limit, _LIMIT_VARIABLE)
+    except BaseException:
+        file.close()
+        raise
+    await request.app[DEPLOYMENTS].deploy(_command(request, job_type, name, upload), file)
+    return await _deployed(request, job_type, name)
+
+
+def _command(request: web.Request, job_type: JobType, name: JobName, upload: Upload) -> DeployJob:
+    return DeployJob(
+        command_id=new_command_id(DeployJob.verb),
+        job_type=job_type,
+        job_name=name,
+        requested_at=datetime.now(UTC),
+        requested_by=requested_by(request.headers.get("User-Agent")),
+        upload=f"upload-{secrets.token_hex(16)}",
+        kind=upload.kind,
+        file_name=upload.file_name,
+    )
+
+
+async def _deployed(request: web.Request, job_type: JobType, name: JobName) -> web.Response:
+    """The job as its GET shows it; the deploy stays done though history may be away just now."""
+    try:
+        if job_type is JobType.TRIGGERED:
+            return await triggered.get_job(request)
+        return await continuous.get_job(request)
+    except WebJobsError as error:
+        if status_of(error) != 503:
+            raise
+        log.warning("deployed while history is away", job=name, error=str(error))
+    definition, urls = await request.app[DEFINITIONS].get(job_type, name), exchange.urls(request)
+    if job_type is JobType.TRIGGERED:
+        return exchange.json(triggered_job_json(definition, None, urls, datetime.now(UTC)))
+    return exchange.json(continuous_job_json(definition, Status.INITIALIZING, urls))

@@ -1,0 +1,263 @@
+"""Error type → HTTP status and body: the errors of the api, one table, one middleware."""
+
+from collections.abc import Mapping
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from webjobs_events.commands import ReplyCode
+from webjobs_events.errors import BusUnavailable, InvalidJobName, InvalidRunId, WebJobsError
+from webjobs_events.jetstream import QueryRefused
+from webjobs_events.job import JobType
+
+log = structlog.stdlib.get_logger(__name__)
+
+RETRY_AFTER = 2  # seconds that a client is asked to wait while a part of webjobs is away
+
+
+class JobNotFound(WebJobsError):
+    """No job of this type has this name."""
+
+    def __init__(self, job_type: JobType, job_name: str) -> None:
+        self.job_type = job_type
+        self.job_name = job_name
+        super().__init__(f"There is no {job_type} job named {job_name!r}.")
+
+
+class RunNotFound(WebJobsError):
+    """The job has no run of this id, or no longer."""
+
+    def __init__(self, job_name: str, run_id: str) -> None:
+        self.job_name = job_name
+        self.run_id = run_id
+        super().__init__(f"The job {job_name!r} has no run {run_id[:60]!r}.")
+
+
+class LogNotFound(WebJobsError):
+    """There is no such log file, or nothing was written to it."""
+
+    def __init__(self, file_name: str) -> None:
+        self.file_name = file_name
+        super().__init__(f"There is no log file {file_name[:200]!r}.")
+
+
+class RunAlreadyInProgress(WebJobsError):
+    """A triggered job runs once at a time."""
+
+    def __init__(self, job_name: str) -> None:
+        self.job_name = job_name
+        super().__init__(f"The job {job_name!r} is already running. Wait until its run has ended.")
+
+
+class JobsAreStopped(WebJobsError):
+    """WEBJOBS_STOPPED holds every job back."""
+
+    def __init__(self) -> None:
+        super().__init__("Jobs are stopped by the setting WEBJOBS_STOPPED. Remove it or set it to 0.")
+
+
+class JobIsBusy(WebJobsError):
+    """The same change of the job is being made already, and takes long."""
+
+    def __init__(self, job_name: str, verb: str) -> None:
+        self.job_name = job_name
+        self.verb = verb
+        super().__init__(f"Another {verb} of the job {job_name!r} is not finished yet. Try again later.")
+
+
+class CommandFailed(WebJobsError):
+    """A runner could not do what was asked.
+
+    Attributes:
+        code: As the runner answered.
+    """
+
+    def __init__(self, code: ReplyCode, message: str) -> None:
+        self.code = code
+        super().__init__(message or f"The runner answered {code.value}.")
+
+
+class CommandWithdrawn(WebJobsError):
+    """No runner took the command in time, and it was taken back: nothing was changed."""
+
+    def __init__(self, job_name: str, verb: str) -> None:
+        self.job_name = job_name
+        self.verb = verb
+        super().__init__(f"No runner took the {verb} of {job_name!r}; it was taken back. Try again later.")
+
+
+class CommandUnanswered(WebJobsError):
+    """A runner has the command, and did not say how it ended."""
+
+    def __init__(self, job_name: str, verb: str) -> None:
+        self.job_name = job_name
+        self.verb = verb
+        super().__init__(
+            f"The runner did not say how the {verb} of {job_name!r} ended. Look at the job, then try again."
+        )
+
+
+class NoRunnerAlive(WebJobsError):
+    """Nobody is there to run anything."""
+
+    def __init__(self) -> None:
+        super().__init__("No runner is alive at the moment. Start one, or try again in a moment.")
+
+
+class FileNameMissing(WebJobsError):
+    """A script was uploaded without a name."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The upload has no file name. Send Content-Disposition: attachment; filename=run.sh, "
+            "or Content-Type: application/zip with a zip file."
+        )
+
+
+class InvalidFileName(WebJobsError):
+    """A script's name that no folder should carry."""
+
+    def __init__(self, file_name: str, reason: str) -> None:
+        self.file_name = file_name
+        self.reason = reason
+        super().__init__(f"{file_name[:150]!r} is not a file name: {reason}.")
+
+
+class UnsupportedUpload(WebJobsError):
+    """An HTML form was sent in place of a file."""
+
+    def __init__(self, content_type: str) -> None:
+        self.content_type = content_type
+        super().__init__(
+            f"A body of {content_type[:80]} cannot be deployed. Send the file itself as the body, "
+            "for example with curl --upload-file."
+        )
+
+
+class UploadTooLarge(WebJobsError):
+    """The body is larger than this service takes."""
+
+    def __init__(self, limit_bytes: int, variable: str = "") -> None:
+        self.limit_bytes = limit_bytes
+        raised = f" It is raised with {variable}." if variable else ""
+        super().__init__(f"The body is larger than the limit of {limit_bytes:,} bytes.{raised}")
+
+
+class InvalidArguments(WebJobsError):
+    """Arguments that cannot be handed to a script."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The arguments cannot be passed on: {reason}.")
+
+
+class InvalidSettingsBody(WebJobsError):
+    """The body of a change of settings is not what `settings.job` can be."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f'Settings must be a JSON object such as {{"is_singleton": true}}: {reason}.')
+
+
+class FolderNotEmpty(WebJobsError):
+    """A job's folder is only removed with everything in it."""
+
+    def __init__(self) -> None:
+        super().__init__("The folder is not empty. Add ?recursive=true to delete the job.")
+
+
+class CredentialsWanted(WebJobsError):
+    """The request bears no credentials, or wrong ones."""
+
+    def __init__(self) -> None:
+        super().__init__("Send the name and password of this webjobs by HTTP Basic.")
+
+
+class ForeignHost(WebJobsError):
+    """Without credentials only those are served who call this machine by a name of its own."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        super().__init__(
+            f"The host {host[:100]!r} is not served without credentials. Use localhost, or set "
+            "WEBJOBS_USERNAME and WEBJOBS_PASSWORD."
+        )
+
+
+class ForeignOrigin(WebJobsError):
+    """A page of another site asks a browser to change something here."""
+
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+        super().__init__(f"A page of {origin[:100]!r} may not change anything here.")
+
+
+STATUSES: Mapping[type[WebJobsError], int] = {
+    CredentialsWanted: 401,
+    ForeignHost: 403,
+    ForeignOrigin: 403,
+    JobNotFound: 404,
+    RunNotFound: 404,
+    LogNotFound: 404,
+    InvalidRunId: 404,
+    InvalidJobName: 400,
+    FileNameMissing: 400,
+    InvalidFileName: 400,
+    UnsupportedUpload: 400,
+    InvalidArguments: 400,
+    InvalidSettingsBody: 400,
+    RunAlreadyInProgress: 409,
+    JobsAreStopped: 409,
+    JobIsBusy: 409,
+    FolderNotEmpty: 409,
+    UploadTooLarge: 413,
+    BusUnavailable: 503,
+    NoRunnerAlive: 503,
+    CommandWithdrawn: 503,
+    CommandUnanswered: 503,
+}
+
+REPLY_STATUSES: Mapping[ReplyCode, int] = {
+    ReplyCode.BAD_UPLOAD: 400,
+    ReplyCode.NO_RUNNABLE_SCRIPT: 400,
+    ReplyCode.INVALID_SETTINGS: 400,
+    ReplyCode.TOO_LARGE: 413,
+    ReplyCode.JOB_NOT_FOUND: 404,
+    ReplyCode.FAILED: 500,
+}
+
+_HEADERS: Mapping[int, Mapping[str, str]] = {
+    401: {"WWW-Authenticate": 'Basic realm="webjobs", charset="UTF-8"'},
+    503: {"Retry-After": str(RETRY_AFTER)},
+}
+
+
+def status_of(error: WebJobsError) -> int:
+    """The HTTP status that tells this error; 500 for one that no request should cause."""
+    if isinstance(error, CommandFailed):
+        return REPLY_STATUSES.get(error.code, 500)
+    if isinstance(error, QueryRefused):
+        return 503 if error.code == 503 else 500
+    return STATUSES.get(type(error), 500)
+
+
+def headers_of(status: int) -> Mapping[str, str]:
+    """What an answer of this status must say beside its body."""
+    return _HEADERS.get(status, {})
+
+
+@web.middleware
+async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn errors into short plain text; what nobody foresaw is logged and answered with 500."""
+    try:
+        return await handler(request)
+    except WebJobsError as error:
+        status = status_of(error)
+        if status == 500:
+            log.error("request failed", method=request.method, path=request.path, error=str(error))
+        return web.Response(status=status, text=str(error), headers=headers_of(status))
+    except (web.HTTPException, ConnectionError):
+        raise
+    except Exception:
+        log.exception("request failed", method=request.method, path=request.path)
+        return web.Response(status=500, text="The api failed; its log says why.")

@@ -1,0 +1,173 @@
+"""The pages for people: all jobs, and one job with its runs and its buttons; without scripts."""
+
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp_jinja2
+import jinja2
+import msgspec
+from aiohttp import web
+from webjobs_events.commands import StartContinuousJob, StopContinuousJob
+from webjobs_events.errors import WebJobsError
+from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.queries import RunView
+from webjobs_events.status import is_terminal
+
+from webjobs_api import continuous, exchange, jobs
+from webjobs_api.errors import headers_of, status_of
+from webjobs_api.keys import DEFINITIONS, HISTORY, INVOCATIONS, RUNNERS, RUNS
+from webjobs_api.requests import run_arguments
+from webjobs_api.responses import continuous_status, duration, run_command
+from webjobs_api.urls import Urls
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+_REQUESTED_BY = "External - job page"
+# On the page every address is relative to the site: the browser knows where that is.
+_URLS = Urls("")
+
+
+def set_up_templates(app: web.Application) -> None:
+    """Let the handlers below find their templates."""
+    aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.PackageLoader("webjobs_api"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+async def show_index(request: web.Request) -> web.Response:
+    """`GET /`: every job."""
+    try:
+        listed = await jobs.all_jobs(request)
+    except WebJobsError as error:
+        return _render(request, "index.html", {"jobs": [], "fault": str(error)}, status_of(error))
+    rows = [(job, _URLS.page(JobType(job.type), job.name)) for job in listed]
+    return _render(request, "index.html", {"jobs": rows, "fault": ""})
+
+
+async def show_job(request: web.Request) -> web.Response:
+    """`GET /jobs/{type}/{job}`: one job."""
+    return await _job_page(request, exchange.job_type(request))
+
+
+async def run_job(request: web.Request) -> web.Response:
+    """`POST /jobs/triggered/{job}/run`: the form's button, then the page again."""
+    given = (await request.post()).get("arguments")
+
+    async def run() -> None:
+        name = exchange.job_name(request)
+        await request.app[DEFINITIONS].get(JobType.TRIGGERED, name)
+        arguments = run_arguments(given if isinstance(given, str) else None)
+        await request.app[INVOCATIONS].start(name, arguments, _REQUESTED_BY, datetime.now(UTC))
+
+    return await _after(request, JobType.TRIGGERED, run())
+
+
+async def start_job(request: web.Request) -> web.Response:
+    """`POST /jobs/continuous/{job}/start`: the form's button, then the page again."""
+    return await _after(request, JobType.CONTINUOUS, continuous.change_state(request, StartContinuousJob))
+
+
+async def stop_job(request: web.Request) -> web.Response:
+    """`POST /jobs/continuous/{job}/stop`: the form's button, then the page again."""
+    return await _after(request, JobType.CONTINUOUS, continuous.change_state(request, StopContinuousJob))
+
+
+async def _after(request: web.Request, job_type: JobType, action: Awaitable[None]) -> web.Response:
+    """Do what a button asks for and go back to the page, which says so if it could not be done."""
+    try:
+        await action
+    except WebJobsError as error:
+        return await _job_page(request, job_type, error)
+    raise web.HTTPSeeOther(_URLS.page(job_type, exchange.job_name(request)))
+
+
+async def _job_page(
+    request: web.Request, job_type: JobType, fault: WebJobsError | None = None
+) -> web.Response:
+    try:
+        definition = await request.app[DEFINITIONS].get(job_type, exchange.job_name(request))
+        if job_type is JobType.TRIGGERED:
+            template, facts = "triggered_job.html", await _triggered_facts(request, definition)
+        else:
+            template, facts = "continuous_job.html", await _continuous_facts(request, definition)
+    except WebJobsError as error:
+        shown = fault or error
+        return _render(request, "fault.html", {"fault": str(shown)}, status_of(shown))
+    shared = {
+        "job": definition,
+        "script": run_command(definition),
+        "page": _URLS.page(job_type, definition.job_name),
+        "settings": _indented(definition.settings),
+        "are_stopped": request.app[INVOCATIONS].are_stopped,
+        "fault": str(fault) if fault else "",
+    }
+    return _render(request, template, shared | facts, status_of(fault) if fault else 200)
+
+
+async def _triggered_facts(request: web.Request, definition: JobDefinition) -> dict[str, Any]:
+    runs = await request.app[RUNS].of_job(definition.job_name)
+    now = datetime.now(UTC)
+    return {
+        "runs": [_run_facts(run, now) for run in runs],
+        "is_running": bool(runs) and not is_terminal(runs[0].status),
+    }
+
+
+def _run_facts(run: RunView, now: datetime) -> dict[str, Any]:
+    began = run.started_at or run.requested_at
+    return {
+        "id": run.run_id,
+        "status": run.status.value,
+        "began": f"{began:%Y-%m-%d %H:%M:%S}",
+        "duration": duration((run.ended_at or now) - began),
+        "why": _why(run),
+        "trigger": run.trigger,
+        "arguments": run.arguments or "",
+        "output": _URLS.output(run.job_name, run.run_id),
+        "error": _URLS.error(run.job_name, run.run_id) if run.has_error_log else "",
+    }
+
+
+def _why(run: RunView) -> str:
+    """How a run ended, in a few words."""
+    if run.exit_code is not None:
+        told = f"exit code {run.exit_code}"
+    elif run.signal is not None:
+        told = f"signal {run.signal}"
+    else:
+        told = (run.reason or "").replace("_", " ")
+    return f"{told}: {run.evidence}" if run.evidence else told
+
+
+async def _continuous_facts(request: web.Request, definition: JobDefinition) -> dict[str, Any]:
+    name, is_alive = definition.job_name, request.app[RUNNERS].is_alive
+    instances = (await request.app[HISTORY].statuses([name])).get(name, [])
+    return {
+        "status": continuous_status(definition, instances, is_alive).value,
+        "instances": [view for view in instances if is_alive(view.instance)],
+        "job_log": _URLS.job_log(name),
+        "application_log": _URLS.application_log(name),
+    }
+
+
+def _indented(settings: dict[str, Any]) -> str:
+    return msgspec.json.format(msgspec.json.encode(settings), indent=2).decode() if settings else ""
+
+
+def _render(request: web.Request, template: str, context: dict[str, Any], status: int = 200) -> web.Response:
+    response = aiohttp_jinja2.render_template(template, request, context, status=status)
+    response.headers.update(_HEADERS | dict(headers_of(status)))
+    return response

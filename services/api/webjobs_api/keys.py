@@ -1,0 +1,23 @@
+"""Keys under which handlers find what `app.py` has wired."""
+
+from aiohttp import web
+from webjobs_events.jetstream import Bus
+
+from webjobs_api.definitions import Definitions
+from webjobs_api.deployments import Deployments
+from webjobs_api.history import History
+from webjobs_api.invocation import Invocations
+from webjobs_api.job_commands import JobCommands
+from webjobs_api.runners import Runners
+from webjobs_api.runs import Runs
+from webjobs_api.settings import ApiSettings
+
+BUS = web.AppKey("bus", Bus)
+COMMANDS = web.AppKey("commands", JobCommands)
+DEFINITIONS = web.AppKey("definitions", Definitions)
+DEPLOYMENTS = web.AppKey("deployments", Deployments)
+HISTORY = web.AppKey("history", History)
+INVOCATIONS = web.AppKey("invocations", Invocations)
+RUNNERS = web.AppKey("runners", Runners)
+RUNS = web.AppKey("runs", Runs)
+SETTINGS = web.AppKey("settings", ApiSettings)

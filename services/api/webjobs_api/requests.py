@@ -1,0 +1,140 @@
+"""HTTP input → the values of a command; pure, and no input is ever a fault of the server."""
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from webjobs_events.commands import UploadKind
+
+from webjobs_api.errors import (
+    FileNameMissing,
+    InvalidArguments,
+    InvalidFileName,
+    InvalidSettingsBody,
+    UnsupportedUpload,
+)
+
+_ZIP_TYPES = frozenset({"application/zip", "application/x-zip-compressed", "application/x-zip"})
+_PARAMETER = re.compile(
+    r';\s*(?P<name>[\w!#$%&\'*+.^`|~-]+)\s*=\s*(?:"(?P<quoted>(?:\\"|[^"])*)"|(?P<bare>[^;]*))'
+)
+_MAX_FILE_NAME_BYTES = 255
+_LONGEST_AGENT = 200  # characters of a User-Agent that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """How the body of a request becomes the files of a job."""
+
+    kind: UploadKind
+    file_name: str | None = None
+
+
+def upload_of(content_type: str, disposition: str, *, merge: bool) -> Upload:
+    """How to read a body of this Content-Type and Content-Disposition.
+
+    Args:
+        content_type: Without parameters, lower case.
+        disposition: The whole header; the word before the first `;` does not matter.
+        merge: Whether an archive is laid over the files of the job instead of replacing them.
+
+    Raises:
+        UnsupportedUpload: It is a form.
+        FileNameMissing: It is a script without a name.
+        InvalidFileName: The script's name cannot be one.
+    """
+    if content_type.startswith("multipart/"):
+        raise UnsupportedUpload(content_type)
+    if content_type in _ZIP_TYPES:
+        return Upload(UploadKind.MERGE if merge else UploadKind.ZIP)
+    try:
+        name = script_name(disposition)
+    except FileNameMissing:
+        if merge:  # the address says zip already: the reference wants no header here
+            return Upload(UploadKind.MERGE)
+        raise
+    return Upload(UploadKind.SCRIPT, name)
+
+
+def script_name(disposition: str) -> str:
+    """The file name in a Content-Disposition header, without quotes and directories.
+
+    Raises:
+        FileNameMissing: There is none.
+        InvalidFileName: No folder should carry it.
+    """
+    parameters = {
+        match["name"].lower(): (match["quoted"] or "").replace('\\"', '"')
+        if match["quoted"] is not None
+        else match["bare"].strip()
+        for match in _PARAMETER.finditer(disposition)
+    }
+    text = parameters.get("filename", "")
+    if "filename*" in parameters:
+        text = _extended(parameters["filename*"])
+    name = re.split(r"[/\\]", text)[-1].strip()
+    if not name:
+        raise FileNameMissing
+    if name in (".", ".."):
+        raise InvalidFileName(name, "it names a folder")
+    if not name.isprintable():
+        raise InvalidFileName(name, "it holds a control or invisible character")
+    if len(name.encode("utf-8")) > _MAX_FILE_NAME_BYTES:
+        raise InvalidFileName(name, f"it is longer than {_MAX_FILE_NAME_BYTES} bytes")
+    return name
+
+
+def _extended(value: str) -> str:
+    """The text of an RFC 5987 value, `UTF-8'en'na%C3%AFve.sh`."""
+    charset, _, rest = value.partition("'")
+    encoded = rest.partition("'")[2]
+    if charset.lower() not in ("utf-8", "iso-8859-1"):
+        raise InvalidFileName(value, "it is not of the form UTF-8''name")
+    try:
+        return unquote_to_bytes(encoded).decode(charset)
+    except UnicodeError as error:
+        raise InvalidFileName(value, f"it is not {charset} text") from error
+
+
+def run_arguments(text: str | None) -> str | None:
+    """The arguments of a run as given; None when there are none.
+
+    Raises:
+        InvalidArguments: They cannot be split as a shell would, or handed to a process.
+    """
+    if text is None or not text.strip():
+        return None
+    if "\0" in text:
+        raise InvalidArguments("they hold a NUL character, which no process can be given")
+    try:
+        text.encode("utf-8")
+        shlex.split(text)
+    except UnicodeError as error:
+        raise InvalidArguments("they are not UTF-8 text") from error
+    except ValueError as error:
+        unescaped = "escaped" in str(error)
+        raise InvalidArguments(
+            "they end in a lone back-slash" if unescaped else "a quote is not closed"
+        ) from error
+    return text
+
+
+def settings_of(body: bytes) -> dict[str, Any]:
+    """The settings in a request's body.
+
+    Raises:
+        InvalidSettingsBody: It is no JSON object.
+    """
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise InvalidSettingsBody(str(error).rstrip(".")) from error
+
+
+def requested_by(user_agent: str | None) -> str:
+    """Who asked, in the reference's words: `External - <User-Agent>`."""
+    agent = "".join(character for character in user_agent or "" if character.isprintable())
+    return f"External - {agent[:_LONGEST_AGENT]}".rstrip(" -")

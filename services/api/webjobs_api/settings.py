@@ -1,0 +1,50 @@
+"""What the api reads from its environment."""
+
+from typing import Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from webjobs_service.settings import ServiceSettings
+
+from webjobs_api.loopback import is_loopback
+
+
+class ApiSettings(ServiceSettings):
+    """The variables of the api; app settings that may change while it runs are not among them."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on; one other than loopback needs a username and a password.",
+    )
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    username: str | None = Field(
+        default=None, repr=False, description="Name that HTTP Basic wants; goes with a password."
+    )
+    password: SecretStr | None = Field(
+        default=None, repr=False, description="Password that HTTP Basic wants; goes with a username."
+    )
+    upload_limit_mb: int = Field(
+        default=256, ge=1, le=1_000_000, description="Largest upload in megabytes of 1,048,576 bytes."
+    )
+
+    @field_validator("username")
+    @classmethod
+    def _fits_http_basic(cls, value: str | None) -> str | None:
+        if value is not None and ":" in value:
+            raise ValueError("cannot hold a colon: HTTP Basic ends the name there")
+        return value
+
+    @model_validator(mode="after")
+    def _is_not_open_to_the_world(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("set both WEBJOBS_USERNAME and WEBJOBS_PASSWORD, or neither")
+        if self.username is None and not is_loopback(self.host):
+            raise ValueError(
+                f"WEBJOBS_HOST={self.host!r} can be reached from other machines: set WEBJOBS_USERNAME and "
+                "WEBJOBS_PASSWORD too, or listen on 127.0.0.1"
+            )
+        return self
+
+    @property
+    def upload_limit_bytes(self) -> int:
+        """Largest upload."""
+        return self.upload_limit_mb * 1024 * 1024

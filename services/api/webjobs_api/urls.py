@@ -1,0 +1,69 @@
+"""The URLs that answers point to, built from the address a request was sent to."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from webjobs_events.job import JobType
+
+
+def output_file(run_id: str) -> str:
+    """Name of the log with all lines of a run."""
+    return f"output_{run_id}.log"
+
+
+def error_file(run_id: str) -> str:
+    """Name of the log with what a run wrote to its standard error."""
+    return f"error_{run_id}.log"
+
+
+JOB_LOG_FILE = "job.log"
+"""Name of a continuous job's own log."""
+
+APPLICATION_LOG_FILE = "application.log"
+"""Name, in the stream of logs, of what a continuous job wrote in full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """Every address an answer names.
+
+    Args:
+        base: Scheme and host as the client wrote them, such as `http://localhost:8080`.
+    """
+
+    base: str
+
+    def job(self, job_type: JobType, name: str) -> str:
+        """Of a job in the api."""
+        return f"{self.base}/api/jobs/{job_type.value}/{quote(name, safe='')}"
+
+    def history(self, name: str) -> str:
+        """Of a triggered job's runs."""
+        return f"{self.job(JobType.TRIGGERED, name)}/history"
+
+    def run(self, name: str, run_id: str) -> str:
+        """Of one run."""
+        return f"{self.history(name)}/{run_id}"
+
+    def output(self, name: str, run_id: str) -> str:
+        """Of a run's output log."""
+        return self._data(JobType.TRIGGERED, name, f"{run_id}/{output_file(run_id)}")
+
+    def error(self, name: str, run_id: str) -> str:
+        """Of a run's error log."""
+        return self._data(JobType.TRIGGERED, name, f"{run_id}/{error_file(run_id)}")
+
+    def job_log(self, name: str) -> str:
+        """Of a continuous job's own log."""
+        return self._data(JobType.CONTINUOUS, name, JOB_LOG_FILE)
+
+    def application_log(self, name: str) -> str:
+        """Of everything a continuous job wrote."""
+        return f"{self.base}/vfs/LogFiles/Application/continuous/{quote(name, safe='')}.log"
+
+    def page(self, job_type: JobType, name: str) -> str:
+        """Of the page for people."""
+        return f"{self.base}/jobs/{job_type.value}/{quote(name, safe='')}"
+
+    def _data(self, job_type: JobType, name: str, rest: str) -> str:
+        return f"{self.base}/vfs/data/jobs/{job_type.value}/{quote(name, safe='')}/{rest}"

@@ -1,0 +1,44 @@
+"""The api on a real NATS, with a stand-in for the runner and the history."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from integration.api.stand_in import StandIn, run_stand_in
+from webjobs_api.app import run_api
+from webjobs_api.job_commands import Patience
+from webjobs_api.settings import ApiSettings
+from webjobs_events.jetstream import Bus, connect_bus
+from webjobs_events.subjects import Subjects
+
+SHORT = Patience(turn=1.0, reply=1.0, last_words=0.5, runners_gone=0.5)
+
+
+@pytest.fixture
+async def bus(nats_url: str, namespace: str) -> AsyncIterator[Bus]:
+    async with connect_bus(nats_url, name="test", subjects=Subjects(namespace)) as connected:
+        yield connected
+
+
+@pytest.fixture
+async def stand_in(bus: Bus, tmp_path: Path) -> AsyncIterator[StandIn]:
+    async with run_stand_in(bus, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def settings(nats_url: str, namespace: str) -> ApiSettings:
+    return ApiSettings(nats_url=nats_url, namespace=namespace, port=0, upload_limit_mb=1)
+
+
+@pytest.fixture
+async def api_url(settings: ApiSettings, stand_in: StandIn) -> AsyncIterator[str]:
+    async with run_api(settings, {}, SHORT) as url:
+        yield url
+
+
+@pytest.fixture
+async def api(api_url: str) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(api_url, headers={"User-Agent": "tests/1"}) as session:
+        yield session

@@ -1,0 +1,297 @@
+"""A small real runner and history in one, so that the api can be tested alone: it takes commands from the
+queue, tells events, and answers queries from what it folded out of the stream."""
+
+import asyncio
+import zipfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from webjobs_events import commands, events, queries
+from webjobs_events.commands import JOB_VERBS, CommandReply, ReplyCode, RunTriggeredJob, decode_command
+from webjobs_events.jetstream import Bus, QueryRefused, QueuedMessage
+from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.status import Reason, Status
+from webjobs_events.subjects import Subjects
+
+INSTANCE = "327e1e"
+encode = msgspec.json.encode
+
+
+@dataclass
+class HeldRun:
+    """A run that was taken from the queue and goes on until the test ends it."""
+
+    command: RunTriggeredJob
+    message: QueuedMessage
+    started_at: datetime
+
+
+@dataclass
+class StandIn:
+    """What the tests see and steer."""
+
+    bus: Bus
+    folder: Path
+    held: dict[str, HeldRun] = field(default_factory=dict)
+    """By job name."""
+    files: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=dict)
+    """What was deployed, by type and name of the job."""
+    seen: list[Any] = field(default_factory=list)
+    may_take_runs: asyncio.Event = field(default_factory=asyncio.Event)
+    may_take_job_commands: asyncio.Event = field(default_factory=asyncio.Event)
+    answers: bool = True
+    """False: commands are carried out and the reply is lost."""
+    may_project: asyncio.Event = field(default_factory=asyncio.Event)
+    history_away: bool = False
+    runs: dict[str, dict[str, queries.RunView]] = field(default_factory=dict)
+    statuses: dict[str, list[queries.InstanceView]] = field(default_factory=dict)
+    position: int = 0
+    advanced: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    # The runner
+
+    async def beat(self) -> None:
+        await self.bus.leases.put(Subjects.instance_key(INSTANCE), b"{}", ttl=60)
+
+    async def fall_silent(self) -> None:
+        await self.bus.leases.delete(Subjects.instance_key(INSTANCE))
+
+    async def define(
+        self, job_type: JobType, name: str, script: str = "run.sh", cause: str = "test", **changes: Any
+    ) -> int:
+        definition = JobDefinition(
+            job_type=job_type,
+            job_name=JobName(name),
+            digest="d1",
+            script=script,
+            script_host="BashScriptHost",
+            changed_at=datetime.now(UTC),
+            changed_by=INSTANCE,
+            cause=cause,
+            **changes,
+        )
+        return await self.bus.jobs.put(Subjects.definition_key(job_type, name), encode(definition))
+
+    async def take_run(self, message: QueuedMessage) -> None:
+        await self.may_take_runs.wait()
+        command = decode_command(message.subject, message.data)
+        assert isinstance(command, RunTriggeredJob)
+        self.seen.append(command)
+        now = datetime.now(UTC)
+        await self.bus.publish_event(events.RunInitializing(**self._about(command), at=now))
+        await self.bus.publish_event(events.RunRunning(**self._about(command), at=now, script="run.sh"))
+        self.held[command.job_name] = HeldRun(command, message, now)
+
+    async def end_run(self, job_name: str, *, has_error_log: bool = False, free_the_job: bool = True) -> None:
+        held = self.held[job_name]
+        await self.bus.publish_event(
+            events.RunSuccess(
+                **self._about(held.command),
+                at=datetime.now(UTC),
+                started_at=held.started_at,
+                reason=Reason.EXIT_CODE,
+                exit_code=0,
+                has_error_log=has_error_log,
+            )
+        )
+        if free_the_job:
+            await self.free(job_name)
+
+    async def free(self, job_name: str) -> None:
+        assert await self.held.pop(job_name).message.done()
+
+    def _about(self, command: RunTriggeredJob) -> dict[str, Any]:
+        return {
+            "instance": INSTANCE,
+            "job_name": command.job_name,
+            "run_id": command.run_id,
+            "trigger": command.requested_by,
+            "arguments": command.arguments,
+            "digest": "d1",
+            "requested_at": command.requested_at,
+        }
+
+    async def take_job_command(self, message: QueuedMessage) -> None:
+        await self.may_take_job_commands.wait()
+        command = decode_command(message.subject, message.data)
+        self.seen.append(command)
+        reply = await self._carry_out(command)
+        await message.done()
+        if self.answers and command.reply_to:
+            await self.bus.reply(command.reply_to, encode(reply))
+
+    async def _carry_out(self, command: Any) -> CommandReply:
+        key = Subjects.definition_key(command.job_type, command.job_name)
+        entry = await self.bus.jobs.get(key)
+        if isinstance(command, commands.DeployJob):
+            return await self._deploy(command)
+        if entry is None:
+            return CommandReply(code=ReplyCode.JOB_NOT_FOUND, message="no such job")
+        if isinstance(command, commands.DeleteJob):
+            await self.bus.jobs.delete(key)
+            return CommandReply(code=ReplyCode.DONE)
+        change: dict[str, Any] = {"cause": command.command_id}
+        if isinstance(command, commands.ChangeJobSettings):
+            if command.settings.get("is_singleton") == "yes":
+                return CommandReply(code=ReplyCode.INVALID_SETTINGS, message="is_singleton is no bool")
+            change["settings"] = command.settings
+        else:
+            change["disabled"] = isinstance(command, commands.StopContinuousJob)
+        definition = msgspec.structs.replace(msgspec.json.decode(entry.value, type=JobDefinition), **change)
+        revision = await self.bus.jobs.put(key, encode(definition))
+        return CommandReply(code=ReplyCode.DONE, revision=revision)
+
+    async def _deploy(self, command: commands.DeployJob) -> CommandReply:
+        target = self.folder / command.upload
+        await self.bus.packages.fetch(command.upload, target)
+        await self.bus.packages.delete(command.upload)
+        if command.kind is commands.UploadKind.SCRIPT:
+            assert command.file_name is not None
+            files = {command.file_name: target.read_bytes()}
+        elif not zipfile.is_zipfile(target):
+            return CommandReply(code=ReplyCode.BAD_UPLOAD, message="The upload is not a zip file.")
+        else:
+            with zipfile.ZipFile(target) as archive:
+                files = {name: archive.read(name) for name in archive.namelist()}
+        if command.kind is commands.UploadKind.MERGE:
+            files = self.files.get((command.job_type, command.job_name), {}) | files
+        scripts = [name for name in files if name.endswith((".sh", ".py"))]
+        if not scripts:
+            return CommandReply(code=ReplyCode.NO_RUNNABLE_SCRIPT, message="No runnable script.")
+        self.files[command.job_type, command.job_name] = files
+        revision = await self.define(command.job_type, command.job_name, scripts[0], cause=command.command_id)
+        return CommandReply(code=ReplyCode.DONE, revision=revision)
+
+    async def log(self, subject: str, file_name: str, offset: int, data: bytes) -> None:
+        await self.bus.connection.js.publish(
+            subject, data, headers={"Webjobs-File": file_name, "Webjobs-Offset": str(offset)}
+        )
+
+    # The history
+
+    async def project(self) -> None:
+        async for sequence, event in self.bus.subscribe_events():
+            await self.may_project.wait()
+            if isinstance(event, events.RunEvent):
+                known = self.runs.setdefault(event.job_name, {})
+                known[event.run_id] = _fold(known.get(event.run_id), event)
+            async with self.advanced:
+                self.position = sequence
+                self.advanced.notify_all()
+
+    async def _reached(self, sequence: int) -> None:
+        try:
+            async with asyncio.timeout(1), self.advanced:
+                await self.advanced.wait_for(lambda: self.position >= sequence)
+        except TimeoutError as error:
+            raise QueryRefused(503, "history lags behind") from error
+
+    async def _ready(self, query: queries.Query) -> None:
+        if self.history_away:
+            raise QueryRefused(503, "Postgres is away")
+        await self._reached(query.at_least)
+
+    async def latest_runs(self, data: bytes) -> bytes:
+        query = msgspec.json.decode(data, type=queries.LatestRunsQuery)
+        await self._ready(query)
+        names = self.runs if query.job_names is None else query.job_names
+        latest = [self.runs[name][max(self.runs[name])] for name in names if self.runs.get(name)]
+        return encode(queries.LatestRuns(position=self.position, runs=latest))
+
+    async def page(self, data: bytes) -> bytes:
+        query = msgspec.json.decode(data, type=queries.RunsQuery)
+        await self._ready(query)
+        runs = sorted(self.runs.get(query.job_name, {}).values(), key=lambda run: run.run_id, reverse=True)
+        return encode(queries.Runs(position=self.position, runs=runs))
+
+    async def run(self, data: bytes) -> bytes:
+        query = msgspec.json.decode(data, type=queries.RunQuery)
+        await self._ready(query)
+        if query.run_id not in self.runs.get(query.job_name, {}):
+            await self._reached(await self.bus.last_sequence(self.bus.subjects.events_stream))
+        run = self.runs.get(query.job_name, {}).get(query.run_id)
+        return encode(queries.FoundRun(position=self.position, run=run))
+
+    async def status(self, data: bytes) -> bytes:
+        query = msgspec.json.decode(data, type=queries.StatusesQuery)
+        await self._ready(query)
+        jobs = [
+            queries.JobStatus(job_name=JobName(name), instances=told)
+            for name, told in self.statuses.items()
+            if query.job_names is None or name in query.job_names
+        ]
+        return encode(queries.Statuses(position=self.position, jobs=jobs))
+
+    def tell(self, job_name: str, **statuses: Status) -> None:
+        """Let instances have these statuses; names of instances as keywords, with a leading `i`."""
+        self.statuses[job_name] = [
+            queries.InstanceView(
+                instance=name.removeprefix("i"), status=status, since=datetime.now(UTC), digest="d1"
+            )
+            for name, status in statuses.items()
+        ]
+
+
+def _fold(known: queries.RunView | None, event: events.RunEvent) -> queries.RunView:
+    ended = isinstance(event, events.RunEnded)
+    return queries.RunView(
+        job_name=event.job_name,
+        run_id=event.run_id,
+        status=event.status,
+        trigger=event.trigger,
+        arguments=event.arguments,
+        digest=event.digest,
+        instance=event.instance,
+        requested_at=event.requested_at,
+        started_at=event.at if isinstance(event, events.RunRunning) else known and known.started_at,
+        ended_at=event.at if ended else None,
+        exit_code=event.exit_code if isinstance(event, events.RunEnded) else None,
+        reason=event.reason if isinstance(event, events.RunEnded) else None,
+        has_error_log=isinstance(event, events.RunEnded) and event.has_error_log,
+    )
+
+
+@asynccontextmanager
+async def run_stand_in(bus: Bus, folder: Path) -> AsyncIterator[StandIn]:
+    """Run it beside the body."""
+    stand_in = StandIn(bus, folder)
+    for permission in (stand_in.may_project, stand_in.may_take_runs, stand_in.may_take_job_commands):
+        permission.set()
+    tasks: set[asyncio.Task[None]] = set()
+
+    def begin(work: Any) -> None:
+        tasks.add(asyncio.create_task(work))
+
+    for durable, filters, take in (
+        ("runs", [bus.subjects.run_commands], stand_in.take_run),
+        ("jobs", bus.subjects.job_commands(JOB_VERBS), stand_in.take_job_command),
+    ):
+        queue = bus.work_queue(
+            durable=durable,
+            filters=filters,
+            room=lambda: 16,
+            on_message=lambda message, take=take: begin(take(message)),
+        )
+        begin(queue.run())
+    begin(stand_in.project())
+    endpoints = {
+        queries.LATEST_RUNS: stand_in.latest_runs,
+        queries.RUNS: stand_in.page,
+        queries.RUN: stand_in.run,
+        queries.STATUSES: stand_in.status,
+    }
+    try:
+        async with bus.serve("stand-in", "1.0.0", endpoints):
+            await stand_in.beat()
+            yield stand_in
+    finally:
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
