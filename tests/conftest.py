@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from support.servers import fresh_database, nats_for_session, postgres_for_session
+from support.servers import EMPTY, fresh_database, nats_for_session, postgres_for_session
 from webjobs_stack.nats_server import NatsServer
 from webjobs_stack.postgres import Postgres
 
@@ -40,8 +40,15 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
 
 @pytest_asyncio.fixture
 async def database_url(postgres_server: Postgres) -> AsyncIterator[str]:
-    """A database of this test's own."""
+    """A database of this test's own, with the history's tables and no rows."""
     async with fresh_database(postgres_server) as url:
+        yield url
+
+
+@pytest_asyncio.fixture
+async def empty_database_url(postgres_server: Postgres) -> AsyncIterator[str]:
+    """A database of this test's own, without any table: for tests of the migrations."""
+    async with fresh_database(postgres_server, EMPTY) as url:
         yield url
 
 

@@ -25,6 +25,7 @@ class ComposeProcess:
     child: Child
     check: list[str]
     log: Path
+    port: int
 
     async def healthy(self) -> bool:
         """Whether its very health check succeeds."""
@@ -68,6 +69,7 @@ class ComposeRun:
         check = self._check("nats", {"8222": str(monitoring)})
         async with self._running(
             "nats",
+            self.nats_port,
             [find_nats_server(), *command, *address],
             service["environment"],
             check,
@@ -111,6 +113,7 @@ class ComposeRun:
         self._replicas += 1
         async with self._running(
             f"{name}-{self._replicas}",
+            port,
             [Path(command[0]), *command[1:]],
             {"PATH": os.environ["PATH"], "TMPDIR": str(self.folder), **environment},
             self._check(name, {"8080": str(port)}),
@@ -139,7 +142,12 @@ class ComposeRun:
 
     @contextlib.asynccontextmanager
     async def _running(
-        self, name: str, command: list[str | Path], environment: Mapping[str, str], check: list[str]
+        self,
+        name: str,
+        port: int,
+        command: list[str | Path],
+        environment: Mapping[str, str],
+        check: list[str],
     ) -> AsyncIterator[ComposeProcess]:
         path = self.folder / f"{name}.log"
         log = open_log(path)
@@ -150,6 +158,6 @@ class ComposeRun:
         finally:
             os.close(log)
         try:
-            yield ComposeProcess(child, check, path)
+            yield ComposeProcess(child, check, path, port)
         finally:
             await child.stop(signal.SIGTERM, 15)

@@ -11,6 +11,7 @@ from webjobs_stack.nats_server import NatsServer, run_nats_server
 from webjobs_stack.postgres import Postgres, run_postgres
 
 TEMPLATE = "webjobs_template"
+EMPTY = "template0"
 
 # A test's database need not survive the machine.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "100"}
@@ -31,10 +32,10 @@ def postgres_for_session(folder: Path) -> Iterator[Postgres]:
 
 
 @contextlib.asynccontextmanager
-async def fresh_database(server: Postgres) -> AsyncIterator[str]:
-    """URL of a database with the history's tables and no rows; dropped at the end."""
+async def fresh_database(server: Postgres, template: str = TEMPLATE) -> AsyncIterator[str]:
+    """URL of a database with the history's tables and no rows, unless another template is named."""
     name = f"test_{secrets.token_hex(6)}"
-    await _execute(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    await _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield server.url_of(name)
     finally:
@@ -43,8 +44,12 @@ async def fresh_database(server: Postgres) -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def _postgres_with_template(folder: Path) -> AsyncIterator[Postgres]:
+    # Here, because most tests need neither Postgres nor the migrations.
+    from webjobs_history.migrations.migrate import migrate
+
     async with run_postgres(folder, settings=_FAST) as server:
         await _execute(server, f"CREATE DATABASE {TEMPLATE}")
+        await migrate(server.url_of(TEMPLATE))
         yield server
 
 

@@ -114,11 +114,19 @@ def test_free_ports_are_outside_the_range_of_outgoing_connections() -> None:
     assert all(free_port() < first for _ in range(20))
 
 
-async def test_each_test_has_a_database_of_its_own(database_url: str, postgres_server: Postgres) -> None:
-    assert database_url != postgres_server.url
-    connection = await asyncpg.connect(database_url)
-    await connection.execute("CREATE TABLE mine (one int)")
-    await connection.close()
+async def test_each_test_has_a_database_of_its_own(database_url: str, empty_database_url: str) -> None:
+    assert database_url != empty_database_url
+    assert "runs" in await tables_of(database_url)
+    assert await tables_of(empty_database_url) == set()
+
+
+async def tables_of(url: str) -> set[str]:
+    connection = await asyncpg.connect(url)
+    try:
+        rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    finally:
+        await connection.close()
+    return {row["tablename"] for row in rows}
 
 
 def _capabilities(pid: int) -> int:
