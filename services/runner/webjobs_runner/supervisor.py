@@ -162,7 +162,6 @@ class Supervisor:
                 definition, self._log.script, shutdown_file=str(shutdown_file)
             )
         except (WebJobsError, OSError) as error:
-            self._log.script.say(str(error), "SYS ERROR")
             await self._pend(definition, begun, ExitFacts(reason_not_started(error), str(error)))
             return
         try:
@@ -222,6 +221,10 @@ class Supervisor:
         """The process has ended by itself: wait until it is due again, or something changes."""
         now = time.monotonic()
         lived = timedelta(seconds=now - begun)
+        self._log.script.say(
+            f"{end.evidence} It is started again in {self._delay(lived):g} s.",
+            "SYS INFO" if end.exit_code == 0 else "SYS ERROR",
+        )
         self._enter(
             ContinuousPendingRestart,
             restart_delay_seconds=self._delay(lived),

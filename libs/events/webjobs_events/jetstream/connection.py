@@ -54,6 +54,7 @@ async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
     """
     holder: list[Connection] = []
     last_complaint = ""
+    closing = False
 
     async def complain(error: Exception) -> None:
         nonlocal last_complaint
@@ -62,7 +63,7 @@ async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
             logger.warning("nats connection trouble", error=last_complaint)
 
     async def lost() -> None:
-        if holder:
+        if holder and not closing:
             logger.warning("nats connection lost")
             holder[0]._tell(holder[0]._on_disconnect)
 
@@ -89,6 +90,7 @@ async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
     try:
         yield holder[0]
     finally:
+        closing = True
         if client.is_connected:
             try:
                 await asyncio.wait_for(client.flush(2), timeout=3)
