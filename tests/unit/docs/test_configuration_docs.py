@@ -1,0 +1,41 @@
+"""docs/configuration.md names every variable that a service reads, and every option of `webjobs up`."""
+
+import re
+from pathlib import Path
+
+import pytest
+from webjobs_api.settings import ApiSettings
+from webjobs_history.settings import HistorySettings
+from webjobs_runner.settings import RunnerSettings
+from webjobs_service.settings import ServiceSettings, variables
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "configuration.md").read_text()
+
+
+@pytest.mark.parametrize("settings_type", [ApiSettings, HistorySettings, RunnerSettings])
+def test_every_variable_of_a_service_is_documented(settings_type: type[ServiceSettings]) -> None:
+    missing = [name for name in variables(settings_type) if f"`{name}`" not in PAGE]
+    assert not missing
+
+
+@pytest.mark.parametrize("settings_type", [ApiSettings, HistorySettings, RunnerSettings])
+def test_every_variable_says_what_it_is_for(settings_type: type[ServiceSettings]) -> None:
+    silent = [name for name, field in variables(settings_type).items() if not field.description]
+    assert not silent
+
+
+def test_no_variable_is_documented_that_nothing_reads() -> None:
+    known = {name for kind in (ApiSettings, HistorySettings, RunnerSettings) for name in variables(kind)}
+    source = "\n".join(
+        path.read_text() for folder in ("services", "tools", "libs") for path in (ROOT / folder).rglob("*.py")
+    )
+    documented = set(re.findall(r"`(WEBJOBS_[A-Z_]+)`", PAGE))
+    streams = {"WEBJOBS_SETTINGS"}
+    assert not {name for name in documented - known - streams if name not in source}
+
+
+def test_every_option_of_up_is_documented() -> None:
+    options = re.findall(r'"(--[a-z-]+)"', (ROOT / "tools/cli/webjobs_cli/main.py").read_text())
+    assert options
+    assert not [option for option in options if option != "--version" and f"`{option}`" not in PAGE]
