@@ -97,23 +97,25 @@ async def run_api(
 
 async def serve(settings: ApiSettings, environment: Mapping[str, str], stop: asyncio.Event) -> None:
     """Serve until asked to stop, which may be before NATS was there."""
+    is_served = False
 
     async def run() -> None:
+        nonlocal is_served
         log.info("connecting to nats", url=without_credentials(settings.nats_url))
         async with run_api(settings, environment):
+            is_served = True
             await stop.wait()
 
     serving = asyncio.create_task(run())
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait({serving}, timeout=_SHUTDOWN_TIMEOUT + 2.0)
+        if stop.is_set() and not is_served:
+            log.info("stopped before the end of its start")
+        else:
+            await serving
     finally:
         stopping.cancel()
-        if not serving.done():  # it still tries to connect, or does not come to its end
+        while not serving.done():  # a try to connect that fails just now would swallow a single cancellation
             serving.cancel()
-        await asyncio.gather(stopping, return_exceptions=True)
-    try:
-        await serving
-    except asyncio.CancelledError:
-        log.info("stopped before the end of its start")
+            await asyncio.wait({serving}, timeout=0.5)

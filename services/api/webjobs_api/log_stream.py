@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import cast
 
 import structlog
 from webjobs_events.errors import BusUnavailable
@@ -76,7 +75,7 @@ async def _messages(
 ) -> AsyncGenerator[StreamMessage, None]:
     reader = await _opened(bus, subject, 1, _WINDOW)
     left, position = reader.pending_at_start, 0
-    batches = cast(AsyncGenerator[list[StreamMessage], None], reader.batches(max_messages=_BATCH))
+    batches = reader.batches(max_messages=_BATCH)
     arrival: asyncio.Future[list[StreamMessage]] | None = None
     try:
         while left > 0 or follow_until is not None:

@@ -1,0 +1,119 @@
+"""The pages for people: what they show, what their buttons do, and that nothing in them is taken for HTML."""
+
+import aiohttp
+import pytest
+from integration.api.stand_in import INSTANCE, StandIn
+from support.eventually import eventually
+from webjobs_events.commands import StopContinuousJob
+from webjobs_events.job import JobType
+from webjobs_events.status import Status
+
+HOSTILE = "<script>alert(1)<"
+HOSTILE_PATH = "%3Cscript%3Ealert(1)%3C"
+
+
+async def page(api: aiohttp.ClientSession, path: str, status: int = 200) -> str:
+    async with api.get(path) as answer:
+        assert answer.status == status, await answer.text()
+        assert answer.content_type == "text/html"
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        return await answer.text()
+
+
+async def test_the_first_page_lists_every_job_and_leads_to_its_page(
+    api: aiohttp.ClientSession, stand_in: StandIn
+) -> None:
+    assert "There is no job yet" in await page(api, "/")
+    await stand_in.define(JobType.TRIGGERED, "hello")
+    await stand_in.define(JobType.CONTINUOUS, "worker")
+    stand_in.tell("worker", **{f"i{INSTANCE}": Status.RUNNING})
+    await page(api, "/jobs/continuous/worker/")
+
+    async def shows_both() -> bool:
+        text = await page(api, "/")
+        return '<a href="/jobs/triggered/hello">hello</a>' in text and "worker" in text
+
+    await eventually(shows_both)
+
+
+async def test_a_run_is_asked_for_by_a_button_and_shown_with_its_end(
+    api: aiohttp.ClientSession, stand_in: StandIn
+) -> None:
+    await stand_in.define(JobType.TRIGGERED, "hello", settings={"stopping_wait_time": 7})
+    assert "It never ran" in await page(api, "/jobs/triggered/hello")
+    form = {"arguments": "--name 'A <b>'"}
+    async with api.post("/jobs/triggered/hello/run", data=form, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (303, "/jobs/triggered/hello")
+    await eventually(lambda: "hello" in stand_in.held)
+    assert stand_in.held["hello"].command.requested_by == "External - job page"
+    async with api.post("/jobs/triggered/hello/run") as answer:
+        assert answer.status == 409
+        assert "already running" in await answer.text()
+    await stand_in.end_run("hello", has_error_log=True)
+    await eventually(lambda: stand_in.position == 3)
+    text = await page(api, "/jobs/triggered/hello")
+    assert "exit code 0" in text and "Success" in text and "stopping_wait_time" in text
+    assert "output_" in text and "error_" in text
+    assert "<b>" not in text and "A &lt;b&gt;" in text
+
+
+async def test_a_continuous_job_is_stopped_and_started_by_buttons(
+    api: aiohttp.ClientSession, stand_in: StandIn
+) -> None:
+    await stand_in.define(JobType.CONTINUOUS, "worker")
+    stand_in.tell("worker", **{f"i{INSTANCE}": Status.RUNNING, "idead01": Status.RUNNING})
+    text = await page(api, "/jobs/continuous/worker")
+    assert INSTANCE in text and "dead01" not in text and "/worker/stop" in text
+    async with api.post("/jobs/continuous/worker/stop") as answer:
+        assert answer.status == 200
+        assert "/worker/start" in await answer.text()
+    assert isinstance(stand_in.seen[-1], StopContinuousJob)
+
+
+async def test_names_are_never_taken_for_html(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
+    await stand_in.define(JobType.TRIGGERED, HOSTILE, script="<img src=x>.sh")
+    for path in ("/", f"/jobs/triggered/{HOSTILE_PATH}"):
+        text = await page(api, path)
+        assert "<script" not in text and "<img" not in text
+
+
+async def test_an_unknown_job_has_a_page_that_says_so(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
+    assert "no triggered job named" in await page(api, "/jobs/triggered/no", 404)
+    assert "<script" not in await page(api, f"/jobs/continuous/{HOSTILE_PATH}", 404)
+    assert "not a job name" in await page(api, "/jobs/continuous/%00", 400)
+
+
+async def test_pages_say_what_is_away(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
+    await stand_in.define(JobType.TRIGGERED, "hello")
+    stand_in.history_away = True
+    assert "Postgres is away" in await page(api, "/jobs/triggered/hello", 503)
+    assert "Postgres is away" in await page(api, "/", 503)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:1"},
+    ],
+)
+async def test_a_foreign_page_cannot_press_a_button(
+    api: aiohttp.ClientSession, stand_in: StandIn, headers: dict[str, str]
+) -> None:
+    await stand_in.define(JobType.TRIGGERED, "hello")
+    for path in ("/jobs/triggered/hello/run", "/api/jobs/triggered/hello/run"):
+        async with api.post(path, headers=headers) as answer:
+            assert answer.status == 403
+            assert "may not change" in await answer.text()
+    async with api.get("/jobs/triggered/hello", headers=headers) as answer:
+        assert answer.status == 200
+    assert stand_in.seen == []
+
+
+async def test_our_own_page_can(api: aiohttp.ClientSession, api_url: str, stand_in: StandIn) -> None:
+    await stand_in.define(JobType.TRIGGERED, "hello")
+    headers = {"Origin": api_url, "Sec-Fetch-Site": "same-origin"}
+    async with api.post("/jobs/triggered/hello/run", headers=headers) as answer:
+        assert answer.status == 200
