@@ -18,7 +18,7 @@ from webjobs_runner.log import logger
 from webjobs_runner.open_files import folders_being_written
 from webjobs_runner.site import Site
 
-_TICK_SECONDS = 0.2  # between looks at folders that are not at rest
+_TICKS = 5  # looks in a quiet time, while a folder is not at rest
 _HELD_SECONDS = 0.5  # between looks at who holds files open
 _GONE = "gone"
 _NOT_SEEN = "not seen"
@@ -87,6 +87,11 @@ class FileDropWatcher:
         self._lost_with_root: set[_Key] = set()
         self._refused: set[tuple[JobType, str]] = set()
 
+    @property
+    def is_watching(self) -> bool:
+        """Whether it runs, and the folders of jobs are there."""
+        return bool(self._roots) and all(self._roots.values())
+
     async def run(self) -> None:
         """Watch until cancelled."""
         for job_type in JobType:
@@ -107,12 +112,13 @@ class FileDropWatcher:
                 for path in changed or ():
                     self._disturb_job_of(path)
         finally:
+            self._roots.clear()
             self._notices.close()
 
     def _seconds_to_wait(self, rescan_at: float) -> float:
         seconds = rescan_at - time.monotonic()
         if self._waiting:
-            seconds = min(seconds, _TICK_SECONDS)
+            seconds = min(seconds, self._quiet_seconds / _TICKS)
         if not all(self._roots.values()):
             seconds = min(seconds, self._poll_seconds)
         return seconds
@@ -149,7 +155,7 @@ class FileDropWatcher:
         for key, snapshot in (await asyncio.to_thread(self._look_at, keys)).items():
             self._watch_folders(key, snapshot)
             if _look(snapshot) != self._settled[key]:
-                self._waiting[key] = QuietWait(self._quiet_seconds)
+                self._waiting[key] = self._new_wait()
         self._refused = {
             (job_type, name)
             for job_type, name in self._refused
@@ -159,9 +165,12 @@ class FileDropWatcher:
     def _consider(self, job_type: JobType, folder_name: str) -> None:
         key = self._key(job_type, folder_name)
         if key is not None and key not in self._settled:
-            self._waiting.setdefault(key, QuietWait(self._quiet_seconds))
+            self._waiting.setdefault(key, self._new_wait())
 
     # Jobs that are not at rest
+
+    def _new_wait(self) -> QuietWait:
+        return QuietWait(self._quiet_seconds, self._quiet_seconds / _TICKS)
 
     def _disturb_job_of(self, path: str) -> None:
         now = time.monotonic()
@@ -171,7 +180,7 @@ class FileDropWatcher:
                     folder_name = path[len(str(root)) + 1 :].partition("/")[0]
                     key = self._key(job_type, folder_name)
                     if key is not None:
-                        self._waiting.setdefault(key, QuietWait(self._quiet_seconds)).disturb(now)
+                        self._waiting.setdefault(key, self._new_wait()).disturb(now)
 
     def _key(self, job_type: JobType, folder_name: str) -> _Key | None:
         if folder_name.startswith("."):
@@ -225,7 +234,8 @@ class FileDropWatcher:
         self.reports.put_nowait(FolderGone(job_type, job_name))
 
     def _folder(self, key: _Key) -> Path | None:
-        return next(iter(self._site.job_folders(*key)), None)
+        places = (root / key[1] for root, _, _ in self._roots[key[0]])
+        return next((place for place in places if place.is_symlink() or os.path.isdir(place)), None)
 
     def _look_at(self, keys: Iterable[_Key]) -> dict[_Key, Snapshot | None]:
         folders = {key: self._folder(key) for key in keys}
@@ -250,7 +260,7 @@ def _identified(roots: Iterable[Path]) -> Iterable[_Root]:
     for root in roots:
         try:
             status = root.stat()
-        except FileNotFoundError:
+        except OSError:
             continue
         yield root, status.st_dev, status.st_ino
 

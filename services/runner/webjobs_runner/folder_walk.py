@@ -59,12 +59,14 @@ def snapshot_folder(folder: Path) -> Snapshot | None:
     """What the folder looks like now; None when there is none.
 
     A link in the folder's place is seen as what it is. Something that vanishes during the walk makes a
-    snapshot that equals no other.
+    snapshot that equals no other; what may not be read makes one that stays the same.
     """
     try:
         status = os.lstat(folder)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as fault:
+        return Snapshot(f"unreadable {fault.errno}", (), 0)
     seen = hashlib.blake2b(_facts("", status), digest_size=16)
     newest, folders = status.st_ctime_ns, [""]
     try:
@@ -73,8 +75,10 @@ def snapshot_folder(folder: Path) -> Snapshot | None:
             newest = max(newest, entry.status.st_ctime_ns)
             if entry.is_folder:
                 folders.append(entry.path)
+    except FileNotFoundError:
+        seen.update(os.urandom(8))
     except OSError as fault:
-        seen.update(f"{fault.errno} {os.urandom(8).hex()}".encode())
+        seen.update(f"{fault.errno} {fault.filename}".encode("utf-8", "surrogateescape"))
     return Snapshot(seen.hexdigest(), tuple(folders), newest)
 
 

@@ -157,7 +157,11 @@ def _note_beginning(site: Site, job_type: JobType, job_name: JobName, digest: st
 def note_version(
     site: Site, job_type: JobType, job_name: JobName, digest: str, settings: Mapping[str, Any], disabled: bool
 ) -> None:
-    """Note what the folder holds, after a dropped folder was packaged and its definition written."""
+    """Note what the folder holds, after a dropped folder was packaged and its definition written.
+
+    Settings and disable mark are those found in the folder, not those of the definition: where the two
+    differ, the folder is the one that is to follow.
+    """
     note = FolderNote(digest=digest, settings=dict(settings), disabled=disabled)
     write_note(site, job_type, job_name, note)
 

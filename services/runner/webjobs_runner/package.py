@@ -59,7 +59,8 @@ def scan_folder(folder: Path) -> Manifest:
     """Read a job's folder, leaving out the `settings.job` and `disable.job` that speak for the job.
 
     Raises:
-        FolderRefused: It holds a link, a socket, a pipe, a device, or a name that is not UTF-8.
+        FolderRefused: It holds a link, a socket, a pipe, a device, a name that is not UTF-8, or
+            something that may not be read.
         FolderChangedMeanwhile: Something in it vanished while it was read.
         FileNotFoundError: There is no such folder.
     """
@@ -86,6 +87,9 @@ def list_files(folder: Path) -> tuple[list[Entry], tuple[str, ...]]:
         if not folder.exists():
             raise
         raise FolderChangedMeanwhile(folder, str(fault.filename)) from fault
+    except PermissionError as fault:
+        path = os.path.relpath(str(fault.filename), folder)
+        raise FolderRefused(folder, path, "it may not be read; change its permissions") from fault
     for entry in entries:
         _refuse_what_no_package_carries(folder, entry)
     left_out = definition_files(f"{entry.path}/" if entry.is_folder else entry.path for entry in entries)

@@ -1,5 +1,6 @@
 """Where everything lies in the site folder: jobs, their data, logs, and the runner's own state."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,7 +57,8 @@ class Site:
         return path
 
     def _is_inside(self, path: Path) -> bool:
-        return path.resolve().is_relative_to(self.root)
+        real = os.path.realpath(path)
+        return real == str(self.root) or real.startswith(f"{self.root}/")
 
     def watched_parents(self, job_type: JobType) -> Iterator[Path]:
         """The folders above the job roots, whose renames move the roots."""
@@ -71,12 +73,14 @@ class Site:
 
     def present_roots(self, job_type: JobType) -> tuple[Path, ...]:
         """Those of `jobs_roots` that are there, and not by a link out of the site folder."""
-        return tuple(root for root in self.jobs_roots(job_type) if root.is_dir() and self._is_inside(root))
+        return tuple(
+            root for root in self.jobs_roots(job_type) if os.path.isdir(root) and self._is_inside(root)
+        )
 
     def job_folders(self, job_type: JobType, job_name: str) -> tuple[Path, ...]:
         """Every place where this job's folder exists; the first is the one that counts."""
         places = (root / job_name for root in self.present_roots(job_type))
-        return tuple(place for place in places if place.is_symlink() or place.is_dir())
+        return tuple(place for place in places if place.is_symlink() or os.path.isdir(place))
 
     def job_folder(self, job_type: JobType, job_name: str) -> Path:
         """Where the job's folder is, or where it is to be created.
@@ -129,14 +133,13 @@ class Site:
 
     def _app_data_folders(self) -> tuple[Path, ...]:
         try:
-            spellings = [entry for entry in self._wwwroot.iterdir() if entry.name.lower() == APP_DATA]
-        except FileNotFoundError:
+            spellings = [name for name in os.listdir(self._wwwroot) if name.lower() == APP_DATA]
+        except OSError:  # missing, or a share that does not answer
             spellings = []
-        found = sorted(
-            (entry for entry in spellings if entry.is_dir()),
-            key=lambda entry: (entry.name != APP_DATA, entry),
-        )
-        return tuple(found) or (self._wwwroot / APP_DATA,)
+        found = [
+            self._wwwroot / name for name in sorted(spellings, key=lambda name: (name != APP_DATA, name))
+        ]
+        return tuple(folder for folder in found if os.path.isdir(folder)) or (self._wwwroot / APP_DATA,)
 
     def _notes(self, job_type: JobType) -> Path:
         return self._data / ".deployed" / job_type.value

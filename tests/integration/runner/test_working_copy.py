@@ -4,12 +4,14 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from support.eventually import eventually
 from webjobs_events.job import JobName, JobType
-from webjobs_runner.deploy_errors import TemporaryFolderTaken, WrongVersion
+from webjobs_runner.deploy_errors import FolderChangedMeanwhile, TemporaryFolderTaken, WrongVersion
+from webjobs_runner.job_files import install_version
 from webjobs_runner.package import scan_folder, write_package
 from webjobs_runner.site import Site
 from webjobs_runner.working_copy import WorkingCopies
@@ -141,3 +143,33 @@ def test_a_temporary_folder_that_is_a_link_is_not_used(tmp_path: Path, temp_root
     temp_root.symlink_to(tmp_path)
     with pytest.raises(TemporaryFolderTaken):
         WorkingCopies(Site(tmp_path / "data"), temp_root).open()
+
+
+def test_a_copy_made_during_deploys_is_one_version_whole(
+    copies: WorkingCopies, source: Path, tmp_path: Path
+) -> None:
+    site = Site(tmp_path / "data")
+    versions = []
+    for text in ("echo 1", "echo 2"):
+        (source / "run.sh").write_text(text)
+        manifest = scan_folder(source)
+        write_package(source, manifest, tmp_path / text)
+        versions.append((tmp_path / text, manifest.digest))
+    install_version(site, TRIGGERED, JOB, *versions[0], {}, False)
+
+    def deploy_again_and_again() -> None:
+        for number in range(60):
+            install_version(site, TRIGGERED, JOB, *versions[number % 2], {}, False)
+
+    attempts = copied = 0
+    with ThreadPoolExecutor(1) as pool:
+        deploys = pool.submit(deploy_again_and_again)
+        while not deploys.done() or not copied:
+            attempts += 1
+            _, digest = versions[attempts % 2]
+            with suppress(WrongVersion, FolderChangedMeanwhile):
+                path = copies.acquire(TRIGGERED, JOB, digest, site.job_folder(TRIGGERED, JOB))
+                assert scan_folder(path).digest == digest
+                copies.release(path)
+                copied += 1
+        deploys.result()

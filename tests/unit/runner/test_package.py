@@ -20,7 +20,7 @@ TREES = st.dictionaries(PATHS, st.tuples(st.binary(max_size=64), st.booleans()),
 
 
 def build(folder: Path, tree: dict[str, tuple[bytes, bool]], order: random.Random) -> None:
-    """Write the files in any order and with any times; paths that other paths make impossible are left out."""
+    """Write the files in any order and with any times, but for paths that other paths make impossible."""
     folder.mkdir()
     paths = sorted(tree)
     kept = [path for path in paths if not any(other.startswith(f"{path}/") for other in paths)]

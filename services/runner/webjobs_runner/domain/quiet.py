@@ -15,7 +15,7 @@ class QuietWait:
     """
 
     quiet_seconds: float
-    gather_seconds: float = 0.2
+    gather_seconds: float
     _look: str | None = None
     _looked_at: float = 0.0
     _not_before: float = 0.0
