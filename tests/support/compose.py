@@ -9,32 +9,27 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
-_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
-
-
-def compose_text() -> str:
-    """The file as written."""
-    return (ROOT / "docker-compose.yml").read_text()
+_VARIABLE = re.compile(r"\$\{(?P<name>\w+):-(?P<default>[^}]*)\}")
 
 
 def load_compose(environment: Mapping[str, str]) -> dict[str, Any]:
     """The file with variables filled in from `environment` or their defaults."""
-    loaded: dict[str, Any] = yaml.safe_load(interpolate(compose_text(), environment))
+    loaded: dict[str, Any] = _filled_in(
+        yaml.safe_load((ROOT / "docker-compose.yml").read_text()), environment
+    )
     return loaded
 
 
-def interpolate(text: str, environment: Mapping[str, str]) -> str:
-    """`${NAME:-default}` replaced; a variable with neither value nor default is a KeyError."""
-
-    def value(match: re.Match[str]) -> str:
-        given = environment.get(match["name"])
-        if given:
-            return given
-        if match["default"] is None:
-            raise KeyError(match["name"])
-        return match["default"]
-
-    return _VARIABLE.sub(value, text)
+def _filled_in(value: Any, environment: Mapping[str, str]) -> Any:
+    """As Compose does: after the YAML is parsed, so that what is filled in stays text."""
+    match value:
+        case dict():
+            return {key: _filled_in(inner, environment) for key, inner in value.items()}
+        case list():
+            return [_filled_in(inner, environment) for inner in value]
+        case str():
+            return _VARIABLE.sub(lambda match: environment.get(match["name"]) or match["default"], value)
+    return value
 
 
 def targets() -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 _ROTATE_BYTES = 10_000_000
-_POLL_SECONDS = 0.02
+_POLL_SECONDS = 0.03
 
 
 class NotReady(Exception):

@@ -1,0 +1,111 @@
+"""Every command, variable and health check of docker-compose.yml at work, as processes on real servers."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
+from pathlib import Path
+
+import aiohttp
+from support.compose_processes import ComposeRun
+from support.eventually import eventually
+
+VARIABLES = {
+    "NATS_API_PASSWORD": "a1",
+    "NATS_RUNNER_PASSWORD": "r2",
+    "NATS_HISTORY_PASSWORD": "h3",
+    "POSTGRES_PASSWORD": "p4",
+    "WEBJOBS_USERNAME": "ada",
+    "WEBJOBS_PASSWORD": "lovelace",
+    "WEBJOBS_HISTORY_SIZE": "1",
+    "WEBJOBS_RESTART_TIME": "1",
+}
+LOGIN = {"Authorization": aiohttp.encode_basic_auth("ada", "lovelace")}
+SCRIPT = {"Content-Disposition": "attachment; filename=run.sh"}
+
+
+async def test_jobs_run_through_all_services_within_their_rights(tmp_path: Path) -> None:
+    run = ComposeRun(tmp_path, VARIABLES)
+    (tmp_path / "data").mkdir()
+    async with AsyncExitStack() as stack:
+        nats = await stack.enter_async_context(run.nats())
+        postgres_check = await stack.enter_async_context(run.postgres())
+        await exits_with_zero(postgres_check)
+        ours = [
+            await stack.enter_async_context(run.starting(name))
+            for name in ("history", "runner", "runner", "api")
+        ]
+        await asyncio.gather(*(service.until_healthy() for service in ours))
+        url = f"http://127.0.0.1:{ours[-1].port}"
+        async with aiohttp.ClientSession() as stranger, stranger.get(f"{url}/api/jobs") as response:
+            assert response.status == 401
+        async with aiohttp.ClientSession(headers=LOGIN) as session:
+            await triggered_job(session, f"{url}/api/jobs/triggered/hello")
+            await continuous_job(session, f"{url}/api/jobs/continuous/loop")
+    assert "Violation" not in nats.log.read_text()
+
+
+async def triggered_job(session: aiohttp.ClientSession, job: str) -> None:
+    """Deploy, run twice, read history and log, have the first run purged, delete."""
+    assert await status(session.put(job, data=b"echo hello", headers=SCRIPT)) == 200
+    for _ in range(2):
+
+        async def accepted() -> bool:
+            return await status(session.post(f"{job}/run")) == 202
+
+        await eventually(accepted)
+        run = await eventually(partial(finished_run, session, job), 20)
+        output = await eventually(partial(text, session, run["output_url"]))
+        assert "hello" in output
+
+    async def only_the_second_is_left() -> bool:
+        async with session.get(f"{job}/history") as response:
+            return len((await response.json())["runs"]) == 1
+
+    await eventually(only_the_second_is_left, 20)
+    assert await status(session.delete(job)) == 200
+
+
+async def continuous_job(session: aiohttp.ClientSession, job: str) -> None:
+    """Deploy as a singleton, read its log, change its settings, stop, start, delete."""
+    assert await status(session.put(job, data=b"echo alive; sleep 1000", headers=SCRIPT)) == 200
+    assert await status(session.put(f"{job}/settings", json={"is_singleton": True})) in (200, 204)
+
+    async def one_of_two_runs() -> bool:
+        async with session.get(job) as response:
+            page = await response.text()
+            return "Running" in page
+
+    await eventually(one_of_two_runs, 20)
+    async with session.get(job) as response:
+        log = (await response.json())["log_url"]
+
+    async def says_alive() -> bool:
+        return "alive" in await text(session, log)
+
+    await eventually(says_alive)
+    for verb in ("stop", "start"):
+        assert await status(session.post(f"{job}/{verb}")) == 200
+    assert await status(session.delete(job)) == 200
+
+
+async def finished_run(session: aiohttp.ClientSession, job: str) -> dict[str, str]:
+    async with session.get(f"{job}/history") as response:
+        latest: dict[str, str] = (await response.json())["runs"][0]
+        assert latest["status"] == "Success", latest
+        return latest
+
+
+async def text(session: aiohttp.ClientSession, url: str) -> str:
+    async with session.get(url) as response:
+        return await response.text() if response.status == 200 else ""
+
+
+async def status(request: AbstractAsyncContextManager[aiohttp.ClientResponse]) -> int:
+    async with request as response:
+        assert response.status != 500, await response.text()
+        return response.status
+
+
+async def exits_with_zero(command: list[str]) -> None:
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
+    assert await process.wait() == 0
