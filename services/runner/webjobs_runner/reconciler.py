@@ -11,7 +11,12 @@ from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
 
 from webjobs_runner.definitions import Definitions, JobKey
-from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused, OutsideSite
+from webjobs_runner.deploy_errors import (
+    FolderChangedMeanwhile,
+    FolderRefused,
+    JobsFolderMissing,
+    OutsideSite,
+)
 from webjobs_runner.deployment import Deployment
 from webjobs_runner.domain.drop import Drop, DropAction, decide_drop
 from webjobs_runner.errors import MissingInterpreter, NoRunnableScript
@@ -104,6 +109,8 @@ class Reconciler:
         definition = self._definitions.get(job_type, job_name)
         try:
             inspected = await asyncio.to_thread(inspect_folder, self._site, job_type, job_name)
+        except JobsFolderMissing:
+            return  # a share may be away for a moment: that takes no job away
         except (FolderRefused, OutsideSite) as error:
             if at_rest:
                 self._refuse(key, "unreadable", str(error))
@@ -179,8 +186,9 @@ class Reconciler:
                     job_type, job_name, drop.settings, cause=cause, disabled=drop.disabled
                 )
             digest = content.digest
+        # What the folder itself holds: what was merged into the definition from elsewhere is brought here next.
         await asyncio.to_thread(
-            note_version, self._site, job_type, job_name, digest, drop.settings, drop.disabled
+            note_version, self._site, job_type, job_name, digest, content.settings or {}, content.disabled
         )
 
     async def _remove(self, key: JobKey) -> None:
