@@ -1,0 +1,55 @@
+import inspect
+
+import pytest
+from webjobs_api import errors
+from webjobs_api.errors import CommandFailed, headers_of, status_of
+from webjobs_events.commands import ReplyCode
+from webjobs_events.errors import BusUnavailable, InvalidJobName, InvalidRunId, WebJobsError
+from webjobs_events.jetstream import QueryRefused
+
+
+def test_every_error_of_the_api_has_a_status() -> None:
+    own = {
+        error
+        for _, error in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(error, WebJobsError) and error.__module__ == errors.__name__
+    }
+    assert own - set(errors.STATUSES) == {CommandFailed}
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        (ReplyCode.BAD_UPLOAD, 400),
+        (ReplyCode.NO_RUNNABLE_SCRIPT, 400),
+        (ReplyCode.INVALID_SETTINGS, 400),
+        (ReplyCode.TOO_LARGE, 413),
+        (ReplyCode.JOB_NOT_FOUND, 404),
+        (ReplyCode.FAILED, 500),
+    ],
+)
+def test_a_runners_refusal_keeps_its_words(code: ReplyCode, status: int) -> None:
+    error = CommandFailed(code, "What to mend.")
+    assert (status_of(error), str(error)) == (status, "What to mend.")
+    assert str(CommandFailed(code, ""))
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (InvalidJobName("..", "it holds two dots in a row"), 400),
+        (InvalidRunId("x"), 404),
+        (BusUnavailable("asking", "nobody"), 503),
+        (QueryRefused(503, "Postgres is away"), 503),
+        (QueryRefused(400, "a bad query of ours"), 500),
+        (WebJobsError("something new"), 500),
+    ],
+)
+def test_errors_of_the_contract_have_statuses_too(error: WebJobsError, status: int) -> None:
+    assert status_of(error) == status
+
+
+def test_what_is_away_may_be_asked_again() -> None:
+    assert headers_of(503) == {"Retry-After": "2"}
+    assert "WWW-Authenticate" in headers_of(401)
+    assert headers_of(404) == {}

@@ -1,0 +1,121 @@
+import pytest
+from webjobs_api.errors import (
+    FileNameMissing,
+    InvalidArguments,
+    InvalidFileName,
+    InvalidSettingsBody,
+    UnsupportedUpload,
+)
+from webjobs_api.requests import Upload, requested_by, run_arguments, script_name, settings_of, upload_of
+from webjobs_events.commands import UploadKind
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("attachement; filename=run.cmd", "run.cmd"),  # as the seed spells it
+        ("attachment; filename=run.sh", "run.sh"),
+        ('attachment; filename="my script.sh"', "my script.sh"),
+        ('attachment; filename="a;b.sh"', "a;b.sh"),
+        ('attachment; filename="a\\"b.sh"', 'a"b.sh'),
+        ("attachment;filename = run.sh ; size=3", "run.sh"),
+        ("ATTACHMENT; FILENAME=run.sh", "run.sh"),
+        ("; filename=run.sh", "run.sh"),
+        (r'attachment; filename="C:\jobs\run.cmd"', "run.cmd"),
+        ("attachment; filename=../../etc/run.sh", "run.sh"),
+        ("attachment; filename=/run.sh", "run.sh"),
+        ("attachment; filename=naïve.sh", "naïve.sh"),
+        ("attachment; filename*=UTF-8''na%C3%AFve%20job.sh", "naïve job.sh"),
+        ("attachment; filename=plain.sh; filename*=UTF-8'en'better.sh", "better.sh"),
+        ("attachment; filename*=iso-8859-1''na%EFve.sh", "naïve.sh"),
+        ("attachment; filename*=UTF-8''..%2F..%2Frun.sh", "run.sh"),
+    ],
+)
+def test_a_script_is_named_by_content_disposition(header: str, name: str) -> None:
+    assert script_name(header) == name
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "attachment",
+        "attachment; filename=",
+        'attachment; filename=""',
+        "attachment; filename=dir/",
+        "x=1",
+    ],
+)
+def test_a_script_without_a_name_is_refused(header: str) -> None:
+    with pytest.raises(FileNameMissing, match="Content-Disposition"):
+        script_name(header)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "attachment; filename=..",
+        "attachment; filename=a/.",
+        "attachment; filename=a\x00b.sh",
+        "attachment; filename=a\nb.sh",
+        "attachment; filename*=UTF-8''%FF.sh",
+        "attachment; filename*=latin-9''x.sh",
+        "attachment; filename*=nothing",
+        f"attachment; filename={'ä' * 128}",
+        "attachment; filename=a\udcff.sh",
+    ],
+)
+def test_a_name_that_no_folder_should_carry_is_refused(header: str) -> None:
+    with pytest.raises(InvalidFileName):
+        script_name(header)
+
+
+def test_the_content_type_decides_how_a_body_is_read() -> None:
+    named = "attachment; filename=run.sh"
+    for zip_type in ("application/zip", "application/x-zip-compressed"):
+        assert upload_of(zip_type, named, merge=False) == Upload(UploadKind.ZIP)
+        assert upload_of(zip_type, "", merge=True) == Upload(UploadKind.MERGE)
+    for merge in (False, True):
+        expected = Upload(UploadKind.SCRIPT, "run.sh")
+        assert upload_of("application/octet-stream", named, merge=merge) == expected
+    assert upload_of("application/octet-stream", "", merge=True) == Upload(UploadKind.MERGE)
+    with pytest.raises(FileNameMissing):
+        upload_of("application/octet-stream", "", merge=False)
+
+
+def test_a_form_is_refused_with_the_way_out() -> None:
+    with pytest.raises(UnsupportedUpload, match="curl --upload-file"):
+        upload_of("multipart/form-data", "attachment; filename=run.sh", merge=False)
+
+
+@pytest.mark.parametrize("text", ["a", "a 'b c' \"d\"", "$HOME; rm -rf *", "--x=\\ y", "é 日本"])
+def test_arguments_are_passed_on_as_given(text: str) -> None:
+    assert run_arguments(text) == text
+
+
+@pytest.mark.parametrize("text", [None, "", "  "])
+def test_no_arguments_are_none(text: str | None) -> None:
+    assert run_arguments(text) is None
+
+
+@pytest.mark.parametrize("text", ["'open", '"open', "end\\", "a\0b", "\udcff"])
+def test_arguments_that_no_process_can_be_given_are_refused(text: str) -> None:
+    with pytest.raises(InvalidArguments):
+        run_arguments(text)
+
+
+def test_settings_are_any_json_object() -> None:
+    assert settings_of(b'{"is_singleton": true, "mine": [1, null]}') == {
+        "is_singleton": True,
+        "mine": [1, None],
+    }
+    for body in (b"", b"[]", b"1", b"{", b"\xff", b'{"a":' * 3000):
+        with pytest.raises(InvalidSettingsBody):
+            settings_of(body)
+
+
+def test_who_asked_is_told_in_the_words_of_the_reference() -> None:
+    assert requested_by("curl/8.5") == "External - curl/8.5"
+    assert requested_by(None) == "External"
+    assert requested_by("a\x00b\x1b[31m") == "External - ab[31m"
+    assert len(requested_by("x" * 5000)) < 250

@@ -1,0 +1,155 @@
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from webjobs_api.responses import (
+    continuous_job_json,
+    continuous_status,
+    duration,
+    in_name_order,
+    instant,
+    run_json,
+    triggered_job_json,
+)
+from webjobs_api.urls import Urls
+from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.queries import InstanceView, RunView
+from webjobs_events.run_id import RunId
+from webjobs_events.status import Status
+
+BEGAN = datetime(2013, 11, 8, 2, 56, tzinfo=UTC)
+NOW = BEGAN + timedelta(minutes=5)
+URLS = Urls("http://host")
+
+
+def definition(
+    name: str = "jobName", job_type: JobType = JobType.TRIGGERED, **changes: object
+) -> JobDefinition:
+    given = {
+        "script": "run.cmd",
+        "script_host": "",
+        "changed_at": NOW,
+        "changed_by": "a",
+        "cause": "c",
+    } | changes
+    return JobDefinition(job_type=job_type, job_name=JobName(name), digest="d", **given)  # type: ignore[arg-type]
+
+
+def run(status: Status = Status.SUCCESS, **changes: object) -> RunView:
+    given = {
+        "requested_at": BEGAN - timedelta(seconds=1),
+        "started_at": BEGAN,
+        "ended_at": BEGAN + timedelta(minutes=1),
+    } | changes
+    return RunView(
+        job_name=JobName("jobName"),
+        run_id=RunId("201311080256000000"),
+        status=status,
+        trigger="External",
+        digest="d",
+        instance="327e1e",
+        **given,  # type: ignore[arg-type]
+    )
+
+
+def as_json(answer: object) -> object:
+    return msgspec.json.decode(msgspec.json.encode(answer))
+
+
+def test_a_triggered_job_is_written_as_in_the_seed() -> None:
+    expected_run = {
+        "id": "201311080256000000",
+        "status": "Success",
+        "start_time": "2013-11-08T02:56:00.000000Z",
+        "end_time": "2013-11-08T02:57:00.000000Z",
+        "duration": "00:01:00",
+        "output_url": "http://host/vfs/data/jobs/triggered/jobName/201311080256000000/output_201311080256000000.log",
+        "error_url": "http://host/vfs/data/jobs/triggered/jobName/201311080256000000/error_201311080256000000.log",
+        "url": "http://host/api/jobs/triggered/jobName/history/201311080256000000",
+    }
+    assert as_json(triggered_job_json(definition(), run(has_error_log=True), URLS, NOW)) == {
+        "name": "jobName",
+        "runCommand": "run.cmd",
+        "type": "triggered",
+        "url": "http://host/api/jobs/triggered/jobName",
+        "history_url": "http://host/api/jobs/triggered/jobName/history",
+        "extra_info_url": "http://host/jobs/triggered/jobName",
+        "latest_run": expected_run,
+    }
+
+
+def test_a_continuous_job_is_written_as_in_the_seed() -> None:
+    job = definition(job_type=JobType.CONTINUOUS, script="inner/run.sh")
+    assert as_json(continuous_job_json(job, Status.RUNNING, URLS)) == {
+        "name": "jobName",
+        "status": "Running",
+        "runCommand": "inner\\run.sh",
+        "log_url": "http://host/vfs/data/jobs/continuous/jobName/job.log",
+        "extra_info_url": "http://host/jobs/continuous/jobName",
+        "url": "http://host/api/jobs/continuous/jobName",
+        "type": "continuous",
+    }
+
+
+def test_a_run_that_goes_on_has_no_end_and_counts_to_now() -> None:
+    told = run_json(run(Status.RUNNING, ended_at=None), URLS, NOW)
+    assert (told.end_time, told.duration, told.error_url) == (None, "00:05:00", None)
+
+
+def test_a_run_that_never_started_begins_when_it_was_asked_for() -> None:
+    told = run_json(run(Status.FAILED, started_at=None), URLS, NOW)
+    assert (told.start_time, told.duration) == ("2013-11-08T02:55:59.000000Z", "00:01:01")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "00:00:00"),
+        (0.999, "00:00:00"),
+        (59.5, "00:00:59"),
+        (86_399, "23:59:59"),
+        (86_400, "1.00:00:00"),
+        (93_784, "1.02:03:04"),
+        (-5, "00:00:00"),  # the clock was set back
+    ],
+)
+def test_durations_are_written_as_dot_net_does(seconds: float, text: str) -> None:
+    assert duration(timedelta(seconds=seconds)) == text
+
+
+def test_instants_have_six_decimals() -> None:
+    assert instant(datetime(2026, 1, 2, 3, 4, 5, 60, tzinfo=UTC)) == "2026-01-02T03:04:05.000060Z"
+
+
+def test_names_are_encoded_in_urls() -> None:
+    assert URLS.job(JobType.TRIGGERED, "a b/ü?#%") == "http://host/api/jobs/triggered/a%20b%2F%C3%BC%3F%23%25"
+
+
+def test_names_are_ordered_whatever_their_case() -> None:
+    names = [each.job_name for each in in_name_order([definition(name) for name in ("b", "A", "a", "C")])]
+    assert names == ["A", "a", "b", "C"]
+
+
+@pytest.mark.parametrize(
+    ("disabled", "statuses", "expected"),
+    [
+        (False, {}, Status.INITIALIZING),
+        (True, {}, Status.STOPPED),
+        (False, {"a": Status.RUNNING, "b": Status.STOPPED}, Status.RUNNING),
+        (False, {"a": Status.INACTIVE_INSTANCE, "b": Status.PENDING_RESTART}, Status.PENDING_RESTART),
+        (False, {"a": Status.INACTIVE_INSTANCE}, Status.INITIALIZING),
+        (False, {"a": Status.STOPPED}, Status.STOPPED),  # WEBJOBS_STOPPED: the instances say it
+        (True, {"a": Status.RUNNING, "b": Status.STOPPED}, Status.RUNNING),
+        (True, {"a": Status.STOPPING}, Status.STOPPING),
+        (True, {"a": Status.PENDING_RESTART}, Status.STOPPED),
+        (True, {"a": Status.STOPPED}, Status.STOPPED),
+        (False, {"dead": Status.RUNNING, "a": Status.STARTING}, Status.STARTING),
+        (False, {"dead": Status.RUNNING}, Status.INITIALIZING),
+    ],
+)
+def test_one_word_tells_what_all_living_instances_do(
+    disabled: bool, statuses: dict[str, Status], expected: Status
+) -> None:
+    job = definition(job_type=JobType.CONTINUOUS, disabled=disabled)
+    views = [InstanceView(instance=i, status=s, since=NOW, digest="d") for i, s in statuses.items()]
+    assert continuous_status(job, views, lambda instance: instance != "dead") is expected

@@ -1,0 +1,47 @@
+import pytest
+from webjobs_api.settings import ApiSettings
+from webjobs_service.settings import InvalidSettings, load_settings
+
+
+def test_it_listens_on_loopback_by_default() -> None:
+    settings = load_settings(ApiSettings)
+    assert (settings.host, settings.port, settings.upload_limit_bytes) == ("127.0.0.1", 8080, 256 * 1024**2)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "example.org"])
+def test_another_address_than_loopback_needs_credentials(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBJOBS_HOST", host)
+    with pytest.raises(InvalidSettings, match="can be reached from other machines: set WEBJOBS_USERNAME"):
+        load_settings(ApiSettings)
+    monkeypatch.setenv("WEBJOBS_USERNAME", "ann")
+    monkeypatch.setenv("WEBJOBS_PASSWORD", "secret")
+    assert load_settings(ApiSettings).host == host
+
+
+@pytest.mark.parametrize("variable", ["WEBJOBS_USERNAME", "WEBJOBS_PASSWORD"])
+def test_one_credential_without_the_other_is_refused(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "canary")
+    with pytest.raises(InvalidSettings, match="or neither") as raised:
+        load_settings(ApiSettings)
+    assert "canary" not in str(raised.value)
+
+
+def test_a_name_with_a_colon_is_refused_unshown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBJOBS_USERNAME", "canary:x")
+    monkeypatch.setenv("WEBJOBS_PASSWORD", "canary")
+    with pytest.raises(InvalidSettings, match="cannot hold a colon") as raised:
+        load_settings(ApiSettings)
+    assert "canary" not in str(raised.value)
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBJOBS_USERNAME", "canary1")
+    monkeypatch.setenv("WEBJOBS_PASSWORD", "canary2")
+    assert "canary" not in repr(load_settings(ApiSettings))
+
+
+@pytest.mark.parametrize(("variable", "value"), [("WEBJOBS_PORT", "70000"), ("WEBJOBS_UPLOAD_LIMIT_MB", "0")])
+def test_numbers_out_of_range_are_refused(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InvalidSettings, match=variable):
+        load_settings(ApiSettings)
