@@ -62,6 +62,16 @@ class BusUnavailable(WebJobsError):
         super().__init__(f"NATS did not answer while {doing}: {reason}. Try again in a moment.")
 
 
+class MessageTooLarge(WebJobsError):
+    """A message over the size that NATS takes; sending it again is of no use."""
+
+    def __init__(self, subject: str, size: int, limit: int) -> None:
+        self.subject = subject
+        self.size = size
+        self.limit = limit
+        super().__init__(f"The message on {subject} has {size} bytes; NATS takes at most {limit}.")
+
+
 class CommandRefused(WebJobsError):
     """The stream holds an unfinished command on this subject already, and takes one at a time."""
 

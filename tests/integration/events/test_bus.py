@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from support.eventually import eventually
 from webjobs_events.commands import RunTriggeredJob, decode_command
 from webjobs_events.errors import BusUnavailable, CommandRefused, RevisionConflict
 from webjobs_events.events import RunInitializing, RunRunning
@@ -19,8 +20,6 @@ from webjobs_events.jetstream import (
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
 from webjobs_events.subjects import Subjects
-
-from support.eventually import eventually
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

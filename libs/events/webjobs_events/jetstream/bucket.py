@@ -1,17 +1,18 @@
 """Key-value buckets: compare-and-set writes, entries that expire, and a mirror that follows every change."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import nats.errors
 from nats.js import errors as js_errors
 
-from webjobs_events.errors import BusUnavailable, RevisionConflict
-from webjobs_events.jetstream.connection import Connection
-from webjobs_events.jetstream.publish import describe, publish_acknowledged
+from webjobs_events.errors import RevisionConflict
+from webjobs_events.jetstream.connection import Connection, describe
+from webjobs_events.jetstream.publish import publish_acknowledged
 from webjobs_events.jetstream.reader import StreamMessage, StreamReader
+from webjobs_events.log import logger
 
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _TTL = "Nats-TTL"
@@ -112,18 +113,19 @@ class Bucket:
 
     async def _publish(self, key: str, value: bytes, headers: dict[str, str]) -> int:
         try:
-            return await publish_acknowledged(self._connection.js, self._prefix + key, value, headers)
+            return await publish_acknowledged(self._connection, self._prefix + key, value, headers)
         except RevisionConflict as error:
             raise RevisionConflict(key) from error
 
     async def _last(self, key: str) -> tuple[Entry, bool] | None:
         """The last message of a key, and whether it says that the key is gone."""
-        try:
-            message = await self._connection.js.get_msg(self.stream, subject=self._prefix + key, direct=True)
-        except js_errors.NotFoundError:
-            return None
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise BusUnavailable(f"reading {key}", describe(error)) from error
+        async with self._connection.asking(f"reading {key}"):
+            try:
+                message = await self._connection.js.get_msg(
+                    self.stream, subject=self._prefix + key, direct=True
+                )
+            except js_errors.NotFoundError:
+                return None
         assert message.seq is not None
         return Entry(message.data or b"", message.seq), _is_removal(message.headers or {})
 
@@ -145,7 +147,8 @@ class Bucket:
 class BucketMirror:
     """An async context manager: the bucket's entries in memory, complete when entered, current from then on.
 
-    Changes are told one by one, in order, to `on_change(key, entry)`, `None` for a removal.
+    Changes are told one by one, in order, to `on_change(key, entry)`, `None` for a removal. A listener that
+    fails at one change is told the next all the same.
     """
 
     def __init__(
@@ -171,20 +174,28 @@ class BucketMirror:
             [self._bucket.subject_of(self._keys)],
             latest_only=True,
         )
-        await reader.open()
-        complete = asyncio.Event()
-        self._task = asyncio.create_task(self._follow(reader, complete), name=f"mirror {self._bucket.name}")
-        waiter = asyncio.ensure_future(complete.wait())
-        await asyncio.wait({waiter, self._task}, return_when=asyncio.FIRST_COMPLETED)
-        if not complete.is_set():
-            waiter.cancel()
-            await self._task
+        self._task = asyncio.create_task(self._follow(reader), name=f"mirror {self._bucket.name}")
+        complete = asyncio.create_task(reader.caught_up.wait())
+        try:
+            await asyncio.wait({complete, self._task}, return_when=asyncio.FIRST_COMPLETED)
+            if self._task.done():
+                self._task.result()  # it ends by an error only
+        except BaseException:
+            await self._stop()
+            raise
+        finally:
+            complete.cancel()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
+        await self._stop()
+
+    async def _stop(self) -> None:
         assert self._task is not None
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.wait({self._task})
+        if not self._task.cancelled() and (error := self._task.exception()) is not None:
+            logger.error("mirror ended", bucket=self._bucket.name, error=describe(error))
 
     @property
     def entries(self) -> Mapping[str, Entry]:
@@ -204,19 +215,14 @@ class BucketMirror:
         async with self._advanced:
             await self._advanced.wait_for(lambda: self._position >= revision)
 
-    async def _follow(self, reader: StreamReader, complete: asyncio.Event) -> None:
-        left = reader.pending_at_start
-        if left == 0:
-            complete.set()
-        async for batch in reader.batches():
-            for message in batch:
-                self._apply(message)
-            async with self._advanced:
-                self._position = batch[-1].sequence
-                self._advanced.notify_all()
-            left -= len(batch)
-            if left <= 0:
-                complete.set()
+    async def _follow(self, reader: StreamReader) -> None:
+        async with reader, contextlib.aclosing(reader.batches()) as batches:
+            async for batch in batches:
+                for message in batch:
+                    self._apply(message)
+                async with self._advanced:
+                    self._position = batch[-1].sequence
+                    self._advanced.notify_all()
 
     def _apply(self, message: StreamMessage) -> None:
         key = self._bucket.key_of(message.subject)
@@ -226,7 +232,10 @@ class BucketMirror:
         else:
             self._entries[key] = entry
         for listener in self._listeners:
-            listener(key, entry)
+            try:
+                listener(key, entry)
+            except Exception:  # whatever it is, it must not hide this bucket's other changes
+                logger.exception("a listener failed", bucket=self._bucket.name, key=key)
 
 
 def _is_removal(headers: Mapping[str, str]) -> bool:

@@ -1,22 +1,21 @@
 """The bus: one connection, the streams and buckets of webjobs, and what each service does with them."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-import nats.errors
 from nats.aio.msg import Msg
 from nats.js import errors as js_errors
 
 from webjobs_events.commands import Command, encode_command
 from webjobs_events.envelope import MESSAGE_ID_HEADER, NO_CAUSE, Cause, decode_event, encode_event
-from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Event
 from webjobs_events.jetstream.bucket import Bucket
 from webjobs_events.jetstream.connection import Connection, open_connection
 from webjobs_events.jetstream.live_settings import LiveSettings
 from webjobs_events.jetstream.objects import ObjectBucket
 from webjobs_events.jetstream.pipeline import PublishPipeline
-from webjobs_events.jetstream.publish import describe, publish_acknowledged, require_connection
+from webjobs_events.jetstream.publish import publish_acknowledged
 from webjobs_events.jetstream.queue import QueuedMessage, WorkQueue
 from webjobs_events.jetstream.reader import StreamMessage, StreamReader
 from webjobs_events.jetstream.service import Handler, ask, serve_endpoints
@@ -50,9 +49,8 @@ class Bus:
             BusUnavailable: NATS does not answer.
         """
         subject = self.subjects.command(command.job_type, command.job_name, command.verb)
-        require_connection(self.connection.client, f"publishing on {subject}")
         return await publish_acknowledged(
-            self.connection.js, subject, encode_command(command), {MESSAGE_ID_HEADER: command.command_id}
+            self.connection, subject, encode_command(command), {MESSAGE_ID_HEADER: command.command_id}
         )
 
     async def withdraw_command(self, sequence: int) -> bool:
@@ -61,12 +59,11 @@ class Bus:
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        try:
-            return await self.connection.js.delete_msg(self.subjects.commands_stream, sequence)
-        except js_errors.APIError:
-            return False
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise BusUnavailable("withdrawing a command", describe(error)) from error
+        async with self.connection.asking("withdrawing a command"):
+            try:
+                return await self.connection.js.delete_msg(self.subjects.commands_stream, sequence)
+            except js_errors.APIError:
+                return False
 
     async def pending_command(self, subject: str) -> bytes | None:
         """The unfinished command on a subject; None when there is none.
@@ -74,7 +71,8 @@ class Bus:
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        return await self._last(self.subjects.commands_stream, subject)
+        found = await self.last_message(self.subjects.commands_stream, subject)
+        return found.data if found else None
 
     async def pending_subjects(self, pattern: str) -> list[str]:
         """Subjects that hold an unfinished command, of those that match.
@@ -83,11 +81,8 @@ class Bus:
             BusUnavailable: NATS does not answer.
         """
         stream = self.subjects.commands_stream
-        require_connection(self.connection.client, "looking for pending commands")
-        try:
+        async with self.connection.asking("looking for pending commands"):
             info = await self.connection.js.stream_info(stream, subjects_filter=pattern)
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise BusUnavailable("looking for pending commands", describe(error)) from error
         return list(info.state.subjects or {})
 
     def work_queue(
@@ -118,8 +113,7 @@ class Bus:
         """
         headers, data = encode_event(event, cause)
         subject = event.subject(self.subjects)
-        require_connection(self.connection.client, f"publishing on {subject}")
-        return await publish_acknowledged(self.connection.js, subject, data, headers)
+        return await publish_acknowledged(self.connection, subject, data, headers)
 
     def pipeline(self) -> PublishPipeline:
         """Many publishes in order; see `PublishPipeline`."""
@@ -127,7 +121,7 @@ class Bus:
 
     async def subscribe_events(
         self, pattern: str = "", *, start_sequence: int = 1
-    ) -> AsyncIterator[tuple[int, Event]]:
+    ) -> AsyncGenerator[tuple[int, Event], None]:
         """Every event whose subject matches, in order and once, from a sequence on, for ever.
 
         Raises:
@@ -138,9 +132,10 @@ class Bus:
             [pattern or self.subjects.all_events],
             start_sequence=start_sequence,
         )
-        async for batch in reader.batches():
-            for message in batch:
-                yield message.sequence, decode_event(message.subject, message.headers, message.data)
+        async with contextlib.aclosing(reader.batches()) as batches:
+            async for batch in batches:
+                for message in batch:
+                    yield message.sequence, decode_event(message.subject, message.headers, message.data)
 
     # Streams
 
@@ -156,11 +151,8 @@ class Bus:
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        require_connection(self.connection.client, f"looking at {stream}")
-        try:
+        async with self.connection.asking(f"looking at {stream}"):
             return (await self.connection.js.stream_info(stream)).state.last_seq
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise BusUnavailable(f"looking at {stream}", describe(error)) from error
 
     async def last_message(self, stream: str, subject: str) -> StreamMessage | None:
         """The latest message on a subject; None when there is none.
@@ -168,20 +160,14 @@ class Bus:
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        try:
-            message = await self.connection.js.get_msg(stream, subject=subject, direct=True)
-        except js_errors.NotFoundError:
-            return None
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise BusUnavailable(f"reading {subject}", describe(error)) from error
+        async with self.connection.asking(f"reading {subject}"):
+            try:
+                message = await self.connection.js.get_msg(stream, subject=subject, direct=True)
+            except js_errors.NotFoundError:
+                return None
         return StreamMessage(
             message.subject or subject, message.headers or {}, message.data or b"", message.seq or 0, 0
         )
-
-    async def _last(self, stream: str, subject: str) -> bytes | None:
-        require_connection(self.connection.client, f"reading {subject}")
-        found = await self.last_message(stream, subject)
-        return found.data if found else None
 
     async def purge_subject(self, stream: str, subject: str) -> None:
         """Remove every message on a subject or filter.
@@ -189,10 +175,8 @@ class Bus:
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        try:
+        async with self.connection.asking(f"purging {subject}"):
             await self.connection.js.purge_stream(stream, subject=subject)
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise BusUnavailable(f"purging {subject}", describe(error)) from error
 
     async def park(self, service: str, message: StreamMessage | QueuedMessage, reason: str) -> None:
         """Keep a copy of a message that cannot be read, with the reason, where an operator finds it.
@@ -202,9 +186,7 @@ class Bus:
         """
         headers = dict(message.headers) | {"Webjobs-Subject": message.subject, "Webjobs-Reason": reason}
         headers.pop(MESSAGE_ID_HEADER, None)
-        await publish_acknowledged(
-            self.connection.js, self.subjects.dead_letter(service), message.data, headers
-        )
+        await publish_acknowledged(self.connection, self.subjects.dead_letter(service), message.data, headers)
 
     # Settings
 

@@ -1,14 +1,14 @@
-"""The connection to NATS: made once, mended for ever, and telling when it was mended."""
+"""The connection to NATS: made once, mended for ever, and telling when it breaks and when it is mended."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import nats
+import nats.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from webjobs_events.jetstream.publish import describe
+from webjobs_events.errors import BusUnavailable
 from webjobs_events.log import logger
 
 _RECONNECT_WAIT = 0.2  # seconds between tries
@@ -16,13 +16,14 @@ _BUFFER_BYTES = 8 * 1024 * 1024  # of messages written while the connection is m
 
 
 class Connection:
-    """A client, its JetStream context, and who wants to know of reconnections."""
+    """A client, its JetStream context, and who wants to know of its breaks."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
         self.js: JetStreamContext = client.jetstream(timeout=5.0)
         self._on_reconnect: list[Callable[[], None]] = []
         self._on_disconnect: list[Callable[[], None]] = []
+        self._asking: set[asyncio.Timeout] = set()
 
     @property
     def is_connected(self) -> bool:
@@ -39,8 +40,42 @@ class Connection:
         self._on_disconnect.append(callback)
         return lambda: self._on_disconnect.remove(callback) if callback in self._on_disconnect else None
 
-    def _tell(self, callbacks: list[Callable[[], None]]) -> None:
-        for callback in list(callbacks):
+    @asynccontextmanager
+    async def asking(self, doing: str) -> AsyncIterator[None]:
+        """Around a question: it fails at once while NATS is away, and the moment the connection breaks.
+
+        Args:
+            doing: What fails then, such as `reading a key`.
+
+        Raises:
+            BusUnavailable: NATS did not answer, or answered with an error nobody inside took care of.
+        """
+        if not self.is_connected:
+            raise BusUnavailable(doing, "the connection is down")
+        limit = asyncio.timeout(None)
+        try:
+            async with limit:
+                self._asking.add(limit)
+                yield
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise BusUnavailable(
+                doing, "the connection broke" if limit.expired() else describe(error)
+            ) from error
+        finally:
+            self._asking.discard(limit)
+
+    def _broke(self) -> None:
+        # What was written but not yet sent would go out after the reconnection, before that which its author
+        # sends again from the first unacknowledged message on: the stream would not be in order.
+        _forget_unsent(self.client)
+        asking, self._asking = self._asking, set()
+        for limit in asking:
+            limit.reschedule(0)
+        for callback in list(self._on_disconnect):
+            callback()
+
+    def _mended(self) -> None:
+        for callback in list(self._on_reconnect):
             callback()
 
 
@@ -52,9 +87,9 @@ async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
         url: `nats://[user:password@]host:port`, several separated by commas.
         name: Shown in the server's list of connections.
     """
-    holder: list[Connection] = []
+    client = Client()
+    connection = Connection(client)
     last_complaint = ""
-    closing = False
 
     async def complain(error: Exception) -> None:
         nonlocal last_complaint
@@ -63,37 +98,56 @@ async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
             logger.warning("nats connection trouble", error=last_complaint)
 
     async def lost() -> None:
-        if holder and not closing:
+        if not client.is_closed:
             logger.warning("nats connection lost")
-            holder[0]._tell(holder[0]._on_disconnect)
+        connection._broke()
 
     async def mended() -> None:
         nonlocal last_complaint
         last_complaint = ""
         logger.info("nats connection is back")
-        holder[0]._tell(holder[0]._on_reconnect)
+        connection._mended()
 
-    client = await nats.connect(
-        url.split(","),
-        name=name,
-        max_reconnect_attempts=-1,
-        reconnect_time_wait=_RECONNECT_WAIT,
-        connect_timeout=2,
-        ping_interval=5,
-        max_outstanding_pings=2,
-        pending_size=_BUFFER_BYTES,
-        error_cb=complain,
-        disconnected_cb=lost,
-        reconnected_cb=mended,
-    )
-    holder.append(Connection(client))
     try:
-        yield holder[0]
+        await client.connect(
+            url.split(","),
+            name=name,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=_RECONNECT_WAIT,  # type: ignore[arg-type]  # any number will do
+            connect_timeout=2,
+            ping_interval=5,
+            max_outstanding_pings=2,
+            pending_size=_BUFFER_BYTES,
+            error_cb=complain,
+            disconnected_cb=lost,
+            reconnected_cb=mended,
+        )
+    except asyncio.CancelledError:
+        await client.close()  # it may hold a half-made connection
+        raise
+    try:
+        yield connection
     finally:
-        closing = True
+        await _close(client)
+
+
+async def _close(client: Client) -> None:
+    try:
         if client.is_connected:
-            try:
-                await asyncio.wait_for(client.flush(2), timeout=3)
-            except Exception as error:
-                logger.warning("nats connection closed unflushed", error=describe(error))
+            await asyncio.wait_for(client.flush(2), timeout=3)
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        logger.warning("nats connection closed unflushed", error=describe(error))
+    finally:
+        if not client.is_connected:
+            _forget_unsent(client)  # close() would write it to the broken connection, and fail half done
         await client.close()
+
+
+def _forget_unsent(client: Client) -> None:
+    client._pending.clear()
+    client._pending_data_size = 0
+
+
+def describe(error: BaseException) -> str:
+    """A short reason: the error's own words, or its kind when it has none."""
+    return str(error) or type(error).__name__

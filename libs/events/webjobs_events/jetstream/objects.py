@@ -1,16 +1,17 @@
 """Packages and uploads in the object store, moved from and to files."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import BinaryIO
 
-import nats.errors
 from nats.js import errors as js_errors
 from nats.js.object_store import ObjectStore
 
-from webjobs_events.errors import BusUnavailable, WebJobsError
+from webjobs_events.errors import WebJobsError
 from webjobs_events.jetstream.connection import Connection
-from webjobs_events.jetstream.publish import describe
+
+_ABSENT = (js_errors.ObjectNotFoundError, js_errors.ObjectDeletedError, js_errors.NotFoundError)
 
 
 class ObjectNotFound(WebJobsError):
@@ -40,10 +41,8 @@ class ObjectBucket:
         Raises:
             BusUnavailable: No answer; nothing is stored under the name.
         """
-        try:
+        async with self._connection.asking(f"storing {name}"):
             await (await self._opened()).put(name, content)  # type: ignore[arg-type]
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise BusUnavailable(f"storing {name}", describe(error)) from error
 
     async def fetch(self, name: str, target: Path, *, timeout: float = 300.0) -> None:
         """Write an object into a new file.
@@ -52,17 +51,12 @@ class ObjectBucket:
             ObjectNotFound: There is none of this name.
             BusUnavailable: No answer, or what came is damaged.
         """
-        try:
-            with target.open("wb") as file:
-                await asyncio.wait_for((await self._opened()).get(name, writeinto=file), timeout)
-        except (
-            js_errors.ObjectNotFoundError,
-            js_errors.ObjectDeletedError,
-            js_errors.NotFoundError,
-        ) as error:
-            raise ObjectNotFound(name) from error
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise BusUnavailable(f"fetching {name}", describe(error)) from error
+        async with self._connection.asking(f"fetching {name}"):
+            try:
+                with target.open("wb") as file:
+                    await asyncio.wait_for((await self._opened()).get(name, writeinto=file), timeout)
+            except _ABSENT as error:
+                raise ObjectNotFound(name) from error
 
     async def exists(self, name: str) -> bool:
         """Whether there is an object of this name.
@@ -70,12 +64,11 @@ class ObjectBucket:
         Raises:
             BusUnavailable: No answer.
         """
-        try:
-            await (await self._opened()).get_info(name)
-        except (js_errors.ObjectNotFoundError, js_errors.ObjectDeletedError, js_errors.NotFoundError):
-            return False
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise BusUnavailable(f"looking for {name}", describe(error)) from error
+        async with self._connection.asking(f"looking for {name}"):
+            try:
+                await (await self._opened()).get_info(name)
+            except _ABSENT:
+                return False
         return True
 
     async def delete(self, name: str) -> None:
@@ -84,9 +77,6 @@ class ObjectBucket:
         Raises:
             BusUnavailable: No answer.
         """
-        try:
-            await (await self._opened()).delete(name)
-        except (js_errors.ObjectNotFoundError, js_errors.ObjectDeletedError, js_errors.NotFoundError):
-            return
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise BusUnavailable(f"removing {name}", describe(error)) from error
+        async with self._connection.asking(f"removing {name}"):
+            with contextlib.suppress(*_ABSENT):
+                await (await self._opened()).delete(name)

@@ -3,28 +3,41 @@
 import asyncio
 import json
 from collections.abc import Callable
+from enum import Enum, auto
 
+import nats.errors
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from webjobs_events.jetstream.connection import Connection
+from webjobs_events.jetstream.connection import Connection, describe
 from webjobs_events.log import logger
 
 _EXPIRES = 30.0  # seconds a request stays open at the server
 _HEARTBEAT = 5.0  # seconds between the server's signs of life on an open request
-_GONE = ("Consumer Deleted", "Consumer not found", "No Responders")
+_FINISH_TIMEOUT = 2.0  # seconds
+
+
+class News(Enum):
+    """What the server says between the messages."""
+
+    IDLE = auto()
+    """Nothing more is stored at the moment; the request stays open."""
+    ENDED = auto()
+    """A request ended with messages owed: ask again."""
+    LOST = auto()
+    """The requests or their consumer are gone: make the consumer anew."""
 
 
 class Pull:
     """Keeps pull requests open on one consumer.
 
     The owner says how many messages it can take (`request`); each message lowers `outstanding`.
-    When requests end with messages still owed (expired, consumer gone, server away) `on_short` is
-    called: the owner asks again, or makes its consumer anew when `lost` is true.
 
     Args:
         on_message: Called with each message, in order, from the event loop; must not block.
-        on_short: Called with `lost`.
+        on_news: Called with what else the server says.
+        expires: Seconds a request stays open at the server.
+        heartbeat: Seconds between signs of life of an open request; less than half of `expires`.
     """
 
     def __init__(
@@ -34,12 +47,16 @@ class Pull:
         consumer: str,
         *,
         on_message: Callable[[Msg], None],
-        on_short: Callable[[bool], None],
+        on_news: Callable[[News], None],
+        expires: float = _EXPIRES,
+        heartbeat: float = _HEARTBEAT,
     ) -> None:
         self._client = connection.client
         self._next_subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._on_message = on_message
-        self._on_short = on_short
+        self._on_news = on_news
+        self._heartbeat = heartbeat
+        self._limits = {"expires": int(expires * 1e9), "idle_heartbeat": int(heartbeat * 1e9)}
         self._inbox = self._client.new_inbox()
         self._subscription: Subscription | None = None
         self._owed = 0
@@ -56,55 +73,73 @@ class Pull:
         self._subscription = await self._client.subscribe(self._inbox, cb=self._receive)
 
     async def stop(self) -> None:
-        """Listen no more; what is still owed is given up."""
+        """Listen no more; what is still owed, or has just arrived, is given up."""
+        subscription = self._let_go()
+        if subscription is not None and not self._client.is_closed:
+            await subscription.unsubscribe()
+
+    async def finish(self) -> None:
+        """Listen no more; what is on its way is still handed over."""
+        subscription = self._let_go()
+        if subscription is None or self._client.is_closed:
+            return
+        try:
+            async with asyncio.timeout(_FINISH_TIMEOUT):
+                await subscription.drain()  # type: ignore[no-untyped-call]
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            logger.debug("pull not finished in order", subject=self._next_subject, error=describe(error))
+
+    def _let_go(self) -> Subscription | None:
         if self._watch is not None:
             self._watch.cancel()
         self._owed = 0
         subscription, self._subscription = self._subscription, None
-        if subscription is not None and not self._client.is_closed:
-            await subscription.unsubscribe()
+        return subscription
 
     async def request(self, count: int) -> None:
-        """Ask for `count` more messages."""
-        if count <= 0 or self._subscription is None:
+        """Ask for `count` more messages; while NATS is away nothing is asked, for nothing would be kept."""
+        if count <= 0 or self._subscription is None or not self._client.is_connected:
             return
+        loop = asyncio.get_running_loop()
         self._owed += count
-        self._heard_at = asyncio.get_running_loop().time()
+        self._heard_at = loop.time()
         if self._watch is None:
-            self._watch = asyncio.get_running_loop().call_later(_HEARTBEAT, self._check)
-        body = {"batch": count, "expires": int(_EXPIRES * 1e9), "idle_heartbeat": int(_HEARTBEAT * 1e9)}
-        await self._client.publish(self._next_subject, json.dumps(body).encode(), reply=self._inbox)
-
-    def forget(self) -> None:
-        """Take every open request for dead, as after a reconnection."""
-        self._owed = 0
+            self._watch = loop.call_later(self._heartbeat, self._check)
+        try:
+            body = json.dumps({"batch": count, **self._limits}).encode()
+            await self._client.publish(self._next_subject, body, reply=self._inbox)
+        except (nats.errors.Error, OSError) as error:
+            self._owed = max(0, self._owed - count)
+            logger.debug("pull request not sent", subject=self._next_subject, error=describe(error))
 
     async def _receive(self, message: Msg) -> None:
         self._heard_at = asyncio.get_running_loop().time()
         if message.subject != self._inbox:  # a stored message keeps its own subject, a status has the inbox's
-            self._owed = max(0, self._owed - 1)
+            if self._owed:
+                self._owed -= 1
             self._on_message(message)
             return
         headers = message.headers or {}
-        status, description = headers.get("Status", ""), headers.get("Description", "")
-        if status == "100":
-            return
-        self._owed = max(0, self._owed - int(headers.get("Nats-Pending-Messages", "0") or 0))
-        lost = status == "503" or description in _GONE
-        if lost:
+        if headers.get("Status") == "100":
+            self._on_news(News.IDLE)
+        elif (unfilled := headers.get("Nats-Pending-Messages")) is not None:
+            self._owed = max(0, self._owed - int(unfilled))
+            self._on_news(News.ENDED)
+        else:
+            # No consumer, no leader, no server, or a request it refused: none of them says what it owed.
             self._owed = 0
-        self._on_short(lost)
+            self._on_news(News.LOST)
 
     def _check(self) -> None:
         """Requests that were silent for two heartbeats died with their server or their consumer."""
         if self._subscription is None:
             return
         loop = asyncio.get_running_loop()
-        self._watch = loop.call_later(_HEARTBEAT, self._check)
+        self._watch = loop.call_later(self._heartbeat, self._check)
         silent = loop.time() - self._heard_at
-        if self._owed and silent > 2 * _HEARTBEAT:
+        if self._owed and silent > 2 * self._heartbeat and self._client.is_connected:
             logger.warning(
                 "pull request unanswered", subject=self._next_subject, silent_seconds=round(silent)
             )
             self._owed = 0
-            self._on_short(True)
+            self._on_news(News.LOST)

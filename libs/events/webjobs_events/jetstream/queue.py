@@ -7,14 +7,14 @@ import nats.errors
 from nats.aio.msg import Msg
 from nats.js import api
 
-from webjobs_events.jetstream.connection import Connection
-from webjobs_events.jetstream.publish import describe
-from webjobs_events.jetstream.pull import Pull
-from webjobs_events.jetstream.reader import ack_fields
+from webjobs_events.errors import BusUnavailable
+from webjobs_events.jetstream.connection import Connection, describe
+from webjobs_events.jetstream.pull import News, Pull
+from webjobs_events.jetstream.reader import delivery_of
 from webjobs_events.log import logger
 
 ACK_WAIT = 30.0  # seconds after which an unfinished message is handed out again
-_RETRY_DELAY = 0.25  # seconds
+_RETRY_DELAY = 0.25  # seconds between tries to take messages
 
 
 class QueuedMessage:
@@ -24,9 +24,9 @@ class QueuedMessage:
 
     def __init__(self, message: Msg) -> None:
         self._message = message
-        tokens = message.reply.split(".")
-        self.delivered = int(tokens[4 if len(tokens) == 9 else 6])
-        """How many times it was handed out, this time included."""
+        self.delivered = delivery_of(message.reply).delivered
+        """How many times it was handed out, this time included, as far as the server knows: after a crash of
+        the server it may begin at 1 again."""
 
     @property
     def subject(self) -> str:
@@ -46,7 +46,7 @@ class QueuedMessage:
     @property
     def sequence(self) -> int:
         """In the stream of commands."""
-        return ack_fields(self._message.reply)[0]
+        return delivery_of(self._message.reply).sequence
 
     async def done(self, timeout: float = 5.0) -> bool:
         """Remove it from the queue; answers whether the server confirmed it."""
@@ -104,51 +104,61 @@ class WorkQueue:
         self._on_message = on_message
         self._wake = asyncio.Event()
         self._lost = False
+        self._stopped = False
+        self._late: list[QueuedMessage] = []
 
     def room_changed(self) -> None:
         """Say that there may be room for more."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Take messages until cancelled."""
-        pull = Pull(
-            self._connection,
-            self._stream,
-            self._durable,
-            on_message=lambda message: self._on_message(QueuedMessage(message)),
-            on_short=self._short,
-        )
-
-        def mended() -> None:
-            pull.forget()
-            self._short(True)
-
-        unhook = self._connection.on_reconnect(mended)
+        """Take messages until cancelled; what is still on its way then is handed back."""
+        loop = asyncio.get_running_loop()
+        unhook = self._connection.on_reconnect(self._lose)
         try:
-            await self._ensure_consumer()
-            await pull.start()
             while True:
-                self._wake.clear()
-                await self._ask(pull)
-                await self._wake.wait()
+                began_at = loop.time()
+                await self._take_until_lost()
+                await asyncio.sleep(max(0.0, began_at + _RETRY_DELAY - loop.time()))
         finally:
             unhook()
-            await pull.stop()
 
-    def _short(self, lost: bool) -> None:
-        self._lost = self._lost or lost
+    async def _take_until_lost(self) -> None:
+        await self._ensure_consumer()
+        # A new inbox each time: requests of before a break are still open when the server outlived it, and
+        # without anyone to hear them they bring nothing that there is no room for.
+        pull = Pull(
+            self._connection, self._stream, self._durable, on_message=self._receive, on_news=self._hear
+        )
+        self._lost = self._stopped = False
+        try:
+            await pull.start()
+            while not self._lost:
+                self._wake.clear()
+                await pull.request(self._room() - pull.outstanding)
+                await self._wake.wait()
+        except BaseException:
+            self._stopped = True
+            raise
+        finally:
+            await pull.finish()
+            late, self._late = self._late, []
+            for message in late:
+                await message.give_back(0)
+
+    def _receive(self, message: Msg) -> None:
+        queued = QueuedMessage(message)
+        if self._stopped:
+            self._late.append(queued)
+        else:
+            self._on_message(queued)
+
+    def _hear(self, news: News) -> None:
+        self._lost = self._lost or news is News.LOST
         self._wake.set()
 
-    async def _ask(self, pull: Pull) -> None:
-        if self._lost:
-            self._lost = False
-            await self._ensure_consumer()
-        wanted = self._room() - pull.outstanding
-        if wanted > 0:
-            try:
-                await pull.request(wanted)
-            except nats.errors.Error as error:
-                logger.debug("pull request not sent", consumer=self._durable, error=describe(error))
+    def _lose(self) -> None:
+        self._hear(News.LOST)
 
     async def _ensure_consumer(self) -> None:
         config = api.ConsumerConfig(
@@ -161,8 +171,9 @@ class WorkQueue:
         )
         while True:
             try:
-                await self._connection.js.add_consumer(self._stream, config)
+                async with self._connection.asking(f"taking messages as {self._durable}"):
+                    await self._connection.js.add_consumer(self._stream, config)
                 return
-            except (nats.errors.Error, TimeoutError, OSError) as error:
-                logger.debug("work queue waits", consumer=self._durable, error=describe(error))
+            except BusUnavailable as error:
+                logger.debug("work queue waits", consumer=self._durable, error=str(error))
                 await asyncio.sleep(_RETRY_DELAY)

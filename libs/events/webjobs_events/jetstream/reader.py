@@ -2,21 +2,22 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 import nats.errors
 from nats.aio.msg import Msg
 from nats.js import api
 
-from webjobs_events.jetstream.connection import Connection
-from webjobs_events.jetstream.publish import describe
-from webjobs_events.jetstream.pull import Pull
+from webjobs_events.errors import BusUnavailable
+from webjobs_events.jetstream.connection import Connection, describe
+from webjobs_events.jetstream.pull import News, Pull
 from webjobs_events.log import logger
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_RETRY_DELAY = 0.25  # seconds before a lost consumer is made anew
+_RETRY_DELAY = 0.25  # seconds between tries to make a lost consumer anew
 _INACTIVE = 30.0  # seconds after which the server drops the consumer of a reader that went away
 
 
@@ -40,6 +41,7 @@ class StreamReader:
 
     Made by `Bus.read_stream`. The consumer behind it is ephemeral: when it is lost, when the
     connection breaks, or when a message is missing, it is made anew after the last message read.
+    `async with` closes it; so does the end of `batches`.
 
     Args:
         filters: Subjects to read; empty: all.
@@ -67,21 +69,33 @@ class StreamReader:
         self._buffer: deque[StreamMessage] = deque()
         self._arrived = asyncio.Event()
         self._broken = True
+        self._stream_created_at: datetime | None = None
+        self._consumer = ""
         self._consumer_sequence = 0
         self._pull: Pull | None = None
         self._pending_at_start = 0
+        self._behind = 0
+        self._made_at = float("-inf")
         self._closed = False
         self._unhook = connection.on_reconnect(self._break)
+        self.caught_up = asyncio.Event()
+        """Set once all that was stored when the reader began has been taken from `batches`."""
+
+    async def __aenter__(self) -> "StreamReader":
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
 
     @property
     def pending_at_start(self) -> int:
-        """How many messages waited when the consumer was made: a snapshot is complete after as many."""
+        """How many messages waited when the consumer was made."""
         return self._pending_at_start
 
     async def batches(
         self, *, max_messages: int = 500, max_wait: float = 0.0
-    ) -> AsyncIterator[list[StreamMessage]]:
-        """Lists of 1 to `max_messages` messages, for ever.
+    ) -> AsyncGenerator[list[StreamMessage], None]:
+        """Lists of 1 to `max_messages` messages, until the reader is closed.
 
         Args:
             max_messages: Upper bound of a list.
@@ -89,30 +103,31 @@ class StreamReader:
         """
         try:
             while not self._closed:
-                if self._broken:
+                if self._buffer:
+                    if max_wait and len(self._buffer) < max_messages:
+                        await self._gather(max_messages, max_wait)
+                    yield self._take(max_messages)
+                elif self._broken:
                     await self._remake()
-                if not self._buffer:
+                else:
+                    if not self._behind:
+                        self.caught_up.set()
                     await self._wait_for_arrival()
-                    continue
-                if max_wait and len(self._buffer) < max_messages:
-                    await self._gather(max_messages, max_wait)
-                yield self._take(max_messages)
                 await self._top_up()
         finally:
             await self.close()
 
     async def open(self) -> None:
-        """Make the consumer now, so that `pending_at_start` is known before the first message."""
+        """Make the consumer now, so that nothing stored from now on is missed."""
         if self._broken:
             await self._remake()
 
     async def close(self) -> None:
-        """Stop reading."""
+        """Stop reading; harmless when repeated."""
         self._closed = True
+        self._arrived.set()
         self._unhook()
-        pull, self._pull = self._pull, None
-        if pull is not None:
-            await pull.stop()
+        await self._drop_consumer()
 
     def _take(self, count: int) -> list[StreamMessage]:
         if len(self._buffer) <= count:
@@ -124,16 +139,17 @@ class StreamReader:
 
     async def _wait_for_arrival(self) -> None:
         self._arrived.clear()
-        if not self._buffer and not self._broken:
+        if not self._buffer and not self._broken and not self._closed:
             await self._arrived.wait()
 
     async def _gather(self, count: int, max_wait: float) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + max_wait
-        while len(self._buffer) < count and not self._broken and (left := deadline - loop.time()) > 0:
+        while len(self._buffer) < count and not self._broken and not self._closed:
             self._arrived.clear()
             try:
-                await asyncio.wait_for(self._arrived.wait(), left)
+                async with asyncio.timeout_at(deadline):
+                    await self._arrived.wait()
             except TimeoutError:
                 return
 
@@ -141,53 +157,88 @@ class StreamReader:
         self._broken = True
         self._arrived.set()
 
-    def _short(self, lost: bool) -> None:
-        if lost:
-            self._break()
-        else:
-            self._arrived.set()
-            if self._pull is not None:
-                # The request expired: ask again, whether or not anybody waits for a message just now.
-                asyncio.ensure_future(self._top_up())  # noqa: RUF006  # short, and harmless when lost
+    def _hear(self, news: News) -> None:
+        if news is News.LOST:
+            self._broken = True
+        elif news is News.IDLE:
+            self._behind = 0  # what was stored and is gone since will never come
+        self._arrived.set()  # and the one who waits asks for more
 
     async def _top_up(self) -> None:
         if self._pull is None or self._broken or self._closed:
             return
         wanted = self._window - len(self._buffer) - self._pull.outstanding
         if wanted >= max(1, self._window // 2):
-            try:
-                await self._pull.request(wanted)
-            except nats.errors.Error as error:
-                logger.debug("pull request not sent", stream=self._stream, error=describe(error))
+            await self._pull.request(wanted)
 
     def _receive(self, message: Msg) -> None:
-        sequence, consumer_sequence, stored_at_ns = ack_fields(message.reply)
-        if self._broken or sequence < self._next_sequence:
+        delivery = delivery_of(message.reply)
+        if self._broken:
             return
-        if consumer_sequence != self._consumer_sequence + 1:
+        if delivery.consumer_sequence != self._consumer_sequence + 1:
             self._break()  # a message was lost on the way: read on from the last one we have
             return
-        self._consumer_sequence = consumer_sequence
-        self._next_sequence = sequence + 1
+        self._consumer_sequence = delivery.consumer_sequence
+        self._next_sequence = delivery.sequence + 1
+        self._behind = min(max(0, self._behind - 1), delivery.pending)
         self._buffer.append(
-            StreamMessage(message.subject, message.headers or {}, message.data, sequence, stored_at_ns)
+            StreamMessage(
+                message.subject,
+                message.headers or {},
+                message.data,
+                delivery.sequence,
+                delivery.stored_at_ns,
+            )
         )
         self._arrived.set()
 
     async def _remake(self) -> None:
-        while not self._closed:
-            if self._pull is not None:
-                await self._pull.stop()
+        loop = asyncio.get_running_loop()
+        await self._drop_consumer()
+        while self._broken and not self._closed:
+            if not self._connection.is_connected:
+                self._arrived.clear()
+                await self._arrived.wait()  # for `_break`, at the reconnection
+            await asyncio.sleep(max(0.0, self._made_at + _RETRY_DELAY - loop.time()))
+            self._made_at = loop.time()
             try:
                 await self._make_consumer()
-                return
-            except (nats.errors.Error, TimeoutError, OSError) as error:
-                logger.debug("stream reader waits", stream=self._stream, error=describe(error))
-                await asyncio.sleep(_RETRY_DELAY)
+            except BusUnavailable as error:
+                logger.debug("stream reader waits", stream=self._stream, error=str(error))
 
     async def _make_consumer(self) -> None:
+        async with self._connection.asking(f"reading {self._stream}"):
+            self._look_at(await self._connection.js.stream_info(self._stream))
+            info = await self._connection.js.add_consumer(self._stream, self._consumer_config())
+        self._consumer = info.name
+        self._consumer_sequence = 0
+        self._behind = self._pending_at_start = info.num_pending or 0
+        self._pull = Pull(
+            self._connection, self._stream, info.name, on_message=self._receive, on_news=self._hear
+        )
+        self._broken = False
+        await self._pull.start()
+        await self._pull.request(self._window)
+
+    def _look_at(self, info: api.StreamInfo) -> None:
+        """A stream that lost what we have read gives its sequences again; to wait for ours would lose more."""
+        expected, created_at, last = self._next_sequence, self._stream_created_at, info.state.last_seq
+        if created_at is not None and created_at != info.created:
+            self._next_sequence = 1
+        elif created_at is not None and last < expected - 1:
+            self._next_sequence = last + 1
+        self._stream_created_at = info.created
+        if self._next_sequence != expected:
+            logger.error(
+                "stream lost messages that were read",
+                stream=self._stream,
+                expected_sequence=expected,
+                read_on_from=self._next_sequence,
+            )
+
+    def _consumer_config(self) -> api.ConsumerConfig:
         started = self._next_sequence > 1 or not self._latest_only
-        config = api.ConsumerConfig(
+        return api.ConsumerConfig(
             deliver_policy=(
                 api.DeliverPolicy.BY_START_SEQUENCE if started else api.DeliverPolicy.LAST_PER_SUBJECT
             ),
@@ -198,23 +249,40 @@ class StreamReader:
             inactive_threshold=_INACTIVE,
             max_deliver=1,
         )
-        info = await self._connection.js.add_consumer(self._stream, config)
-        self._consumer_sequence = 0
-        self._pending_at_start = info.num_pending or 0
-        self._pull = Pull(
-            self._connection, self._stream, info.name, on_message=self._receive, on_short=self._short
-        )
-        self._broken = False
-        await self._pull.start()
-        await self._pull.request(self._window)
+
+    async def _drop_consumer(self) -> None:
+        pull, self._pull = self._pull, None
+        if pull is None:
+            return
+        client = self._connection.client
+        try:
+            await pull.stop()
+            if client.is_connected:  # unanswered: if it is lost, the server drops an idle consumer anyway
+                await client.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._consumer}")
+        except (nats.errors.Error, OSError) as error:
+            logger.debug("consumer not dropped", stream=self._stream, error=describe(error))
 
 
-def ack_fields(reply: str) -> tuple[int, int, int]:
-    """Stream sequence, consumer sequence and time (ns) from a delivered message's reply subject.
+class Delivery(NamedTuple):
+    """What the reply subject of a delivered message tells of it."""
 
-    `$JS.ACK.<stream>.<consumer>.<delivered>.<sseq>.<cseq>.<time>.<pending>`, or the longer form with
-    domain and account after `ACK`.
+    delivered: int
+    """How many times it was handed out, this time included."""
+    sequence: int
+    """In the stream."""
+    consumer_sequence: int
+    """In what this consumer delivered."""
+    stored_at_ns: int
+    """Nanoseconds since 1970."""
+    pending: int
+    """Messages that wait for this consumer after it."""
+
+
+def delivery_of(reply: str) -> Delivery:
+    """Parses `$JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.<consumer sequence>.<time>.<pending>`.
+
+    The longer form has domain and account after `ACK`, and a token at the end.
     """
     tokens = reply.split(".")
-    at = 5 if len(tokens) == 9 else 7
-    return int(tokens[at]), int(tokens[at + 1]), int(tokens[at + 2])
+    at = 4 if len(tokens) == 9 else 6
+    return Delivery(*map(int, tokens[at : at + 5]))

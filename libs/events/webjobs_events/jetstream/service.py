@@ -1,20 +1,21 @@
 """Questions and answers over NATS request/reply: endpoints of a NATS micro service, and asking one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
-import nats.errors
 from nats import micro
-from nats.micro.request import Request, ServiceError
+from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, GroupConfig, ServiceConfig
 
-from webjobs_events.errors import BusUnavailable, WebJobsError
-from webjobs_events.jetstream.connection import Connection
-from webjobs_events.jetstream.publish import describe, require_connection
+from webjobs_events.errors import WebJobsError
+from webjobs_events.jetstream.connection import Connection, describe
+from webjobs_events.log import logger
 
 Handler = Callable[[bytes], Awaitable[bytes]]
 _ERROR_CODE = "Nats-Service-Error-Code"
 _ERROR_TEXT = "Nats-Service-Error"
+_FINISH_TIMEOUT = 2.0  # seconds that questions have to be answered when the service ends
 
 
 class QueryRefused(WebJobsError):
@@ -35,32 +36,58 @@ class QueryRefused(WebJobsError):
 async def serve_endpoints(
     connection: Connection, name: str, version: str, group: str, handlers: Mapping[str, Handler]
 ) -> AsyncIterator[None]:
-    """Answer `group.<endpoint>` with its handler; replicas share the load.
+    """Answer `group.<endpoint>` with its handler; replicas share the load, and no question waits for another.
 
     A handler that raises `QueryRefused` answers its code; any other exception answers 500.
     """
+    answering: set[asyncio.Task[None]] = set()
     service = await micro.add_service(connection.client, ServiceConfig(name=name, version=version))
     try:
         endpoints = service.add_group(config=GroupConfig(name=group))
         for endpoint, handler in handlers.items():
-            await endpoints.add_endpoint(EndpointConfig(name=endpoint, handler=_answering(handler)))
+            await endpoints.add_endpoint(
+                EndpointConfig(name=endpoint, handler=_answering(endpoint, handler, answering))
+            )
         yield
     finally:
         if not connection.client.is_closed:
             await service.stop()
+        await _finish(answering)
 
 
-def _answering(handler: Handler) -> Callable[[Request], Awaitable[None]]:
+def _answering(
+    endpoint: str, handler: Handler, answering: set[asyncio.Task[None]]
+) -> Callable[[Request], Awaitable[None]]:
     async def answer(request: Request) -> None:
         try:
-            reply = await handler(request.data)
+            await request.respond(await handler(request.data))
         except QueryRefused as error:
-            raise ServiceError(str(error.code), error.text) from error
+            await request.respond_error(str(error.code), error.text)
         except Exception as error:
-            raise ServiceError("500", describe(error)) from error
-        await request.respond(reply)
+            logger.exception("question not answered", endpoint=endpoint)
+            await request.respond_error("500", describe(error))
 
-    return answer
+    async def take(request: Request) -> None:
+        task = asyncio.create_task(answer(request), name=f"answer {endpoint}")
+        answering.add(task)
+        task.add_done_callback(_forget)
+
+    def _forget(task: asyncio.Task[None]) -> None:
+        answering.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.debug("answer not sent", endpoint=endpoint, error=describe(error))
+
+    return take
+
+
+async def _finish(answering: set[asyncio.Task[None]]) -> None:
+    if not answering:
+        return
+    _, late = await asyncio.wait(set(answering), timeout=_FINISH_TIMEOUT)
+    for task in late:
+        task.cancel()
+    if late:
+        await asyncio.wait(late)
 
 
 async def ask(connection: Connection, subject: str, data: bytes, *, timeout: float = 5.0) -> bytes:
@@ -70,12 +97,8 @@ async def ask(connection: Connection, subject: str, data: bytes, *, timeout: flo
         QueryRefused: The endpoint answered with an error.
         BusUnavailable: Nobody answers this question at the moment.
     """
-    doing = f"asking {subject}"
-    require_connection(connection.client, doing)
-    try:
+    async with connection.asking(f"asking {subject}"):
         reply = await connection.client.request(subject, data, timeout=timeout)
-    except (nats.errors.Error, TimeoutError, OSError) as error:
-        raise BusUnavailable(doing, describe(error)) from error
     headers = reply.headers or {}
     if _ERROR_CODE in headers:
         raise QueryRefused(int(headers[_ERROR_CODE]), headers.get(_ERROR_TEXT, ""))
