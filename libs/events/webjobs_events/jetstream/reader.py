@@ -208,7 +208,8 @@ class StreamReader:
 
     async def _make_consumer(self) -> None:
         async with self._connection.asking(f"reading {self._stream}"):
-            self._look_at(await self._connection.js.stream_info(self._stream))
+            if not self._latest_only:
+                self._look_at(await self._connection.js.stream_info(self._stream))
             info = await self._connection.js.add_consumer(self._stream, self._consumer_config())
         self._consumer = info.name
         self._consumer_sequence = 0
@@ -221,7 +222,7 @@ class StreamReader:
         await self._pull.request(self._window)
 
     def _look_at(self, info: api.StreamInfo) -> None:
-        """A stream that lost what we have read gives its sequences again; to wait for ours would lose more."""
+        """A stream that lost what we have read gives its sequences again; to wait for ours loses more."""
         expected, created_at, last = self._next_sequence, self._stream_created_at, info.state.last_seq
         if created_at is not None and created_at != info.created:
             self._next_sequence = 1
