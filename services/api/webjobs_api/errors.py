@@ -6,7 +6,13 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from webjobs_events.commands import ReplyCode
-from webjobs_events.errors import BusUnavailable, InvalidJobName, InvalidRunId, WebJobsError
+from webjobs_events.errors import (
+    BusUnavailable,
+    InvalidJobName,
+    InvalidRunId,
+    MessageTooLarge,
+    WebJobsError,
+)
 from webjobs_events.jetstream import QueryRefused
 from webjobs_events.job import JobType
 
@@ -211,6 +217,7 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     JobIsBusy: 409,
     FolderNotEmpty: 409,
     UploadTooLarge: 413,
+    MessageTooLarge: 413,
     BusUnavailable: 503,
     NoRunnerAlive: 503,
     CommandWithdrawn: 503,

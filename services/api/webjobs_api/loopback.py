@@ -1,8 +1,10 @@
 """Which addresses and Host headers mean this machine and no other."""
 
 import ipaddress
+from functools import lru_cache
 
 
+@lru_cache(maxsize=64)  # every request asks for its Host, and few differ
 def is_loopback(host: str) -> bool:
     """Whether a name or address, without a port, can only mean this machine itself."""
     name = host.strip("[]").rstrip(".").lower()

@@ -136,5 +136,7 @@ def settings_of(body: bytes) -> dict[str, Any]:
 
 def requested_by(user_agent: str | None) -> str:
     """Who asked, in the reference's words: `External - <User-Agent>`."""
-    agent = "".join(character for character in user_agent or "" if character.isprintable())
-    return f"External - {agent[:_LONGEST_AGENT]}".rstrip(" -")
+    agent = (user_agent or "")[:_LONGEST_AGENT]
+    if not agent.isprintable():
+        agent = "".join(character for character in agent if character.isprintable())
+    return f"External - {agent}".rstrip(" -")

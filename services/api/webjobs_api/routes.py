@@ -17,8 +17,9 @@ def routes() -> list[web.RouteDef]:
         web.get("/api/jobs", jobs.list_jobs),
         # Triggered jobs
         web.get("/api/jobs/triggered", triggered.list_jobs),
-        web.get(f"/api/jobs/triggered/{_JOB}", triggered.get_job),
+        # Routes of one prefix are tried in order: first the one whose latency matters most.
         web.post(f"/api/jobs/triggered/{_JOB}/run", triggered.run_job),
+        web.get(f"/api/jobs/triggered/{_JOB}", triggered.get_job),
         web.get(f"/api/jobs/triggered/{_JOB}/history", triggered.get_history),
         web.get(f"/api/jobs/triggered/{_JOB}/history/{{id}}", triggered.get_run),
         # Continuous jobs
