@@ -1,7 +1,9 @@
 """The embedded NATS and Postgres: start, stop, die, start again."""
 
 import os
+import shutil
 import signal
+import sys
 from pathlib import Path
 
 import asyncpg
@@ -12,6 +14,7 @@ from webjobs_stack.errors import DidNotStart, PortTaken
 from webjobs_stack.nats_server import NatsServer, run_nats_server
 from webjobs_stack.ports import free_port
 from webjobs_stack.postgres import Postgres, run_postgres
+from webjobs_stack.process import spawn
 
 
 async def test_streams_survive_a_killed_nats_server_on_the_same_port(tmp_path: Path) -> None:
@@ -84,6 +87,29 @@ async def test_postgres_runs_below_a_folder_only_root_may_enter(tmp_path: Path) 
             assert _capabilities(server.pid) == 1 << 2, "it may search and read folders, nothing else"
     assert closed.stat().st_mode & 0o777 == 0o700
     assert closed.stat().st_uid == os.geteuid()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="every test here is an ordinary user's then")
+async def test_postgres_runs_for_an_ordinary_user(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.chown(home, "daemon")
+    script = (
+        "import asyncio, os, pathlib, webjobs_stack.postgres as p\n"
+        "async def main():\n"
+        f"    async with p.run_postgres(pathlib.Path({str(home / 'data')!r})) as s:\n"
+        "        assert os.geteuid() != 0\n"
+        "        assert os.stat(f'/proc/{s.pid}').st_uid == os.geteuid()\n"
+        "asyncio.run(main())\n"
+    )
+    child = await spawn(
+        [Path(sys.executable), "-c", script],
+        death_signal=signal.SIGTERM,
+        output=2,
+        user="daemon",
+        reach=home,
+    )
+    assert await child.wait() == 0
 
 
 async def test_half_an_initialisation_is_begun_anew(tmp_path: Path) -> None:

@@ -7,9 +7,7 @@ from typing import Annotated
 import typer
 from webjobs_events.errors import WebJobsError
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Run scripts on request, on a schedule or for ever."
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 def _print_version(wanted: bool) -> None:

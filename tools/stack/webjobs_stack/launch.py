@@ -106,5 +106,5 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except (OSError, KeyError) as error:
-        sys.stderr.write(f"cannot start {sys.argv[-1:]}: {error}\n")
+        sys.stderr.write(f"cannot start {sys.argv[6]}: {error}\n")
         sys.exit(CANNOT_LAUNCH)

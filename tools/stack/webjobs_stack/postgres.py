@@ -99,10 +99,13 @@ class Postgres:
             DidNotStart: initdb or the server failed, or was not ready in time.
         """
         postgres = find_program("postgres")
-        self._make_folder()
-        if not self.cluster.exists():
-            await self._initialise()
-        await self._clear_traces_of_the_dead()
+        try:
+            self._make_folder()
+            if not self.cluster.exists():
+                await self._initialise()
+            await self._clear_traces_of_the_dead()
+        except OSError as error:
+            raise DidNotStart("postgres", f"{error.filename}: {error.strerror}") from error
         self.port = self.port or free_port(HOST)
         settings = [f"--{name}={value}" for name, value in {**self._settings, "port": str(self.port)}.items()]
         said_before = self._log_size()
@@ -202,17 +205,22 @@ class Postgres:
             os.close(log)
 
     async def _clear_traces_of_the_dead(self) -> None:
-        """Wait for what a killed server left behind to end, then remove its pid file.
+        """Wait for what a killed server left behind to end; remove its pid file if it names a stranger.
 
-        Postgres refuses to start if the pid in that file belongs to any living process, a stranger included;
-        that happens after a reboot and in containers. Whoever works in the cluster's folder is no stranger.
+        Postgres refuses to start if the pid in that file belongs to another living process of its user; after
+        a reboot and in containers that can be anybody. If it belongs to nobody, Postgres needs the file: it
+        says which shared memory a last process of the dead server may still hold.
         """
         give_up_at = time.monotonic() + _STOP_SECONDS
         while leftover := _processes_in(self.cluster):
             if time.monotonic() > give_up_at:
                 raise DidNotStart("postgres", f"process {leftover[0]} still works in {self.cluster}")
             await asyncio.sleep(0.05)
-        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        pid_file = self.cluster / "postmaster.pid"
+        if pid_file.exists():
+            command = Path(f"/proc/{pid_file.read_text().split()[0]}/comm")
+            if command.exists() and command.read_text().strip() != "postgres":
+                pid_file.unlink()
 
     async def _is_ready(self) -> bool:
         # Line 1 is the pid, line 8 the state, as pg_ctl reads it: no client needed.
