@@ -1,0 +1,187 @@
+"""A whole webjobs on a folder of its own, with jobs dropped into it before it starts."""
+
+import asyncio
+import http.client
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import psutil
+from figures import note
+from webjobs_stack.nats_server import run_nats_server
+from webjobs_stack.ports import free_port
+from webjobs_stack.postgres import run_postgres
+from webjobs_stack.stack import Stack, StackOptions
+
+_DEPLOY_SECONDS = 120.0
+_CALLERS_OWN = ("PATH", "HOME", "LANG", "TMPDIR")
+
+
+class Silence:
+    """An announcer that passes on nothing but trouble."""
+
+    def __init__(self) -> None:
+        self.last_lines: list[str] = []
+
+    def ready(self, name: str, seconds: float, address: str) -> None:
+        """A part can be used."""
+
+    def uses(self, name: str, address: str) -> None:
+        """A server that somebody else runs."""
+
+    def died(self, name: str, how: str, restart_in_seconds: float) -> None:
+        """A part ended though nobody asked it to: the figures would be wrong."""
+        raise RuntimeError(f"{name} died ({how}):\n" + "\n".join(self.last_lines))
+
+    def stopped(self, name: str, seconds: float) -> None:
+        """A part ended as it was asked to."""
+
+    def said(self, name: str, line: str) -> None:
+        """A service wrote a line."""
+        self.last_lines = [*self.last_lines[-20:], f"{name}: {line}"]
+
+    def waiting_for_a_killed_stack(self, folder: Path) -> None:
+        """Cannot be: the folder is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveStack:
+    """Where everything of it is."""
+
+    port: int
+    nats_url: str
+    database_url: str
+    folder: Path
+
+    def process(self, module: str) -> psutil.Process:
+        """The process of one service, such as `webjobs_runner`."""
+        for child in psutil.Process().children(recursive=True):
+            if module in child.cmdline():
+                return child
+        raise LookupError(module)
+
+    def launcher(self) -> psutil.Process:
+        """The process that starts the runner's scripts."""
+        (launcher,) = (
+            child
+            for child in self.process("webjobs_runner").children()
+            if any("webjobs_runner.launcher" in word for word in child.cmdline())
+        )
+        return launcher
+
+
+class Client:
+    """A blocking HTTP client over one connection that is kept alive."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port)
+        self._connection.connect()
+
+    def ask(self, method: str, path: str) -> tuple[int, Mapping[str, str], bytes]:
+        """Send a request without a body; answers status, headers and body."""
+        self._connection.request(method, path)
+        response = self._connection.getresponse()
+        body = response.read()
+        return response.status, dict(response.getheaders()), body
+
+    def get(self, path: str) -> Any:
+        """The JSON at a path."""
+        status, _, body = self.ask("GET", path)
+        if status != 200:
+            raise RuntimeError(f"GET {path} answered {status}: {body!r}")
+        return json.loads(body)
+
+    def run(self, job_name: str) -> str:
+        """Start a triggered job; answers the path of its run."""
+        status, headers, body = self.ask("POST", f"/api/jobs/triggered/{job_name}/run")
+        if status != 202:
+            raise RuntimeError(f"running {job_name} answered {status}: {body!r}")
+        return "/" + headers["Location"].split("/", 3)[3]
+
+    def finished(self, run_path: str, timeout: float = 30.0) -> dict[str, Any]:
+        """Wait until a run has ended, asking now and then."""
+        give_up_at = time.monotonic() + timeout
+        while (run := self.get(run_path))["status"] not in ("Success", "Failed", "Aborted"):
+            if time.monotonic() > give_up_at:
+                raise TimeoutError(f"{run_path} is still {run['status']}")
+            time.sleep(0.01)
+        if run["status"] != "Success":
+            raise RuntimeError(f"{run_path} ended as {run['status']}")
+        return dict(run)
+
+
+@asynccontextmanager
+async def live_stack(
+    triggered: Mapping[str, str] | None = None,
+    continuous: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> AsyncIterator[LiveStack]:
+    """Everything running, every job deployed; all of it gone at the end.
+
+    Args:
+        triggered: Bash scripts by job name.
+        continuous: Likewise.
+        environment: Settings of the services.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="webjobs-bench-"))
+    try:
+        async with run_nats_server(folder / "nats") as nats, run_postgres(folder / "postgres") as postgres:
+            folder.chmod(0o755)
+            own = {name: os.environ[name] for name in _CALLERS_OWN if name in os.environ}
+            options = StackOptions(
+                data=folder / "data",
+                environment={
+                    **own,
+                    "WEBJOBS_NATS_URL": nats.url,
+                    "WEBJOBS_DATABASE_URL": postgres.url,
+                    **(environment or {}),
+                },
+                port=free_port(),
+            )
+            _drop(options.data, "triggered", triggered or {})
+            _drop(options.data, "continuous", continuous or {})
+            silence = Silence()
+            try:
+                async with Stack(options, silence):
+                    stack = LiveStack(options.port, nats.url, postgres.url, options.data)
+                    await _deployed(stack, "triggered", len(triggered or {}))
+                    await _deployed(stack, "continuous", len(continuous or {}))
+                    yield stack
+            except Exception:
+                note("\n".join(["the services said last:", *silence.last_lines]))
+                raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def ended_runs(connection: "asyncpg.Connection[asyncpg.Record]") -> int:
+    """How many runs have their last event in the projection."""
+    return int(
+        await connection.fetchval(
+            "SELECT count(*) FROM runs WHERE status IN ('Success', 'Failed', 'Aborted')"
+        )
+    )
+
+
+def _drop(data: Path, job_type: str, scripts: Mapping[str, str]) -> None:
+    for name, script in scripts.items():
+        job = data / "site" / "wwwroot" / "app_data" / "jobs" / job_type / name
+        job.mkdir(parents=True)
+        (job / "run.sh").write_text(script)
+
+
+async def _deployed(stack: LiveStack, job_type: str, count: int) -> None:
+    give_up_at = time.monotonic() + _DEPLOY_SECONDS
+    client = Client(stack.port)
+    while (found := len(await asyncio.to_thread(client.get, f"/api/jobs/{job_type}"))) < count:
+        if time.monotonic() > give_up_at:
+            raise TimeoutError(f"{found} of {count} {job_type} jobs are deployed")
+        await asyncio.sleep(0.1)

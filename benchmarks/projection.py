@@ -1,0 +1,168 @@
+"""How fast events go from JetStream into committed rows, beside a loop that only fetches them."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import nats
+from figures import Figure, Rounds, note, tell
+from live_stack import Silence
+from nats.js import api
+from webjobs_events.envelope import encode_event
+from webjobs_events.events import RunEvent, RunInitializing, RunRunning, RunSuccess
+from webjobs_events.jetstream import Bus, connect_bus
+from webjobs_events.run_id import run_id_at
+from webjobs_events.status import Reason
+from webjobs_events.subjects import Subjects
+from webjobs_history import store
+from webjobs_stack.environment import history_spec
+from webjobs_stack.nats_server import run_nats_server
+from webjobs_stack.ports import free_port
+from webjobs_stack.postgres import run_postgres
+from webjobs_stack.services import Service
+
+ROUNDS = 5
+JOBS = 500
+RUNS_OF_A_JOB = 24
+EVENTS = 3 * JOBS * RUNS_OF_A_JOB
+_FETCH = 500
+_PUBLISH_WINDOW = 1000
+_ROUND_SECONDS = 60.0
+_SUBJECTS = Subjects("webjobs")
+
+
+def events_of_run(job_name: str, requested_at: datetime) -> list[RunEvent]:
+    """What a runner writes of a run that goes well."""
+    common: dict[str, Any] = {
+        "instance": "327e1e",
+        "job_name": job_name,
+        "run_id": run_id_at(requested_at),
+        "trigger": "External - curl/8.5",
+        "digest": "0" * 64,
+        "requested_at": requested_at,
+    }
+    at = [requested_at + timedelta(milliseconds=milliseconds) for milliseconds in (2, 4, 30)]
+    return [
+        RunInitializing(at=at[0], **common),
+        RunRunning(at=at[1], script="run.sh", **common),
+        RunSuccess(at=at[2], started_at=at[1], reason=Reason.EXIT_CODE, exit_code=0, **common),
+    ]
+
+
+async def fill(bus: Bus) -> None:
+    """Publish every event: run after run, each of another job than the one before."""
+    began_at = datetime(2026, 1, 1, tzinfo=UTC)
+    unanswered: deque[asyncio.Future[int]] = deque()
+    async with bus.pipeline() as pipeline:
+        for number in range(JOBS * RUNS_OF_A_JOB):
+            requested_at = began_at + timedelta(milliseconds=100 * number)
+            for event in events_of_run(f"job{number % JOBS:03}", requested_at):
+                headers, body = encode_event(event)
+                unanswered.append(await pipeline.send(event.subject(_SUBJECTS), body, headers))
+            while len(unanswered) > _PUBLISH_WINDOW:
+                await unanswered.popleft()
+        await asyncio.gather(*unanswered)
+
+
+async def bare_rate(nats_url: str) -> float:
+    """Events a second that nats-py fetches and acknowledges, with nothing done to them."""
+    client = await nats.connect(nats_url)
+    try:
+        stream = client.jetstream()
+        config = api.ConsumerConfig(ack_policy=api.AckPolicy.ALL, deliver_policy=api.DeliverPolicy.ALL)
+        subscription = await stream.pull_subscribe(
+            _SUBJECTS.all_events, durable="bare", stream=_SUBJECTS.events_stream, config=config
+        )
+        began, fetched = time.perf_counter(), 0
+        while fetched < EVENTS:
+            messages = await subscription.fetch(min(_FETCH, EVENTS - fetched))
+            fetched += len(messages)
+            await messages[-1].ack()
+        seconds = time.perf_counter() - began
+        await stream.delete_consumer(_SUBJECTS.events_stream, "bare")
+        return EVENTS / seconds
+    finally:
+        await client.close()
+
+
+async def our_rate(bus: Bus, connection: "asyncpg.Connection[asyncpg.Record]") -> float:
+    """Events a second that a running history commits, from its first batch after a reset on."""
+    stream = _SUBJECTS.events_stream
+    created_at = (await bus.connection.js.stream_info(stream)).created
+    assert created_at is not None
+    await store.reset(connection, stream, created_at, EVENTS)
+    give_up_at = time.perf_counter() + _ROUND_SECONDS
+    first, began = 0, 0.0
+    while True:
+        position = await store.load_position(connection)
+        now = time.perf_counter()
+        assert position is not None and now < give_up_at
+        if position.sequence and not first:
+            first, began = position.sequence, now
+        if position.sequence >= EVENTS:
+            return (EVENTS - first) / (now - began)
+        await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def history(nats_url: str, database_url: str) -> AsyncIterator[None]:
+    """The service as a process of its own."""
+    caller = {"PATH": os.environ["PATH"]}
+    spec = history_spec(
+        caller, nats_url, "webjobs_history", database_url=database_url, health_port=free_port()
+    )
+    service = Service(spec, Silence())
+    try:
+        await service.start()
+        yield
+    finally:
+        await service.stop()
+
+
+async def main() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="webjobs-bench-"))
+    rounds = Rounds("projection", "events/s")
+    try:
+        async with (
+            run_nats_server(folder / "nats") as server,
+            run_postgres(folder / "postgres") as postgres,
+            connect_bus(server.url, name="benchmark", subjects=_SUBJECTS) as bus,
+        ):
+            await fill(bus)
+            note(f"projection: {EVENTS} events are in the stream")
+            async with history(server.url, postgres.url):
+                connection = await asyncpg.connect(postgres.url)
+                await our_rate(bus, connection)  # the first time tables and plans are cold
+                for _ in range(ROUNDS):
+                    bare = await bare_rate(server.url)
+                    rounds.add(await our_rate(bus, connection), bare)
+                await connection.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    tell(
+        Figure(
+            what="events from JetStream to committed rows",
+            unit="events/s",
+            yardstick=f"nats-py fetch({_FETCH}), ack all",
+            goal=0.5,
+            stretch=0.7,
+            better="higher",
+            value=rounds.value,
+            yardstick_value=rounds.yardstick_value,
+            ratio=rounds.ratio,
+            rounds=rounds.ratios,
+        )
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
