@@ -186,7 +186,7 @@ class Reconciler:
                     job_type, job_name, drop.settings, cause=cause, disabled=drop.disabled
                 )
             digest = content.digest
-        # What the folder itself holds: what was merged into the definition from elsewhere is brought here next.
+        # What the folder itself holds: what the definition has from elsewhere is brought here next.
         await asyncio.to_thread(
             note_version, self._site, job_type, job_name, digest, content.settings or {}, content.disabled
         )
