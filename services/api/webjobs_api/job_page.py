@@ -142,14 +142,12 @@ def _run_facts(run: RunView, now: datetime) -> dict[str, Any]:
 
 
 def _why(run: RunView) -> str:
-    """How a run ended, in a few words."""
+    """How a run ended: the runner's sentence, or a few words."""
+    if run.evidence:
+        return run.evidence
     if run.exit_code is not None:
-        told = f"exit code {run.exit_code}"
-    elif run.signal is not None:
-        told = f"signal {run.signal}"
-    else:
-        told = (run.reason or "").replace("_", " ")
-    return f"{told}: {run.evidence}" if run.evidence else told
+        return f"exit code {run.exit_code}"
+    return f"signal {run.signal}" if run.signal is not None else (run.reason or "").replace("_", " ")
 
 
 async def _continuous_facts(request: web.Request, definition: JobDefinition) -> dict[str, Any]:
