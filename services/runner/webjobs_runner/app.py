@@ -42,6 +42,7 @@ from webjobs_runner.supervisor import Workshop
 from webjobs_runner.triggered_run import TriggeredRuns
 from webjobs_runner.unfinished import UnfinishedRuns
 from webjobs_runner.versions import Versions
+from webjobs_runner.wine_prefix import WinePrefixes
 from webjobs_runner.working_copy import WorkingCopies
 
 _DRAIN_SECONDS = 5.0  # that the last events get to reach NATS when the runner stops
@@ -87,7 +88,8 @@ async def run_runner(settings: RunnerSettings, environment: Mapping[str, str], s
         claims = Claims(bus, instance, peers)
         unfinished = UnfinishedRuns(state / "unfinished")
         versions = Versions(bus, site, copies, state / "downloads")
-        starter = ScriptStarter(instance, site, launcher, versions, live, hosts, environment, temporary)
+        wine = WinePrefixes(site.root / "data" / ".wine", temporary / "jobs" / "wine", instance.id, launcher)
+        starter = ScriptStarter(instance, site, launcher, versions, wine, live, hosts, environment, temporary)
         deployment = Deployment(bus, instance, definitions, outbox, starter, versions)
         leases = SingletonLeases(bus, instance)
         watcher = FileDropWatcher(site)

@@ -58,6 +58,15 @@ class ScriptNotStarted(WebJobsError):
         super().__init__(f"{argv0} was not started: {reason}.")
 
 
+class WineUnusable(WebJobsError):
+    """Wine is installed, but does not come up."""
+
+    def __init__(self, program: str, reason: str) -> None:
+        self.program = program
+        self.reason = reason
+        super().__init__(f"{program} could not be prepared: {reason}. Try `wineboot` on the runner.")
+
+
 class InstanceInUse(WebJobsError):
     """Another runner on this machine has the same instance id and is alive."""
 

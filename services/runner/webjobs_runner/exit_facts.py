@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from webjobs_events.status import Reason
 
+from webjobs_runner.domain.wine import is_wines_own
 from webjobs_runner.errors import MissingInterpreter, NoRunnableScript
 from webjobs_runner.process import ProcessExit
 
@@ -20,7 +21,8 @@ class ExitFacts:
 
 def facts_of_exit(ended: ProcessExit) -> ExitFacts:
     """Why a process ended, told with what it left running."""
-    left = f" Killed what it left running: {', '.join(ended.leftovers)}." if ended.leftovers else ""
+    leftovers = [process for process in ended.leftovers if not is_wines_own(process)]
+    left = f" Killed what it left running: {', '.join(leftovers)}." if leftovers else ""
     if ended.lost:
         return ExitFacts(Reason.RUNNER_LOST, f"The launcher of scripts died.{left}")
     if ended.signal is not None:

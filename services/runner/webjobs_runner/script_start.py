@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from webjobs_runner.domain.arguments import split_arguments
 from webjobs_runner.domain.environment import ScriptFacts, script_environment
 from webjobs_runner.domain.job_settings import read_job_settings
 from webjobs_runner.domain.script import ScriptHost, command_line, host_of
+from webjobs_runner.domain.wine import PREFIX_VARIABLE, wine_environment
 from webjobs_runner.errors import MissingInterpreter
 from webjobs_runner.instance import Instance
 from webjobs_runner.process import Launcher, ScriptProcess
 from webjobs_runner.script_log import ScriptLog
 from webjobs_runner.site import Site
 from webjobs_runner.versions import Versions
+from webjobs_runner.wine_prefix import WinePrefixes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class ScriptStarter:
         site: Site,
         launcher: Launcher,
         versions: Versions,
+        wine: WinePrefixes,
         settings: LiveSettings,
         hosts: Sequence[ScriptHost],
         environment: Mapping[str, str],
@@ -54,6 +58,7 @@ class ScriptStarter:
         self._site = site
         self._launcher = launcher
         self._versions = versions
+        self._wine = wine
         self._settings = settings
         self._hosts = hosts
         self._environment = environment
@@ -98,8 +103,9 @@ class ScriptStarter:
             raise MissingInterpreter(definition.script, host.interpreters[0], host.product)
         words = split_arguments(arguments or "")
         in_place = read_job_settings(definition.settings).runs_in_place(definition.script)
-        version = await self._versions.acquire(definition, in_place=in_place)
-        try:
+        with ExitStack() as held:
+            version = await self._versions.acquire(definition, in_place=in_place)
+            held.callback(version.release)
             script = version.folder / definition.script
             facts = ScriptFacts(
                 path=str(version.folder),
@@ -114,22 +120,37 @@ class ScriptStarter:
                 shutdown_file=shutdown_file,
                 port=port,
             )
+            environment = self._environment_of(facts)
+            if host.by_wine:
+                environment = await self._with_wine(environment, program, held)
             process = await self._launcher.spawn(
                 command_line(host, str(script), words, program),
                 cwd=str(script.parent),
-                env=script_environment(
-                    self._environment,
-                    self._settings.app_settings(),
-                    facts,
-                    own_program_folder=self._own_programs,
-                ),
+                env=environment,
                 on_stdout=log.on_stdout,
                 on_stderr=log.on_stderr,
             )
-        except BaseException:
-            version.release()
-            raise
-        return StartedScript(process, host.name, version.release)
+            return StartedScript(process, host.name, held.pop_all().close)
+
+    def _environment_of(self, facts: ScriptFacts) -> dict[str, str]:
+        return script_environment(
+            self._environment,
+            self._settings.app_settings(),
+            facts,
+            own_program_folder=self._own_programs,
+        )
+
+    async def _with_wine(self, environment: dict[str, str], wine: str, held: ExitStack) -> dict[str, str]:
+        """The environment for Wine, with a prefix that is there until `held` is closed."""
+        prefix = environment.get(PREFIX_VARIABLE)  # somebody keeps one, with programs in it
+        if prefix:
+            os.makedirs(prefix, exist_ok=True)
+        else:
+            own = self._wine.new_path()
+            held.callback(shutil.rmtree, own, ignore_errors=True)
+            await self._wine.make(own, wine, environment["PATH"])
+            prefix = str(own)
+        return wine_environment(environment, prefix)
 
     def _data_folder(self, definition: JobDefinition) -> Path:
         folder = self._site.data_folder(definition.job_type, definition.job_name)

@@ -72,7 +72,7 @@ def test_no_runnable_script_says_what_was_found_and_the_order(names: list[str]) 
     [
         ("run.sh", ["/i", "/job/run.sh", "a b"]),
         ("run.py", ["/i", "-u", "/job/run.py", "a b"]),
-        ("run.cmd", ["/i", "cmd", "/c", "run.cmd", "a b"]),
+        ("run.cmd", ["/i", "cmd", "/c", "@", "run.cmd", "a b"]),
         ("run.exe", ["/i", "/job/run.exe", "a b"]),
         (
             "run.ps1",

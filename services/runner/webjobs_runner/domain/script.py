@@ -19,6 +19,7 @@ class ScriptHost:
 
     `interpreters` are tried in order, by name or absolute path; `arguments` follow the interpreter,
     with `{script}` for the script's path and `{name}` for its bare name in the working folder.
+    `by_wine` says that the script is a Windows program: Wine runs it, and it is told Windows' paths.
     """
 
     name: str
@@ -26,6 +27,7 @@ class ScriptHost:
     interpreters: tuple[str, ...]
     arguments: tuple[str, ...] = (SCRIPT_PATH,)
     product: str = ""
+    by_wine: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,13 @@ class ChosenScript:
 # not through cmd: its arguments then reach it as they are, with nothing to read them a second time.
 # Python writes unbuffered (-u), so that its last lines are in the log whatever ends it.
 SCRIPT_HOSTS: tuple[ScriptHost, ...] = (
-    ScriptHost("CmdScriptHost", ".cmd", ("wine", "wine64"), ("cmd", "/c", SCRIPT_NAME), "Wine"),
-    ScriptHost("CmdScriptHost", ".bat", ("wine", "wine64"), ("cmd", "/c", SCRIPT_NAME), "Wine"),
-    ScriptHost("ExeScriptHost", ".exe", ("wine", "wine64"), product="Wine"),
+    ScriptHost(
+        "CmdScriptHost", ".cmd", ("wine", "wine64"), ("cmd", "/c", "@", SCRIPT_NAME), "Wine", by_wine=True
+    ),
+    ScriptHost(
+        "CmdScriptHost", ".bat", ("wine", "wine64"), ("cmd", "/c", "@", SCRIPT_NAME), "Wine", by_wine=True
+    ),
+    ScriptHost("ExeScriptHost", ".exe", ("wine", "wine64"), product="Wine", by_wine=True),
     ScriptHost(
         "PowerShellScriptHost",
         ".ps1",

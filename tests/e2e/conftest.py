@@ -1,0 +1,23 @@
+"""One stack for the session, started by the command line; a test that kills something starts its own."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+from support.background import in_background
+from support.client import Client, client_of
+from support.stack import RunningStack, webjobs_up
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """The session's stack: one runner, a restart time short enough to be waited for."""
+    data = tmp_path_factory.mktemp("stack") / "data"
+    with in_background(webjobs_up(data, WEBJOBS_RESTART_TIME="1")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def client(stack: RunningStack) -> AsyncIterator[Client]:
+    async with client_of(stack.url) as speaking:
+        yield speaking

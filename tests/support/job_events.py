@@ -1,0 +1,78 @@
+"""A subscriber to events: everything that happened to one job, from its first event on."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from support.eventually import eventually
+from webjobs_events.envelope import decode_event
+from webjobs_events.events import Event
+from webjobs_events.jetstream import Bus, connect_bus
+from webjobs_events.job import JobType
+from webjobs_events.subjects import Subjects
+
+SUBJECTS = Subjects()
+
+
+class JobEvents:
+    """The events so far, in order; more arrive while the subscription is open."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.sequences: list[int] = []
+
+    @property
+    def names(self) -> list[str]:
+        return [event.name for event in self.events]
+
+    def of_run(self, run_id: str) -> list[Event]:
+        """Those of one run."""
+        return [event for event in self.events if getattr(event, "run_id", None) == run_id]
+
+    def of(self, *names: str) -> list[Event]:
+        """Those of these names."""
+        return [event for event in self.events if event.name in names]
+
+    async def until(self, check: Callable[["JobEvents"], object], timeout: float = 40.0) -> None:
+        """Wait until the events so far pass a check."""
+        try:
+            await eventually(lambda: check(self), timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; events: {self.names}") from error
+
+
+@contextlib.asynccontextmanager
+async def job_events(nats_url: str, job_type: str, job_name: str) -> AsyncIterator[JobEvents]:
+    """Subscribe to a job's events, past and future."""
+    pattern = SUBJECTS.job_event(JobType(job_type), job_name, "*")
+    seen = JobEvents()
+    async with connect_bus(nats_url, name="subscriber", subjects=SUBJECTS) as bus:
+        reading = asyncio.create_task(_collect(bus, pattern, seen))
+        try:
+            yield seen
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+
+async def replay(nats_url: str, pattern: str = "") -> list[tuple[int, Event]]:
+    """Every event there is at the moment, with its sequence."""
+    found: list[tuple[int, Event]] = []
+    async with connect_bus(nats_url, name="replay", subjects=SUBJECTS) as bus:
+        reader = bus.read_stream(SUBJECTS.events_stream, [pattern or SUBJECTS.all_events])
+        await reader.open()
+        wanted = reader.pending_at_start
+        async with contextlib.aclosing(reader.batches()) as batches:  # type: ignore[type-var]
+            while len(found) < wanted:
+                for message in await anext(batches):
+                    event = decode_event(message.subject, message.headers, message.data)
+                    found.append((message.sequence, event))
+    return found
+
+
+async def _collect(bus: Bus, pattern: str, seen: JobEvents) -> None:
+    reader = bus.read_stream(SUBJECTS.events_stream, [pattern])
+    async for batch in reader.batches():
+        for message in batch:
+            seen.events.append(decode_event(message.subject, message.headers, message.data))
+            seen.sequences.append(message.sequence)
