@@ -1,37 +1,19 @@
-"""Readers, mirrors and queues at their edges: requests that expire, streams that shrink, owners that go."""
+"""Readers at their edges: requests that expire, streams that shrink, loops that are left."""
 
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from nats.aio.msg import Msg
 from nats.js import api
 from support.eventually import eventually
-from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.errors import BusUnavailable, MessageTooLarge
-from webjobs_events.jetstream import Bus, QueryRefused, QueuedMessage, StreamReader, connect_bus
+from webjobs_events.jetstream import Bus, StreamReader
 from webjobs_events.jetstream.pull import News, Pull
 from webjobs_events.jetstream.reader import Delivery, delivery_of
 from webjobs_events.jetstream.streams import ensure_streams
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId
-from webjobs_events.subjects import Subjects
-
-
-@pytest_asyncio.fixture
-async def bus(nats_url: str, namespace: str) -> AsyncIterator[Bus]:
-    before = asyncio.all_tasks()
-    async with connect_bus(nats_url, name="test", subjects=Subjects(namespace)) as connected:
-        yield connected
-        connection = connected.connection
-        assert not connection._on_reconnect and not connection._on_disconnect and not connection._asking
-        await eventually(lambda: len(connection.client._subs) <= 1, 2)  # the inbox of requests
-    await eventually(lambda: asyncio.all_tasks() - {asyncio.current_task()} <= before, 2)
+from webjobs_events.job import JobType
 
 
 async def publish(bus: Bus, *numbers: int) -> None:
@@ -48,17 +30,6 @@ async def take(reader: StreamReader, count: int) -> list[int]:
             if len(got) >= count:
                 break
     return got
-
-
-def run_command(number: int) -> RunTriggeredJob:
-    return RunTriggeredJob(
-        command_id=f"run/{number}",
-        job_type=JobType.TRIGGERED,
-        job_name=JobName(f"job{number}"),
-        requested_at=datetime(2026, 1, 2, tzinfo=UTC),
-        requested_by="test",
-        run_id=RunId("202601020304050000"),
-    )
 
 
 async def test_a_request_that_expires_partly_fulfilled_is_no_longer_counted(bus: Bus) -> None:
@@ -234,111 +205,6 @@ async def test_a_subscription_that_is_left_behind_is_cleared_away(bus: Bus) -> N
             raise AssertionError("1 is no event")
     gc.collect()
     await eventually(lambda: not bus.connection._on_reconnect, 5)
-
-
-async def test_a_mirror_tells_the_next_change_when_a_listener_failed_at_one(
-    bus: Bus, capsys: pytest.CaptureFixture[str]
-) -> None:
-    told: list[str] = []
-
-    def listen(key: str, _entry: object) -> None:
-        told.append(key)
-        if key == "triggered.bad":
-            raise ValueError("unreadable definition")
-
-    async with bus.jobs.mirror(listen) as mirror:
-        await bus.jobs.put("triggered.bad", b"?")
-        await asyncio.wait_for(mirror.reached(await bus.jobs.put("triggered.good", b"!")), 5)
-    assert told == ["triggered.bad", "triggered.good"]
-    assert "a listener failed" in capsys.readouterr().out
-
-
-async def test_a_mirror_of_many_keys_is_complete_when_entered_while_they_change(bus: Bus) -> None:
-    async with bus.pipeline() as pipeline:
-
-        async def put_all(value: bytes) -> None:
-            subjects = [bus.jobs.subject_of(f"triggered.{number}") for number in range(1500)]
-            await asyncio.gather(*[await pipeline.send(subject, value, {}) for subject in subjects])
-
-        await put_all(b"1")
-        changing = asyncio.create_task(put_all(b"2"))
-        async with bus.jobs.mirror() as mirror:
-            assert len(mirror.entries) == 1500
-            await changing
-            await eventually(lambda: {entry.value for entry in mirror.entries.values()} == {b"2"}, 5)
-
-
-async def test_what_arrives_at_a_queue_that_stops_is_handed_back_at_once(bus: Bus) -> None:
-    first: list[QueuedMessage] = []
-    second: list[QueuedMessage] = []
-
-    def queue(taken: list[QueuedMessage]) -> "asyncio.Task[None]":
-        return asyncio.create_task(
-            bus.work_queue(
-                durable="runs",
-                filters=[bus.subjects.run_commands],
-                room=lambda: 100,
-                on_message=taken.append,
-            ).run()
-        )
-
-    leaving = queue(first)
-    await bus.publish_command(run_command(0))
-    await eventually(lambda: bool(first), 5)
-    publishing = asyncio.gather(*(bus.publish_command(run_command(number)) for number in range(1, 60)))
-    await eventually(lambda: len(first) > 1, 5, interval=0)
-    leaving.cancel()
-    await asyncio.gather(leaving, return_exceptions=True)
-    await publishing
-    staying = queue(second)
-    try:
-        await eventually(lambda: len({message.sequence for message in first + second}) == 60, 5)
-    finally:
-        staying.cancel()
-        await asyncio.gather(staying, return_exceptions=True)
-    assert len(second) == 60 - len(first)
-
-
-async def test_a_message_over_the_size_nats_takes_is_refused_for_good(bus: Bus) -> None:
-    too_large = bytes(bus.connection.client.max_payload + 1)
-    with pytest.raises(MessageTooLarge, match="NATS takes at most"):
-        await bus.jobs.put("triggered.a", too_large)
-    async with bus.pipeline() as pipeline:
-        with pytest.raises(MessageTooLarge):
-            await pipeline.send(bus.subjects.log(JobType.TRIGGERED, "a", "r"), too_large, {})
-
-
-async def test_a_publish_that_no_stream_takes_fails(bus: Bus) -> None:
-    async with bus.pipeline() as pipeline:
-        future = await pipeline.send("nobody.listens", b"", {})
-        with pytest.raises(BusUnavailable, match="no stream takes this subject"):
-            await asyncio.wait_for(future, 5)
-
-
-async def test_one_question_does_not_wait_for_another(bus: Bus) -> None:
-    released = asyncio.Event()
-
-    async def answer(data: bytes) -> bytes:
-        if data == b"slow":
-            await released.wait()
-        return data
-
-    async with bus.serve("webjobs-test", "1.0.0", {"answer": answer}):
-        slow = asyncio.create_task(bus.ask("answer", b"slow"))
-        await asyncio.sleep(0)
-        assert await bus.ask("answer", b"quick") == b"quick"
-        released.set()
-        assert await slow == b"slow"
-
-
-async def test_a_handler_that_fails_answers_with_a_code(bus: Bus) -> None:
-    async def fail(_: bytes) -> bytes:
-        raise RuntimeError("a bug")
-
-    async with bus.serve("webjobs-test", "1.0.0", {"fail": fail}):
-        with pytest.raises(QueryRefused, match="a bug") as refusal:
-            await bus.ask("fail", b"")
-        assert refusal.value.code == 500
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,10 @@ from nats.js import errors as js_errors
 
 from webjobs_events.errors import RevisionConflict
 from webjobs_events.jetstream.connection import Connection, describe
-from webjobs_events.jetstream.publish import publish_acknowledged
+from webjobs_events.jetstream.publish import EXPECTED_SEQUENCE_HEADER, publish_acknowledged
 from webjobs_events.jetstream.reader import StreamMessage, StreamReader
 from webjobs_events.log import logger
 
-_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _TTL = "Nats-TTL"
 _OPERATION = "KV-Operation"
 _MARKER = "Nats-Marker-Reason"
@@ -52,8 +51,16 @@ class Bucket:
         Raises:
             BusUnavailable: No answer.
         """
+        return await self.removed_at(key) is not None
+
+    async def removed_at(self, key: str) -> int | None:
+        """The revision at which the key was removed; None when it is there, or was never heard of.
+
+        Raises:
+            BusUnavailable: No answer.
+        """
         found = await self._last(key)
-        return found is not None and found[1]
+        return found[0].revision if found is not None and found[1] else None
 
     async def create(self, key: str, value: bytes, *, ttl: int | None = None) -> int:
         """Write a key that must not exist; `ttl` in whole seconds makes it expire.
@@ -100,13 +107,13 @@ class Bucket:
         if marker_ttl:
             headers |= {_TTL: str(marker_ttl), "Nats-Rollup": "sub"}
         if revision is not None:
-            headers[_EXPECTED] = str(revision)
+            headers[EXPECTED_SEQUENCE_HEADER] = str(revision)
         return await self._publish(key, b"", headers)
 
     async def _write(self, key: str, value: bytes, *, expected: int | None, ttl: int | None) -> int:
         headers = {}
         if expected is not None:
-            headers[_EXPECTED] = str(expected)
+            headers[EXPECTED_SEQUENCE_HEADER] = str(expected)
         if ttl is not None:
             headers[_TTL] = str(ttl)
         return await self._publish(key, value, headers)

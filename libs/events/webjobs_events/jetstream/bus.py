@@ -1,5 +1,6 @@
 """The bus: one connection, the streams and buckets of webjobs, and what each service does with them."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -9,13 +10,19 @@ from nats.js import errors as js_errors
 
 from webjobs_events.commands import Command, encode_command
 from webjobs_events.envelope import MESSAGE_ID_HEADER, NO_CAUSE, Cause, decode_event, encode_event
+from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Event
 from webjobs_events.jetstream.bucket import Bucket
 from webjobs_events.jetstream.connection import Connection, open_connection
 from webjobs_events.jetstream.live_settings import LiveSettings
 from webjobs_events.jetstream.objects import ObjectBucket
 from webjobs_events.jetstream.pipeline import PublishPipeline
-from webjobs_events.jetstream.publish import publish_acknowledged
+from webjobs_events.jetstream.publish import (
+    EXPECTED_SEQUENCE_HEADER,
+    EXPECTED_SUBJECT_HEADER,
+    PUBLISH_TIMEOUT,
+    publish_acknowledged,
+)
 from webjobs_events.jetstream.queue import QueuedMessage, WorkQueue
 from webjobs_events.jetstream.reader import StreamMessage, StreamReader
 from webjobs_events.jetstream.service import Handler, ask, serve_endpoints
@@ -105,13 +112,23 @@ class Bus:
 
     # Events
 
-    async def publish_event(self, event: Event, cause: Cause = NO_CAUSE) -> int:
+    async def publish_event(
+        self, event: Event, cause: Cause = NO_CAUSE, *, after: tuple[str, int] | None = None
+    ) -> int:
         """Publish one event and wait for its sequence; a repeat answers the first one's.
 
+        Args:
+            event: What has happened.
+            cause: What led to it.
+            after: A filter of subjects, and the sequence that the last message on them must have.
+
         Raises:
+            RevisionConflict: The last message on these subjects is another one.
             BusUnavailable: NATS does not answer; the event may or may not be stored.
         """
         headers, data = encode_event(event, cause)
+        if after is not None:
+            headers[EXPECTED_SUBJECT_HEADER], headers[EXPECTED_SEQUENCE_HEADER] = after[0], str(after[1])
         subject = event.subject(self.subjects)
         return await publish_acknowledged(self.connection, subject, data, headers)
 
@@ -144,6 +161,48 @@ class Bus:
     ) -> StreamReader:
         """A gap-free reader; see `StreamReader`."""
         return StreamReader(self.connection, stream, filters, start_sequence=start_sequence, window=window)
+
+    async def stored(
+        self,
+        stream: str,
+        filters: Sequence[str],
+        *,
+        start_sequence: int = 1,
+        latest_only: bool = False,
+    ) -> AsyncGenerator[list[StreamMessage], None]:
+        """What a stream holds by now, in order; ends there.
+
+        Args:
+            stream: To be read.
+            filters: Subjects to read; empty: all.
+            start_sequence: First sequence to read.
+            latest_only: The latest message of each subject only.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        reader = StreamReader(
+            self.connection, stream, filters, start_sequence=start_sequence, latest_only=latest_only
+        )
+        async with reader, contextlib.aclosing(reader.batches()) as batches:
+            ended = asyncio.ensure_future(reader.caught_up.wait())
+            arrival: asyncio.Future[list[StreamMessage]] = ended.get_loop().create_future()
+            try:
+                while True:
+                    arrival = asyncio.ensure_future(anext(batches))
+                    await asyncio.wait(
+                        {arrival, ended}, timeout=PUBLISH_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    if arrival.done():
+                        yield arrival.result()
+                    elif ended.done():
+                        return
+                    else:
+                        raise BusUnavailable(f"reading {stream}", "no answer in time")
+            finally:
+                ended.cancel()
+                arrival.cancel()
+                await asyncio.gather(ended, arrival, return_exceptions=True)
 
     async def last_sequence(self, stream: str) -> int:
         """Sequence of the stream's last message, 0 when it never had one.

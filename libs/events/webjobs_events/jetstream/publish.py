@@ -9,6 +9,8 @@ from webjobs_events.errors import CommandRefused, MessageTooLarge, RevisionConfl
 from webjobs_events.jetstream.connection import Connection
 
 PUBLISH_TIMEOUT = 5.0  # seconds
+EXPECTED_SEQUENCE_HEADER = "Nats-Expected-Last-Subject-Sequence"
+EXPECTED_SUBJECT_HEADER = "Nats-Expected-Last-Subject-Sequence-Subject"  # a filter, instead of the own one
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _PER_SUBJECT_LIMIT = "maximum messages per subject exceeded"
 

@@ -9,6 +9,7 @@ import nats.errors
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream.connection import Connection, describe
 from webjobs_events.log import logger
 
@@ -51,6 +52,7 @@ class Pull:
         expires: float = _EXPIRES,
         heartbeat: float = _HEARTBEAT,
     ) -> None:
+        self._connection = connection
         self._client = connection.client
         self._next_subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._on_message = on_message
@@ -84,10 +86,13 @@ class Pull:
         if subscription is None or self._client.is_closed:
             return
         try:
-            async with asyncio.timeout(_FINISH_TIMEOUT):
+            async with self._connection.asking("ending a pull"), asyncio.timeout(_FINISH_TIMEOUT):
                 await subscription.drain()  # type: ignore[no-untyped-call]
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            logger.debug("pull not finished in order", subject=self._next_subject, error=describe(error))
+        except BusUnavailable as error:
+            logger.debug("pull not ended in order", subject=self._next_subject, error=str(error))
+        finally:  # a drain that fails leaves it subscribed
+            self._client._remove_sub(subscription._id)
+            subscription._stop_processing()
 
     def _let_go(self) -> Subscription | None:
         if self._watch is not None:

@@ -152,6 +152,7 @@ class WorkQueue:
             self._late.append(queued)
         else:
             self._on_message(queued)
+            self._wake.set()
 
     def _hear(self, news: News) -> None:
         self._lost = self._lost or news is News.LOST
