@@ -100,11 +100,7 @@ async def test_a_running_job_refuses_a_second_run_and_shows_the_first(client: Cl
     name = unique("long")
     await client.put_script("triggered", name, 'until [ -e "$WEBJOBS_DATA_PATH/go" ]; do sleep 0.05; done')
     run_id = await client.run(name)
-
-    async def runs() -> bool:
-        return bool((await client.run_of(name, run_id))["status"] == "Running")
-
-    await eventually(runs, 30)
+    await client.begun(name, run_id)
     refused = await client.post(f"{job_url('triggered', name)}/run")
     assert (refused.status, "already running" in refused.text) == (409, True)
     run = (await client.job("triggered", name))["latest_run"]

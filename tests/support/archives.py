@@ -36,4 +36,4 @@ def zip_with_wrong_checksum() -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("run.sh", "echo hostile")
-    return packed.getvalue().replace(b"echo hostile", b"echo hostile", 1)
+    return packed.getvalue().replace(b"echo hostile", b"echo damaged", 1)

@@ -1,6 +1,7 @@
 """A client of the api as anybody could write it: HTTP and JSON, nothing of ours."""
 
 import contextlib
+import io
 import json
 import re
 import secrets
@@ -79,7 +80,8 @@ class Client:
 
     async def put(self, address: str, body: Any, **headers: str) -> Answer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.ask("PUT", address, data=body, headers=named)
+        data = io.BytesIO(body) if isinstance(body, bytes) else body
+        return await self.ask("PUT", address, data=data, headers=named)
 
     async def post(self, address: str, **options: Any) -> Answer:
         return await self.ask("POST", address, **options)
@@ -126,6 +128,16 @@ class Client:
     async def runs_of(self, name: str) -> list[Any]:
         runs: list[Any] = (await self.json(f"{job_url('triggered', name)}/history"))["runs"]
         return runs
+
+    async def begun(self, name: str, run_id: str) -> Any:
+        """The run, once its script runs."""
+
+        async def has_begun() -> Any:
+            run = await self.run_of(name, run_id)
+            assert run["status"] == "Running", run
+            return run
+
+        return await eventually(has_begun, PATIENCE, interval=0.05)
 
     async def ended(self, name: str, run_id: str, timeout: float = PATIENCE) -> Any:
         """The run, once it has ended."""
