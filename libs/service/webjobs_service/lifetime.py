@@ -1,16 +1,20 @@
 """A service's life: run until SIGTERM or SIGINT, stop in good order, end loudly when a part dies."""
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 log = structlog.stdlib.get_logger(__name__)
 
+T = TypeVar("T")
 Main = Callable[[asyncio.Event], Awaitable[None]]
+
+_CANCEL_AGAIN = 1.0  # seconds
 
 
 class SideTaskEnded(Exception):
@@ -77,8 +81,28 @@ async def side_tasks(**loops: Coroutine[Any, Any, object]) -> AsyncIterator[None
 
 
 async def _endless(name: str, loop: Coroutine[Any, Any, object]) -> None:
-    await loop
+    await cancellable(loop)
     raise SideTaskEnded(name)
+
+
+async def cancellable(work: Coroutine[Any, Any, T]) -> T:
+    """Run work so that one cancellation is enough.
+
+    Before Python 3.12 `asyncio.wait_for` loses a cancellation that comes together with its result, and
+    libraries are full of it; so the work runs in a task of its own, which is cancelled until it obeys.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        while not task.done():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({task}, timeout=_CANCEL_AGAIN)
+        if not task.cancelled():
+            task.result()
+        raise
+    return task.result()
 
 
 def leaves(error: BaseException) -> list[BaseException]:

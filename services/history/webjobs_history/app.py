@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from webjobs_events.jetstream import Bus, LiveSettings, connect_bus
 from webjobs_events.subjects import Subjects
 from webjobs_service.health import Check, run_health_server
-from webjobs_service.lifetime import side_tasks
+from webjobs_service.lifetime import cancellable, side_tasks
 
 from webjobs_history import store
 from webjobs_history.database import connect, open_pool
@@ -79,7 +79,7 @@ async def migrate_tables(settings: HistorySettings, stop: asyncio.Event) -> None
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
     """Run to the end of the work, or until told to stop; then it is cancelled and closes what it opened."""
-    running = asyncio.ensure_future(work)
+    running = asyncio.ensure_future(cancellable(work))
     stopping = asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)

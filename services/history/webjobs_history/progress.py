@@ -21,4 +21,5 @@ class Progress:
     async def moves(self, timeout: float) -> None:
         """Wait until the projection moves, at most so many seconds."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._moved.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._moved.wait()

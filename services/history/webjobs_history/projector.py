@@ -14,7 +14,7 @@ import asyncpg
 import structlog
 from webjobs_events.errors import BusUnavailable, WebJobsError
 from webjobs_events.jetstream import Bus, StreamMessage
-from webjobs_service.lifetime import leaves
+from webjobs_service.lifetime import cancellable, leaves
 
 from webjobs_history import metrics, store
 from webjobs_history.batch import Unreadable, decode_batch
@@ -76,6 +76,9 @@ class Projector:
             except* _PASSING as group:
                 for error in leaves(group):
                     log.warning("projection interrupted", error=describe(error), retry_seconds=RETRY_DELAY)
+            # A task group that ends with errors swallows a cancellation that came at the same time.
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError
             await asyncio.sleep(RETRY_DELAY)
 
     async def _project_in_turn(self, companions: Sequence[Companion]) -> None:
@@ -85,14 +88,14 @@ class Projector:
             created_at = await self._take_position(connection)
             watching = [
                 group.create_task(self._end_turn(over), name="end of the turn"),
-                group.create_task(self._watch_stream(created_at), name="watch stream"),
+                group.create_task(cancellable(self._watch_stream(created_at)), name="watch stream"),
             ]
             metrics.PROJECTING.set(1)
             try:
                 async with contextlib.AsyncExitStack() as stack:
                     for companion in companions:
                         await stack.enter_async_context(companion(self))
-                    await self._follow(connection)
+                    await cancellable(self._follow(connection))
             finally:
                 metrics.PROJECTING.set(0)
                 for task in watching:

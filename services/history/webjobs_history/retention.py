@@ -94,10 +94,15 @@ class Retention:
             await asyncio.sleep(PACE)
 
     async def _round(self) -> None:
+        # First the flag: a change of the limit from here on sets it again.
+        survey, self._survey = self._survey, False
         limit = self._limit()
-        if self._survey:
-            self._counts |= await self._jobs_above(limit)
-            self._survey = False
+        if survey:
+            try:
+                self._counts = await self._jobs_above(limit) | self._counts
+            except BaseException:
+                self._survey = True
+                raise
         for name, count in list(self._counts.items()):
             if name in self._asked:
                 continue  # looked at again when that event is projected

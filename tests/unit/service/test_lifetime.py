@@ -3,7 +3,8 @@ import os
 import signal
 
 import pytest
-from webjobs_service.lifetime import SideTaskEnded, leaves, run_service, side_tasks
+from webjobs_service import lifetime
+from webjobs_service.lifetime import SideTaskEnded, cancellable, leaves, run_service, side_tasks
 
 
 def test_the_first_signal_asks_to_stop_and_the_exit_code_is_0() -> None:
@@ -73,3 +74,34 @@ async def test_side_tasks_end_with_the_body() -> None:
     async with side_tasks(loop=loop()):
         await asyncio.sleep(0)  # a task cancelled before its first step would run nothing
     assert ended.is_set()
+
+
+async def test_work_that_loses_a_cancellation_is_cancelled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifetime, "_CANCEL_AGAIN", 0.01)
+    lost = 0
+
+    async def deaf() -> None:
+        nonlocal lost
+        while lost < 2:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                lost += 1
+        await asyncio.Event().wait()
+
+    async with side_tasks(deaf=deaf()):
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert lost == 2
+
+
+async def test_cancellable_work_gives_its_result_or_its_error() -> None:
+    async def gives() -> int:
+        return 3
+
+    async def fails() -> int:
+        raise ValueError("broken")
+
+    assert await cancellable(gives()) == 3
+    with pytest.raises(ValueError, match="broken"):
+        await cancellable(fails())
