@@ -216,4 +216,4 @@ async def test_a_subscription_that_is_left_behind_is_cleared_away(bus: Bus) -> N
     ],
 )
 def test_a_reply_subject_tells_of_its_delivery(reply: str) -> None:
-    assert delivery_of(reply) == Delivery(2, 30, 4, 1760000000000000000, 5)
+    assert delivery_of(reply) == Delivery(2, 30, 4, 1760000000000000000)

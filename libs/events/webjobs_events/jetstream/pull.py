@@ -1,6 +1,7 @@
 """A standing pull on a JetStream consumer: messages arrive the moment they are stored."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from enum import Enum, auto
@@ -78,7 +79,8 @@ class Pull:
         """Listen no more; what is still owed, or has just arrived, is given up."""
         subscription = self._let_go()
         if subscription is not None and not self._client.is_closed:
-            await subscription.unsubscribe()
+            with contextlib.suppress(nats.errors.Error, OSError):
+                await subscription.unsubscribe()
 
     async def finish(self) -> None:
         """Listen no more; what is on its way is still handed over."""

@@ -1,6 +1,7 @@
 """Reading a stream in order and without gaps, over any outage, from any sequence on."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -74,12 +75,11 @@ class StreamReader:
         self._consumer_sequence = 0
         self._pull: Pull | None = None
         self._pending_at_start = 0
-        self._behind = 0
         self._made_at = float("-inf")
         self._closed = False
         self._unhook = connection.on_reconnect(self._break)
         self.caught_up = asyncio.Event()
-        """Set once all that was stored when the reader began has been taken from `batches`."""
+        """Set once everything stored at one moment has been taken from `batches`."""
 
     async def __aenter__(self) -> "StreamReader":
         return self
@@ -110,8 +110,7 @@ class StreamReader:
                 elif self._broken:
                     await self._remake()
                 else:
-                    if not self._behind:
-                        self.caught_up.set()
+                    await self._see_whether_caught_up()
                     await self._wait_for_arrival()
                 await self._top_up()
         finally:
@@ -160,9 +159,7 @@ class StreamReader:
     def _hear(self, news: News) -> None:
         if news is News.LOST:
             self._broken = True
-        elif news is News.IDLE:
-            self._behind = 0  # what was stored and is gone since will never come
-        self._arrived.set()  # and the one who waits asks for more
+        self._arrived.set()  # the one who waits looks again, and asks for more
 
     async def _top_up(self) -> None:
         if self._pull is None or self._broken or self._closed:
@@ -180,7 +177,6 @@ class StreamReader:
             return
         self._consumer_sequence = delivery.consumer_sequence
         self._next_sequence = delivery.sequence + 1
-        self._behind = min(max(0, self._behind - 1), delivery.pending)
         self._buffer.append(
             StreamMessage(
                 message.subject,
@@ -213,13 +209,26 @@ class StreamReader:
             info = await self._connection.js.add_consumer(self._stream, self._consumer_config())
         self._consumer = info.name
         self._consumer_sequence = 0
-        self._behind = self._pending_at_start = info.num_pending or 0
+        self._pending_at_start = info.num_pending or 0
+        if not self._pending_at_start and not self._buffer:
+            self.caught_up.set()
         self._pull = Pull(
             self._connection, self._stream, info.name, on_message=self._receive, on_news=self._hear
         )
         self._broken = False
         await self._pull.start()
         await self._pull.request(self._window)
+
+    async def _see_whether_caught_up(self) -> None:
+        if self.caught_up.is_set():
+            return
+        # Asked of a consumer that begins here: what our own has pending drifts while keys are overwritten.
+        with contextlib.suppress(BusUnavailable):
+            async with self._connection.asking(f"looking for the end of {self._stream}"):
+                probe = await self._connection.js.add_consumer(self._stream, self._consumer_config())
+            if not probe.num_pending:
+                self.caught_up.set()
+            await self._delete_consumer(probe.name)
 
     def _look_at(self, info: api.StreamInfo) -> None:
         """A stream that lost what we have read gives its sequences again; to wait for ours loses more."""
@@ -253,15 +262,17 @@ class StreamReader:
 
     async def _drop_consumer(self) -> None:
         pull, self._pull = self._pull, None
-        if pull is None:
-            return
-        client = self._connection.client
-        try:
+        if pull is not None:
             await pull.stop()
-            if client.is_connected:  # unanswered: if it is lost, the server drops an idle consumer anyway
-                await client.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._consumer}")
-        except (nats.errors.Error, OSError) as error:
-            logger.debug("consumer not dropped", stream=self._stream, error=describe(error))
+            await self._delete_consumer(self._consumer)
+
+    async def _delete_consumer(self, name: str) -> None:
+        client = self._connection.client
+        if client.is_connected:  # unanswered: if it is lost, the server drops an idle consumer anyway
+            try:
+                await client.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{name}")
+            except (nats.errors.Error, OSError) as error:
+                logger.debug("consumer not deleted", stream=self._stream, error=describe(error))
 
 
 class Delivery(NamedTuple):
@@ -275,8 +286,6 @@ class Delivery(NamedTuple):
     """In what this consumer delivered."""
     stored_at_ns: int
     """Nanoseconds since 1970."""
-    pending: int
-    """Messages that wait for this consumer after it."""
 
 
 def delivery_of(reply: str) -> Delivery:
@@ -286,4 +295,4 @@ def delivery_of(reply: str) -> Delivery:
     """
     tokens = reply.split(".")
     at = 4 if len(tokens) == 9 else 6
-    return Delivery(*map(int, tokens[at : at + 5]))
+    return Delivery(*map(int, tokens[at : at + 4]))
