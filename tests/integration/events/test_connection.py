@@ -13,7 +13,7 @@ from webjobs_events.jetstream import Bus, QueryRefused, connect_bus
 from webjobs_events.jetstream.streams import stream_configs
 from webjobs_events.job import JobType
 from webjobs_events.subjects import Subjects
-from webjobs_stack.nats_server import NatsServer, run_nats_server
+from webjobs_stack.nats_server import NatsServer, find_nats_server, run_nats_server
 from webjobs_stack.ports import free_port
 
 SUBJECTS = Subjects()
@@ -128,3 +128,19 @@ async def test_what_an_operator_configured_is_left_as_it_is(own_server: NatsServ
     async with connect_bus(own_server.url, name="second", subjects=SUBJECTS) as bus:
         info = await bus.connection.js.stream_info(SUBJECTS.events_stream)
         assert info.config.max_bytes == 1_000_000
+
+
+async def test_a_server_without_jetstream_is_refused_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webjobs_events.jetstream.bus._JETSTREAM_PATIENCE", 0.2)
+    port = free_port("127.0.0.1")
+    plain = await asyncio.create_subprocess_exec(
+        find_nats_server(), "--addr", "127.0.0.1", "--port", str(port), stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        async with asyncio.timeout(10):
+            with pytest.raises(BusUnavailable, match="making the stream"):
+                async with connect_bus(f"nats://127.0.0.1:{port}", name="test", subjects=SUBJECTS):
+                    raise AssertionError("there is no JetStream")
+    finally:
+        plain.terminate()
+        await plain.wait()

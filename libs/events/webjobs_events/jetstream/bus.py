@@ -29,6 +29,8 @@ from webjobs_events.jetstream.service import Handler, ask, serve_endpoints
 from webjobs_events.jetstream.streams import ensure_streams
 from webjobs_events.subjects import Subjects
 
+_JETSTREAM_PATIENCE = 30.0  # seconds from the connection to the first answer of JetStream
+
 
 class Bus:
     """Everything webjobs does on NATS. Made by `connect_bus`."""
@@ -298,11 +300,16 @@ class Bus:
 async def connect_bus(url: str, *, name: str, subjects: Subjects) -> AsyncIterator[Bus]:
     """Connect to NATS, trying until it answers, and ensure that the JetStream objects exist.
 
+    A server that answers may need a moment until its JetStream does.
+
     Args:
         url: `nats://[user:password@]host:port`, several separated by commas.
         name: Of the service, shown in the server's list of connections.
         subjects: Names of everything.
+
+    Raises:
+        BusUnavailable: The server's JetStream does not answer; is it enabled?
     """
     async with open_connection(url, name) as connection:
-        await ensure_streams(connection.js, subjects)
+        await ensure_streams(connection.js, subjects, patience=_JETSTREAM_PATIENCE)
         yield Bus(connection, subjects)

@@ -6,12 +6,13 @@ from nats.js import JetStreamContext, api
 from nats.js import errors as js_errors
 
 from webjobs_events.errors import BusUnavailable
+from webjobs_events.log import logger
 from webjobs_events.subjects import Subjects
 
 _DUPLICATE_WINDOW = 15 * 60.0  # seconds; spares readers most repeats, nothing relies on it
 _MARKER_TTL = 60.0  # seconds that the trace of an expired key stays, for those who watch
 _NAME_TAKEN = 10058  # JSStreamNameExistErr: there is one of this name with another configuration
-_MAX_LOG_CHUNK = 1024 * 1024  # bytes
+_RETRY_DELAY = 0.5  # seconds between tries
 
 
 def stream_configs(subjects: Subjects) -> list[api.StreamConfig]:
@@ -90,13 +91,28 @@ def _object_store_config(bucket: str, description: str) -> api.StreamConfig:
     )
 
 
-async def ensure_streams(js: JetStreamContext, subjects: Subjects) -> None:
+async def ensure_streams(js: JetStreamContext, subjects: Subjects, *, patience: float = 0.0) -> None:
     """Create what is missing; what exists is left as its operator configured it.
+
+    Args:
+        js: Where.
+        subjects: Names of everything.
+        patience: Seconds to go on trying: a server that has just started answers before its JetStream does.
 
     Raises:
         BusUnavailable: JetStream does not answer, or is not enabled on this server.
     """
-    await asyncio.gather(*(_ensure(js, config) for config in stream_configs(subjects)))
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + patience
+    while True:
+        try:
+            await asyncio.gather(*(_ensure(js, config) for config in stream_configs(subjects)))
+            return
+        except BusUnavailable as error:
+            if loop.time() >= give_up_at:
+                raise
+            logger.warning("jetstream is not ready", error=str(error))
+            await asyncio.sleep(_RETRY_DELAY)
 
 
 async def _ensure(js: JetStreamContext, config: api.StreamConfig) -> None:
