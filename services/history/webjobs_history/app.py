@@ -94,8 +94,10 @@ async def _serve(settings: HistorySettings, readiness: Readiness) -> None:
     url = settings.database_url
     async with (
         _connected(settings) as (bus, live),
-        open_pool(url, "queries", size=_QUERY_CONNECTIONS, timeout=READ_TIMEOUT) as for_queries,
-        open_pool(url, "upkeep") as for_upkeep,
+        open_pool(
+            url, "queries", size=_QUERY_CONNECTIONS, timeout=READ_TIMEOUT, single_statements=True
+        ) as for_queries,
+        open_pool(url, "upkeep", single_statements=True) as for_upkeep,
     ):
         progress = Progress()
         queries = Queries(for_queries)

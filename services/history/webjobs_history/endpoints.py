@@ -23,7 +23,8 @@ VERSION = "1.0.0"
 MAX_WAIT = 2.0  # seconds for the projection to become recent enough
 MAX_REPLY = 900_000  # bytes; NATS takes messages of 1 MB
 READ_TIMEOUT = 2.0  # seconds for one read of the rows
-_POLL = 0.02  # seconds between reads while another replica projects
+_GUESS = 0.02  # seconds more before each further read while another replica projects
+_MAX_GUESS = 0.2  # seconds
 
 Q = TypeVar("Q", bound=q.Query)
 Read = Callable[[], Awaitable[Snapshot | None]]
@@ -85,19 +86,21 @@ class Endpoints:
         Raises:
             QueryRefused: The projection did not get there in time, or Postgres or NATS is away.
         """
-        at_least, looked_for_end = query.at_least, False
+        at_least, looked_for_end, guess = query.at_least, False, 0.0
         try:
             async with asyncio.timeout(MAX_WAIT):
                 while True:
+                    await self._progress.worth_reading(at_least, guess)
+                    guess = min(guess + _GUESS, _MAX_GUESS)
                     snapshot = await read()
-                    if snapshot is not None:
-                        at_least = max(at_least, snapshot.replay_until)
-                        if snapshot.position >= at_least and not looked_for_end and is_miss(snapshot):
-                            at_least = await self._bus.last_sequence(self._bus.subjects.events_stream)
-                            looked_for_end = True
-                        if snapshot.position >= at_least:
-                            return snapshot
-                    await self._progress.moves(_POLL)
+                    if snapshot is None:
+                        continue
+                    at_least = max(at_least, snapshot.replay_until)
+                    if snapshot.position >= at_least and not looked_for_end and is_miss(snapshot):
+                        at_least = await self._bus.last_sequence(self._bus.subjects.events_stream)
+                        looked_for_end = True
+                    if snapshot.position >= at_least:
+                        return snapshot
         except TimeoutError as error:
             raise QueryRefused(503, "History is not up to date yet; ask again in a moment.") from error
         except BusUnavailable as error:

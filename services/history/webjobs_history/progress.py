@@ -1,25 +1,39 @@
-"""How far this replica knows the projection to be, and waiting for it to move."""
+"""How far the projection is, and waiting for it: known where this replica projects, guessed elsewhere."""
 
 import asyncio
-import contextlib
 
-from webjobs_history.metrics import POSITION
+from webjobs_history.metrics import POSITION, PROJECTING
 
 
 class Progress:
-    """Told by the projector after each commit; on other replicas it stays silent and waits run out."""
+    """Told by the projector, asked by queries."""
 
     def __init__(self) -> None:
+        self._projecting = False
+        self._sequence = 0
         self._moved = asyncio.Event()
 
     def reached(self, sequence: int) -> None:
-        """Everything up to this event is committed."""
+        """This replica projects, and everything up to this event is committed."""
+        self._projecting = True
+        self._sequence = sequence
         POSITION.set(sequence)
+        PROJECTING.set(1)
+        self._wake()
+
+    def ended(self) -> None:
+        """This replica projects no longer: how far the rows are is known to another one."""
+        self._projecting = False
+        PROJECTING.set(0)
+        self._wake()
+
+    async def worth_reading(self, sequence: int, guess: float) -> None:
+        """Wait until the rows include this event, or, where another replica projects, `guess` seconds."""
+        if not self._projecting and guess:
+            await asyncio.sleep(guess)
+        while self._projecting and self._sequence < sequence:
+            await self._moved.wait()
+
+    def _wake(self) -> None:
         self._moved.set()
         self._moved = asyncio.Event()
-
-    async def moves(self, timeout: float) -> None:
-        """Wait until the projection moves, at most so many seconds."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await self._moved.wait()

@@ -59,6 +59,7 @@ class Projector:
         self._progress = progress
         self._stream = bus.subjects.events_stream
         self._listeners: list[Committed] = []
+        self._complaint = ""
         self.position = 0
         """Sequence of the last event committed, while this replica projects."""
         self.replay_until = 0
@@ -74,8 +75,10 @@ class Projector:
             try:
                 await self._project_in_turn(companions)
             except* _PASSING as group:
-                for error in leaves(group):
-                    log.warning("projection interrupted", error=describe(error), retry_seconds=RETRY_DELAY)
+                reason = "; ".join(describe(error) for error in leaves(group))
+                if reason != self._complaint:  # once an outage, not once a try
+                    log.warning("projection interrupted", reason=reason, retry_seconds=RETRY_DELAY)
+                self._complaint = reason
             # A task group that ends with errors swallows a cancellation that came at the same time.
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise asyncio.CancelledError
@@ -90,14 +93,13 @@ class Projector:
                 group.create_task(self._end_turn(over), name="end of the turn"),
                 group.create_task(cancellable(self._watch_stream(created_at)), name="watch stream"),
             ]
-            metrics.PROJECTING.set(1)
             try:
                 async with contextlib.AsyncExitStack() as stack:
                     for companion in companions:
                         await stack.enter_async_context(companion(self))
                     await cancellable(self._follow(connection))
             finally:
-                metrics.PROJECTING.set(0)
+                self._progress.ended()
                 for task in watching:
                     task.cancel()
 
@@ -132,6 +134,7 @@ class Projector:
             self.position = state.first - 1
             await store.skip_to(connection, self.position)
         self.replay_until = state.last
+        self._complaint = ""
         self._progress.reached(self.position)
         log.info("projecting", position=self.position, end=state.last)
         return state.created_at

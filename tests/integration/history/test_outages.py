@@ -1,10 +1,9 @@
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import pytest_asyncio
-from integration.history.conftest import History
+from integration.history.replicas import History, Replica
 from support.eventually import eventually
 from unit.history.stories import Run
 from webjobs_events import queries as q
@@ -13,8 +12,6 @@ from webjobs_events.subjects import Subjects
 from webjobs_history.settings import HistorySettings
 from webjobs_stack.nats_server import NatsServer, run_nats_server
 from webjobs_stack.postgres import Postgres, run_postgres
-
-Replica = Callable[[HistorySettings], AbstractAsyncContextManager[None]]
 
 
 @pytest_asyncio.fixture

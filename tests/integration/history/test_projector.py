@@ -1,10 +1,9 @@
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 
 import pytest
-from integration.history.conftest import History
+from integration.history.replicas import History, Process, Replica
 from support.eventually import eventually
 from unit.history.stories import Run, random_history
 from webjobs_events.envelope import encode_event, event_type
@@ -15,9 +14,6 @@ from webjobs_history import store
 from webjobs_history.app import rebuild
 from webjobs_history.database import connect
 from webjobs_history.settings import HistorySettings
-
-Replica = Callable[[HistorySettings], AbstractAsyncContextManager[None]]
-Process = Callable[..., AbstractAsyncContextManager[asyncio.subprocess.Process]]
 
 
 def _message(bus: Bus, event: Event) -> tuple[str, bytes, dict[str, str]]:

@@ -2,7 +2,7 @@ import asyncio
 
 import msgspec
 import pytest
-from integration.history.conftest import History
+from integration.history.replicas import History
 from unit.history.stories import Instance, Run
 from webjobs_events import queries as q
 from webjobs_events.jetstream import QueryRefused

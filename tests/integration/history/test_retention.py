@@ -1,10 +1,8 @@
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
 import pytest
-from integration.history.conftest import History
+from integration.history.replicas import History, Replica
 from support.eventually import eventually
 from unit.history.stories import Instance, Run, deleted
 from webjobs_events.events import Event, Purged
@@ -12,8 +10,6 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_history.app import rebuild
 from webjobs_history.settings import HistorySettings
-
-Replica = Callable[[HistorySettings], AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture

@@ -5,15 +5,12 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 import aiohttp
-from integration.history.conftest import History, environment_of
+from integration.history.replicas import History, Replica, environment_of
 from support.eventually import eventually
 from unit.history.stories import Run
 from webjobs_history.database import connect
 from webjobs_history.settings import HistorySettings
 from webjobs_stack.ports import free_port
-
-Replica = Callable[[HistorySettings], AbstractAsyncContextManager[None]]
-Process = Callable[..., AbstractAsyncContextManager[asyncio.subprocess.Process]]
 
 
 async def get(port: int, path: str) -> tuple[int, str]:
