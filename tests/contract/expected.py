@@ -100,7 +100,10 @@ def _job_events(job_type: JobType) -> dict[str, Event]:
         Disabled(**(changed | {"disabled": True})),
         Removed(**(job | {"cause": "file-drop/gone"})),
         Deleted(**job),
-        DeployFailed(**job, reason="No file of the upload can be run: add run.sh, run.py or run.js."),
+        DeployFailed(
+            **(job | {"revision": 0}),
+            reason="No file of the upload can be run: add run.sh, run.py or run.js.",
+        ),
     ]
     return {f"{job_type.value}.{event.name}": event for event in events}
 
