@@ -6,9 +6,9 @@ from pathlib import Path
 import psutil
 import pytest
 from support.archives import zip_bomb, zip_of, zip_with_link, zip_with_wrong_checksum
+from support.bus import JobEvents, job_events
 from support.client import Client, job_url, unique
 from support.eventually import eventually
-from support.job_events import JobEvents, job_events
 from support.living import processes_with
 from support.stack import RunningStack
 

@@ -1,8 +1,8 @@
 """The seed's continuous jobs, line by line: kept running, stopped, started, set, logged, deleted."""
 
+from support.bus import job_events
 from support.client import Client, job_url, lines_of, unique
 from support.eventually import eventually
-from support.job_events import job_events
 from support.living import processes_with
 from support.stack import RunningStack
 

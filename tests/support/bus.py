@@ -1,4 +1,4 @@
-"""A subscriber to events: everything that happened to one job, from its first event on."""
+"""What anybody may do on NATS: subscribe to a job's events, replay them all, change an app setting."""
 
 import asyncio
 import contextlib
@@ -68,6 +68,17 @@ async def replay(nats_url: str, pattern: str = "") -> list[tuple[int, Event]]:
                     event = decode_event(message.subject, message.headers, message.data)
                     found.append((message.sequence, event))
     return found
+
+
+@contextlib.asynccontextmanager
+async def app_setting(nats_url: str, name: str, value: str) -> AsyncIterator[None]:
+    """An app setting, set for the time of the body."""
+    async with connect_bus(nats_url, name="operator", subjects=SUBJECTS) as bus:
+        await bus.settings.put(name, value.encode())
+        try:
+            yield
+        finally:
+            await bus.settings.delete(name)
 
 
 async def _collect(bus: Bus, pattern: str, seen: JobEvents) -> None:
