@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from support.announcements import Announcements
 from support.eventually import eventually
 from support.living import processes_with, processes_working_in
 from webjobs_stack.errors import DataFolderInUse, InvalidSetting, PortTaken, ServiceRefused
+from webjobs_stack.folder import DataFolder
 from webjobs_stack.health import is_healthy
 from webjobs_stack.ports import free_port
 from webjobs_stack.stack import Stack, StackOptions
@@ -125,6 +127,31 @@ async def test_a_second_stack_on_the_folder_is_refused(options: StackOptions) ->
             async with Stack(replace(options, port=free_port()), Announcements()):
                 pass
         assert await is_healthy("127.0.0.1", options.port)
+
+
+async def test_what_a_killed_stack_left_is_killed_when_its_time_is_up(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    killed_stack = (
+        "import asyncio, pathlib, subprocess, webjobs_stack.folder as f\n"
+        f"lock = asyncio.run(f.DataFolder(pathlib.Path({str(tmp_path)!r})).lock(lambda: None))\n"
+        "deaf = ['sh', '-c', 'trap \"\" TERM; echo; sleep 1000 <&- >&-']\n"
+        "child = subprocess.Popen(deaf, pass_fds=[lock], stdout=subprocess.PIPE)\n"
+        "child.stdout.readline()\n"
+        "print(child.pid)\n"
+    )
+    killed = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", killed_stack, stdout=asyncio.subprocess.PIPE
+    )
+    leftover = int((await killed.communicate())[0])
+    waited: list[bool] = []
+    lock = await folder.lock(lambda: waited.append(True), leftover_seconds=0.2)
+    try:
+        assert waited == [True]
+        assert not Path(f"/proc/{leftover}/fd/{lock}").exists()
+        with pytest.raises(DataFolderInUse, match=f"in use by process {os.getpid()}"):
+            await folder.lock(lambda: None)
+    finally:
+        os.close(lock)
 
 
 async def test_a_taken_http_port_is_refused_before_anything_starts(options: StackOptions) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import aiohttp
 from support.eventually import eventually
 from support.living import processes_with, processes_working_in
+from webjobs_stack.folder import LEFTOVER_SECONDS
 from webjobs_stack.ports import free_port
 
 WEBJOBS = Path(sys.executable).with_name("webjobs")
@@ -167,7 +168,8 @@ async def test_everything_dies_with_a_killed_stack_and_the_next_one_starts(tmp_p
         up.process.kill()
         await up.process.wait()
         async with webjobs_up(data) as after:
-            await after.until_said(READY)
+            # Long enough for a leftover that must be killed.
+            await after.until_said(READY, LEFTOVER_SECONDS + 20)
             assert processes_with(up.marker) == []
             async with aiohttp.ClientSession() as session:
                 assert "Success" in await history(session, f"{after.url}/api/jobs/triggered/hello")

@@ -1,17 +1,21 @@
 """The data folder of a stack: what lies where, and the lock that keeps a second stack out."""
 
 import asyncio
+import contextlib
 import fcntl
 import hashlib
 import os
 import secrets
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from webjobs_stack.errors import DataFolderInUse, DataFolderUnusable
 
-_KILLED_STACK_SECONDS = 60.0
+# What a killed stack leaves stops by itself; the longest is a runner, whose scripts take their time.
+LEFTOVER_SECONDS = 45.0
+_POLL_SECONDS = 0.05
 
 
 class DataFolder:
@@ -62,11 +66,12 @@ class DataFolder:
             stack_id.write_text(secrets.token_hex(16) + "\n")
         return hashlib.sha256(f"{stack_id.read_text().strip()}/{index}".encode()).hexdigest()[:6]
 
-    async def lock(self, waiting: Callable[[], None]) -> int:
+    async def lock(self, waiting: Callable[[], None], leftover_seconds: float = LEFTOVER_SECONDS) -> int:
         """Hold the folder until the answered descriptor is closed.
 
         Children that inherit it hold the folder too, so after a killed stack nobody works in it before its
-        last process has ended. `waiting` is called once if that has to be waited for.
+        last process has ended. `waiting` is called once if that has to be waited for; what has not ended by
+        itself after `leftover_seconds` is killed.
 
         Raises:
             DataFolderInUse: Another stack is alive on it.
@@ -77,7 +82,7 @@ class DataFolder:
         except OSError as error:
             raise DataFolderUnusable(self.path, error.strerror or str(error)) from error
         try:
-            await self._acquire(descriptor, waiting)
+            await self._acquire(descriptor, waiting, leftover_seconds)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         except BaseException:
@@ -85,17 +90,21 @@ class DataFolder:
             raise
         return descriptor
 
-    async def _acquire(self, descriptor: int, waiting: Callable[[], None]) -> None:
-        give_up_at = time.monotonic() + _KILLED_STACK_SECONDS
+    async def _acquire(self, descriptor: int, waiting: Callable[[], None], leftover_seconds: float) -> None:
         told = False
+        kill_at = time.monotonic() + leftover_seconds
         while not _try_lock(descriptor):
-            holder = _pid_in(descriptor)
-            if holder is None or _is_alive(holder) or time.monotonic() > give_up_at:
-                raise DataFolderInUse(self.path, holder)
+            stack = _pid_in(descriptor)
+            if stack is None or _is_alive(stack):
+                raise DataFolderInUse(self.path, stack)
             if not told:
                 waiting()
                 told = True
-            await asyncio.sleep(0.05)
+            if time.monotonic() > kill_at:
+                for pid in _holders(descriptor):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -104,6 +113,18 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _holders(descriptor: int) -> list[int]:
+    """Pids of the processes that hold the lock on this file; one that merely has it open waits, like us."""
+    held = os.readlink(f"/proc/self/fd/{descriptor}")
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            for opened in process.glob("fd/*"):
+                if os.readlink(opened) == held and "lock:" in (process / "fdinfo" / opened.name).read_text():
+                    found.append(int(process.name))
+    return found
 
 
 def _pid_in(descriptor: int) -> int | None:
