@@ -3,12 +3,13 @@
 import asyncio
 import shlex
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
 from figures import Figure, Rounds, tell
-from live_stack import Client, LiveStack, live_stack
+from live_stack import Client, LiveStack, fresh_folder, live_stack
+from webjobs_events.jetstream import connect_bus
+from webjobs_events.subjects import Subjects
 
 ROUNDS = 5
 MEGABYTES = 100
@@ -41,13 +42,21 @@ def our_rate(stack: LiveStack, client: Client, whole_bytes: int) -> float:
     return MEGABYTES / (ended_at - float(stamp.read_text()))
 
 
+async def shipped(nats_url: str, whole_bytes: int) -> None:
+    """Wait until so many bytes are in the stream of logs, so that rounds do not meet."""
+    subjects = Subjects("webjobs")
+    async with connect_bus(nats_url, name="benchmark", subjects=subjects) as bus, asyncio.timeout(60):
+        while (await bus.connection.js.stream_info(subjects.logs_stream)).state.bytes < whole_bytes:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
 async def main() -> None:
     rounds = Rounds("capture", "MB/s")
-    with tempfile.TemporaryDirectory() as name:
-        file = Path(name) / "output.txt"
+    with fresh_folder() as folder:
+        file = folder / "output.txt"
         lines = MEGABYTES * 1_000_000 // len(_LINE)
         file.write_text(_LINE * lines)
-        mark = len("[11/08/2013 02:56:00 > 327e1e: INFO] ")
+        marked_bytes = lines * (len(_LINE) + len("[11/08/2013 02:56:00 > 327e1e: INFO] "))
         script = (
             f'echo $EPOCHREALTIME > "$WEBJOBS_DATA_PATH/../../../../stamp"\ncat {shlex.quote(str(file))}\n'
         )
@@ -55,7 +64,8 @@ async def main() -> None:
             client = Client(stack.port)
             for number in range(ROUNDS + 1):
                 bare = await asyncio.to_thread(pipe_rate, file)
-                rate = await asyncio.to_thread(our_rate, stack, client, lines * (len(_LINE) + mark))
+                rate = await asyncio.to_thread(our_rate, stack, client, marked_bytes)
+                await shipped(stack.nats_url, (number + 1) * marked_bytes)
                 if number:  # the first one warms up
                     rounds.add(rate, bare)
     tell(

@@ -5,13 +5,12 @@ import os
 import select
 import statistics
 import subprocess
-import tempfile
 import time
 from itertools import chain
 from pathlib import Path
 
 from figures import Figure, Rounds, note, percentile, tell
-from live_stack import Client, LiveStack, live_stack
+from live_stack import Client, LiveStack, fresh_folder, live_stack
 
 ROUNDS = 6
 SAMPLES = 60  # a round, of each kind, taken in turns
@@ -71,9 +70,9 @@ def measure(stack: LiveStack, script: Path, stamps: Stamps) -> tuple[list[list[f
 
 
 async def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        stamps = Stamps(Path(folder) / "stamps")
-        script = Path(folder) / "run.sh"
+    with fresh_folder() as folder:
+        stamps = Stamps(folder / "stamps")
+        script = folder / "run.sh"
         script.write_text(stamps.script)
         async with live_stack({f"job{number}": stamps.script for number in range(JOBS)}) as stack:
             ours, theirs = await asyncio.to_thread(measure, stack, script, stamps)

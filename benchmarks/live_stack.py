@@ -7,8 +7,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from webjobs_stack.ports import free_port
 from webjobs_stack.postgres import run_postgres
 from webjobs_stack.stack import Stack, StackOptions
 
+KEEP = "WEBJOBS_BENCH_KEEP"
 _DEPLOY_SECONDS = 120.0
 _CALLERS_OWN = ("PATH", "HOME", "LANG", "TMPDIR")
 
@@ -118,6 +119,21 @@ class Client:
         return dict(run)
 
 
+@contextmanager
+def fresh_folder() -> Iterator[Path]:
+    """A folder to work in, removed at the end; by `run.py` only when everything is measured.
+
+    ext4 does not give the inodes of files deleted in the last minutes to new files, and looks through all
+    of them whenever a file is created: what one benchmark deletes would slow down the next one.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="webjobs-bench-"))
+    try:
+        yield folder
+    finally:
+        if KEEP not in os.environ:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 @asynccontextmanager
 async def live_stack(
     triggered: Mapping[str, str] | None = None,
@@ -131,10 +147,8 @@ async def live_stack(
         continuous: Likewise.
         environment: Settings of the services.
     """
-    folder = Path(tempfile.mkdtemp(prefix="webjobs-bench-"))
-    try:
+    with fresh_folder() as folder:
         async with run_nats_server(folder / "nats") as nats, run_postgres(folder / "postgres") as postgres:
-            folder.chmod(0o755)
             own = {name: os.environ[name] for name in _CALLERS_OWN if name in os.environ}
             options = StackOptions(
                 data=folder / "data",
@@ -158,8 +172,6 @@ async def live_stack(
             except Exception:
                 note("\n".join(["the services said last:", *silence.last_lines]))
                 raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def ended_runs(connection: "asyncpg.Connection[asyncpg.Record]") -> int:

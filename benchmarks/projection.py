@@ -2,20 +2,17 @@
 
 import asyncio
 import os
-import shutil
-import tempfile
 import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import nats
 from figures import Figure, Rounds, note, tell
-from live_stack import Silence
+from live_stack import Silence, fresh_folder
 from nats.js import api
 from webjobs_events.envelope import encode_event
 from webjobs_events.events import RunEvent, RunInitializing, RunRunning, RunSuccess
@@ -129,9 +126,8 @@ async def history(nats_url: str, database_url: str) -> AsyncIterator[None]:
 
 
 async def main() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="webjobs-bench-"))
     rounds = Rounds("projection", "events/s")
-    try:
+    with fresh_folder() as folder:
         async with (
             run_nats_server(folder / "nats") as server,
             run_postgres(folder / "postgres") as postgres,
@@ -146,8 +142,6 @@ async def main() -> None:
                     bare = await bare_rate(server.url)
                     rounds.add(await our_rate(bus, connection), bare)
                 await connection.close()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     tell(
         Figure(
             what="events from JetStream to committed rows",

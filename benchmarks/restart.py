@@ -6,14 +6,13 @@ import os
 import signal
 import statistics
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 from figures import Figure, note, percentile, tell
-from live_stack import live_stack
+from live_stack import fresh_folder, live_stack
 
 ROUNDS = 5
 ROUND_SECONDS = 6.0
@@ -53,8 +52,7 @@ def shell_loops(folder: Path) -> Iterator[list[Path]]:
 
 
 async def main() -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with fresh_folder() as folder:
         files = [folder / f"job{number}" for number in range(JOBS)]
         for file in files:
             file.touch()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 from figures import Figure
+from live_stack import KEEP, fresh_folder
 
 BENCHMARKS = ("invoke", "throughput", "projection", "capture", "restart", "idle_jobs")
 _LONGEST = 150.0  # seconds that one benchmark may take
@@ -35,12 +36,16 @@ class Report(msgspec.Struct, kw_only=True):
     failed: dict[str, str]
 
 
-def measure(name: str) -> list[Figure] | str:
+def measure(name: str, folder: Path) -> list[Figure] | str:
     """One benchmark's figures, or why there are none."""
     print(f"{name}:", file=sys.stderr, flush=True)
     try:
         done = subprocess.run(
-            [sys.executable, _FOLDER / f"{name}.py"], stdout=subprocess.PIPE, timeout=_LONGEST, check=True
+            [sys.executable, _FOLDER / f"{name}.py"],
+            stdout=subprocess.PIPE,
+            timeout=_LONGEST,
+            check=True,
+            env={**os.environ, "TMPDIR": str(folder), KEEP: "1"},
         )
     except subprocess.TimeoutExpired:
         return f"it took longer than {_LONGEST:g} s"
@@ -91,7 +96,8 @@ def main(names: list[str]) -> int:
         print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
     began, load_before = time.monotonic(), os.getloadavg()[0]
-    results = {name: measure(name) for name in names or BENCHMARKS}
+    with fresh_folder() as folder:
+        results = {name: measure(name, folder) for name in names or BENCHMARKS}
     report = Report(
         at=datetime.now(UTC),
         commit=commit(),

@@ -1,14 +1,12 @@
 """How many runs a second are asked for by HTTP, run, logged and projected, beside a bare loop of spawns."""
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import asyncpg
 from figures import Figure, Rounds, tell
-from live_stack import LiveStack, ended_runs, live_stack
+from live_stack import LiveStack, ended_runs, fresh_folder, live_stack
 from spawning import SpawnLoop
 
 ROUNDS = 5
@@ -67,10 +65,10 @@ def captured(stack: LiveStack, jobs: Sequence[str]) -> int:
 async def main() -> None:
     jobs = [f"job{number:03}" for number in range(JOBS)]
     rounds = Rounds("throughput", "runs/s")
-    with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder) / "run.sh"
+    with fresh_folder() as folder:
+        script = folder / "run.sh"
         script.write_text(SCRIPT)
-        loop = SpawnLoop(Path(folder))
+        loop = SpawnLoop(folder)
         async with live_stack(
             dict.fromkeys(jobs, SCRIPT), environment={"WEBJOBS_SLOTS": str(SLOTS)}
         ) as stack:
