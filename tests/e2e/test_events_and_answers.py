@@ -146,35 +146,6 @@ async def test_what_a_reader_sees_change_is_one_event_each(client: Client, stack
         assert all(status in in_turn for status in seen), seen
 
 
-async def run_at_once(client: Client, name: str) -> None:
-    await client.put_script("triggered", name, "echo")
-    run_id = await client.run(name)
-    assert (await client.run_of(name, run_id))["id"] == run_id
-
-
-async def change_at_once(client: Client, name: str, number: int) -> None:
-    job = job_url("continuous", name)
-    await client.put_script("continuous", name, f"sleep 100{number}")
-    for verb in ("stop", "start") if number % 2 else ("start", "stop"):
-        assert (await client.post(f"{job}/{verb}")).status == 200
-    settings = {"stopping_wait_time": 0, "number": number}
-    assert (await client.ask("PUT", f"{job}/settings", json=settings)).status == 200
-    assert await client.json(f"{job}/settings") == settings
-    if number % 5 == 4:
-        await client.delete(job)
-        assert (await client.get(job)).status == 404
-
-
-async def test_a_write_right_after_a_put_finds_the_job_fifty_times(client: Client) -> None:
-    async def ten_times() -> None:
-        triggered, continuous = unique("quick"), unique("quick")
-        for number in range(10):
-            await run_at_once(client, f"{triggered}-{number}")
-            await change_at_once(client, continuous, number)
-
-    await asyncio.gather(*(ten_times() for _ in range(5)))
-
-
 async def test_the_duration_of_an_ended_run_never_changes(client: Client) -> None:
     ended = [run for job in await client.json("/api/jobs/triggered") if (run := job["latest_run"])]
     for run in ended:

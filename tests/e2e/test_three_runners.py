@@ -46,7 +46,7 @@ async def test_a_continuous_job_runs_on_every_runner(client: Client, own_stack: 
     async with job_events(own_stack.nats_url, "continuous", name) as seen:
         await client.put_script("continuous", name, 'echo "I am $WEBSITE_INSTANCE_ID"; sleep 1000')
         await seen.until(lambda s: len(instances(s, "Running")) == 3)
-        assert (await client.job("continuous", name))["status"] == "Running"
+        await client.until_status(name, "Running")
 
         async def all_have_spoken() -> bool:
             told = {line.text for line in await client.job_log(name) if line.level == "INFO"}
@@ -73,7 +73,7 @@ async def test_a_singleton_runs_on_one_and_another_takes_over_when_its_runner_di
         await eventually((data / "starts").exists, 30)
         (holder,) = instances(seen, "Running")
         assert len(instances(seen, "InactiveInstance")) == 2
-        assert (await client.job("continuous", name))["status"] == "Running"
+        await client.until_status(name, "Running")
 
         os.kill(own_stack.pid, signal.SIGSTOP)  # or it would have the holder back before its lease is over
         try:
