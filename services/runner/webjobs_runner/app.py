@@ -1,51 +1,34 @@
-"""Wires the runner: the only place that knows every part, and the order in which they start and stop."""
+"""The life of a runner: the order in which its parts start and stop."""
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from prometheus_client import Gauge
-from webjobs_events.events import InstanceStarted, InstanceStopped
+from webjobs_events.events import InstanceEvent, InstanceStarted, InstanceStopped
 from webjobs_events.jetstream import connect_bus
-from webjobs_events.job import JobDefinition, JobType
-from webjobs_events.status import Reason
 from webjobs_events.subjects import Subjects
 from webjobs_service.health import run_health_server
 from webjobs_service.lifetime import side_tasks
 
-from webjobs_runner.archive_guard import UploadLimits
-from webjobs_runner.claims import Claims
-from webjobs_runner.continuous_jobs import ContinuousJobs
-from webjobs_runner.definitions import Definitions, JobKey
-from webjobs_runner.deployment import Deployment
 from webjobs_runner.domain.script import SCRIPT_HOSTS, extend_hosts
-from webjobs_runner.file_drop import FileDropWatcher
-from webjobs_runner.heartbeat import Peers
 from webjobs_runner.instance import own_instance
 from webjobs_runner.job_files import clean_up
-from webjobs_runner.job_inbox import JobInbox
+from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.leftovers import kill_leftovers
 from webjobs_runner.log import logger
-from webjobs_runner.log_shipper import LogShipper
 from webjobs_runner.outbox import Outbox
+from webjobs_runner.parts import Ground, Parts, build_parts
 from webjobs_runner.process import Launcher
-from webjobs_runner.reconciler import Reconciler
-from webjobs_runner.recovery import Recovery
-from webjobs_runner.retention import Retention
-from webjobs_runner.run_inbox import RunInbox
-from webjobs_runner.script_start import ScriptStarter
 from webjobs_runner.settings import RunnerSettings
-from webjobs_runner.singleton import SingletonLeases
 from webjobs_runner.site import Site
-from webjobs_runner.supervisor import Workshop
-from webjobs_runner.triggered_run import TriggeredRuns
-from webjobs_runner.unfinished import UnfinishedRuns
-from webjobs_runner.versions import Versions
-from webjobs_runner.wine_prefix import WinePrefixes
 from webjobs_runner.working_copy import WorkingCopies
 
-_DRAIN_SECONDS = 5.0  # that the last events get to reach NATS when the runner stops
+_COMMAND_PATIENCE = 5.0  # seconds that commands about definitions get to be finished when the runner stops
+_END_PATIENCE = 5.0  # seconds that the ends of runs get to be told; what is not is told at the next start
+_DRAIN_SECONDS = 5.0  # that the last events get to reach NATS
 _SHUTDOWN = "The runner is stopping."
 
 SLOTS_IN_USE = Gauge("webjobs_runner_slots_in_use", "Triggered runs in hand")
@@ -53,15 +36,39 @@ CONTINUOUS_JOBS = Gauge("webjobs_runner_continuous_jobs", "Continuous jobs super
 EVENTS_WAITING = Gauge("webjobs_runner_events_waiting", "Events not yet acknowledged by NATS")
 
 
-async def run_runner(settings: RunnerSettings, environment: Mapping[str, str], stop: asyncio.Event) -> None:
+async def run_runner(
+    settings: RunnerSettings,
+    environment: Mapping[str, str],
+    stop: asyncio.Event,
+    *,
+    terms: LeaseTerms = LeaseTerms(),  # noqa: B008  # frozen
+) -> None:
     """Be a runner until `stop` is set, then end every script in good order.
 
     Raises:
         InstanceInUse: Another runner on this machine has the same instance id.
         InvalidScriptHosts: WEBJOBS_SCRIPT_HOSTS cannot be understood.
     """
-    hosts = extend_hosts(SCRIPT_HOSTS, settings.script_hosts)
-    subjects = Subjects(settings.namespace)
+    extend_hosts(SCRIPT_HOSTS, settings.script_hosts)  # refused before anything is begun
+    async with AsyncExitStack() as stack:
+        async with _given_up_when(stop) as limit:
+            ground = await stack.enter_async_context(_prepared(settings, environment))
+        if limit.expired():
+            return
+        parts = build_parts(settings, ground, terms)
+        _show(parts, ground.outbox)
+        ground.outbox.add(_about(InstanceStarted, ground))
+        stack.callback(parts.shipper.close_all)
+        await stack.enter_async_context(side_tasks(outbox=ground.outbox.run(), shipper=parts.shipper.run()))
+        async with parts.continuous, _working(settings, ground, parts):
+            logger.info("runner is ready", instance=ground.instance.id, site=str(ground.site.root))
+            await stop.wait()
+            await _end_everything(ground, parts)
+
+
+@asynccontextmanager
+async def _prepared(settings: RunnerSettings, environment: Mapping[str, str]) -> AsyncIterator[Ground]:
+    """What an earlier boot left is cleared away, and NATS is there."""
     site = Site(settings.data)
     async with AsyncExitStack() as stack:
         instance = stack.enter_context(own_instance(settings.instance_id, site.root))
@@ -69,107 +76,96 @@ async def run_runner(settings: RunnerSettings, environment: Mapping[str, str], s
             logger.warning("process of an earlier boot was still alive; it was ended", process=leftover)
         await asyncio.to_thread(site.ensure)
         await asyncio.to_thread(clean_up, site)
-        state = site.runner_state(instance.id)
         temporary = settings.temp / f"webjobs-{instance.id}"
         copies = WorkingCopies(site, temporary)
         await asyncio.to_thread(copies.open)
         stack.callback(copies.close)
-
-        bus = await stack.enter_async_context(
-            connect_bus(settings.nats_url, name=f"runner {instance.id}", subjects=subjects)
-        )
+        state = site.runner_state(instance.id)
+        name, subjects = f"runner {instance.id}", Subjects(settings.namespace)
+        bus = await stack.enter_async_context(connect_bus(settings.nats_url, name=name, subjects=subjects))
         live = await stack.enter_async_context(bus.live_settings(environment))
         outbox = await stack.enter_async_context(Outbox(bus, state / "outbox.jsonl"))
-        peers = Peers(bus, instance, outbox)
         launcher = await stack.enter_async_context(Launcher(instance.id))
-        shipper = LogShipper(bus)
-        stack.callback(shipper.close_all)
-        definitions = Definitions(bus)
-        claims = Claims(bus, instance, peers)
-        unfinished = UnfinishedRuns(state / "unfinished")
-        versions = Versions(bus, site, copies, state / "downloads")
-        wine = WinePrefixes(site.root / "data" / ".wine", temporary / "jobs" / "wine", instance.id, launcher)
-        starter = ScriptStarter(instance, site, launcher, versions, wine, live, hosts, environment, temporary)
-        deployment = Deployment(bus, instance, definitions, outbox, starter, versions)
-        leases = SingletonLeases(bus, instance)
-        watcher = FileDropWatcher(site)
-        shop = Workshop(instance, live, starter, outbox, leases, temporary / "JobsShutdown")
-        continuous = ContinuousJobs(bus, site, shop, shipper)
-        triggered = TriggeredRuns(
-            bus,
-            instance,
-            site,
-            definitions=definitions,
-            settings=live,
-            starter=starter,
-            outbox=outbox,
-            shipper=shipper,
-            claims=claims,
-            peers=peers,
-            unfinished=unfinished,
-        )
+        yield Ground(instance, site, state, temporary, copies, bus, live, outbox, launcher, environment)
 
-        def defined(key: JobKey, definition: JobDefinition | None) -> None:
-            job_type, job_name = key
-            if job_type is JobType.CONTINUOUS:
-                continuous.define(job_name, definition)
-            elif definition is None:
-                triggered.end_all(Reason.DELETED, "The job was deleted.", job_name)
-                copies.discard(job_type, job_name)
 
-        reconciler = Reconciler(bus, site, definitions, deployment, versions, watcher, defined)
-        runs = RunInbox(bus, settings.slots, triggered.handle)
-        limits = UploadLimits(unpacked_bytes=settings.unpacked_limit_mb * 1024 * 1024)
-        jobs = JobInbox(bus, definitions, deployment, versions, reconciler, limits)
-        recovery = Recovery(bus, instance, site, outbox, shipper, claims, unfinished)
-        retention = Retention(bus, site, definitions, state / "retention")
-        SLOTS_IN_USE.set_function(lambda: runs.busy)
-        CONTINUOUS_JOBS.set_function(lambda: len(continuous))
-        EVENTS_WAITING.set_function(lambda: outbox.waiting)
+@asynccontextmanager
+async def _working(settings: RunnerSettings, ground: Ground, parts: Parts) -> AsyncIterator[None]:
+    """Everything runs while the body does."""
 
-        async def nats() -> str | None:
-            return None if bus.is_connected else "NATS is away"
+    async def nats() -> str | None:
+        return None if ground.bus.is_connected else "NATS is away"
 
-        outbox.add(
-            InstanceStarted(
-                at=datetime.now(UTC),
-                instance=instance.id,
-                about_instance=instance.id,
-                boot=instance.boot,
-            )
-        )
-        await stack.enter_async_context(definitions.followed())
-        await stack.enter_async_context(leases.followed())
-        await stack.enter_async_context(side_tasks(outbox=outbox.run(), shipper=shipper.run()))
-        async with (
-            peers.joined(),
-            side_tasks(
-                heartbeat=peers.run(),
-                leases=leases.run(),
-                watcher=watcher.run(),
-                reconciler=reconciler.run(),
-                packages=deployment.run(),
-                retention=retention.run(),
-                runs=runs.run(),
-                jobs=jobs.run(),
-            ),
-            run_health_server(settings.health_host, settings.health_port, {"nats": nats}),
-        ):
-            recovering = asyncio.create_task(recovery.run(), name="recovery")
-            logger.info("runner is ready", instance=instance.id, site=str(site.root), slots=settings.slots)
-            await stop.wait()
-            recovering.cancel()
-            await jobs.close()
-            triggered.end_all(Reason.HOST_SHUTDOWN, _SHUTDOWN)
-            await asyncio.gather(runs.close(), continuous.close(_SHUTDOWN))
-            await reconciler.close()
-            outbox.add(
-                InstanceStopped(
-                    at=datetime.now(UTC),
-                    instance=instance.id,
-                    about_instance=instance.id,
-                    boot=instance.boot,
-                )
-            )
-            if not await outbox.drained(_DRAIN_SECONDS):
-                logger.warning("events are shipped at the next start", waiting=outbox.waiting)
+    async with (
+        parts.definitions.followed(),
+        parts.leases.followed(),
+        parts.peers.joined(),
+        side_tasks(
+            heartbeat=parts.peers.run(),
+            leases=parts.leases.run(),
+            watcher=parts.watcher.run(),
+            reconciler=parts.reconciler.run(),
+            packages=parts.packages.run(),
+            burial=parts.burial.run(),
+            retention=parts.retention.run(),
+            contradiction=parts.continuous.run(),
+            lapses=parts.triggered.run(),
+            runs=parts.runs.run(),
+            jobs=parts.jobs.run(),
+            recovery=_for_ever(parts.recovery.run()),
+        ),
+        run_health_server(settings.health_host, settings.health_port, {"nats": nats}),
+    ):
+        yield
+
+
+async def _end_everything(ground: Ground, parts: Parts) -> None:
+    """Take no more, end every script, and tell all of it."""
+    parts.triggered.close(_SHUTDOWN)
+    await asyncio.gather(
+        parts.jobs.close(_COMMAND_PATIENCE),
+        parts.runs.close(_END_PATIENCE),
+        parts.continuous.close(_SHUTDOWN),
+    )
+    ground.outbox.add(_about(InstanceStopped, ground))
+    if not await ground.outbox.drained(_DRAIN_SECONDS):
+        logger.warning("events are shipped at the next start", waiting=ground.outbox.waiting)
+
+
+@asynccontextmanager
+async def _given_up_when(stop: asyncio.Event) -> AsyncIterator[asyncio.Timeout]:
+    """Around what may take for ever: it is cancelled when the runner is to stop, and `expired` then."""
+    limit = asyncio.timeout(None)
+
+    async def watch() -> None:
+        await stop.wait()
+        limit.reschedule(asyncio.get_running_loop().time())
+
+    watching = asyncio.create_task(watch())
+    try:
+        async with limit:
+            yield limit
+    except TimeoutError:
+        if not limit.expired():
+            raise
+    finally:
+        watching.cancel()
+
+
+async def _for_ever(work: Coroutine[Any, Any, None]) -> None:
+    """Do the work, and be quiet then."""
+    await work
+    await asyncio.Event().wait()
+
+
+def _about(event_type: type[InstanceStarted] | type[InstanceStopped], ground: Ground) -> InstanceEvent:
+    instance = ground.instance
+    return event_type(
+        at=datetime.now(UTC), instance=instance.id, about_instance=instance.id, boot=instance.boot
+    )
+
+
+def _show(parts: Parts, outbox: Outbox) -> None:
+    SLOTS_IN_USE.set_function(lambda: parts.runs.busy)
+    CONTINUOUS_JOBS.set_function(lambda: len(parts.continuous))
+    EVENTS_WAITING.set_function(lambda: outbox.waiting)

@@ -1,11 +1,13 @@
-"""Who runs a run: each run id is claimed once, and ended once, by compare-and-set."""
+"""Who has a run: each run id is claimed once, ever, by the runner that begins it."""
+
+from dataclasses import dataclass
 
 import msgspec
-from webjobs_events.errors import BusUnavailable, RevisionConflict
+from webjobs_events.errors import BusUnavailable, InvalidToken, RevisionConflict
 from webjobs_events.jetstream import Bus
-from webjobs_events.subjects import Subjects
+from webjobs_events.job import JobName
+from webjobs_events.subjects import Subjects, name_of
 
-from webjobs_runner.heartbeat import Peers
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
 
@@ -13,74 +15,75 @@ _TRACE_SECONDS = 15 * 60  # how long a settled claim leaves a trace in the bucke
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """The value of a claim: whose the run is, since which boot, and whether someone has ended it."""
+    """The value of a claim: whose the run is, and since which boot of that runner."""
 
     instance: str
     boot: str
-    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRun:
+    """A claim and the run it is on."""
+
+    job_name: JobName
+    run_id: str
+    claim: Claim
 
 
 _decoder = msgspec.json.Decoder(Claim)
 
 
 class Claims:
-    """Claims of this runner."""
+    """Claims of this runner, and a look at those of the others."""
 
-    def __init__(self, bus: Bus, instance: Instance, peers: Peers) -> None:
+    def __init__(self, bus: Bus, instance: Instance) -> None:
         self._bus = bus
-        self._instance = instance
-        self._peers = peers
+        self._own = Claim(instance.id, instance.boot)
 
-    async def take(self, job_name: str, run_id: str) -> int | None:
-        """Claim a run; answers the claim's revision, or None when somebody has it already.
+    async def take(self, job_name: str, run_id: str) -> bool:
+        """Claim a run; answers False when there is a claim on it already.
 
         Raises:
-            BusUnavailable: Unknown whether it is ours; ask again.
+            BusUnavailable: Unknown whether it is claimed, and by whom; ask again.
         """
-        value = msgspec.json.encode(Claim(self._instance.id, self._instance.boot))
+        key = Subjects.claim_key(job_name, run_id)
         try:
-            return await self._bus.leases.create(Subjects.claim_key(job_name, run_id), value)
+            await self._bus.leases.create(key, msgspec.json.encode(self._own))
         except RevisionConflict:
-            return None
+            return False
+        return True
 
-    async def read(self, job_name: str, run_id: str) -> tuple[Claim, int] | None:
-        """The claim on a run with its revision; None when there is none.
+    def is_own(self, claim: Claim) -> bool:
+        """Whether it was made by this runner since its start."""
+        return claim == self._own
+
+    async def read(self, job_name: str, run_id: str) -> Claim | None:
+        """The claim on a run; None when there is none.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
         entry = await self._bus.leases.get(Subjects.claim_key(job_name, run_id))
-        return (_decoder.decode(entry.value), entry.revision) if entry else None
+        return _decoder.decode(entry.value) if entry else None
 
-    async def may_end(self, job_name: str, run_id: str, revision: int, claimed_at: float) -> bool:
-        """Whether the terminal event of a run we claimed is ours to write.
-
-        While our lease held without a gap nobody can have ended the run in our place; else the claim
-        itself is asked, by marking it as ended.
-
-        Args:
-            job_name: Of the run.
-            run_id: Of the run.
-            revision: Of our claim.
-            claimed_at: Monotonic instant before the claim was made.
+    async def of_instance(self, instance_id: str) -> list[ClaimedRun]:
+        """All claims of a runner.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        return self._peers.held_since(claimed_at) or await self.end(job_name, run_id, revision)
-
-    async def end(self, job_name: str, run_id: str, revision: int) -> bool:
-        """Mark a run as ended by us, if its claim still has this revision.
-
-        Raises:
-            BusUnavailable: NATS does not answer.
-        """
-        value = msgspec.json.encode(Claim(self._instance.id, self._instance.boot, ended=True))
-        try:
-            await self._bus.leases.update(Subjects.claim_key(job_name, run_id), value, revision)
-        except RevisionConflict:
-            return False
-        return True
+        found = []
+        async with self._bus.leases.mirror(keys="claim.>") as mirror:
+            for key, entry in mirror.entries.items():
+                try:
+                    _, token, run_id = key.split(".")
+                    run = ClaimedRun(name_of(token), run_id, _decoder.decode(entry.value))
+                except (ValueError, InvalidToken, msgspec.MsgspecError):
+                    logger.error("unreadable claim left alone", key=key)
+                    continue
+                if run.claim.instance == instance_id:
+                    found.append(run)
+        return found
 
     async def drop(self, job_name: str, run_id: str) -> None:
         """Remove a claim whose command has left the queue; a failure leaves a harmless key behind."""

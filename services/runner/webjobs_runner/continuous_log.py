@@ -1,12 +1,13 @@
 """The logs of a continuous job on this runner: all of it, and the head of each start."""
 
+import hashlib
 import os
-from pathlib import Path
 
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName, JobType
 from webjobs_events.subjects import token_of
 
+from webjobs_runner.log import logger
 from webjobs_runner.log_file import LogFile
 from webjobs_runner.log_shipper import LogShipper
 from webjobs_runner.script_log import JOB_LOG_LINES, JobLogHead, ScriptLog
@@ -16,6 +17,7 @@ JOB_LOG = "job.log"
 APPLICATION_LOG = "application.log"
 _JOB_LOG_ROLL_BYTES = 1024 * 1024
 _APPLICATION_LOG_ROLL_BYTES = 10 * 1024 * 1024
+_LONGEST_NAME = 200  # bytes, of a file in the runner's own folder
 
 
 class ContinuousLog:
@@ -32,31 +34,38 @@ class ContinuousLog:
         self, bus: Bus, site: Site, instance_id: str, job_name: JobName, shipper: LogShipper
     ) -> None:
         own = site.runner_state(instance_id) / "logs"
-        token = token_of(job_name)[:200]
-        subject = bus.subjects.log(JobType.CONTINUOUS, job_name, instance_id)
-        folder = site.logs_folder / "Application" / "continuous" / job_name
+        token = token_of(job_name)
+        own_name = token if len(token) <= _LONGEST_NAME else hashlib.sha256(token.encode()).hexdigest()
+        folder = site.application_logs(JobType.CONTINUOUS, job_name)
         self._instance_id = instance_id
         self._shipper = shipper
         self._head = JobLogHead()
-        self._job_log = site.data_folder(JobType.CONTINUOUS, job_name) / JOB_LOG
+        self._job_log = str(site.data_folder(JobType.CONTINUOUS, job_name) / JOB_LOG)
         self._application = LogFile(
-            folder / f"{instance_id}.log",
+            f"{folder}/{instance_id}.log",
             name=APPLICATION_LOG,
-            subject=subject,
-            state=own / f"{token}.application.json",
+            subject=bus.subjects.log(JobType.CONTINUOUS, job_name, instance_id),
+            instance_id=instance_id,
+            state=f"{own}/{own_name}.application.json",
             roll_at=_APPLICATION_LOG_ROLL_BYTES,
         )
         self._spool = LogFile(
-            own / f"{token}.job.log",
+            f"{own}/{own_name}.job.log",
             name=JOB_LOG,
             subject=bus.subjects.log(JobType.CONTINUOUS, job_name, f"{instance_id}-job"),
-            state=own / f"{token}.job.json",
+            instance_id=instance_id,
+            state=f"{own}/{own_name}.job.json",
             roll_at=_JOB_LOG_ROLL_BYTES,
         )
         self.script = ScriptLog(instance_id, self._write)
         for file in (self._application, self._spool):
-            if not shipper.is_shipped(file):
+            if not file.is_shipped:
                 shipper.note(file)  # what an earlier boot could not ship any more
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether the stream of logs has all of it."""
+        return self._application.is_shipped and self._spool.is_shipped
 
     def start_again(self) -> None:
         """A process is about to start: its first lines go to the job's log again."""
@@ -71,30 +80,36 @@ class ContinuousLog:
     def _write(self, marked: bytes, system: bool) -> None:
         self._application.append(marked)
         self._shipper.note(self._application)
-        head, cut = self._head.pass_on(marked, system)
+        head, is_cut = self._head.pass_on(marked, system)
         if head:
             self._spool.append(head)
             self._shipper.note(self._spool)
-            _append(self._job_log, head)
-        if cut:
+            self._add_to_job_log(head)
+        if is_cut:
             self.script.say(
                 f"These are the first {JOB_LOG_LINES} lines of this start; all are in the application log.",
                 "SYS WARN",
             )
 
+    def _add_to_job_log(self, data: bytes) -> None:
+        try:
+            _append(self._job_log, data)
+        except OSError as error:
+            logger.error("the job's log was not written", file=self._job_log, error=str(error))
 
-def _append(path: Path, data: bytes) -> None:
+
+def _append(path: str, data: bytes) -> None:
     """Add to a file that several runners may write to, and set it aside when it is large."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags, 0o644)
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         descriptor = os.open(path, flags, 0o644)
     try:
         os.write(descriptor, data)
-        large = os.fstat(descriptor).st_size > _JOB_LOG_ROLL_BYTES
+        is_large = os.fstat(descriptor).st_size > _JOB_LOG_ROLL_BYTES
     finally:
         os.close(descriptor)
-    if large:
-        path.replace(path.with_name("job_prev.log"))
+    if is_large:
+        os.replace(path, os.path.join(os.path.dirname(path), "job_prev.log"))

@@ -110,6 +110,14 @@ class Definitions:
                 continue
         raise RevisionConflict(key)
 
+    async def removed_at(self, job_type: JobType, job_name: JobName) -> int | None:
+        """The revision at which the definition was removed; None when it is there, or never was.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        return await self._bus.jobs.removed_at(Subjects.definition_key(job_type, job_name))
+
     async def told(self, revision: int) -> None:
         """Wait until this runner knows what was written at `revision`."""
         assert self._mirror is not None

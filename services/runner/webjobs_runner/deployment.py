@@ -1,7 +1,6 @@
 """Makes a folder of files a job's new version, and changes definitions: each change is one event."""
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
-from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import (
     Deleted,
     Deployed,
@@ -24,24 +22,27 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobName, JobType
 
 from webjobs_runner.definitions import Definitions
-from webjobs_runner.domain.script import ChosenScript, choose_script, script_folder
+from webjobs_runner.domain.script import choose_script, script_folder
 from webjobs_runner.instance import Instance
-from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
-from webjobs_runner.package import Manifest, scan_folder, write_package
+from webjobs_runner.package import Manifest, scan_folder
+from webjobs_runner.package_store import PackageStore
 from webjobs_runner.script_start import ScriptStarter
-from webjobs_runner.versions import Versions
 
-_SUPERSEDED_SECONDS = 60.0  # that a package outlives its last definition, for runners that lag behind
+_LONGEST_REASON = 2000  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Packaged:
-    """A folder that is ready to become a version: its package is stored."""
+class _Version:
+    """A folder that is ready to become a version."""
 
-    digest: str
+    manifest: Manifest
     script: str
     host: str
+
+    @property
+    def digest(self) -> str:
+        return self.manifest.digest
 
 
 class Deployment:
@@ -54,95 +55,90 @@ class Deployment:
         definitions: Definitions,
         outbox: Outbox,
         starter: ScriptStarter,
-        versions: Versions,
+        packages: PackageStore,
     ) -> None:
         self._bus = bus
         self._instance = instance
         self._definitions = definitions
         self._outbox = outbox
         self._starter = starter
-        self._versions = versions
-        self._superseded: dict[str, float] = {}  # digest → monotonic instant
+        self._packages = packages
 
-    async def package(self, folder: Path) -> Packaged:
-        """Choose the folder's script and store its package.
+    async def deploy(
+        self,
+        job_type: JobType,
+        job_name: JobName,
+        folder: Path,
+        *,
+        cause: str,
+        settings: Mapping[str, Any] | None,
+        disabled: bool | None,
+        unless_same: bool = False,
+    ) -> tuple[JobDefinition, int]:
+        """Make a folder the job's version; a repeat with the same cause changes nothing.
+
+        Args:
+            job_type: Of the job.
+            job_name: Of the job.
+            folder: Its new files.
+            cause: Id of the command, or of the drop.
+            settings: New content of `settings.job`; None keeps what the definition says.
+            disabled: Whether it is disabled; None keeps what the definition says.
+            unless_same: Leave a definition alone that says all of this already: another runner of the
+                same site folder was faster.
+
+        Returns:
+            The definition as it is now, and its revision.
 
         Raises:
             NoRunnableScript, MissingInterpreter: It has no script this runner could run.
             FolderRefused, FolderChangedMeanwhile: It cannot be read whole.
             BusUnavailable: NATS does not answer.
         """
-        manifest = await asyncio.to_thread(scan_folder, folder)
-        chosen, prefix = self._choose(manifest)
-        digest = manifest.digest
-        if not await self._bus.packages.exists(digest):
-            path = self._versions.new_path()
-            try:
-                await asyncio.to_thread(write_package, folder, manifest, path)
-                with path.open("rb") as file:
-                    await self._bus.packages.put(digest, file)
-            finally:
-                path.unlink(missing_ok=True)
-        return Packaged(digest, prefix + chosen.file_name, chosen.host.name)
-
-    def _choose(self, manifest: Manifest) -> tuple[ChosenScript, str]:
-        paths = [file.path for file in manifest.files]
-        folder = script_folder([*paths, *(f"{path}/" for path in manifest.empty_folders)])
-        prefix = f"{folder}/" if folder else ""
-        names = [path[len(prefix) :] for path in paths if path.startswith(prefix)]
-        at_root = [name for name in names if "/" not in name]
-        return choose_script(at_root, self._starter.hosts, self._starter.is_available), prefix
-
-    async def deploy(
-        self,
-        job_type: JobType,
-        job_name: JobName,
-        packaged: Packaged,
-        *,
-        cause: str,
-        settings: Mapping[str, Any] | None,
-        disabled: bool | None,
-    ) -> tuple[JobDefinition, int]:
-        """Make a package the job's version; a repeat with the same cause changes nothing.
-
-        Args:
-            job_type: Of the job.
-            job_name: Of the job.
-            packaged: Its new files.
-            cause: Id of the command, or of the drop.
-            settings: New content of `settings.job`; None keeps what the definition says.
-            disabled: Whether it is disabled; None keeps what the definition says.
-
-        Raises:
-            BusUnavailable: NATS does not answer.
-        """
+        version = await self._read(folder)
+        await self._packages.store(folder, version.manifest)
         before: list[JobDefinition] = []
 
         def decide(now: JobDefinition | None) -> JobDefinition | None:
             before[:] = [now] if now else []
-            if now is not None and now.cause == cause and now.digest == packaged.digest:
-                return None
             kept = now.settings if now else {}
-            return JobDefinition(
+            wanted = JobDefinition(
                 job_type=job_type,
                 job_name=job_name,
-                digest=packaged.digest,
-                script=packaged.script,
-                script_host=packaged.host,
+                digest=version.digest,
+                script=version.script,
+                script_host=version.host,
                 settings=dict(kept if settings is None else settings),
                 disabled=(now.disabled if now else False) if disabled is None else disabled,
                 changed_at=datetime.now(UTC),
                 changed_by=self._instance.id,
                 cause=cause,
             )
+            if now is None:
+                return wanted
+            is_repeat = now.cause == cause and now.digest == version.digest
+            return None if is_repeat or (unless_same and _say_the_same(now, wanted)) else wanted
 
         written = await self._definitions.change(job_type, job_name, decide)
         assert written is not None
-        definition, revision, _ = written
-        self._tell(Deployed, definition, revision)
-        if before and before[0].digest != packaged.digest:
-            self._superseded[before[0].digest] = time.monotonic()
+        definition, revision, is_written = written
+        if is_written or definition.cause == cause:
+            self._tell(Deployed, definition, revision)
+        if before and before[0].digest != version.digest:
+            self._packages.supersede(before[0].digest)
+        # Whoever removes superseded packages may not have known that this one is wanted again.
+        await self._packages.store(folder, version.manifest)
         return definition, revision
+
+    async def _read(self, folder: Path) -> _Version:
+        manifest = await asyncio.to_thread(scan_folder, folder)
+        paths = [file.path for file in manifest.files]
+        inner = script_folder([*paths, *(f"{path}/" for path in manifest.empty_folders)])
+        prefix = f"{inner}/" if inner else ""
+        names = [path[len(prefix) :] for path in paths if path.startswith(prefix)]
+        at_root = [name for name in names if "/" not in name]
+        chosen = choose_script(at_root, self._starter.hosts, self._starter.is_available)
+        return _Version(manifest, prefix + chosen.file_name, chosen.host.name)
 
     async def change_settings(
         self,
@@ -214,6 +210,8 @@ class Deployment:
         known = await self._definitions.current(job_type, job_name)
         revision = await self._definitions.remove(job_type, job_name)
         if revision is None:
+            revision = await self._untold_removal(job_type, job_name, event_type)
+        if revision is None:
             return None
         self._outbox.add(
             event_type(
@@ -226,8 +224,28 @@ class Deployment:
             )
         )
         if known is not None:
-            self._superseded[known[0].digest] = time.monotonic()
+            self._packages.supersede(known[0].digest)
         return revision
+
+    async def _untold_removal(
+        self, job_type: JobType, job_name: JobName, event_type: type[Removed] | type[Deleted]
+    ) -> int | None:
+        """The revision of a removal whose author died before it could tell; None when there is none."""
+        revision = await self._definitions.removed_at(job_type, job_name)
+        if revision is None:
+            return None
+        for told_by in (Removed, Deleted):
+            subject = self._bus.subjects.job_event(job_type, job_name, str(told_by.__struct_config__.tag))
+            newest = await self._bus.last_message(self._bus.subjects.events_stream, subject)
+            is_told = newest is not None and newest.headers.get("ce-id", "").endswith(f"/{revision}")
+            # A job that was only taken from its folder can still be deleted, with its history.
+            if is_told and (told_by is Deleted or event_type is Removed):
+                return None
+        return revision
+
+    def tell_deployed(self, definition: JobDefinition, revision: int) -> None:
+        """Tell of a deployment again, whose author may have died before it could: a repeat does no harm."""
+        self._tell(Deployed, definition, revision)
 
     def tell_failure(self, job_type: JobType, job_name: JobName, cause: str, reason: str) -> None:
         """Tell that an upload or a dropped folder was refused."""
@@ -239,7 +257,7 @@ class Deployment:
                 job_name=job_name,
                 revision=0,
                 cause=cause,
-                reason=reason[:2000],
+                reason=reason[:_LONGEST_REASON],
             )
         )
 
@@ -259,20 +277,11 @@ class Deployment:
             )
         )
 
-    async def run(self) -> None:
-        """Remove packages that no definition has used for a while, until cancelled."""
-        while True:
-            await asyncio.sleep(_SUPERSEDED_SECONDS)
-            for digest, since in list(self._superseded.items()):
-                if time.monotonic() - since >= _SUPERSEDED_SECONDS:
-                    del self._superseded[digest]
-                    await self._forget_package(digest)
 
-    async def _forget_package(self, digest: str) -> None:
-        """Remove a package unless a definition uses it (again); a failure leaves a harmless object behind."""
-        if any(definition.digest == digest for _, definition in self._definitions.all()):
-            return
-        try:
-            await self._bus.packages.delete(digest)
-        except BusUnavailable as error:
-            logger.debug("package left behind", digest=digest, error=str(error))
+def _say_the_same(one: JobDefinition, other: JobDefinition) -> bool:
+    return (one.digest, one.script, one.settings, one.disabled) == (
+        other.digest,
+        other.script,
+        other.settings,
+        other.disabled,
+    )

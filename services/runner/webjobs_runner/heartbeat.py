@@ -4,20 +4,19 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
-from webjobs_events.errors import BusUnavailable, InvalidToken
+from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import InstanceLost
-from webjobs_events.jetstream import BucketMirror, Bus, Entry
+from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.subjects import Subjects
 
 from webjobs_runner.instance import Instance
+from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
-
-LEASE_SECONDS = 10
-RENEWAL_SECONDS = 3.0
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
@@ -27,34 +26,45 @@ class Heartbeat(msgspec.Struct, frozen=True):
     leaving: bool = False
 
 
+@dataclass(slots=True)
+class _Peer:
+    heartbeat: Heartbeat
+    heard_at: float  # monotonic
+    is_missed: bool = False  # we were told that its lease ended
+
+
 _decoder = msgspec.json.Decoder(Heartbeat)
 
 
 class Peers:
-    """Keeps this runner's lease and knows those of the others.
+    """Keeps this runner's lease, and notices when another one's ends.
 
-    While the lease held without a gap nobody can have taken us for lost: see `held_since`.
+    A runner is judged only by one whose own lease has held for a whole term: when NATS was away or stood
+    still, every lease ends at once and says nothing about anybody.
     """
 
-    def __init__(self, bus: Bus, instance: Instance, outbox: Outbox) -> None:
+    def __init__(self, bus: Bus, instance: Instance, outbox: Outbox, terms: LeaseTerms) -> None:
         self._bus = bus
         self._instance = instance
         self._outbox = outbox
+        self._terms = terms
         self._key = Subjects.instance_key(instance.id)
-        self._mirror: BucketMirror | None = None
-        self._last: dict[str, Heartbeat] = {}
+        self._peers: dict[str, _Peer] = {}
+        self._missed = asyncio.Event()
         self._whole_since = time.monotonic()
         self._vouched_until = 0.0
         self._lapsed_at = time.monotonic()
-        self.on_lost: Callable[[str], None] = lambda _instance_id: None
+        self.on_lost: Callable[[str, str], None] = lambda _instance_id, _boot: None
+        """Told of each lost runner: its instance id and its boot."""
+        self.on_lapse: Callable[[], None] = lambda: None
+        """Told when our own lease holds again after a gap, in which others may have judged us."""
 
     @asynccontextmanager
     async def joined(self) -> AsyncIterator[None]:
         """Be alive in the eyes of the others while the body runs; say farewell at the end."""
         unhook = self._bus.connection.on_reconnect(self._reconnected)
         try:
-            async with self._bus.leases.mirror(keys="instance.*", on_change=self._changed) as mirror:
-                self._mirror = mirror
+            async with self._bus.leases.mirror(keys="instance.*", on_change=self._changed):
                 await self._renew()
                 yield
                 await self._leave()
@@ -62,25 +72,34 @@ class Peers:
             unhook()
 
     async def run(self) -> None:
-        """Renew the lease until cancelled."""
+        """Renew the lease, and judge those whose lease has ended, until cancelled."""
+        renew_at = time.monotonic() + self._terms.heartbeat_seconds
         while True:
-            await asyncio.sleep(RENEWAL_SECONDS)
-            await self._renew()
-
-    def is_alive(self, instance_id: str) -> bool:
-        """Whether that runner's lease holds, as far as told."""
-        return self._mirror is not None and self._mirror.get(Subjects.instance_key(instance_id)) is not None
+            self._missed.clear()
+            try:
+                async with asyncio.timeout(renew_at - time.monotonic()):
+                    await self._missed.wait()
+            except TimeoutError:
+                renew_at = time.monotonic() + self._terms.heartbeat_seconds
+                await self._renew()
+            await self._judge()
 
     def held_since(self, instant: float) -> bool:
-        """Whether our own lease has held without a gap since this monotonic instant."""
+        """Whether our own lease has held without a gap since this monotonic instant: nobody judged us."""
         return self._lapsed_at <= instant and time.monotonic() < self._vouched_until
 
     def can_judge(self) -> bool:
-        """Whether the connection was whole for so long that an absent lease means an absent runner."""
-        return self._bus.is_connected and time.monotonic() - self._whole_since >= LEASE_SECONDS
+        """Whether all was whole for so long that an absent lease means an absent runner."""
+        now = time.monotonic()
+        whole_for = now - max(self._whole_since, self._lapsed_at)
+        return self._bus.is_connected and now < self._vouched_until and whole_for >= self._terms.seconds
 
     async def is_lost(self, instance_id: str) -> bool:
-        """Whether that runner is surely gone: asked of the bucket itself, and only while we can judge."""
+        """Whether that runner is surely gone: asked of the bucket itself, and only while we can judge.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
         if not self.can_judge():
             return False
         return await self._bus.leases.get(Subjects.instance_key(instance_id)) is None
@@ -89,18 +108,24 @@ class Peers:
         asked_at = time.monotonic()
         value = msgspec.json.encode(Heartbeat(boot=self._instance.boot))
         try:
-            await self._bus.leases.put(self._key, value, ttl=LEASE_SECONDS)
-            if asked_at > self._vouched_until:
-                self._lapsed_at = asked_at
-            self._vouched_until = asked_at + LEASE_SECONDS
-        except BusUnavailable as error:
+            async with asyncio.timeout(self._terms.heartbeat_seconds):
+                await self._bus.leases.put(self._key, value, ttl=self._terms.seconds)
+        except (BusUnavailable, TimeoutError) as error:
             logger.warning("heartbeat not renewed", error=str(error))
+            return
+        is_first, had_lapsed = self._vouched_until == 0.0, asked_at > self._vouched_until
+        self._vouched_until = asked_at + self._terms.seconds
+        if had_lapsed:
+            self._lapsed_at = asked_at
+            if not is_first:
+                logger.warning("heartbeat had lapsed; others may have taken this runner for lost")
+                self.on_lapse()
 
     async def _leave(self) -> None:
         value = msgspec.json.encode(Heartbeat(boot=self._instance.boot, leaving=True))
         try:
-            await self._bus.leases.put(self._key, value, ttl=LEASE_SECONDS)
-            await self._bus.leases.delete(self._key, marker_ttl=LEASE_SECONDS)
+            await self._bus.leases.put(self._key, value, ttl=self._terms.seconds)
+            await self._bus.leases.delete(self._key, marker_ttl=self._terms.seconds)
         except BusUnavailable as error:
             logger.warning("heartbeat left to expire", error=str(error))
 
@@ -109,23 +134,46 @@ class Peers:
 
     def _changed(self, key: str, entry: Entry | None) -> None:
         instance_id = key.removeprefix("instance.")
-        if entry is not None:
-            self._last[instance_id] = _decoded(key, entry)
+        if instance_id == self._instance.id:
             return
-        last = self._last.pop(instance_id, None)
-        if last is None or last.leaving or instance_id == self._instance.id:
+        if entry is None:
+            peer = self._peers.get(instance_id)
+            if peer is not None:
+                peer.is_missed = True
+                self._missed.set()
             return
+        try:
+            heartbeat = _decoder.decode(entry.value)
+        except msgspec.MsgspecError as error:
+            logger.error("unreadable heartbeat left alone", key=key, error=str(error))
+            return
+        self._peers[instance_id] = _Peer(heartbeat, time.monotonic())
+
+    async def _judge(self) -> None:
+        """Tell of the runners that are gone; a doubt stays until it can be settled.
+
+        One that was not heard of for two terms is asked for too: the trace of an expired lease is kept for
+        a while only, and may be gone before we are back from an outage.
+        """
+        silent_since = time.monotonic() - 2 * self._terms.seconds
+        for instance_id, peer in list(self._peers.items()):
+            if peer.is_missed and peer.heartbeat.leaving:
+                del self._peers[instance_id]
+            elif peer.is_missed or peer.heard_at < silent_since:
+                try:
+                    is_lost = await self.is_lost(instance_id)
+                except BusUnavailable as error:
+                    logger.debug("judgement put off", instance=instance_id, error=str(error))
+                    return
+                if is_lost and self._peers.get(instance_id) is peer:
+                    del self._peers[instance_id]
+                    self._tell(instance_id, peer.heartbeat.boot)
+
+    def _tell(self, instance_id: str, boot: str) -> None:
         logger.warning("a runner is lost", lost=instance_id)
         self._outbox.add(
             InstanceLost(
-                at=datetime.now(UTC), instance=self._instance.id, about_instance=instance_id, boot=last.boot
+                at=datetime.now(UTC), instance=self._instance.id, about_instance=instance_id, boot=boot
             )
         )
-        self.on_lost(instance_id)
-
-
-def _decoded(key: str, entry: Entry) -> Heartbeat:
-    try:
-        return _decoder.decode(entry.value)
-    except msgspec.MsgspecError as error:
-        raise InvalidToken(key) from error
+        self.on_lost(instance_id, boot)

@@ -10,7 +10,12 @@ from webjobs_runner.domain.idle import IdleWatch
 _RECONSIDER_SECONDS = 10.0
 
 
-async def idle_verdict(pid: int, output_bytes: Callable[[], int], limit_seconds: Callable[[], float]) -> str:
+async def idle_verdict(
+    pid: int,
+    output_bytes: Callable[[], int],
+    limit_seconds: Callable[[], float],
+    limit_changed: asyncio.Event | None = None,
+) -> str:
     """Wait until the run has been idle for its limit; answers the evidence, in a sentence.
 
     The limit is asked for at each look, so a changed setting takes effect; zero or less is no limit. To be
@@ -20,14 +25,22 @@ async def idle_verdict(pid: int, output_bytes: Callable[[], int], limit_seconds:
         pid: The main process of the run.
         output_bytes: How much the run has written so far.
         limit_seconds: The idle time-out, WEBJOBS_IDLE_TIMEOUT.
+        limit_changed: Set when the limit is another one, which then counts at once.
     """
+    changed = limit_changed or asyncio.Event()
     watch = IdleWatch(limit_seconds(), time.monotonic())
     while True:
+        changed.clear()
         watch.limit_seconds = limit_seconds()
-        if watch.limit_seconds <= 0:
-            await asyncio.sleep(_RECONSIDER_SECONDS)
+        has_limit = watch.limit_seconds > 0
+        look_in = watch.next_look_at - time.monotonic() if has_limit else _RECONSIDER_SECONDS
+        try:
+            async with asyncio.timeout(min(look_in, _RECONSIDER_SECONDS)):
+                await changed.wait()
             continue
-        await asyncio.sleep(min(watch.next_look_at - time.monotonic(), _RECONSIDER_SECONDS))
+        except TimeoutError:
+            if not has_limit:
+                continue
         cpu_seconds = await asyncio.to_thread(cpu_seconds_of_tree, pid)
         evidence = watch.look(time.monotonic(), cpu_seconds, output_bytes())
         if evidence is not None:

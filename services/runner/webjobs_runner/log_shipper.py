@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, PublishPipeline
@@ -16,6 +17,14 @@ _ANSWER_TIMEOUT = 5.0  # seconds
 _RETRY_DELAY = 0.25  # seconds
 
 
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    file: LogFile
+    end: int  # offset
+    size: int
+    stored: "asyncio.Future[int]"
+
+
 class LogShipper:
     """Takes note of files that grew, and publishes their bytes in order, each file for itself.
 
@@ -24,8 +33,9 @@ class LogShipper:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._unshipped: dict[LogFile, None] = {}  # in the order in which they are served
-        self._in_flight: deque[tuple[LogFile, int, asyncio.Future[int]]] = deque()
+        self._unfinished: dict[LogFile, None] = {}  # something of them is not stored yet
+        self._unsent: dict[LogFile, None] = {}  # something of them was not even sent; served in turn
+        self._in_flight: deque[_Chunk] = deque()
         self._in_flight_bytes = 0
         self._waiters: dict[LogFile, asyncio.Future[None]] = {}
         self._wake = asyncio.Event()
@@ -33,12 +43,13 @@ class LogShipper:
 
     def note(self, file: LogFile) -> None:
         """Say that a file has grown."""
-        self._unshipped[file] = None
+        self._unfinished[file] = None
+        self._unsent[file] = None
         self._wake.set()
 
-    async def shipped(self, file: LogFile, timeout: float) -> bool:
+    async def shipped(self, file: LogFile, timeout: float | None) -> bool:
         """Ship a file now and wait until all of it is stored; False when that took too long."""
-        if file.shipped == file.end:
+        if file.is_shipped:
             return True
         waiter = self._waiters.get(file)
         if waiter is None:
@@ -52,54 +63,58 @@ class LogShipper:
             return False
         return True
 
-    def is_shipped(self, file: LogFile) -> bool:
-        """Whether all of a file is stored in the stream."""
-        return file.shipped == file.end
-
     async def run(self) -> None:
         """Ship until cancelled."""
-        async with self._bus.pipeline() as pipeline:
-            while True:
-                try:
+        while True:
+            try:
+                async with self._bus.pipeline() as pipeline:
                     await self._ship(pipeline)
-                except BusUnavailable as error:
-                    logger.debug("logs wait for nats", files=len(self._unshipped), error=str(error))
-                    self._begin_again()
-                    await asyncio.sleep(_RETRY_DELAY)
+            except BusUnavailable as error:
+                tell = logger.warning if self._bus.is_connected else logger.debug
+                tell("logs wait for nats", files=len(self._unfinished), error=str(error))
+                self._begin_again()
+                await asyncio.sleep(_RETRY_DELAY)
 
     def close_all(self) -> None:
         """Close every file that is still waiting; what is unshipped is found again at the next start."""
-        for file in self._unshipped:
+        for file in self._unfinished:
             file.close()
 
     async def _ship(self, pipeline: PublishPipeline) -> None:
         while True:
             self._wake.clear()
-            sent = await self._send_some(pipeline)
-            settled = self._settle()
-            if sent or settled:
-                continue
-            await self._wait()
+            await self._send_some(pipeline)
+            if not self._settle() and not self._can_send:
+                await self._wait()
 
-    async def _send_some(self, pipeline: PublishPipeline) -> bool:
+    @property
+    def _can_send(self) -> bool:
+        return bool(self._unsent) and self._in_flight_bytes < _WINDOW_BYTES
+
+    async def _send_some(self, pipeline: PublishPipeline) -> None:
         """One chunk of each file that has unsent bytes, as the window allows."""
-        sent = False
-        for file in list(self._unshipped):
+        for file in list(self._unsent):
             if self._in_flight_bytes >= _WINDOW_BYTES:
-                break
-            if file.sent == file.end:
-                self._rest_if_done(file)
-                continue
-            start, data = file.read_unsent(_CHUNK_BYTES)
+                return
+            del self._unsent[file]
+            start, data = self._read(file)
             if not data:
                 self._rest_if_done(file)
                 continue
+            if file.sent < file.end:
+                self._unsent[file] = None
             future = await pipeline.send(file.subject, data, file.headers(start, len(data)))
             future.add_done_callback(self._answered)
-            self._in_flight.append((file, start + len(data), future))
+            self._in_flight.append(_Chunk(file, start + len(data), len(data), future))
             self._in_flight_bytes += len(data)
-            sent = True
-        return sent
+
+    def _read(self, file: LogFile) -> tuple[int, bytes]:
+        try:
+            return file.read_unsent(_CHUNK_BYTES)
+        except OSError as error:
+            logger.error("log cannot be read; a part of it is not shipped", file=file.name, error=str(error))
+            file.give_up()
+            return file.end, b""
 
     def _answered(self, future: "asyncio.Future[int]") -> None:
         if not future.cancelled():
@@ -107,21 +122,21 @@ class LogShipper:
         self._wake.set()
 
     def _settle(self) -> bool:
-        settled = False
-        while self._in_flight and self._in_flight[0][2].done():
-            file, end, future = self._in_flight.popleft()
-            future.result()
-            self._in_flight_bytes -= end - file.shipped
-            file.shipped = end
-            self._rest_if_done(file)
-            settled = True
-        return settled
+        has_settled = False
+        while self._in_flight and self._in_flight[0].stored.done():
+            chunk = self._in_flight.popleft()
+            self._in_flight_bytes -= chunk.size
+            chunk.stored.result()
+            chunk.file.shipped = max(chunk.file.shipped, chunk.end)
+            self._rest_if_done(chunk.file)
+            has_settled = True
+        return has_settled
 
     def _rest_if_done(self, file: LogFile) -> None:
-        if file.shipped < file.end:
+        if not file.is_shipped:
             return
-        self._unshipped.pop(file, None)
-        file.rest()
+        self._unfinished.pop(file, None)
+        file.close()
         waiter = self._waiters.pop(file, None)
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
@@ -147,5 +162,6 @@ class LogShipper:
     def _begin_again(self) -> None:
         self._in_flight.clear()
         self._in_flight_bytes = 0
-        for file in self._unshipped:
+        for file in self._unfinished:
             file.sent = file.shipped
+            self._unsent[file] = None

@@ -1,40 +1,34 @@
 """Events on their way out: written to disk first, published in order, again and again until stored."""
 
 import asyncio
-import os
+import contextlib
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-import msgspec
 from webjobs_events.envelope import NO_CAUSE, Cause, encode_event
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Event
 from webjobs_events.jetstream import Bus, PublishPipeline
+from webjobs_events.status import TERMINAL_STATUSES
 
+from webjobs_runner.journal import Journal, OutboxRecord
 from webjobs_runner.log import logger
 
 _WINDOW = 256  # events published and not yet acknowledged
 _ANSWER_TIMEOUT = 5.0  # seconds without any acknowledgement, after which the window is sent again
 _RETRY_DELAY = 0.25  # seconds
-_COMPACT_BYTES = 4 * 1024 * 1024
+_MOST_FILTERS = 32  # for more jobs than that the whole stream is read
+_ENDS = frozenset(status.value for status in TERMINAL_STATUSES)
 
 
-class OutboxRecord(msgspec.Struct, frozen=True, array_like=True):
-    """An event as it is published."""
-
-    subject: str
-    headers: dict[str, str]
-    body: str
-
-    @property
-    def event_id(self) -> str:
-        """The event's id."""
-        return self.headers["ce-id"]
-
-
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(OutboxRecord)
+@dataclass(slots=True)
+class _Entry:
+    record: OutboxRecord
+    size: int  # bytes in the journal
+    stored: "asyncio.Future[int]"
+    is_sent: bool = False  # at least once, so the stream may have it
 
 
 class Outbox:
@@ -42,109 +36,103 @@ class Outbox:
 
     `add` puts an event into the journal before anything else happens, so a kill at any moment loses
     none; `run` publishes them in the order of `add`, each until the stream has acknowledged it. After
-    a broken connection, and at start, it looks which of them the stream has already, so that a
+    a broken connection, and at start, it reads in the stream which of them are there already, so that a
     subscriber sees each once however long the outage was.
     """
 
     def __init__(self, bus: Bus, journal: Path) -> None:
         self._bus = bus
-        self._path = journal
-        self._file = -1
-        self._size = 0
-        self._records: deque[OutboxRecord] = deque()
-        self._futures: deque[asyncio.Future[int]] = deque()
-        self._waiters: dict[str, asyncio.Future[int]] = {}
+        self._journal = Journal(journal)
+        self._entries: deque[_Entry] = deque()
+        self._in_flight: deque[asyncio.Future[int]] = deque()  # of the first entries
+        self._reached = 0  # sequence that the stream had when it last answered
         self._wake = asyncio.Event()
-        self._unsure = False  # the oldest records may be stored already
 
     async def __aenter__(self) -> "Outbox":
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._records.extend(_read_journal(self._path))
-        self._unsure = bool(self._records)
-        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self._compact()
+        loop = asyncio.get_running_loop()
+        for record, size in self._journal.open():
+            self._entries.append(_Entry(record, size, loop.create_future(), is_sent=True))
+        try:
+            self._reached = await self._bus.last_sequence(self._bus.subjects.events_stream)
+        except BusUnavailable as error:
+            logger.debug("position of events unknown; all of them are read if need be", error=str(error))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for future in self._waiters.values():
-            future.cancel()
-        os.close(self._file)
+        for entry in self._entries:
+            entry.stored.cancel()
+        self._journal.close()
 
     @property
     def waiting(self) -> int:
         """Events not yet acknowledged by the stream."""
-        return len(self._records)
+        return len(self._entries)
 
-    def add(self, event: Event, cause: Cause = NO_CAUSE) -> None:
-        """Take an event; from now on nothing but the loss of the disk can lose it."""
+    def add(self, event: Event, cause: Cause = NO_CAUSE) -> "asyncio.Future[int]":
+        """Take an event; from now on nothing but the loss of the disk can lose it.
+
+        Returns:
+            The event's sequence in the stream, once it is stored there. To be shielded when awaited.
+        """
         headers, body = encode_event(event, cause)
-        self._append(OutboxRecord(event.subject(self._bus.subjects), headers, body.decode()))
+        record = OutboxRecord(event.subject(self._bus.subjects), headers, body.decode(), self._reached)
+        size = self._journal.append(record)
+        entry = _Entry(record, size, asyncio.get_running_loop().create_future())
+        self._entries.append(entry)
+        self._wake.set()
+        return entry.stored
 
-    async def add_and_wait(self, event: Event, cause: Cause = NO_CAUSE) -> int:
-        """Take an event and wait until the stream has it, however long; answers its sequence."""
-        waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiters[event.event_id] = waiter
-        self.add(event, cause)
-        return await waiter
-
-    async def drained(self, timeout: float) -> bool:
+    async def drained(self, timeout: float | None = None) -> bool:
         """Wait until everything is stored; answers False when `timeout` seconds were not enough."""
         try:
             async with asyncio.timeout(timeout):
-                while self._records:
-                    waiter = self._waiters.setdefault(
-                        self._records[-1].event_id, asyncio.get_running_loop().create_future()
-                    )
-                    await asyncio.shield(waiter)
+                while self._entries:
+                    await asyncio.shield(self._entries[-1].stored)
         except TimeoutError:
             return False
         return True
 
-    def _append(self, record: OutboxRecord) -> None:
-        line = _encoder.encode(record) + b"\n"
-        os.write(self._file, line)
-        self._size += len(line)
-        self._records.append(record)
-        self._wake.set()
-
     async def run(self) -> None:
         """Publish until cancelled."""
-        async with self._bus.pipeline() as pipeline:
-            while True:
-                try:
-                    if self._unsure:
-                        await self._drop_stored()
+        while True:
+            try:
+                await self._drop_stored()
+                async with self._bus.pipeline() as pipeline:
                     await self._ship(pipeline)
-                except BusUnavailable as error:
-                    logger.debug("events wait for nats", waiting=len(self._records), error=str(error))
-                    self._futures.clear()
-                    self._unsure = True
-                    await asyncio.sleep(_RETRY_DELAY)
+            except BusUnavailable as error:
+                tell = logger.warning if self._bus.is_connected else logger.debug
+                tell("events wait for nats", waiting=len(self._entries), error=str(error))
+                self._in_flight.clear()
+                await asyncio.sleep(_RETRY_DELAY)
 
     async def _ship(self, pipeline: PublishPipeline) -> None:
         while True:
             self._wake.clear()
-            while len(self._futures) < min(len(self._records), _WINDOW):
-                record = self._records[len(self._futures)]
+            while len(self._in_flight) < min(len(self._entries), _WINDOW):
+                entry = self._entries[len(self._in_flight)]
+                entry.is_sent = True
+                record = entry.record
                 future = await pipeline.send(record.subject, record.body.encode(), record.headers)
                 future.add_done_callback(self._answered)
-                self._futures.append(future)
-            settled = False
-            while self._futures and self._futures[0].done():
-                self._settle(self._futures.popleft().result())
-                settled = True
-            if not settled:
-                await self._wait(bool(self._futures))
+                self._in_flight.append(future)
+            has_settled = False
+            while self._in_flight and self._in_flight[0].done():
+                sequence = self._in_flight.popleft().result()
+                self._reached = max(self._reached, sequence)
+                self._settle(self._entries.popleft(), sequence)
+                has_settled = True
+            if not has_settled:
+                await self._wait()
 
     def _answered(self, future: "asyncio.Future[int]") -> None:
         if not future.cancelled():
             future.exception()  # looked at in order by _ship; here only marked as seen
         self._wake.set()
 
-    async def _wait(self, in_flight: bool) -> None:
-        if not in_flight:
+    async def _wait(self) -> None:
+        if not self._in_flight:
             await self._wake.wait()
             return
         try:
@@ -153,59 +141,54 @@ class Outbox:
         except TimeoutError as error:
             raise BusUnavailable("publishing events", "no acknowledgement came") from error
 
-    def _settle(self, sequence: int) -> None:
-        record = self._records.popleft()
-        waiter = self._waiters.pop(record.event_id, None)
-        if waiter is not None and not waiter.done():
-            waiter.set_result(sequence)
-        if not self._records or self._size > _COMPACT_BYTES:
-            self._compact()
+    def _settle(self, entry: _Entry, sequence: int) -> None:
+        if not entry.stored.done():
+            entry.stored.set_result(sequence)
+        self._journal.settled(entry.size)
+        if not self._entries:
+            self._journal.clear()
+        elif self._journal.is_wasteful:
+            sizes = self._journal.write_anew([entry.record for entry in self._entries])
+            for waiting, size in zip(self._entries, sizes, strict=True):
+                waiting.size = size
 
     async def _drop_stored(self) -> None:
-        """Settle what the stream has: everything up to the last record that is the newest of its subject.
+        """Settle what the stream has already, and steps of runs that somebody else has ended meanwhile.
 
-        Records are stored in order by one publisher, so if the stream has one, it has all before it.
+        Read from the place that the stream had reached when the oldest of them was added.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
         """
-        last_index, last_sequence = -1, 0
-        looked_at: dict[str, tuple[str, int]] = {}
-        for index, record in enumerate(self._records):
-            if record.subject not in looked_at:
-                newest = await self._bus.last_message(self._bus.subjects.events_stream, record.subject)
-                looked_at[record.subject] = (
-                    (newest.headers.get("ce-id", ""), newest.sequence) if newest else ("", 0)
-                )
-            event_id, sequence = looked_at[record.subject]
-            if event_id == record.event_id:
-                last_index, last_sequence = index, sequence
-        for _ in range(last_index + 1):
-            self._settle(last_sequence)
-        self._unsure = False
-
-    def _compact(self) -> None:
-        """Let the journal hold just what is not acknowledged."""
-        if not self._records:
-            os.ftruncate(self._file, 0)
-            self._size = 0
+        doubtful = [entry for entry in self._entries if entry.is_sent]
+        if not doubtful:
             return
-        content = b"".join(_encoder.encode(record) + b"\n" for record in self._records)
-        if len(content) * 2 > self._size:
-            return
-        beside = self._path.with_suffix(".new")
-        beside.write_bytes(content)
-        beside.rename(self._path)
-        os.close(self._file)
-        self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        self._size = len(content)
-
-
-def _read_journal(path: Path) -> list[OutboxRecord]:
-    """Records of a journal; a last line cut short by a kill was never added, and is dropped."""
-    if not path.exists():
-        return []
-    records = []
-    for line in path.read_bytes().splitlines():
-        try:
-            records.append(_decoder.decode(line))
-        except msgspec.MsgspecError:
-            logger.warning("unreadable line in the journal of events dropped", journal=str(path))
-    return records
+        found: dict[str, int] = {}
+        ended: dict[str, int] = {}
+        filters = {entry.record.subject.rpartition(".")[0] + ".*" for entry in doubtful}
+        async with contextlib.aclosing(
+            self._bus.stored(
+                self._bus.subjects.events_stream,
+                sorted(filters) if len(filters) <= _MOST_FILTERS else [],
+                start_sequence=min(entry.record.after for entry in doubtful) + 1,
+            )
+        ) as batches:
+            async for batch in batches:
+                for message in batch:
+                    found[message.headers.get("ce-id", "")] = message.sequence
+                    if message.subject.rpartition(".")[2] in _ENDS:
+                        ended[message.headers.get("ce-subject", "")] = message.sequence
+        stored: list[tuple[_Entry, int]] = []
+        waiting: deque[_Entry] = deque()
+        for entry in self._entries:
+            headers = entry.record.headers
+            sequence = found.get(headers["ce-id"]) or ended.get(headers["ce-subject"])
+            if sequence is None:
+                entry.is_sent = False
+                waiting.append(entry)
+            else:
+                stored.append((entry, sequence))
+        self._entries = waiting
+        for entry, sequence in stored:
+            self._settle(entry, sequence)
+        logger.info("events looked up in the stream", stored=len(stored), waiting=len(waiting))

@@ -1,6 +1,7 @@
 """Brings this runner's job folders, and its continuous jobs, to what the definitions say, and back."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -27,6 +28,7 @@ from webjobs_runner.site import Site
 from webjobs_runner.versions import Versions
 
 _RETRY_DELAY = 1.0  # seconds
+_FAILURE_DELAY = 30.0  # seconds
 _DROPPED_HERE = frozenset(
     {DropAction.DEPLOY, DropAction.CHANGE_SETTINGS, DropAction.ENABLE_OR_DISABLE, DropAction.REMOVE}
 )
@@ -61,48 +63,63 @@ class Reconciler:
         self._on_definition = on_definition
         self._due: dict[JobKey, bool] = {}  # job → whether its folder is at rest
         self._working: dict[JobKey, asyncio.Task[None]] = {}
+        self._is_open = True
         definitions.on_change(lambda key, _: self._poke(key, at_rest=False))
 
     async def run(self) -> None:
-        """Follow both sides until cancelled."""
-        for key, _ in self._definitions.all():
-            self._poke(key, at_rest=False)
-        while True:
-            report = await self._watcher.reports.get()
-            if isinstance(report, NameRefused):
-                logger.error("a folder is no job", folder=report.folder_name, reason=report.reason)
-                continue
-            self._poke((report.job_type, report.job_name), at_rest=True)
+        """Follow the folders until cancelled; what is half done then is mended at the next start.
+
+        Definitions are followed from the moment they are told.
+        """
+        try:
+            while True:
+                report = await self._watcher.reports.get()
+                if isinstance(report, NameRefused):
+                    logger.error("a folder is no job", folder=report.folder_name, reason=report.reason)
+                    continue
+                self._poke((report.job_type, report.job_name), at_rest=True)
+        finally:
+            self._is_open = False
+            tasks = list(self._working.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def settled(self, key: JobKey) -> None:
         """Wait until nothing is due for a job."""
         while (task := self._working.get(key)) is not None:
             await asyncio.wait({task})
 
-    async def close(self) -> None:
-        """Stop working; what is half done is mended at the next start."""
-        tasks = list(self._working.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
     def _poke(self, key: JobKey, *, at_rest: bool) -> None:
+        if not self._is_open:
+            return
         self._due[key] = self._due.get(key, False) or at_rest
         if key not in self._working:
-            self._working[key] = task = asyncio.create_task(self._work(key), name=f"reconcile {key}")
-            task.add_done_callback(lambda _: self._working.pop(key, None))
+            self._working[key] = asyncio.create_task(self._work(key), name=f"reconcile {key}")
 
     async def _work(self, key: JobKey) -> None:
-        while (at_rest := self._due.pop(key, None)) is not None:
-            try:
-                await self._reconcile(key, at_rest)
-            except (BusUnavailable, RevisionConflict, ObjectNotFound, FolderChangedMeanwhile) as error:
-                logger.debug("job is brought in line later", job=key[1], error=str(error))
-                self._due[key] = at_rest or self._due.get(key, False)
-                await asyncio.sleep(_RETRY_DELAY)
-            except (WebJobsError, OSError) as error:
-                logger.error("job cannot be brought in line", job=key[1], error=str(error))
-                self._on_definition(key, self._definitions.get(*key))
+        try:
+            while (at_rest := self._due.pop(key, None)) is not None:
+                try:
+                    await self._reconcile(key, at_rest)
+                except (BusUnavailable, RevisionConflict, ObjectNotFound, FolderChangedMeanwhile) as error:
+                    logger.debug("job is brought in line later", job=key[1], error=str(error))
+                    self._due[key] = at_rest or self._due.get(key, False)
+                    await asyncio.sleep(_RETRY_DELAY)
+                except Exception as error:
+                    self._fail(key, at_rest, error)
+        finally:
+            del self._working[key]  # here and at once: a poke must find either us looking or nobody
+
+    def _fail(self, key: JobKey, at_rest: bool, error: Exception) -> None:
+        """Go on with the files as they are, and try again later."""
+        if isinstance(error, WebJobsError | OSError):
+            logger.error("job cannot be brought in line", job=key[1], error=str(error))
+        else:
+            logger.error("job cannot be brought in line", job=key[1], exc_info=error)
+        self._on_definition(key, self._definitions.get(*key))
+        loop = asyncio.get_running_loop()
+        loop.call_later(_FAILURE_DELAY, lambda: self._poke(key, at_rest=at_rest))
 
     async def _reconcile(self, key: JobKey, at_rest: bool) -> None:
         job_type, job_name = key
@@ -124,8 +141,8 @@ class Reconciler:
         if at_rest and inspected.settings_fault is not None:
             self._refuse(key, "settings", str(inspected.settings_fault))
         if drop.action in _DROPPED_HERE:
-            if at_rest:
-                await self._take_drop(key, inspected, drop)
+            if at_rest and not await self._take_drop(key, inspected, drop):
+                self._on_definition(key, definition)  # the version before goes on
             return
         if drop.action is DropAction.CONVERGE:
             await self._converge(key, inspected, definition)
@@ -156,28 +173,34 @@ class Reconciler:
                 apply_settings, self._site, job_type, job_name, definition.settings, definition.disabled
             )
 
-    async def _take_drop(self, key: JobKey, inspected: InspectedFolder, drop: Drop) -> None:
-        """Make what a person did in the folder the job's definition."""
+    async def _take_drop(self, key: JobKey, inspected: InspectedFolder, drop: Drop) -> bool:
+        """Make what a person did in the folder the job's definition; answers False when it is refused."""
         job_type, job_name = key
         logger.info("job changed on disk", type=job_type.value, job=job_name, change=drop.action.value)
         if drop.action is DropAction.REMOVE:
             await self._remove(key)
-            return
+            return True
         content = inspected.content
         assert content is not None
         cause = f"file-drop/{content.digest}/{datetime.now(UTC).timestamp():.3f}"
         if drop.action is DropAction.DEPLOY:
             try:
-                packaged = await self._deployment.package(inspected.folder)
+                definition, _ = await self._deployment.deploy(
+                    job_type,
+                    job_name,
+                    inspected.folder,
+                    cause=cause,
+                    settings=drop.settings,
+                    disabled=drop.disabled,
+                    unless_same=True,
+                )
             except (NoRunnableScript, MissingInterpreter, FolderRefused) as error:
                 self._refuse(key, content.digest, str(error))
                 if isinstance(error, NoRunnableScript):
                     await self._remove(key)
-                return
-            await self._deployment.deploy(
-                job_type, job_name, packaged, cause=cause, settings=drop.settings, disabled=drop.disabled
-            )
-            digest = packaged.digest
+                    return True
+                return False
+            digest = definition.digest
         else:
             if drop.action is DropAction.ENABLE_OR_DISABLE:
                 await self._deployment.set_disabled(job_type, job_name, drop.disabled, cause=cause)
@@ -190,6 +213,7 @@ class Reconciler:
         await asyncio.to_thread(
             note_version, self._site, job_type, job_name, digest, content.settings or {}, content.disabled
         )
+        return True
 
     async def _remove(self, key: JobKey) -> None:
         """A person took the job, or its script, away: it is no job any more, its history is kept."""
@@ -200,4 +224,6 @@ class Reconciler:
     def _refuse(self, key: JobKey, what: str, reason: str) -> None:
         job_type, job_name = key
         logger.error("dropped job refused", type=job_type.value, job=job_name, reason=reason)
-        self._deployment.tell_failure(job_type, job_name, f"file-drop/{what}", reason)
+        # The same fault has the same id, whichever runner of the folder tells it, and another one its own.
+        fault = hashlib.sha256(reason.encode("utf-8", "replace")).hexdigest()[:12]
+        self._deployment.tell_failure(job_type, job_name, f"file-drop/{what}/{fault}", reason)

@@ -1,35 +1,28 @@
 """What an earlier boot of this runner left unfinished: outcomes are reported, orphaned runs are ended."""
 
 import asyncio
-from datetime import UTC, datetime
 
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import RunAborted, RunEnded
 from webjobs_events.jetstream import Bus
 from webjobs_events.status import Reason
 
+from webjobs_runner.burial import Burial
 from webjobs_runner.claims import Claims
 from webjobs_runner.instance import Instance
+from webjobs_runner.last_event import is_pending, settle_command, write_end
 from webjobs_runner.log import logger
-from webjobs_runner.log_file import OFFSET_HEADER, LogFile
+from webjobs_runner.log_file import FILE_HEADER, OFFSET_HEADER, LogFile
 from webjobs_runner.log_shipper import LogShipper
 from webjobs_runner.outbox import Outbox
-from webjobs_runner.run_ending import (
-    Outcome,
-    cause_of,
-    ended_event,
-    has_ended,
-    read_status,
-    settle_command,
-    write_status,
-)
+from webjobs_runner.run_ending import Outcome, cause_of, ended_event, read_status, write_status
 from webjobs_runner.script_log import run_log
 from webjobs_runner.site import Site
 from webjobs_runner.triggered_run import run_log_files
 from webjobs_runner.unfinished import UnfinishedRun, UnfinishedRuns
 
 _RETRY_DELAY = 1.0  # seconds
-_LOG_PATIENCE = 30.0  # seconds
+_LOG_PATIENCE = 0.5  # seconds that the last event waits for the log before it
 
 
 class Recovery:
@@ -43,6 +36,7 @@ class Recovery:
         outbox: Outbox,
         shipper: LogShipper,
         claims: Claims,
+        burial: Burial,
         unfinished: UnfinishedRuns,
     ) -> None:
         self._bus = bus
@@ -51,39 +45,67 @@ class Recovery:
         self._outbox = outbox
         self._shipper = shipper
         self._claims = claims
+        self._burial = burial
         self._unfinished = unfinished
         self._runs = list(unfinished.all())
 
     async def run(self) -> None:
-        """Finish them all, each until it is done."""
-        for run in self._runs:
-            while True:
-                try:
-                    await self._finish(run)
-                    break
-                except BusUnavailable:
-                    await asyncio.sleep(_RETRY_DELAY)
+        """Finish them all at the same time, each until it is done."""
+        await self._outbox.drained()  # what the earlier boot had still to tell comes before the ends
+        async with asyncio.TaskGroup() as group:
+            for run in self._runs:
+                group.create_task(self._until_done(run))
+            group.create_task(self._bury_unnoted())
+
+    async def _until_done(self, run: UnfinishedRun) -> None:
+        while True:
+            try:
+                await self._finish(run)
+                return
+            except BusUnavailable:
+                await asyncio.sleep(_RETRY_DELAY)
+            except OSError as error:
+                logger.error("run not recovered", run_id=run.command.run_id, error=str(error))
+                return
+
+    async def _bury_unnoted(self) -> None:
+        """End the runs of which the disk knows nothing, and drop claims left on those that are done."""
+        while True:
+            try:
+                for run in await self._claims.of_instance(self._instance.id):
+                    is_noted = any(noted.command.run_id == run.run_id for noted in self._runs)
+                    if not self._claims.is_own(run.claim) and not is_noted:
+                        await self._burial.bury_claimed(run)
+                return
+            except BusUnavailable:
+                await asyncio.sleep(_RETRY_DELAY)
 
     async def _finish(self, run: UnfinishedRun) -> None:
+        """End a run, if its command says that it has not ended; its log is shipped in any case."""
         command = run.command
-        event = self._outcome(run)
-        await self._ship_logs(run, event)
-        if not await has_ended(self._bus, command) and await self._claims.end(
-            command.job_name, command.run_id, run.revision
-        ):
+        folder = self._site.run_folder(command.job_name, command.run_id)
+        files = run_log_files(self._bus, folder, command, self._instance.id)
+        for file in files:
+            await self._skip_shipped(file)
+        if await is_pending(self._bus, command):
+            event = self._outcome(run, files)
+            for file in files:
+                await self._shipper.shipped(file, _LOG_PATIENCE)
             logger.warning("run of an earlier boot ended", run_id=command.run_id, status=event.name)
-            await self._outbox.add_and_wait(event, cause_of(command))
-        await settle_command(self._bus, command)
+            await write_end(self._bus, event, cause_of(command))
+            await settle_command(self._bus, command)
         await self._claims.drop(command.job_name, command.run_id)
+        for file in files:
+            await self._shipper.shipped(file, None)
         self._unfinished.forget(command)
 
-    def _outcome(self, run: UnfinishedRun) -> RunEnded:
+    def _outcome(self, run: UnfinishedRun, files: tuple[LogFile, LogFile]) -> RunEnded:
         """What the run's own status file says, or that it was lost with its runner."""
         folder = self._site.run_folder(run.command.job_name, run.command.run_id)
         known = read_status(folder)
         if known is not None:
             return known
-        output, error = run_log_files(self._bus, folder, run.command)
+        output, error = files
         evidence = f"Runner {self._instance.id} died while it had the run; its processes were ended."
         event = ended_event(
             run.command,
@@ -96,23 +118,15 @@ class Recovery:
         log = run_log(self._instance.id, output, error, self._shipper)
         log.say(evidence, "SYS ERROR")
         log.say(f"Status changed to {event.status}")
-        output.close()
-        write_status(folder, event)
+        try:
+            write_status(folder, event)
+        except OSError as error_on_disk:
+            logger.error("outcome of a run not noted", run_id=event.run_id, error=str(error_on_disk))
         return event
-
-    async def _ship_logs(self, run: UnfinishedRun, event: RunEnded) -> None:
-        folder = self._site.run_folder(run.command.job_name, run.command.run_id)
-        for file in run_log_files(self._bus, folder, run.command):
-            if file.is_empty:
-                continue
-            await self._skip_shipped(file)
-            if not await self._shipper.shipped(file, _LOG_PATIENCE):
-                age = datetime.now(UTC) - event.at
-                logger.warning("log is shipped later", file=file.name, age_seconds=age.total_seconds())
 
     async def _skip_shipped(self, file: LogFile) -> None:
         """Go on after the last chunk in the stream, if that is one of this file; readers drop overlaps."""
         newest = await self._bus.last_message(self._bus.subjects.logs_stream, file.subject)
-        if newest is not None and newest.headers.get("Webjobs-File") == file.name:
+        if newest is not None and newest.headers.get(FILE_HEADER) == file.name:
             shipped = int(newest.headers.get(OFFSET_HEADER, "0")) + len(newest.data)
             file.shipped = file.sent = min(shipped, file.end)

@@ -1,29 +1,49 @@
 """Removes from this runner's disk what retention or a deletion has removed from history."""
 
 import asyncio
+import contextlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from webjobs_events.envelope import decode_event
-from webjobs_events.errors import UndecodableMessage
+from webjobs_events.errors import BusUnavailable, UndecodableMessage
 from webjobs_events.events import Deleted, Event, Purged
-from webjobs_events.jetstream import Bus
+from webjobs_events.jetstream import Bus, StreamMessage
 from webjobs_events.job import JobType
 from webjobs_events.run_id import RunId, run_id_at
 
-from webjobs_runner.definitions import Definitions
+from webjobs_runner.definitions import Definitions, JobKey
 from webjobs_runner.log import logger
 from webjobs_runner.site import Site
 
+_RETRY_DELAY = 1.0  # seconds
+_LOOK_SECONDS = 0.2  # between looks at whether a deleted job's last process is gone
+
 
 class Retention:
-    """Follows the events that take runs away; how far is kept on disk, so that none is missed."""
+    """Follows the events that take runs away; how far is kept on disk, so that none is missed.
 
-    def __init__(self, bus: Bus, site: Site, definitions: Definitions, position: Path) -> None:
+    Args:
+        position: The file that remembers how far.
+        is_running: Whether anything of a job still runs here: a deleted job's data goes after that.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        site: Site,
+        definitions: Definitions,
+        position: Path,
+        is_running: Callable[[JobKey], bool],
+    ) -> None:
         self._bus = bus
         self._site = site
         self._definitions = definitions
         self._position = position
+        self._is_running = is_running
+        self._unfinished: set[int] = set()  # sequences of events that are not carried out yet
+        self._seen = 0
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -37,24 +57,55 @@ class Retention:
             ],
             start_sequence=await self._start(),
         )
-        async for batch in reader.batches():
-            for message in batch:
-                try:
-                    event = decode_event(message.subject, message.headers, message.data)
-                except UndecodableMessage as error:
-                    logger.warning("event passed over", error=str(error))
-                    continue
-                await asyncio.to_thread(self._remove, event)
-            self._position.write_text(str(batch[-1].sequence))
+        async with asyncio.TaskGroup() as group, contextlib.aclosing(reader.batches()) as batches:
+            async for batch in batches:
+                self._seen = batch[-1].sequence
+                self._unfinished.update(message.sequence for message in batch)
+                for message in batch:
+                    # Each by itself: a job that takes long to end must not hold up the others.
+                    group.create_task(self._carry_out(message))
+
+    async def _carry_out(self, message: StreamMessage) -> None:
+        try:
+            event = decode_event(message.subject, message.headers, message.data)
+            if isinstance(event, Deleted):
+                await self._definitions.told(event.revision)  # a definition seen then was written later
+                await self._until_nothing_runs(event)
+            await asyncio.to_thread(self._remove, event)
+        except UndecodableMessage as error:
+            logger.warning("event passed over", error=str(error))
+        except Exception:
+            logger.exception("what an event removes was not removed", sequence=message.sequence)
+        self._unfinished.discard(message.sequence)
+        reached = min(self._unfinished) - 1 if self._unfinished else self._seen
+        try:
+            self._position.write_text(str(reached))
+        except OSError as error:
+            logger.error("position of retention not noted", error=str(error))
+
+    async def _until_nothing_runs(self, event: Deleted) -> None:
+        key = (event.job_type, event.job_name)
+        while self._is_running(key) and not self._is_defined(event):  # noqa: ASYNC110  # rare, and alone
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _start(self) -> int:
         """After what was done before; a runner that is new here has nothing to remove yet."""
         try:
             return int(self._position.read_text()) + 1
         except (FileNotFoundError, ValueError):
-            last = await self._bus.last_sequence(self._bus.subjects.events_stream)
+            last = await self._last_sequence()
             self._position.write_text(str(last))
             return last + 1
+
+    async def _last_sequence(self) -> int:
+        while True:
+            try:
+                return await self._bus.last_sequence(self._bus.subjects.events_stream)
+            except BusUnavailable:
+                await asyncio.sleep(_RETRY_DELAY)
+
+    def _is_defined(self, event: Deleted) -> bool:
+        return self._definitions.get(event.job_type, event.job_name) is not None
 
     def _remove(self, event: Event) -> None:
         if isinstance(event, Purged):
@@ -65,11 +116,9 @@ class Retention:
 
     def _remove_data(self, event: Deleted) -> None:
         folder = self._site.data_folder(event.job_type, event.job_name)
-        if self._definitions.get(event.job_type, event.job_name) is None:
+        if not self._is_defined(event):
             self._remove_folder(folder)
-            self._remove_folder(
-                self._site.logs_folder / "Application" / event.job_type.value / event.job_name
-            )
+            self._remove_folder(self._site.application_logs(event.job_type, event.job_name))
             return
         # Deployed anew meanwhile: only what is older than the deletion goes.
         deleted_at = run_id_at(event.at)

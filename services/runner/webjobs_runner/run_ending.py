@@ -1,4 +1,4 @@
-"""The last steps of a run: its outcome on disk, its log shipped, its event stored, its command settled."""
+"""How a run ended: its outcome as an event, and on disk."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,16 +8,13 @@ import msgspec
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.envelope import Cause
 from webjobs_events.events import AnyRunEvent, RunAborted, RunEnded, RunFailed, RunInitializing, RunSuccess
-from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
-from webjobs_events.status import TERMINAL_STATUSES, Reason
+from webjobs_events.status import Reason
 
 from webjobs_runner.exit_facts import facts_of_exit
-from webjobs_runner.instance import Instance
-from webjobs_runner.outbox import Outbox
 from webjobs_runner.process import ProcessExit
 
 STATUS_FILE = "status"
+_LONGEST_EVIDENCE = 2000  # characters
 _decoder = msgspec.json.Decoder(AnyRunEvent)
 
 
@@ -70,7 +67,7 @@ def ended_event(
         reason=outcome.reason,
         exit_code=outcome.exit_code,
         signal=outcome.signal,
-        evidence=outcome.evidence[:2000],
+        evidence=outcome.evidence[:_LONGEST_EVIDENCE],
         has_error_log=has_error_log,
     )
 
@@ -98,7 +95,11 @@ def cause_of(command: RunTriggeredJob) -> Cause:
 
 
 def write_status(folder: Path, event: RunEnded) -> None:
-    """Leave the outcome in the run's folder: after a kill the next boot reports it instead of guessing."""
+    """Leave the outcome in the run's folder: after a kill the next boot reports it instead of guessing.
+
+    Raises:
+        OSError: The disk does not take it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / STATUS_FILE).write_bytes(msgspec.json.encode(event))
 
@@ -107,61 +108,6 @@ def read_status(folder: Path) -> RunEnded | None:
     """The outcome in a run's folder; None when there is none that is whole."""
     try:
         event = _decoder.decode((folder / STATUS_FILE).read_bytes())
-    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError):
         return None
     return event if isinstance(event, RunEnded) else None
-
-
-async def is_stored(bus: Bus, command: RunTriggeredJob, *names: str) -> bool:
-    """Whether the stream of events has one of these events of the run as the latest of its job.
-
-    A job has one run at a time, so no later run can hide it.
-
-    Raises:
-        BusUnavailable: NATS does not answer.
-    """
-    for name in names:
-        subject = bus.subjects.job_event(JobType.TRIGGERED, command.job_name, name)
-        newest = await bus.last_message(bus.subjects.events_stream, subject)
-        if newest and newest.headers.get("ce-subject", "").endswith(f"/{command.run_id}"):
-            return True
-    return False
-
-
-async def has_ended(bus: Bus, command: RunTriggeredJob) -> bool:
-    """Whether the stream of events has a terminal event of the run.
-
-    Raises:
-        BusUnavailable: NATS does not answer.
-    """
-    return await is_stored(bus, command, *(status.value for status in TERMINAL_STATUSES))
-
-
-async def report_lost(
-    bus: Bus, outbox: Outbox, instance: Instance, command: RunTriggeredJob, lost: str, digest: str
-) -> None:
-    """Write the end of a run whose runner is gone, after whatever it wrote itself.
-
-    Raises:
-        BusUnavailable: NATS does not answer.
-    """
-    if not await is_stored(bus, command, RunInitializing.__struct_config__.tag):  # type: ignore[arg-type]
-        first = initializing_event(command, instance_id=lost, digest=digest, at=command.requested_at)
-        outbox.add(first, cause_of(command))
-    outcome = Outcome(RunAborted, Reason.RUNNER_LOST, f"Runner {lost} was lost while it had the run.")
-    event = ended_event(
-        command, outcome, instance_id=instance.id, digest=digest, started_at=None, has_error_log=False
-    )
-    await outbox.add_and_wait(event, cause_of(command))
-
-
-async def settle_command(bus: Bus, command: RunTriggeredJob) -> None:
-    """Take the command of an ended run out of the queue, which frees its job.
-
-    Raises:
-        BusUnavailable: NATS does not answer.
-    """
-    subject = bus.subjects.command(JobType.TRIGGERED, command.job_name, command.verb)
-    pending = await bus.last_message(bus.subjects.commands_stream, subject)
-    if pending is not None and command.command_id == pending.headers.get("Nats-Msg-Id"):
-        await bus.withdraw_command(pending.sequence)

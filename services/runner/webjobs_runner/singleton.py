@@ -13,11 +13,8 @@ from webjobs_events.job import JobName
 from webjobs_events.subjects import Subjects
 
 from webjobs_runner.instance import Instance
+from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.log import logger
-
-LEASE_SECONDS = 10
-RENEWAL_SECONDS = 2.0
-STOP_MARGIN_SECONDS = 4.0  # before a lease that cannot be renewed ends, its job is made to stop
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -37,15 +34,21 @@ _decoder = msgspec.json.Decoder(Holder)
 
 
 class SingletonLeases:
-    """The leases this runner holds, and who holds the others."""
+    """The leases this runner holds, and who holds the others.
 
-    def __init__(self, bus: Bus, instance: Instance) -> None:
+    A lease that cannot be renewed is given up so long before it ends that its job is gone by then.
+    """
+
+    def __init__(self, bus: Bus, instance: Instance, terms: LeaseTerms) -> None:
         self._bus = bus
         self._instance = instance
+        self._terms = terms
         self._value = msgspec.json.encode(Holder(instance.id, instance.boot))
         self._held: dict[JobName, _Lease] = {}
+        self._awaited: set[JobName] = set()  # asked for in vain
         self._listeners: dict[str, Callable[[], None]] = {}
         self._mirror: BucketMirror | None = None
+        self._changed_hands = asyncio.Event()
 
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
@@ -53,84 +56,115 @@ class SingletonLeases:
         async with self._bus.leases.mirror(self._changed, keys="singleton.*") as mirror:
             self._mirror = mirror
             yield
-            for job_name in list(self._held):
-                await self.release(job_name)
+            await asyncio.gather(*map(self.release, list(self._held)))
 
     def listen(self, job_name: JobName, listener: Callable[[], None] | None) -> None:
         """Call this when the lease of a job may be free, or is lost to us; None ends that."""
         key = Subjects.singleton_key(job_name)
         if listener is None:
             self._listeners.pop(key, None)
+            self._awaited.discard(job_name)
         else:
             self._listeners[key] = listener
 
     def holds(self, job_name: JobName) -> bool:
         """Whether the job may run here now."""
         lease = self._held.get(job_name)
-        return lease is not None and time.monotonic() < lease.valid_until - STOP_MARGIN_SECONDS
+        return lease is not None and time.monotonic() < self._usable_until(lease)
 
     def holder(self, job_name: JobName) -> str:
         """Instance id of who holds the lease, as far as told; empty when nobody does."""
         entry = self._mirror.get(Subjects.singleton_key(job_name)) if self._mirror else None
-        return _decoder.decode(entry.value).instance if entry else ""
+        return _holder_of(entry) if entry else ""
 
     async def acquire(self, job_name: JobName) -> bool:
         """Try to hold the lease; one that an earlier boot of ours held is taken over at once."""
         if self.holds(job_name):
             return True
+        self._awaited.add(job_name)
         key = Subjects.singleton_key(job_name)
         asked_at = time.monotonic()
         try:
-            entry = await self._bus.leases.get(key)
-            if entry is None:
-                revision = await self._bus.leases.create(key, self._value, ttl=LEASE_SECONDS)
-            elif _decoder.decode(entry.value).instance == self._instance.id:
-                revision = await self._bus.leases.update(key, self._value, entry.revision, ttl=LEASE_SECONDS)
-            else:
-                return False
+            async with asyncio.timeout(self._terms.singleton_renewal_seconds):
+                entry = await self._bus.leases.get(key)
+                if entry is None:
+                    revision = await self._bus.leases.create(key, self._value, ttl=self._terms.seconds)
+                elif _holder_of(entry) == self._instance.id:
+                    revision = await self._bus.leases.update(
+                        key, self._value, entry.revision, ttl=self._terms.seconds
+                    )
+                else:
+                    return False
         except RevisionConflict:
             return False
-        except BusUnavailable as error:
+        except (BusUnavailable, TimeoutError) as error:
             logger.debug("singleton lease not asked for", job=job_name, error=str(error))
             return False
-        self._held[job_name] = _Lease(revision, asked_at + LEASE_SECONDS)
+        self._held[job_name] = _Lease(revision, asked_at + self._terms.seconds)
+        self._awaited.discard(job_name)
+        self._changed_hands.set()
         return True
 
     async def release(self, job_name: JobName) -> None:
         """Give a lease up; only once nothing of the job runs here."""
+        self._awaited.discard(job_name)
         lease = self._held.pop(job_name, None)
         if lease is None:
             return
         try:
             await self._bus.leases.delete(
-                Subjects.singleton_key(job_name), lease.revision, marker_ttl=LEASE_SECONDS
+                Subjects.singleton_key(job_name), lease.revision, marker_ttl=self._terms.seconds
             )
         except (BusUnavailable, RevisionConflict) as error:
             logger.debug("singleton lease left to expire", job=job_name, error=str(error))
 
     async def run(self) -> None:
-        """Renew what is held until cancelled, and tell of what is lost."""
+        """Renew what is held until cancelled, and tell of what is lost and of what may be free."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._renew_all())
+            group.create_task(self._watch_ends())
+            group.create_task(self._ask_again())
+
+    async def _renew_all(self) -> None:
         while True:
-            await asyncio.sleep(RENEWAL_SECONDS)
+            await asyncio.sleep(self._terms.singleton_renewal_seconds)
             await asyncio.gather(*(self._renew(name, lease) for name, lease in list(self._held.items())))
+
+    async def _watch_ends(self) -> None:
+        """Give a lease up at the very moment at which it cannot be used any more."""
+        while True:
+            self._changed_hands.clear()
+            now = time.monotonic()
+            for job_name, lease in list(self._held.items()):
+                if now >= self._usable_until(lease):
+                    self._lose(job_name, lease)
+            ends = [self._usable_until(lease) for lease in self._held.values()]
+            try:
+                async with asyncio.timeout(min(ends) - now if ends else None):
+                    await self._changed_hands.wait()
+            except TimeoutError:
+                continue
+
+    async def _ask_again(self) -> None:
+        """Wake those who wait for a lease: the notice that it is free may have been missed in an outage."""
+        while True:
+            await asyncio.sleep(self._terms.seconds)
+            for job_name in list(self._awaited):
+                self._tell(Subjects.singleton_key(job_name))
 
     async def _renew(self, job_name: JobName, lease: _Lease) -> None:
         asked_at = time.monotonic()
         key = Subjects.singleton_key(job_name)
         try:
-            async with asyncio.timeout(RENEWAL_SECONDS):
+            async with asyncio.timeout(self._terms.singleton_renewal_seconds):
                 lease.revision = await self._bus.leases.update(
-                    key, self._value, lease.revision, ttl=LEASE_SECONDS
+                    key, self._value, lease.revision, ttl=self._terms.seconds
                 )
-            lease.valid_until = asked_at + LEASE_SECONDS
+            lease.valid_until = asked_at + self._terms.seconds
         except RevisionConflict:
             await self._look_again(job_name, lease)
         except (BusUnavailable, TimeoutError) as error:
             logger.warning("singleton lease not renewed", job=job_name, error=str(error))
-        if self._held.get(job_name) is lease and not self.holds(job_name):
-            del self._held[job_name]
-            logger.warning("singleton lease lost", job=job_name)
-            self._tell(key)
 
     async def _look_again(self, job_name: JobName, lease: _Lease) -> None:
         """A conflict may be our own renewal whose answer was lost; else the lease is somebody else's."""
@@ -141,7 +175,16 @@ class SingletonLeases:
         if entry is not None and entry.value == self._value:
             lease.revision = entry.revision
         else:
-            lease.valid_until = 0.0
+            self._lose(job_name, lease)
+
+    def _lose(self, job_name: JobName, lease: _Lease) -> None:
+        if self._held.get(job_name) is lease:
+            del self._held[job_name]
+            logger.warning("singleton lease lost", job=job_name)
+            self._tell(Subjects.singleton_key(job_name))
+
+    def _usable_until(self, lease: _Lease) -> float:
+        return lease.valid_until - self._terms.stop_margin_seconds
 
     def _changed(self, key: str, entry: Entry | None) -> None:
         if entry is None:
@@ -151,3 +194,11 @@ class SingletonLeases:
         listener = self._listeners.get(key)
         if listener is not None:
             listener()
+
+
+def _holder_of(entry: Entry) -> str:
+    try:
+        return _decoder.decode(entry.value).instance
+    except msgspec.MsgspecError as error:
+        logger.error("unreadable singleton lease", revision=entry.revision, error=str(error))
+        return ""

@@ -104,6 +104,10 @@ class Site:
         """The application logs."""
         return self.root / "LogFiles"
 
+    def application_logs(self, job_type: JobType, job_name: str) -> Path:
+        """Where a job's part of the application logs is kept."""
+        return self.logs_folder / "Application" / job_type.value / job_name
+
     def runner_state(self, instance_id: str) -> Path:
         """One runner's private folder, created if need be; nobody else may look into it."""
         folder = self.inside(self._data / ".runner" / instance_id)

@@ -3,15 +3,12 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from webjobs_events.errors import WebJobsError
 from webjobs_events.events import (
-    ContinuousEvent,
     ContinuousInactiveInstance,
     ContinuousInitializing,
     ContinuousPendingRestart,
@@ -25,16 +22,17 @@ from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.status import Reason, Status
 
 from webjobs_runner.continuous_log import ContinuousLog
+from webjobs_runner.continuous_status import ContinuousStatus, EventNumbers
 from webjobs_runner.domain.job_settings import read_job_settings
 from webjobs_runner.domain.restart import DEFAULT_RESTART_DELAY, restart_delay
 from webjobs_runner.exit_facts import ExitFacts, facts_of_exit, reason_not_started
 from webjobs_runner.instance import Instance
+from webjobs_runner.lease_terms import LeaseTerms
+from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
 from webjobs_runner.process import ProcessExit, ScriptProcess
 from webjobs_runner.script_start import ScriptStarter, StartedScript, end_script
 from webjobs_runner.singleton import SingletonLeases
-
-_LOST_LEASE_GRACE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,9 @@ class Workshop:
     starter: ScriptStarter
     outbox: Outbox
     leases: SingletonLeases
+    terms: LeaseTerms
     shutdown_files: Path
+    numbers: EventNumbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,16 @@ class _Halt:
     evidence: str
 
 
-_STANDBY = _Halt(Reason.STOPPED, "Another instance holds the singleton.")
+_DISABLED = _Halt(Reason.STOPPED, "The job is disabled.")
+_ALL_STOPPED = _Halt(Reason.STOPPED, "WEBJOBS_STOPPED is set.")
+_REPLACED = _Halt(Reason.REPLACED, "The job's files or settings have changed.")
+_STANDBY = _Halt(Reason.STOPPED, "The lease on the singleton was lost: another instance may run it.")
 
 
 class Supervisor:
     """Keeps one continuous job running, as long as it is wanted."""
+
+    __slots__ = ("_definition", "_final", "_log", "_poked", "_shop", "_status")
 
     def __init__(self, workshop: Workshop, definition: JobDefinition, log: ContinuousLog) -> None:
         self._shop = workshop
@@ -69,9 +74,7 @@ class Supervisor:
         self._log = log
         self._final: _Halt | None = None
         self._poked = asyncio.Event()
-        self._sequence = 0
-        self._status: Status | None = None
-        workshop.leases.listen(definition.job_name, self.poke)
+        self._status = ContinuousStatus(workshop.instance, workshop.outbox, workshop.numbers, log)
 
     def update(self, definition: JobDefinition) -> None:
         """The definition is this one now."""
@@ -87,9 +90,15 @@ class Supervisor:
         """Something that decides about running has changed."""
         self._poked.set()
 
+    def tell_again(self) -> None:
+        """Others took this runner for lost and its jobs for stopped: say what is true, from the beginning."""
+        self._status.tell_again(self._definition)
+
     async def run(self) -> None:
         """Supervise until `end` is called and done."""
-        self._enter(ContinuousInitializing)
+        job_name = self._definition.job_name
+        self._shop.leases.listen(job_name, self.poke)
+        self._status.enter(ContinuousInitializing, self._definition)
         try:
             while True:
                 self._poked.clear()
@@ -98,14 +107,14 @@ class Supervisor:
                     self._stay_stopped(halt)
                     if self._final is not None:
                         return
-                    await self._shop.leases.release(self._definition.job_name)
+                    await self._shop.leases.release(job_name)
                 elif await self._may_run_here():
                     await self._run_once()
                     continue
                 await self._poked.wait()
         finally:
-            await self._shop.leases.release(self._definition.job_name)
-            self._shop.leases.listen(self._definition.job_name, None)
+            self._shop.leases.listen(job_name, None)
+            await self._shop.leases.release(job_name)
 
     # Whether it may run
 
@@ -113,10 +122,8 @@ class Supervisor:
         if self._final is not None:
             return self._final
         if self._definition.disabled:
-            return _Halt(Reason.STOPPED, "The job is disabled.")
-        if self._shop.settings.flag("WEBJOBS_STOPPED"):
-            return _Halt(Reason.STOPPED, "WEBJOBS_STOPPED is set.")
-        return None
+            return _DISABLED
+        return _ALL_STOPPED if self._shop.settings.flag("WEBJOBS_STOPPED") else None
 
     async def _may_run_here(self) -> bool:
         job_name = self._definition.job_name
@@ -125,13 +132,16 @@ class Supervisor:
             return True
         if await self._shop.leases.acquire(job_name):
             return True
-        if self._status is not Status.INACTIVE_INSTANCE:
-            self._enter(ContinuousInactiveInstance, held_by=self._shop.leases.holder(job_name))
+        if self._status.now is not Status.INACTIVE_INSTANCE:
+            holder = self._shop.leases.holder(job_name)
+            self._status.enter(ContinuousInactiveInstance, self._definition, held_by=holder)
         return False
 
     def _stay_stopped(self, halt: _Halt) -> None:
-        if self._status is not Status.STOPPED:
-            self._enter(ContinuousStopped, reason=halt.reason, evidence=halt.evidence)
+        if self._status.now is not Status.STOPPED:
+            self._status.enter(
+                ContinuousStopped, self._definition, reason=halt.reason, evidence=halt.evidence
+            )
 
     def _interruption(self, running: JobDefinition) -> _Halt | None:
         """Why a running process has to end now; None when it may go on."""
@@ -139,14 +149,14 @@ class Supervisor:
         if halt is not None:
             return halt
         wanted = self._definition
+        if wanted.is_singleton and running.is_singleton and not self._shop.leases.holds(wanted.job_name):
+            return _STANDBY
         if (wanted.digest, wanted.script, wanted.settings) != (
             running.digest,
             running.script,
             running.settings,
         ):
-            return _Halt(Reason.REPLACED, "The job's files or settings have changed.")
-        if wanted.is_singleton and not self._shop.leases.holds(wanted.job_name):
-            return _STANDBY
+            return _REPLACED
         return None
 
     # One life of its process
@@ -154,20 +164,20 @@ class Supervisor:
     async def _run_once(self) -> None:
         definition = self._definition
         self._log.start_again()
-        self._enter(ContinuousStarting)
+        self._status.enter(ContinuousStarting, definition)
         shutdown_file = self._shop.shutdown_files / secrets.token_hex(8)
         begun = time.monotonic()
         try:
-            started = await self._shop.starter.start(
-                definition, self._log.script, shutdown_file=str(shutdown_file)
-            )
+            started = await self._start(definition, shutdown_file)
         except (WebJobsError, OSError) as error:
             await self._pend(definition, begun, ExitFacts(reason_not_started(error), str(error)))
             return
+        if started is None:
+            return
         try:
             self._log.script.say(f"Run script '{definition.script}' with script host - '{started.host}'")
-            self._enter(ContinuousRunning, script=definition.script)
-            ended = await self._watch(definition, started, shutdown_file)
+            self._status.enter(ContinuousRunning, definition, script=definition.script)
+            ended = await self._watch(definition, started.process, shutdown_file)
         finally:
             started.release()
             shutdown_file.unlink(missing_ok=True)
@@ -175,24 +185,47 @@ class Supervisor:
         if ended is not None:
             await self._pend(definition, begun, facts_of_exit(ended))
 
+    async def _start(self, definition: JobDefinition, shutdown_file: Path) -> StartedScript | None:
+        """Start the script; None when it may not run any more before it has begun.
+
+        Raises: As `ScriptStarter.start`.
+        """
+        starting = asyncio.ensure_future(
+            self._shop.starter.start(definition, self._log.script, shutdown_file=str(shutdown_file))
+        )
+        starting.add_done_callback(lambda _: self.poke())
+        try:
+            while not starting.done():
+                halt = self._interruption(definition)
+                if halt is not None and halt is not _REPLACED:
+                    self._stay_stopped(halt)
+                    return None
+                await self._poked.wait()
+                self._poked.clear()
+            return starting.result()
+        finally:
+            if not starting.done():
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
+
     async def _watch(
-        self, definition: JobDefinition, started: StartedScript, shutdown_file: Path
+        self, definition: JobDefinition, process: ScriptProcess, shutdown_file: Path
     ) -> ProcessExit | None:
         """Wait for the process's end; None when it was made to end."""
-        ending = asyncio.ensure_future(started.process.wait())
-        ending.add_done_callback(lambda _: self._poked.set())
+        ending = asyncio.ensure_future(process.wait())
+        ending.add_done_callback(lambda _: self.poke())
         try:
             while not ending.done():
                 halt = self._interruption(definition)
                 if halt is not None:
-                    await self._stop(definition, started.process, shutdown_file, halt)
+                    await self._stop(definition, process, shutdown_file, halt)
                     return None
                 await self._poked.wait()
                 self._poked.clear()
             return ending.result()
         finally:
             if not ending.done():
-                started.process.kill()
+                process.kill()
                 await ending
 
     async def _stop(
@@ -201,16 +234,20 @@ class Supervisor:
         """Notify, wait, kill; the event of the end follows the proof that nothing is left."""
         grace = read_job_settings(definition.settings).stopping_wait_seconds(JobType.CONTINUOUS)
         if halt is _STANDBY:
-            grace = min(grace, _LOST_LEASE_GRACE_SECONDS)
-        self._enter(ContinuousStopping, reason=halt.reason, grace_seconds=grace)
-        shutdown_file.parent.mkdir(parents=True, exist_ok=True)
-        shutdown_file.write_text(datetime.now(UTC).isoformat())
-        killed = await end_script(process, grace)
+            grace = min(grace, self._shop.terms.stop_grace_seconds)
+        self._status.enter(ContinuousStopping, definition, reason=halt.reason, grace_seconds=grace)
+        try:
+            shutdown_file.parent.mkdir(parents=True, exist_ok=True)
+            shutdown_file.write_text(datetime.now(UTC).isoformat())
+        except OSError as error:
+            logger.error("shutdown file not written", job=definition.job_name, error=str(error))
+        was_killed = await end_script(process, grace)
         ended = await process.wait()
-        how = f"It was killed after {grace:g} s of grace." if killed else "It ended within its grace."
+        how = f"It was killed after {grace:g} s of grace." if was_killed else "It ended within its grace."
         self._log.script.finish()
-        self._enter(
+        self._status.enter(
             ContinuousStopped,
+            definition,
             reason=halt.reason,
             evidence=f"{halt.evidence} {how}",
             exit_code=ended.exit_code,
@@ -225,8 +262,9 @@ class Supervisor:
             f"{end.evidence} It is started again in {self._delay(lived):g} s.",
             "SYS INFO" if end.exit_code == 0 else "SYS ERROR",
         )
-        self._enter(
+        self._status.enter(
             ContinuousPendingRestart,
+            definition,
             restart_delay_seconds=self._delay(lived),
             reason=end.reason,
             exit_code=end.exit_code,
@@ -246,21 +284,3 @@ class Supervisor:
     def _delay(self, lived: timedelta) -> float:
         seconds = self._shop.settings.number("WEBJOBS_RESTART_TIME", DEFAULT_RESTART_DELAY.total_seconds())
         return restart_delay(lived, timedelta(seconds=seconds)).total_seconds()
-
-    # Telling
-
-    def _enter(self, event_type: Callable[..., ContinuousEvent], **facts: Any) -> None:
-        """Enter a status: its event is the change."""
-        self._sequence += 1
-        event = event_type(
-            at=datetime.now(UTC),
-            instance=self._shop.instance.id,
-            boot=self._shop.instance.boot,
-            job_name=self._definition.job_name,
-            sequence=self._sequence,
-            digest=self._definition.digest,
-            **facts,
-        )
-        self._status = event.status
-        self._shop.outbox.add(event)
-        self._log.script.say(f"Status changed to {event.status}")

@@ -16,15 +16,11 @@ class UnfinishedRun(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         command: That asked for it.
-        sequence: Of the command in its stream.
-        revision: Of our claim.
         digest: Version it runs.
         initialized_at: When the runner took it.
     """
 
     command: RunTriggeredJob
-    sequence: int
-    revision: int
     digest: str
     initialized_at: datetime
 
@@ -40,8 +36,19 @@ class UnfinishedRuns:
         folder.mkdir(parents=True, exist_ok=True)
 
     def note(self, run: UnfinishedRun) -> None:
-        """Note a run before its script is started."""
-        self._path(run.command).write_bytes(msgspec.json.encode(run))
+        """Note a run before its script is started; on a full disk it goes without.
+
+        Without a note a run is still known by its claim; only its outcome is lost if a kill comes before
+        that is told.
+        """
+        try:
+            self._path(run.command).write_bytes(msgspec.json.encode(run))
+        except OSError as error:
+            logger.error("run not noted on disk", run_id=run.command.run_id, error=str(error))
+
+    def is_noted(self, command: RunTriggeredJob) -> bool:
+        """Whether there is a note of this run."""
+        return self._path(command).exists()
 
     def forget(self, command: RunTriggeredJob) -> None:
         """The run has ended, and everybody has been told."""

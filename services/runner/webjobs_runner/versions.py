@@ -2,13 +2,14 @@
 
 import asyncio
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobDefinition
+from webjobs_events.job import JobDefinition, JobName, JobType
 
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused, WrongVersion
 from webjobs_runner.job_files import install_version
@@ -38,7 +39,10 @@ class Versions:
         self._downloads = downloads
         downloads.mkdir(parents=True, exist_ok=True)
         for left_over in downloads.iterdir():
-            left_over.unlink()
+            if left_over.is_dir():
+                shutil.rmtree(left_over, ignore_errors=True)
+            else:
+                left_over.unlink(missing_ok=True)
 
     async def acquire(self, definition: JobDefinition, *, in_place: bool) -> Version:
         """The version's files for one process: a working copy, or the job's own folder if `in_place`.
@@ -99,11 +103,26 @@ class Versions:
         job_type, job_name, digest = definition.job_type, definition.job_name, definition.digest
         try:
             folder = self._site.job_folder(job_type, job_name)
-            return await asyncio.to_thread(self._copies.acquire, job_type, job_name, digest, folder)
+            return await self._acquire(job_type, job_name, digest, folder)
         except (WrongVersion, FolderChangedMeanwhile, FolderRefused, FileNotFoundError, NotADirectoryError):
             # The folder is being edited, or is not installed yet: take the version from its package.
             async with self.package(digest) as package:
-                return await asyncio.to_thread(self._copies.acquire, job_type, job_name, digest, package)
+                return await self._acquire(job_type, job_name, digest, package)
+
+    async def _acquire(self, job_type: JobType, job_name: JobName, digest: str, source: Path) -> Path:
+        """A working copy made in a thread; when the caller is cancelled meanwhile it is given back."""
+        copying = asyncio.ensure_future(
+            asyncio.to_thread(self._copies.acquire, job_type, job_name, digest, source)
+        )
+        try:
+            return await asyncio.shield(copying)
+        except asyncio.CancelledError:
+            copying.add_done_callback(self._give_back)
+            raise
+
+    def _give_back(self, copying: "asyncio.Future[Path]") -> None:
+        if not copying.cancelled() and copying.exception() is None:
+            self._copies.release(copying.result())
 
 
 def _nothing() -> None:

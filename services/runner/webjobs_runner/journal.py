@@ -1,0 +1,125 @@
+"""The file behind the outbox: one line for each event that the stream has not acknowledged yet."""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from webjobs_runner.log import logger
+
+_COMPACT_BYTES = 4 * 1024 * 1024  # of settled lines, from which on the file is written anew
+
+
+class OutboxRecord(msgspec.Struct, frozen=True, array_like=True):
+    """An event as it is published; `after` is a sequence that the stream had reached before."""
+
+    subject: str
+    headers: dict[str, str]
+    body: str
+    after: int = 0
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(OutboxRecord)
+
+
+class Journal:
+    """Appended to by one runner, and read at its next start."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = -1
+        self._size = 0
+        self._settled = 0
+        self._is_failing = False
+
+    def open(self) -> list[tuple[OutboxRecord, int]]:
+        """Open it, creating what is missing; answers what it holds, each with the size of its line.
+
+        A line that a kill or a full disk cut short is no event yet, and is cleared away: what comes next
+        must not be glued to it.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        records = _read(self._path)
+        return list(zip(records, self.write_anew(records), strict=True))
+
+    def append(self, record: OutboxRecord) -> int:
+        """Add a line; answers its size, 0 when the disk takes nothing."""
+        line = _encoder.encode(record) + b"\n"
+        try:
+            if os.write(self._file, line) != len(line):
+                raise OSError("the disk took a part only")
+        except OSError as error:
+            self._take_back(error)
+            return 0
+        self._is_failing = False
+        self._size += len(line)
+        return len(line)
+
+    @property
+    def is_wasteful(self) -> bool:
+        """Whether most of a large file is needed no more."""
+        return self._settled > _COMPACT_BYTES and self._settled * 2 > self._size
+
+    def settled(self, size: int) -> None:
+        """A line of this size is needed no more."""
+        self._settled += size
+
+    def clear(self) -> None:
+        """No line is needed any more."""
+        if self._size:
+            os.ftruncate(self._file, 0)
+        self._size = self._settled = 0
+
+    def close(self) -> None:
+        """Close the file; what it holds is read at the next start."""
+        if self._file >= 0:
+            os.close(self._file)
+        self._file = -1
+
+    def _take_back(self, error: OSError) -> None:
+        """The disk is full: the event is kept in memory alone, and half a line must not stay."""
+        if not self._is_failing:
+            logger.error("journal of events cannot be written; a kill now loses events", error=str(error))
+        self._is_failing = True
+        with suppress(OSError):
+            os.ftruncate(self._file, self._size)
+
+    def write_anew(self, records: Sequence[OutboxRecord]) -> list[int]:
+        """Let the file hold just these, at one stroke; answers the sizes of their lines.
+
+        Raises:
+            OSError: The file cannot be opened at all.
+        """
+        lines = [_encoder.encode(record) + b"\n" for record in records]
+        beside = self._path.with_suffix(".new")
+        try:
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "wb") as file:
+                file.writelines(lines)
+            beside.rename(self._path)
+        except OSError as error:
+            if self._file < 0:
+                raise
+            logger.error("journal of events cannot be written anew", error=str(error))
+        else:
+            self.close()
+            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            self._size = sum(map(len, lines))
+        self._settled = 0
+        return list(map(len, lines))
+
+
+def _read(path: Path) -> list[OutboxRecord]:
+    if not path.exists():
+        return []
+    records = []
+    for line in path.read_bytes().split(b"\n"):
+        try:
+            if line:
+                records.append(_decoder.decode(line))
+        except msgspec.MsgspecError:
+            logger.warning("unreadable line in the journal of events dropped", journal=str(path))
+    return records

@@ -1,0 +1,34 @@
+"""How long a runner's leases hold, and what follows from that."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTerms:
+    """The terms of heartbeats and singleton leases; the same for all runners that share a namespace.
+
+    Attributes:
+        seconds: A lease that is not renewed for so long is free; NATS counts whole seconds.
+    """
+
+    seconds: int = 10
+
+    @property
+    def heartbeat_seconds(self) -> float:
+        """Between renewals of the runner's own lease: two may fail before it ends."""
+        return 0.3 * self.seconds
+
+    @property
+    def singleton_renewal_seconds(self) -> float:
+        """Between renewals of a singleton's lease."""
+        return 0.2 * self.seconds
+
+    @property
+    def stop_margin_seconds(self) -> float:
+        """So long before the end of a lease that cannot be renewed, its job is made to stop."""
+        return 0.4 * self.seconds
+
+    @property
+    def stop_grace_seconds(self) -> float:
+        """What a script gets to end when its lease is lost; the rest of the margin is for killing it."""
+        return 0.2 * self.seconds

@@ -1,0 +1,172 @@
+"""The parts of a runner and how they hang together; `app` says when each of them starts and stops."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from webjobs_events.jetstream import Bus, LiveSettings
+from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.status import Reason
+
+from webjobs_runner.archive_guard import UploadLimits
+from webjobs_runner.burial import Burial
+from webjobs_runner.claims import Claims
+from webjobs_runner.continuous_jobs import ContinuousJobs
+from webjobs_runner.continuous_status import EventNumbers
+from webjobs_runner.definitions import Definitions, JobKey
+from webjobs_runner.deployment import Deployment
+from webjobs_runner.domain.script import SCRIPT_HOSTS, extend_hosts
+from webjobs_runner.file_drop import FileDropWatcher
+from webjobs_runner.heartbeat import Peers
+from webjobs_runner.instance import Instance
+from webjobs_runner.job_commands import JobCommands
+from webjobs_runner.job_inbox import JobInbox
+from webjobs_runner.lease_terms import LeaseTerms
+from webjobs_runner.log_shipper import LogShipper
+from webjobs_runner.outbox import Outbox
+from webjobs_runner.package_store import PackageStore
+from webjobs_runner.process import Launcher
+from webjobs_runner.reconciler import Reconciler
+from webjobs_runner.recovery import Recovery
+from webjobs_runner.retention import Retention
+from webjobs_runner.run_inbox import RunInbox
+from webjobs_runner.script_start import ScriptStarter
+from webjobs_runner.settings import RunnerSettings
+from webjobs_runner.singleton import SingletonLeases
+from webjobs_runner.site import Site
+from webjobs_runner.supervisor import Workshop
+from webjobs_runner.triggered_run import RunWorkshop
+from webjobs_runner.triggered_runs import TriggeredRuns
+from webjobs_runner.unfinished import UnfinishedRuns
+from webjobs_runner.versions import Versions
+from webjobs_runner.wine_prefix import WinePrefixes
+from webjobs_runner.working_copy import WorkingCopies
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the parts stand on: it is there before any of them, and goes after them.
+
+    Attributes:
+        instance: Who this runner is.
+        site: The site folder.
+        state: The runner's own folder in it.
+        temporary: The runner's own temporary folder.
+        copies: Working copies, in the temporary folder.
+        bus: To NATS.
+        live: App settings as they are now.
+        outbox: Of events.
+        launcher: Of scripts.
+        environment: Of the runner, as it was started.
+    """
+
+    instance: Instance
+    site: Site
+    state: Path
+    temporary: Path
+    copies: WorkingCopies
+    bus: Bus
+    live: LiveSettings
+    outbox: Outbox
+    launcher: Launcher
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Those with a life of their own."""
+
+    peers: Peers
+    definitions: Definitions
+    leases: SingletonLeases
+    shipper: LogShipper
+    continuous: ContinuousJobs
+    triggered: TriggeredRuns
+    runs: RunInbox
+    jobs: JobInbox
+    reconciler: Reconciler
+    watcher: FileDropWatcher
+    packages: PackageStore
+    burial: Burial
+    recovery: Recovery
+    retention: Retention
+
+
+def build_parts(settings: RunnerSettings, ground: Ground, terms: LeaseTerms) -> Parts:
+    """Make every part, and tell each about those it works with."""
+    bus, instance, site, outbox = ground.bus, ground.instance, ground.site, ground.outbox
+    peers = Peers(bus, instance, outbox, terms)
+    shipper = LogShipper(bus)
+    definitions = Definitions(bus)
+    claims = Claims(bus, instance)
+    burial = Burial(bus, instance, claims, definitions, outbox)
+    unfinished = UnfinishedRuns(ground.state / "unfinished")
+    versions = Versions(bus, site, ground.copies, ground.state / "downloads")
+    starter = _starter(settings, ground, versions)
+    packages = PackageStore(bus, definitions, versions)
+    deployment = Deployment(bus, instance, definitions, outbox, starter, packages)
+    leases = SingletonLeases(bus, instance, terms)
+    watcher = FileDropWatcher(site)
+    shutdown_files = ground.temporary / "JobsShutdown"
+    workshop = Workshop(instance, ground.live, starter, outbox, leases, terms, shutdown_files, EventNumbers())
+    continuous = ContinuousJobs(bus, site, workshop, shipper)
+    run_workshop = RunWorkshop(bus, instance, site, ground.live, starter, outbox, shipper)
+    triggered = TriggeredRuns(run_workshop, definitions, claims, peers, burial, unfinished)
+
+    def defined(key: JobKey, definition: JobDefinition | None) -> None:
+        job_type, job_name = key
+        if job_type is JobType.CONTINUOUS:
+            continuous.define(job_name, definition)
+        elif definition is None:
+            triggered.end_all(Reason.DELETED, "The job was deleted.", job_name)
+        if definition is None:
+            ground.copies.discard(job_type, job_name)
+
+    def is_running(key: JobKey) -> bool:
+        job_type, job_name = key
+        return (continuous if job_type is JobType.CONTINUOUS else triggered).has_run_of(job_name)
+
+    def lapsed() -> None:
+        triggered.lapsed()
+        continuous.lapsed()
+
+    peers.on_lost = burial.lost
+    peers.on_lapse = lapsed
+    reconciler = Reconciler(bus, site, definitions, deployment, versions, watcher, defined)
+    limits = UploadLimits(unpacked_bytes=settings.unpacked_limit_mb * 1024 * 1024)
+    return Parts(
+        peers=peers,
+        definitions=definitions,
+        leases=leases,
+        shipper=shipper,
+        continuous=continuous,
+        triggered=triggered,
+        runs=RunInbox(bus, settings.slots, triggered.handle),
+        jobs=JobInbox(bus, JobCommands(bus, definitions, deployment, versions, reconciler, limits)),
+        reconciler=reconciler,
+        watcher=watcher,
+        packages=packages,
+        burial=burial,
+        recovery=Recovery(bus, instance, site, outbox, shipper, claims, burial, unfinished),
+        retention=Retention(bus, site, definitions, ground.state / "retention", is_running),
+    )
+
+
+def _starter(settings: RunnerSettings, ground: Ground, versions: Versions) -> ScriptStarter:
+    wine = WinePrefixes(
+        ground.site.root / "data" / ".wine",
+        ground.temporary / "jobs" / "wine",
+        ground.instance.id,
+        ground.launcher,
+    )
+    return ScriptStarter(
+        ground.instance,
+        ground.site,
+        ground.launcher,
+        versions,
+        wine,
+        ground.live,
+        extend_hosts(SCRIPT_HOSTS, settings.script_hosts),
+        ground.environment,
+        ground.temporary,
+    )
