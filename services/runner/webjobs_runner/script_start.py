@@ -28,7 +28,11 @@ from webjobs_runner.wine_prefix import WinePrefixes
 
 @dataclass(frozen=True, slots=True)
 class StartedScript:
-    """A running script; `release` gives its working copy back once the process has ended."""
+    """A running script; `release` gives its working copy back once the process has ended.
+
+    Its output waits in the pipes until `process.resume_reading()`: whoever keeps the log writes first
+    that the script was started.
+    """
 
     process: ScriptProcess
     host: str
@@ -130,6 +134,7 @@ class ScriptStarter:
                 on_stdout=log.on_stdout,
                 on_stderr=log.on_stderr,
             )
+            process.pause_reading()
             return StartedScript(process, host.name, held.pop_all().close)
 
     def _environment_of(self, facts: ScriptFacts) -> dict[str, str]:

@@ -177,6 +177,7 @@ class Supervisor:
         try:
             self._log.script.say(f"Run script '{definition.script}' with script host - '{started.host}'")
             self._status.enter(ContinuousRunning, definition, script=definition.script)
+            started.process.resume_reading()
             ended = await self._watch(definition, started.process, shutdown_file)
         finally:
             started.release()

@@ -134,6 +134,7 @@ class TriggeredRun:
             script, host = self._definition.script, started.host
             self._log.say(f"Run script '{script}' with script host - '{host}'")
             self._log.say("Status changed to Running")
+            started.process.resume_reading()
             return started_at, await self._see_through(started, self._definition)
         finally:
             started.release()
