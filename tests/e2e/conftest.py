@@ -1,4 +1,4 @@
-"""One stack for the session, started by the command line; a test that kills something starts its own."""
+"""Two stacks for the session, started by the command line: one for peaceful tests, one for rough ones."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -14,6 +14,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """The session's stack: one runner, a restart time short enough to be waited for."""
     data = tmp_path_factory.mktemp("stack") / "data"
     with in_background(webjobs_up(data, WEBJOBS_RESTART_TIME="1")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def rough_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """For tests that kill parts or change what holds for every job; each leaves it as it was."""
+    with in_background(webjobs_up(tmp_path_factory.mktemp("rough") / "data")) as running:
         yield running
 
 

@@ -1,30 +1,18 @@
 """App settings changed while everything runs: they take effect at once."""
 
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
-import pytest_asyncio
-from support.background import in_background
 from support.bus import SUBJECTS, app_setting, job_events
-from support.client import Client, client_of, job_url, lines_of, unique
+from support.client import Client, job_url, lines_of, unique
 from support.eventually import eventually
 from support.living import processes_with
-from support.stack import RunningStack, webjobs_up
+from support.stack import RunningStack
 from webjobs_events.jetstream import connect_bus
 from webjobs_events.job import JobType
 
 
-@pytest.fixture(scope="module")
-def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """These settings hold for every job, so they are not tried on the stack that other tests use."""
-    with in_background(webjobs_up(tmp_path_factory.mktemp("settings") / "data")) as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def client(own_stack: RunningStack) -> AsyncIterator[Client]:
-    async with client_of(own_stack.url) as speaking:
-        yield speaking
+@pytest.fixture
+def stack(rough_stack: RunningStack) -> RunningStack:
+    return rough_stack
 
 
 async def runs_with_logs(stack: RunningStack, name: str) -> set[str]:
@@ -35,13 +23,13 @@ async def runs_with_logs(stack: RunningStack, name: str) -> set[str]:
     return {found.rpartition(".")[2] for found in info.state.subjects or {}}
 
 
-async def test_older_runs_go_with_their_logs_and_folders(client: Client, own_stack: RunningStack) -> None:
+async def test_older_runs_go_with_their_logs_and_folders(client: Client, stack: RunningStack) -> None:
     name = unique("trimmed")
     await client.put_script("triggered", name, "echo hello; echo oops >&2")
     runs = [await client.run_to_end(name) for _ in range(8)]
     async with (
-        job_events(own_stack.nats_url, "triggered", name) as seen,
-        app_setting(own_stack.nats_url, "WEBJOBS_HISTORY_SIZE", "5"),
+        job_events(stack.nats_url, "triggered", name) as seen,
+        app_setting(stack.nats_url, "WEBJOBS_HISTORY_SIZE", "5"),
     ):
         runs.append(await client.run_to_end(name))
         kept = [run["id"] for run in reversed(runs[-5:])]
@@ -51,11 +39,11 @@ async def test_older_runs_go_with_their_logs_and_folders(client: Client, own_sta
 
         await eventually(is_trimmed, 30, interval=0.05)
         await seen.until(lambda s: sum(len(e.run_ids) for e in s.of("Purged")) == 4)  # type: ignore[attr-defined]
-        folder = own_stack.data / "data" / "jobs" / "triggered" / name
+        folder = stack.data / "data" / "jobs" / "triggered" / name
         await eventually(lambda: sorted(entry.name for entry in folder.iterdir()) == sorted(kept), 30)
 
         async def logs_are_trimmed() -> bool:
-            return await runs_with_logs(own_stack, name) == set(kept)
+            return await runs_with_logs(stack, name) == set(kept)
 
         await eventually(logs_are_trimmed, 30, interval=0.1)
         for run in runs[:4]:
@@ -64,26 +52,26 @@ async def test_older_runs_go_with_their_logs_and_folders(client: Client, own_sta
 
 
 async def test_the_restart_time_holds_for_a_job_that_waits_already(
-    client: Client, own_stack: RunningStack
+    client: Client, stack: RunningStack
 ) -> None:
     name = unique("waits")
-    async with job_events(own_stack.nats_url, "continuous", name) as seen:
+    async with job_events(stack.nats_url, "continuous", name) as seen:
         await client.put_script("continuous", name, "echo hello")
         await seen.until(lambda s: s.names[-1:] == ["PendingRestart"])
         assert seen.events[-1].restart_delay_seconds == 60  # type: ignore[attr-defined]
-        async with app_setting(own_stack.nats_url, "WEBJOBS_RESTART_TIME", "0.2"):
+        async with app_setting(stack.nats_url, "WEBJOBS_RESTART_TIME", "0.2"):
             await seen.until(lambda s: s.names.count("Running") >= 3)
         await client.delete(job_url("continuous", name))
 
 
-async def test_an_idle_run_is_ended_and_told_why(client: Client, own_stack: RunningStack) -> None:
+async def test_an_idle_run_is_ended_and_told_why(client: Client, stack: RunningStack) -> None:
     idle, busy = unique("idle"), unique("busy")
     await client.put_script("triggered", idle, "trap '' TERM; sleep 1000")
     await client.ask("PUT", f"{job_url('triggered', idle)}/settings", json={"stopping_wait_time": 0.2})
     await client.put_script("triggered", busy, "for i in $(seq 25); do echo $i; sleep 0.1; done")
     async with (
-        app_setting(own_stack.nats_url, "WEBJOBS_IDLE_TIMEOUT", "1"),
-        job_events(own_stack.nats_url, "triggered", idle) as seen,
+        app_setting(stack.nats_url, "WEBJOBS_IDLE_TIMEOUT", "1"),
+        job_events(stack.nats_url, "triggered", idle) as seen,
     ):
         talking = await client.run(busy)
         run = await client.run_to_end(idle)
@@ -97,16 +85,14 @@ async def test_an_idle_run_is_ended_and_told_why(client: Client, own_stack: Runn
         assert (await client.ended(busy, talking))["status"] == "Success"
 
 
-async def test_stopped_ends_what_runs_and_refuses_what_is_new(
-    client: Client, own_stack: RunningStack
-) -> None:
+async def test_stopped_ends_what_runs_and_refuses_what_is_new(client: Client, stack: RunningStack) -> None:
     once, forever = unique("once"), unique("forever")
     await client.put_script("triggered", once, "sleep 1000")
     await client.put_script("continuous", forever, "sleep 1000")
     run_id = await client.run(once)
     await client.begun(once, run_id)
     await client.until_status(forever, "Running")
-    async with app_setting(own_stack.nats_url, "WEBJOBS_STOPPED", "1"):
+    async with app_setting(stack.nats_url, "WEBJOBS_STOPPED", "1"):
         run = await client.ended(once, run_id)
         assert run["status"] == "Aborted"
         await client.until_status(forever, "Stopped")
@@ -121,12 +107,12 @@ async def test_stopped_ends_what_runs_and_refuses_what_is_new(
     await client.delete(job_url("continuous", forever))
 
 
-async def test_app_settings_are_the_environment_of_jobs(client: Client, own_stack: RunningStack) -> None:
+async def test_app_settings_are_the_environment_of_jobs(client: Client, stack: RunningStack) -> None:
     name = unique("configured")
     await client.put_script("triggered", name, 'echo "$COLOUR"; echo "$WEBJOBS_NAME"')
     async with (
-        app_setting(own_stack.nats_url, "COLOUR", "green"),
-        app_setting(own_stack.nats_url, "WEBJOBS_NAME", "somebody else"),
+        app_setting(stack.nats_url, "COLOUR", "green"),
+        app_setting(stack.nats_url, "WEBJOBS_NAME", "somebody else"),
     ):
 
         async def is_green() -> bool:

@@ -4,29 +4,20 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import Awaitable, Iterator
 
 import psutil
 import pytest
-import pytest_asyncio
-from support.background import in_background
-from support.client import Answer, Client, client_of, job_url, unique
+from support.client import Answer, Client, job_url, unique
 from support.eventually import eventually
-from support.stack import RunningStack, webjobs_up
+from support.stack import RunningStack
 
 NAMED = {"Content_Disposition": "attachement; filename=run.sh"}
 
 
-@pytest.fixture(scope="module")
-def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    with in_background(webjobs_up(tmp_path_factory.mktemp("away") / "data")) as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def client(own_stack: RunningStack) -> AsyncIterator[Client]:
-    async with client_of(own_stack.url) as speaking:
-        yield speaking
+@pytest.fixture
+def stack(rough_stack: RunningStack) -> RunningStack:
+    return rough_stack
 
 
 @contextlib.contextmanager
@@ -60,13 +51,13 @@ async def until_ready(client: Client) -> None:
 
 
 async def test_without_postgres_jobs_run_and_their_history_follows(
-    client: Client, own_stack: RunningStack
+    client: Client, stack: RunningStack
 ) -> None:
     name, new = unique("known"), unique("new")
     await client.put_script("triggered", name, 'echo "$1" > "$WEBJOBS_DATA_PATH/ran"; echo done')
     before = await client.run_to_end(name, "before")
-    ran = own_stack.data / "data" / "jobs" / "triggered" / name / "ran"
-    with halted(own_stack, "postgres"):
+    ran = stack.data / "data" / "jobs" / "triggered" / name / "ran"
+    with halted(stack, "postgres"):
         job = job_url("triggered", name)
         await are_away(
             *(client.get(address) for address in (f"{job}/history", before["url"], job, "/api/jobs"))
@@ -83,12 +74,12 @@ async def test_without_postgres_jobs_run_and_their_history_follows(
 
 
 async def test_without_a_runner_nothing_is_accepted_and_all_can_be_read(
-    client: Client, own_stack: RunningStack
+    client: Client, stack: RunningStack
 ) -> None:
     name = unique("known")
     await client.put_script("triggered", name, "echo hello")
     run = await client.run_to_end(name)
-    with halted(own_stack, "runner"):
+    with halted(stack, "runner"):
 
         async def is_missed() -> bool:
             return (await client.get("/healthz")).status == 503
@@ -107,7 +98,7 @@ async def test_without_a_runner_nothing_is_accepted_and_all_can_be_read(
 
 
 async def test_without_nats_every_answer_is_503_and_then_all_goes_on(
-    client: Client, own_stack: RunningStack
+    client: Client, stack: RunningStack
 ) -> None:
     name = unique("known")
     await client.put_script(
@@ -115,13 +106,13 @@ async def test_without_nats_every_answer_is_503_and_then_all_goes_on(
     )
     run_id = await client.run(name)
     await client.begun(name, run_id)
-    with halted(own_stack, "nats"):
+    with halted(stack, "nats"):
         await are_away(
             client.post(f"{job_url('triggered', name)}/run"),
             client.get(f"{job_url('triggered', name)}/history"),
             client.put(job_url("triggered", unique("new")), "echo", **NAMED),
         )
-        (own_stack.data / "data" / "jobs" / "triggered" / name / "go").touch()
+        (stack.data / "data" / "jobs" / "triggered" / name / "go").touch()
     await until_ready(client)
     run = await client.ended(name, run_id, timeout=60)
     assert (run["status"], await client.output_of(run)) == ("Success", ["done"])

@@ -1,31 +1,21 @@
 """Each part is killed while a job runs: the run stays visible and ends once, and all goes on."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
-import pytest_asyncio
-from support.background import in_background
 from support.bus import job_events
-from support.client import TERMINAL, Client, client_of, unique
+from support.client import TERMINAL, Client, unique
 from support.eventually import eventually
 from support.living import processes_with
-from support.stack import RunningStack, webjobs_up
+from support.stack import RunningStack
 
 WAITS = 'echo begun; until [ -e "$WEBJOBS_DATA_PATH/go" ]; do sleep 0.05; done; echo done'
 PARTS = ("api", "history", "nats", "postgres", "runner")
 
 
-@pytest.fixture(scope="module")
-def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    with in_background(webjobs_up(tmp_path_factory.mktemp("crashes") / "data")) as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def client(own_stack: RunningStack) -> AsyncIterator[Client]:
-    async with client_of(own_stack.url) as speaking:
-        yield speaking
+@pytest.fixture
+def stack(rough_stack: RunningStack) -> RunningStack:
+    return rough_stack
 
 
 async def until_back(client: Client, stack: RunningStack, part: str, pid: int) -> None:
@@ -45,21 +35,19 @@ async def until_back(client: Client, stack: RunningStack, part: str, pid: int) -
 
 
 @pytest.mark.parametrize("part", PARTS)
-async def test_an_accepted_run_survives_the_death_of(
-    client: Client, own_stack: RunningStack, part: str
-) -> None:
+async def test_an_accepted_run_survives_the_death_of(client: Client, stack: RunningStack, part: str) -> None:
     name = unique("survivor")
     await client.put_script("triggered", name, WAITS)
-    pid = own_stack.pid_of(part)
+    pid = stack.pid_of(part)
     run_id = await client.run(name)
-    own_stack.kill(part)
-    await until_back(client, own_stack, part, pid)
+    stack.kill(part)
+    await until_back(client, stack, part, pid)
     assert run_id in [run["id"] for run in await client.runs_of(name)]
-    (own_stack.data / "data" / "jobs" / "triggered" / name / "go").touch()
+    (stack.data / "data" / "jobs" / "triggered" / name / "go").touch()
 
     run = await client.ended(name, run_id, timeout=60)
 
-    async with job_events(own_stack.nats_url, "triggered", name) as seen:
+    async with job_events(stack.nats_url, "triggered", name) as seen:
         await seen.until(lambda s: s.of(*TERMINAL))
         names = [event.name for event in seen.of_run(run_id)]
         (end,) = seen.of(*TERMINAL)
@@ -74,36 +62,34 @@ async def test_an_accepted_run_survives_the_death_of(
 
 
 async def test_a_script_dies_with_its_runner_and_the_run_is_told_as_aborted(
-    client: Client, own_stack: RunningStack
+    client: Client, stack: RunningStack
 ) -> None:
     name = unique("orphan")
     await client.put_script("triggered", name, WAITS)
     run_id = await client.run(name)
     await client.begun(name, run_id)
-    pid = own_stack.pid_of("runner")
-    own_stack.kill("runner")
+    pid = stack.pid_of("runner")
+    stack.kill("runner")
     await eventually(lambda: not processes_with(f"WEBJOBS_NAME={name}\0"), 30)
-    await until_back(client, own_stack, "runner", pid)
+    await until_back(client, stack, "runner", pid)
     run = await client.ended(name, run_id, timeout=60)
     assert run["status"] == "Aborted"
     assert run["end_time"] >= run["start_time"]
-    async with job_events(own_stack.nats_url, "triggered", name) as seen:
+    async with job_events(stack.nats_url, "triggered", name) as seen:
         await seen.until(lambda s: len(s.of_run(run_id)) == 3)
         assert [event.name for event in seen.of_run(run_id)] == ["Initializing", "Running", "Aborted"]
         assert seen.of("Aborted")[0].reason.value == "runner_lost"  # type: ignore[attr-defined]
     assert await client.run_of(name, run_id) == run
 
 
-async def test_a_continuous_job_runs_again_after_its_runner_died(
-    client: Client, own_stack: RunningStack
-) -> None:
+async def test_a_continuous_job_runs_again_after_its_runner_died(client: Client, stack: RunningStack) -> None:
     name = unique("phoenix")
     await client.put_script("continuous", name, "sleep 1000")
     await client.until_status(name, "Running")
-    pid = own_stack.pid_of("runner")
+    pid = stack.pid_of("runner")
     before = set(processes_with(f"WEBJOBS_NAME={name}\0"))
-    own_stack.kill("runner")
-    await until_back(client, own_stack, "runner", pid)
+    stack.kill("runner")
+    await until_back(client, stack, "runner", pid)
     await eventually(lambda: set(processes_with(f"WEBJOBS_NAME={name}\0")) - before, 30)
     await client.until_status(name, "Running")
     assert len(processes_with(f"WEBJOBS_NAME={name}\0")) == len(before)
