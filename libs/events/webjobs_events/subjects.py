@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from webjobs_events.errors import InvalidJobName, InvalidToken
 from webjobs_events.job import JobName, JobType
 
-_PLAIN = re.compile(rb"[A-Za-z0-9_-]")
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+_SPECIAL = re.compile(rb"[^A-Za-z0-9_-]")
 _TOKEN = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
 _ESCAPE = re.compile(rb"=([0-9A-F]{2})")
 
@@ -19,13 +20,15 @@ def token_of(name: str) -> str:
     Raises:
         InvalidJobName: The name is empty, or no UTF-8 can write it.
     """
+    if _PLAIN.fullmatch(name):
+        return name
     if not name:
         raise InvalidJobName(name, "it is empty")
     try:
         raw = name.encode("utf-8")
     except UnicodeEncodeError as error:
         raise InvalidJobName(name, "it holds half of a surrogate pair") from error
-    return "".join(chr(byte) if _PLAIN.match(bytes([byte])) else f"={byte:02X}" for byte in raw)
+    return _SPECIAL.sub(lambda match: b"=%02X" % match[0][0], raw).decode("ascii")
 
 
 def name_of(token: str) -> JobName:

@@ -71,10 +71,14 @@ class ScriptStarter:
         self._search_path = script_environment(
             environment, {}, _NO_FACTS, own_program_folder=self._own_programs
         )["PATH"]
+        self._found: dict[str, str | None] = {}  # looking through PATH takes longer than all the rest here
 
     def find(self, program: str) -> str | None:
         """Where a script host's program is on this runner; None when it is not installed."""
-        return shutil.which(program, path=self._search_path)
+        known = self._found.get(program)
+        if known is None or not os.access(known, os.X_OK):
+            known = self._found[program] = shutil.which(program, path=self._search_path)
+        return known
 
     def is_available(self, program: str) -> bool:
         """Whether a script host's program is installed on this runner."""
@@ -159,7 +163,8 @@ class ScriptStarter:
 
     def _data_folder(self, definition: JobDefinition) -> Path:
         folder = self._site.data_folder(definition.job_type, definition.job_name)
-        os.makedirs(folder, exist_ok=True)
+        if not os.path.isdir(folder):
+            os.makedirs(folder, exist_ok=True)
         return folder
 
 
