@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
-from webjobs_events.jetstream import Bus, LiveSettings, connect_bus
+from webjobs_events.jetstream import Bus, LiveSettings, connect_bus, stream_state
 from webjobs_events.subjects import Subjects
 from webjobs_service.health import Check, run_health_server
 from webjobs_service.lifetime import cancellable, side_tasks
@@ -22,7 +22,6 @@ from webjobs_history.projector import Projector
 from webjobs_history.queries import Queries
 from webjobs_history.retention import Retention
 from webjobs_history.settings import HistorySettings
-from webjobs_history.streams import stream_state
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -16,14 +16,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Deleted, Event, Purged
-from webjobs_events.jetstream import Bus, StreamMessage
+from webjobs_events.jetstream import Bus, StreamMessage, purge_until, stream_state
 from webjobs_events.job import JobType
 from webjobs_service.lifetime import side_tasks
 
 from webjobs_history.batch import decode_batch
 from webjobs_history.database import TROUBLES, describe
 from webjobs_history.projector import Projector
-from webjobs_history.streams import purge_until, stream_state
 from webjobs_history.tables import positions
 
 log = structlog.stdlib.get_logger(__name__)

@@ -13,7 +13,7 @@ from datetime import datetime
 import asyncpg
 import structlog
 from webjobs_events.errors import BusUnavailable, WebJobsError
-from webjobs_events.jetstream import Bus, StreamMessage
+from webjobs_events.jetstream import Bus, StreamMessage, stream_state
 from webjobs_service.lifetime import cancellable, leaves
 
 from webjobs_history import metrics, store
@@ -23,7 +23,6 @@ from webjobs_history.domain.fold import Fold, keys_of
 from webjobs_history.errors import ConnectionEnded, PositionMoved, StreamReplaced
 from webjobs_history.migrations.migrate import migrate
 from webjobs_history.progress import Progress
-from webjobs_history.streams import stream_state
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -8,6 +8,7 @@ from webjobs_events.jetstream.pipeline import PublishPipeline
 from webjobs_events.jetstream.queue import QueuedMessage, WorkQueue
 from webjobs_events.jetstream.reader import StreamMessage, StreamReader
 from webjobs_events.jetstream.service import QueryRefused
+from webjobs_events.jetstream.stream_state import StreamState, purge_until, stream_state
 
 __all__ = [
     "Bucket",
@@ -21,6 +22,9 @@ __all__ = [
     "QueuedMessage",
     "StreamMessage",
     "StreamReader",
+    "StreamState",
     "WorkQueue",
     "connect_bus",
+    "purge_until",
+    "stream_state",
 ]

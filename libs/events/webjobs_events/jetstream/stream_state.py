@@ -1,23 +1,14 @@
-"""What history must know of the streams beyond reading them: which one it is, and what it still holds."""
+"""What a stream is beyond its messages: which one of its name, what it still holds, and cutting its past."""
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
+
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.jetstream import Bus
+from webjobs_events.jetstream.bus import Bus
 
 _NOT_FOUND = "404"
-
-
-@contextlib.contextmanager
-def _trouble_is(doing: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # only the package of the bus may know the client's own kinds of error
-        raise BusUnavailable(doing, str(error) or type(error).__name__) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +32,7 @@ async def stream_state(bus: Bus, stream: str) -> StreamState:
     Raises:
         BusUnavailable: NATS does not answer.
     """
-    with _trouble_is(f"looking at {stream}"):
+    async with bus.connection.asking(f"looking at {stream}"):
         info = await bus.connection.js.stream_info(stream)
     if info.created is None:
         raise BusUnavailable(f"looking at {stream}", "the server does not say when it was made")
@@ -67,7 +58,7 @@ async def purge_until(bus: Bus, stream: str, subject: str, instant_ns: int) -> N
     """
     # Asked before the search: a message that comes after it is later than the instant, and stays.
     beyond = await bus.last_sequence(stream) + 1
-    with _trouble_is(f"purging {subject}"):
+    async with bus.connection.asking(f"purging {subject}"):
         first_kept = await _first_since(bus, stream, subject, instant_ns)
         await bus.connection.js.purge_stream(stream, seq=first_kept or beyond, subject=subject)
 
