@@ -37,6 +37,22 @@ from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.settings import RunnerSettings
 
 QUICK_LEASES = LeaseTerms(seconds=2)
+
+# The program `python -m webjobs_runner` with other lease terms.
+_PROGRAM = """
+import os, sys
+from webjobs_runner.app import run_runner
+from webjobs_runner.lease_terms import LeaseTerms
+from webjobs_runner.settings import RunnerSettings
+from webjobs_service.lifetime import run_service
+from webjobs_service.logs import configure_logs
+from webjobs_service.settings import load_settings
+
+settings = load_settings(RunnerSettings)
+configure_logs("runner", settings.log_level, settings.log_format)
+terms = LeaseTerms(seconds=int(sys.argv[1]))
+sys.exit(run_service(lambda stop: run_runner(settings, dict(os.environ), stop, terms=terms)))
+"""
 _mint = RunIdMint()
 
 
@@ -69,7 +85,7 @@ async def running_runner(
     name: str = "site",
     instance_id: str | None = None,
     slots: int = 8,
-    terms: LeaseTerms = QUICK_LEASES,
+    terms: LeaseTerms = LeaseTerms(),  # noqa: B008  # frozen
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[RunningRunner]:
     """A runner with its site folder below `folder`, ready when entered, stopped when left.
@@ -155,9 +171,10 @@ async def runner_process(
     *,
     name: str = "site",
     instance_id: str | None = None,
+    terms: LeaseTerms = LeaseTerms(),  # noqa: B008  # frozen
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[RunnerProcess]:
-    """The same as a process, killed when left."""
+    """The same as a process of its own, killed when left."""
     runner_id = instance_id or secrets.token_hex(3)
     variables = {
         "PATH": os.environ["PATH"],
@@ -169,10 +186,10 @@ async def runner_process(
         "WEBJOBS_TEMP": str(folder / "temp"),
         **(environment or {}),
     }
-    log = folder / f"runner-{runner_id}.log"
+    log = folder / f"runner-{runner_id}-{secrets.token_hex(2)}.log"
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "webjobs_runner", env=variables, stdout=output, stderr=output
+            sys.executable, "-c", _PROGRAM, str(terms.seconds), env=variables, stdout=output, stderr=output
         )
     runner = RunnerProcess(runner_id, process, log)
     try:
@@ -185,9 +202,7 @@ async def runner_process(
 def _is_ready(runner: RunnerProcess) -> bool:
     if runner.process.returncode is not None:
         raise RuntimeError(runner.log.read_text())
-    return runner.log.read_text().rpartition("\n{")[2].count("runner is ready") > 0 or (
-        "runner is ready" in runner.log.read_text()
-    )
+    return "runner is ready" in runner.log.read_text()
 
 
 def zipped(files: Mapping[str, str | bytes]) -> bytes:

@@ -26,9 +26,10 @@ from webjobs_runner.settings import RunnerSettings
 from webjobs_runner.site import Site
 from webjobs_runner.working_copy import WorkingCopies
 
-_COMMAND_PATIENCE = 5.0  # seconds that commands about definitions get to be finished when the runner stops
-_END_PATIENCE = 5.0  # seconds that the ends of runs get to be told; what is not is told at the next start
-_DRAIN_SECONDS = 5.0  # that the last events get to reach NATS
+_PATIENCE = (
+    5.0  # seconds that what is in hand gets to be finished and told; the rest is told at the next start
+)
+_PATIENCE_WITHOUT_NATS = 1.0
 _SHUTDOWN = "The runner is stopping."
 
 SLOTS_IN_USE = Gauge("webjobs_runner_slots_in_use", "Triggered runs in hand")
@@ -123,12 +124,12 @@ async def _end_everything(ground: Ground, parts: Parts) -> None:
     """Take no more, end every script, and tell all of it."""
     parts.triggered.close(_SHUTDOWN)
     await asyncio.gather(
-        parts.jobs.close(_COMMAND_PATIENCE),
-        parts.runs.close(_END_PATIENCE),
+        parts.jobs.close(_patience(ground)),
+        parts.runs.close(lambda: _patience(ground)),
         parts.continuous.close(_SHUTDOWN),
     )
     ground.outbox.add(_about(InstanceStopped, ground))
-    if not await ground.outbox.drained(_DRAIN_SECONDS):
+    if not await ground.outbox.drained(_patience(ground)):
         logger.warning("events are shipped at the next start", waiting=ground.outbox.waiting)
 
 
@@ -150,6 +151,10 @@ async def _given_up_when(stop: asyncio.Event) -> AsyncIterator[asyncio.Timeout]:
             raise
     finally:
         watching.cancel()
+
+
+def _patience(ground: Ground) -> float:
+    return _PATIENCE if ground.bus.is_connected else _PATIENCE_WITHOUT_NATS
 
 
 async def _for_ever(work: Coroutine[Any, Any, None]) -> None:

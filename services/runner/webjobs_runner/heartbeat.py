@@ -113,11 +113,12 @@ class Peers:
         except (BusUnavailable, TimeoutError) as error:
             logger.warning("heartbeat not renewed", error=str(error))
             return
-        is_first, had_lapsed = self._vouched_until == 0.0, asked_at > self._vouched_until
+        # What counts is when the answer came: the request may have been on its way while the lease ended.
+        answered_at, vouched_until = time.monotonic(), self._vouched_until
         self._vouched_until = asked_at + self._terms.seconds
-        if had_lapsed:
-            self._lapsed_at = asked_at
-            if not is_first:
+        if answered_at > vouched_until:
+            self._lapsed_at = answered_at
+            if vouched_until:
                 logger.warning("heartbeat had lapsed; others may have taken this runner for lost")
                 self.on_lapse()
 

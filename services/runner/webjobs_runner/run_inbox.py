@@ -56,11 +56,11 @@ class RunInbox:
                 task.cancel()
             await asyncio.gather(self._taking, *self._in_hand.values(), return_exceptions=True)
 
-    async def close(self, patience_seconds: float) -> None:
+    async def close(self, patience_seconds: Callable[[], float]) -> None:
         """Take no more, give back what has not begun, and wait for the scripts that run to end.
 
-        What follows the end of a script gets `patience_seconds`: with NATS away it is done at the next
-        start.
+        What follows the end of a script gets `patience_seconds`, asked for then: with NATS away it is done
+        at the next start.
         """
         self._is_open = False
         if self._taking is not None:
@@ -74,7 +74,7 @@ class RunInbox:
             self._freed.clear()
             await self._freed.wait()
         if self._in_hand:
-            await asyncio.wait(self._in_hand.values(), timeout=patience_seconds)
+            await asyncio.wait(self._in_hand.values(), timeout=patience_seconds())
         for task in self._in_hand.values():
             task.cancel()
 

@@ -1,0 +1,270 @@
+"""Runners that are killed or cut off, and NATS that is killed: every run ends once, and as it did."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from support.eventually import eventually
+from support.processes import ESCAPE, PYTHON, is_alive, none_alive
+from support.runners import QUICK_LEASES, Caller, runner_process, running_runner
+from support.tcp_proxy import tcp_proxy
+from support.witness import ENDS, Witness, witness_of
+from webjobs_events.events import InstanceLost, RunAborted, RunRunning, RunSuccess
+from webjobs_events.jetstream import Bus, connect_bus
+from webjobs_events.job import JobType
+from webjobs_events.status import Reason
+from webjobs_events.subjects import Subjects
+from webjobs_stack.nats_server import NatsServer, run_nats_server
+
+TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
+FOREVER = "echo $$; exec sleep 1000"
+
+
+def data_of(folder: Path, job_name: str, run_id: str, site: str = "site") -> Path:
+    return folder / site / "data" / "jobs" / "triggered" / job_name / run_id
+
+
+async def pids_of(folder: Path, job_name: str, run_id: str, count: int = 1) -> list[int]:
+    """The numbers that the script wrote."""
+    log = data_of(folder, job_name, run_id) / f"output_{run_id}.log"
+
+    def said() -> list[int] | None:
+        lines = [line.partition("] ")[2] for line in log.read_text().splitlines()] if log.exists() else []
+        numbers = [int(line) for line in lines if line.isdigit()]
+        return numbers if len(numbers) == count else None
+
+    pids = await eventually(said)
+    assert pids is not None
+    return pids
+
+
+def ends_of(witness: Witness, run_id: str) -> list[str]:
+    return [event.name for event in witness.of_run(run_id) if isinstance(event, ENDS)]
+
+
+@asynccontextmanager
+async def own_nats(folder: Path, namespace: str) -> AsyncIterator[tuple[NatsServer, Bus, Caller, Witness]]:
+    """A server that may be killed."""
+    async with (
+        run_nats_server(folder / "nats") as server,
+        connect_bus(server.url, name="test", subjects=Subjects(namespace)) as bus,
+        witness_of(bus) as witness,
+    ):
+        yield server, bus, Caller(bus), witness
+
+
+async def test_a_killed_runner_leaves_no_process_and_its_next_start_ends_the_run(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    script = f'echo $$; {" ".join(PYTHON[:-1])} -c "{ESCAPE}"; exec sleep 1000'
+    async with runner_process(bus, nats_url, tmp_path, instance_id="c0ffe1") as runner:
+        await caller.deploy(TRIGGERED, "job", {"run.sh": script})
+        run_id = await caller.run("job")
+        pids = await pids_of(tmp_path, "job", run_id, 2)
+        await eventually(lambda: witness.of(RunRunning))
+        await runner.kill()
+        await eventually(lambda: none_alive(pids))
+        assert ends_of(witness, run_id) == []
+    async with runner_process(bus, nats_url, tmp_path, instance_id="c0ffe1"):
+        end = await witness.end_of(run_id, 2)
+        await eventually(lambda: caller.is_free("job"), 1)
+        assert (end.name, end.reason) == ("Aborted", Reason.RUNNER_LOST)
+        assert end.evidence == "Runner c0ffe1 died while it had the run; its processes were ended."
+        again = await caller.run("job")
+        await pids_of(tmp_path, "job", again, 2)
+        await witness.until_told()
+        assert ends_of(witness, run_id) == ["Aborted"]
+        subject, name = bus.subjects.log(TRIGGERED, "job", run_id), f"output_{run_id}.log"
+        on_disk = (data_of(tmp_path, "job", run_id) / name).read_bytes()
+        assert b"SYS ERROR] Runner c0ffe1 died" in on_disk
+        await eventually(lambda: witness.log(subject, name) == on_disk)
+
+
+async def test_an_outcome_that_could_not_be_told_before_the_kill_is_told_after_it(
+    namespace: str, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    script = f"while [ ! -e {gate} ]; do sleep 0.02; done; echo done; exit 7"
+    async with own_nats(tmp_path, namespace) as (server, bus, caller, witness):
+        async with runner_process(bus, server.url, tmp_path, instance_id="c0ffe2") as runner:
+            await caller.deploy(TRIGGERED, "job", {"run.sh": script})
+            run_id = await caller.run("job")
+            await eventually(lambda: witness.of(RunRunning))
+            server.kill()
+            await server.wait()
+            gate.touch()
+            status = data_of(tmp_path, "job", run_id) / "status"
+            await eventually(lambda: status.exists() and status.read_bytes().endswith(b"}"))
+            await runner.kill()
+        await server.start()
+        async with runner_process(bus, server.url, tmp_path, instance_id="c0ffe2"):
+            end = await witness.end_of(run_id)
+            assert (end.name, end.reason, end.exit_code) == ("Failed", Reason.EXIT_CODE, 7)
+            await eventually(lambda: caller.is_free("job"))
+            subject, name = bus.subjects.log(TRIGGERED, "job", run_id), f"output_{run_id}.log"
+            on_disk = (data_of(tmp_path, "job", run_id) / name).read_bytes()
+            await eventually(lambda: witness.log(subject, name) == on_disk)
+            await witness.until_told()
+            assert [event.name for event in witness.of_run(run_id)] == ["Initializing", "Running", "Failed"]
+
+
+async def test_survivors_end_the_runs_of_a_runner_that_never_comes_back(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    async with runner_process(bus, nats_url, tmp_path, instance_id="c0ffe3", terms=QUICK_LEASES) as runner:
+        await caller.deploy(TRIGGERED, "job", {"run.sh": FOREVER})
+        run_id = await caller.run("job")
+        await pids_of(tmp_path, "job", run_id)
+        async with (
+            running_runner(bus, nats_url, tmp_path, terms=QUICK_LEASES) as survivor,
+            running_runner(bus, nats_url, tmp_path, terms=QUICK_LEASES),
+        ):
+            await asyncio.sleep(QUICK_LEASES.seconds)  # whoever judges was there for a whole term
+            await runner.kill()
+            end = await witness.end_of(run_id, 2.5 * QUICK_LEASES.seconds)
+            assert (end.name, end.reason) == ("Aborted", Reason.RUNNER_LOST)
+            assert end.evidence == "Runner c0ffe3 was lost while it had the run."
+            await eventually(lambda: caller.is_free("job"))
+            await pids_of(tmp_path, "job", await caller.run("job"))
+            await survivor.stop()
+            await witness.until_told()
+            assert ends_of(witness, run_id) == ["Aborted"]
+            (lost,) = witness.of(InstanceLost)
+            assert lost.about_instance == "c0ffe3"
+
+
+async def test_a_runner_that_was_cut_off_cannot_end_a_run_a_second_time(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    """Its last words are on the way, and arrive when others have long ended the run in its place."""
+    gate = tmp_path / "gate"
+    script = f"echo $$; while [ ! -e {gate} ]; do sleep 0.02; done"
+    async with (
+        tcp_proxy(nats_url) as line,
+        running_runner(bus, line.url, tmp_path, terms=QUICK_LEASES) as cut_off,
+    ):
+        await caller.deploy(TRIGGERED, "job", {"run.sh": script})
+        run_id = await caller.run("job")
+        await eventually(lambda: witness.of(RunRunning))
+        async with running_runner(bus, nats_url, tmp_path, name="other", terms=QUICK_LEASES):
+            await asyncio.sleep(QUICK_LEASES.seconds)
+            line.cut()
+            gate.touch()
+            end = await witness.end_of(run_id, 3 * QUICK_LEASES.seconds)
+            assert (end.name, end.reason) == ("Aborted", Reason.RUNNER_LOST)
+            line.mend()
+            again = await caller.run("job")
+            await witness.end_of(again)
+            await until_back(bus, cut_off.id)
+            await caller.change_settings("job", {}, TRIGGERED)
+            await witness.until_told()
+            assert [event.name for event in witness.of_run(run_id)] == ["Initializing", "Running", "Aborted"]
+
+
+async def until_back(bus: Bus, instance_id: str) -> None:
+    """Wait until a runner's lease is renewed."""
+    key = Subjects.instance_key(instance_id)
+
+    async def is_back() -> bool:
+        return await bus.leases.get(key) is not None
+
+    await eventually(is_back)
+
+
+async def test_a_script_that_others_have_ended_on_paper_is_stopped_once_the_line_is_mended(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    async with (
+        tcp_proxy(nats_url) as line,
+        running_runner(bus, line.url, tmp_path, terms=QUICK_LEASES) as cut_off,
+    ):
+        await caller.deploy(TRIGGERED, "job", {"run.sh": FOREVER})
+        await caller.deploy(CONTINUOUS, "steady", {"run.sh": FOREVER})
+        run_id = await caller.run("job")
+        (pid,) = await pids_of(tmp_path, "job", run_id)
+        async with running_runner(bus, nats_url, tmp_path, name="other", terms=QUICK_LEASES):
+            await asyncio.sleep(QUICK_LEASES.seconds)
+            line.cut()
+            await witness.end_of(run_id, 3 * QUICK_LEASES.seconds)
+            assert is_alive(pid)
+            line.mend()
+            await eventually(lambda: not is_alive(pid))
+            # The continuous job went on, and that is told to those who took it for stopped.
+            await eventually(
+                lambda: witness.statuses("steady", cut_off.id) == ["Initializing", "Starting", "Running"] * 2
+            )
+
+
+async def test_nobody_is_taken_for_lost_when_nats_stood_still(namespace: str, tmp_path: Path) -> None:
+    async with own_nats(tmp_path, namespace) as (server, bus, caller, witness):
+        async with (
+            running_runner(bus, server.url, tmp_path, terms=QUICK_LEASES),
+            running_runner(bus, server.url, tmp_path, terms=QUICK_LEASES),
+        ):
+            await caller.deploy(TRIGGERED, "job", {"run.sh": FOREVER})
+            run_id = await caller.run("job")
+            await eventually(lambda: witness.of(RunRunning))
+            await asyncio.sleep(QUICK_LEASES.seconds)
+            os.kill(server.pid, signal.SIGSTOP)
+            await asyncio.sleep(1.25 * QUICK_LEASES.seconds)
+            os.kill(server.pid, signal.SIGCONT)
+            await asyncio.sleep(1.5 * QUICK_LEASES.seconds)
+            await witness.until_told()
+            assert witness.of(InstanceLost) == []
+            assert ends_of(witness, run_id) == []
+
+
+async def test_scripts_go_on_while_nats_is_away_and_everything_is_told_afterwards(
+    namespace: str, tmp_path: Path
+) -> None:
+    count = 6
+    script = "for i in $(seq 300); do echo line $i; echo error $i >&2; sleep 0.005; done"
+    async with own_nats(tmp_path, namespace) as (server, bus, caller, witness):
+        async with running_runner(bus, server.url, tmp_path):
+            for number in range(count):
+                await caller.deploy(TRIGGERED, f"job{number}", {"run.sh": script})
+            run_ids = [await caller.run(f"job{number}") for number in range(count)]
+            await eventually(lambda: len(witness.of(RunRunning)) == count)
+            for _ in range(2):
+                server.kill()
+                await server.wait()
+                await asyncio.sleep(0.3)
+                await server.start()
+            for number, run_id in enumerate(run_ids):
+                assert isinstance(await witness.end_of(run_id, 20), RunSuccess)
+                await eventually(lambda number=number: caller.is_free(f"job{number}"))
+                names = [event.name for event in witness.of_run(run_id)]
+                assert names == ["Initializing", "Running", "Success"]
+                folder = data_of(tmp_path, f"job{number}", run_id)
+                subject = bus.subjects.log(TRIGGERED, f"job{number}", run_id)
+                for name in (f"output_{run_id}.log", f"error_{run_id}.log"):
+                    on_disk = (folder / name).read_bytes()
+                    assert on_disk.count(b" 300\n") >= 1
+                    await eventually(
+                        lambda subject=subject, name=name, on_disk=on_disk: (
+                            witness.log(subject, name) == on_disk
+                        )
+                    )
+            await witness.until_told()
+            assert len(witness.ids) == len(set(witness.ids))
+            assert witness.of(RunAborted) == []
+
+
+async def test_a_runner_stops_in_time_though_nats_is_away(namespace: str, tmp_path: Path) -> None:
+    async with own_nats(tmp_path, namespace) as (server, bus, caller, witness):
+        async with runner_process(bus, server.url, tmp_path, instance_id="c0ffe4") as runner:
+            await caller.deploy(TRIGGERED, "job", {"run.sh": FOREVER})
+            run_id = await caller.run("job")
+            (pid,) = await pids_of(tmp_path, "job", run_id)
+            server.kill()
+            await server.wait()
+            async with asyncio.timeout(25):
+                assert await runner.terminate() == 0
+            assert not is_alive(pid)
+        await server.start()
+        async with runner_process(bus, server.url, tmp_path, instance_id="c0ffe4"):
+            end = await witness.end_of(run_id)
+            assert (end.name, end.reason) == ("Aborted", Reason.HOST_SHUTDOWN)
