@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ARRAY, ColumnElement, Integer, ScalarSelect, Text, any_, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql import Select
 from webjobs_events.job import JobName
@@ -99,6 +100,7 @@ _STATUSES_OF = _statuses(instances.c.job_name == any_(_NAMES))
 
 _NOTHING = _with_position(select(cast("", Text)).limit(0).scalar_subquery())
 
+_UNDEFINED_TABLE = "42P01"  # Postgres' code
 _AFTER_EVERY_RUN_ID = ":"  # the character after "9"
 
 
@@ -134,12 +136,17 @@ class Queries:
         return await self._read(_STATUSES_OF, names=list(job_names))
 
     async def is_there(self) -> bool:
-        """Whether anything was ever projected; fails when Postgres or the tables are not there."""
+        """Whether anything was ever projected; fails when Postgres is not there."""
         return await self._read(_NOTHING) is not None
 
     async def _read(self, statement: Select[Any], **values: Any) -> Snapshot | None:
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(statement, values)).one_or_none()
+        try:
+            async with self._engine.connect() as connection:
+                row = (await connection.execute(statement, values)).one_or_none()
+        except ProgrammingError as error:
+            if getattr(error.orig, "sqlstate", "") != _UNDEFINED_TABLE:
+                raise
+            return None  # at the very first start, before the migrations
         if row is None:
             return None
         return Snapshot(
