@@ -12,7 +12,9 @@ from webjobs_runner.log_file import LogFile
 
 _CHUNK_BYTES = 256 * 1024
 _WINDOW_BYTES = 4 * 1024 * 1024  # sent and not yet acknowledged
-_GATHER_SECONDS = 0.02  # a busy script's small writes travel together
+_PAUSE_SECONDS = 0.02  # after a file has grown: a busy script's small writes travel together
+# Sent between two pauses. What scripts write faster waits in its file: capturing it goes before shipping it.
+_ROUND_BYTES = 1024 * 1024
 _ANSWER_TIMEOUT = 5.0  # seconds
 _RETRY_DELAY = 0.25  # seconds
 
@@ -29,6 +31,7 @@ class LogShipper:
     """Takes note of files that grew, and publishes their bytes in order, each file for itself.
 
     While NATS is away the files keep what is to be shipped; afterwards shipping goes on where it stood.
+    While scripts write, shipping pauses between rounds, unless somebody waits for the end of a log.
     """
 
     def __init__(self, bus: Bus) -> None:
@@ -38,6 +41,7 @@ class LogShipper:
         self._in_flight: deque[_Chunk] = deque()
         self._in_flight_bytes = 0
         self._waiters: dict[LogFile, asyncio.Future[None]] = {}
+        self._grown_at = 0.0  # time of the loop
         self._wake = asyncio.Event()
         self._urgent = asyncio.Event()
 
@@ -45,6 +49,7 @@ class LogShipper:
         """Say that a file has grown."""
         self._unfinished[file] = None
         self._unsent[file] = None
+        self._grown_at = asyncio.get_running_loop().time()
         self._wake.set()
 
     async def shipped(self, file: LogFile, timeout: float | None) -> bool:
@@ -60,6 +65,7 @@ class LogShipper:
             async with asyncio.timeout(timeout):
                 await asyncio.shield(waiter)
         except TimeoutError:
+            self._waiters.pop(file, None)  # nobody waits any more: it is not urgent now
             return False
         return True
 
@@ -83,18 +89,21 @@ class LogShipper:
     async def _ship(self, pipeline: PublishPipeline) -> None:
         while True:
             self._wake.clear()
-            await self._send_some(pipeline)
+            await self._send_round(pipeline)
             if not self._settle() and not self._can_send:
                 await self._wait()
+            if not self._waiters:
+                await self._pause()
 
     @property
     def _can_send(self) -> bool:
         return bool(self._unsent) and self._in_flight_bytes < _WINDOW_BYTES
 
-    async def _send_some(self, pipeline: PublishPipeline) -> None:
-        """One chunk of each file that has unsent bytes, as the window allows."""
+    async def _send_round(self, pipeline: PublishPipeline) -> None:
+        """One chunk of each file that has unsent bytes, as round and window allow."""
+        full_at = min(self._in_flight_bytes + _ROUND_BYTES, _WINDOW_BYTES)
         for file in list(self._unsent):
-            if self._in_flight_bytes >= _WINDOW_BYTES:
+            if self._in_flight_bytes >= full_at:
                 return
             del self._unsent[file]
             start, data = self._read(file)
@@ -142,22 +151,26 @@ class LogShipper:
             waiter.set_result(None)
 
     async def _wait(self) -> None:
-        if self._in_flight:
-            try:
-                async with asyncio.timeout(_ANSWER_TIMEOUT):
-                    await self._wake.wait()
-            except TimeoutError as error:
-                raise BusUnavailable("shipping logs", "no acknowledgement came") from error
+        """Wait until an acknowledgement comes or a file grows."""
+        if not self._in_flight:
+            await self._wake.wait()
             return
-        await self._wake.wait()
-        if not self._waiters:
-            # Small writes gather for a moment, unless somebody comes to wait for the end of a log.
-            self._urgent.clear()
-            try:
-                async with asyncio.timeout(_GATHER_SECONDS):
-                    await self._urgent.wait()
-            except TimeoutError:
-                return
+        try:
+            async with asyncio.timeout(_ANSWER_TIMEOUT):
+                await self._wake.wait()
+        except TimeoutError as error:
+            raise BusUnavailable("shipping logs", "no acknowledgement came") from error
+
+    async def _pause(self) -> None:
+        """Rest for a moment if a file has just grown, until somebody waits for the end of a log."""
+        if asyncio.get_running_loop().time() - self._grown_at > _PAUSE_SECONDS:
+            return
+        self._urgent.clear()
+        try:
+            async with asyncio.timeout(_PAUSE_SECONDS):
+                await self._urgent.wait()
+        except TimeoutError:
+            return
 
     def _begin_again(self) -> None:
         self._in_flight.clear()
