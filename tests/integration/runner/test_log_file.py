@@ -1,0 +1,220 @@
+"""A log file on a disk on which anything may happen to it."""
+
+import os
+from pathlib import Path
+
+import pytest
+from webjobs_runner.log_file import FILE_HEADER, OFFSET_HEADER, LogFile
+
+MARK = "SYS ERROR] "
+
+
+def log_file(folder: Path, roll_at: int = 0) -> LogFile:
+    return LogFile(
+        f"{folder}/logs/job.log",
+        name="job.log",
+        subject="logs.job",
+        instance_id="abcdef",
+        state=f"{folder}/state/job.json",
+        roll_at=roll_at,
+    )
+
+
+def ship(file: LogFile, limit: int = 1000) -> bytes:
+    """Ship all there is, as the shipper does; answers it."""
+    shipped = b""
+    while file.sent < file.end:
+        start, data = file.read_unsent(limit)
+        assert data
+        shipped += data
+        file.shipped = start + len(data)
+    if file.is_shipped:
+        file.close()
+    return shipped
+
+
+def test_what_is_appended_is_shipped_in_order_with_its_offsets(tmp_path: Path) -> None:
+    file = log_file(tmp_path)
+    assert file.is_empty and file.is_shipped
+    file.append(b"one\n")
+    file.append(b"two\n")
+    assert file.read_unsent(6) == (0, b"one\ntw")
+    assert file.headers(0, 6) == {
+        FILE_HEADER: "job.log",
+        OFFSET_HEADER: "0",
+        "Nats-Msg-Id": "logs.job/job.log/0-6",
+    }
+    assert file.read_unsent(6) == (6, b"o\n")
+    assert file.read_unsent(6) == (8, b"")
+    assert not file.is_empty and not file.is_shipped
+
+
+def test_offsets_go_on_after_a_restart(tmp_path: Path) -> None:
+    before = log_file(tmp_path)
+    before.append(b"one\n")
+    assert ship(before) == b"one\n"
+    before.append(b"two\n")
+    before.close()
+    after = log_file(tmp_path)
+    after.append(b"three\n")
+    assert after.read_unsent(100) == (4, b"two\nthree\n")
+
+
+def test_what_a_kill_left_unremembered_is_shipped_again_with_the_same_offsets(tmp_path: Path) -> None:
+    killed = log_file(tmp_path)
+    killed.append(b"one\n")
+    ship(killed)
+    killed.append(b"two\n")
+    killed.read_unsent(100)
+    killed.shipped = killed.end  # and the kill comes before this is noted
+    after = log_file(tmp_path)
+    assert after.read_unsent(100) == (4, b"two\n")
+
+
+def test_a_large_file_is_set_aside_and_nothing_of_it_is_lost(tmp_path: Path) -> None:
+    file = log_file(tmp_path, roll_at=100)
+    written, shipped = b"", b""
+    for number in range(200):
+        line = b"line %d\n" % number
+        written += line
+        file.append(line)
+        if number % 7 == 0:
+            start, data = file.read_unsent(64)
+            assert start == len(shipped)
+            shipped += data
+            file.shipped = len(shipped)
+    shipped += ship(file)
+    assert shipped == written
+    (tmp_path / "logs" / "job.log").read_bytes()
+    assert sorted(os.listdir(tmp_path / "logs")) == ["job.log", "job.log.prev"]
+    kept = (tmp_path / "logs" / "job.log.prev").read_bytes() + (tmp_path / "logs" / "job.log").read_bytes()
+    assert written.endswith(kept)
+
+
+def test_a_file_that_is_shipped_in_time_stays_within_twice_its_limit(tmp_path: Path) -> None:
+    file = log_file(tmp_path, roll_at=100)
+    for number in range(500):
+        file.append(b"line %d\n" % number)
+        ship(file)
+    assert sum(path.stat().st_size for path in (tmp_path / "logs").iterdir()) < 230
+
+
+def test_a_restart_amid_the_change_of_files_finds_its_place(tmp_path: Path) -> None:
+    file = log_file(tmp_path, roll_at=10)
+    file.append(b"0123456789abcdef")
+    state = tmp_path / "state" / "job.json"
+    states: list[bytes] = []
+    rename = os.rename
+
+    def watched(old: str, new: str) -> None:
+        rename(old, new)
+        if new == str(state):
+            states.append(state.read_bytes())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "rename", watched)
+        file.append(b"new")
+    beginning, done = states
+    for remembered in (beginning, done):
+        state.write_bytes(remembered)
+        after = log_file(tmp_path, roll_at=10)
+        assert (after.base, after.end) == (16, 19)
+        assert ship(after) == b"0123456789abcdefnew"
+    # Remembered, but not renamed yet when the kill came.
+    os.replace(tmp_path / "logs" / "job.log.prev", tmp_path / "logs" / "job.log")
+    state.write_bytes(beginning)
+    assert ship(log_file(tmp_path, roll_at=10)) == b"0123456789abcdef"
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_file_that_somebody_removes_costs_at_most_what_it_held(tmp_path: Path, is_open: bool) -> None:
+    file = log_file(tmp_path)
+    file.append(b"one\n")
+    ship(file)
+    if is_open:
+        file.append(b"two\n")
+        file.read_unsent(100)
+        file.shipped = file.end
+    end = file.end
+    os.unlink(tmp_path / "logs" / "job.log")
+    os.rmdir(tmp_path / "logs")
+    file.append(b"three\n")
+    assert file.read_unsent(100) == (end, b"three\n")
+    file.shipped = file.end
+    file.close()
+    file.append(b"four\n")
+    assert file.read_unsent(100) == (end + 6, b"four\n")
+    assert log_file(tmp_path).end == file.end
+
+
+def test_a_file_that_somebody_cuts_short_goes_on_behind_what_was_there(tmp_path: Path) -> None:
+    file = log_file(tmp_path)
+    file.append(b"one\n")
+    ship(file)
+    file.append(b"two\n")
+    os.truncate(tmp_path / "logs" / "job.log", 0)
+    assert file.read_unsent(100) == (4, b"")
+    assert file.is_shipped
+    file.append(b"three\n")
+    assert file.read_unsent(100) == (8, b"three\n")
+
+
+def test_a_file_cut_short_between_two_boots_begins_a_new_part(tmp_path: Path) -> None:
+    file = log_file(tmp_path)
+    file.append(b"one\n")
+    ship(file)
+    (tmp_path / "logs" / "job.log").write_bytes(b"x\n")
+    after = log_file(tmp_path)
+    after.append(b"two\n")
+    assert ship(after) == b"x\ntwo\n"
+    assert after.end == 10
+
+
+class FullDisk:
+    """Takes so many bytes, and then none."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self._write = os.write
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        if self.room <= 0:
+            raise OSError(28, "No space left on device")
+        part = bytes(data[: self.room])
+        self.room -= len(part)
+        return self._write(descriptor, part)
+
+
+def test_lines_that_a_full_disk_refuses_are_counted_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = log_file(tmp_path)
+    file.append(b"one\n")
+    disk = FullDisk(room=6)
+    monkeypatch.setattr(os, "write", disk.write)
+    file.append(b"two\nthree\nfour\n")  # only `two\nth` fits
+    file.append(b"five\nsix\n")
+    disk.room = 1000
+    file.append(b"seven\n")
+    file.append(b"eight\n")
+    lines = ship(file).decode().splitlines()
+    assert lines[:3] == ["one", "two", "th"]
+    assert lines[3].endswith(MARK + "4 lines were dropped here: they could not be written to the disk.")
+    assert lines[4:] == ["seven", "eight"]
+    assert (tmp_path / "logs" / "job.log").stat().st_size == file.end
+
+
+def test_a_disk_that_takes_nothing_at_all_does_no_other_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = log_file(tmp_path)
+    disk = FullDisk(room=0)
+    monkeypatch.setattr(os, "write", disk.write)
+    for _ in range(3):
+        file.append(b"lost\n")
+    assert file.is_empty and file.is_shipped
+    disk.room = 1000
+    file.append(b"kept\n")
+    first, second = ship(file).decode().splitlines()
+    assert first.endswith("3 lines were dropped here: they could not be written to the disk.")
+    assert second == "kept"

@@ -1,0 +1,218 @@
+"""What scripts write reaches the stream of logs byte by byte, whatever they write and however they end."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from support.eventually import eventually
+from support.runners import Caller, RunningRunner, running_runner
+from support.witness import Witness
+from webjobs_events.events import RunSuccess
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobType
+from webjobs_runner import continuous_log
+from webjobs_runner.continuous_log import APPLICATION_LOG, JOB_LOG
+
+TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture
+async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
+    async with running_runner(
+        bus, nats_url, tmp_path, environment={"WEBJOBS_RESTART_TIME": "0.1"}
+    ) as running:
+        yield running
+
+
+def output_log(tmp_path: Path, job_name: str, run_id: str) -> Path:
+    folder = tmp_path / "site" / "data" / "jobs" / "triggered" / job_name / run_id
+    return folder / f"output_{run_id}.log"
+
+
+async def shipped(witness: Witness, bus: Bus, log: Path, job_name: str, run_id: str) -> bytes:
+    """The log as readers see it, once all of it is there."""
+    subject, name = bus.subjects.log(TRIGGERED, job_name, run_id), log.name
+    await eventually(lambda: len(witness.log(subject, name)) >= log.stat().st_size, 30)
+    return witness.log(subject, name)
+
+
+async def test_fifty_megabytes_arrive_as_they_are_on_disk(
+    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+) -> None:
+    script = (
+        "import sys\n"
+        "block = (b'x' * 99 + b'\\n') * 10486\n"
+        "for _ in range(50):\n"
+        " sys.stdout.buffer.write(block)\n"
+    )
+    await caller.deploy(TRIGGERED, "chatty", {"run.py": script})
+    run_id = await caller.run("chatty")
+    assert isinstance(await witness.end_of(run_id, 60), RunSuccess)
+    log = output_log(tmp_path, "chatty", run_id)
+    assert log.stat().st_size > 50 * MEGABYTE
+    content = await shipped(witness, bus, log, "chatty", run_id)
+    assert hashlib.sha256(content).digest() == hashlib.sha256(log.read_bytes()).digest()
+    assert content.count(b"x" * 99 + b"\n") == 524300
+
+
+async def test_lines_of_ten_megabytes_and_binary_output_do_no_harm(
+    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+) -> None:
+    script = (
+        "import os, sys\n"
+        "out = sys.stdout.buffer\n"
+        "out.write(b'a' * 10485760 + b'\\n')\n"
+        "out.write(bytes(range(256)) * 4096 + b'\\n')\n"
+        "out.write(b'last')\n"
+    )
+    await caller.deploy(TRIGGERED, "odd", {"run.py": script})
+    run_id = await caller.run("odd")
+    assert isinstance(await witness.end_of(run_id, 60), RunSuccess)
+    log = output_log(tmp_path, "odd", run_id)
+    content = await shipped(witness, bus, log, "odd", run_id)
+    assert content == log.read_bytes()
+    lines = content.decode().split("\n")  # it is valid UTF-8, whatever the script wrote
+    assert any(line.endswith("a" * 10 * MEGABYTE) for line in lines)
+    assert any(line.endswith("INFO] last") for line in lines)
+
+
+async def test_the_last_lines_before_a_kill_are_stored(
+    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+) -> None:
+    script = "for i in $(seq 100); do echo line $i; done; kill -KILL $$"
+    await caller.deploy(TRIGGERED, "doomed", {"run.sh": script})
+    for _ in range(5):
+        run_id = await caller.run("doomed")
+        end = await witness.end_of(run_id)
+        assert end.signal == 9
+        content = await shipped(witness, bus, output_log(tmp_path, "doomed", run_id), "doomed", run_id)
+        said = [line.partition("] ")[2] for line in content.decode().splitlines()]
+        assert [line for line in said if line.startswith("line")] == [f"line {n}" for n in range(1, 101)]
+        await eventually(lambda: caller.is_free("doomed"))
+
+
+async def test_a_log_that_is_removed_while_its_script_writes_does_not_stop_the_others(
+    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    script = f"echo first; while [ ! -e {gate} ]; do sleep 0.02; done; echo second"
+    await caller.deploy(TRIGGERED, "bare", {"run.sh": script})
+    await caller.deploy(TRIGGERED, "hello", {"run.sh": "echo hello"})
+    run_id = await caller.run("bare")
+    log = output_log(tmp_path, "bare", run_id)
+    await eventually(lambda: log.exists() and b"first" in log.read_bytes())
+    subject = bus.subjects.log(TRIGGERED, "bare", run_id)
+    await eventually(lambda: b"first" in witness.log(subject, log.name))
+    log.unlink()
+    gate.touch()
+    await witness.end_of(run_id)
+    await eventually(lambda: b"second" in witness.log(subject, log.name))
+    assert isinstance(await witness.end_of(await caller.run("hello")), RunSuccess)
+
+
+async def test_a_full_disk_stops_neither_the_script_nor_the_runner(
+    runner: RunningRunner,
+    caller: Caller,
+    witness: Witness,
+    bus: Bus,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gates = [tmp_path / "full", tmp_path / "done"]
+    wait = [f"while [ ! -e {gate} ]; do sleep 0.02; done;" for gate in gates]
+    write = f"for i in $(seq 50); do echo lost $i; done; touch {tmp_path}/wrote;"
+    script = f"echo before; {wait[0]} {write} {wait[1]} echo after"
+    await caller.deploy(TRIGGERED, "job", {"run.sh": script})
+    run_id = await caller.run("job")
+    log = output_log(tmp_path, "job", run_id)
+    await eventually(lambda: log.exists() and b"before" in log.read_bytes())
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(os, "write", _no_space)
+        gates[0].touch()
+        await eventually((tmp_path / "wrote").exists)
+        await asyncio.sleep(0.2)  # until what it wrote has been read and refused
+    gates[1].touch()
+    assert isinstance(await witness.end_of(run_id), RunSuccess)
+    content = await shipped(witness, bus, log, "job", run_id)
+    assert b"SYS ERROR] 50 lines were dropped here" in content
+    assert b"INFO] after\n" in content
+    assert b"lost" not in content
+
+
+def _no_space(descriptor: int, data: bytes) -> int:
+    raise OSError(28, "No space left on device")
+
+
+def application_log(tmp_path: Path, runner: RunningRunner, job_name: str) -> Path:
+    folder = tmp_path / "site" / "LogFiles" / "Application" / "continuous" / job_name
+    return folder / f"{runner.id}.log"
+
+
+async def test_the_jobs_log_has_the_head_of_each_start_and_the_application_log_all(
+    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+) -> None:
+    script = "for i in $(seq 150); do echo line $i; done; echo oops >&2; exit 1"
+    await caller.deploy(CONTINUOUS, "steady", {"run.sh": script})
+    await eventually(lambda: witness.statuses("steady").count("PendingRestart") >= 2)
+    await caller.stop("steady")
+    await eventually(lambda: witness.statuses("steady")[-1] == "Stopped")
+    job_log = tmp_path / "site" / "data" / "jobs" / "continuous" / "steady" / "job.log"
+    lines = [line.partition("> ")[2].partition(": ")[2] for line in job_log.read_text().splitlines()]
+    starts = "\n".join(lines).split("SYS INFO] Status changed to Starting\n")[1:]
+    assert len(starts) >= 2
+    for start in starts[:2]:
+        said = start.splitlines()
+        assert [line for line in said if line.startswith("INFO]")] == [
+            f"INFO] line {n}" for n in range(1, 101)
+        ]
+        cut = said.index(
+            "SYS WARN] These are the first 100 lines of this start; all are in the application log."
+        )
+        assert said[cut - 1] == "INFO] line 100"
+        assert any(line.startswith("SYS ERROR] The script exited with code 1.") for line in said[cut:])
+        assert "SYS INFO] Status changed to PendingRestart" in said[cut:]
+    application = application_log(tmp_path, runner, "steady")
+    assert application.read_bytes().count(b"INFO] line 150\n") >= 2
+    subject = bus.subjects.log(CONTINUOUS, "steady", runner.id)
+    await eventually(lambda: witness.log(subject, APPLICATION_LOG) == application.read_bytes())
+    subject = bus.subjects.log(CONTINUOUS, "steady", f"{runner.id}-job")
+    await eventually(lambda: witness.log(subject, JOB_LOG) == job_log.read_bytes())
+
+
+async def test_logs_of_a_continuous_job_go_on_over_restarts_and_changes_of_files(
+    bus: Bus,
+    nats_url: str,
+    caller: Caller,
+    witness: Witness,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One log for readers, though on disk it is set aside at 20 kB again and again."""
+    monkeypatch.setattr(continuous_log, "_APPLICATION_LOG_ROLL_BYTES", 20_000)
+    monkeypatch.setattr(continuous_log, "_JOB_LOG_ROLL_BYTES", 5_000)
+    script = "for i in $(seq 400); do echo line $i of $$; done; exec sleep 1000"
+    for boot in range(1, 4):
+        async with running_runner(bus, nats_url, tmp_path, instance_id="5e7a11"):
+            if boot == 1:
+                await caller.deploy(CONTINUOUS, "steady", {"run.sh": script})
+            subject = bus.subjects.log(CONTINUOUS, "steady", "5e7a11")
+            await eventually(
+                lambda subject=subject, boot=boot: (
+                    witness.log(subject, APPLICATION_LOG).count(b"line 400 of") == boot
+                )
+            )
+    content = witness.log(subject, APPLICATION_LOG).decode()
+    lines = [line.partition("] ")[2] for line in content.splitlines()]
+    numbers = [int(line.split()[1]) for line in lines if line.startswith("line")]
+    assert numbers == list(range(1, 401)) * 3
+    assert content.count("Status changed to Stopped") == 3
+    folder = tmp_path / "site" / "LogFiles" / "Application" / "continuous" / "steady"
+    assert sorted(os.listdir(folder)) == ["5e7a11.log", "5e7a11.log.prev"]
+    assert sum(path.stat().st_size for path in folder.iterdir()) < len(content)
+    heads = witness.log(bus.subjects.log(CONTINUOUS, "steady", "5e7a11-job"), JOB_LOG).decode()
+    assert heads.count("line 100 of") == 3
+    assert "line 101 of" not in heads
