@@ -18,6 +18,7 @@ from webjobs_runner.deployment import Deployment
 from webjobs_runner.domain.script import SCRIPT_HOSTS, extend_hosts
 from webjobs_runner.file_drop import FileDropWatcher
 from webjobs_runner.heartbeat import Peers
+from webjobs_runner.in_place import InPlaceFiles
 from webjobs_runner.instance import Instance
 from webjobs_runner.job_commands import JobCommands
 from webjobs_runner.job_inbox import JobInbox
@@ -132,7 +133,16 @@ def build_parts(settings: RunnerSettings, ground: Ground, terms: LeaseTerms) -> 
 
     peers.on_lost = burial.lost
     peers.on_lapse = lapsed
-    reconciler = Reconciler(bus, site, definitions, deployment, versions, watcher, defined)
+    reconciler = Reconciler(
+        bus,
+        site,
+        definitions,
+        deployment,
+        versions,
+        watcher,
+        InPlaceFiles(ground.state / "in-place"),
+        defined,
+    )
     limits = UploadLimits(unpacked_bytes=settings.unpacked_limit_mb * 1024 * 1024)
     return Parts(
         peers=peers,

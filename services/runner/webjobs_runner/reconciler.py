@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from webjobs_events.errors import BusUnavailable, RevisionConflict, WebJobsError
@@ -19,9 +20,10 @@ from webjobs_runner.deploy_errors import (
     OutsideSite,
 )
 from webjobs_runner.deployment import Deployment
-from webjobs_runner.domain.drop import Drop, DropAction, decide_drop
+from webjobs_runner.domain.drop import Drop, DropAction, KnownContent, decide_drop
 from webjobs_runner.errors import MissingInterpreter, NoRunnableScript
 from webjobs_runner.file_drop import FileDropWatcher, NameRefused
+from webjobs_runner.in_place import InPlaceFiles, runs_in_place
 from webjobs_runner.job_files import InspectedFolder, apply_settings, inspect_folder, note_version, remove_job
 from webjobs_runner.log import logger
 from webjobs_runner.site import Site
@@ -52,6 +54,7 @@ class Reconciler:
         deployment: Deployment,
         versions: Versions,
         watcher: FileDropWatcher,
+        in_place: InPlaceFiles,
         on_definition: Callable[[JobKey, JobDefinition | None], None],
     ) -> None:
         self._bus = bus
@@ -60,6 +63,7 @@ class Reconciler:
         self._deployment = deployment
         self._versions = versions
         self._watcher = watcher
+        self._in_place = in_place
         self._on_definition = on_definition
         self._due: dict[JobKey, bool] = {}  # job → whether its folder is at rest
         self._working: dict[JobKey, asyncio.Task[None]] = {}
@@ -137,6 +141,7 @@ class Reconciler:
             Subjects.definition_key(job_type, job_name)
         )
         known = inspected.note.known if inspected.note else None
+        inspected = await self._without_additions(definition, known, inspected)
         drop = decide_drop(inspected.content, known, definition, was_deleted)
         if at_rest and inspected.settings_fault is not None:
             self._refuse(key, "settings", str(inspected.settings_fault))
@@ -156,7 +161,23 @@ class Reconciler:
                 definition.settings,
                 definition.disabled,
             )
+        if definition is not None and runs_in_place(definition):
+            await asyncio.to_thread(self._in_place.remember, definition, inspected.folder)
         self._on_definition(key, definition)
+
+    async def _without_additions(
+        self, definition: JobDefinition | None, known: KnownContent | None, inspected: InspectedFolder
+    ) -> InspectedFolder:
+        """The folder without what its own job, which runs in it, has put beside the version's files."""
+        content = inspected.content
+        if definition is None or known is None or content is None or not runs_in_place(definition):
+            return inspected
+        if content.digest in known.digests:
+            return inspected
+        beneath = await asyncio.to_thread(
+            self._in_place.version_beneath, definition, inspected.folder, known.digests
+        )
+        return replace(inspected, content=replace(content, digest=beneath)) if beneath else inspected
 
     async def _converge(
         self, key: JobKey, inspected: InspectedFolder, definition: JobDefinition | None

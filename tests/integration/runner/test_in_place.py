@@ -1,0 +1,65 @@
+"""Jobs that run in their own folder: what they add there is their own, what a person changes is a version."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from support.eventually import eventually
+from support.runners import Caller, RunningRunner, running_runner
+from support.witness import Witness
+from webjobs_events.events import ContinuousRunning, Deployed
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobType
+
+CONTINUOUS = JobType.CONTINUOUS
+# Writes a file beside itself, then another one, and goes on for ever.
+WRITER = "echo 1 > own.txt; echo x >> log-$$.txt; exec sleep 1000"
+IN_PLACE = '{"is_in_place": true}'
+
+
+@pytest.fixture
+async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
+    async with running_runner(bus, nats_url, tmp_path) as running:
+        yield running
+
+
+def folder_of(tmp_path: Path, job_name: str) -> Path:
+    return tmp_path / "site" / "site" / "wwwroot" / "app_data" / "jobs" / "continuous" / job_name
+
+
+async def test_files_that_an_in_place_job_adds_are_no_new_version(
+    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    await caller.deploy(CONTINUOUS, "writer", {"run.sh": WRITER, "settings.job": IN_PLACE})
+    folder = folder_of(tmp_path, "writer")
+    await eventually(lambda: (folder / "own.txt").exists())
+    # A job dropped afterwards is noticed later than those files would have been.
+    other = folder_of(tmp_path, "other")
+    other.mkdir()
+    (other / "run.sh").write_text("exec sleep 1000")
+    await eventually(lambda: witness.of(Deployed, "other"))
+    assert len(witness.of(Deployed, "writer")) == 1
+    assert len(witness.of(ContinuousRunning, "writer")) == 1
+
+
+async def test_a_changed_file_of_an_in_place_job_is_a_new_version(
+    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    await caller.deploy(CONTINUOUS, "writer", {"run.sh": WRITER, "settings.job": IN_PLACE})
+    folder = folder_of(tmp_path, "writer")
+    await eventually(lambda: (folder / "own.txt").exists())
+    (folder / "run.sh").write_text(WRITER + " # edited")
+    await eventually(lambda: len(witness.of(ContinuousRunning, "writer")) == 2, 20)
+
+
+async def test_a_deployment_replaces_an_in_place_job_that_has_added_files(
+    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    await caller.deploy(CONTINUOUS, "writer", {"run.sh": WRITER, "settings.job": IN_PLACE})
+    folder = folder_of(tmp_path, "writer")
+    await eventually(lambda: (folder / "own.txt").exists())
+    newer = "exec sleep 2000"
+    await caller.deploy(CONTINUOUS, "writer", {"run.sh": newer})
+    await eventually(lambda: len(witness.of(ContinuousRunning, "writer")) == 2, 20)
+    assert (folder / "run.sh").read_text() == newer
+    assert len(witness.of(Deployed, "writer")) == 2
