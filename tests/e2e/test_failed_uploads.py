@@ -1,6 +1,7 @@
 """An upload that fails, is cut off or is hostile leaves the version before byte-equal and running."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -28,6 +29,10 @@ HOSTILE = {
     "truncated": (zip_of({"run.sh": "echo " * 100})[:-30], "cut short"),
     "no script": (zip_of({"data": "two"}), "No runnable script"),
 }
+
+
+def has_refused(number: int, seen: JobEvents) -> bool:
+    return len(seen.of("DeployFailed")) == number
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
@@ -83,7 +88,7 @@ async def test_hostile_archives_are_refused_and_leave_everything_as_it_was(
         for number, (body, words) in enumerate(HOSTILE.values(), 1):
             answer = await client.put(job_url("continuous", name), body, Content_Type="application/zip")
             assert (answer.status, words in answer.text) == (400, True), answer.text
-            await seen.until(lambda s, number=number: len(s.of("DeployFailed")) == number)
+            await seen.until(partial(has_refused, number))
             assert seen.of("DeployFailed")[-1].reason == answer.text  # type: ignore[attr-defined]
             await job.check(client)
         assert not [

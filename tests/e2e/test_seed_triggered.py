@@ -1,6 +1,8 @@
 """The seed's triggered jobs, line by line: deployed, listed, run, looked back at, deleted."""
 
 import re
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from support.client import Client, job_url, lines_of, unique
@@ -11,6 +13,10 @@ INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 DURATION = re.compile(r"\d\d:\d\d:\d\d")
 JOB_FIELDS = ["name", "runCommand", "type", "url", "history_url", "extra_info_url", "latest_run"]
 RUN_FIELDS = ["id", "status", "start_time", "end_time", "duration", "output_url", "error_url", "url"]
+
+
+def is_gone(path: Path) -> bool:
+    return not path.exists()
 
 
 async def listed(client: Client, name: str) -> Any:
@@ -169,8 +175,7 @@ async def test_deleted_both_ways_present_absent_and_again(client: Client, stack:
         assert (await client.delete(address.format(name))).status == 200
         assert (await client.delete(address.format(unique("never")))).status == 200
         assert not (stack.jobs / "triggered" / name).exists()
-        data = stack.data / "data" / "jobs" / "triggered" / name
-        await eventually(lambda data=data: not data.exists(), 30)
+        await eventually(partial(is_gone, stack.data / "data" / "jobs" / "triggered" / name), 30)
 
 
 async def test_a_job_put_again_under_a_deleted_name_has_no_past(client: Client) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import re
 import shutil
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -87,4 +88,4 @@ async def test_the_tour_of_the_readme(client: Client, stack: RunningStack, tmp_p
     for step in steps:
         reads = not step.command or ("curl -s http" in step.command)
         # A read is taken again until the run, or the job, has come as far as the page shows it.
-        last = await (eventually(lambda step=step: as_printed(step), PATIENCE) if reads else as_printed(step))
+        last = await (eventually(partial(as_printed, step), PATIENCE) if reads else as_printed(step))

@@ -62,7 +62,7 @@ async def replay(nats_url: str, pattern: str = "") -> list[tuple[int, Event]]:
         reader = bus.read_stream(SUBJECTS.events_stream, [pattern or SUBJECTS.all_events])
         await reader.open()
         wanted = reader.pending_at_start
-        async with contextlib.aclosing(reader.batches()) as batches:  # type: ignore[type-var]
+        async with contextlib.aclosing(reader.batches()) as batches:
             while len(found) < wanted:
                 for message in await anext(batches):
                     event = decode_event(message.subject, message.headers, message.data)
