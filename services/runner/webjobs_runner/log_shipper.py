@@ -40,7 +40,7 @@ class LogShipper:
         self._unsent: dict[LogFile, None] = {}  # something of them was not even sent; served in turn
         self._in_flight: deque[_Chunk] = deque()
         self._in_flight_bytes = 0
-        self._waiters: dict[LogFile, asyncio.Future[None]] = {}
+        self._waiters: dict[LogFile, list[asyncio.Future[None]]] = {}
         self._grown_at = 0.0  # time of the loop
         self._wake = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -56,18 +56,26 @@ class LogShipper:
         """Ship a file now and wait until all of it is stored; False when that took too long."""
         if file.is_shipped:
             return True
-        waiter = self._waiters.get(file)
-        if waiter is None:
-            waiter = self._waiters[file] = asyncio.get_running_loop().create_future()
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(file, []).append(waiter)
         self.note(file)
         self._urgent.set()
         try:
             async with asyncio.timeout(timeout):
-                await asyncio.shield(waiter)
+                await waiter
         except TimeoutError:
-            self._waiters.pop(file, None)  # nobody waits any more: it is not urgent now
             return False
+        finally:
+            self._forget(file, waiter)
         return True
+
+    def _forget(self, file: LogFile, waiter: "asyncio.Future[None]") -> None:
+        """Whoever waits no more makes nothing urgent."""
+        waiters = self._waiters.get(file, [])
+        if waiter in waiters:
+            waiters.remove(waiter)
+            if not waiters:
+                del self._waiters[file]
 
     async def run(self) -> None:
         """Ship until cancelled."""
@@ -146,9 +154,9 @@ class LogShipper:
             return
         self._unfinished.pop(file, None)
         file.close()
-        waiter = self._waiters.pop(file, None)
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        for waiter in self._waiters.pop(file, ()):
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def _wait(self) -> None:
         """Wait until an acknowledgement comes or a file grows."""

@@ -1,0 +1,245 @@
+"""Continuous jobs on a real runner: kept running, restarted in time, stopped in good order."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from support.eventually import eventually
+from support.processes import ESCAPE, PYTHON, is_alive, none_alive
+from support.runners import Caller, RunningRunner, running_runner
+from support.witness import Witness
+from webjobs_events.events import (
+    ContinuousEvent,
+    ContinuousPendingRestart,
+    ContinuousRunning,
+    ContinuousStarting,
+    ContinuousStopped,
+    ContinuousStopping,
+    Event,
+)
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobType
+from webjobs_events.status import Reason, next_status
+
+CONTINUOUS = JobType.CONTINUOUS
+FOREVER = "exec sleep 1000"
+
+
+@pytest.fixture
+async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
+    async with running_runner(bus, nats_url, tmp_path) as running:
+        yield running
+
+
+def assert_legal(events: list[ContinuousEvent]) -> None:
+    """Each event is allowed after the one before."""
+    status = None
+    for event in events:
+        status = next_status(CONTINUOUS, status, event.status)
+
+
+async def until_status(witness: Witness, job_name: str, status: str, timeout: float = 10) -> None:
+    await eventually(lambda: (witness.statuses(job_name) or [""])[-1] == status, timeout)
+
+
+async def test_a_job_that_ends_is_started_again_after_the_restart_time(
+    runner: RunningRunner, caller: Caller, witness: Witness
+) -> None:
+    await caller.set("WEBJOBS_RESTART_TIME", "0.3")
+    await caller.deploy(CONTINUOUS, "brief", {"run.sh": "exit 3"})
+    await eventually(lambda: len(witness.of(ContinuousPendingRestart)) >= 3)
+    names = witness.statuses("brief")
+    assert names[:7] == ["Initializing", *["Starting", "Running", "PendingRestart"] * 2]
+    pending = witness.of(ContinuousPendingRestart)[0]
+    assert (pending.reason, pending.exit_code) == (Reason.EXIT_CODE, 3)
+    assert pending.restart_delay_seconds == 0.3
+    assert pending.evidence == "The script exited with code 3."
+    again = witness.of(ContinuousStarting)[1]
+    assert 0.3 <= (again.at - pending.at).total_seconds() < 0.5
+    assert_legal(witness.of(ContinuousEvent, "brief"))
+    assert [event.sequence for event in witness.of(ContinuousEvent)] == list(range(1, len(names) + 1))
+
+
+async def test_a_shorter_restart_time_counts_for_a_job_that_waits_already(
+    runner: RunningRunner, caller: Caller, witness: Witness
+) -> None:
+    await caller.deploy(CONTINUOUS, "brief", {"run.sh": "exit 0"})
+    await until_status(witness, "brief", "PendingRestart")
+    assert witness.of(ContinuousPendingRestart)[0].restart_delay_seconds == 60
+    await caller.set("WEBJOBS_RESTART_TIME", "0")
+    await eventually(lambda: len(witness.of(ContinuousStarting)) >= 2, 2)
+    await caller.set("WEBJOBS_RESTART_TIME", "60")
+
+
+async def test_a_stopped_job_stays_stopped_until_it_is_started(
+    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    await caller.deploy(CONTINUOUS, "steady", {"run.sh": FOREVER})
+    await until_status(witness, "steady", "Running")
+    await caller.stop("steady")
+    await until_status(witness, "steady", "Stopped")
+    stopping, stopped = witness.of(ContinuousStopping)[0], witness.of(ContinuousStopped)[0]
+    assert (stopping.reason, stopping.grace_seconds) == (Reason.STOPPED, 5)
+    assert (stopped.reason, stopped.signal) == (Reason.STOPPED, 15)
+    assert stopped.evidence == "The job is disabled. It ended within its grace."
+    folder = tmp_path / "site" / "site" / "wwwroot" / "app_data" / "jobs" / "continuous" / "steady"
+    assert (folder / "disable.job").exists()
+    await caller.start("steady")
+    await until_status(witness, "steady", "Running")
+    assert not (folder / "disable.job").exists()
+    assert witness.statuses("steady")[3:] == ["Stopping", "Stopped", "Starting", "Running"]
+    assert witness.changes("steady") == ["Deployed", "Disabled", "Enabled"]
+
+
+async def test_webjobs_stopped_stops_continuous_jobs_and_lets_them_go_on(
+    runner: RunningRunner, caller: Caller, witness: Witness
+) -> None:
+    await caller.deploy(CONTINUOUS, "steady", {"run.sh": FOREVER})
+    await until_status(witness, "steady", "Running")
+    await caller.set("WEBJOBS_STOPPED", "1")
+    await until_status(witness, "steady", "Stopped")
+    await caller.deploy(CONTINUOUS, "newer", {"run.sh": FOREVER})
+    await until_status(witness, "newer", "Stopped")
+    assert witness.statuses("newer") == ["Initializing", "Stopped"]
+    await caller.set("WEBJOBS_STOPPED", "0")
+    await until_status(witness, "steady", "Running")
+    await until_status(witness, "newer", "Running")
+
+
+async def test_a_deployment_restarts_its_own_job_and_no_other(
+    runner: RunningRunner, caller: Caller, witness: Witness
+) -> None:
+    await caller.deploy(CONTINUOUS, "other", {"run.sh": FOREVER})
+    await caller.deploy(CONTINUOUS, "job", {"run.sh": FOREVER})
+    await until_status(witness, "other", "Running")
+    await until_status(witness, "job", "Running")
+    before = [event for event in witness.events if getattr(event, "job_name", "") == "other"]
+    await caller.deploy(CONTINUOUS, "job", {"run.sh": f"echo new; {FOREVER}"})
+    await eventually(lambda: witness.statuses("job").count("Running") == 2)
+    assert witness.statuses("job")[3:] == ["Stopping", "Stopped", "Starting", "Running"]
+    old, new = (event.digest for event in witness.of(ContinuousRunning, "job"))
+    assert old != new
+    assert witness.of(ContinuousStopped, "job")[0].reason is Reason.REPLACED
+    assert witness.of(ContinuousStopped, "job")[0].digest == old
+    await caller.deploy(CONTINUOUS, "third", {"run.sh": FOREVER})
+    await until_status(witness, "third", "Running")
+    after: list[Event] = [event for event in witness.events if getattr(event, "job_name", "") == "other"]
+    assert after == before
+
+
+async def test_a_script_is_notified_by_its_shutdown_file_before_the_signal(
+    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    seen = tmp_path / "seen"
+    script = f"""
+        trap '[ -e "$WEBJOBS_SHUTDOWN_FILE" ] && echo signal after file > {seen}; exit 0' TERM
+        [ -n "$WEBJOBS_SHUTDOWN_FILE" ] && [ ! -e "$WEBJOBS_SHUTDOWN_FILE" ] && echo ready
+        while :; do sleep 0.02; done
+    """
+    await caller.deploy(CONTINUOUS, "listening", {"run.sh": script})
+    log = tmp_path / "site" / "data" / "jobs" / "continuous" / "listening" / "job.log"
+    await eventually(lambda: log.exists() and "INFO] ready" in log.read_text())
+    await caller.stop("listening")
+    await until_status(witness, "listening", "Stopped")
+    assert seen.read_text() == "signal after file\n"
+    assert witness.of(ContinuousStopped)[0].exit_code == 0
+    shutdown_files = tmp_path / "temp" / f"webjobs-{runner.id}" / "JobsShutdown"
+    assert list(shutdown_files.iterdir()) == []
+
+
+async def test_a_deaf_tree_is_killed_after_its_grace_and_gone_before_that_is_told(
+    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    pids = tmp_path / "pids"
+    script = f"""
+        trap '' TERM
+        {" ".join(PYTHON[:-1])} -c "{ESCAPE}" >> {pids}
+        echo $$ >> {pids}
+        while :; do sleep 0.02; done
+    """
+    files = {"run.sh": script, "settings.job": '{"stopping_wait_time": 0.5}'}
+    await caller.deploy(CONTINUOUS, "deaf", files)
+    await eventually(lambda: pids.exists() and len(pids.read_text().split()) == 2)
+    numbers = [int(word) for word in pids.read_text().split()]
+    assert all(map(is_alive, numbers))
+    stopping_at = time.monotonic()
+    await caller.stop("deaf")
+    await until_status(witness, "deaf", "Stopped")
+    assert none_alive(numbers)
+    assert 0.5 <= time.monotonic() - stopping_at < 1.5
+    stopping, stopped = witness.of(ContinuousStopping)[0], witness.of(ContinuousStopped)[0]
+    assert 0.45 <= (stopped.at - stopping.at).total_seconds() <= 0.7
+    assert stopped.signal == 9
+    assert stopped.evidence == "The job is disabled. It was killed after 0.5 s of grace."
+
+
+async def test_a_stopping_runner_stops_all_its_jobs_at_the_same_time(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    script = "trap '' TERM; while :; do sleep 0.1; done"
+    settings = '{"stopping_wait_time": 0.6}'
+    async with running_runner(bus, nats_url, tmp_path) as runner:
+        names = [f"deaf{number}" for number in range(8)]
+        await asyncio.gather(
+            *(caller.deploy(CONTINUOUS, name, {"run.sh": script, "settings.job": settings}) for name in names)
+        )
+        for name in names:
+            await until_status(witness, name, "Running")
+        begun = time.monotonic()
+        await runner.stop()
+        assert time.monotonic() - begun < 2.5
+    await witness.until_told()
+    for name in names:
+        assert witness.statuses(name)[-2:] == ["Stopping", "Stopped"]
+    assert all(event.reason is Reason.HOST_SHUTDOWN for event in witness.of(ContinuousStopped))
+    assert witness.events[-1].name == "InstanceStopped"
+
+
+async def test_a_job_whose_script_cannot_be_started_is_tried_again(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "php").symlink_to("/bin/true")
+    environment = {"PATH": str(tools), "WEBJOBS_RESTART_TIME": "0.1"}
+    async with running_runner(bus, nats_url, tmp_path, environment=environment):
+        await caller.deploy(CONTINUOUS, "page", {"run.php": "x"})
+        await eventually(lambda: witness.of(ContinuousPendingRestart))
+        (tools / "php").unlink()
+        found = await eventually(
+            lambda: [e for e in witness.of(ContinuousPendingRestart) if e.reason is not Reason.EXIT_CODE]
+        )
+        assert found[0].reason is Reason.MISSING_INTERPRETER
+        (tools / "php").symlink_to("/bin/true")
+        ran = len(witness.of(ContinuousRunning))
+        await eventually(lambda: len(witness.of(ContinuousRunning)) > ran)
+    assert_legal(witness.of(ContinuousEvent, "page"))
+
+
+async def test_a_job_deleted_and_deployed_again_is_a_new_one(
+    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    data = tmp_path / "site" / "data" / "jobs" / "continuous" / "steady"
+    folder = tmp_path / "site" / "site" / "wwwroot" / "app_data" / "jobs" / "continuous" / "steady"
+    for count in (1, 2):
+        await caller.deploy(CONTINUOUS, "steady", {"run.sh": f"echo life {count}; {FOREVER}"})
+        await eventually(lambda count=count: witness.statuses("steady").count("Running") == count)
+        await eventually(lambda: (data / "job.log").exists())
+        await caller.delete(CONTINUOUS, "steady")
+        await eventually(lambda count=count: witness.statuses("steady").count("Stopped") == count)
+        assert witness.of(ContinuousStopped)[-1].reason is Reason.DELETED
+        await eventually(lambda: not data.exists() and not folder.exists())
+        application = tmp_path / "site" / "LogFiles" / "Application" / "continuous" / "steady"
+        assert not application.exists()
+    await witness.until_told()
+    life = ["Initializing", "Starting", "Running", "Stopping", "Stopped"]
+    assert witness.statuses("steady") == life * 2
+    assert witness.changes("steady") == ["Deployed", "Deleted"] * 2
+    log = witness.log(runner_log(runner, caller), "job.log").decode()
+    assert log.index("life 1") < log.index("life 2")
+
+
+def runner_log(runner: RunningRunner, caller: Caller) -> str:
+    return caller.bus.subjects.log(CONTINUOUS, "steady", f"{runner.id}-job")
