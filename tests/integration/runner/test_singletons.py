@@ -1,0 +1,156 @@
+"""Singletons: one runner at a time, taken over when it goes, never two alive."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from support.eventually import eventually
+from support.processes import is_alive
+from support.runners import QUICK_LEASES, Caller, RunningRunner, runner_process, running_runner
+from support.tcp_proxy import tcp_proxy
+from support.witness import Witness
+from webjobs_events.events import ContinuousInactiveInstance, ContinuousStopped
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobType
+from webjobs_events.status import Reason
+
+CONTINUOUS = JobType.CONTINUOUS
+SINGLETON = '{"is_singleton": true, "stopping_wait_time": 0.2}'
+
+
+def script(folder: Path) -> dict[str, str]:
+    """Leaves its pid behind, and does not hear SIGTERM."""
+    return {
+        "run.sh": f"trap '' TERM; echo $$ >> {folder}/pids; while :; do sleep 0.02; done",
+        "settings.job": SINGLETON,
+    }
+
+
+def alive(folder: Path) -> list[int]:
+    pids = folder / "pids"
+    return [int(pid) for pid in pids.read_text().split() if is_alive(int(pid))] if pids.exists() else []
+
+
+def now(witness: Witness, instance: str) -> str:
+    return (witness.statuses("one", instance) or [""])[-1]
+
+
+@asynccontextmanager
+async def two_runners(
+    bus: Bus, first_url: str, second_url: str, folder: Path
+) -> AsyncIterator[tuple[RunningRunner, RunningRunner]]:
+    async with (
+        running_runner(bus, first_url, folder, name="a", terms=QUICK_LEASES) as first,
+        running_runner(bus, second_url, folder, name="b", terms=QUICK_LEASES) as second,
+    ):
+        yield first, second
+
+
+async def roles(witness: Witness, *runners: RunningRunner) -> tuple[RunningRunner, RunningRunner]:
+    """Who runs it, and who stands by, once that is settled."""
+
+    def settled() -> tuple[RunningRunner, RunningRunner] | None:
+        states = [now(witness, runner.id) for runner in runners]
+        if sorted(states) != ["InactiveInstance", "Running"]:
+            return None
+        active = states.index("Running")
+        return runners[active], runners[1 - active]
+
+    found = await eventually(settled)
+    assert found is not None
+    return found
+
+
+async def test_one_of_two_runners_runs_a_singleton_and_the_other_takes_over(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    async with two_runners(bus, nats_url, nats_url, tmp_path) as (first, second):
+        await caller.deploy(CONTINUOUS, "one", script(tmp_path))
+        active, standby = await roles(witness, first, second)
+        assert len(alive(tmp_path)) == 1
+        assert witness.of(ContinuousInactiveInstance)[0].held_by == active.id
+        await active.stop()
+        assert alive(tmp_path) == [] or now(witness, standby.id) != "InactiveInstance"
+        await eventually(lambda: now(witness, standby.id) == "Running", 2)
+        assert len(alive(tmp_path)) == 1
+
+
+async def test_a_singleton_is_toggled_while_it_runs(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    async with two_runners(bus, nats_url, nats_url, tmp_path) as (first, second):
+        await caller.deploy(
+            CONTINUOUS, "one", script(tmp_path) | {"settings.job": '{"stopping_wait_time": 0}'}
+        )
+        await eventually(lambda: [now(witness, r.id) for r in (first, second)] == ["Running"] * 2)
+        await eventually(lambda: len(alive(tmp_path)) == 2)
+        await caller.change_settings("one", {"is_singleton": True, "stopping_wait_time": 0})
+        await roles(witness, first, second)
+        await eventually(lambda: len(alive(tmp_path)) == 1)
+        await caller.change_settings("one", {"is_singleton": False, "stopping_wait_time": 0})
+        await eventually(lambda: [now(witness, r.id) for r in (first, second)] == ["Running"] * 2)
+        await eventually(lambda: len(alive(tmp_path)) == 2)
+
+
+async def test_a_killed_holder_is_followed_by_another_runner(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    async with runner_process(
+        bus, nats_url, tmp_path, name="a", instance_id="51e6e1", terms=QUICK_LEASES
+    ) as holder:
+        await caller.deploy(CONTINUOUS, "one", script(tmp_path))
+        await eventually(lambda: now(witness, "51e6e1") == "Running")
+        async with running_runner(bus, nats_url, tmp_path, name="b", terms=QUICK_LEASES) as standby:
+            await eventually(lambda: now(witness, standby.id) == "InactiveInstance")
+            await holder.kill()
+            await eventually(lambda: now(witness, standby.id) == "Running", 3 * QUICK_LEASES.seconds)
+            assert len(alive(tmp_path)) == 1
+
+
+async def test_a_holder_that_is_cut_off_stops_before_another_one_begins(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    async with tcp_proxy(nats_url) as one_line, tcp_proxy(nats_url) as other_line:
+        async with two_runners(bus, one_line.url, other_line.url, tmp_path) as (first, second):
+            await caller.deploy(CONTINUOUS, "one", script(tmp_path))
+            active, standby = await roles(witness, first, second)
+            line = one_line if active is first else other_line
+            line.cut()
+            taken_over = asyncio.create_task(
+                eventually(lambda: now(witness, standby.id) == "Running", 4 * QUICK_LEASES.seconds)
+            )
+            assert await most_alive_until(taken_over, tmp_path) == 1
+            line.mend()
+            await eventually(lambda: now(witness, active.id) == "InactiveInstance")
+            lost = [event for event in witness.of(ContinuousStopped) if event.instance == active.id][-1]
+            assert lost.reason is Reason.STOPPED
+            assert lost.evidence.startswith("The lease on the singleton was lost")
+
+
+async def most_alive_until(done: "asyncio.Task[bool]", folder: Path) -> int:
+    """The most processes that were ever seen alive at the same time."""
+    most = 0
+    while not done.done():
+        most = max(most, len(alive(folder)))
+        await asyncio.sleep(0.005)
+    await done
+    return max(most, len(alive(folder)))
+
+
+async def test_a_singleton_begins_though_nobody_told_that_its_lease_is_free(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    """The lease is asked for while the line is cut: no answer, and no notice ever comes."""
+    async with tcp_proxy(nats_url) as line:
+        async with running_runner(bus, line.url, tmp_path, terms=QUICK_LEASES) as runner:
+            await caller.deploy(
+                CONTINUOUS, "one", script(tmp_path) | {"settings.job": '{"stopping_wait_time": 0}'}
+            )
+            await eventually(lambda: now(witness, runner.id) == "Running")
+            await caller.change_settings("one", {"is_singleton": True, "stopping_wait_time": 0})
+            line.cut()
+            await asyncio.sleep(1)
+            line.mend()
+            await eventually(lambda: now(witness, runner.id) == "Running")
+            await eventually(lambda: len(alive(tmp_path)) == 1)
