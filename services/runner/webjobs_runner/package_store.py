@@ -13,20 +13,16 @@ from webjobs_runner.package import Manifest, write_package
 from webjobs_runner.versions import Versions
 
 
+KEEP_SECONDS = 60.0  # that a package outlives its last definition, for runners that lag behind
+
+
 class PackageStore:
-    """Packages in the object store, by digest.
+    """Packages in the object store, by digest."""
 
-    Args:
-        keep_seconds: That a package outlives its last definition, for runners that lag behind.
-    """
-
-    def __init__(
-        self, bus: Bus, definitions: Definitions, versions: Versions, keep_seconds: float = 60.0
-    ) -> None:
+    def __init__(self, bus: Bus, definitions: Definitions, versions: Versions) -> None:
         self._bus = bus
         self._definitions = definitions
         self._versions = versions
-        self._keep_seconds = keep_seconds
         self._superseded: dict[str, float] = {}  # digest → monotonic instant
 
     async def store(self, folder: Path, manifest: Manifest) -> None:
@@ -53,9 +49,9 @@ class PackageStore:
     async def run(self) -> None:
         """Remove packages that no definition has used for a while, until cancelled."""
         while True:
-            await asyncio.sleep(self._keep_seconds)
+            await asyncio.sleep(KEEP_SECONDS)
             for digest, since in list(self._superseded.items()):
-                if time.monotonic() - since >= self._keep_seconds:
+                if time.monotonic() - since >= KEEP_SECONDS:
                     del self._superseded[digest]
                     await self._forget(digest)
 

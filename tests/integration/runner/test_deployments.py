@@ -1,0 +1,300 @@
+"""Commands about definitions on real runners: what is answered, what lies on disk, what is told."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from support.eventually import eventually
+from support.runners import Caller, RunningRunner, running_runner, zipped
+from support.witness import Witness
+from webjobs_events.commands import Command, CommandReply, DeployJob, ReplyCode, UploadKind, encode_command
+from webjobs_events.events import Deleted, Deployed, DeployFailed, RunSuccess, SettingsChanged
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.subjects import Subjects
+from webjobs_runner import package_store
+
+TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
+
+
+@pytest.fixture
+async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
+    async with running_runner(bus, nats_url, tmp_path) as running:
+        yield running
+
+
+def job_folder(tmp_path: Path, job_type: JobType, job_name: str, site: str = "site") -> Path:
+    return tmp_path / site / "site" / "wwwroot" / "app_data" / "jobs" / job_type / job_name
+
+
+def files_in(folder: Path) -> dict[str, str]:
+    if not folder.is_dir():
+        return {}
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+async def definition_of(bus: Bus, job_type: JobType, job_name: str) -> JobDefinition | None:
+    entry = await bus.jobs.get(Subjects.definition_key(job_type, job_name))
+    return msgspec.json.decode(entry.value, type=JobDefinition) if entry else None
+
+
+async def test_a_single_script_becomes_the_job(
+    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    reply = await caller.deploy(TRIGGERED, "hello", {"go.sh": "echo hello"}, kind=UploadKind.SCRIPT)
+    assert files_in(job_folder(tmp_path, TRIGGERED, "hello")) == {"go.sh": "echo hello"}
+    await eventually(lambda: witness.of(Deployed))
+    (deployed,) = witness.of(Deployed)
+    assert (deployed.script, deployed.revision) == ("go.sh", reply.revision)
+    assert isinstance(await witness.end_of(await caller.run("hello")), RunSuccess)
+
+
+async def test_an_archive_replaces_all_files_and_a_merge_keeps_the_others(
+    runner: RunningRunner, caller: Caller, tmp_path: Path
+) -> None:
+    folder = job_folder(tmp_path, TRIGGERED, "job")
+    await caller.deploy(TRIGGERED, "job", {"run.sh": "echo 1", "lib/a.txt": "a", "b.txt": "b"})
+    await caller.deploy(TRIGGERED, "job", {"run.sh": "echo 2", "lib/c.txt": "c"}, kind=UploadKind.MERGE)
+    assert files_in(folder) == {"run.sh": "echo 2", "lib/a.txt": "a", "b.txt": "b", "lib/c.txt": "c"}
+    await caller.deploy(TRIGGERED, "job", {"run.sh": "echo 3"})
+    assert files_in(folder) == {"run.sh": "echo 3"}
+    await caller.deploy(TRIGGERED, "new", {"run.sh": "echo new"}, kind=UploadKind.MERGE)
+    assert files_in(job_folder(tmp_path, TRIGGERED, "new")) == {"run.sh": "echo new"}
+
+
+async def test_settings_in_an_archive_are_the_jobs_and_not_part_of_its_version(
+    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+) -> None:
+    await caller.deploy(
+        CONTINUOUS, "job", {"run.sh": "exec sleep 1000", "settings.job": '{"is_singleton": true, "mine": 1}'}
+    )
+    before = await definition_of(bus, CONTINUOUS, "job")
+    assert before is not None and before.settings == {"is_singleton": True, "mine": 1}
+    await caller.deploy(CONTINUOUS, "job", {"run.sh": "exec sleep 1000"})
+    after = await definition_of(bus, CONTINUOUS, "job")
+    assert after is not None and (after.digest, after.settings) == (before.digest, before.settings)
+    await caller.change_settings("job", {"stopping_wait_time": 0})
+    assert '"stopping_wait_time": 0' in files_in(job_folder(tmp_path, CONTINUOUS, "job"))["settings.job"]
+    await eventually(lambda: witness.of(SettingsChanged))
+    assert witness.of(SettingsChanged)[0].settings == {"stopping_wait_time": 0}
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "says"),
+    [
+        (b"this is no archive", ReplyCode.BAD_UPLOAD, "zip"),
+        (zipped({"readme.txt": "x"}), ReplyCode.NO_RUNNABLE_SCRIPT, "No runnable script"),
+        (zipped({"../run.sh": "x"}), ReplyCode.BAD_UPLOAD, ".."),
+        (
+            zipped({"run.sh": "x", "settings.job": '{"is_singleton": "yes"}'}),
+            ReplyCode.INVALID_SETTINGS,
+            "is_singleton",
+        ),
+    ],
+)
+async def test_a_refused_upload_leaves_the_version_before_as_it_was(
+    runner: RunningRunner,
+    caller: Caller,
+    witness: Witness,
+    bus: Bus,
+    tmp_path: Path,
+    content: bytes,
+    code: ReplyCode,
+    says: str,
+) -> None:
+    await caller.deploy(CONTINUOUS, "job", {"run.sh": "exec sleep 1000", "data.bin": "x" * 1000})
+    await eventually(lambda: witness.statuses("job")[-1:] == ["Running"])
+    folder, before = job_folder(tmp_path, CONTINUOUS, "job"), await definition_of(bus, CONTINUOUS, "job")
+    digests = {name: hashlib.sha256(text.encode()).digest() for name, text in files_in(folder).items()}
+    upload = await caller.upload(content)
+    reply = await caller.ask(caller.command(DeployJob, CONTINUOUS, "job", upload=upload, kind=UploadKind.ZIP))
+    assert (reply.code, says in reply.message) == (code, True), reply
+    after = {name: hashlib.sha256(text.encode()).digest() for name, text in files_in(folder).items()}
+    assert after == digests
+    assert await definition_of(bus, CONTINUOUS, "job") == before
+    assert witness.statuses("job") == ["Initializing", "Starting", "Running"]
+    await eventually(lambda: witness.of(DeployFailed))
+    assert witness.of(DeployFailed)[0].reason == reply.message
+    assert not await bus.packages.exists(upload)
+
+
+async def test_commands_about_jobs_that_are_not_there_say_so(runner: RunningRunner, caller: Caller) -> None:
+    for reply in (
+        await caller.start("nobody"),
+        await caller.stop("nobody"),
+        await caller.delete(TRIGGERED, "nobody"),
+        await caller.change_settings("nobody", {}),
+    ):
+        assert reply.code is ReplyCode.JOB_NOT_FOUND
+        assert "nobody" in reply.message
+
+
+async def test_settings_that_mean_nothing_are_refused(runner: RunningRunner, caller: Caller) -> None:
+    await caller.deploy(TRIGGERED, "job", {"run.sh": "echo"})
+    reply = await caller.change_settings("job", {"stopping_wait_time": "long"}, TRIGGERED)
+    assert reply.code is ReplyCode.INVALID_SETTINGS
+    assert "stopping_wait_time" in reply.message
+
+
+async def test_a_deployment_that_is_handed_out_again_is_told_once(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    upload = await caller.upload(zipped({"run.sh": "echo"}))
+    command = caller.command(DeployJob, TRIGGERED, "job", upload=upload, kind=UploadKind.ZIP)
+    async with running_runner(bus, nats_url, tmp_path):
+        first = await caller.ask(command)
+        again = await ask_again(bus, command)
+        assert (again.code, again.revision) == (ReplyCode.DONE, first.revision)
+        assert not await bus.packages.exists(upload)
+        await caller.deploy(TRIGGERED, "job", {"run.sh": "echo 2"})
+        late = await ask_again(bus, command)
+        assert late.code is ReplyCode.BAD_UPLOAD
+        await witness.until_told()
+    assert witness.changes("job") == ["Deployed", "Deployed"]
+
+
+async def ask_again(bus: Bus, command: Command) -> CommandReply:
+    """The same command once more, past the stream's own memory of it."""
+    replies: asyncio.Queue[bytes] = asyncio.Queue()
+    async with bus.await_replies(replies.put_nowait) as inbox:
+        data = encode_command(msgspec.structs.replace(command, reply_to=inbox))
+        subject = bus.subjects.command(command.job_type, command.job_name, command.verb)
+        await bus.connection.js.publish(subject, data)
+        async with asyncio.timeout(10):
+            return msgspec.json.decode(await replies.get(), type=CommandReply)
+
+
+async def test_a_superseded_package_goes_unless_another_job_uses_it(
+    bus: Bus,
+    nats_url: str,
+    caller: Caller,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(package_store, "KEEP_SECONDS", 0.2)
+    async with running_runner(bus, nats_url, tmp_path):
+        digests = []
+        for name, text in (("a", "shared"), ("b", "shared"), ("c", "alone")):
+            await caller.deploy(TRIGGERED, name, {"run.sh": f"echo {text}"})
+            definition = await definition_of(bus, TRIGGERED, name)
+            assert definition is not None
+            digests.append(definition.digest)
+        shared, same, alone = digests
+        assert shared == same
+        await caller.deploy(TRIGGERED, "a", {"run.sh": "echo changed"})
+        await caller.delete(TRIGGERED, "c")
+
+        async def is_gone(digest: str = alone) -> bool:
+            return not await bus.packages.exists(digest)
+
+        await eventually(is_gone)
+        assert await bus.packages.exists(shared)
+        # Back to what was removed: it is stored again.
+        await caller.deploy(TRIGGERED, "c", {"run.sh": "echo alone"})
+        assert await bus.packages.exists(alone)
+
+
+async def test_a_deleted_job_is_gone_with_its_runs_and_its_name_can_be_used_again(
+    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    folder = job_folder(tmp_path, TRIGGERED, "job")
+    data = tmp_path / "site" / "data" / "jobs" / "triggered" / "job"
+    for count in (1, 2):
+        await caller.deploy(TRIGGERED, "job", {"run.sh": f"echo life {count}"})
+        run_id = await caller.run("job")
+        assert isinstance(await witness.end_of(run_id), RunSuccess)
+        assert [path.name for path in data.iterdir()] == [run_id]
+        reply = await caller.delete(TRIGGERED, "job")
+        assert reply.code is ReplyCode.DONE
+        await eventually(lambda: not folder.exists() and not data.exists())
+    await witness.until_told()
+    assert witness.changes("job") == ["Deployed", "Deleted"] * 2
+
+
+async def test_a_deletion_whose_author_died_before_telling_is_told_by_the_next(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    async with running_runner(bus, nats_url, tmp_path):
+        await caller.deploy(TRIGGERED, "job", {"run.sh": "echo"})
+        revision = await bus.jobs.delete(Subjects.definition_key(TRIGGERED, "job"))  # and dies
+        assert (await caller.delete(TRIGGERED, "job")).code is ReplyCode.DONE
+        assert (await caller.delete(TRIGGERED, "job")).code is ReplyCode.JOB_NOT_FOUND
+        await witness.until_told()
+    (deleted,) = witness.of(Deleted)
+    assert deleted.revision == revision
+
+
+async def test_a_dropped_folder_is_deployed_and_an_upload_after_it_wins(
+    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+) -> None:
+    folder = job_folder(tmp_path, TRIGGERED, "dropped")
+    folder.mkdir(parents=True)
+    (folder / "run.sh").write_text("echo dropped")
+    await eventually(lambda: witness.changes("dropped") == ["Deployed"], 4)
+    await caller.deploy(TRIGGERED, "dropped", {"run.sh": "echo uploaded"})
+    assert files_in(folder) == {"run.sh": "echo uploaded"}
+    (folder / "run.sh").write_text("echo edited")
+    await eventually(lambda: witness.changes("dropped") == ["Deployed"] * 3, 4)
+    assert files_in(folder) == {"run.sh": "echo edited"}
+    run_id = await caller.run("dropped")
+    await witness.end_of(run_id)
+    log = tmp_path / "site" / "data" / "jobs" / "triggered" / "dropped" / run_id / f"output_{run_id}.log"
+    assert "INFO] edited" in log.read_text()
+
+
+async def test_runners_that_share_a_folder_take_a_drop_once(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    async with running_runner(bus, nats_url, tmp_path), running_runner(bus, nats_url, tmp_path):
+        folder = job_folder(tmp_path, CONTINUOUS, "shared")
+        folder.mkdir(parents=True)
+        (folder / "run.sh").write_text("exec sleep 1000")
+        await eventually(lambda: witness.statuses("shared").count("Running") == 2, 5)
+        await caller.deploy(CONTINUOUS, "shared", {"run.sh": "echo 2; exec sleep 1000"})
+        await eventually(lambda: witness.statuses("shared").count("Running") == 4, 5)
+        await asyncio.sleep(1.5)  # in which the drop would be taken a second time
+        await witness.until_told()
+    assert witness.changes("shared") == ["Deployed", "Deployed"]
+    assert witness.statuses("shared").count("Starting") == 4
+
+
+async def test_runners_with_separate_disks_come_to_the_same_files(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    async with running_runner(bus, nats_url, tmp_path, name="a") as first:
+        await caller.deploy(TRIGGERED, "job", {"run.sh": "echo 1", "lib/a.txt": "a"})
+        async with running_runner(bus, nats_url, tmp_path, name="b"):
+            folders = [job_folder(tmp_path, TRIGGERED, "job", site) for site in ("a", "b")]
+            await eventually(lambda: files_in(folders[1]) == {"run.sh": "echo 1", "lib/a.txt": "a"})
+            (folders[1] / "run.sh").write_text("echo 2")
+            await eventually(lambda: files_in(folders[0]) == {"run.sh": "echo 2", "lib/a.txt": "a"}, 5)
+            await first.stop()
+            await caller.deploy(TRIGGERED, "job", {"run.sh": "echo 3"})
+            await caller.deploy(TRIGGERED, "late", {"run.sh": "echo late"})
+            await caller.delete(TRIGGERED, "late")
+            await caller.deploy(TRIGGERED, "other", {"run.sh": "echo other"})
+            async with running_runner(bus, nats_url, tmp_path, name="a", instance_id=first.id):
+                await eventually(lambda: files_in(folders[0]) == {"run.sh": "echo 3"})
+                other = job_folder(tmp_path, TRIGGERED, "other", "a")
+                await eventually(lambda: files_in(other) == {"run.sh": "echo other"})
+                await caller.delete(TRIGGERED, "job")
+                await eventually(lambda: not folders[0].exists() and not folders[1].exists())
+    assert not job_folder(tmp_path, TRIGGERED, "late", "a").exists()
+
+
+async def test_a_command_nobody_can_read_is_parked_and_the_next_one_is_done(
+    runner: RunningRunner, caller: Caller, bus: Bus
+) -> None:
+    for verb in ("deploy", "run"):
+        subject = bus.subjects.command(TRIGGERED, "odd", verb)
+        await bus.connection.js.publish(subject, b"{nonsense")
+    await caller.deploy(TRIGGERED, "job", {"run.sh": "echo"})
+
+    async def both_parked() -> bool:
+        return await bus.last_sequence(bus.subjects.dead_letters_stream) == 2
+
+    await eventually(both_parked)
+    await eventually(lambda: caller.is_free("odd"))
