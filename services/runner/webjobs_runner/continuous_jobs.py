@@ -1,6 +1,7 @@
 """The continuous jobs of this runner: one supervisor each, from the first definition to the last."""
 
 import asyncio
+from functools import partial
 from types import TracebackType
 
 from webjobs_events.errors import BusUnavailable
@@ -16,7 +17,6 @@ from webjobs_runner.supervisor import Supervisor, Workshop
 
 _SETTINGS_THAT_MATTER = frozenset({"WEBJOBS_STOPPED", "WEBJOBS_RESTART_TIME"})
 _RETRY_DELAY = 5.0  # seconds before a supervisor that failed is begun again
-_LOG_PATIENCE = 0.5  # seconds
 _LOST = "InstanceLost"
 
 
@@ -109,30 +109,24 @@ class ContinuousJobs:
             supervisor.tell_again()
 
     def _begin(self, job_name: JobName) -> None:
-        if not self._is_open or job_name in self._tasks:
+        if not self._is_open or job_name in self._tasks or job_name not in self._wanted:
             return
         log = self._logs.get(job_name)
         if log is None:
             log = ContinuousLog(self._bus, self._site, self._shop.instance.id, job_name, self._shipper)
             self._logs[job_name] = log
         supervisor = self._supervisors[job_name] = Supervisor(self._shop, self._wanted[job_name], log)
-        self._tasks[job_name] = task = asyncio.create_task(self._keep(supervisor, job_name, log))
-        task.add_done_callback(lambda _: self._ended(job_name))
+        self._tasks[job_name] = task = asyncio.create_task(supervisor.run())
+        task.add_done_callback(partial(self._ended, job_name))
 
-    async def _keep(self, supervisor: Supervisor, job_name: JobName, log: ContinuousLog) -> None:
-        while True:
-            try:
-                await supervisor.run()
-                break
-            except Exception:
-                logger.exception("supervisor failed; it begins again", job=job_name)
-                await asyncio.sleep(_RETRY_DELAY)
-        await log.shipped(_LOG_PATIENCE)
-
-    def _ended(self, job_name: JobName) -> None:
+    def _ended(self, job_name: JobName, task: "asyncio.Task[None]") -> None:
         """The last process of a job is gone; if it was defined again meanwhile, begin again."""
         del self._tasks[job_name]
-        if job_name in self._wanted:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("supervisor failed; it begins again", job=job_name, exc_info=error)
+            self._supervisors.pop(job_name, None)
+            asyncio.get_running_loop().call_later(_RETRY_DELAY, self._begin, job_name)
+        elif job_name in self._wanted:
             self._begin(job_name)
         elif self._logs[job_name].is_shipped:
             del self._logs[job_name]

@@ -12,7 +12,6 @@ from webjobs_runner.log import logger
 from webjobs_runner.package import Manifest, write_package
 from webjobs_runner.versions import Versions
 
-
 KEEP_SECONDS = 60.0  # that a package outlives its last definition, for runners that lag behind
 
 

@@ -39,7 +39,7 @@ class ProcessExit:
 class ScriptProcess:
     """One script's process and everything it starts."""
 
-    __slots__ = ("_awaited", "_drain", "_error", "_exit", "_launcher", "_output", "_run", "pid")
+    __slots__ = ("_awaited", "_drain", "_error", "_exit", "_launcher", "_on_over", "_output", "_run", "pid")
 
     def __init__(self, launcher: "Launcher", run: int, started: asyncio.Future[None]) -> None:
         self.pid = 0
@@ -48,6 +48,16 @@ class ScriptProcess:
         self._awaited: asyncio.Future[None] | None = started
         self._exit: ProcessExit | None = None
         self._drain: asyncio.TimerHandle | None = None
+        self._on_over: Callable[[], None] | None = None
+
+    @property
+    def over(self) -> ProcessExit | None:
+        """How it ended, once `wait` would answer at once; None before that."""
+        return None if self._is_draining else self._exit
+
+    def when_over(self, callback: Callable[[], None]) -> None:
+        """Call back once it is over: for whoever has better things to do than to `wait`."""
+        self._on_over = callback
 
     async def wait(self) -> ProcessExit:
         """Answer how it ended, once no process of it is left and all its output was handed on."""
@@ -124,6 +134,8 @@ class ScriptProcess:
         if self._exit is not None and not self._is_draining:
             self._stop_drain()
             self._wake()
+            if self._on_over is not None:
+                self._on_over()
 
     def _wake(self) -> None:
         if self._awaited is not None and not self._awaited.done():

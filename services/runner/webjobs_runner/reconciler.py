@@ -29,6 +29,7 @@ from webjobs_runner.log import logger
 from webjobs_runner.site import Site
 from webjobs_runner.versions import Versions
 
+_TURNS = 8  # jobs worked at at the same time: each may hold a package's piece in memory
 _RETRY_DELAY = 1.0  # seconds
 _FAILURE_DELAY = 30.0  # seconds
 _DROPPED_HERE = frozenset(
@@ -68,6 +69,7 @@ class Reconciler:
         self._due: dict[JobKey, bool] = {}  # job → whether its folder is at rest
         self._working: dict[JobKey, asyncio.Task[None]] = {}
         self._is_open = True
+        self._turns = asyncio.Semaphore(_TURNS)
         definitions.on_change(lambda key, _: self._poke(key, at_rest=False))
 
     async def run(self) -> None:
@@ -105,7 +107,8 @@ class Reconciler:
         try:
             while (at_rest := self._due.pop(key, None)) is not None:
                 try:
-                    await self._reconcile(key, at_rest)
+                    async with self._turns:
+                        await self._reconcile(key, at_rest)
                 except (BusUnavailable, RevisionConflict, ObjectNotFound, FolderChangedMeanwhile) as error:
                     logger.debug("job is brought in line later", job=key[1], error=str(error))
                     self._due[key] = at_rest or self._due.get(key, False)

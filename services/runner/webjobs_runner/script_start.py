@@ -139,7 +139,8 @@ class ScriptStarter:
                 on_stderr=log.on_stderr,
             )
             process.pause_reading()
-            return StartedScript(process, host.name, held.pop_all().close)
+            rest = held.pop_all()  # a kilobyte, which would be held as long as the script runs
+            return StartedScript(process, host.name, rest.close if host.by_wine else version.release)
 
     def _environment_of(self, facts: ScriptFacts) -> dict[str, str]:
         return script_environment(

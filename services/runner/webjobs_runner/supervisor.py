@@ -1,8 +1,10 @@
 """One continuous job on this runner: start it, watch it, start it again, stop it."""
 
 import asyncio
+import os
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,9 +32,12 @@ from webjobs_runner.instance import Instance
 from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
+from webjobs_runner.poke import Poke
 from webjobs_runner.process import ProcessExit, ScriptProcess
 from webjobs_runner.script_start import ScriptStarter, StartedScript, end_script
 from webjobs_runner.singleton import SingletonLeases
+
+_LOG_PATIENCE = 0.5  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Supervisor:
         self._definition = definition
         self._log = log
         self._final: _Halt | None = None
-        self._poked = asyncio.Event()
+        self._poked = Poke()
         self._status = ContinuousStatus(workshop.instance, workshop.outbox, workshop.numbers, log)
 
     def update(self, definition: JobDefinition) -> None:
@@ -95,9 +100,7 @@ class Supervisor:
         self._status.tell_again(self._definition)
 
     async def run(self) -> None:
-        """Supervise until `end` is called and done."""
-        job_name = self._definition.job_name
-        self._shop.leases.listen(job_name, self.poke)
+        """Supervise until `end` is called and done, and the log of that is on its way."""
         self._status.enter(ContinuousInitializing, self._definition)
         try:
             while True:
@@ -106,15 +109,15 @@ class Supervisor:
                 if halt is not None:
                     self._stay_stopped(halt)
                     if self._final is not None:
-                        return
-                    await self._shop.leases.release(job_name)
+                        break
+                    await self._give_lease_up()
                 elif await self._may_run_here():
                     await self._run_once()
                     continue
                 await self._poked.wait()
         finally:
-            self._shop.leases.listen(job_name, None)
-            await self._shop.leases.release(job_name)
+            await self._give_lease_up()
+        await self._log.shipped(_LOG_PATIENCE)
 
     # Whether it may run
 
@@ -128,14 +131,19 @@ class Supervisor:
     async def _may_run_here(self) -> bool:
         job_name = self._definition.job_name
         if not self._definition.is_singleton:
-            await self._shop.leases.release(job_name)
+            await self._give_lease_up()
             return True
+        self._shop.leases.listen(job_name, self.poke)
         if await self._shop.leases.acquire(job_name):
             return True
         if self._status.now is not Status.INACTIVE_INSTANCE:
             holder = self._shop.leases.holder(job_name)
             self._status.enter(ContinuousInactiveInstance, self._definition, held_by=holder)
         return False
+
+    async def _give_lease_up(self) -> None:
+        self._shop.leases.listen(self._definition.job_name, None)
+        await self._shop.leases.release(self._definition.job_name)
 
     def _stay_stopped(self, halt: _Halt) -> None:
         if self._status.now is not Status.STOPPED:
@@ -165,7 +173,7 @@ class Supervisor:
         definition = self._definition
         self._log.start_again()
         self._status.enter(ContinuousStarting, definition)
-        shutdown_file = self._shop.shutdown_files / secrets.token_hex(8)
+        shutdown_file = f"{self._shop.shutdown_files}/{secrets.token_hex(8)}"
         begun = time.monotonic()
         try:
             started = await self._start(definition, shutdown_file)
@@ -181,18 +189,19 @@ class Supervisor:
             ended = await self._watch(definition, started.process, shutdown_file)
         finally:
             started.release()
-            shutdown_file.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(shutdown_file)
         self._log.script.finish()
         if ended is not None:
             await self._pend(definition, begun, facts_of_exit(ended))
 
-    async def _start(self, definition: JobDefinition, shutdown_file: Path) -> StartedScript | None:
+    async def _start(self, definition: JobDefinition, shutdown_file: str) -> StartedScript | None:
         """Start the script; None when it may not run any more before it has begun.
 
         Raises: As `ScriptStarter.start`.
         """
         starting = asyncio.ensure_future(
-            self._shop.starter.start(definition, self._log.script, shutdown_file=str(shutdown_file))
+            self._shop.starter.start(definition, self._log.script, shutdown_file=shutdown_file)
         )
         starting.add_done_callback(lambda _: self.poke())
         try:
@@ -210,27 +219,26 @@ class Supervisor:
                 await asyncio.gather(starting, return_exceptions=True)
 
     async def _watch(
-        self, definition: JobDefinition, process: ScriptProcess, shutdown_file: Path
+        self, definition: JobDefinition, process: ScriptProcess, shutdown_file: str
     ) -> ProcessExit | None:
         """Wait for the process's end; None when it was made to end."""
-        ending = asyncio.ensure_future(process.wait())
-        ending.add_done_callback(lambda _: self.poke())
+        process.when_over(self.poke)
         try:
-            while not ending.done():
+            while (ended := process.over) is None:
                 halt = self._interruption(definition)
                 if halt is not None:
                     await self._stop(definition, process, shutdown_file, halt)
                     return None
                 await self._poked.wait()
                 self._poked.clear()
-            return ending.result()
+            return ended
         finally:
-            if not ending.done():
+            if process.over is None:
                 process.kill()
-                await ending
+                await process.wait()
 
     async def _stop(
-        self, definition: JobDefinition, process: ScriptProcess, shutdown_file: Path, halt: _Halt
+        self, definition: JobDefinition, process: ScriptProcess, shutdown_file: str, halt: _Halt
     ) -> None:
         """Notify, wait, kill; the event of the end follows the proof that nothing is left."""
         grace = read_job_settings(definition.settings).stopping_wait_seconds(JobType.CONTINUOUS)
@@ -238,8 +246,8 @@ class Supervisor:
             grace = min(grace, self._shop.terms.stop_grace_seconds)
         self._status.enter(ContinuousStopping, definition, reason=halt.reason, grace_seconds=grace)
         try:
-            shutdown_file.parent.mkdir(parents=True, exist_ok=True)
-            shutdown_file.write_text(datetime.now(UTC).isoformat())
+            self._shop.shutdown_files.mkdir(parents=True, exist_ok=True)
+            Path(shutdown_file).write_text(datetime.now(UTC).isoformat())
         except OSError as error:
             logger.error("shutdown file not written", job=definition.job_name, error=str(error))
         was_killed = await end_script(process, grace)

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from webjobs_events.jetstream import Bus
@@ -57,8 +58,7 @@ class Versions:
         path = self._copies.reuse(definition.job_type, definition.job_name, definition.digest)
         if path is None:
             path = await self._copy(definition)
-        copy = path
-        return Version(copy, lambda: self._copies.release(copy))
+        return Version(path, partial(self._copies.release, path))
 
     async def install(self, definition: JobDefinition) -> None:
         """Make the definition's version the content of the job's folder.

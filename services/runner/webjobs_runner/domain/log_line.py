@@ -119,17 +119,17 @@ class MergedLines:
 
     def __init__(self) -> None:
         self._open: LineMarker | None = None
-        self._broken: set[LineMarker] = set()
+        self._broken: frozenset[LineMarker] = frozenset()
 
     def add(self, marker: LineMarker | None, marked: bytes, instant: datetime) -> bytes:
         """Answer the bytes to append for `marked`, which `marker` (None: webjobs itself) just returned."""
         if not marked:
             return marked
         if marker is not None and marker in self._broken:
-            self._broken.discard(marker)
+            self._broken -= {marker}
             marked = marker.mark_at(instant) + marked
         if self._open is not None and self._open is not marker:
-            self._broken.add(self._open)
+            self._broken |= {self._open}
             marked = b"\n" + marked
         self._open = marker if marker is not None and marker.is_mid_line else None
         return marked
