@@ -12,14 +12,13 @@ from webjobs_events.commands import (
     decode_command,
 )
 from webjobs_events.errors import BusUnavailable, RevisionConflict, UndecodableMessage
-from webjobs_events.jetstream import Bus, QueuedMessage
+from webjobs_events.jetstream import KEEP_SECONDS, Bus, QueuedMessage
 
 from webjobs_runner.definitions import JobKey
 from webjobs_runner.job_commands import JobCommands
 from webjobs_runner.log import logger
 
 _ROOM = 4  # commands in hand at the same time
-_KEEP_SECONDS = 10.0
 _RETRY_DELAY = 1.0  # seconds
 
 _encoder = msgspec.json.Encoder()
@@ -84,7 +83,7 @@ class JobInbox:
 
     async def _keep(self) -> None:
         while True:
-            await asyncio.sleep(_KEEP_SECONDS)
+            await asyncio.sleep(KEEP_SECONDS)
             for message in list(self._in_hand):
                 await message.keep()
 

@@ -4,12 +4,11 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 
-from webjobs_events.jetstream import Bus, QueuedMessage
+from webjobs_events.jetstream import KEEP_SECONDS, Bus, QueuedMessage
 
 from webjobs_runner.log import logger
 
 _LOOK_AHEAD = 2  # commands fetched before a slot is free, so that none stays empty for a round trip
-_KEEP_SECONDS = 10.0  # between signs to the server that we work on what we have in hand
 _HOARD_SECONDS = 1.0  # after which a command fetched ahead is left to another runner
 _RETURN_DELAY = 0.05  # seconds
 _FAILURE_DELAY = 5.0  # seconds
@@ -146,6 +145,6 @@ class RunInbox:
 
     async def _keep(self) -> None:
         while True:
-            await asyncio.sleep(_KEEP_SECONDS)
+            await asyncio.sleep(KEEP_SECONDS)
             for message in [*self._in_hand, *(ahead for ahead, _ in self._ahead)]:
                 await message.keep()

@@ -83,14 +83,12 @@ class WorkingCopies:
             self._sweeper.submit(shutil.rmtree, left_over, ignore_errors=True)
 
     def close(self) -> None:
-        """Delete every copy; no run may be using one any more."""
+        """Delete every copy, and the temporary folder; no run may be using one any more."""
         with self._guard:
-            copies = list(self._by_path.values())
             self._current.clear()
             self._by_path.clear()
-        for copy in copies:
-            self._sweeper.submit(shutil.rmtree, copy.path, ignore_errors=True)
         self._sweeper.shutdown(wait=True)
+        shutil.rmtree(self._root, ignore_errors=True)
 
     def reuse(self, job_type: JobType, job_name: JobName, digest: str) -> Path | None:
         """The current copy for one more run, if it is of this version and unchanged; else None.

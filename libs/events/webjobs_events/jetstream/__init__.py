@@ -5,12 +5,13 @@ from webjobs_events.jetstream.bus import Bus, connect_bus
 from webjobs_events.jetstream.live_settings import LiveSettings
 from webjobs_events.jetstream.objects import ObjectNotFound
 from webjobs_events.jetstream.pipeline import PublishPipeline
-from webjobs_events.jetstream.queue import QueuedMessage, WorkQueue
+from webjobs_events.jetstream.queue import KEEP_SECONDS, QueuedMessage, WorkQueue
 from webjobs_events.jetstream.reader import StreamMessage, StreamReader
 from webjobs_events.jetstream.service import QueryRefused
 from webjobs_events.jetstream.stream_state import StreamState, purge_until, stream_state
 
 __all__ = [
+    "KEEP_SECONDS",
     "Bucket",
     "BucketMirror",
     "Bus",

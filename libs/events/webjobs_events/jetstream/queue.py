@@ -13,7 +13,8 @@ from webjobs_events.jetstream.pull import News, Pull
 from webjobs_events.jetstream.reader import delivery_of
 from webjobs_events.log import logger
 
-ACK_WAIT = 30.0  # seconds after which an unfinished message is handed out again
+ACK_WAIT = 10.0  # seconds after which an unfinished message is handed out again
+KEEP_SECONDS = 3.0  # between signs to the server that we work on a message
 _RETRY_DELAY = 0.25  # seconds between tries to take messages
 
 
