@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 
 from webjobs_events.errors import BusUnavailable
@@ -21,11 +22,18 @@ _LOST = "InstanceLost"
 
 
 class ContinuousJobs:
-    """An async context manager that starts and ends supervisors as definitions come and go."""
+    """An async context manager that starts and ends supervisors as definitions come and go.
 
-    def __init__(self, bus: Bus, site: Site, workshop: Workshop, shipper: LogShipper) -> None:
+    Args:
+        logs_folder: A folder of the runner's own for what is needed to ship logs.
+    """
+
+    def __init__(
+        self, bus: Bus, site: Site, logs_folder: Path, workshop: Workshop, shipper: LogShipper
+    ) -> None:
         self._bus = bus
         self._site = site
+        self._logs_folder = logs_folder
         self._shop = workshop
         self._shipper = shipper
         self._supervisors: dict[JobName, Supervisor] = {}
@@ -49,6 +57,8 @@ class ContinuousJobs:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for log in self._logs.values():
+            log.close()
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -113,7 +123,9 @@ class ContinuousJobs:
             return
         log = self._logs.get(job_name)
         if log is None:
-            log = ContinuousLog(self._bus, self._site, self._shop.instance.id, job_name, self._shipper)
+            log = ContinuousLog(
+                self._bus, self._site, self._logs_folder, self._shop.instance.id, job_name, self._shipper
+            )
             self._logs[job_name] = log
         supervisor = self._supervisors[job_name] = Supervisor(self._shop, self._wanted[job_name], log)
         self._tasks[job_name] = task = asyncio.create_task(supervisor.run())
@@ -129,7 +141,7 @@ class ContinuousJobs:
         elif job_name in self._wanted:
             self._begin(job_name)
         elif self._logs[job_name].is_shipped:
-            del self._logs[job_name]
+            self._logs.pop(job_name).close()
 
     def _setting_changed(self, name: str) -> None:
         if name in _SETTINGS_THAT_MATTER:

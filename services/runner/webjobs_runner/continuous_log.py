@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from pathlib import Path
 
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName, JobType
@@ -26,14 +27,16 @@ class ContinuousLog:
     The application log of this instance is its own spool for shipping. The job's log is shared by the
     runners of one site folder, so what this one adds is kept once more, in the runner's own folder,
     until it is shipped.
+
+    Args:
+        own: The folder for that, and for how far was shipped.
     """
 
     __slots__ = ("_application", "_head", "_instance_id", "_job_log", "_shipper", "_spool", "script")
 
     def __init__(
-        self, bus: Bus, site: Site, instance_id: str, job_name: JobName, shipper: LogShipper
+        self, bus: Bus, site: Site, own: Path, instance_id: str, job_name: JobName, shipper: LogShipper
     ) -> None:
-        own = site.runner_state(instance_id) / "logs"
         token = token_of(job_name)
         own_name = token if len(token) <= _LONGEST_NAME else hashlib.sha256(token.encode()).hexdigest()
         folder = site.application_logs(JobType.CONTINUOUS, job_name)
@@ -76,6 +79,11 @@ class ContinuousLog:
         """Wait until everything written so far is in the stream of logs, but not for ever."""
         for file in (self._application, self._spool):
             await self._shipper.shipped(file, timeout)
+
+    def close(self) -> None:
+        """Remember how far it was shipped: nothing more is written in this boot."""
+        self._application.close()
+        self._spool.close()
 
     def _write(self, marked: bytes, system: bool) -> None:
         self._application.append(marked)

@@ -12,7 +12,10 @@ from webjobs_runner.log import logger
 
 FILE_HEADER = "Webjobs-File"
 OFFSET_HEADER = "Webjobs-Offset"
+_REMEMBER_BYTES = 256 * 1024  # shipped unremembered; so much is shipped again after a kill, to no harm
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+
+_STATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 
 class ShippingState(msgspec.Struct, frozen=True):
@@ -46,8 +49,8 @@ class LogFile:
     """
 
     __slots__ = (
-        "_dropped", "_file", "_instance_id", "_path", "_previous", "_previous_base", "_roll_at", "_roll_size",
-        "_state", "_torn", "base", "end", "name", "sent", "shipped", "subject",
+        "_dropped", "_file", "_instance_id", "_path", "_previous", "_previous_base", "_remembered",
+        "_roll_at", "_roll_size", "_state", "_torn", "base", "end", "name", "sent", "shipped", "subject",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +76,7 @@ class LogFile:
         self.end = self.base + size
         self._previous_base = self.base - previous_size
         self.shipped = self.sent = max(self.shipped, self._previous_base)
+        self._remembered = self.shipped
 
     @property
     def is_empty(self) -> bool:
@@ -114,7 +118,7 @@ class LogFile:
         if not data and start < self.end:
             logger.warning("a part of a log was taken away before it was shipped", file=self._path)
             self.shipped = self.sent = self.base if start < self.base else self.end
-            self.close()
+            self.rest()
         self.sent += len(data)
         return start, data
 
@@ -130,13 +134,19 @@ class LogFile:
             "Nats-Msg-Id": f"{self.subject}/{self.name}/{start}-{start + size}",
         }
 
+    def rest(self) -> None:
+        """Close it until it is used again."""
+        for descriptor in (self._file, self._previous):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._file = self._previous = -1
+        if self.shipped - self._remembered >= _REMEMBER_BYTES:
+            self._remember()
+
     def close(self) -> None:
-        """Close it until it is used again, and remember how far it was shipped."""
-        if self._file >= 0 or self._previous >= 0:
-            for descriptor in (self._file, self._previous):
-                if descriptor >= 0:
-                    os.close(descriptor)
-            self._file = self._previous = -1
+        """Close it for this boot, and remember how far it was shipped."""
+        self.rest()
+        if self.shipped != self._remembered:
             self._remember()
 
     # Writing
@@ -208,11 +218,16 @@ class LogFile:
         """Write the state at one stroke; when the disk is full the old one stays, and repeats do no harm."""
         if not self._state:
             return
+        self._remembered = self.shipped
         content = msgspec.json.encode(ShippingState(self.base, self.shipped, next_base))
         beside = f"{self._state}.new"
         with suppress(OSError):
-            os.makedirs(os.path.dirname(self._state), exist_ok=True)
-            with open(beside, "wb") as file:
+            try:
+                descriptor = os.open(beside, _STATE_FLAGS, 0o600)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(self._state), exist_ok=True)
+                descriptor = os.open(beside, _STATE_FLAGS, 0o600)
+            with open(descriptor, "wb") as file:
                 file.write(content)
             os.rename(beside, self._state)
 

@@ -153,7 +153,7 @@ class LogShipper:
         if not file.is_shipped:
             return
         self._unfinished.pop(file, None)
-        file.close()
+        file.rest()
         for waiter in self._waiters.pop(file, ()):
             if not waiter.done():
                 waiter.set_result(None)

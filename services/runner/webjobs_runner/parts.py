@@ -110,7 +110,7 @@ def build_parts(settings: RunnerSettings, ground: Ground, terms: LeaseTerms) -> 
     watcher = FileDropWatcher(site)
     shutdown_files = ground.temporary / "JobsShutdown"
     workshop = Workshop(instance, ground.live, starter, outbox, leases, terms, shutdown_files, EventNumbers())
-    continuous = ContinuousJobs(bus, site, workshop, shipper)
+    continuous = ContinuousJobs(bus, site, ground.state / "logs", workshop, shipper)
     run_workshop = RunWorkshop(bus, instance, site, ground.live, starter, outbox, shipper)
     triggered = TriggeredRuns(run_workshop, definitions, claims, peers, burial, unfinished)
 
