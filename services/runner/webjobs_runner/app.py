@@ -24,6 +24,7 @@ from webjobs_runner.parts import Ground, Parts, build_parts
 from webjobs_runner.process import Launcher
 from webjobs_runner.settings import RunnerSettings
 from webjobs_runner.site import Site
+from webjobs_runner.unfinished import UnfinishedRuns
 from webjobs_runner.working_copy import WorkingCopies
 
 _PATIENCE = (
@@ -86,8 +87,11 @@ async def _prepared(settings: RunnerSettings, environment: Mapping[str, str]) ->
         bus = await stack.enter_async_context(connect_bus(settings.nats_url, name=name, subjects=subjects))
         live = await stack.enter_async_context(bus.live_settings(environment))
         outbox = await stack.enter_async_context(Outbox(bus, state / "outbox.jsonl"))
+        unfinished = stack.enter_context(UnfinishedRuns(state / "unfinished.jsonl"))
         launcher = await stack.enter_async_context(Launcher(instance.id))
-        yield Ground(instance, site, state, temporary, copies, bus, live, outbox, launcher, environment)
+        yield Ground(
+            instance, site, state, temporary, copies, bus, live, outbox, unfinished, launcher, environment
+        )
 
 
 @asynccontextmanager

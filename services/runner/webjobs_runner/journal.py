@@ -1,9 +1,10 @@
-"""The file behind the outbox: one line for each event that the stream has not acknowledged yet."""
+"""Records that must outlive a kill: a file of one line each, appended to in one write and no new file."""
 
 import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -12,40 +13,40 @@ from webjobs_runner.log import logger
 _COMPACT_BYTES = 4 * 1024 * 1024  # of settled lines, from which on the file is written anew
 
 
-class OutboxRecord(msgspec.Struct, frozen=True, array_like=True):
-    """An event as it is published; `after` is a sequence that the stream had reached before."""
-
-    subject: str
-    headers: dict[str, str]
-    body: str
-    after: int = 0
-
+T = TypeVar("T", bound=msgspec.Struct)
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(OutboxRecord)
 
 
-class Journal:
-    """Appended to by one runner, and read at its next start."""
+class Journal(Generic[T]):
+    """Appended to by one runner, and read at its next start.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The file.
+        holds: What it holds, in a word.
+        record_type: Of its lines.
+    """
+
+    def __init__(self, path: Path, holds: str, record_type: type[T]) -> None:
         self._path = path
+        self._holds = holds
+        self._decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(record_type)
         self._file = -1
         self._size = 0
         self._settled = 0
         self._is_failing = False
 
-    def open(self) -> list[tuple[OutboxRecord, int]]:
+    def open(self) -> list[tuple[T, int]]:
         """Open it, creating what is missing; answers what it holds, each with the size of its line.
 
-        A line that a kill or a full disk cut short is no event yet, and is cleared away: what comes next
+        A line that a kill or a full disk cut short is no record yet, and is cleared away: what comes next
         must not be glued to it.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        records = _read(self._path)
+        records = self._read()
         return list(zip(records, self.write_anew(records), strict=True))
 
-    def append(self, record: OutboxRecord) -> int:
+    def append(self, record: T) -> int:
         """Add a line; answers its size, 0 when the disk takes nothing."""
         line = _encoder.encode(record) + b"\n"
         try:
@@ -80,14 +81,14 @@ class Journal:
         self._file = -1
 
     def _take_back(self, error: OSError) -> None:
-        """The disk is full: the event is kept in memory alone, and half a line must not stay."""
+        """The disk is full: the record is kept in memory alone, and half a line must not stay."""
         if not self._is_failing:
-            logger.error("journal of events cannot be written; a kill now loses events", error=str(error))
+            logger.error("journal not written; a kill now loses it", holds=self._holds, error=str(error))
         self._is_failing = True
         with suppress(OSError):
             os.ftruncate(self._file, self._size)
 
-    def write_anew(self, records: Sequence[OutboxRecord]) -> list[int]:
+    def write_anew(self, records: Sequence[T]) -> list[int]:
         """Let the file hold just these, at one stroke; answers the sizes of their lines.
 
         Raises:
@@ -103,7 +104,7 @@ class Journal:
         except OSError as error:
             if self._file < 0:
                 raise
-            logger.error("journal of events cannot be written anew", error=str(error))
+            logger.error("journal cannot be written anew", holds=self._holds, error=str(error))
         else:
             self.close()
             self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
@@ -111,15 +112,14 @@ class Journal:
         self._settled = 0
         return list(map(len, lines))
 
-
-def _read(path: Path) -> list[OutboxRecord]:
-    if not path.exists():
-        return []
-    records = []
-    for line in path.read_bytes().split(b"\n"):
-        try:
-            if line:
-                records.append(_decoder.decode(line))
-        except msgspec.MsgspecError:
-            logger.warning("unreadable line in the journal of events dropped", journal=str(path))
-    return records
+    def _read(self) -> list[T]:
+        if not self._path.exists():
+            return []
+        records = []
+        for line in self._path.read_bytes().split(b"\n"):
+            try:
+                if line:
+                    records.append(self._decoder.decode(line))
+            except msgspec.MsgspecError:
+                logger.warning("unreadable line of a journal dropped", journal=str(self._path))
+        return records

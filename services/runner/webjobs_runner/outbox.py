@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+import msgspec
 from webjobs_events.envelope import NO_CAUSE, Cause, encode_event
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Event
 from webjobs_events.jetstream import Bus, PublishPipeline
 from webjobs_events.status import TERMINAL_STATUSES
 
-from webjobs_runner.journal import Journal, OutboxRecord
+from webjobs_runner.journal import Journal
 from webjobs_runner.log import logger
 
 _WINDOW = 256  # events published and not yet acknowledged
@@ -21,6 +22,15 @@ _ANSWER_TIMEOUT = 5.0  # seconds without any acknowledgement, after which the wi
 _RETRY_DELAY = 0.25  # seconds
 _MOST_FILTERS = 32  # for more jobs than that the whole stream is read
 _ENDS = frozenset(status.value for status in TERMINAL_STATUSES)
+
+
+class OutboxRecord(msgspec.Struct, frozen=True, array_like=True):
+    """An event as it is published; `after` is a sequence that the stream had reached before."""
+
+    subject: str
+    headers: dict[str, str]
+    body: str
+    after: int = 0
 
 
 @dataclass(slots=True)
@@ -42,7 +52,7 @@ class Outbox:
 
     def __init__(self, bus: Bus, journal: Path) -> None:
         self._bus = bus
-        self._journal = Journal(journal)
+        self._journal = Journal(journal, "events", OutboxRecord)
         self._entries: deque[_Entry] = deque()
         self._in_flight: deque[asyncio.Future[int]] = deque()  # of the first entries
         self._reached = 0  # sequence that the stream had when it last answered

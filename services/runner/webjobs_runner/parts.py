@@ -57,6 +57,7 @@ class Ground:
         bus: To NATS.
         live: App settings as they are now.
         outbox: Of events.
+        unfinished: Runs in hand, noted on disk.
         launcher: Of scripts.
         environment: Of the runner, as it was started.
     """
@@ -69,6 +70,7 @@ class Ground:
     bus: Bus
     live: LiveSettings
     outbox: Outbox
+    unfinished: UnfinishedRuns
     launcher: Launcher
     environment: Mapping[str, str]
 
@@ -101,7 +103,7 @@ def build_parts(settings: RunnerSettings, ground: Ground, terms: LeaseTerms) -> 
     definitions = Definitions(bus)
     claims = Claims(bus, instance)
     burial = Burial(bus, instance, claims, definitions, outbox)
-    unfinished = UnfinishedRuns(ground.state / "unfinished")
+    unfinished = ground.unfinished
     versions = Versions(bus, site, ground.copies, ground.state / "downloads")
     starter = _starter(settings, ground, versions)
     packages = PackageStore(bus, definitions, versions)

@@ -10,12 +10,19 @@ from webjobs_events.status import Reason
 from webjobs_runner.burial import Burial
 from webjobs_runner.claims import Claims
 from webjobs_runner.instance import Instance
-from webjobs_runner.last_event import is_pending, settle_command, write_end
+from webjobs_runner.last_event import is_pending, look_at_run, settle_command, write_end
 from webjobs_runner.log import logger
 from webjobs_runner.log_file import FILE_HEADER, OFFSET_HEADER, LogFile
 from webjobs_runner.log_shipper import LogShipper
 from webjobs_runner.outbox import Outbox
-from webjobs_runner.run_ending import Outcome, cause_of, ended_event, read_status, write_status
+from webjobs_runner.run_ending import (
+    Outcome,
+    cause_of,
+    ended_event,
+    initializing_event,
+    read_status,
+    write_status,
+)
 from webjobs_runner.script_log import run_log
 from webjobs_runner.site import Site
 from webjobs_runner.triggered_run import run_log_files
@@ -47,7 +54,7 @@ class Recovery:
         self._claims = claims
         self._burial = burial
         self._unfinished = unfinished
-        self._runs = list(unfinished.all())
+        self._runs = unfinished.all()
 
     async def run(self) -> None:
         """Finish them all at the same time, each until it is done."""
@@ -88,6 +95,7 @@ class Recovery:
         for file in files:
             await self._skip_shipped(file)
         if await is_pending(self._bus, command):
+            await self._tell_beginning(run)
             event = self._outcome(run, files)
             for file in files:
                 await self._shipper.shipped(file, _LOG_PATIENCE)
@@ -98,6 +106,15 @@ class Recovery:
         for file in files:
             await self._shipper.shipped(file, None)
         self._unfinished.forget(command)
+
+    async def _tell_beginning(self, run: UnfinishedRun) -> None:
+        """Write the first event, if the kill came before it."""
+        found = await look_at_run(self._bus, run.command.job_name, run.command.run_id)
+        if not found.has_begun:
+            first = initializing_event(
+                run.command, instance_id=self._instance.id, digest=run.digest, at=run.initialized_at
+            )
+            await asyncio.shield(self._outbox.add(first, cause_of(run.command)))
 
     def _outcome(self, run: UnfinishedRun, files: tuple[LogFile, LogFile]) -> RunEnded:
         """What the run's own status file says, or that it was lost with its runner."""

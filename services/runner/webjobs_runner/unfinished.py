@@ -1,14 +1,13 @@
 """Runs that this runner has begun and not finished, noted on disk so that a kill does not forget them."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from types import TracebackType
 
 import msgspec
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.subjects import token_of
 
-from webjobs_runner.log import logger
+from webjobs_runner.journal import Journal
 
 
 class UnfinishedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,15 +24,38 @@ class UnfinishedRun(msgspec.Struct, frozen=True, kw_only=True):
     initialized_at: datetime
 
 
-_decoder = msgspec.json.Decoder(UnfinishedRun)
+class RunNote(msgspec.Struct, frozen=True, array_like=True):
+    """A line of the journal: a run was begun, or (None) it is finished and everybody has been told."""
+
+    command_id: str
+    run: UnfinishedRun | None = None
 
 
 class UnfinishedRuns:
-    """One small file for each, in the runner's own folder."""
+    """A context manager over a journal in the runner's own folder.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+    A file for each run would cost a new inode before every start of a script, and ext4 looks through those
+    deleted in the last minutes for each new one: a busy runner would become slower and slower.
+    """
+
+    def __init__(self, journal: Path) -> None:
+        self._journal = Journal(journal, "runs", RunNote)
+        self._runs: dict[str, UnfinishedRun] = {}
+        self._sizes: dict[str, int] = {}  # of their lines
+
+    def __enter__(self) -> "UnfinishedRuns":
+        for note, _ in self._journal.open():
+            if note.run is None:
+                self._runs.pop(note.command_id, None)
+            else:
+                self._runs[note.command_id] = note.run
+        self._write_anew()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._journal.close()
 
     def note(self, run: UnfinishedRun) -> None:
         """Note a run before its script is started; on a full disk it goes without.
@@ -41,28 +63,30 @@ class UnfinishedRuns:
         Without a note a run is still known by its claim; only its outcome is lost if a kill comes before
         that is told.
         """
-        try:
-            self._path(run.command).write_bytes(msgspec.json.encode(run))
-        except OSError as error:
-            logger.error("run not noted on disk", run_id=run.command.run_id, error=str(error))
+        command_id = run.command.command_id
+        self._runs[command_id] = run
+        self._sizes[command_id] = self._journal.append(RunNote(command_id, run))
 
     def is_noted(self, command: RunTriggeredJob) -> bool:
-        """Whether there is a note of this run."""
-        return self._path(command).exists()
+        """Whether this run was begun and is not finished."""
+        return command.command_id in self._runs
 
     def forget(self, command: RunTriggeredJob) -> None:
         """The run has ended, and everybody has been told."""
-        self._path(command).unlink(missing_ok=True)
+        if self._runs.pop(command.command_id, None) is None:
+            return
+        size = self._sizes.pop(command.command_id)
+        if not self._runs:
+            self._journal.clear()
+            return
+        self._journal.settled(size + self._journal.append(RunNote(command.command_id)))
+        if self._journal.is_wasteful:
+            self._write_anew()
 
-    def all(self) -> Iterator[UnfinishedRun]:
-        """Those of an earlier boot; one that was being noted when the kill came had not started yet."""
-        for path in sorted(self._folder.iterdir()):
-            try:
-                yield _decoder.decode(path.read_bytes())
-            except msgspec.MsgspecError:
-                logger.warning("unreadable note of an unfinished run dropped", note=path.name)
-                path.unlink()
+    def all(self) -> list[UnfinishedRun]:
+        """All of them; at the start of a runner those of an earlier boot."""
+        return list(self._runs.values())
 
-    def _path(self, command: RunTriggeredJob) -> Path:
-        name = f"{command.run_id}.{token_of(command.job_name)}"
-        return self._folder / name[:250]
+    def _write_anew(self) -> None:
+        notes = [RunNote(command_id, run) for command_id, run in self._runs.items()]
+        self._sizes = dict(zip(self._runs, self._journal.write_anew(notes), strict=True))
