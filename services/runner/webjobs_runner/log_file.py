@@ -244,6 +244,8 @@ def _size(path: str) -> int:
 
 
 def _read_state(path: str) -> ShippingState:
+    if not path:
+        return ShippingState()
     try:
         with open(path, "rb") as file:
             return msgspec.json.decode(file.read(), type=ShippingState)

@@ -18,6 +18,7 @@ from webjobs_runner.journal import Journal
 from webjobs_runner.log import logger
 
 _WINDOW = 256  # events published and not yet acknowledged
+_GATHER_SECONDS = 0.01  # events of a moment travel together, and leave a script that starts its processor
 _ANSWER_TIMEOUT = 5.0  # seconds without any acknowledgement, after which the window is sent again
 _RETRY_DELAY = 0.25  # seconds
 _MOST_FILTERS = 32  # for more jobs than that the whole stream is read
@@ -57,6 +58,7 @@ class Outbox:
         self._in_flight: deque[asyncio.Future[int]] = deque()  # of the first entries
         self._reached = 0  # sequence that the stream had when it last answered
         self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
 
     async def __aenter__(self) -> "Outbox":
         loop = asyncio.get_running_loop()
@@ -80,8 +82,13 @@ class Outbox:
         """Events not yet acknowledged by the stream."""
         return len(self._entries)
 
-    def add(self, event: Event, cause: Cause = NO_CAUSE) -> "asyncio.Future[int]":
+    def add(self, event: Event, cause: Cause = NO_CAUSE, *, may_wait: bool = False) -> "asyncio.Future[int]":
         """Take an event; from now on nothing but the loss of the disk can lose it.
+
+        Args:
+            event: What has happened.
+            cause: What led to it.
+            may_wait: Publish it a moment later, with those that follow, unless somebody is in a hurry.
 
         Returns:
             The event's sequence in the stream, once it is stored there. To be shielded when awaited.
@@ -92,13 +99,21 @@ class Outbox:
         entry = _Entry(record, size, asyncio.get_running_loop().create_future())
         self._entries.append(entry)
         self._wake.set()
+        if not may_wait:
+            self.hurry()
         return entry.stored
+
+    def hurry(self) -> None:
+        """Publish at once what was added: somebody waits for it."""
+        if len(self._in_flight) < len(self._entries):
+            self._hurry.set()
 
     async def drained(self, timeout: float | None = None) -> bool:
         """Wait until everything is stored; answers False when `timeout` seconds were not enough."""
         try:
             async with asyncio.timeout(timeout):
                 while self._entries:
+                    self.hurry()
                     await asyncio.shield(self._entries[-1].stored)
         except TimeoutError:
             return False
@@ -120,6 +135,8 @@ class Outbox:
     async def _ship(self, pipeline: PublishPipeline) -> None:
         while True:
             self._wake.clear()
+            if len(self._in_flight) < len(self._entries):
+                await self._gather()
             while len(self._in_flight) < min(len(self._entries), _WINDOW):
                 entry = self._entries[len(self._in_flight)]
                 entry.is_sent = True
@@ -135,6 +152,14 @@ class Outbox:
                 has_settled = True
             if not has_settled:
                 await self._wait()
+
+    async def _gather(self) -> None:
+        try:
+            async with asyncio.timeout(_GATHER_SECONDS):
+                await self._hurry.wait()
+        except TimeoutError:
+            return
+        self._hurry.clear()
 
     def _answered(self, future: "asyncio.Future[int]") -> None:
         if not future.cancelled():

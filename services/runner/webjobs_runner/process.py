@@ -59,6 +59,20 @@ class ScriptProcess:
         """Call back once it is over: for whoever has better things to do than to `wait`."""
         self._on_over = callback
 
+    async def started(self) -> None:
+        """Wait until the launcher has started it. If the caller is cancelled, the script is killed.
+
+        Raises:
+            ScriptNotStarted: no such program or folder, no permission, out of resources.
+        """
+        if self._awaited is not None and self.pid == 0:
+            try:
+                await self._awaited
+            except asyncio.CancelledError:
+                self.kill()
+                self.resume_reading()  # to its end
+                raise
+
     async def wait(self) -> ProcessExit:
         """Answer how it ended, once no process of it is left and all its output was handed on."""
         while self._exit is None or self._is_draining:
@@ -97,8 +111,6 @@ class ScriptProcess:
 
     def _started(self, pid: int) -> None:
         self.pid = pid
-        self._output.resume()
-        self._error.resume()
         self._wake()
 
     def _not_started(self, fault: ScriptNotStarted) -> None:
@@ -204,14 +216,34 @@ class Launcher:
         Raises:
             ScriptNotStarted: no such program or folder, no permission, out of resources.
         """
+        process = await self.begin(argv, cwd=cwd, env=env, on_stdout=on_stdout, on_stderr=on_stderr)
+        await process.started()
+        process.resume_reading()
+        return process
+
+    async def begin(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        env: Mapping[str, str],
+        on_stdout: Callable[[bytes], None],
+        on_stderr: Callable[[bytes], None],
+    ) -> ScriptProcess:
+        """Send for a script to be started; its output is read from the first `resume_reading` on.
+
+        What the caller does next, it does while the launcher works. It has to wait for `started` then.
+
+        Raises:
+            ScriptNotStarted: out of resources, or the runner is stopping.
+        """
         if self._recovery is not None:
             await asyncio.shield(self._recovery)
         if self._closing:
             raise ScriptNotStarted(argv[0], "the runner is stopping")
         channel = self._channel or self._connect()
         self._last_run = run = self._last_run + 1
-        started = asyncio.get_running_loop().create_future()
-        process = ScriptProcess(self, run, started)
+        process = ScriptProcess(self, run, asyncio.get_running_loop().create_future())
         try:
             packet, body = messages.spawn_request(run, argv, cwd, env)
             ends = _open_pipes(process, on_stdout, on_stderr)
@@ -220,13 +252,6 @@ class Launcher:
         self._runs[run] = process
         self._commands[run] = argv[0]
         channel.send(packet, ends if body is None else (*ends, body))
-        try:
-            await started
-        except asyncio.CancelledError:
-            self.kill(run)
-            raise
-        finally:
-            self._commands.pop(run, None)
         return process
 
     def signal(self, run: int, number: int) -> None:
@@ -247,11 +272,12 @@ class Launcher:
     def _replied(self, kind: int, run: int, number: int, body: bytes) -> None:
         process = self._runs[run]
         if kind == messages.STARTED:
+            del self._commands[run]
             process._started(number)
         elif kind == messages.NOT_STARTED:
             del self._runs[run]
             reason = body.decode("utf-8", "replace") or os.strerror(number)
-            process._not_started(ScriptNotStarted(self._commands[run], reason))
+            process._not_started(ScriptNotStarted(self._commands.pop(run), reason))
         else:
             del self._runs[run]
             leftovers = tuple(body.decode("utf-8", "replace").split("\0")) if body else ()
@@ -278,7 +304,7 @@ class Launcher:
             lost, self._runs = self._runs, {}
             for run, process in lost.items():
                 if run in self._commands:
-                    died = ScriptNotStarted(self._commands[run], "the launcher died; try again")
+                    died = ScriptNotStarted(self._commands.pop(run), "the launcher died; try again")
                     process._not_started(died)
                 else:
                     process._ended(ProcessExit(lost=True))

@@ -27,6 +27,17 @@ from webjobs_runner.wine_prefix import WinePrefixes
 
 
 @dataclass(frozen=True, slots=True)
+class PreparedScript:
+    """All that starting a script needs; `release` gives its working copy back."""
+
+    command_line: Sequence[str]
+    folder: str
+    environment: Mapping[str, str]
+    host: str
+    release: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
 class StartedScript:
     """A running script; `release` gives its working copy back once the process has ended.
 
@@ -90,20 +101,34 @@ class ScriptStarter:
         return self._hosts
 
     async def start(
+        self, definition: JobDefinition, log: ScriptLog, *, shutdown_file: str | None = None
+    ) -> StartedScript:
+        """Start the definition's script; its output goes to `log` from the first `resume_reading` on.
+
+        Raises: As `prepare` and `begin`.
+        """
+        started = await self.begin(await self.prepare(definition, shutdown_file=shutdown_file), log)
+        try:
+            await started.process.started()
+        except BaseException:
+            started.release()
+            raise
+        return started
+
+    async def prepare(
         self,
         definition: JobDefinition,
-        log: ScriptLog,
         *,
         run_id: str = "",
         arguments: str | None = None,
         shutdown_file: str | None = None,
         port: int | None = None,
-    ) -> StartedScript:
-        """Start the definition's script; its output goes to `log`.
+    ) -> PreparedScript:
+        """Find the interpreter, and have the job's files and environment ready.
 
         Raises:
-            WebJobsError: `MissingInterpreter`, `NoRunnableScript`, `InvalidArguments`, `ScriptNotStarted`,
-                or what kept the job's files from being there.
+            WebJobsError: `MissingInterpreter`, `NoRunnableScript`, `InvalidArguments`, or what kept the
+                job's files from being there.
         """
         host = host_of(definition.script, self._hosts)
         program = next(filter(None, map(self.find, host.interpreters)), None)
@@ -131,16 +156,29 @@ class ScriptStarter:
             environment = self._environment_of(facts)
             if host.by_wine:
                 environment = await self._with_wine(environment, program, held)
-            process = await self._launcher.spawn(
-                command_line(host, str(script), words, program),
-                cwd=str(script.parent),
-                env=environment,
+            command = command_line(host, str(script), words, program)
+            rest = held.pop_all()  # a kilobyte, which would be held as long as the script runs
+            release = rest.close if host.by_wine else version.release
+            return PreparedScript(command, str(script.parent), environment, host.name, release)
+
+    async def begin(self, prepared: PreparedScript, log: ScriptLog) -> StartedScript:
+        """Send for a prepared script to be started; `started` of its process tells whether it was.
+
+        Raises:
+            ScriptNotStarted: It cannot be; what was prepared is released.
+        """
+        try:
+            process = await self._launcher.begin(
+                prepared.command_line,
+                cwd=prepared.folder,
+                env=prepared.environment,
                 on_stdout=log.on_stdout,
                 on_stderr=log.on_stderr,
             )
-            process.pause_reading()
-            rest = held.pop_all()  # a kilobyte, which would be held as long as the script runs
-            return StartedScript(process, host.name, rest.close if host.by_wine else version.release)
+        except BaseException:
+            prepared.release()
+            raise
+        return StartedScript(process, prepared.host, prepared.release)
 
     def _environment_of(self, facts: ScriptFacts) -> dict[str, str]:
         return script_environment(

@@ -31,7 +31,7 @@ from webjobs_runner.run_ending import (
     write_status,
 )
 from webjobs_runner.script_log import run_log
-from webjobs_runner.script_start import ScriptStarter, StartedScript, end_script
+from webjobs_runner.script_start import PreparedScript, ScriptStarter, StartedScript, end_script
 from webjobs_runner.site import Site
 
 IDLE_TIMEOUT_SECONDS = 120.0
@@ -72,21 +72,27 @@ class TriggeredRun:
         self._output, self._error = run_log_files(workshop.bus, self._folder, command, workshop.instance.id)
         self._log = run_log(workshop.instance.id, self._output, self._error, workshop.shipper)
         self._wish: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._last_told: asyncio.Future[int]
+        self._last_told: asyncio.Future[int] | None = None
+        self._preparing = asyncio.ensure_future(self._prepare(definition)) if definition else None
 
     def ask_to_end(self, reason: Reason, evidence: str) -> None:
         """Let it end as Aborted; the first wish counts."""
         if not self._wish.done():
             self._wish.set_result(Outcome(RunAborted, reason, evidence))
 
+    async def drop(self) -> None:
+        """Let go of what was prepared: the run is not ours to begin, or not to be begun at all."""
+        if self._preparing is None:
+            return
+        self._preparing.cancel()
+        (prepared,) = await asyncio.gather(self._preparing, return_exceptions=True)
+        if isinstance(prepared, PreparedScript):
+            prepared.release()
+
     async def carry_out(self) -> RunEnded:
         """Begin it and see it through; answers its last event, which is on disk but not yet on the stream."""
-        first = initializing_event(
-            self.command, instance_id=self._shop.instance.id, digest=self.digest, at=self.initialized_at
-        )
-        self._last_told = self._shop.outbox.add(first, cause_of(self.command))
-        self._log.say("Status changed to Initializing")
         started_at, outcome = await self._run_script()
+        self._tell_beginning()
         self._log.finish()
         if outcome.exit_code or (outcome.evidence and outcome.reason is not Reason.EXIT_CODE):
             self._log.say(outcome.evidence, "SYS ERROR")
@@ -107,6 +113,8 @@ class TriggeredRun:
 
     async def told(self) -> int:
         """Wait until all its events but the last are on the stream; answers the latest one's sequence."""
+        assert self._last_told is not None
+        self._shop.outbox.hurry()
         return await asyncio.shield(self._last_told)
 
     async def log_shipped(self, timeout: float | None) -> None:
@@ -114,23 +122,38 @@ class TriggeredRun:
         for file in (self._output, self._error):
             await self._shop.shipper.shipped(file, timeout)
 
+    def _tell_beginning(self) -> None:
+        """Write the first event and the first line of the log, if they are not written yet."""
+        if self._last_told is None:
+            first = initializing_event(
+                self.command, instance_id=self._shop.instance.id, digest=self.digest, at=self.initialized_at
+            )
+            self._last_told = self._shop.outbox.add(first, cause_of(self.command), may_wait=True)
+            self._log.say("Status changed to Initializing")
+
+    async def _prepare(self, definition: JobDefinition) -> PreparedScript:
+        """Have ready, while the claim is on its way, what the script needs."""
+        return await self._shop.starter.prepare(
+            definition, run_id=self.command.run_id, arguments=self.command.arguments
+        )
+
     async def _run_script(self) -> tuple[datetime | None, Outcome]:
         """Start the script and see it through; answers when it was started, and how it ended."""
-        if self._definition is None:
+        if self._definition is None or self._preparing is None:
             return None, Outcome(RunAborted, Reason.DELETED, "The job was deleted before the run began.")
         if self._shop.settings.flag("WEBJOBS_STOPPED"):
+            await self.drop()
             return None, Outcome(RunAborted, Reason.STOPPED, "WEBJOBS_STOPPED is set: no job may run.")
         try:
-            started = await self._start(self._definition)
+            started = await self._start(self._preparing)
         except (WebJobsError, OSError) as error:
             return None, Outcome(RunFailed, reason_not_started(error), str(error))
         if started is None:
             return None, self._wish.result()
         try:
             started_at = datetime.now(UTC)
-            self._last_told = self._shop.outbox.add(
-                self._running_event(started_at, self._definition.script), cause_of(self.command)
-            )
+            running = self._running_event(started_at, self._definition.script)
+            self._last_told = self._shop.outbox.add(running, cause_of(self.command), may_wait=True)
             script, host = self._definition.script, started.host
             self._log.say(f"Run script '{script}' with script host - '{host}'")
             self._log.say("Status changed to Running")
@@ -139,24 +162,26 @@ class TriggeredRun:
         finally:
             started.release()
 
-    async def _start(self, definition: JobDefinition) -> StartedScript | None:
+    async def _start(self, preparing: "asyncio.Task[PreparedScript]") -> StartedScript | None:
         """Start the script; None when somebody wants the run ended before it has begun.
 
         Raises: As `ScriptStarter.start`.
         """
-        starting = asyncio.ensure_future(
-            self._shop.starter.start(
-                definition, self._log, run_id=self.command.run_id, arguments=self.command.arguments
-            )
-        )
-        watched: set[asyncio.Future[Any]] = {starting, self._wish}
-        try:
+        if not preparing.done():  # a new version, on its way to this disk
+            self._tell_beginning()
+            watched: set[asyncio.Future[Any]] = {preparing, self._wish}
             await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-            return starting.result() if starting.done() else None
-        finally:
-            if not starting.done():
-                starting.cancel()
-                await asyncio.gather(starting, return_exceptions=True)
+        if self._wish.done():
+            await self.drop()
+            return None
+        started = await self._shop.starter.begin(preparing.result(), self._log)
+        try:
+            self._tell_beginning()  # while the launcher starts the script
+            await started.process.started()
+        except BaseException:
+            started.release()
+            raise
+        return started
 
     async def _see_through(self, started: StartedScript, definition: JobDefinition) -> Outcome:
         """Wait for the script's end, or bring it about when it is idle or somebody wants it ended."""

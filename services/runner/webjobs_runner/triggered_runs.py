@@ -116,15 +116,22 @@ class TriggeredRuns:
 
     async def _take(self, command: RunTriggeredJob, message: QueuedMessage, free: Callable[[], None]) -> None:
         claimed_at = time.monotonic()
+        claiming = asyncio.ensure_future(self._claims.take(command.job_name, command.run_id))
+        run: TriggeredRun | None = None
+        for _ in range(2):  # turns of the loop in which the claim is sent, and then written to the socket:
+            await asyncio.sleep(0)  # what takes time comes after that
         try:
-            is_ours = await self._claims.take(command.job_name, command.run_id)
-            if not is_ours and not await self._judge(command, message):
-                return
             definition = await self._definition(command.job_name)
+            run = TriggeredRun(self._shop, command, definition)  # begins to prepare itself
+            if not await claiming and not await self._judge(command, message):
+                await run.drop()
+                return
         except BusUnavailable:
+            await asyncio.gather(claiming, return_exceptions=True)
+            if run is not None:
+                await run.drop()
             await message.give_back(_RETRY_DELAY)
             return
-        run = TriggeredRun(self._shop, command, definition)
         event = await self._carry_out(run)
         free()
         if self._bus.is_connected:
