@@ -83,7 +83,8 @@ async def test_a_script_inherits_no_descriptor_signal_or_limit_of_ours(launcher:
     await signals.process.wait()
     soft, hard = launcher._open_files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     assert descriptors.stdout.decode() == f"0 1 2\n/dev/null True\n{soft} {hard}\n"
-    assert signals.words == ["SigBlk:", "0" * 16, "SigIgn:", "0" * 16]
+    # Signals 32 and 33 are glibc's own: its posix_spawn, which make uses, leaves them ignored.
+    assert [int(mask, 16) & ~(0b11 << 31) for mask in signals.words[1::2]] == [0, 0]
 
 
 @pytest.mark.parametrize(
