@@ -120,7 +120,10 @@ class JobInbox:
         # Out of the queue before the answer: who has the answer may send the next command at once.
         await message.done()
         if command.reply_to:
-            await self._bus.reply(command.reply_to, _encoder.encode(reply))
+            try:
+                await self._bus.reply(command.reply_to, _encoder.encode(reply))
+            except Exception as error:  # a subject nobody can publish on, perhaps: the command is done
+                logger.warning("answer not sent", command=command.verb, error=str(error))
 
     async def _park(self, message: QueuedMessage, error: UndecodableMessage) -> None:
         logger.error("unreadable command parked", subject=message.subject, error=str(error))

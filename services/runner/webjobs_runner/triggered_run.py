@@ -118,9 +118,10 @@ class TriggeredRun:
         return await asyncio.shield(self._last_told)
 
     async def log_shipped(self, timeout: float | None) -> None:
-        """Wait until its log is in the stream of logs, but no longer than `timeout` seconds for each file."""
-        for file in (self._output, self._error):
-            await self._shop.shipper.shipped(file, timeout)
+        """Wait until its log is in the stream of logs, but no longer than `timeout` seconds."""
+        shipper = self._shop.shipper
+        if not (self._output.is_shipped and self._error.is_shipped):
+            await asyncio.gather(*(shipper.shipped(file, timeout) for file in (self._output, self._error)))
 
     def _tell_beginning(self) -> None:
         """Write the first event and the first line of the log, if they are not written yet."""

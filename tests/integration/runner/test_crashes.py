@@ -62,9 +62,13 @@ async def test_a_killed_runner_leaves_no_process_and_its_next_start_ends_the_run
     script = f'echo $$; {" ".join(PYTHON[:-1])} -c "{ESCAPE}"; exec sleep 1000'
     async with runner_process(bus, nats_url, tmp_path, instance_id="c0ffe1") as runner:
         await caller.deploy(TRIGGERED, "job", {"run.sh": script})
+        await caller.deploy(CONTINUOUS, "steady", {"run.sh": f"echo $$ >> {tmp_path}/steady; {script}"})
         run_id = await caller.run("job")
         pids = await pids_of(tmp_path, "job", run_id, 2)
         await eventually(lambda: witness.of(RunRunning))
+        await eventually(lambda: witness.statuses("steady")[-1:] == ["Running"])
+        await eventually((tmp_path / "steady").exists)
+        pids.append(int((tmp_path / "steady").read_text()))
         await runner.kill()
         await eventually(lambda: none_alive(pids))
         assert ends_of(witness, run_id) == []
@@ -73,6 +77,7 @@ async def test_a_killed_runner_leaves_no_process_and_its_next_start_ends_the_run
         await eventually(lambda: caller.is_free("job"), 1)
         assert (end.name, end.reason) == ("Aborted", Reason.RUNNER_LOST)
         assert end.evidence == "Runner c0ffe1 died while it had the run; its processes were ended."
+        await eventually(lambda: witness.statuses("steady") == ["Initializing", "Starting", "Running"] * 2)
         again = await caller.run("job")
         await pids_of(tmp_path, "job", again, 2)
         await witness.until_told()

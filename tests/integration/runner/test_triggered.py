@@ -120,6 +120,24 @@ async def test_a_running_job_refuses_a_second_run_and_is_free_right_after_its_en
     await witness.end_of(second)
 
 
+async def test_other_events_of_the_job_do_not_keep_a_run_from_ending(
+    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    """The last event is published on condition of what came before it, and something else came."""
+    gate = tmp_path / "gate"
+    await caller.deploy(TRIGGERED, "slow", {"run.sh": f"while [ ! -e {gate} ]; do sleep 0.02; done"})
+    run_id = await caller.run("slow")
+    await eventually(lambda: len(witness.of_run(run_id)) == 2)
+    await caller.change_settings("slow", {"mine": 1}, TRIGGERED)
+    await caller.deploy(TRIGGERED, "slow", {"run.sh": "echo new"})
+    await eventually(lambda: witness.changes("slow") == ["Deployed", "SettingsChanged", "Deployed"])
+    gate.touch()
+    end = await witness.end_of(run_id)
+    assert (end.name, end.digest) == ("Success", witness.of_run(run_id)[0].digest)
+    await witness.until_told()
+    assert len(witness.of_run(run_id)) == 3
+
+
 async def test_a_missing_interpreter_is_named(
     bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
 ) -> None:

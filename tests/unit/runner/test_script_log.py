@@ -1,0 +1,62 @@
+import pytest
+from webjobs_runner.script_log import JOB_LOG_LINES, JobLogHead, ScriptLog
+
+
+def head(*pieces: bytes, system: bool = False) -> tuple[bytes, int]:
+    """What a new head lets through of these pieces, and how often it says that it cut."""
+    passed = JobLogHead()
+    results = [passed.pass_on(piece, system) for piece in pieces]
+    return b"".join(part for part, _ in results), sum(is_cut for _, is_cut in results)
+
+
+LINE = b"[mark] x\n"
+
+
+def test_the_first_hundred_lines_pass_however_they_are_cut() -> None:
+    assert head(LINE * JOB_LOG_LINES) == (LINE * JOB_LOG_LINES, 0)
+    assert head(*[LINE] * JOB_LOG_LINES) == (LINE * JOB_LOG_LINES, 0)
+
+
+@pytest.mark.parametrize("size", [1, 7, 99, 100, 101, 1000])
+def test_what_comes_after_them_is_left_out_and_told_once(size: int) -> None:
+    pieces = [LINE * size] * (2000 // size)
+    assert head(*pieces) == (LINE * JOB_LOG_LINES, 1)
+
+
+def test_a_piece_of_a_line_after_the_last_one_is_left_out() -> None:
+    assert head(LINE * JOB_LOG_LINES + b"[mark] half") == (LINE * JOB_LOG_LINES, 1)
+    assert head(LINE * JOB_LOG_LINES, b"[mark] half") == (LINE * JOB_LOG_LINES, 1)
+
+
+def test_a_long_line_in_pieces_counts_once() -> None:
+    pieces = [b"[mark] long", b" longer", b" longest\n"]
+    assert head(*pieces, LINE * 99, LINE) == (b"".join(pieces) + LINE * 99, 1)
+
+
+def test_what_the_runner_says_always_passes() -> None:
+    assert head(*[LINE] * 500, system=True) == (LINE * 500, 0)
+
+
+def test_each_start_counts_anew() -> None:
+    passed = JobLogHead()
+    for _ in range(3):
+        passed.start_again()
+        assert passed.pass_on(LINE * 150, False) == (LINE * JOB_LOG_LINES, True)
+        assert passed.pass_on(LINE, False) == (b"", False)
+
+
+def test_both_streams_and_the_runner_write_one_log_and_errors_are_kept_twice() -> None:
+    written: list[tuple[bytes, bool]] = []
+    errors: list[bytes] = []
+    log = ScriptLog("abcdef", lambda marked, system: written.append((marked, system)), errors.append)
+    log.say("begun")
+    log.on_stdout(b"out")
+    log.on_stderr(b"err\n")
+    log.on_stdout(b"put\n")
+    log.on_stderr(b"no end")
+    log.finish()
+    texts = [marked.partition(b"> abcdef: ")[2] for marked, _ in written]
+    assert texts == [b"SYS INFO] begun\n", b"ERROR] err\n", b"INFO] output\n", b"ERROR] no end\n"]
+    assert [system for _, system in written] == [True, False, False, False]
+    assert [error.partition(b"> abcdef: ")[2] for error in errors] == [b"ERROR] err\n", b"ERROR] no end\n"]
+    assert log.received == len(b"outerr\nput\nno end")
