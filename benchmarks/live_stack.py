@@ -74,7 +74,7 @@ class LiveStack:
         (launcher,) = (
             child
             for child in self.process("webjobs_runner").children()
-            if any("webjobs_runner.launcher" in word for word in child.cmdline())
+            if any("webjobs_runner.processes.launcher" in word for word in child.cmdline())
         )
         return launcher
 

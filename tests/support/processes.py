@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 import psutil
-from webjobs_runner.process import Launcher, ScriptProcess
+from webjobs_runner.processes.process import Launcher, ScriptProcess
 
 PYTHON = (sys.executable, "-I", "-S", "-c")
 

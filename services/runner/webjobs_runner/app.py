@@ -14,18 +14,18 @@ from webjobs_service.health import run_health_server
 from webjobs_service.lifetime import side_tasks
 
 from webjobs_runner.domain.script import SCRIPT_HOSTS, extend_hosts
+from webjobs_runner.files.job_files import clean_up
+from webjobs_runner.files.site import Site
+from webjobs_runner.files.working_copy import WorkingCopies
 from webjobs_runner.instance import own_instance
-from webjobs_runner.job_files import clean_up
 from webjobs_runner.lease_terms import LeaseTerms
-from webjobs_runner.leftovers import kill_leftovers
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
 from webjobs_runner.parts import Ground, Parts, build_parts
-from webjobs_runner.process import Launcher
+from webjobs_runner.processes.leftovers import kill_leftovers
+from webjobs_runner.processes.process import Launcher
 from webjobs_runner.settings import RunnerSettings
-from webjobs_runner.site import Site
-from webjobs_runner.unfinished import UnfinishedRuns
-from webjobs_runner.working_copy import WorkingCopies
+from webjobs_runner.triggered.unfinished import UnfinishedRuns
 
 _PATIENCE = (
     5.0  # seconds that what is in hand gets to be finished and told; the rest is told at the next start

@@ -11,7 +11,7 @@ from pathlib import Path
 from webjobs_events.run_id import run_id_at
 
 from webjobs_runner.errors import InstanceInUse
-from webjobs_runner.process_tree import claim_instance
+from webjobs_runner.processes.process_tree import claim_instance
 
 _MOST_RUNNERS_OF_ONE_FOLDER = 64
 

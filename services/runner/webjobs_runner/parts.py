@@ -8,40 +8,40 @@ from webjobs_events.jetstream import Bus, LiveSettings
 from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.status import Reason
 
-from webjobs_runner.archive_guard import UploadLimits
-from webjobs_runner.burial import Burial
-from webjobs_runner.claims import Claims
-from webjobs_runner.continuous_jobs import ContinuousJobs
-from webjobs_runner.continuous_status import EventNumbers
-from webjobs_runner.definitions import Definitions, JobKey
-from webjobs_runner.deployment import Deployment
+from webjobs_runner.continuous.continuous_jobs import ContinuousJobs
+from webjobs_runner.continuous.continuous_status import EventNumbers
+from webjobs_runner.continuous.singleton import SingletonLeases
+from webjobs_runner.continuous.supervisor import Workshop
 from webjobs_runner.domain.script import SCRIPT_HOSTS, extend_hosts
-from webjobs_runner.file_drop import FileDropWatcher
+from webjobs_runner.files.archive_guard import UploadLimits
+from webjobs_runner.files.file_drop import FileDropWatcher
+from webjobs_runner.files.in_place import InPlaceFiles
+from webjobs_runner.files.package_store import PackageStore
+from webjobs_runner.files.site import Site
+from webjobs_runner.files.versions import Versions
+from webjobs_runner.files.working_copy import WorkingCopies
 from webjobs_runner.heartbeat import Peers
-from webjobs_runner.in_place import InPlaceFiles
 from webjobs_runner.instance import Instance
-from webjobs_runner.job_commands import JobCommands
-from webjobs_runner.job_inbox import JobInbox
+from webjobs_runner.jobs.definitions import Definitions, JobKey
+from webjobs_runner.jobs.deployment import Deployment
+from webjobs_runner.jobs.job_commands import JobCommands
+from webjobs_runner.jobs.job_inbox import JobInbox
+from webjobs_runner.jobs.reconciler import Reconciler
 from webjobs_runner.lease_terms import LeaseTerms
-from webjobs_runner.log_shipper import LogShipper
+from webjobs_runner.logs.log_shipper import LogShipper
 from webjobs_runner.outbox import Outbox
-from webjobs_runner.package_store import PackageStore
-from webjobs_runner.process import Launcher
-from webjobs_runner.reconciler import Reconciler
-from webjobs_runner.recovery import Recovery
+from webjobs_runner.processes.process import Launcher
+from webjobs_runner.processes.script_start import ScriptStarter
+from webjobs_runner.processes.wine_prefix import WinePrefixes
 from webjobs_runner.retention import Retention
-from webjobs_runner.run_inbox import RunInbox
-from webjobs_runner.script_start import ScriptStarter
 from webjobs_runner.settings import RunnerSettings
-from webjobs_runner.singleton import SingletonLeases
-from webjobs_runner.site import Site
-from webjobs_runner.supervisor import Workshop
-from webjobs_runner.triggered_run import RunWorkshop
-from webjobs_runner.triggered_runs import TriggeredRuns
-from webjobs_runner.unfinished import UnfinishedRuns
-from webjobs_runner.versions import Versions
-from webjobs_runner.wine_prefix import WinePrefixes
-from webjobs_runner.working_copy import WorkingCopies
+from webjobs_runner.triggered.burial import Burial
+from webjobs_runner.triggered.claims import Claims
+from webjobs_runner.triggered.recovery import Recovery
+from webjobs_runner.triggered.run_inbox import RunInbox
+from webjobs_runner.triggered.triggered_run import RunWorkshop
+from webjobs_runner.triggered.triggered_runs import TriggeredRuns
+from webjobs_runner.triggered.unfinished import UnfinishedRuns
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from webjobs_events.jetstream import Bus, StreamMessage
 from webjobs_events.job import JobType
 from webjobs_events.run_id import RunId, run_id_at
 
-from webjobs_runner.definitions import Definitions, JobKey
+from webjobs_runner.files.site import Site
+from webjobs_runner.jobs.definitions import Definitions, JobKey
 from webjobs_runner.log import logger
-from webjobs_runner.site import Site
 
 _RETRY_DELAY = 1.0  # seconds
 _LOOK_SECONDS = 0.2  # between looks at whether a deleted job's last process is gone

@@ -15,7 +15,7 @@ from webjobs_events.events import Deleted, Deployed, DeployFailed, RunSuccess, S
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.subjects import Subjects
-from webjobs_runner import package_store
+from webjobs_runner.files import package_store
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 

@@ -13,19 +13,19 @@ from pathlib import Path
 import pytest
 from support.eventually import eventually
 from webjobs_events.job import JobName, JobType
-from webjobs_runner import folder_notices
-from webjobs_runner.file_drop import (
+from webjobs_runner.files import folder_notices
+from webjobs_runner.files.file_drop import (
     DropReport,
     FileDropWatcher,
     FolderChanged,
     FolderGone,
     NameRefused,
 )
-from webjobs_runner.folder_note import read_note
-from webjobs_runner.inotify import Inotify, Notice
-from webjobs_runner.job_files import install_version, note_version
-from webjobs_runner.package import scan_folder, write_package
-from webjobs_runner.site import Site
+from webjobs_runner.files.folder_note import read_note
+from webjobs_runner.files.inotify import Inotify, Notice
+from webjobs_runner.files.job_files import install_version, note_version
+from webjobs_runner.files.package import scan_folder, write_package
+from webjobs_runner.files.site import Site
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 JOB = JobName("job")

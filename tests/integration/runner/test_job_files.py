@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from webjobs_events.job import JobName, JobType
-from webjobs_runner import folder_swap, job_files
 from webjobs_runner.deploy_errors import FolderRefused, JobsFolderMissing, OutsideSite, PackageDamaged
-from webjobs_runner.folder_note import read_note
-from webjobs_runner.job_files import (
+from webjobs_runner.files import folder_swap, job_files
+from webjobs_runner.files.folder_note import read_note
+from webjobs_runner.files.job_files import (
     apply_settings,
     clean_up,
     inspect_folder,
@@ -22,9 +22,9 @@ from webjobs_runner.job_files import (
     note_version,
     remove_job,
 )
-from webjobs_runner.job_lock import job_lock
-from webjobs_runner.package import scan_folder, write_package
-from webjobs_runner.site import STAGING, Site
+from webjobs_runner.files.job_lock import job_lock
+from webjobs_runner.files.package import scan_folder, write_package
+from webjobs_runner.files.site import STAGING, Site
 
 JOB = JobName("job")
 TRIGGERED = JobType.TRIGGERED
@@ -301,8 +301,8 @@ def test_a_process_killed_with_the_lock_frees_it(site: Site) -> None:
 import sys, time
 from pathlib import Path
 from webjobs_events.job import JobType
-from webjobs_runner.job_lock import job_lock
-from webjobs_runner.site import Site
+from webjobs_runner.files.job_lock import job_lock
+from webjobs_runner.files.site import Site
 with job_lock(Site(Path(sys.argv[1])), JobType.TRIGGERED, "job"):
     print("held", flush=True)
     time.sleep(600)

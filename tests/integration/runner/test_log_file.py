@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from webjobs_runner.log_file import FILE_HEADER, OFFSET_HEADER, LogFile
+from webjobs_runner.logs.log_file import FILE_HEADER, OFFSET_HEADER, LogFile
 
 MARK = "SYS ERROR] "
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 from support.eventually import eventually
 from support.processes import ESCAPE, PYTHON, is_alive, start
 from webjobs_runner.errors import ScriptNotStarted
-from webjobs_runner.process import Launcher, ProcessExit
+from webjobs_runner.processes.process import Launcher, ProcessExit
 
 
 @pytest_asyncio.fixture

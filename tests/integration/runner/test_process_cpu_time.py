@@ -2,8 +2,8 @@ import os
 
 from support.eventually import eventually
 from support.processes import PYTHON, start
-from webjobs_runner.cpu_time import cpu_seconds_of_tree
-from webjobs_runner.process import Launcher
+from webjobs_runner.processes.cpu_time import cpu_seconds_of_tree
+from webjobs_runner.processes.process import Launcher
 
 # A detached process that works for half a second of CPU time and then sleeps; its parent only waits.
 BUSY_DAEMON = """

@@ -10,14 +10,14 @@ import pytest
 from support.eventually import eventually
 from support.processes import ESCAPE, PYTHON, is_alive, none_alive, start
 from webjobs_runner.errors import InstanceInUse, ScriptNotStarted
-from webjobs_runner.leftovers import kill_leftovers
-from webjobs_runner.process import Launcher, ProcessExit
-from webjobs_runner.process_tree import claim_instance
+from webjobs_runner.processes.leftovers import kill_leftovers
+from webjobs_runner.processes.process import Launcher, ProcessExit
+from webjobs_runner.processes.process_tree import claim_instance
 
 # A runner with one script that has an escaped child; writes the pids: launcher, script, child.
 RUNNER = f"""
 import asyncio, os, sys
-from webjobs_runner.process import Launcher
+from webjobs_runner.processes.process import Launcher
 
 async def main():
     async with Launcher(sys.argv[1]) as launcher:
@@ -82,7 +82,7 @@ async def test_what_outlives_runner_and_launcher_is_killed_at_the_next_start() -
 
 
 def test_what_a_live_runner_of_the_same_name_started_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webjobs_runner.leftovers._PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("webjobs_runner.processes.leftovers._PATIENCE_SECONDS", 0.1)
     with runner("a11ce7") as (_, descendants):
         with pytest.raises(InstanceInUse, match="a11ce7"):
             kill_leftovers("a11ce7")
@@ -114,7 +114,7 @@ async def test_a_launcher_killed_while_it_starts_a_script_says_so() -> None:
 
 
 async def test_a_launcher_that_hangs_is_killed_with_its_scripts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webjobs_runner.process._CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr("webjobs_runner.processes.process._CLOSE_SECONDS", 0.1)
     async with Launcher("a11cf0") as launcher:
         script = await start(launcher, *PYTHON, ESCAPE + "signal.pause()")
         await eventually(lambda: b"\n" in script.stdout)
@@ -126,7 +126,7 @@ async def test_a_launcher_that_hangs_is_killed_with_its_scripts(monkeypatch: pyt
 async def test_two_launchers_of_one_instance_do_not_touch_each_others_scripts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("webjobs_runner.leftovers._PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("webjobs_runner.processes.leftovers._PATIENCE_SECONDS", 0.1)
     with runner("a11cf1") as (_, descendants):
         async with Launcher("a11cf1") as launcher:
             with pytest.raises(ScriptNotStarted, match="launcher died"):

@@ -3,8 +3,8 @@ import time
 
 from support.eventually import eventually
 from support.processes import PYTHON, start
-from webjobs_runner.idle import idle_verdict
-from webjobs_runner.process import Launcher
+from webjobs_runner.processes.idle import idle_verdict
+from webjobs_runner.processes.process import Launcher
 
 
 async def test_a_sleeping_run_is_found_idle_at_its_limit() -> None:

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 from support.eventually import eventually
 from support.processes import ESCAPE, PYTHON, is_alive, start
-from webjobs_runner.process import Launcher, ProcessExit
-from webjobs_runner.process_tree import processes_of_run
+from webjobs_runner.processes.process import Launcher, ProcessExit
+from webjobs_runner.processes.process_tree import processes_of_run
 
 # Each generation lives for an instant in its own session and leaves one child.
 HOP = """

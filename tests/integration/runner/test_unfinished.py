@@ -8,7 +8,7 @@ from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import run_id_at
 from webjobs_runner import journal
-from webjobs_runner.unfinished import UnfinishedRun, UnfinishedRuns
+from webjobs_runner.triggered.unfinished import UnfinishedRun, UnfinishedRuns
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 

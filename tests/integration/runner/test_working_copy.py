@@ -11,10 +11,10 @@ import pytest
 from support.eventually import eventually
 from webjobs_events.job import JobName, JobType
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, TemporaryFolderTaken, WrongVersion
-from webjobs_runner.job_files import install_version
-from webjobs_runner.package import scan_folder, write_package
-from webjobs_runner.site import Site
-from webjobs_runner.working_copy import WorkingCopies
+from webjobs_runner.files.job_files import install_version
+from webjobs_runner.files.package import scan_folder, write_package
+from webjobs_runner.files.site import Site
+from webjobs_runner.files.working_copy import WorkingCopies
 
 JOB = JobName("job")
 TRIGGERED = JobType.TRIGGERED

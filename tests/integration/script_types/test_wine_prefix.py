@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from webjobs_runner.errors import WineUnusable
-from webjobs_runner.process import Launcher
-from webjobs_runner.wine_prefix import WinePrefixes
+from webjobs_runner.processes.process import Launcher
+from webjobs_runner.processes.wine_prefix import WinePrefixes
 
 INSTANCE = "a1b2c3"
 MAKES_A_PREFIX = """#!/bin/sh

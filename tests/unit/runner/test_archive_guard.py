@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from webjobs_runner.archive_guard import UploadLimits, unpack_upload
 from webjobs_runner.deploy_errors import BadUpload
+from webjobs_runner.files.archive_guard import UploadLimits, unpack_upload
 
 LIMITS = UploadLimits()
 MIB = 1024 * 1024

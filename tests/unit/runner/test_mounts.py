@@ -1,7 +1,7 @@
 """Which file system holds a path."""
 
 import pytest
-from webjobs_runner.mounts import file_system_of
+from webjobs_runner.files.mounts import file_system_of
 
 LINES = [
     "21 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw",

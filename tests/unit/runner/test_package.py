@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused, PackageDamaged
-from webjobs_runner.package import copy_version, scan_folder, unpack_package, write_package
+from webjobs_runner.files.package import copy_version, scan_folder, unpack_package, write_package
 
 LETTERS = st.characters(blacklist_characters="/\0", blacklist_categories=("Cs",))
 NAMES = st.text(LETTERS, min_size=1, max_size=8)

@@ -1,6 +1,6 @@
 import asyncio
 
-from webjobs_runner.poke import Poke
+from webjobs_runner.continuous.poke import Poke
 
 
 async def test_a_poke_before_the_sleep_is_not_lost() -> None:

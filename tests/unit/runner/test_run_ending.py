@@ -7,8 +7,14 @@ from webjobs_events.events import RunAborted, RunEnded, RunFailed, RunSuccess
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
 from webjobs_events.status import Reason
-from webjobs_runner.process import ProcessExit
-from webjobs_runner.run_ending import Outcome, ended_event, outcome_of_exit, read_status, write_status
+from webjobs_runner.processes.process import ProcessExit
+from webjobs_runner.triggered.run_ending import (
+    Outcome,
+    ended_event,
+    outcome_of_exit,
+    read_status,
+    write_status,
+)
 
 COMMAND = RunTriggeredJob(
     command_id="c",

@@ -1,5 +1,5 @@
 import pytest
-from webjobs_runner.script_log import JOB_LOG_LINES, JobLogHead, ScriptLog
+from webjobs_runner.logs.script_log import JOB_LOG_LINES, JobLogHead, ScriptLog
 
 
 def head(*pieces: bytes, system: bool = False) -> tuple[bytes, int]:

@@ -5,9 +5,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from webjobs_runner.archive_guard import UploadLimits
 from webjobs_runner.deploy_errors import BadUpload
-from webjobs_runner.upload import place_archive, place_merged, place_script, script_file_name
+from webjobs_runner.files.archive_guard import UploadLimits
+from webjobs_runner.files.upload import place_archive, place_merged, place_script, script_file_name
 
 LIMITS = UploadLimits()
 

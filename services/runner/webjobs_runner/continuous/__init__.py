@@ -1,0 +1,1 @@
+"""Continuous jobs, kept running."""

@@ -1,0 +1,1 @@
+"""Job folders on this runner's disk: packages, versions, uploads, drops."""

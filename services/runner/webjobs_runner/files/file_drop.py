@@ -1,0 +1,274 @@
+"""Watches the folders of jobs, and reports a job whose files were placed, edited or removed by anyone."""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from webjobs_events.errors import InvalidJobName
+from webjobs_events.job import JobName, JobType, parse_job_name
+
+from webjobs_runner.domain.quiet import QuietWait
+from webjobs_runner.files.folder_note import remove_note
+from webjobs_runner.files.folder_notices import FolderNotices
+from webjobs_runner.files.folder_walk import Snapshot, snapshot_folder
+from webjobs_runner.files.open_files import folders_being_written
+from webjobs_runner.files.site import Site
+from webjobs_runner.log import logger
+
+_TICKS = 5  # looks in a quiet time, while a folder is not at rest
+_HELD_SECONDS = 0.5  # between looks at who holds files open
+_GONE = "gone"
+_NOT_SEEN = "not seen"
+
+_Key = tuple[JobType, JobName]
+_Root = tuple[Path, int, int]  # with device and inode, which tell another folder of the same name
+
+
+@dataclass(frozen=True, slots=True)
+class FolderChanged:
+    """A job's folder is new or different, and at rest."""
+
+    job_type: JobType
+    job_name: JobName
+
+
+@dataclass(frozen=True, slots=True)
+class FolderGone:
+    """A job that was in the folder of jobs, or was noted as installed, is not there any more."""
+
+    job_type: JobType
+    job_name: JobName
+
+
+@dataclass(frozen=True, slots=True)
+class NameRefused:
+    """A folder whose name cannot be a job's; told once, until it is renamed or removed."""
+
+    job_type: JobType
+    folder_name: str
+    reason: str
+
+
+DropReport = FolderChanged | FolderGone | NameRefused
+
+
+class FileDropWatcher:
+    """Puts a report into `reports` for each job whose folder differs from what was reported last.
+
+    Every job found at start is reported once, and so is every noted job whose folder is missing. A
+    report says where to look, not what is there: whoever takes it inspects the folder and decides. Our
+    own installations are reported as well; comparing digests shows that they ask for nothing.
+
+    While a folder of jobs is missing, nothing is reported of its type. Jobs that do not come back with
+    it lose their note before they are reported gone: nobody removed them, so they are to be installed
+    again.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        quiet_seconds: float = 1.0,
+        rescan_seconds: float = 300.0,
+        poll_seconds: float = 0.5,
+    ) -> None:
+        self.reports: asyncio.Queue[DropReport] = asyncio.Queue()
+        self._site = site
+        self._quiet_seconds = quiet_seconds
+        self._rescan_seconds = rescan_seconds
+        self._poll_seconds = poll_seconds
+        self._notices = FolderNotices(site.root)
+        self._roots: dict[JobType, tuple[_Root, ...]] = {}
+        self._settled: dict[_Key, str] = {}
+        self._waiting: dict[_Key, QuietWait] = {}
+        self._lost_with_root: set[_Key] = set()
+        self._refused: set[tuple[JobType, str]] = set()
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether it runs, and the folders of jobs are there."""
+        return bool(self._roots) and all(self._roots.values())
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        for job_type in JobType:
+            noted = (JobName(name) for name in self._site.noted_jobs(job_type))
+            self._settled.update({(job_type, job_name): _NOT_SEEN for job_name in noted})
+        self._notices.open()
+        try:
+            rescan_at = time.monotonic()
+            while True:
+                if self._look_at_roots() or time.monotonic() >= rescan_at:
+                    await self._rescan()
+                    seconds = self._poll_seconds if self._notices.is_polling else self._rescan_seconds
+                    rescan_at = time.monotonic() + seconds
+                await self._look_at_waiting()
+                changed = await self._notices.wait(self._seconds_to_wait(rescan_at))
+                if changed is None:
+                    rescan_at = time.monotonic()
+                for path in changed or ():
+                    self._disturb_job_of(path)
+        finally:
+            self._roots.clear()
+            self._notices.close()
+
+    def _seconds_to_wait(self, rescan_at: float) -> float:
+        seconds = rescan_at - time.monotonic()
+        if self._waiting:
+            seconds = min(seconds, self._quiet_seconds / _TICKS)
+        if not all(self._roots.values()):
+            seconds = min(seconds, self._poll_seconds)
+        return seconds
+
+    # The folders that hold the jobs of a type
+
+    def _look_at_roots(self) -> bool:
+        """Notice roots that came, went or are others than before; True when all jobs are to be looked at."""
+        news = False
+        for job_type in JobType:
+            found = tuple(_identified(self._site.present_roots(job_type)))
+            before = self._roots.get(job_type)
+            if found == before:
+                continue
+            self._roots[job_type] = found
+            self._notices.watch([*self._site.watched_parents(job_type), *(root for root, _, _ in found)])
+            if before is not None and (not before or set(before) - set(found)):
+                self._lost_with_root.update(key for key in self._settled if key[0] is job_type)
+            if not found:
+                logger.warning(
+                    "the folder of jobs is missing; its jobs stay as they are", job_type=job_type.value
+                )
+                self._waiting = {key: wait for key, wait in self._waiting.items() if key[0] is not job_type}
+            news = news or bool(found)
+        return news
+
+    async def _rescan(self) -> None:
+        """Look at every job, to find what no notice told."""
+        for job_type, roots in self._roots.items():
+            for root, _, _ in roots:
+                for folder_name in await asyncio.to_thread(_folder_names, root):
+                    self._consider(job_type, folder_name)
+        keys = [key for key in self._settled if key not in self._waiting and self._roots[key[0]]]
+        for key, snapshot in (await asyncio.to_thread(self._look_at, keys)).items():
+            self._watch_folders(key, snapshot)
+            if _look(snapshot) != self._settled[key]:
+                self._waiting[key] = self._new_wait()
+        self._refused = {
+            (job_type, name)
+            for job_type, name in self._refused
+            if any(os.path.isdir(root / name) for root, _, _ in self._roots[job_type])
+        }
+
+    def _consider(self, job_type: JobType, folder_name: str) -> None:
+        key = self._key(job_type, folder_name)
+        if key is not None and key not in self._settled:
+            self._waiting.setdefault(key, self._new_wait())
+
+    # Jobs that are not at rest
+
+    def _new_wait(self) -> QuietWait:
+        return QuietWait(self._quiet_seconds, self._quiet_seconds / _TICKS)
+
+    def _disturb_job_of(self, path: str) -> None:
+        now = time.monotonic()
+        for job_type, roots in self._roots.items():
+            for root, _, _ in roots:
+                if path.startswith(f"{root}/"):
+                    folder_name = path[len(str(root)) + 1 :].partition("/")[0]
+                    key = self._key(job_type, folder_name)
+                    if key is not None:
+                        self._waiting.setdefault(key, self._new_wait()).disturb(now)
+
+    def _key(self, job_type: JobType, folder_name: str) -> _Key | None:
+        if folder_name.startswith("."):
+            return None
+        try:
+            return job_type, parse_job_name(folder_name)
+        except InvalidJobName as fault:
+            roots = self._roots[job_type]
+            if (job_type, folder_name) not in self._refused and any(
+                os.path.isdir(root / folder_name) for root, _, _ in roots
+            ):
+                self._refused.add((job_type, folder_name))
+                self.reports.put_nowait(NameRefused(job_type, folder_name, fault.reason))
+            return None
+
+    async def _look_at_waiting(self) -> None:
+        now = time.monotonic()
+        due = [key for key, wait in self._waiting.items() if wait.wants_look(now)]
+        if not due:
+            return
+        # Who writes is asked first: whoever begins to write later changes what the look sees.
+        ending = [key for key in due if self._waiting[key].could_end(now)]
+        held = await asyncio.to_thread(self._being_written, ending)
+        snapshots = await asyncio.to_thread(self._look_at, due)
+        if self._look_at_roots():
+            await self._rescan()
+        for key in due:
+            if key not in self._waiting or not self._roots[key[0]]:
+                continue
+            self._watch_folders(key, snapshots[key])
+            if key in held:
+                self._waiting[key].postpone(now + _HELD_SECONDS)
+            elif self._waiting[key].looked(_look(snapshots[key]), now):
+                del self._waiting[key]
+                self._settle(key, _look(snapshots[key]))
+
+    def _settle(self, key: _Key, look: str) -> None:
+        if look != _GONE:
+            self._lost_with_root.discard(key)
+        if look == self._settled.get(key, _GONE):
+            return
+        job_type, job_name = key
+        if look != _GONE:
+            self._settled[key] = look
+            self.reports.put_nowait(FolderChanged(job_type, job_name))
+            return
+        del self._settled[key]
+        if key in self._lost_with_root:
+            self._lost_with_root.discard(key)
+            remove_note(self._site, job_type, job_name)
+        self.reports.put_nowait(FolderGone(job_type, job_name))
+
+    def _folder(self, key: _Key) -> Path | None:
+        places = (root / key[1] for root, _, _ in self._roots[key[0]])
+        return next((place for place in places if place.is_symlink() or os.path.isdir(place)), None)
+
+    def _look_at(self, keys: Iterable[_Key]) -> dict[_Key, Snapshot | None]:
+        folders = {key: self._folder(key) for key in keys}
+        return {key: None if folder is None else snapshot_folder(folder) for key, folder in folders.items()}
+
+    def _being_written(self, keys: Iterable[_Key]) -> frozenset[_Key]:
+        folders = {folder: key for key in keys if (folder := self._folder(key)) is not None}
+        written = folders_being_written(folders.keys()) if folders else ()
+        return frozenset(folders[folder] for folder in written)
+
+    def _watch_folders(self, key: _Key, snapshot: Snapshot | None) -> None:
+        folder = self._folder(key)
+        if snapshot is not None and folder is not None:
+            self._notices.watch(folder / path for path in snapshot.folders)
+
+
+def _look(snapshot: Snapshot | None) -> str:
+    return _GONE if snapshot is None else snapshot.fingerprint
+
+
+def _identified(roots: Iterable[Path]) -> Iterable[_Root]:
+    for root in roots:
+        try:
+            status = root.stat()
+        except OSError:
+            continue
+        yield root, status.st_dev, status.st_ino
+
+
+def _folder_names(root: Path) -> list[str]:
+    """Folders, and links to folders: these are refused later, with a reason."""
+    try:
+        with os.scandir(root) as entries:
+            return [entry.name for entry in entries if entry.is_dir()]
+    except OSError:
+        return []

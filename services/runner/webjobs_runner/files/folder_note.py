@@ -1,0 +1,85 @@
+"""What this site knows of a job's folder: the version last installed or packaged, and how it looked."""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from webjobs_events.job import JobType
+
+from webjobs_runner.domain.drop import KnownContent
+from webjobs_runner.files.folder_walk import Snapshot
+from webjobs_runner.files.site import Site
+
+_CLOCK_GRAIN_NS = 1_000_000_000
+"""Two changes nearer than this may bear the same ctime, on the coarsest file system in use."""
+
+
+class FolderNote(msgspec.Struct, frozen=True, kw_only=True):
+    """The note about one job.
+
+    Attributes:
+        digest: The version last installed or packaged.
+        installing: The version being installed; a crash may leave either.
+        settings: As last written or read.
+        disabled: As last written or read.
+        fingerprint: How the folder looked when `digest` was read from it; empty when not known.
+        looked_at_ns: When that was, by the clock of the file system's times.
+    """
+
+    digest: str
+    installing: str | None = None
+    settings: dict[str, Any] = {}
+    disabled: bool = False
+    fingerprint: str = ""
+    looked_at_ns: int = 0
+
+    @property
+    def known(self) -> KnownContent:
+        """The note as the rule of drops wants it."""
+        digests = {self.digest, self.installing or self.digest}
+        return KnownContent(frozenset(digests - {""}), self.settings, self.disabled)
+
+    def vouches_for(self, snapshot: Snapshot) -> bool:
+        """Whether the files are surely those of `digest`, so that they need not be read.
+
+        A change so near to the look that its times could be the same is no proof.
+        """
+        unchanged = self.fingerprint == snapshot.fingerprint
+        return unchanged and snapshot.newest_change_ns + _CLOCK_GRAIN_NS < self.looked_at_ns
+
+
+def read_note(site: Site, job_type: JobType, job_name: str) -> FolderNote | None:
+    """The note about a job; None when there is none that can be read."""
+    try:
+        return msgspec.json.decode(site.note(job_type, job_name).read_bytes(), type=FolderNote)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def write_note(site: Site, job_type: JobType, job_name: str, note: FolderNote) -> None:
+    """Replace the note about a job at one stroke."""
+    place = site.note(job_type, job_name)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, staged = tempfile.mkstemp(prefix=".note-", dir=place.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(note))
+        os.replace(staged, place)
+    except BaseException:
+        Path(staged).unlink(missing_ok=True)
+        raise
+
+
+def remove_note(site: Site, job_type: JobType, job_name: str) -> None:
+    """Forget a job."""
+    site.note(job_type, job_name).unlink(missing_ok=True)
+
+
+def remove_unfinished_notes(site: Site, job_type: JobType) -> None:
+    """Take away what a crash left of notes being written."""
+    for staged in site.note(job_type, "x").parent.glob(".note-*"):
+        if time.time() - staged.stat().st_mtime > 60:  # another runner may be writing it now
+            staged.unlink(missing_ok=True)

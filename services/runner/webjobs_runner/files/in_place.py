@@ -1,0 +1,80 @@
+"""Tells what a job that runs in its own folder adds there from what a person changes."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import msgspec
+from webjobs_events.job import JobDefinition
+from webjobs_events.subjects import Subjects
+
+from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused
+from webjobs_runner.domain.job_settings import read_job_settings
+from webjobs_runner.files.package import PackagedFile, scan_folder
+
+
+class VersionFiles(msgspec.Struct, frozen=True):
+    """The files of a version, as they were when nothing had been added."""
+
+    digest: str
+    files: list[PackagedFile]
+
+
+_decoder = msgspec.json.Decoder(VersionFiles)
+
+
+def runs_in_place(definition: JobDefinition) -> bool:
+    """Whether the job's script runs in the job's folder."""
+    return read_job_settings(definition.settings).runs_in_place(definition.script)
+
+
+class InPlaceFiles:
+    """Remembers the files of each such job's version; everything here blocks.
+
+    A job that writes a file beside its script has not become another version: without this it would be
+    deployed anew, and started again, for ever. A change of a file that came with the version counts.
+
+    Args:
+        folder: The runner's own, for a small file a job.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def remember(self, definition: JobDefinition, folder: Path) -> None:
+        """Take the folder's files for the version's, if that is what they are."""
+        try:
+            if self._known(definition).digest == definition.digest:
+                return
+            manifest = scan_folder(folder)
+        except (FolderRefused, FolderChangedMeanwhile, FileNotFoundError):
+            return
+        if manifest.digest == definition.digest:
+            files = VersionFiles(manifest.digest, list(manifest.files))
+            self._path(definition).write_bytes(msgspec.json.encode(files))
+
+    def version_beneath(self, definition: JobDefinition, folder: Path, known: Collection[str]) -> str | None:
+        """The version that the folder still holds whole, with more files beside; None when it holds none.
+
+        Args:
+            definition: Of the job.
+            folder: The job's.
+            known: Digests of the versions that may lie in it.
+        """
+        version = self._known(definition)
+        if version.digest not in known:
+            return None
+        try:
+            files = set(scan_folder(folder).files)
+        except (FolderRefused, FolderChangedMeanwhile):
+            return None
+        return version.digest if files.issuperset(version.files) else None
+
+    def _known(self, definition: JobDefinition) -> VersionFiles:
+        try:
+            return _decoder.decode(self._path(definition).read_bytes())
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return VersionFiles("", [])
+
+    def _path(self, definition: JobDefinition) -> Path:
+        return self._folder / Subjects.definition_key(definition.job_type, definition.job_name)[:250]

@@ -1,0 +1,214 @@
+"""Job folders on disk: install a version, change its settings, remove it, see what is there.
+
+Everything here blocks, takes the job's lock, and keeps the note that tells a person's edit from our own
+doing. A process killed at any point leaves the old version or the new one complete, never none.
+"""
+
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+from webjobs_events.job import JobName, JobType
+
+from webjobs_runner.deploy_errors import (
+    FolderChangedMeanwhile,
+    FolderRefused,
+    InvalidJobSettings,
+    JobsFolderMissing,
+    PackageDamaged,
+)
+from webjobs_runner.domain.drop import FolderContent
+from webjobs_runner.files.definition_files import is_disabled, read_settings, write_definition_files
+from webjobs_runner.files.folder_note import (
+    FolderNote,
+    read_note,
+    remove_note,
+    remove_unfinished_notes,
+    write_note,
+)
+from webjobs_runner.files.folder_swap import Staging
+from webjobs_runner.files.folder_walk import snapshot_folder
+from webjobs_runner.files.job_lock import job_lock
+from webjobs_runner.files.package import scan_folder, unpack_package
+from webjobs_runner.files.site import STAGING, Site
+from webjobs_runner.log import logger
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedFolder:
+    """A job's folder as it is, beside what is known of it.
+
+    Attributes:
+        folder: Where it is, or would be.
+        content: None when there is no folder, or no file in it.
+        note: None when this site never installed or packaged the job.
+        settings_fault: Why its `settings.job` was not understood; None when it was.
+    """
+
+    folder: Path
+    content: FolderContent | None
+    note: FolderNote | None
+    settings_fault: InvalidJobSettings | None = None
+
+
+def inspect_folder(site: Site, job_type: JobType, job_name: JobName) -> InspectedFolder:
+    """Look at a job's folder, reading its files only when they may have changed since the last look.
+
+    Raises:
+        FolderRefused: It holds what no package can carry.
+        FolderChangedMeanwhile: It was written to meanwhile; ask again when it is quiet.
+        OutsideSite: A link leads out of the site folder.
+        JobsFolderMissing: The folder of all jobs is away, which says nothing about this one.
+    """
+    with job_lock(site, job_type, job_name):
+        folder = site.job_folder(job_type, job_name)
+        digest = _digest(site, job_type, job_name, folder)
+        note = read_note(site, job_type, job_name)
+        if digest is None:
+            if not site.present_roots(job_type):
+                raise JobsFolderMissing(folder.parent)
+            return InspectedFolder(folder, None, note)
+        fault: InvalidJobSettings | None = None
+        settings: Mapping[str, Any] | None = None
+        try:
+            settings = read_settings(folder)
+        except InvalidJobSettings as found:
+            fault = found
+        return InspectedFolder(folder, FolderContent(digest, settings, is_disabled(folder)), note, fault)
+
+
+def _digest(site: Site, job_type: JobType, job_name: JobName, folder: Path) -> str | None:
+    """The digest of the folder's files; None when there are none."""
+    looked_at_ns = time.time_ns()
+    snapshot = snapshot_folder(folder)
+    if snapshot is None:
+        return None
+    note = read_note(site, job_type, job_name)
+    if note is not None and note.vouches_for(snapshot):
+        return note.digest
+    manifest = scan_folder(folder)
+    if snapshot_folder(folder) != snapshot:
+        raise FolderChangedMeanwhile(folder, "Something")
+    if note is not None and manifest.digest == note.digest:
+        seen = replace(note, fingerprint=snapshot.fingerprint, looked_at_ns=looked_at_ns)
+        write_note(site, job_type, job_name, seen)
+    return manifest.digest if manifest.files else None
+
+
+def install_version(
+    site: Site,
+    job_type: JobType,
+    job_name: JobName,
+    package: Path,
+    digest: str,
+    settings: Mapping[str, Any],
+    disabled: bool,
+) -> bool:
+    """Make a packaged version the content of the job's folder; True when files were exchanged.
+
+    The version is unpacked beside the folder and put in its place at one stroke. A folder that holds
+    this version already, perhaps installed by another runner of the same site, keeps its files.
+
+    Raises:
+        PackageDamaged: The package is not the version its name says; the folder is untouched.
+        OutsideSite: A link leads out of the site folder.
+    """
+    with job_lock(site, job_type, job_name):
+        staging = Staging(site.job_folder(job_type, job_name))
+        staging.prepare()
+        try:
+            exchanged = not _holds(site, job_type, job_name, staging.folder, digest)
+            if exchanged:
+                _stage(staging, package, digest)
+                write_definition_files(staging.new, settings, disabled, staging.scratch)
+                _note_beginning(site, job_type, job_name, digest)
+                staging.put_in_place()
+            else:
+                write_definition_files(staging.folder, settings, disabled, staging.scratch)
+            note_version(site, job_type, job_name, digest, settings, disabled)
+        finally:
+            staging.recover()
+    return exchanged
+
+
+def _holds(site: Site, job_type: JobType, job_name: JobName, folder: Path, digest: str) -> bool:
+    try:
+        return _digest(site, job_type, job_name, folder) == digest
+    except (FolderRefused, FolderChangedMeanwhile):
+        return False
+
+
+def _stage(staging: Staging, package: Path, digest: str) -> None:
+    found = unpack_package(package, staging.new).digest
+    if found != digest:
+        raise PackageDamaged(package, f"its content is version {found[:12]}")
+
+
+def _note_beginning(site: Site, job_type: JobType, job_name: JobName, digest: str) -> None:
+    """Say what is about to be there, so that a crash after the swap does not look like a person's edit."""
+    note = read_note(site, job_type, job_name) or FolderNote(digest="")
+    write_note(site, job_type, job_name, replace(note, installing=digest))
+
+
+def note_version(
+    site: Site, job_type: JobType, job_name: JobName, digest: str, settings: Mapping[str, Any], disabled: bool
+) -> None:
+    """Note what the folder holds, after a dropped folder was packaged and its definition written.
+
+    Settings and disable mark are those found in the folder, not those of the definition: where the two
+    differ, the folder is the one that is to follow.
+    """
+    note = FolderNote(digest=digest, settings=dict(settings), disabled=disabled)
+    write_note(site, job_type, job_name, note)
+
+
+def apply_settings(
+    site: Site, job_type: JobType, job_name: JobName, settings: Mapping[str, Any], disabled: bool
+) -> bool:
+    """Make the folder's `settings.job` and `disable.job` say this; False when there is no folder."""
+    with job_lock(site, job_type, job_name):
+        staging = Staging(site.job_folder(job_type, job_name))
+        staging.prepare()
+        try:
+            if not staging.folder.is_dir():
+                return False
+            write_definition_files(staging.folder, settings, disabled, staging.scratch)
+            note = read_note(site, job_type, job_name)
+            if note is not None:
+                write_note(
+                    site, job_type, job_name, replace(note, settings=dict(settings), disabled=disabled)
+                )
+        finally:
+            staging.recover()
+    return True
+
+
+def remove_job(site: Site, job_type: JobType, job_name: JobName, with_data: bool) -> None:
+    """Remove a job's folder and, when asked, its runs and logs; what is absent already is no fault."""
+    with job_lock(site, job_type, job_name):
+        for folder in site.job_folders(job_type, job_name):
+            staging = Staging(folder)
+            staging.prepare()
+            staging.take_away()
+        remove_note(site, job_type, job_name)
+        if with_data:
+            shutil.rmtree(site.inside(site.data_folder(job_type, job_name)), ignore_errors=True)
+
+
+def clean_up(site: Site) -> None:
+    """Finish or take back what a crash interrupted; run once at start, before anything is watched."""
+    for job_type in JobType:
+        for root in site.jobs_roots(job_type):
+            for left_over in _children(root / STAGING):
+                with job_lock(site, job_type, left_over.name):
+                    Staging(root / left_over.name).recover()
+                logger.info("an interrupted change of a job's files was mended", job=left_over.name)
+        remove_unfinished_notes(site, job_type)
+
+
+def _children(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []

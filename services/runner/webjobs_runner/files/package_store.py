@@ -1,0 +1,64 @@
+"""The stored packages: put there before a definition names them, removed a while after the last one did."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from webjobs_events.errors import BusUnavailable
+from webjobs_events.jetstream import Bus
+
+from webjobs_runner.files.package import Manifest, write_package
+from webjobs_runner.files.versions import Versions
+from webjobs_runner.jobs.definitions import Definitions
+from webjobs_runner.log import logger
+
+KEEP_SECONDS = 60.0  # that a package outlives its last definition, for runners that lag behind
+
+
+class PackageStore:
+    """Packages in the object store, by digest."""
+
+    def __init__(self, bus: Bus, definitions: Definitions, versions: Versions) -> None:
+        self._bus = bus
+        self._definitions = definitions
+        self._versions = versions
+        self._superseded: dict[str, float] = {}  # digest → monotonic instant
+
+    async def store(self, folder: Path, manifest: Manifest) -> None:
+        """Store the package of a folder, unless it is stored.
+
+        Raises:
+            FolderChangedMeanwhile: The folder is not what the manifest says any more.
+            BusUnavailable: NATS does not answer.
+        """
+        if await self._bus.packages.exists(manifest.digest):
+            return
+        path = self._versions.new_path()
+        try:
+            await asyncio.to_thread(write_package, folder, manifest, path)
+            with path.open("rb") as file:
+                await self._bus.packages.put(manifest.digest, file)
+        finally:
+            path.unlink(missing_ok=True)
+
+    def supersede(self, digest: str) -> None:
+        """A definition stopped using a package."""
+        self._superseded[digest] = time.monotonic()
+
+    async def run(self) -> None:
+        """Remove packages that no definition has used for a while, until cancelled."""
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            for digest, since in list(self._superseded.items()):
+                if time.monotonic() - since >= KEEP_SECONDS:
+                    del self._superseded[digest]
+                    await self._forget(digest)
+
+    async def _forget(self, digest: str) -> None:
+        """Remove a package unless a definition uses it (again); a failure leaves a harmless object behind."""
+        if any(definition.digest == digest for _, definition in self._definitions.all()):
+            return
+        try:
+            await self._bus.packages.delete(digest)
+        except BusUnavailable as error:
+            logger.debug("package left behind", digest=digest, error=str(error))

@@ -1,0 +1,78 @@
+"""Makes an upload the files of a new version: a single script, a whole archive, or one laid over the old."""
+
+import shutil
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from webjobs_runner.deploy_errors import BadUpload
+from webjobs_runner.files.archive_guard import UploadLimits, unpack_upload
+from webjobs_runner.files.package import copy_version, make_folder, new_file
+
+_QUOTES = "\"'"
+
+
+def script_file_name(text: str) -> str:
+    """The bare name in what a client sent, quotes and folders taken off.
+
+    Source: Kudu, JobsControllerBase.cs (Content-Disposition).
+
+    Raises:
+        BadUpload: There is none that a file can have.
+    """
+    name = text.strip().strip(_QUOTES).replace("\\", "/").rpartition("/")[2].strip().strip(_QUOTES)
+    if name in ("", ".", ".."):
+        raise BadUpload("it has no file name; send one as Content-Disposition: attachment; filename=run.sh")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+        raise BadUpload(f"the file name {name[:100]!r} holds a control character; rename the file")
+    if len(name.encode()) > 255:
+        raise BadUpload("its file name is longer than 255 bytes; shorten it")
+    return name
+
+
+def place_script(upload: Path, file_name: str, target: Path) -> None:
+    """Make the upload the only file of a new folder.
+
+    Raises:
+        BadUpload: The name is none that a file can have; no folder is left.
+    """
+    name = script_file_name(file_name)
+    with _new_folder(target), open(upload, "rb") as source, new_file(target / name, executable=True) as sink:
+        shutil.copyfileobj(source, sink)
+
+
+def place_archive(upload: Path, target: Path, limits: UploadLimits) -> None:
+    """Make the archive's content a new folder.
+
+    Raises:
+        BadUpload: Saying what to mend; no folder is left.
+    """
+    with _new_folder(target):
+        unpack_upload(upload, target, limits)
+
+
+def place_merged(upload: Path, current: Path | None, target: Path, limits: UploadLimits) -> None:
+    """Make a new folder of the current version (None: there is none) with the archive laid over it.
+
+    Files of the archive replace those of the same name; nothing is removed. `settings.job` of the
+    current version is not copied: it stays in the definition unless the archive brings another.
+
+    Raises:
+        BadUpload: Saying what to mend; no folder is left.
+        FolderRefused, FolderChangedMeanwhile: The current version could not be copied.
+    """
+    with _new_folder(target):
+        if current is not None:
+            copy_version(current, target)
+        unpack_upload(upload, target, limits)
+
+
+@contextmanager
+def _new_folder(target: Path) -> Iterator[None]:
+    make_folder(target)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise

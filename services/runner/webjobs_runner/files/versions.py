@@ -1,0 +1,129 @@
+"""The files of a version on this runner: fetched, installed, and copied for those who run them."""
+
+import asyncio
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobDefinition, JobName, JobType
+
+from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused, WrongVersion
+from webjobs_runner.files.job_files import install_version
+from webjobs_runner.files.site import Site
+from webjobs_runner.files.working_copy import WorkingCopies
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A folder with one complete version of a job's files, to be released after use."""
+
+    folder: Path
+    release: Callable[[], None]
+
+
+class Versions:
+    """Versions of jobs on this runner's disk.
+
+    Args:
+        downloads: A folder of the runner's own for packages on their way.
+    """
+
+    def __init__(self, bus: Bus, site: Site, copies: WorkingCopies, downloads: Path) -> None:
+        self._bus = bus
+        self._site = site
+        self._copies = copies
+        self._downloads = downloads
+        downloads.mkdir(parents=True, exist_ok=True)
+        for left_over in downloads.iterdir():
+            if left_over.is_dir():
+                shutil.rmtree(left_over, ignore_errors=True)
+            else:
+                left_over.unlink(missing_ok=True)
+
+    async def acquire(self, definition: JobDefinition, *, in_place: bool) -> Version:
+        """The version's files for one process: a working copy, or the job's own folder if `in_place`.
+
+        Raises:
+            ObjectNotFound: The version was replaced meanwhile.
+            BusUnavailable: The version is not here, and NATS does not answer.
+            FolderRefused, PackageDamaged, OutsideSite: The files cannot be had as they are.
+        """
+        if in_place:
+            return Version(self._site.job_folder(definition.job_type, definition.job_name), _nothing)
+        path = self._copies.reuse(definition.job_type, definition.job_name, definition.digest)
+        if path is None:
+            path = await self._copy(definition)
+        return Version(path, partial(self._copies.release, path))
+
+    async def install(self, definition: JobDefinition) -> None:
+        """Make the definition's version the content of the job's folder.
+
+        Raises:
+            ObjectNotFound: The version was replaced meanwhile.
+            BusUnavailable: NATS does not answer.
+            PackageDamaged, OutsideSite: It cannot be installed.
+        """
+        async with self.package(definition.digest) as package:
+            await asyncio.to_thread(
+                install_version,
+                self._site,
+                definition.job_type,
+                definition.job_name,
+                package,
+                definition.digest,
+                definition.settings,
+                definition.disabled,
+            )
+
+    @asynccontextmanager
+    async def package(self, digest: str) -> AsyncIterator[Path]:
+        """A package as a file, for the time of the body.
+
+        Raises:
+            ObjectNotFound: There is none of this digest any more.
+            BusUnavailable: NATS does not answer.
+        """
+        path = self.new_path()
+        try:
+            await self._bus.packages.fetch(digest, path)
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def new_path(self) -> Path:
+        """A path for a file on its way that nobody else uses."""
+        return self._downloads / secrets.token_hex(8)
+
+    async def _copy(self, definition: JobDefinition) -> Path:
+        job_type, job_name, digest = definition.job_type, definition.job_name, definition.digest
+        try:
+            folder = self._site.job_folder(job_type, job_name)
+            return await self._acquire(job_type, job_name, digest, folder)
+        except (WrongVersion, FolderChangedMeanwhile, FolderRefused, FileNotFoundError, NotADirectoryError):
+            # The folder is being edited, or is not installed yet: take the version from its package.
+            async with self.package(digest) as package:
+                return await self._acquire(job_type, job_name, digest, package)
+
+    async def _acquire(self, job_type: JobType, job_name: JobName, digest: str, source: Path) -> Path:
+        """A working copy made in a thread; when the caller is cancelled meanwhile it is given back."""
+        copying = asyncio.ensure_future(
+            asyncio.to_thread(self._copies.acquire, job_type, job_name, digest, source)
+        )
+        try:
+            return await asyncio.shield(copying)
+        except asyncio.CancelledError:
+            copying.add_done_callback(self._give_back)
+            raise
+
+    def _give_back(self, copying: "asyncio.Future[Path]") -> None:
+        if not copying.cancelled() and copying.exception() is None:
+            self._copies.release(copying.result())
+
+
+def _nothing() -> None:
+    """The job's own folder needs no release."""

@@ -1,0 +1,1 @@
+"""What jobs there are: definitions, commands that change them, folders brought in line."""

@@ -1,0 +1,287 @@
+"""Makes a folder of files a job's new version, and changes definitions: each change is one event."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+from webjobs_events.events import (
+    Deleted,
+    Deployed,
+    DeployFailed,
+    Disabled,
+    Enabled,
+    JobChanged,
+    Removed,
+    SettingsChanged,
+)
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobDefinition, JobName, JobType
+
+from webjobs_runner.domain.script import choose_script, script_folder
+from webjobs_runner.files.package import Manifest, scan_folder
+from webjobs_runner.files.package_store import PackageStore
+from webjobs_runner.instance import Instance
+from webjobs_runner.jobs.definitions import Definitions
+from webjobs_runner.outbox import Outbox
+from webjobs_runner.processes.script_start import ScriptStarter
+
+_LONGEST_REASON = 2000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A folder that is ready to become a version."""
+
+    manifest: Manifest
+    script: str
+    host: str
+
+    @property
+    def digest(self) -> str:
+        return self.manifest.digest
+
+
+class Deployment:
+    """Changes definitions; every change that is written is one event."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        instance: Instance,
+        definitions: Definitions,
+        outbox: Outbox,
+        starter: ScriptStarter,
+        packages: PackageStore,
+    ) -> None:
+        self._bus = bus
+        self._instance = instance
+        self._definitions = definitions
+        self._outbox = outbox
+        self._starter = starter
+        self._packages = packages
+
+    async def deploy(
+        self,
+        job_type: JobType,
+        job_name: JobName,
+        folder: Path,
+        *,
+        cause: str,
+        settings: Mapping[str, Any] | None,
+        disabled: bool | None,
+        unless_same: bool = False,
+    ) -> tuple[JobDefinition, int]:
+        """Make a folder the job's version; a repeat with the same cause changes nothing.
+
+        Args:
+            job_type: Of the job.
+            job_name: Of the job.
+            folder: Its new files.
+            cause: Id of the command, or of the drop.
+            settings: New content of `settings.job`; None keeps what the definition says.
+            disabled: Whether it is disabled; None keeps what the definition says.
+            unless_same: Leave a definition alone that says all of this already: another runner of the
+                same site folder was faster.
+
+        Returns:
+            The definition as it is now, and its revision.
+
+        Raises:
+            NoRunnableScript, MissingInterpreter: It has no script this runner could run.
+            FolderRefused, FolderChangedMeanwhile: It cannot be read whole.
+            BusUnavailable: NATS does not answer.
+        """
+        version = await self._read(folder)
+        await self._packages.store(folder, version.manifest)
+        before: list[JobDefinition] = []
+
+        def decide(now: JobDefinition | None) -> JobDefinition | None:
+            before[:] = [now] if now else []
+            kept = now.settings if now else {}
+            wanted = JobDefinition(
+                job_type=job_type,
+                job_name=job_name,
+                digest=version.digest,
+                script=version.script,
+                script_host=version.host,
+                settings=dict(kept if settings is None else settings),
+                disabled=(now.disabled if now else False) if disabled is None else disabled,
+                changed_at=datetime.now(UTC),
+                changed_by=self._instance.id,
+                cause=cause,
+            )
+            if now is None:
+                return wanted
+            is_repeat = now.cause == cause and now.digest == version.digest
+            return None if is_repeat or (unless_same and _say_the_same(now, wanted)) else wanted
+
+        written = await self._definitions.change(job_type, job_name, decide)
+        assert written is not None
+        definition, revision, is_written = written
+        if is_written or definition.cause == cause:
+            self._tell(Deployed, definition, revision)
+        if before and before[0].digest != version.digest:
+            self._packages.supersede(before[0].digest)
+        # Whoever removes superseded packages may not have known that this one is wanted again.
+        await self._packages.store(folder, version.manifest)
+        return definition, revision
+
+    async def _read(self, folder: Path) -> _Version:
+        manifest = await asyncio.to_thread(scan_folder, folder)
+        paths = [file.path for file in manifest.files]
+        inner = script_folder([*paths, *(f"{path}/" for path in manifest.empty_folders)])
+        prefix = f"{inner}/" if inner else ""
+        names = [path[len(prefix) :] for path in paths if path.startswith(prefix)]
+        at_root = [name for name in names if "/" not in name]
+        chosen = choose_script(at_root, self._starter.hosts, self._starter.is_available)
+        return _Version(manifest, prefix + chosen.file_name, chosen.host.name)
+
+    async def change_settings(
+        self,
+        job_type: JobType,
+        job_name: JobName,
+        settings: Mapping[str, Any],
+        *,
+        cause: str,
+        disabled: bool | None = None,
+    ) -> int | None:
+        """Replace a job's settings; answers the revision, None when there is no such job.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+
+        def decide(now: JobDefinition) -> JobDefinition:
+            return replace(
+                now, settings=dict(settings), disabled=now.disabled if disabled is None else disabled
+            )
+
+        return await self._revise(job_type, job_name, decide, SettingsChanged, cause)
+
+    async def set_disabled(
+        self, job_type: JobType, job_name: JobName, disabled: bool, *, cause: str
+    ) -> int | None:
+        """Disable or enable a job; answers the revision, None when there is no such job.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+
+        def decide(now: JobDefinition) -> JobDefinition:
+            return replace(now, disabled=disabled)
+
+        return await self._revise(job_type, job_name, decide, Disabled if disabled else Enabled, cause)
+
+    async def _revise(
+        self,
+        job_type: JobType,
+        job_name: JobName,
+        decide: Callable[[JobDefinition], JobDefinition],
+        event_type: type[JobChanged],
+        cause: str,
+    ) -> int | None:
+        def changed(now: JobDefinition | None) -> JobDefinition | None:
+            if now is None or decide(now) == now or now.cause == cause:
+                return None
+            return replace(
+                decide(now), changed_at=datetime.now(UTC), changed_by=self._instance.id, cause=cause
+            )
+
+        written = await self._definitions.change(job_type, job_name, changed)
+        if written is None:
+            return None
+        definition, revision, is_new = written
+        if is_new or definition.cause == cause:
+            self._tell(event_type, definition, revision)
+        return revision
+
+    async def remove(
+        self, job_type: JobType, job_name: JobName, event_type: type[Removed] | type[Deleted], *, cause: str
+    ) -> int | None:
+        """Remove a job's definition; answers the revision of the removal, None when there was none.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        known = await self._definitions.current(job_type, job_name)
+        revision = await self._definitions.remove(job_type, job_name)
+        if revision is None:
+            revision = await self._untold_removal(job_type, job_name, event_type)
+        if revision is None:
+            return None
+        self._outbox.add(
+            event_type(
+                at=datetime.now(UTC),
+                instance=self._instance.id,
+                job_type=job_type,
+                job_name=job_name,
+                revision=revision,
+                cause=cause,
+            )
+        )
+        if known is not None:
+            self._packages.supersede(known[0].digest)
+        return revision
+
+    async def _untold_removal(
+        self, job_type: JobType, job_name: JobName, event_type: type[Removed] | type[Deleted]
+    ) -> int | None:
+        """The revision of a removal whose author died before it could tell; None when there is none."""
+        revision = await self._definitions.removed_at(job_type, job_name)
+        if revision is None:
+            return None
+        for told_by in (Removed, Deleted):
+            subject = self._bus.subjects.job_event(job_type, job_name, str(told_by.__struct_config__.tag))
+            newest = await self._bus.last_message(self._bus.subjects.events_stream, subject)
+            is_told = newest is not None and newest.headers.get("ce-id", "").endswith(f"/{revision}")
+            # A job that was only taken from its folder can still be deleted, with its history.
+            if is_told and (told_by is Deleted or event_type is Removed):
+                return None
+        return revision
+
+    def tell_deployed(self, definition: JobDefinition, revision: int) -> None:
+        """Tell of a deployment again, whose author may have died before it could: a repeat does no harm."""
+        self._tell(Deployed, definition, revision)
+
+    def tell_failure(self, job_type: JobType, job_name: JobName, cause: str, reason: str) -> None:
+        """Tell that an upload or a dropped folder was refused."""
+        self._outbox.add(
+            DeployFailed(
+                at=datetime.now(UTC),
+                instance=self._instance.id,
+                job_type=job_type,
+                job_name=job_name,
+                revision=0,
+                cause=cause,
+                reason=reason[:_LONGEST_REASON],
+            )
+        )
+
+    def _tell(self, event_type: type[JobChanged], definition: JobDefinition, revision: int) -> None:
+        self._outbox.add(
+            event_type(
+                at=definition.changed_at,
+                instance=self._instance.id,
+                job_type=definition.job_type,
+                job_name=definition.job_name,
+                revision=revision,
+                cause=definition.cause,
+                digest=definition.digest,
+                script=definition.script,
+                settings=definition.settings,
+                disabled=definition.disabled,
+            )
+        )
+
+
+def _say_the_same(one: JobDefinition, other: JobDefinition) -> bool:
+    return (one.digest, one.script, one.settings, one.disabled) == (
+        other.digest,
+        other.script,
+        other.settings,
+        other.disabled,
+    )

@@ -1,0 +1,177 @@
+"""What the commands about definitions ask for: deploy, delete, start, stop, settings."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from webjobs_events.commands import (
+    ChangeJobSettings,
+    CommandReply,
+    DeleteJob,
+    DeployJob,
+    JobCommand,
+    ReplyCode,
+    StartContinuousJob,
+    UploadKind,
+)
+from webjobs_events.errors import BusUnavailable, WebJobsError
+from webjobs_events.events import Deleted
+from webjobs_events.jetstream import Bus, ObjectNotFound
+
+from webjobs_runner.deploy_errors import BadUpload, FolderRefused, InvalidJobSettings
+from webjobs_runner.domain.job_settings import read_job_settings
+from webjobs_runner.errors import MissingInterpreter, NoRunnableScript
+from webjobs_runner.files.archive_guard import UploadLimits
+from webjobs_runner.files.definition_files import has_settings, is_disabled, read_settings
+from webjobs_runner.files.package import unpack_package
+from webjobs_runner.files.upload import place_archive, place_merged, place_script
+from webjobs_runner.files.versions import Versions
+from webjobs_runner.jobs.definitions import Definitions, JobKey
+from webjobs_runner.jobs.deployment import Deployment
+from webjobs_runner.jobs.reconciler import Reconciler
+from webjobs_runner.log import logger
+
+_CONVERGENCE_PATIENCE = 5.0  # seconds that a reply waits for the files of this runner
+
+_REFUSALS: tuple[tuple[type[WebJobsError], ReplyCode], ...] = (
+    (NoRunnableScript, ReplyCode.NO_RUNNABLE_SCRIPT),
+    (MissingInterpreter, ReplyCode.NO_RUNNABLE_SCRIPT),
+    (InvalidJobSettings, ReplyCode.INVALID_SETTINGS),
+    (BadUpload, ReplyCode.BAD_UPLOAD),
+    (FolderRefused, ReplyCode.BAD_UPLOAD),
+)
+
+
+class JobCommands:
+    """Carries commands out; one that comes again after it was done changes nothing."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        definitions: Definitions,
+        deployment: Deployment,
+        versions: Versions,
+        reconciler: Reconciler,
+        limits: UploadLimits,
+    ) -> None:
+        self._bus = bus
+        self._definitions = definitions
+        self._deployment = deployment
+        self._versions = versions
+        self._reconciler = reconciler
+        self._limits = limits
+
+    async def carry_out(self, command: JobCommand) -> CommandReply:
+        """Do what a command asks for.
+
+        Raises:
+            BusUnavailable: NATS does not answer; nothing is lost by trying again.
+            RevisionConflict: Others kept changing the definition.
+        """
+        logger.info("command", command=command.verb, type=command.job_type.value, job=command.job_name)
+        if isinstance(command, DeployJob):
+            return await self._deploy(command)
+        if isinstance(command, DeleteJob):
+            revision = await self._deployment.remove(
+                command.job_type, command.job_name, Deleted, cause=command.command_id
+            )
+        elif isinstance(command, ChangeJobSettings):
+            try:
+                read_job_settings(command.settings)
+            except InvalidJobSettings as error:
+                return CommandReply(code=ReplyCode.INVALID_SETTINGS, message=str(error))
+            revision = await self._deployment.change_settings(
+                command.job_type, command.job_name, command.settings, cause=command.command_id
+            )
+        else:
+            is_start = isinstance(command, StartContinuousJob)
+            revision = await self._deployment.set_disabled(
+                command.job_type, command.job_name, not is_start, cause=command.command_id
+            )
+        if revision is None:
+            missing = f"There is no {command.job_type} job named {command.job_name}."
+            return CommandReply(code=ReplyCode.JOB_NOT_FOUND, message=missing)
+        await self._settled((command.job_type, command.job_name), revision)
+        return CommandReply(code=ReplyCode.DONE, revision=revision)
+
+    async def _settled(self, key: JobKey, revision: int) -> None:
+        """Let this runner's own files follow before the answer, if they do so soon."""
+        try:
+            async with asyncio.timeout(_CONVERGENCE_PATIENCE):
+                await self._definitions.told(revision)
+                await self._reconciler.settled(key)
+        except TimeoutError:
+            logger.debug("answer sent before the files followed", job=key[1])
+
+    # Deployment
+
+    async def _deploy(self, command: DeployJob) -> CommandReply:
+        work = self._versions.new_path()
+        upload, folder = work.with_suffix(".upload"), work.with_suffix(".folder")
+        try:
+            reply = await self._deploy_upload(command, upload, folder)
+        finally:
+            upload.unlink(missing_ok=True)
+            await asyncio.to_thread(shutil.rmtree, folder, True)
+        try:
+            await self._bus.packages.delete(command.upload)
+        except BusUnavailable as error:
+            logger.warning("upload left behind", upload=command.upload, error=str(error))
+        return reply
+
+    async def _deploy_upload(self, command: DeployJob, upload: Path, folder: Path) -> CommandReply:
+        found = await self._definitions.current(command.job_type, command.job_name)
+        if found is not None and found[0].cause == command.command_id:  # done before, by a runner that died
+            self._deployment.tell_deployed(*found)
+            return CommandReply(code=ReplyCode.DONE, revision=found[1])
+        try:
+            await self._bus.packages.fetch(command.upload, upload)
+        except ObjectNotFound:  # its sender gave up, or it was refused and the answer was lost
+            gone = "The upload is not there any more; send it again."
+            return CommandReply(code=ReplyCode.BAD_UPLOAD, message=gone)
+        try:
+            await self._place(command, upload, folder)
+            settings = await asyncio.to_thread(read_settings, folder) if has_settings(folder) else None
+            _, revision = await self._deployment.deploy(
+                command.job_type,
+                command.job_name,
+                folder,
+                cause=command.command_id,
+                settings=settings,
+                disabled=True if is_disabled(folder) else None,
+            )
+        except tuple(refusal for refusal, _ in _REFUSALS) as error:
+            self._deployment.tell_failure(command.job_type, command.job_name, command.command_id, str(error))
+            code = next(code for refusal, code in _REFUSALS if isinstance(error, refusal))
+            return CommandReply(code=code, message=str(error))
+        await self._settled((command.job_type, command.job_name), revision)
+        return CommandReply(code=ReplyCode.DONE, revision=revision)
+
+    async def _place(self, command: DeployJob, upload: Path, folder: Path) -> None:
+        """Make the upload a folder of files."""
+        if command.kind is UploadKind.SCRIPT:
+            await asyncio.to_thread(place_script, upload, command.file_name or "", folder)
+        elif command.kind is UploadKind.ZIP:
+            await asyncio.to_thread(place_archive, upload, folder, self._limits)
+        else:
+            await self._place_merged(command, upload, folder)
+
+    async def _place_merged(self, command: DeployJob, upload: Path, folder: Path) -> None:
+        """Lay the upload over the present version.
+
+        Raises:
+            BusUnavailable: The version's package is being replaced; try again.
+        """
+        found = await self._definitions.current(command.job_type, command.job_name)
+        if found is None:
+            await asyncio.to_thread(place_merged, upload, None, folder, self._limits)
+            return
+        current = folder.with_suffix(".current")
+        try:
+            async with self._versions.package(found[0].digest) as package:
+                await asyncio.to_thread(unpack_package, package, current)
+            await asyncio.to_thread(place_merged, upload, current, folder, self._limits)
+        except ObjectNotFound as error:
+            raise BusUnavailable("fetching the present version", str(error)) from error
+        finally:
+            await asyncio.to_thread(shutil.rmtree, current, True)

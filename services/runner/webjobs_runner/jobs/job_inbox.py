@@ -1,0 +1,135 @@
+"""Takes commands about definitions from the queue; each is carried out once and answered."""
+
+import asyncio
+
+import msgspec
+from webjobs_events.commands import (
+    JOB_VERBS,
+    CommandReply,
+    JobCommand,
+    ReplyCode,
+    RunTriggeredJob,
+    decode_command,
+)
+from webjobs_events.errors import BusUnavailable, RevisionConflict, UndecodableMessage
+from webjobs_events.jetstream import KEEP_SECONDS, Bus, QueuedMessage
+
+from webjobs_runner.jobs.definitions import JobKey
+from webjobs_runner.jobs.job_commands import JobCommands
+from webjobs_runner.log import logger
+
+_ROOM = 4  # commands in hand at the same time
+_RETRY_DELAY = 1.0  # seconds
+
+_encoder = msgspec.json.Encoder()
+
+
+class JobInbox:
+    """Takes the commands; those about the same job are carried out one after the other."""
+
+    def __init__(self, bus: Bus, commands: JobCommands) -> None:
+        self._bus = bus
+        self._commands = commands
+        self._in_hand: dict[QueuedMessage, asyncio.Task[None]] = {}
+        self._latest: dict[JobKey, asyncio.Task[None]] = {}
+        self._taking: asyncio.Task[None] | None = None
+        self._is_open = True
+        self._queue = bus.work_queue(
+            durable="jobs",
+            filters=bus.subjects.job_commands(JOB_VERBS),
+            room=lambda: _ROOM - len(self._in_hand) if self._is_open else 0,
+            on_message=self._take,
+        )
+
+    async def run(self) -> None:
+        """Take commands until cancelled; what is in hand then is handed out again."""
+        self._taking = asyncio.create_task(self._queue.run(), name="queue of job commands")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._watch_queue(self._taking), name="watch of the queue of job commands")
+                group.create_task(self._keep(), name="keeper of job commands in hand")
+        finally:
+            for task in (self._taking, *self._in_hand.values()):
+                task.cancel()
+            await asyncio.gather(self._taking, *self._in_hand.values(), return_exceptions=True)
+
+    async def close(self, patience_seconds: float) -> None:
+        """Take no more, and finish those in hand; what takes too long is left to another runner."""
+        self._is_open = False
+        if self._taking is not None:
+            self._taking.cancel()
+            await asyncio.gather(self._taking, return_exceptions=True)
+        if self._in_hand:
+            await asyncio.wait(self._in_hand.values(), timeout=patience_seconds)
+        for message, task in list(self._in_hand.items()):
+            task.cancel()
+            await message.give_back(0)
+
+    async def _watch_queue(self, taking: "asyncio.Task[None]") -> None:
+        """Fail with the queue, but not when it is closed in good order."""
+        try:
+            await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            if self._is_open:
+                raise
+
+    def _take(self, message: QueuedMessage) -> None:
+        self._in_hand[message] = task = asyncio.create_task(self._work(message))
+        task.add_done_callback(lambda _: self._forget(message))
+
+    def _forget(self, message: QueuedMessage) -> None:
+        self._in_hand.pop(message, None)
+        self._queue.room_changed()
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            for message in list(self._in_hand):
+                await message.keep()
+
+    async def _work(self, message: QueuedMessage) -> None:
+        try:
+            command = decode_command(message.subject, message.data)
+            if isinstance(command, RunTriggeredJob):
+                raise UndecodableMessage(message.subject, "run is not asked for here")
+        except UndecodableMessage as error:
+            await self._park(message, error)
+            return
+        key = (command.job_type, command.job_name)
+        before, own = self._latest.get(key), asyncio.current_task()
+        assert own is not None
+        self._latest[key] = own
+        try:
+            if before is not None:
+                await asyncio.wait({before})
+            await self._answer(command, message)
+        finally:
+            if self._latest.get(key) is own:
+                del self._latest[key]
+
+    async def _answer(self, command: JobCommand, message: QueuedMessage) -> None:
+        try:
+            reply = await self._commands.carry_out(command)
+        except (BusUnavailable, RevisionConflict) as error:
+            logger.warning("command is tried again", command=command.verb, error=str(error))
+            await message.give_back(_RETRY_DELAY)
+            return
+        except Exception as error:
+            logger.exception("command failed", command=command.verb, job=command.job_name)
+            reply = CommandReply(code=ReplyCode.FAILED, message=f"The runner failed: {error}")
+        # Out of the queue before the answer: who has the answer may send the next command at once.
+        await message.done()
+        if command.reply_to:
+            try:
+                await self._bus.reply(command.reply_to, _encoder.encode(reply))
+            except Exception as error:  # a subject nobody can publish on, perhaps: the command is done
+                logger.warning("answer not sent", command=command.verb, error=str(error))
+
+    async def _park(self, message: QueuedMessage, error: UndecodableMessage) -> None:
+        logger.error("unreadable command parked", subject=message.subject, error=str(error))
+        try:
+            await self._bus.park("runner", message, error.reason)
+        except BusUnavailable:
+            await message.give_back(_RETRY_DELAY)
+            return
+        await message.refuse()

@@ -1,0 +1,259 @@
+"""Brings this runner's job folders, and its continuous jobs, to what the definitions say, and back."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from webjobs_events.errors import BusUnavailable, RevisionConflict, WebJobsError
+from webjobs_events.events import Removed
+from webjobs_events.jetstream import Bus, ObjectNotFound
+from webjobs_events.job import JobDefinition
+from webjobs_events.subjects import Subjects
+
+from webjobs_runner.deploy_errors import (
+    FolderChangedMeanwhile,
+    FolderRefused,
+    JobsFolderMissing,
+    OutsideSite,
+)
+from webjobs_runner.domain.drop import Drop, DropAction, KnownContent, decide_drop
+from webjobs_runner.errors import MissingInterpreter, NoRunnableScript
+from webjobs_runner.files.file_drop import FileDropWatcher, NameRefused
+from webjobs_runner.files.in_place import InPlaceFiles, runs_in_place
+from webjobs_runner.files.job_files import (
+    InspectedFolder,
+    apply_settings,
+    inspect_folder,
+    note_version,
+    remove_job,
+)
+from webjobs_runner.files.site import Site
+from webjobs_runner.files.versions import Versions
+from webjobs_runner.jobs.definitions import Definitions, JobKey
+from webjobs_runner.jobs.deployment import Deployment
+from webjobs_runner.log import logger
+
+_TURNS = 8  # jobs worked at at the same time: each may hold a package's piece in memory
+_RETRY_DELAY = 1.0  # seconds
+_FAILURE_DELAY = 30.0  # seconds
+_DROPPED_HERE = frozenset(
+    {DropAction.DEPLOY, DropAction.CHANGE_SETTINGS, DropAction.ENABLE_OR_DISABLE, DropAction.REMOVE}
+)
+
+
+class Reconciler:
+    """One job at a time is brought in line, whichever side has changed.
+
+    What a person does in a folder counts only once the folder is at rest, as the watcher reports;
+    what a definition says is applied at once.
+
+    Args:
+        on_definition: Told of each definition once its files are here, or None once they are gone.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        site: Site,
+        definitions: Definitions,
+        deployment: Deployment,
+        versions: Versions,
+        watcher: FileDropWatcher,
+        in_place: InPlaceFiles,
+        on_definition: Callable[[JobKey, JobDefinition | None], None],
+    ) -> None:
+        self._bus = bus
+        self._site = site
+        self._definitions = definitions
+        self._deployment = deployment
+        self._versions = versions
+        self._watcher = watcher
+        self._in_place = in_place
+        self._on_definition = on_definition
+        self._due: dict[JobKey, bool] = {}  # job → whether its folder is at rest
+        self._working: dict[JobKey, asyncio.Task[None]] = {}
+        self._is_open = True
+        self._turns = asyncio.Semaphore(_TURNS)
+        definitions.on_change(lambda key, _: self._poke(key, at_rest=False))
+
+    async def run(self) -> None:
+        """Follow the folders until cancelled; what is half done then is mended at the next start.
+
+        Definitions are followed from the moment they are told.
+        """
+        try:
+            while True:
+                report = await self._watcher.reports.get()
+                if isinstance(report, NameRefused):
+                    logger.error("a folder is no job", folder=report.folder_name, reason=report.reason)
+                    continue
+                self._poke((report.job_type, report.job_name), at_rest=True)
+        finally:
+            self._is_open = False
+            tasks = list(self._working.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def settled(self, key: JobKey) -> None:
+        """Wait until nothing is due for a job."""
+        while (task := self._working.get(key)) is not None:
+            await asyncio.wait({task})
+
+    def _poke(self, key: JobKey, *, at_rest: bool) -> None:
+        if not self._is_open:
+            return
+        self._due[key] = self._due.get(key, False) or at_rest
+        if key not in self._working:
+            self._working[key] = asyncio.create_task(self._work(key), name=f"reconcile {key}")
+
+    async def _work(self, key: JobKey) -> None:
+        try:
+            while (at_rest := self._due.pop(key, None)) is not None:
+                try:
+                    async with self._turns:
+                        await self._reconcile(key, at_rest)
+                except (BusUnavailable, RevisionConflict, ObjectNotFound, FolderChangedMeanwhile) as error:
+                    logger.debug("job is brought in line later", job=key[1], error=str(error))
+                    self._due[key] = at_rest or self._due.get(key, False)
+                    await asyncio.sleep(_RETRY_DELAY)
+                except Exception as error:
+                    self._fail(key, at_rest, error)
+        finally:
+            del self._working[key]  # here and at once: a poke must find either us looking or nobody
+
+    def _fail(self, key: JobKey, at_rest: bool, error: Exception) -> None:
+        """Go on with the files as they are, and try again later."""
+        if isinstance(error, WebJobsError | OSError):
+            logger.error("job cannot be brought in line", job=key[1], error=str(error))
+        else:
+            logger.error("job cannot be brought in line", job=key[1], exc_info=error)
+        self._on_definition(key, self._definitions.get(*key))
+        loop = asyncio.get_running_loop()
+        loop.call_later(_FAILURE_DELAY, lambda: self._poke(key, at_rest=at_rest))
+
+    async def _reconcile(self, key: JobKey, at_rest: bool) -> None:
+        job_type, job_name = key
+        definition = self._definitions.get(job_type, job_name)
+        try:
+            inspected = await asyncio.to_thread(inspect_folder, self._site, job_type, job_name)
+        except JobsFolderMissing:
+            return  # a share may be away for a moment: that takes no job away
+        except (FolderRefused, OutsideSite) as error:
+            if at_rest:
+                self._refuse(key, "unreadable", str(error))
+            self._on_definition(key, definition)
+            return
+        was_deleted = definition is None and await self._bus.jobs.was_removed(
+            Subjects.definition_key(job_type, job_name)
+        )
+        known = inspected.note.known if inspected.note else None
+        inspected = await self._without_additions(definition, known, inspected)
+        drop = decide_drop(inspected.content, known, definition, was_deleted)
+        if at_rest and inspected.settings_fault is not None:
+            self._refuse(key, "settings", str(inspected.settings_fault))
+        if drop.action in _DROPPED_HERE:
+            if at_rest and not await self._take_drop(key, inspected, drop):
+                self._on_definition(key, definition)  # the version before goes on
+            return
+        if drop.action is DropAction.CONVERGE:
+            await self._converge(key, inspected, definition)
+        elif definition is not None and known is None:
+            await asyncio.to_thread(
+                note_version,
+                self._site,
+                job_type,
+                job_name,
+                definition.digest,
+                definition.settings,
+                definition.disabled,
+            )
+        if definition is not None and runs_in_place(definition):
+            await asyncio.to_thread(self._in_place.remember, definition, inspected.folder)
+        self._on_definition(key, definition)
+
+    async def _without_additions(
+        self, definition: JobDefinition | None, known: KnownContent | None, inspected: InspectedFolder
+    ) -> InspectedFolder:
+        """The folder without what its own job, which runs in it, has put beside the version's files."""
+        content = inspected.content
+        if definition is None or known is None or content is None or not runs_in_place(definition):
+            return inspected
+        if content.digest in known.digests:
+            return inspected
+        beneath = await asyncio.to_thread(
+            self._in_place.version_beneath, definition, inspected.folder, known.digests
+        )
+        return replace(inspected, content=replace(content, digest=beneath)) if beneath else inspected
+
+    async def _converge(
+        self, key: JobKey, inspected: InspectedFolder, definition: JobDefinition | None
+    ) -> None:
+        """Make the folder say what the definition says."""
+        job_type, job_name = key
+        if definition is None:
+            self._on_definition(key, None)
+            await asyncio.to_thread(remove_job, self._site, job_type, job_name, False)
+        elif inspected.content is None or inspected.content.digest != definition.digest:
+            await self._versions.install(definition)
+        else:
+            await asyncio.to_thread(
+                apply_settings, self._site, job_type, job_name, definition.settings, definition.disabled
+            )
+
+    async def _take_drop(self, key: JobKey, inspected: InspectedFolder, drop: Drop) -> bool:
+        """Make what a person did in the folder the job's definition; answers False when it is refused."""
+        job_type, job_name = key
+        logger.info("job changed on disk", type=job_type.value, job=job_name, change=drop.action.value)
+        if drop.action is DropAction.REMOVE:
+            await self._remove(key)
+            return True
+        content = inspected.content
+        assert content is not None
+        cause = f"file-drop/{content.digest}/{datetime.now(UTC).timestamp():.3f}"
+        if drop.action is DropAction.DEPLOY:
+            try:
+                definition, _ = await self._deployment.deploy(
+                    job_type,
+                    job_name,
+                    inspected.folder,
+                    cause=cause,
+                    settings=drop.settings,
+                    disabled=drop.disabled,
+                    unless_same=True,
+                )
+            except (NoRunnableScript, MissingInterpreter, FolderRefused) as error:
+                self._refuse(key, content.digest, str(error))
+                if isinstance(error, NoRunnableScript):
+                    await self._remove(key)
+                    return True
+                return False
+            digest = definition.digest
+        else:
+            if drop.action is DropAction.ENABLE_OR_DISABLE:
+                await self._deployment.set_disabled(job_type, job_name, drop.disabled, cause=cause)
+            else:
+                await self._deployment.change_settings(
+                    job_type, job_name, drop.settings, cause=cause, disabled=drop.disabled
+                )
+            digest = content.digest
+        # What the folder itself holds: what the definition has from elsewhere is brought here next.
+        await asyncio.to_thread(
+            note_version, self._site, job_type, job_name, digest, content.settings or {}, content.disabled
+        )
+        return True
+
+    async def _remove(self, key: JobKey) -> None:
+        """A person took the job, or its script, away: it is no job any more, its history is kept."""
+        job_type, job_name = key
+        cause = f"file-drop/removed/{datetime.now(UTC).timestamp():.3f}"
+        await self._deployment.remove(job_type, job_name, Removed, cause=cause)
+
+    def _refuse(self, key: JobKey, what: str, reason: str) -> None:
+        job_type, job_name = key
+        logger.error("dropped job refused", type=job_type.value, job=job_name, reason=reason)
+        # The same fault has the same id, whichever runner of the folder tells it, and another one its own.
+        fault = hashlib.sha256(reason.encode("utf-8", "replace")).hexdigest()[:12]
+        self._deployment.tell_failure(job_type, job_name, f"file-drop/{what}/{fault}", reason)

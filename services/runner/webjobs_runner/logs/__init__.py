@@ -1,0 +1,1 @@
+"""What scripts write: marked, kept on disk, shipped."""

@@ -1,0 +1,188 @@
+"""Ships what log files hold to the stream of logs, so that a log outlives its runner."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from webjobs_events.errors import BusUnavailable
+from webjobs_events.jetstream import Bus, PublishPipeline
+
+from webjobs_runner.log import logger
+from webjobs_runner.logs.log_file import LogFile
+
+_CHUNK_BYTES = 256 * 1024
+_WINDOW_BYTES = 4 * 1024 * 1024  # sent and not yet acknowledged
+_PAUSE_SECONDS = 0.02  # after a file has grown: a busy script's small writes travel together
+# Sent between two pauses. What scripts write faster waits in its file: capturing it goes before shipping it.
+_ROUND_BYTES = 1024 * 1024
+_ANSWER_TIMEOUT = 5.0  # seconds
+_RETRY_DELAY = 0.25  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    file: LogFile
+    end: int  # offset
+    size: int
+    stored: "asyncio.Future[int]"
+
+
+class LogShipper:
+    """Takes note of files that grew, and publishes their bytes in order, each file for itself.
+
+    While NATS is away the files keep what is to be shipped; afterwards shipping goes on where it stood.
+    While scripts write, shipping pauses between rounds, unless somebody waits for the end of a log.
+    """
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._unfinished: dict[LogFile, None] = {}  # something of them is not stored yet
+        self._unsent: dict[LogFile, None] = {}  # something of them was not even sent; served in turn
+        self._in_flight: deque[_Chunk] = deque()
+        self._in_flight_bytes = 0
+        self._waiters: dict[LogFile, list[asyncio.Future[None]]] = {}
+        self._grown_at = 0.0  # time of the loop
+        self._wake = asyncio.Event()
+        self._urgent = asyncio.Event()
+
+    def note(self, file: LogFile) -> None:
+        """Say that a file has grown."""
+        self._unfinished[file] = None
+        self._unsent[file] = None
+        self._grown_at = asyncio.get_running_loop().time()
+        self._wake.set()
+
+    async def shipped(self, file: LogFile, timeout: float | None) -> bool:
+        """Ship a file now and wait until all of it is stored; False when that took too long."""
+        if file.is_shipped:
+            return True
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(file, []).append(waiter)
+        self.note(file)
+        self._urgent.set()
+        try:
+            async with asyncio.timeout(timeout):
+                await waiter
+        except TimeoutError:
+            return False
+        finally:
+            self._forget(file, waiter)
+        return True
+
+    def _forget(self, file: LogFile, waiter: "asyncio.Future[None]") -> None:
+        """Whoever waits no more makes nothing urgent."""
+        waiters = self._waiters.get(file, [])
+        if waiter in waiters:
+            waiters.remove(waiter)
+            if not waiters:
+                del self._waiters[file]
+
+    async def run(self) -> None:
+        """Ship until cancelled."""
+        while True:
+            try:
+                async with self._bus.pipeline() as pipeline:
+                    await self._ship(pipeline)
+            except BusUnavailable as error:
+                tell = logger.warning if self._bus.is_connected else logger.debug
+                tell("logs wait for nats", files=len(self._unfinished), error=str(error))
+                self._begin_again()
+                await asyncio.sleep(_RETRY_DELAY)
+
+    def close_all(self) -> None:
+        """Close every file that is still waiting; what is unshipped is found again at the next start."""
+        for file in self._unfinished:
+            file.close()
+
+    async def _ship(self, pipeline: PublishPipeline) -> None:
+        while True:
+            self._wake.clear()
+            await self._send_round(pipeline)
+            if not self._settle() and not self._can_send:
+                await self._wait()
+            if not self._waiters:
+                await self._pause()
+
+    @property
+    def _can_send(self) -> bool:
+        return bool(self._unsent) and self._in_flight_bytes < _WINDOW_BYTES
+
+    async def _send_round(self, pipeline: PublishPipeline) -> None:
+        """One chunk of each file that has unsent bytes, as round and window allow."""
+        full_at = min(self._in_flight_bytes + _ROUND_BYTES, _WINDOW_BYTES)
+        for file in list(self._unsent):
+            if self._in_flight_bytes >= full_at:
+                return
+            del self._unsent[file]
+            start, data = self._read(file)
+            if not data:
+                self._rest_if_done(file)
+                continue
+            if file.sent < file.end:
+                self._unsent[file] = None
+            future = await pipeline.send(file.subject, data, file.headers(start, len(data)))
+            future.add_done_callback(self._answered)
+            self._in_flight.append(_Chunk(file, start + len(data), len(data), future))
+            self._in_flight_bytes += len(data)
+
+    def _read(self, file: LogFile) -> tuple[int, bytes]:
+        try:
+            return file.read_unsent(_CHUNK_BYTES)
+        except OSError as error:
+            logger.error("log cannot be read; a part of it is not shipped", file=file.name, error=str(error))
+            file.give_up()
+            return file.end, b""
+
+    def _answered(self, future: "asyncio.Future[int]") -> None:
+        if not future.cancelled():
+            future.exception()  # looked at in order by _settle; here only marked as seen
+        self._wake.set()
+
+    def _settle(self) -> bool:
+        has_settled = False
+        while self._in_flight and self._in_flight[0].stored.done():
+            chunk = self._in_flight.popleft()
+            self._in_flight_bytes -= chunk.size
+            chunk.stored.result()
+            chunk.file.shipped = max(chunk.file.shipped, chunk.end)
+            self._rest_if_done(chunk.file)
+            has_settled = True
+        return has_settled
+
+    def _rest_if_done(self, file: LogFile) -> None:
+        if not file.is_shipped:
+            return
+        self._unfinished.pop(file, None)
+        file.rest()
+        for waiter in self._waiters.pop(file, ()):
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def _wait(self) -> None:
+        """Wait until an acknowledgement comes or a file grows."""
+        if not self._in_flight:
+            await self._wake.wait()
+            return
+        try:
+            async with asyncio.timeout(_ANSWER_TIMEOUT):
+                await self._wake.wait()
+        except TimeoutError as error:
+            raise BusUnavailable("shipping logs", "no acknowledgement came") from error
+
+    async def _pause(self) -> None:
+        """Rest for a moment if a file has just grown, until somebody waits for the end of a log."""
+        if asyncio.get_running_loop().time() - self._grown_at > _PAUSE_SECONDS:
+            return
+        self._urgent.clear()
+        try:
+            async with asyncio.timeout(_PAUSE_SECONDS):
+                await self._urgent.wait()
+        except TimeoutError:
+            return
+
+    def _begin_again(self) -> None:
+        self._in_flight.clear()
+        self._in_flight_bytes = 0
+        for file in self._unfinished:
+            file.sent = file.shipped
+            self._unsent[file] = None

@@ -1,0 +1,113 @@
+"""What a script writes, marked line by line and put into the files of its job."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from webjobs_runner.domain.log_line import Level, LineMarker, MergedLines, system_lines
+from webjobs_runner.logs.log_file import LogFile
+from webjobs_runner.logs.log_shipper import LogShipper
+
+JOB_LOG_LINES = 100  # of each start of a continuous job; the rest is in the application log only
+
+
+class ScriptLog:
+    """Takes both streams of one process and what the runner itself has to say.
+
+    Args:
+        instance_id: Named in every mark.
+        write: Takes marked bytes of any origin, and whether the runner itself speaks.
+        write_error: Takes the marked bytes of standard error once more; None when nobody wants them.
+    """
+
+    __slots__ = ("_error", "_instance_id", "_merged", "_output", "_write", "_write_error", "received")
+
+    def __init__(
+        self,
+        instance_id: str,
+        write: Callable[[bytes, bool], None],
+        write_error: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self._instance_id = instance_id
+        self._write = write
+        self._write_error = write_error
+        self._output = LineMarker(instance_id, "INFO")
+        self._error = LineMarker(instance_id, "ERROR")
+        self._merged = MergedLines()
+        self.received = 0
+        """Bytes the script has written so far."""
+
+    def on_stdout(self, chunk: bytes) -> None:
+        """Take bytes of standard output."""
+        self.received += len(chunk)
+        now = datetime.now(UTC)
+        self._put(self._output, self._output.mark(chunk, now), now)
+
+    def on_stderr(self, chunk: bytes) -> None:
+        """Take bytes of standard error."""
+        self.received += len(chunk)
+        now = datetime.now(UTC)
+        self._put(self._error, self._error.mark(chunk, now), now)
+
+    def say(self, text: str, level: Level = "SYS INFO") -> None:
+        """Write what the runner itself has to say."""
+        now = datetime.now(UTC)
+        lines = system_lines(text, now, self._instance_id, level)
+        self._write(self._merged.add(None, lines, now), True)
+
+    def finish(self) -> None:
+        """Both streams have ended: write lines that had no end."""
+        now = datetime.now(UTC)
+        self._put(self._output, self._output.flush(now), now)
+        self._put(self._error, self._error.flush(now), now)
+
+    def _put(self, marker: LineMarker, marked: bytes, now: datetime) -> None:
+        if not marked:
+            return
+        if marker is self._error and self._write_error is not None:
+            self._write_error(marked)
+        self._write(self._merged.add(marker, marked, now), False)
+
+
+def run_log(instance_id: str, output: LogFile, error: LogFile, shipper: LogShipper) -> ScriptLog:
+    """The log of a triggered run: all lines in one file, those of standard error in another one too."""
+
+    def write(marked: bytes, _system: bool) -> None:
+        output.append(marked)
+        shipper.note(output)
+
+    def write_error(marked: bytes) -> None:
+        error.append(marked)
+        shipper.note(error)
+
+    return ScriptLog(instance_id, write, write_error)
+
+
+class JobLogHead:
+    """Lets the first lines of each start through to the job's log, and the runner's own lines always."""
+
+    __slots__ = ("_left", "_told")
+
+    def __init__(self) -> None:
+        self.start_again()
+
+    def start_again(self) -> None:
+        """A process starts: count anew."""
+        self._left = JOB_LOG_LINES
+        self._told = False
+
+    def pass_on(self, marked: bytes, system: bool) -> tuple[bytes, bool]:
+        """The part that goes into the job's log, and whether this is the first time some is left out."""
+        if system:
+            return marked, False
+        lines = marked.count(b"\n")
+        if lines < self._left or marked == b"":
+            self._left -= lines
+            return marked, False
+        at = -1
+        for _ in range(self._left):
+            at = marked.index(b"\n", at + 1)
+        self._left = 0
+        left_out = at + 1 < len(marked)
+        tell = left_out and not self._told
+        self._told = self._told or left_out
+        return marked[: at + 1], tell

@@ -1,0 +1,1 @@
+"""Scripts as processes: started, watched, ended with all they started."""

@@ -1,0 +1,41 @@
+"""What the end of a script's process, or its failure to start, says in an event."""
+
+from dataclasses import dataclass
+
+from webjobs_events.status import Reason
+
+from webjobs_runner.domain.wine import is_wines_own
+from webjobs_runner.errors import MissingInterpreter, NoRunnableScript
+from webjobs_runner.processes.process import ProcessExit
+
+
+@dataclass(frozen=True, slots=True)
+class ExitFacts:
+    """Reason and evidence of an end nobody asked for."""
+
+    reason: Reason
+    evidence: str
+    exit_code: int | None = None
+    signal: int | None = None
+
+
+def facts_of_exit(ended: ProcessExit) -> ExitFacts:
+    """Why a process ended, told with what it left running."""
+    leftovers = [process for process in ended.leftovers if not is_wines_own(process)]
+    left = f" Killed what it left running: {', '.join(leftovers)}." if leftovers else ""
+    if ended.lost:
+        return ExitFacts(Reason.RUNNER_LOST, f"The launcher of scripts died.{left}")
+    if ended.signal is not None:
+        evidence = f"The script was ended by signal {ended.signal}.{left}"
+        return ExitFacts(Reason.SIGNAL, evidence, signal=ended.signal)
+    evidence = f"The script exited with code {ended.exit_code}.{left}"
+    return ExitFacts(Reason.EXIT_CODE, evidence, exit_code=ended.exit_code)
+
+
+def reason_not_started(error: Exception) -> Reason:
+    """Why a script was not started, by what starting it raised."""
+    if isinstance(error, MissingInterpreter):
+        return Reason.MISSING_INTERPRETER
+    if isinstance(error, NoRunnableScript):
+        return Reason.NO_SCRIPT
+    return Reason.START_ERROR

@@ -1,0 +1,228 @@
+"""From a definition to a running process: files, interpreter, environment, command line."""
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from webjobs_events.jetstream import LiveSettings
+from webjobs_events.job import JobDefinition
+
+from webjobs_runner.domain.arguments import split_arguments
+from webjobs_runner.domain.environment import ScriptFacts, script_environment
+from webjobs_runner.domain.job_settings import read_job_settings
+from webjobs_runner.domain.script import ScriptHost, command_line, host_of
+from webjobs_runner.domain.wine import PREFIX_VARIABLE, wine_environment
+from webjobs_runner.errors import MissingInterpreter
+from webjobs_runner.files.site import Site
+from webjobs_runner.files.versions import Versions
+from webjobs_runner.instance import Instance
+from webjobs_runner.logs.script_log import ScriptLog
+from webjobs_runner.processes.process import Launcher, ScriptProcess
+from webjobs_runner.processes.wine_prefix import WinePrefixes
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedScript:
+    """All that starting a script needs; `release` gives its working copy back."""
+
+    command_line: Sequence[str]
+    folder: str
+    environment: Mapping[str, str]
+    host: str
+    release: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StartedScript:
+    """A running script; `release` gives its working copy back once the process has ended.
+
+    Its output waits in the pipes until `process.resume_reading()`: whoever keeps the log writes first
+    that the script was started.
+    """
+
+    process: ScriptProcess
+    host: str
+    release: Callable[[], None]
+
+
+class ScriptStarter:
+    """Starts scripts, triggered and continuous alike.
+
+    Args:
+        environment: Of the runner, as it was started.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        site: Site,
+        launcher: Launcher,
+        versions: Versions,
+        wine: WinePrefixes,
+        settings: LiveSettings,
+        hosts: Sequence[ScriptHost],
+        environment: Mapping[str, str],
+        temporary_folder: Path,
+    ) -> None:
+        self._instance = instance
+        self._site = site
+        self._launcher = launcher
+        self._versions = versions
+        self._wine = wine
+        self._settings = settings
+        self._hosts = hosts
+        self._environment = environment
+        self._temporary_folder = str(temporary_folder)
+        self._own_programs = str(Path(sys.executable).parent) if sys.prefix != sys.base_prefix else None
+        self._search_path = script_environment(
+            environment, {}, _NO_FACTS, own_program_folder=self._own_programs
+        )["PATH"]
+        self._found: dict[str, str | None] = {}  # looking through PATH takes longer than all the rest here
+
+    def find(self, program: str) -> str | None:
+        """Where a script host's program is on this runner; None when it is not installed."""
+        known = self._found.get(program)
+        if known is None or not os.access(known, os.X_OK):
+            known = self._found[program] = shutil.which(program, path=self._search_path)
+        return known
+
+    def is_available(self, program: str) -> bool:
+        """Whether a script host's program is installed on this runner."""
+        return self.find(program) is not None
+
+    @property
+    def hosts(self) -> Sequence[ScriptHost]:
+        """The table of script hosts, in order."""
+        return self._hosts
+
+    async def start(
+        self, definition: JobDefinition, log: ScriptLog, *, shutdown_file: str | None = None
+    ) -> StartedScript:
+        """Start the definition's script; its output goes to `log` from the first `resume_reading` on.
+
+        Raises: As `prepare` and `begin`.
+        """
+        started = await self.begin(await self.prepare(definition, shutdown_file=shutdown_file), log)
+        try:
+            await started.process.started()
+        except BaseException:
+            started.release()
+            raise
+        return started
+
+    async def prepare(
+        self,
+        definition: JobDefinition,
+        *,
+        run_id: str = "",
+        arguments: str | None = None,
+        shutdown_file: str | None = None,
+        port: int | None = None,
+    ) -> PreparedScript:
+        """Find the interpreter, and have the job's files and environment ready.
+
+        Raises:
+            WebJobsError: `MissingInterpreter`, `NoRunnableScript`, `InvalidArguments`, or what kept the
+                job's files from being there.
+        """
+        host = host_of(definition.script, self._hosts)
+        program = next(filter(None, map(self.find, host.interpreters)), None)
+        if program is None:
+            raise MissingInterpreter(definition.script, host.interpreters[0], host.product)
+        words = split_arguments(arguments or "")
+        in_place = read_job_settings(definition.settings).runs_in_place(definition.script)
+        with ExitStack() as held:
+            version = await self._versions.acquire(definition, in_place=in_place)
+            held.callback(version.release)
+            script = version.folder / definition.script
+            facts = ScriptFacts(
+                path=str(version.folder),
+                name=definition.job_name,
+                type=definition.job_type.value,
+                data_path=str(self._data_folder(definition)),
+                instance_id=self._instance.id,
+                webroot_path=str(self._site.root / "site" / "wwwroot"),
+                temporary_folder=self._temporary_folder,
+                run_id=run_id,
+                command_arguments=arguments or "",
+                shutdown_file=shutdown_file,
+                port=port,
+            )
+            environment = self._environment_of(facts)
+            if host.by_wine:
+                environment = await self._with_wine(environment, program, held)
+            command = command_line(host, str(script), words, program)
+            rest = held.pop_all()  # a kilobyte, which would be held as long as the script runs
+            release = rest.close if host.by_wine else version.release
+            return PreparedScript(command, str(script.parent), environment, host.name, release)
+
+    async def begin(self, prepared: PreparedScript, log: ScriptLog) -> StartedScript:
+        """Send for a prepared script to be started; `started` of its process tells whether it was.
+
+        Raises:
+            ScriptNotStarted: It cannot be; what was prepared is released.
+        """
+        try:
+            process = await self._launcher.begin(
+                prepared.command_line,
+                cwd=prepared.folder,
+                env=prepared.environment,
+                on_stdout=log.on_stdout,
+                on_stderr=log.on_stderr,
+            )
+        except BaseException:
+            prepared.release()
+            raise
+        return StartedScript(process, prepared.host, prepared.release)
+
+    def _environment_of(self, facts: ScriptFacts) -> dict[str, str]:
+        return script_environment(
+            self._environment,
+            self._settings.app_settings(),
+            facts,
+            own_program_folder=self._own_programs,
+        )
+
+    async def _with_wine(self, environment: dict[str, str], wine: str, held: ExitStack) -> dict[str, str]:
+        """The environment for Wine, with a prefix that is there until `held` is closed."""
+        prefix = environment.get(PREFIX_VARIABLE)  # somebody keeps one, with programs in it
+        if prefix:
+            os.makedirs(prefix, exist_ok=True)
+        else:
+            own = self._wine.new_path()
+            held.callback(shutil.rmtree, own, ignore_errors=True)
+            await self._wine.make(own, wine, environment["PATH"])
+            prefix = str(own)
+        return wine_environment(environment, prefix)
+
+    def _data_folder(self, definition: JobDefinition) -> Path:
+        folder = self._site.data_folder(definition.job_type, definition.job_name)
+        if not os.path.isdir(folder):
+            os.makedirs(folder, exist_ok=True)
+        return folder
+
+
+_NO_FACTS = ScriptFacts(
+    path="", name="", type="", data_path="", instance_id="", webroot_path="", temporary_folder=""
+)
+
+
+async def end_script(process: ScriptProcess, grace_seconds: float) -> bool:
+    """Ask a script to end, and kill what is left of it after the grace; answers whether it had to be killed.
+
+    Returns when no process of it is left.
+    """
+    process.terminate()
+    try:
+        async with asyncio.timeout(grace_seconds):
+            await process.wait()
+            return False
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return True

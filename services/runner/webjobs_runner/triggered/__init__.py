@@ -1,0 +1,1 @@
+"""Runs of triggered jobs, from the command to the last event."""

@@ -1,0 +1,251 @@
+"""One run of a triggered job, from its first event to the end of its last process."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from webjobs_events.commands import RunTriggeredJob
+from webjobs_events.errors import WebJobsError
+from webjobs_events.events import RunAborted, RunEnded, RunFailed, RunRunning
+from webjobs_events.jetstream import Bus, LiveSettings
+from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.status import Reason
+
+from webjobs_runner.domain.job_settings import read_job_settings
+from webjobs_runner.files.site import Site
+from webjobs_runner.instance import Instance
+from webjobs_runner.log import logger
+from webjobs_runner.logs.log_file import LogFile
+from webjobs_runner.logs.log_shipper import LogShipper
+from webjobs_runner.logs.script_log import run_log
+from webjobs_runner.outbox import Outbox
+from webjobs_runner.processes.exit_facts import reason_not_started
+from webjobs_runner.processes.idle import idle_verdict
+from webjobs_runner.processes.process import ScriptProcess
+from webjobs_runner.processes.script_start import PreparedScript, ScriptStarter, StartedScript, end_script
+from webjobs_runner.triggered.run_ending import (
+    Outcome,
+    cause_of,
+    ended_event,
+    initializing_event,
+    outcome_of_exit,
+    write_status,
+)
+
+IDLE_TIMEOUT_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunWorkshop:
+    """What every triggered run of a runner shares."""
+
+    bus: Bus
+    instance: Instance
+    site: Site
+    settings: LiveSettings
+    starter: ScriptStarter
+    outbox: Outbox
+    shipper: LogShipper
+
+
+class TriggeredRun:
+    """A run in hand.
+
+    Args:
+        workshop: Shared by all runs.
+        command: That asks for it.
+        definition: Of its job; None when there is no such job any more.
+    """
+
+    def __init__(
+        self, workshop: RunWorkshop, command: RunTriggeredJob, definition: JobDefinition | None
+    ) -> None:
+        self.command = command
+        self.digest = definition.digest if definition else ""
+        self.initialized_at = datetime.now(UTC)
+        self.limit_changed = asyncio.Event()
+        self._shop = workshop
+        self._definition = definition
+        self._folder = workshop.site.run_folder(command.job_name, command.run_id)
+        self._output, self._error = run_log_files(workshop.bus, self._folder, command, workshop.instance.id)
+        self._log = run_log(workshop.instance.id, self._output, self._error, workshop.shipper)
+        self._wish: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._last_told: asyncio.Future[int] | None = None
+        self._preparing = asyncio.ensure_future(self._prepare(definition)) if definition else None
+
+    def ask_to_end(self, reason: Reason, evidence: str) -> None:
+        """Let it end as Aborted; the first wish counts."""
+        if not self._wish.done():
+            self._wish.set_result(Outcome(RunAborted, reason, evidence))
+
+    async def drop(self) -> None:
+        """Let go of what was prepared: the run is not ours to begin, or not to be begun at all."""
+        if self._preparing is None:
+            return
+        self._preparing.cancel()
+        (prepared,) = await asyncio.gather(self._preparing, return_exceptions=True)
+        if isinstance(prepared, PreparedScript):
+            prepared.release()
+
+    async def carry_out(self) -> RunEnded:
+        """Begin it and see it through; answers its last event, which is on disk but not yet on the stream."""
+        started_at, outcome = await self._run_script()
+        self._tell_beginning()
+        self._log.finish()
+        if outcome.exit_code or (outcome.evidence and outcome.reason is not Reason.EXIT_CODE):
+            self._log.say(outcome.evidence, "SYS ERROR")
+        event = ended_event(
+            self.command,
+            outcome,
+            instance_id=self._shop.instance.id,
+            digest=self.digest,
+            started_at=started_at,
+            has_error_log=not self._error.is_empty,
+        )
+        self._log.say(f"Status changed to {event.status}")
+        try:
+            write_status(self._folder, event)
+        except OSError as error:
+            logger.error("outcome of a run not noted on disk", run_id=event.run_id, error=str(error))
+        return event
+
+    async def told(self) -> int:
+        """Wait until all its events but the last are on the stream; answers the latest one's sequence."""
+        assert self._last_told is not None
+        self._shop.outbox.hurry()
+        return await asyncio.shield(self._last_told)
+
+    async def log_shipped(self, timeout: float | None) -> None:
+        """Wait until its log is in the stream of logs, but no longer than `timeout` seconds."""
+        shipper = self._shop.shipper
+        if not (self._output.is_shipped and self._error.is_shipped):
+            await asyncio.gather(*(shipper.shipped(file, timeout) for file in (self._output, self._error)))
+
+    def _tell_beginning(self) -> None:
+        """Write the first event and the first line of the log, if they are not written yet."""
+        if self._last_told is None:
+            first = initializing_event(
+                self.command, instance_id=self._shop.instance.id, digest=self.digest, at=self.initialized_at
+            )
+            self._last_told = self._shop.outbox.add(first, cause_of(self.command), may_wait=True)
+            self._log.say("Status changed to Initializing")
+
+    async def _prepare(self, definition: JobDefinition) -> PreparedScript:
+        """Have ready, while the claim is on its way, what the script needs."""
+        return await self._shop.starter.prepare(
+            definition, run_id=self.command.run_id, arguments=self.command.arguments
+        )
+
+    async def _run_script(self) -> tuple[datetime | None, Outcome]:
+        """Start the script and see it through; answers when it was started, and how it ended."""
+        if self._definition is None or self._preparing is None:
+            return None, Outcome(RunAborted, Reason.DELETED, "The job was deleted before the run began.")
+        if self._shop.settings.flag("WEBJOBS_STOPPED"):
+            await self.drop()
+            return None, Outcome(RunAborted, Reason.STOPPED, "WEBJOBS_STOPPED is set: no job may run.")
+        try:
+            started = await self._start(self._preparing)
+        except (WebJobsError, OSError) as error:
+            return None, Outcome(RunFailed, reason_not_started(error), str(error))
+        if started is None:
+            return None, self._wish.result()
+        try:
+            started_at = datetime.now(UTC)
+            running = self._running_event(started_at, self._definition.script)
+            self._last_told = self._shop.outbox.add(running, cause_of(self.command), may_wait=True)
+            script, host = self._definition.script, started.host
+            self._log.say(f"Run script '{script}' with script host - '{host}'")
+            self._log.say("Status changed to Running")
+            started.process.resume_reading()
+            return started_at, await self._see_through(started, self._definition)
+        finally:
+            started.release()
+
+    async def _start(self, preparing: "asyncio.Task[PreparedScript]") -> StartedScript | None:
+        """Start the script; None when somebody wants the run ended before it has begun.
+
+        Raises: As `ScriptStarter.start`.
+        """
+        if not preparing.done():  # a new version, on its way to this disk
+            self._tell_beginning()
+            watched: set[asyncio.Future[Any]] = {preparing, self._wish}
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        if self._wish.done():
+            await self.drop()
+            return None
+        started = await self._shop.starter.begin(preparing.result(), self._log)
+        try:
+            self._tell_beginning()  # while the launcher starts the script
+            await started.process.started()
+        except BaseException:
+            started.release()
+            raise
+        return started
+
+    async def _see_through(self, started: StartedScript, definition: JobDefinition) -> Outcome:
+        """Wait for the script's end, or bring it about when it is idle or somebody wants it ended."""
+        process = started.process
+        ending = asyncio.ensure_future(process.wait())
+        idle = asyncio.ensure_future(self._until_idle(process))
+        try:
+            watched: set[asyncio.Future[Any]] = {ending, idle, self._wish}
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            if ending.done():
+                return outcome_of_exit(ending.result())
+            if self._wish.done():
+                wanted = self._wish.result()
+            else:
+                wanted = Outcome(RunFailed, Reason.IDLE_TIMEOUT, idle.result())
+            self._log.say(wanted.evidence, "SYS WARN")
+            grace = read_job_settings(definition.settings).stopping_wait_seconds(JobType.TRIGGERED)
+            was_killed = await end_script(process, grace)
+            how = f"It was killed after {grace:g} s of grace." if was_killed else "It ended within its grace."
+            return Outcome(wanted.event, wanted.reason, f"{wanted.evidence} {how}")
+        finally:
+            idle.cancel()
+            if not ending.done():
+                process.kill()
+                await ending
+
+    async def _until_idle(self, process: ScriptProcess) -> str:
+        """Wait until the script has been idle for WEBJOBS_IDLE_TIMEOUT; answers the evidence."""
+        settings = self._shop.settings
+        while True:
+            try:
+                return await idle_verdict(
+                    process.pid,
+                    lambda: self._log.received,
+                    lambda: settings.number("WEBJOBS_IDLE_TIMEOUT", IDLE_TIMEOUT_SECONDS),
+                    self.limit_changed,
+                )
+            except OSError as error:  # out of descriptors, perhaps: nobody is found idle by that
+                logger.error("idleness cannot be told", run_id=self.command.run_id, error=str(error))
+                await asyncio.sleep(IDLE_TIMEOUT_SECONDS)
+
+    def _running_event(self, started_at: datetime, script: str) -> RunRunning:
+        return RunRunning(
+            at=started_at,
+            instance=self._shop.instance.id,
+            job_name=self.command.job_name,
+            run_id=self.command.run_id,
+            attempt=self.command.attempt,
+            trigger=self.command.requested_by,
+            arguments=self.command.arguments,
+            digest=self.digest,
+            requested_at=self.command.requested_at,
+            script=script,
+        )
+
+
+def run_log_files(
+    bus: Bus, folder: Path, command: RunTriggeredJob, instance_id: str
+) -> tuple[LogFile, LogFile]:
+    """The two log files of a run: all lines, and those of standard error."""
+    subject = bus.subjects.log(JobType.TRIGGERED, command.job_name, command.run_id)
+    names = (f"output_{command.run_id}.log", f"error_{command.run_id}.log")
+    output, error = (
+        LogFile(f"{folder}/{name}", name=name, subject=subject, instance_id=instance_id) for name in names
+    )
+    return output, error
