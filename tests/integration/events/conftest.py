@@ -16,11 +16,13 @@ from webjobs_stack.nats_server import NatsServer, run_nats_server
 async def _looked_over(url: str, subjects: Subjects) -> AsyncIterator[Bus]:
     before = asyncio.all_tasks()
     async with connect_bus(url, name="test", subjects=subjects) as bus:
-        yield bus
         connection = bus.connection
-        assert not connection._on_reconnect and not connection._on_disconnect and not connection._asking
         subscribed = connection.client._subs
-        await eventually(lambda: len(subscribed) <= 1, 2)  # the inbox of questions stays
+        own_hooks, own_subscriptions = len(connection._on_disconnect), len(subscribed)
+        yield bus
+        assert not connection._on_reconnect and not connection._asking
+        assert len(connection._on_disconnect) == own_hooks
+        await eventually(lambda: len(subscribed) <= own_subscriptions + 1, 2)  # the inbox of questions stays
     await eventually(lambda: not _left_over(before), 2)
 
 

@@ -10,7 +10,7 @@ from nats.js import errors as js_errors
 
 from webjobs_events.errors import RevisionConflict
 from webjobs_events.jetstream.connection import Connection, describe
-from webjobs_events.jetstream.publish import EXPECTED_SEQUENCE_HEADER, publish_acknowledged
+from webjobs_events.jetstream.pipeline import EXPECTED_SEQUENCE_HEADER, PublishPipeline
 from webjobs_events.jetstream.reader import StreamMessage, StreamReader
 from webjobs_events.log import logger
 
@@ -30,8 +30,9 @@ class Entry:
 class Bucket:
     """One bucket; every write answers its revision."""
 
-    def __init__(self, connection: Connection, name: str) -> None:
+    def __init__(self, connection: Connection, publisher: PublishPipeline, name: str) -> None:
         self._connection = connection
+        self._publisher = publisher
         self.name = name
         self.stream = f"KV_{name}"
         self._prefix = f"$KV.{name}."
@@ -120,7 +121,7 @@ class Bucket:
 
     async def _publish(self, key: str, value: bytes, headers: dict[str, str]) -> int:
         try:
-            return await publish_acknowledged(self._connection, self._prefix + key, value, headers)
+            return await self._publisher.publish(self._prefix + key, value, headers)
         except RevisionConflict as error:
             raise RevisionConflict(key) from error
 

@@ -16,12 +16,10 @@ from webjobs_events.jetstream.bucket import Bucket
 from webjobs_events.jetstream.connection import Connection, open_connection
 from webjobs_events.jetstream.live_settings import LiveSettings
 from webjobs_events.jetstream.objects import ObjectBucket
-from webjobs_events.jetstream.pipeline import PublishPipeline
-from webjobs_events.jetstream.publish import (
+from webjobs_events.jetstream.pipeline import (
     EXPECTED_SEQUENCE_HEADER,
     EXPECTED_SUBJECT_HEADER,
-    PUBLISH_TIMEOUT,
-    publish_acknowledged,
+    PublishPipeline,
 )
 from webjobs_events.jetstream.queue import QueuedMessage, WorkQueue
 from webjobs_events.jetstream.reader import StreamMessage, StreamReader
@@ -30,17 +28,19 @@ from webjobs_events.jetstream.streams import ensure_streams
 from webjobs_events.subjects import Subjects
 
 _JETSTREAM_PATIENCE = 30.0  # seconds from the connection to the first answer of JetStream
+_ANSWER_TIMEOUT = 5.0  # seconds
 
 
 class Bus:
     """Everything webjobs does on NATS. Made by `connect_bus`."""
 
-    def __init__(self, connection: Connection, subjects: Subjects) -> None:
+    def __init__(self, connection: Connection, publisher: PublishPipeline, subjects: Subjects) -> None:
         self.connection = connection
+        self._publisher = publisher
         self.subjects = subjects
-        self.jobs = Bucket(connection, subjects.jobs_bucket)
-        self.leases = Bucket(connection, subjects.leases_bucket)
-        self.settings = Bucket(connection, subjects.settings_bucket)
+        self.jobs = Bucket(connection, publisher, subjects.jobs_bucket)
+        self.leases = Bucket(connection, publisher, subjects.leases_bucket)
+        self.settings = Bucket(connection, publisher, subjects.settings_bucket)
         self.packages = ObjectBucket(connection, subjects.packages_bucket)
 
     @property
@@ -58,9 +58,8 @@ class Bus:
             BusUnavailable: NATS does not answer.
         """
         subject = self.subjects.command(command.job_type, command.job_name, command.verb)
-        return await publish_acknowledged(
-            self.connection, subject, encode_command(command), {MESSAGE_ID_HEADER: command.command_id}
-        )
+        headers = {MESSAGE_ID_HEADER: command.command_id}
+        return await self._publisher.publish(subject, encode_command(command), headers)
 
     async def withdraw_command(self, sequence: int) -> bool:
         """Take a command back; answers False when it is gone already.
@@ -132,7 +131,7 @@ class Bus:
         if after is not None:
             headers[EXPECTED_SUBJECT_HEADER], headers[EXPECTED_SEQUENCE_HEADER] = after[0], str(after[1])
         subject = event.subject(self.subjects)
-        return await publish_acknowledged(self.connection, subject, data, headers)
+        return await self._publisher.publish(subject, data, headers)
 
     def pipeline(self) -> PublishPipeline:
         """Many publishes in order; see `PublishPipeline`."""
@@ -193,7 +192,7 @@ class Bus:
                 while True:
                     arrival = asyncio.ensure_future(anext(batches))
                     await asyncio.wait(
-                        {arrival, ended}, timeout=PUBLISH_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
+                        {arrival, ended}, timeout=_ANSWER_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
                     )
                     if arrival.done():
                         yield arrival.result()
@@ -247,7 +246,7 @@ class Bus:
         """
         headers = dict(message.headers) | {"Webjobs-Subject": message.subject, "Webjobs-Reason": reason}
         headers.pop(MESSAGE_ID_HEADER, None)
-        await publish_acknowledged(self.connection, self.subjects.dead_letter(service), message.data, headers)
+        await self._publisher.publish(self.subjects.dead_letter(service), message.data, headers)
 
     # Settings
 
@@ -312,4 +311,5 @@ async def connect_bus(url: str, *, name: str, subjects: Subjects) -> AsyncIterat
     """
     async with open_connection(url, name) as connection:
         await ensure_streams(connection.js, subjects, patience=_JETSTREAM_PATIENCE)
-        yield Bus(connection, subjects)
+        async with PublishPipeline(connection) as publisher:
+            yield Bus(connection, publisher, subjects)

@@ -1,16 +1,43 @@
-"""Publishing many messages in order without waiting for each: the acknowledgements come back as futures."""
+"""Publishing in order, one message or many: the acknowledgements come back as futures."""
 
 import asyncio
 import itertools
-import json
 from collections.abc import Mapping
 
+import msgspec
 import nats.errors
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from webjobs_events.errors import BusUnavailable, MessageTooLarge
+from webjobs_events.errors import (
+    BusUnavailable,
+    CommandRefused,
+    MessageTooLarge,
+    RevisionConflict,
+    WebJobsError,
+)
 from webjobs_events.jetstream.connection import Connection, describe
+
+EXPECTED_SEQUENCE_HEADER = "Nats-Expected-Last-Subject-Sequence"
+EXPECTED_SUBJECT_HEADER = "Nats-Expected-Last-Subject-Sequence-Subject"  # a filter, instead of the own one
+_PUBLISH_TIMEOUT = 5.0  # seconds
+_WRONG_LAST_SEQUENCE = (10071, 10164)
+_PER_SUBJECT_LIMIT = "maximum messages per subject exceeded"
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    err_code: int = 0
+    description: str = "refused"
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """What JetStream answers to a publish."""
+
+    seq: int = 0
+    error: _Refusal | None = None
+
+
+_decoder = msgspec.json.Decoder(_Answer)
 
 
 class PublishPipeline:
@@ -24,7 +51,7 @@ class PublishPipeline:
         self._connection = connection
         self._inbox = connection.client.new_inbox()
         self._numbers = itertools.count(1)
-        self._waiting: dict[str, asyncio.Future[int]] = {}
+        self._waiting: dict[str, tuple[str, asyncio.Future[int]]] = {}  # with their subjects
         self._subscription: Subscription | None = None
 
     async def __aenter__(self) -> "PublishPipeline":
@@ -38,8 +65,24 @@ class PublishPipeline:
         if self._subscription is not None and not self._connection.client.is_closed:
             await self._subscription.unsubscribe()
 
+    async def publish(self, subject: str, data: bytes, headers: Mapping[str, str]) -> int:
+        """Publish and wait until the stream has it; answers the message's sequence in the stream.
+
+        Raises:
+            CommandRefused: The subject takes one message at a time and holds one.
+            RevisionConflict: The subject's last sequence is not the one the headers expect.
+            MessageTooLarge: NATS takes no message of this size.
+            BusUnavailable: No answer, or JetStream is in trouble; the message may or may not be stored.
+        """
+        future = await self.send(subject, data, headers)
+        try:
+            async with asyncio.timeout(_PUBLISH_TIMEOUT):
+                return await future
+        except TimeoutError as error:
+            raise BusUnavailable(f"publishing on {subject}", "no answer in time") from error
+
     async def send(self, subject: str, data: bytes, headers: Mapping[str, str]) -> asyncio.Future[int]:
-        """Publish; the future answers the message's sequence in the stream, or fails with `BusUnavailable`.
+        """Publish; the future answers the message's sequence in the stream, or fails as `publish` does.
 
         Raises:
             BusUnavailable: The connection is down; nothing was sent.
@@ -50,9 +93,11 @@ class PublishPipeline:
             raise BusUnavailable(f"publishing on {subject}", "the connection is down")
         number = str(next(self._numbers))
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = future
+        self._waiting[number] = subject, future
         try:
-            await client.publish(subject, data, reply=f"{self._inbox}.{number}", headers=dict(headers))
+            await client.publish(
+                subject, data, reply=f"{self._inbox}.{number}", headers=dict(headers) or None
+            )
         except BaseException as error:
             self._waiting.pop(number, None)
             if isinstance(error, nats.errors.MaxPayloadError):
@@ -63,24 +108,32 @@ class PublishPipeline:
         return future
 
     async def _receive(self, message: Msg) -> None:
-        future = self._waiting.pop(message.subject.rpartition(".")[2], None)
+        subject, future = self._waiting.pop(message.subject.rpartition(".")[2], ("", None))
         if future is None or future.done():
             return
-        answer = json.loads(message.data or b"{}")
-        if "seq" in answer and "error" not in answer:
-            future.set_result(int(answer["seq"]))
-        elif "error" in answer:
-            _fail(future, str(answer["error"].get("description")))
+        answer = _decoder.decode(message.data or b"{}")
+        if answer.error is not None:
+            _fail(future, _error_of(answer.error, subject))
+        elif answer.seq:
+            future.set_result(answer.seq)
         else:
-            _fail(future, "no stream takes this subject")
+            _fail(future, BusUnavailable(f"publishing on {subject}", "no stream takes this subject"))
 
     def _lose_all(self) -> None:
         waiting, self._waiting = self._waiting, {}
-        for future in waiting.values():
+        for subject, future in waiting.values():
             if not future.done():
-                _fail(future, "the connection broke")
+                _fail(future, BusUnavailable(f"publishing on {subject}", "the connection broke"))
 
 
-def _fail(future: asyncio.Future[int], reason: str) -> None:
-    future.set_exception(BusUnavailable("publishing", reason))
+def _error_of(refusal: _Refusal, subject: str) -> WebJobsError:
+    if refusal.err_code in _WRONG_LAST_SEQUENCE:
+        return RevisionConflict(subject)
+    if refusal.description == _PER_SUBJECT_LIMIT:
+        return CommandRefused(subject)
+    return BusUnavailable(f"publishing on {subject}", refusal.description)
+
+
+def _fail(future: asyncio.Future[int], error: WebJobsError) -> None:
+    future.set_exception(error)
     future.exception()  # the caller may have gone; a lost publish is no surprise to the loop
