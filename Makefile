@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PYTEST := $(BIN)/python -m pytest
+# The tests wait more than they compute: three at a time suit two cores. Each has servers of its own.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up test test-unit test-integration test-e2e check lint types imports pins format lock bench docs
@@ -64,4 +65,4 @@ bench: setup ## measure, as ratios to a yardstick in the same run
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 docs: setup ## check that the docs name every event, route, setting and command
-	$(PYTEST) tests/unit/docs
+	$(BIN)/python -m pytest tests/unit/docs tests/unit/api/test_routes.py
