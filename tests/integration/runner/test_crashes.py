@@ -141,59 +141,28 @@ async def test_survivors_end_the_runs_of_a_runner_that_never_comes_back(
             assert lost.about_instance == "c0ffe3"
 
 
-async def test_a_runner_that_was_cut_off_cannot_end_a_run_a_second_time(
+async def test_a_runner_that_was_cut_off_ends_no_run_a_second_time_and_stops_what_others_have_ended(
     bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
 ) -> None:
-    """Its last words are on the way, and arrive when others have long ended the run in its place."""
+    """Its last words are on the way, and arrive when others have long ended its runs in its place."""
     gate = tmp_path / "gate"
-    script = f"echo $$; while [ ! -e {gate} ]; do sleep 0.02; done"
     async with (
         tcp_proxy(nats_url) as line,
         running_runner(bus, line.url, tmp_path, terms=QUICK_LEASES) as cut_off,
     ):
-        await caller.deploy(TRIGGERED, "job", {"run.sh": script})
-        run_id = await caller.run("job")
-        await eventually(lambda: witness.of(RunRunning))
+        await caller.deploy(TRIGGERED, "brief", {"run.sh": f"while [ ! -e {gate} ]; do sleep 0.02; done"})
+        await caller.deploy(TRIGGERED, "long", {"run.sh": FOREVER})
+        await caller.deploy(CONTINUOUS, "steady", {"run.sh": FOREVER})
+        run_ids = [await caller.run("brief"), await caller.run("long")]
+        (pid,) = await pids_of(tmp_path, "long", run_ids[1])
+        await eventually(lambda: len(witness.of(RunRunning)) == 2)
         async with running_runner(bus, nats_url, tmp_path, name="other", terms=QUICK_LEASES):
             await asyncio.sleep(QUICK_LEASES.seconds)
             line.cut()
             gate.touch()
-            end = await witness.end_of(run_id, 3 * QUICK_LEASES.seconds)
-            assert (end.name, end.reason) == ("Aborted", Reason.RUNNER_LOST)
-            line.mend()
-            again = await caller.run("job")
-            await witness.end_of(again)
-            await until_back(bus, cut_off.id)
-            await caller.change_settings("job", {}, TRIGGERED)
-            await witness.until_told()
-            assert [event.name for event in witness.of_run(run_id)] == ["Initializing", "Running", "Aborted"]
-
-
-async def until_back(bus: Bus, instance_id: str) -> None:
-    """Wait until a runner's lease is renewed."""
-    key = Subjects.instance_key(instance_id)
-
-    async def is_back() -> bool:
-        return await bus.leases.get(key) is not None
-
-    await eventually(is_back)
-
-
-async def test_a_script_that_others_have_ended_on_paper_is_stopped_once_the_line_is_mended(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
-) -> None:
-    async with (
-        tcp_proxy(nats_url) as line,
-        running_runner(bus, line.url, tmp_path, terms=QUICK_LEASES) as cut_off,
-    ):
-        await caller.deploy(TRIGGERED, "job", {"run.sh": FOREVER})
-        await caller.deploy(CONTINUOUS, "steady", {"run.sh": FOREVER})
-        run_id = await caller.run("job")
-        (pid,) = await pids_of(tmp_path, "job", run_id)
-        async with running_runner(bus, nats_url, tmp_path, name="other", terms=QUICK_LEASES):
-            await asyncio.sleep(QUICK_LEASES.seconds)
-            line.cut()
-            await witness.end_of(run_id, 3 * QUICK_LEASES.seconds)
+            for run_id in run_ids:
+                end = await witness.end_of(run_id, 3 * QUICK_LEASES.seconds)
+                assert (end.name, end.reason) == ("Aborted", Reason.RUNNER_LOST)
             assert is_alive(pid)
             line.mend()
             await eventually(lambda: not is_alive(pid))
@@ -201,6 +170,12 @@ async def test_a_script_that_others_have_ended_on_paper_is_stopped_once_the_line
             await eventually(
                 lambda: witness.statuses("steady", cut_off.id) == ["Initializing", "Starting", "Running"] * 2
             )
+            await witness.end_of(await caller.run("brief"))
+            await cut_off.stop()
+            await witness.until_told()
+            for run_id in run_ids:
+                names = [event.name for event in witness.of_run(run_id)]
+                assert names == ["Initializing", "Running", "Aborted"]
 
 
 async def test_nobody_is_taken_for_lost_when_nats_stood_still(namespace: str, tmp_path: Path) -> None:

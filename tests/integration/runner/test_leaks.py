@@ -69,7 +69,7 @@ async def test_quick_runs_leave_no_descriptor_no_task_and_no_object_behind(
             await caller.deploy(TRIGGERED, f"quick{number}", {"run.sh": "echo $1; echo oops >&2"})
         await run_all(caller, witness, 2)
         before = await settled()
-        await run_all(caller, witness, int(os.environ.get("LEAK_ROUNDS", "20")))
+        await run_all(caller, witness, int(os.environ.get("LEAK_ROUNDS", "10")))
         assert_no_more(before, await settled())
 
 
@@ -82,7 +82,7 @@ async def test_restarts_and_deployments_leave_nothing_behind(
         async def live(count: int) -> None:
             await caller.deploy(CONTINUOUS, "brief", {"run.sh": f"echo {count}; exit 1"})
             ran = witness.statuses("brief").count("Running")
-            await eventually(lambda: witness.statuses("brief").count("Running") >= ran + 10)
+            await eventually(lambda: witness.statuses("brief").count("Running") >= ran + 5)
             await caller.deploy(TRIGGERED, "other", {"run.sh": f"echo {count}"})
             for job_type, name in ((CONTINUOUS, "brief"), (TRIGGERED, "other")):
                 await caller.delete(job_type, name)
@@ -91,7 +91,7 @@ async def test_restarts_and_deployments_leave_nothing_behind(
         for count in range(2):
             await live(count)
         before = await settled()
-        for count in range(2, 8):
+        for count in range(2, 6):
             await live(count)
         assert_no_more(before, await settled())
         left = tmp_path / "temp"
