@@ -1,5 +1,6 @@
 """A bus, a caller and a witness for tests that run whole runners."""
 
+import secrets
 from collections.abc import AsyncIterator
 
 import pytest
@@ -24,3 +25,9 @@ def caller(bus: Bus) -> Caller:
 async def witness(bus: Bus) -> AsyncIterator[Witness]:
     async with witness_of(bus) as following:
         yield following
+
+
+@pytest.fixture
+def instance_id() -> str:
+    """An id for a runner that is started more than once; no other test on this machine has it."""
+    return secrets.token_hex(3)

@@ -57,10 +57,10 @@ async def own_nats(folder: Path, namespace: str) -> AsyncIterator[tuple[NatsServ
 
 
 async def test_a_killed_runner_leaves_no_process_and_its_next_start_ends_the_run(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
 ) -> None:
     script = f'echo $$; {" ".join(PYTHON[:-1])} -c "{ESCAPE}"; exec sleep 1000'
-    async with runner_process(bus, nats_url, tmp_path, instance_id="c0ffe1") as runner:
+    async with runner_process(bus, nats_url, tmp_path, instance_id=instance_id) as runner:
         await caller.deploy(TRIGGERED, "job", {"run.sh": script})
         await caller.deploy(CONTINUOUS, "steady", {"run.sh": f"echo $$ >> {tmp_path}/steady; {script}"})
         run_id = await caller.run("job")
@@ -72,11 +72,11 @@ async def test_a_killed_runner_leaves_no_process_and_its_next_start_ends_the_run
         await runner.kill()
         await eventually(lambda: none_alive(pids))
         assert ends_of(witness, run_id) == []
-    async with runner_process(bus, nats_url, tmp_path, instance_id="c0ffe1"):
+    async with runner_process(bus, nats_url, tmp_path, instance_id=instance_id):
         end = await witness.end_of(run_id, 2)
         await eventually(lambda: caller.is_free("job"), 1)
         assert (end.name, end.reason) == ("Aborted", Reason.RUNNER_LOST)
-        assert end.evidence == "Runner c0ffe1 died while it had the run; its processes were ended."
+        assert end.evidence == f"Runner {instance_id} died while it had the run; its processes were ended."
         await eventually(lambda: witness.statuses("steady") == ["Initializing", "Starting", "Running"] * 2)
         again = await caller.run("job")
         await pids_of(tmp_path, "job", again, 2)
@@ -84,17 +84,17 @@ async def test_a_killed_runner_leaves_no_process_and_its_next_start_ends_the_run
         assert ends_of(witness, run_id) == ["Aborted"]
         subject, name = bus.subjects.log(TRIGGERED, "job", run_id), f"output_{run_id}.log"
         on_disk = (data_of(tmp_path, "job", run_id) / name).read_bytes()
-        assert b"SYS ERROR] Runner c0ffe1 died" in on_disk
+        assert f"SYS ERROR] Runner {instance_id} died".encode() in on_disk
         await eventually(lambda: witness.log(subject, name) == on_disk)
 
 
 async def test_an_outcome_that_could_not_be_told_before_the_kill_is_told_after_it(
-    namespace: str, tmp_path: Path
+    namespace: str, tmp_path: Path, instance_id: str
 ) -> None:
     gate = tmp_path / "gate"
     script = f"while [ ! -e {gate} ]; do sleep 0.02; done; echo done; exit 7"
     async with own_nats(tmp_path, namespace) as (server, bus, caller, witness):
-        async with runner_process(bus, server.url, tmp_path, instance_id="c0ffe2") as runner:
+        async with runner_process(bus, server.url, tmp_path, instance_id=instance_id) as runner:
             await caller.deploy(TRIGGERED, "job", {"run.sh": script})
             run_id = await caller.run("job")
             await eventually(lambda: witness.of(RunRunning))
@@ -105,7 +105,7 @@ async def test_an_outcome_that_could_not_be_told_before_the_kill_is_told_after_i
             await eventually(lambda: status.exists() and status.read_bytes().endswith(b"}"))
             await runner.kill()
         await server.start()
-        async with runner_process(bus, server.url, tmp_path, instance_id="c0ffe2"):
+        async with runner_process(bus, server.url, tmp_path, instance_id=instance_id):
             end = await witness.end_of(run_id)
             assert (end.name, end.reason, end.exit_code) == ("Failed", Reason.EXIT_CODE, 7)
             await eventually(lambda: caller.is_free("job"))
@@ -117,9 +117,9 @@ async def test_an_outcome_that_could_not_be_told_before_the_kill_is_told_after_i
 
 
 async def test_survivors_end_the_runs_of_a_runner_that_never_comes_back(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
 ) -> None:
-    async with runner_process(bus, nats_url, tmp_path, instance_id="c0ffe3", terms=QUICK_LEASES) as runner:
+    async with runner_process(bus, nats_url, tmp_path, instance_id=instance_id, terms=QUICK_LEASES) as runner:
         await caller.deploy(TRIGGERED, "job", {"run.sh": FOREVER})
         run_id = await caller.run("job")
         await pids_of(tmp_path, "job", run_id)
@@ -131,14 +131,14 @@ async def test_survivors_end_the_runs_of_a_runner_that_never_comes_back(
             await runner.kill()
             end = await witness.end_of(run_id, 2.5 * QUICK_LEASES.seconds)
             assert (end.name, end.reason) == ("Aborted", Reason.RUNNER_LOST)
-            assert end.evidence == "Runner c0ffe3 was lost while it had the run."
+            assert end.evidence == f"Runner {instance_id} was lost while it had the run."
             await eventually(lambda: caller.is_free("job"))
             await pids_of(tmp_path, "job", await caller.run("job"))
             await survivor.stop()
             await witness.until_told()
             assert ends_of(witness, run_id) == ["Aborted"]
             (lost,) = witness.of(InstanceLost)
-            assert lost.about_instance == "c0ffe3"
+            assert lost.about_instance == instance_id
 
 
 async def test_a_runner_that_was_cut_off_ends_no_run_a_second_time_and_stops_what_others_have_ended(
@@ -233,9 +233,11 @@ async def test_scripts_go_on_while_nats_is_away_and_everything_is_told_afterward
             assert witness.of(RunAborted) == []
 
 
-async def test_a_runner_stops_in_time_though_nats_is_away(namespace: str, tmp_path: Path) -> None:
+async def test_a_runner_stops_in_time_though_nats_is_away(
+    namespace: str, tmp_path: Path, instance_id: str
+) -> None:
     async with own_nats(tmp_path, namespace) as (server, bus, caller, witness):
-        async with runner_process(bus, server.url, tmp_path, instance_id="c0ffe4") as runner:
+        async with runner_process(bus, server.url, tmp_path, instance_id=instance_id) as runner:
             await caller.deploy(TRIGGERED, "job", {"run.sh": FOREVER})
             run_id = await caller.run("job")
             (pid,) = await pids_of(tmp_path, "job", run_id)
@@ -245,6 +247,6 @@ async def test_a_runner_stops_in_time_though_nats_is_away(namespace: str, tmp_pa
                 assert await runner.terminate() == 0
             assert not is_alive(pid)
         await server.start()
-        async with runner_process(bus, server.url, tmp_path, instance_id="c0ffe4"):
+        async with runner_process(bus, server.url, tmp_path, instance_id=instance_id):
             end = await witness.end_of(run_id)
             assert (end.name, end.reason) == ("Aborted", Reason.HOST_SHUTDOWN)

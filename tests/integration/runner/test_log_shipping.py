@@ -189,6 +189,7 @@ async def test_logs_of_a_continuous_job_go_on_over_restarts_and_changes_of_files
     caller: Caller,
     witness: Witness,
     tmp_path: Path,
+    instance_id: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One log for readers, though on disk it is set aside at 20 kB again and again."""
@@ -196,10 +197,10 @@ async def test_logs_of_a_continuous_job_go_on_over_restarts_and_changes_of_files
     monkeypatch.setattr(continuous_log, "_JOB_LOG_ROLL_BYTES", 5_000)
     script = "for i in $(seq 400); do echo line $i of $$; done; exec sleep 1000"
     for boot in range(1, 4):
-        async with running_runner(bus, nats_url, tmp_path, instance_id="5e7a11"):
+        async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
             if boot == 1:
                 await caller.deploy(CONTINUOUS, "steady", {"run.sh": script})
-            subject = bus.subjects.log(CONTINUOUS, "steady", "5e7a11")
+            subject = bus.subjects.log(CONTINUOUS, "steady", instance_id)
             await eventually(
                 lambda subject=subject, boot=boot: (
                     witness.log(subject, APPLICATION_LOG).count(b"line 400 of") == boot
@@ -211,8 +212,8 @@ async def test_logs_of_a_continuous_job_go_on_over_restarts_and_changes_of_files
     assert numbers == list(range(1, 401)) * 3
     assert content.count("Status changed to Stopped") == 3
     folder = tmp_path / "site" / "LogFiles" / "Application" / "continuous" / "steady"
-    assert sorted(os.listdir(folder)) == ["5e7a11.log", "5e7a11.log.prev"]
+    assert sorted(os.listdir(folder)) == [f"{instance_id}.log", f"{instance_id}.log.prev"]
     assert sum(path.stat().st_size for path in folder.iterdir()) < len(content)
-    heads = witness.log(bus.subjects.log(CONTINUOUS, "steady", "5e7a11-job"), JOB_LOG).decode()
+    heads = witness.log(bus.subjects.log(CONTINUOUS, "steady", f"{instance_id}-job"), JOB_LOG).decode()
     assert heads.count("line 100 of") == 3
     assert "line 101 of" not in heads

@@ -79,7 +79,7 @@ async def test_a_runner_that_waits_for_nats_can_be_stopped(tmp_path: Path) -> No
 
 
 async def test_an_impatient_stop_leaves_nothing_alive(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
 ) -> None:
     deaf = "trap '' TERM; echo $$ > {}; while :; do sleep 0.02; done"
     pids = [tmp_path / "one", tmp_path / "two"]
@@ -87,7 +87,7 @@ async def test_an_impatient_stop_leaves_nothing_alive(
         await caller.deploy(TRIGGERED, "job", {"run.sh": deaf.format(pids[0])})
         await caller.deploy(CONTINUOUS, "steady", {"run.sh": deaf.format(pids[1])})
     before = asyncio.all_tasks()
-    async with running_runner(bus, nats_url, tmp_path, instance_id="ab1e01") as runner:
+    async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id) as runner:
         run_id = await caller.run("job")
         await eventually(lambda: all(file.exists() and file.read_text().strip() for file in pids))
         numbers = [int(file.read_text()) for file in pids]
@@ -96,19 +96,19 @@ async def test_an_impatient_stop_leaves_nothing_alive(
         await runner.abandon()
         assert not any(map(is_alive, numbers))
     await eventually(lambda: asyncio.all_tasks() <= before)
-    async with running_runner(bus, nats_url, tmp_path, instance_id="ab1e01"):
+    async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
         end = await witness.end_of(run_id)
         assert (end.name, end.reason) == ("Aborted", Reason.RUNNER_LOST)
 
 
 async def test_what_a_killed_deployment_left_is_cleared_away(
-    bus: Bus, nats_url: str, caller: Caller, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, tmp_path: Path, instance_id: str
 ) -> None:
-    downloads = tmp_path / "site" / "data" / ".runner" / "ab1e02" / "downloads"
+    downloads = tmp_path / "site" / "data" / ".runner" / instance_id / "downloads"
     (downloads / "half.folder" / "lib").mkdir(parents=True)
     (downloads / "half.folder" / "run.sh").touch()
     (downloads / "half.upload").touch()
-    async with running_runner(bus, nats_url, tmp_path, instance_id="ab1e02"):
+    async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
         await caller.deploy(TRIGGERED, "job", {"run.sh": "echo"})
         assert list(downloads.iterdir()) == []
 
@@ -184,10 +184,10 @@ async def test_a_command_that_is_handed_out_again_while_it_runs_is_not_begun_aga
 
 
 async def test_runs_that_retention_took_go_from_the_disk_too(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
 ) -> None:
     data = tmp_path / "site" / "data" / "jobs" / "triggered" / "job"
-    async with running_runner(bus, nats_url, tmp_path, instance_id="ab1e03"):
+    async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
         await caller.deploy(TRIGGERED, "job", {"run.sh": "echo"})
         run_ids = []
         for _ in range(3):
@@ -197,7 +197,7 @@ async def test_runs_that_retention_took_go_from_the_disk_too(
         await bus.publish_event(purged(run_ids[:1]))
         await eventually(lambda: sorted(os.listdir(data)) == run_ids[1:])
     await bus.publish_event(purged(run_ids[1:2]))
-    async with running_runner(bus, nats_url, tmp_path, instance_id="ab1e03"):
+    async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
         await eventually(lambda: os.listdir(data) == run_ids[2:])
 
 

@@ -94,13 +94,13 @@ async def test_a_singleton_is_toggled_while_it_runs(
 
 
 async def test_a_killed_holder_is_followed_by_another_runner(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
 ) -> None:
     async with runner_process(
-        bus, nats_url, tmp_path, name="a", instance_id="51e6e1", terms=QUICK_LEASES
+        bus, nats_url, tmp_path, name="a", instance_id=instance_id, terms=QUICK_LEASES
     ) as holder:
         await caller.deploy(CONTINUOUS, "one", script(tmp_path))
-        await eventually(lambda: now(witness, "51e6e1") == "Running")
+        await eventually(lambda: now(witness, instance_id) == "Running")
         async with running_runner(bus, nats_url, tmp_path, name="b", terms=QUICK_LEASES) as standby:
             await eventually(lambda: now(witness, standby.id) == "InactiveInstance")
             await holder.kill()
