@@ -144,3 +144,34 @@ async def test_a_server_without_jetstream_is_refused_in_the_end(monkeypatch: pyt
     finally:
         plain.terminate()
         await plain.wait()
+
+
+@pytest.mark.parametrize("answer", [None, TimeoutError])
+async def test_a_cancellation_that_the_client_swallows_still_ends_who_was_asking(
+    bus: Bus, answer: type[Exception] | None
+) -> None:
+    went_on = False
+    asked = asyncio.Event()
+
+    async def swallow() -> None:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if answer is not None:
+                raise answer from None
+
+    async def ask() -> None:
+        nonlocal went_on
+        try:
+            async with bus.connection.asking("something"):
+                await swallow()
+        except BusUnavailable:
+            pass
+        went_on = True
+
+    asking = asyncio.create_task(ask())
+    await asked.wait()
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert asking.cancelled() and not went_on

@@ -53,16 +53,23 @@ class Connection:
         if not self.is_connected:
             raise BusUnavailable(doing, "the connection is down")
         limit = asyncio.timeout(None)
+        cancelled_before = _cancellations()
         try:
             async with limit:
                 self._asking.add(limit)
                 yield
         except (nats.errors.Error, TimeoutError, OSError) as error:
+            if _cancellations() > cancelled_before:
+                raise asyncio.CancelledError from error
             raise BusUnavailable(
                 doing, "the connection broke" if limit.expired() else describe(error)
             ) from error
         finally:
             self._asking.discard(limit)
+        # asyncio.wait_for of Python 3.11, by which the client waits, swallows a cancellation that comes in
+        # the same moment as the answer: who cancelled would wait for ever.
+        if _cancellations() > cancelled_before:
+            raise asyncio.CancelledError
 
     def _broke(self) -> None:
         # What was written but not yet sent would go out after the reconnection, before that which its author
@@ -77,6 +84,12 @@ class Connection:
     def _mended(self) -> None:
         for callback in list(self._on_reconnect):
             callback()
+
+
+def _cancellations() -> int:
+    """How often the task at work has been cancelled, and is still to end by it."""
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0
 
 
 @asynccontextmanager

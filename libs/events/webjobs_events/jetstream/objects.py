@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,6 +44,21 @@ class ObjectBucket:
         """
         async with self._connection.asking(f"storing {name}"):
             await (await self._opened()).put(name, content)  # type: ignore[arg-type]
+
+    async def listed(self) -> dict[str, datetime]:
+        """The names of all objects, and when each was stored.
+
+        Raises:
+            BusUnavailable: No answer.
+        """
+        async with self._connection.asking("listing objects"):
+            try:
+                found = await (await self._opened()).list(ignore_deletes=True)
+            except js_errors.NotFoundError:
+                return {}
+        return {
+            each.name: datetime.fromisoformat(each.mtime) for each in found if each.mtime and not each.deleted
+        }
 
     async def fetch(self, name: str, target: Path, *, timeout: float = 300.0) -> None:
         """Write an object into a new file.
