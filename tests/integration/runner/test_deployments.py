@@ -197,6 +197,27 @@ async def test_a_superseded_package_goes_unless_another_job_uses_it(
         assert await bus.packages.exists(alone)
 
 
+async def test_what_a_killed_runner_or_a_lost_sender_left_in_the_store_goes_in_time(
+    bus: Bus, nats_url: str, caller: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = await caller.upload(b"nobody asked for it to be deployed")
+    async with running_runner(bus, nats_url, tmp_path):
+        await caller.deploy(TRIGGERED, "job", {"run.sh": "echo 1"})
+        first = await definition_of(bus, TRIGGERED, "job")
+        await caller.deploy(TRIGGERED, "job", {"run.sh": "echo 2"})
+        second = await definition_of(bus, TRIGGERED, "job")
+    assert first is not None and second is not None
+    assert set(await bus.packages.listed()) == {upload, first.digest, second.digest}
+    monkeypatch.setattr(package_store, "KEEP_SECONDS", 0.1)
+    monkeypatch.setattr(package_store, "SWEEP_SECONDS", 0.5)
+    async with running_runner(bus, nats_url, tmp_path):
+
+        async def only_the_used_one_is_left() -> bool:
+            return set(await bus.packages.listed()) == {second.digest}
+
+        await eventually(only_the_used_one_is_left)
+
+
 async def test_a_deleted_job_is_gone_with_its_runs_and_its_name_can_be_used_again(
     runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
 ) -> None:

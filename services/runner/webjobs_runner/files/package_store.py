@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from webjobs_events.errors import BusUnavailable
@@ -13,6 +14,8 @@ from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.log import logger
 
 KEEP_SECONDS = 60.0  # that a package outlives its last definition, for runners that lag behind
+
+SWEEP_SECONDS = 3600.0  # between sweeps, and the age of what they take
 
 
 class PackageStore:
@@ -46,19 +49,37 @@ class PackageStore:
         self._superseded[digest] = time.monotonic()
 
     async def run(self) -> None:
-        """Remove packages that no definition has used for a while, until cancelled."""
+        """Remove packages that no definition has used for a while, until cancelled.
+
+        What was left behind, by a runner that was killed or an upload whose sender gave up, goes at start
+        and every hour.
+        """
+        sweep_at = time.monotonic()
         while True:
             await asyncio.sleep(KEEP_SECONDS)
+            now = time.monotonic()
             for digest, since in list(self._superseded.items()):
-                if time.monotonic() - since >= KEEP_SECONDS:
+                if now - since >= KEEP_SECONDS:
                     del self._superseded[digest]
                     await self._forget(digest)
+            if now >= sweep_at:
+                sweep_at = now + SWEEP_SECONDS
+                await self._sweep()
 
-    async def _forget(self, digest: str) -> None:
-        """Remove a package unless a definition uses it (again); a failure leaves a harmless object behind."""
-        if any(definition.digest == digest for _, definition in self._definitions.all()):
+    async def _sweep(self) -> None:
+        """Remove what is old and used by nobody: packages and uploads alike."""
+        try:
+            for name, stored_at in (await self._bus.packages.listed()).items():
+                if datetime.now(UTC) - stored_at > timedelta(seconds=SWEEP_SECONDS):
+                    await self._forget(name)
+        except BusUnavailable as error:
+            logger.debug("packages not swept", error=str(error))
+
+    async def _forget(self, name: str) -> None:
+        """Remove an object unless a definition uses it (again); a failure leaves it until the next sweep."""
+        if any(definition.digest == name for _, definition in self._definitions.all()):
             return
         try:
-            await self._bus.packages.delete(digest)
+            await self._bus.packages.delete(name)
         except BusUnavailable as error:
-            logger.debug("package left behind", digest=digest, error=str(error))
+            logger.debug("object left behind", name=name, error=str(error))

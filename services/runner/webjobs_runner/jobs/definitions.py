@@ -1,5 +1,6 @@
 """Job definitions as this runner knows them, and changing one by compare-and-set."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
@@ -17,6 +18,7 @@ Listener = Callable[[JobKey, JobDefinition | None], None]
 _decoder = msgspec.json.Decoder(JobDefinition)
 _encoder = msgspec.json.Encoder()
 _TRIES = 20
+_LAG_SECONDS = 10.0
 
 
 class Definitions:
@@ -27,13 +29,18 @@ class Definitions:
         self._mirror: BucketMirror | None = None
         self._known: dict[JobKey, tuple[JobDefinition, int]] = {}
         self._listeners: list[Listener] = []
+        self._may_lag_until = 0.0  # monotonic
 
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
         """Know every definition, and be told of each change, while the body runs."""
-        async with self._bus.jobs.mirror(self._changed) as mirror:
-            self._mirror = mirror
-            yield
+        unhook = self._bus.connection.on_reconnect(self._reconnected)
+        try:
+            async with self._bus.jobs.mirror(self._changed) as mirror:
+                self._mirror = mirror
+                yield
+        finally:
+            unhook()
 
     def on_change(self, listener: Listener) -> None:
         """Tell this listener of every change, `None` for a job that is no more."""
@@ -56,6 +63,18 @@ class Definitions:
         """
         entry = await self._bus.jobs.get(Subjects.definition_key(job_type, job_name))
         return (_decoder.decode(entry.value), entry.revision) if entry else None
+
+    async def newest(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
+        """A definition as last told; asked of the bucket when that may be old, or nothing was told.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        known = self.get(job_type, job_name)
+        if known is not None and time.monotonic() > self._may_lag_until:
+            return known
+        found = await self.current(job_type, job_name)
+        return found[0] if found else None
 
     async def change(
         self,
@@ -122,6 +141,10 @@ class Definitions:
         """Wait until this runner knows what was written at `revision`."""
         assert self._mirror is not None
         await self._mirror.reached(revision)
+
+    def _reconnected(self) -> None:
+        """Commands may be handed out again before the mirror has been told what it missed."""
+        self._may_lag_until = time.monotonic() + _LAG_SECONDS
 
     def _changed(self, key: str, entry: Entry | None) -> None:
         try:

@@ -8,7 +8,7 @@ from webjobs_events.commands import RunTriggeredJob, decode_command
 from webjobs_events.errors import BusUnavailable, UndecodableMessage
 from webjobs_events.events import RunAborted, RunEnded
 from webjobs_events.jetstream import QueuedMessage
-from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job import JobName, JobType
 from webjobs_events.status import Reason
 
 from webjobs_runner.heartbeat import Peers
@@ -121,7 +121,7 @@ class TriggeredRuns:
         for _ in range(2):  # turns of the loop in which the claim is sent, and then written to the socket:
             await asyncio.sleep(0)  # what takes time comes after that
         try:
-            definition = await self._definition(command.job_name)
+            definition = await self._definitions.newest(JobType.TRIGGERED, command.job_name)
             run = TriggeredRun(self._shop, command, definition)  # begins to prepare itself
             if not await claiming and not await self._judge(command, message):
                 await run.drop()
@@ -145,14 +145,6 @@ class TriggeredRuns:
         await self._settle(command, message)
         await run.log_shipped(None)
         self._unfinished.forget(command)
-
-    async def _definition(self, job_name: JobName) -> JobDefinition | None:
-        """The job's definition; one that was written a moment ago may not have been told yet."""
-        known = self._definitions.get(JobType.TRIGGERED, job_name)
-        if known is not None:
-            return known
-        found = await self._definitions.current(JobType.TRIGGERED, job_name)
-        return found[0] if found else None
 
     async def _carry_out(self, run: TriggeredRun) -> RunEnded:
         self._unfinished.note(
