@@ -111,6 +111,15 @@ class Bucket:
             headers[EXPECTED_SEQUENCE_HEADER] = str(revision)
         return await self._publish(key, b"", headers)
 
+    async def let_go(self, key: str, *, marker_ttl: int) -> None:
+        """Remove a key that is not needed any more, without waiting for the answer: it may stay.
+
+        Raises:
+            BusUnavailable: NATS is away; it stays.
+        """
+        headers = {_OPERATION: "PURGE", _TTL: str(marker_ttl), "Nats-Rollup": "sub"}
+        await self._publisher.send(self._prefix + key, b"", headers)
+
     async def _write(self, key: str, value: bytes, *, expected: int | None, ttl: int | None) -> int:
         headers = {}
         if expected is not None:

@@ -104,6 +104,7 @@ class Bus:
         """The queue of commands, taken from by all runners under one durable name."""
         return WorkQueue(
             self.connection,
+            self._publisher,
             self.subjects.commands_stream,
             durable=durable,
             filters=filters,

@@ -74,12 +74,15 @@ class PublishPipeline:
             MessageTooLarge: NATS takes no message of this size.
             BusUnavailable: No answer, or JetStream is in trouble; the message may or may not be stored.
         """
-        future = await self.send(subject, data, headers)
-        try:
-            async with asyncio.timeout(_PUBLISH_TIMEOUT):
-                return await future
-        except TimeoutError as error:
-            raise BusUnavailable(f"publishing on {subject}", "no answer in time") from error
+        return await _answer_in_time(await self.send(subject, data, headers), subject, _PUBLISH_TIMEOUT)
+
+    async def confirm(self, subject: str, data: bytes, timeout: float) -> None:
+        """Publish what the server takes for itself, an acknowledgement, and wait for its empty answer.
+
+        Raises:
+            BusUnavailable: No answer; the server may or may not have it.
+        """
+        await _answer_in_time(await self.send(subject, data, {}), subject, timeout)
 
     async def send(self, subject: str, data: bytes, headers: Mapping[str, str]) -> asyncio.Future[int]:
         """Publish; the future answers the message's sequence in the stream, or fails as `publish` does.
@@ -111,19 +114,31 @@ class PublishPipeline:
         subject, future = self._waiting.pop(message.subject.rpartition(".")[2], ("", None))
         if future is None or future.done():
             return
-        answer = _decoder.decode(message.data or b"{}")
+        if not message.data:
+            if message.headers:  # the status that nobody is there
+                _fail(future, BusUnavailable(f"publishing on {subject}", "no stream takes this subject"))
+            else:
+                future.set_result(0)
+            return
+        answer = _decoder.decode(message.data)
         if answer.error is not None:
             _fail(future, _error_of(answer.error, subject))
-        elif answer.seq:
-            future.set_result(answer.seq)
         else:
-            _fail(future, BusUnavailable(f"publishing on {subject}", "no stream takes this subject"))
+            future.set_result(answer.seq)
 
     def _lose_all(self) -> None:
         waiting, self._waiting = self._waiting, {}
         for subject, future in waiting.values():
             if not future.done():
                 _fail(future, BusUnavailable(f"publishing on {subject}", "the connection broke"))
+
+
+async def _answer_in_time(future: asyncio.Future[int], subject: str, timeout: float) -> int:
+    try:
+        async with asyncio.timeout(timeout):
+            return await future
+    except TimeoutError as error:
+        raise BusUnavailable(f"publishing on {subject}", "no answer in time") from error
 
 
 def _error_of(refusal: _Refusal, subject: str) -> WebJobsError:

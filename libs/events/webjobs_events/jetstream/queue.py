@@ -9,6 +9,7 @@ from nats.js import api
 
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream.connection import Connection, describe
+from webjobs_events.jetstream.pipeline import PublishPipeline
 from webjobs_events.jetstream.pull import News, Pull
 from webjobs_events.jetstream.reader import delivery_of
 from webjobs_events.log import logger
@@ -21,10 +22,11 @@ _RETRY_DELAY = 0.25  # seconds between tries to take messages
 class QueuedMessage:
     """A message handed to us; it stays ours as long as `keep` is called within `ACK_WAIT`."""
 
-    __slots__ = ("_message", "delivered")
+    __slots__ = ("_message", "_publisher", "delivered")
 
-    def __init__(self, message: Msg) -> None:
+    def __init__(self, message: Msg, publisher: PublishPipeline) -> None:
         self._message = message
+        self._publisher = publisher
         self.delivered = delivery_of(message.reply).delivered
         """How many times it was handed out, this time included, as far as the server knows: after a crash of
         the server it may begin at 1 again."""
@@ -52,9 +54,9 @@ class QueuedMessage:
     async def done(self, timeout: float = 5.0) -> bool:
         """Remove it from the queue; answers whether the server confirmed it."""
         try:
-            await self._message.ack_sync(timeout=timeout)
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            logger.warning("acknowledgement unconfirmed", subject=self.subject, error=describe(error))
+            await self._publisher.confirm(self._message.reply, b"+ACK", timeout)
+        except BusUnavailable as error:
+            logger.warning("acknowledgement unconfirmed", subject=self.subject, error=error.reason)
             return False
         return True
 
@@ -90,6 +92,7 @@ class WorkQueue:
     def __init__(
         self,
         connection: Connection,
+        publisher: PublishPipeline,
         stream: str,
         *,
         durable: str,
@@ -98,6 +101,7 @@ class WorkQueue:
         on_message: Callable[[QueuedMessage], None],
     ) -> None:
         self._connection = connection
+        self._publisher = publisher
         self._stream = stream
         self._durable = durable
         self._filters = list(filters)
@@ -148,7 +152,7 @@ class WorkQueue:
                 await message.give_back(0)
 
     def _receive(self, message: Msg) -> None:
-        queued = QueuedMessage(message)
+        queued = QueuedMessage(message, self._publisher)
         if self._stopped:
             self._late.append(queued)
         else:

@@ -15,6 +15,8 @@ def split_arguments(text: str) -> list[str]:
     Raises:
         InvalidArguments: a quote is not closed, the text ends in a back-slash, or it holds a NUL.
     """
+    if not text:
+        return []
     if "\0" in text:
         raise InvalidArguments(text, "they hold a NUL character, which no process can be given")
     try:

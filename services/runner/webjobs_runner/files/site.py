@@ -93,11 +93,11 @@ class Site:
 
     def data_folder(self, job_type: JobType, job_name: str) -> Path:
         """Where the job's runs and logs are kept."""
-        return self._data / "jobs" / job_type.value / job_name
+        return Path(f"{self._data}/jobs/{job_type.value}/{job_name}")
 
     def run_folder(self, job_name: str, run_id: RunId) -> Path:
         """Where one run's logs are kept."""
-        return self.data_folder(JobType.TRIGGERED, job_name) / run_id
+        return Path(f"{self._data}/jobs/{JobType.TRIGGERED.value}/{job_name}/{run_id}")
 
     @property
     def logs_folder(self) -> Path:

@@ -15,6 +15,7 @@ async def idle_verdict(
     output_bytes: Callable[[], int],
     limit_seconds: Callable[[], float],
     limit_changed: asyncio.Event | None = None,
+    started_at: float | None = None,
 ) -> str:
     """Wait until the run has been idle for its limit; answers the evidence, in a sentence.
 
@@ -26,9 +27,10 @@ async def idle_verdict(
         output_bytes: How much the run has written so far.
         limit_seconds: The idle time-out, WEBJOBS_IDLE_TIMEOUT.
         limit_changed: Set when the limit is another one, which then counts at once.
+        started_at: Monotonic instant from which on it can have been idle; None: now.
     """
     changed = limit_changed or asyncio.Event()
-    watch = IdleWatch(limit_seconds(), time.monotonic())
+    watch = IdleWatch(limit_seconds(), started_at or time.monotonic())
     while True:
         changed.clear()
         watch.limit_seconds = limit_seconds()

@@ -88,6 +88,6 @@ class Claims:
     async def drop(self, job_name: str, run_id: str) -> None:
         """Remove a claim whose command has left the queue; a failure leaves a harmless key behind."""
         try:
-            await self._bus.leases.delete(Subjects.claim_key(job_name, run_id), marker_ttl=_TRACE_SECONDS)
+            await self._bus.leases.let_go(Subjects.claim_key(job_name, run_id), marker_ttl=_TRACE_SECONDS)
         except BusUnavailable as error:
             logger.debug("claim left behind", job=job_name, run_id=run_id, error=str(error))

@@ -100,8 +100,14 @@ def write_status(folder: Path, event: RunEnded) -> None:
     Raises:
         OSError: The disk does not take it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / STATUS_FILE).write_bytes(msgspec.json.encode(event))
+    content, path = msgspec.json.encode(event), f"{folder}/{STATUS_FILE}"
+    try:
+        file = open(path, "wb", buffering=0)
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = open(path, "wb", buffering=0)
+    with file:
+        file.write(content)
 
 
 def read_status(folder: Path) -> RunEnded | None:

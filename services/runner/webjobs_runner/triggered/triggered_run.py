@@ -1,6 +1,7 @@
 """One run of a triggered job, from its first event to the end of its last process."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ from webjobs_runner.triggered.run_ending import (
 )
 
 IDLE_TIMEOUT_SECONDS = 120.0
+_UNWATCHED_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class TriggeredRun:
         self._log = run_log(workshop.instance.id, self._output, self._error, workshop.shipper)
         self._wish: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._last_told: asyncio.Future[int] | None = None
+        self._idle: asyncio.Task[str] | None = None
         self._preparing = asyncio.ensure_future(self._prepare(definition)) if definition else None
 
     def ask_to_end(self, reason: Reason, evidence: str) -> None:
@@ -105,6 +108,7 @@ class TriggeredRun:
             has_error_log=not self._error.is_empty,
         )
         self._log.say(f"Status changed to {event.status}")
+        self._shop.outbox.hurry()  # the last event follows when the stream has those before
         try:
             write_status(self._folder, event)
         except OSError as error:
@@ -114,13 +118,14 @@ class TriggeredRun:
     async def told(self) -> int:
         """Wait until all its events but the last are on the stream; answers the latest one's sequence."""
         assert self._last_told is not None
-        self._shop.outbox.hurry()
         return await asyncio.shield(self._last_told)
 
     async def log_shipped(self, timeout: float | None) -> None:
         """Wait until its log is in the stream of logs, but no longer than `timeout` seconds."""
         shipper = self._shop.shipper
-        if not (self._output.is_shipped and self._error.is_shipped):
+        if self._error.is_shipped:  # as nearly always: it is empty
+            await shipper.shipped(self._output, timeout)
+        else:
             await asyncio.gather(*(shipper.shipped(file, timeout) for file in (self._output, self._error)))
 
     def _tell_beginning(self) -> None:
@@ -186,39 +191,67 @@ class TriggeredRun:
 
     async def _see_through(self, started: StartedScript, definition: JobDefinition) -> Outcome:
         """Wait for the script's end, or bring it about when it is idle or somebody wants it ended."""
-        process = started.process
-        ending = asyncio.ensure_future(process.wait())
-        idle = asyncio.ensure_future(self._until_idle(process))
-        try:
-            watched: set[asyncio.Future[Any]] = {ending, idle, self._wish}
-            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-            if ending.done():
-                return outcome_of_exit(ending.result())
-            if self._wish.done():
-                wanted = self._wish.result()
-            else:
-                wanted = Outcome(RunFailed, Reason.IDLE_TIMEOUT, idle.result())
-            self._log.say(wanted.evidence, "SYS WARN")
-            grace = read_job_settings(definition.settings).stopping_wait_seconds(JobType.TRIGGERED)
-            was_killed = await end_script(process, grace)
-            how = f"It was killed after {grace:g} s of grace." if was_killed else "It ended within its grace."
-            return Outcome(wanted.event, wanted.reason, f"{wanted.evidence} {how}")
-        finally:
-            idle.cancel()
-            if not ending.done():
-                process.kill()
-                await ending
+        process, loop = started.process, asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
 
-    async def _until_idle(self, process: ScriptProcess) -> str:
+        def take_turn(*_: object) -> None:
+            if not turn.done():
+                turn.set_result(None)
+
+        def watch() -> None:
+            self._idle = asyncio.ensure_future(self._until_idle(process, started_at))
+            self._idle.add_done_callback(take_turn)
+
+        process.when_over(take_turn)
+        self._wish.add_done_callback(take_turn)
+        started_at = time.monotonic()
+        watching = loop.call_later(self._unwatched_seconds, watch)
+        try:
+            if process.over is None:
+                await turn
+            if process.over is not None:
+                return outcome_of_exit(process.over)
+            return await self._end(process, definition)
+        finally:
+            watching.cancel()
+            if self._idle is not None:
+                self._idle.cancel()
+            if process.over is None:
+                process.kill()
+                await process.wait()
+
+    async def _end(self, process: ScriptProcess, definition: JobDefinition) -> Outcome:
+        """End the script: somebody wishes that, or it is idle."""
+        if self._wish.done():
+            wanted = self._wish.result()
+        else:
+            assert self._idle is not None
+            wanted = Outcome(RunFailed, Reason.IDLE_TIMEOUT, self._idle.result())
+        self._log.say(wanted.evidence, "SYS WARN")
+        grace = read_job_settings(definition.settings).stopping_wait_seconds(JobType.TRIGGERED)
+        was_killed = await end_script(process, grace)
+        how = f"It was killed after {grace:g} s of grace." if was_killed else "It ended within its grace."
+        return Outcome(wanted.event, wanted.reason, f"{wanted.evidence} {how}")
+
+    @property
+    def _idle_limit(self) -> float:
+        return self._shop.settings.number("WEBJOBS_IDLE_TIMEOUT", IDLE_TIMEOUT_SECONDS)
+
+    @property
+    def _unwatched_seconds(self) -> float:
+        """No run is found idle before: most have ended by then, and are spared a watch."""
+        return min(_UNWATCHED_SECONDS, max(0.0, self._idle_limit / 10) or _UNWATCHED_SECONDS)
+
+    async def _until_idle(self, process: ScriptProcess, started_at: float) -> str:
         """Wait until the script has been idle for WEBJOBS_IDLE_TIMEOUT; answers the evidence."""
-        settings = self._shop.settings
         while True:
             try:
                 return await idle_verdict(
                     process.pid,
                     lambda: self._log.received,
-                    lambda: settings.number("WEBJOBS_IDLE_TIMEOUT", IDLE_TIMEOUT_SECONDS),
+                    lambda: self._idle_limit,
                     self.limit_changed,
+                    started_at,
                 )
             except OSError as error:  # out of descriptors, perhaps: nobody is found idle by that
                 logger.error("idleness cannot be told", run_id=self.command.run_id, error=str(error))
