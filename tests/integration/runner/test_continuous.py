@@ -57,7 +57,7 @@ async def test_a_job_that_ends_is_started_again_after_the_restart_time(
     assert pending.restart_delay_seconds == 0.3
     assert pending.evidence == "The script exited with code 3."
     again = witness.of(ContinuousStarting)[1]
-    assert 0.3 <= (again.at - pending.at).total_seconds() < 0.5
+    assert 0.3 <= (again.at - pending.at).total_seconds() < 1
     assert_legal(witness.of(ContinuousEvent, "brief"))
     assert [event.sequence for event in witness.of(ContinuousEvent)] == list(range(1, len(names) + 1))
 
@@ -168,9 +168,9 @@ async def test_a_deaf_tree_is_killed_after_its_grace_and_gone_before_that_is_tol
     await caller.stop("deaf")
     await until_status(witness, "deaf", "Stopped")
     assert none_alive(numbers)
-    assert 0.5 <= time.monotonic() - stopping_at < 1.5
+    assert 0.5 <= time.monotonic() - stopping_at < 3
     stopping, stopped = witness.of(ContinuousStopping)[0], witness.of(ContinuousStopped)[0]
-    assert 0.45 <= (stopped.at - stopping.at).total_seconds() <= 0.7
+    assert 0.45 <= (stopped.at - stopping.at).total_seconds() < 1.2
     assert stopped.signal == 9
     assert stopped.evidence == "The job is disabled. It was killed after 0.5 s of grace."
 
@@ -189,7 +189,7 @@ async def test_a_stopping_runner_stops_all_its_jobs_at_the_same_time(
             await until_status(witness, name, "Running")
         begun = time.monotonic()
         await runner.stop()
-        assert time.monotonic() - begun < 2.5
+        assert time.monotonic() - begun < 4  # one after the other they take 4.8
     await witness.until_told()
     for name in names:
         assert witness.statuses(name)[-2:] == ["Stopping", "Stopped"]

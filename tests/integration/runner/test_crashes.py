@@ -73,8 +73,8 @@ async def test_a_killed_runner_leaves_no_process_and_its_next_start_ends_the_run
         await eventually(lambda: none_alive(pids))
         assert ends_of(witness, run_id) == []
     async with runner_process(bus, nats_url, tmp_path, instance_id=instance_id):
-        end = await witness.end_of(run_id, 2)
-        await eventually(lambda: caller.is_free("job"), 1)
+        end = await witness.end_of(run_id, 4)
+        await eventually(lambda: caller.is_free("job"), 3)
         assert (end.name, end.reason) == ("Aborted", Reason.RUNNER_LOST)
         assert end.evidence == f"Runner {instance_id} died while it had the run; its processes were ended."
         await eventually(lambda: witness.statuses("steady") == ["Initializing", "Starting", "Running"] * 2)

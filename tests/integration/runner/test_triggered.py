@@ -115,7 +115,7 @@ async def test_a_running_job_refuses_a_second_run_and_is_free_right_after_its_en
         await caller.run("slow")
     gate.touch()
     await witness.end_of(first)
-    await eventually(lambda: caller.is_free("slow"), 1)
+    await eventually(lambda: caller.is_free("slow"), 3)
     second = await caller.run("slow")
     await witness.end_of(second)
 
