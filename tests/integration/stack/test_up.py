@@ -7,7 +7,6 @@ import re
 import secrets
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from webjobs_stack.ports import free_port
 
 WEBJOBS = Path(sys.executable).with_name("webjobs")
 READY = "webjobs is ready: "
-COLD_START_SECONDS = 8.0
-WARM_START_SECONDS = 4.0
 
 
 class Up:
@@ -113,10 +110,8 @@ async def history(session: aiohttp.ClientSession, job: str) -> str:
 
 async def test_a_whole_life(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    started_at = time.monotonic()
     async with webjobs_up(data) as up:
         await up.until_said(READY)
-        assert time.monotonic() - started_at < COLD_START_SECONDS
         assert await health(up.url) == 200
         before = await run_hello(up.url)
         assert (data / "site/wwwroot/app_data/jobs/triggered/hello/run.sh").exists()
@@ -131,10 +126,8 @@ async def test_a_whole_life(tmp_path: Path) -> None:
         assert processes_with(up.marker) == []
         assert processes_working_in(data) == []
 
-    started_at = time.monotonic()
     async with webjobs_up(data) as up:
         await up.until_said(READY)
-        assert time.monotonic() - started_at < WARM_START_SECONDS
         async with aiohttp.ClientSession() as session:
             after = await history(session, f"{up.url}/api/jobs/triggered/hello")
         assert without_port(after) == without_port(before)
