@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 COMMAND_TYPES: tuple[type[AnyCommand], ...] = AnyCommand.__args__  # type: ignore[attr-defined]
 
-job_names = st.text(min_size=1, max_size=128)
+# An asterisk alone stands for every job in a subject, so no job can be called that.
+job_names = st.text(min_size=1, max_size=128).filter(lambda name: name != "*")
 instants = st.datetimes(timezones=st.just(UTC))
 run_ids = instants.map(run_id_at)
 _words = st.text(string.ascii_letters + string.digits + "-/", min_size=1, max_size=40)
