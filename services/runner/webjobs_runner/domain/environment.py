@@ -46,9 +46,21 @@ def script_environment(
 
     Source: the seed, "Environment Settings"; Kudu: BaseJobRunner.cs, ContinuousJobRunner.cs.
     """
+    return with_facts(inherited_environment(base, own_program_folder), app_settings, facts)
+
+
+def inherited_environment(base: Mapping[str, str], own_program_folder: str | None) -> dict[str, str]:
+    """The part of a script's environment that is the runner's, the same for every script."""
     environment = {name: value for name, value in base.items() if not _is_own(name)}
     environment["PATH"] = _path_without(environment.get("PATH", ""), own_program_folder)
-    environment["TEMP"] = facts.temporary_folder
+    return environment
+
+
+def with_facts(
+    inherited: Mapping[str, str], app_settings: Mapping[str, str], facts: ScriptFacts
+) -> dict[str, str]:
+    """The environment of one script, from what it inherits."""
+    environment = {**inherited, "TEMP": facts.temporary_folder}
     environment |= {n: v for n, v in app_settings.items() if _is_passable(n, v) and not _is_credential(n)}
     return environment | _variables(facts)
 

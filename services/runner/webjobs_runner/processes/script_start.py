@@ -13,7 +13,7 @@ from webjobs_events.jetstream import LiveSettings
 from webjobs_events.job import JobDefinition
 
 from webjobs_runner.domain.arguments import split_arguments
-from webjobs_runner.domain.environment import ScriptFacts, script_environment
+from webjobs_runner.domain.environment import ScriptFacts, inherited_environment, with_facts
 from webjobs_runner.domain.job_settings import read_job_settings
 from webjobs_runner.domain.script import ScriptHost, command_line, host_of
 from webjobs_runner.domain.wine import PREFIX_VARIABLE, wine_environment
@@ -76,19 +76,17 @@ class ScriptStarter:
         self._wine = wine
         self._settings = settings
         self._hosts = hosts
-        self._environment = environment
         self._temporary_folder = str(temporary_folder)
-        self._own_programs = str(Path(sys.executable).parent) if sys.prefix != sys.base_prefix else None
-        self._search_path = script_environment(
-            environment, {}, _NO_FACTS, own_program_folder=self._own_programs
-        )["PATH"]
+        self._webroot = str(site.root / "site" / "wwwroot")
+        own_programs = str(Path(sys.executable).parent) if sys.prefix != sys.base_prefix else None
+        self._inherited = inherited_environment(environment, own_programs)
         self._found: dict[str, str | None] = {}  # looking through PATH takes longer than all the rest here
 
     def find(self, program: str) -> str | None:
         """Where a script host's program is on this runner; None when it is not installed."""
         known = self._found.get(program)
         if known is None or not os.access(known, os.X_OK):
-            known = self._found[program] = shutil.which(program, path=self._search_path)
+            known = self._found[program] = shutil.which(program, path=self._inherited["PATH"])
         return known
 
     def is_available(self, program: str) -> bool:
@@ -107,7 +105,8 @@ class ScriptStarter:
 
         Raises: As `prepare` and `begin`.
         """
-        started = await self.begin(await self.prepare(definition, shutdown_file=shutdown_file), log)
+        prepared = await self.prepare(definition, shutdown_file=shutdown_file)
+        started = await self.begin(prepared, log.on_stdout, log.on_stderr)
         try:
             await started.process.started()
         except BaseException:
@@ -146,14 +145,14 @@ class ScriptStarter:
                 type=definition.job_type.value,
                 data_path=str(self._data_folder(definition)),
                 instance_id=self._instance.id,
-                webroot_path=str(self._site.root / "site" / "wwwroot"),
+                webroot_path=self._webroot,
                 temporary_folder=self._temporary_folder,
                 run_id=run_id,
                 command_arguments=arguments or "",
                 shutdown_file=shutdown_file,
                 port=port,
             )
-            environment = self._environment_of(facts)
+            environment = with_facts(self._inherited, self._settings.app_settings(), facts)
             if host.by_wine:
                 environment = await self._with_wine(environment, program, held)
             command = command_line(host, str(script), words, program)
@@ -161,7 +160,9 @@ class ScriptStarter:
             release = rest.close if host.by_wine else version.release
             return PreparedScript(command, str(script.parent), environment, host.name, release)
 
-    async def begin(self, prepared: PreparedScript, log: ScriptLog) -> StartedScript:
+    async def begin(
+        self, prepared: PreparedScript, on_stdout: Callable[[bytes], None], on_stderr: Callable[[bytes], None]
+    ) -> StartedScript:
         """Send for a prepared script to be started; `started` of its process tells whether it was.
 
         Raises:
@@ -172,21 +173,13 @@ class ScriptStarter:
                 prepared.command_line,
                 cwd=prepared.folder,
                 env=prepared.environment,
-                on_stdout=log.on_stdout,
-                on_stderr=log.on_stderr,
+                on_stdout=on_stdout,
+                on_stderr=on_stderr,
             )
         except BaseException:
             prepared.release()
             raise
         return StartedScript(process, prepared.host, prepared.release)
-
-    def _environment_of(self, facts: ScriptFacts) -> dict[str, str]:
-        return script_environment(
-            self._environment,
-            self._settings.app_settings(),
-            facts,
-            own_program_folder=self._own_programs,
-        )
 
     async def _with_wine(self, environment: dict[str, str], wine: str, held: ExitStack) -> dict[str, str]:
         """The environment for Wine, with a prefix that is there until `held` is closed."""
@@ -205,11 +198,6 @@ class ScriptStarter:
         if not os.path.isdir(folder):
             os.makedirs(folder, exist_ok=True)
         return folder
-
-
-_NO_FACTS = ScriptFacts(
-    path="", name="", type="", data_path="", instance_id="", webroot_path="", temporary_folder=""
-)
 
 
 async def end_script(process: ScriptProcess, grace_seconds: float) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
 from webjobs_runner.logs.log_file import LogFile
 from webjobs_runner.logs.log_shipper import LogShipper
-from webjobs_runner.logs.script_log import run_log
+from webjobs_runner.logs.script_log import ScriptLog, run_log
 from webjobs_runner.outbox import Outbox
 from webjobs_runner.processes.exit_facts import reason_not_started
 from webjobs_runner.processes.idle import idle_verdict
@@ -71,12 +72,18 @@ class TriggeredRun:
         self._shop = workshop
         self._definition = definition
         self._folder = workshop.site.run_folder(command.job_name, command.run_id)
-        self._output, self._error = run_log_files(workshop.bus, self._folder, command, workshop.instance.id)
-        self._log = run_log(workshop.instance.id, self._output, self._error, workshop.shipper)
         self._wish: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._last_told: asyncio.Future[int] | None = None
         self._idle: asyncio.Task[str] | None = None
         self._preparing = asyncio.ensure_future(self._prepare(definition)) if definition else None
+
+    @cached_property
+    def _files(self) -> tuple[LogFile, LogFile]:
+        return run_log_files(self._shop.bus, self._folder, self.command, self._shop.instance.id)
+
+    @cached_property
+    def _log(self) -> ScriptLog:
+        return run_log(self._shop.instance.id, *self._files, self._shop.shipper)
 
     def ask_to_end(self, reason: Reason, evidence: str) -> None:
         """Let it end as Aborted; the first wish counts."""
@@ -99,20 +106,21 @@ class TriggeredRun:
         self._log.finish()
         if outcome.exit_code or (outcome.evidence and outcome.reason is not Reason.EXIT_CODE):
             self._log.say(outcome.evidence, "SYS ERROR")
+        _, error = self._files
         event = ended_event(
             self.command,
             outcome,
             instance_id=self._shop.instance.id,
             digest=self.digest,
             started_at=started_at,
-            has_error_log=not self._error.is_empty,
+            has_error_log=not error.is_empty,
         )
         self._log.say(f"Status changed to {event.status}")
         self._shop.outbox.hurry()  # the last event follows when the stream has those before
         try:
             write_status(self._folder, event)
-        except OSError as error:
-            logger.error("outcome of a run not noted on disk", run_id=event.run_id, error=str(error))
+        except OSError as fault:
+            logger.error("outcome of a run not noted on disk", run_id=event.run_id, error=str(fault))
         return event
 
     async def told(self) -> int:
@@ -122,11 +130,11 @@ class TriggeredRun:
 
     async def log_shipped(self, timeout: float | None) -> None:
         """Wait until its log is in the stream of logs, but no longer than `timeout` seconds."""
-        shipper = self._shop.shipper
-        if self._error.is_shipped:  # as nearly always: it is empty
-            await shipper.shipped(self._output, timeout)
+        shipper, (output, error) = self._shop.shipper, self._files
+        if error.is_shipped:  # as nearly always: it is empty
+            await shipper.shipped(output, timeout)
         else:
-            await asyncio.gather(*(shipper.shipped(file, timeout) for file in (self._output, self._error)))
+            await asyncio.gather(shipper.shipped(output, timeout), shipper.shipped(error, timeout))
 
     def _tell_beginning(self) -> None:
         """Write the first event and the first line of the log, if they are not written yet."""
@@ -180,7 +188,11 @@ class TriggeredRun:
         if self._wish.done():
             await self.drop()
             return None
-        started = await self._shop.starter.begin(preparing.result(), self._log)
+        started = await self._shop.starter.begin(
+            preparing.result(),
+            lambda chunk: self._log.on_stdout(chunk),  # the log is made while the launcher works
+            lambda chunk: self._log.on_stderr(chunk),
+        )
         try:
             self._tell_beginning()  # while the launcher starts the script
             await started.process.started()
