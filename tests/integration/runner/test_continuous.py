@@ -230,9 +230,9 @@ async def test_a_job_deleted_and_deployed_again_is_a_new_one(
         await caller.delete(CONTINUOUS, "steady")
         await eventually(lambda count=count: witness.statuses("steady").count("Stopped") == count)
         assert witness.of(ContinuousStopped)[-1].reason is Reason.DELETED
-        await eventually(lambda: not data.exists() and not folder.exists())
         application = tmp_path / "site" / "LogFiles" / "Application" / "continuous" / "steady"
-        assert not application.exists()
+        left = (data, folder, application)
+        await eventually(lambda left=left: not any(path.exists() for path in left))
     await witness.until_told()
     life = ["Initializing", "Starting", "Running", "Stopping", "Stopped"]
     assert witness.statuses("steady") == life * 2
