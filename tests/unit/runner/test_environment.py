@@ -1,4 +1,6 @@
-from webjobs_runner.domain.environment import ScriptFacts, script_environment
+from collections.abc import Mapping
+
+from webjobs_runner.domain.environment import ScriptFacts, inherited_environment, script_environment
 
 FACTS = ScriptFacts(
     path="/tmp/jobs/triggered/hello/x1",
@@ -13,8 +15,18 @@ FACTS = ScriptFacts(
 )
 
 
+def composed(
+    base: Mapping[str, str],
+    settings: Mapping[str, str],
+    facts: ScriptFacts,
+    *,
+    own_program_folder: str | None = None,
+) -> dict[str, str]:
+    return script_environment(inherited_environment(base, own_program_folder), settings, facts)
+
+
 def test_a_job_is_told_what_it_is() -> None:
-    environment = script_environment({}, {}, FACTS)
+    environment = composed({}, {}, FACTS)
     assert environment == {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "TEMP": "/tmp",
@@ -34,7 +46,7 @@ def test_a_continuous_job_has_an_empty_run_id_a_shutdown_file_and_a_port() -> No
         path="/p", name="n", type="continuous", data_path="/d", instance_id="327e1e", webroot_path="/w",
         temporary_folder="/tmp", shutdown_file="/tmp/JobsShutdown/n", port=40001,
     )  # fmt: skip
-    environment = script_environment({}, {}, facts)
+    environment = composed({}, {}, facts)
     assert environment["WEBJOBS_RUN_ID"] == ""
     assert environment["WEBJOBS_SHUTDOWN_FILE"] == "/tmp/JobsShutdown/n"
     assert environment["WEBJOBS_PORT"] == "40001"
@@ -53,7 +65,7 @@ def test_the_services_own_variables_do_not_reach_a_job() -> None:
         "HOME": "/home/ada",
         "LANG": "C.UTF-8",
     }
-    environment = script_environment(base, {}, FACTS)
+    environment = composed(base, {}, FACTS)
     assert environment["HOME"] == "/home/ada"
     assert environment["LANG"] == "C.UTF-8"
     assert not environment.keys() & (base.keys() - {"HOME", "LANG"})
@@ -61,13 +73,13 @@ def test_the_services_own_variables_do_not_reach_a_job() -> None:
 
 def test_our_own_program_folder_leaves_the_path() -> None:
     path = {"PATH": "/srv/.venv/bin:/usr/bin::/srv/.venv/bin/:/bin"}
-    assert script_environment(path, {}, FACTS, own_program_folder="/srv/.venv/bin")["PATH"] == "/usr/bin:/bin"
-    assert script_environment(path, {}, FACTS)["PATH"] == "/srv/.venv/bin:/usr/bin:/srv/.venv/bin/:/bin"
+    assert composed(path, {}, FACTS, own_program_folder="/srv/.venv/bin")["PATH"] == "/usr/bin:/bin"
+    assert composed(path, {}, FACTS)["PATH"] == "/srv/.venv/bin:/usr/bin:/srv/.venv/bin/:/bin"
 
 
 def test_app_settings_are_the_environment_of_jobs() -> None:
     settings = {"GREETING": "hello", "WEBJOBS_RESTART_TIME": "5", "PATH": "/opt/bin", "PGHOST": "its-own"}
-    environment = script_environment({"PATH": "/bin", "PGHOST": "ours"}, settings, FACTS)
+    environment = composed({"PATH": "/bin", "PGHOST": "ours"}, settings, FACTS)
     assert settings.items() <= environment.items()
 
 
@@ -80,7 +92,7 @@ def test_app_settings_override_neither_the_facts_nor_bring_credentials() -> None
         "WEBJOBS_NATS_URL": "s",
         "webjobs_database_url": "s",
     }
-    environment = script_environment({}, settings, FACTS)
+    environment = composed({}, settings, FACTS)
     assert environment["WEBJOBS_NAME"] == "hello"
     assert environment["WEBSITE_INSTANCE_ID"] == "327e1e"
     assert "s" not in environment.values()
@@ -88,4 +100,4 @@ def test_app_settings_override_neither_the_facts_nor_bring_credentials() -> None
 
 def test_settings_no_kernel_can_carry_are_left_out() -> None:
     settings = {"": "x", "A=B": "x", "C\0": "x", "D": "x\0"}
-    assert not settings.keys() & script_environment({}, settings, FACTS).keys()
+    assert not settings.keys() & composed({}, settings, FACTS).keys()

@@ -31,35 +31,26 @@ class ScriptFacts:
     port: int | None = None
 
 
-def script_environment(
-    base: Mapping[str, str],
-    app_settings: Mapping[str, str],
-    facts: ScriptFacts,
-    *,
-    own_program_folder: str | None = None,
-) -> dict[str, str]:
-    """Compose the environment: the runner's without its own variables, app settings, then the facts.
-
-    App settings may set anything but the facts and the services' credentials. `own_program_folder`
-    is the bin folder of the virtual environment we run in, if any: it leaves PATH, so that a job's
-    `python3` is the system's.
-
-    Source: the seed, "Environment Settings"; Kudu: BaseJobRunner.cs, ContinuousJobRunner.cs.
-    """
-    return with_facts(inherited_environment(base, own_program_folder), app_settings, facts)
-
-
 def inherited_environment(base: Mapping[str, str], own_program_folder: str | None) -> dict[str, str]:
-    """The part of a script's environment that is the runner's, the same for every script."""
+    """The part of a script's environment that is the runner's, the same for every script.
+
+    The runner's own variables are not in it. `own_program_folder` is the bin folder of the virtual
+    environment we run in, if any: it leaves PATH, so that a job's `python3` is the system's.
+    """
     environment = {name: value for name, value in base.items() if not _is_own(name)}
     environment["PATH"] = _path_without(environment.get("PATH", ""), own_program_folder)
     return environment
 
 
-def with_facts(
+def script_environment(
     inherited: Mapping[str, str], app_settings: Mapping[str, str], facts: ScriptFacts
 ) -> dict[str, str]:
-    """The environment of one script, from what it inherits."""
+    """Compose the environment of one script: what it inherits, app settings, then the facts.
+
+    App settings may set anything but the facts and the services' credentials.
+
+    Source: the seed, "Environment Settings"; Kudu: BaseJobRunner.cs, ContinuousJobRunner.cs.
+    """
     environment = {**inherited, "TEMP": facts.temporary_folder}
     environment |= {n: v for n, v in app_settings.items() if _is_passable(n, v) and not _is_credential(n)}
     return environment | _variables(facts)

@@ -12,8 +12,9 @@ from webjobs_events.commands import (
     decode_command,
 )
 from webjobs_events.errors import BusUnavailable, RevisionConflict, UndecodableMessage
-from webjobs_events.jetstream import KEEP_SECONDS, Bus, QueuedMessage
+from webjobs_events.jetstream import Bus, QueuedMessage
 
+from webjobs_runner.commands_in_hand import CommandsInHand
 from webjobs_runner.jobs.definitions import JobKey
 from webjobs_runner.jobs.job_commands import JobCommands
 from webjobs_runner.log import logger
@@ -30,62 +31,24 @@ class JobInbox:
     def __init__(self, bus: Bus, commands: JobCommands) -> None:
         self._bus = bus
         self._commands = commands
-        self._in_hand: dict[QueuedMessage, asyncio.Task[None]] = {}
         self._latest: dict[JobKey, asyncio.Task[None]] = {}
-        self._taking: asyncio.Task[None] | None = None
-        self._is_open = True
-        self._queue = bus.work_queue(
-            durable="jobs",
-            filters=bus.subjects.job_commands(JOB_VERBS),
-            room=lambda: _ROOM - len(self._in_hand) if self._is_open else 0,
-            on_message=self._take,
+        self._in_hand = CommandsInHand(
+            bus,
+            "jobs",
+            bus.subjects.job_commands(JOB_VERBS),
+            room=lambda: _ROOM - len(self._in_hand),
+            on_message=lambda message: self._in_hand.hold(message, self._work(message)),
         )
 
     async def run(self) -> None:
         """Take commands until cancelled; what is in hand then is handed out again."""
-        self._taking = asyncio.create_task(self._queue.run(), name="queue of job commands")
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._watch_queue(self._taking), name="watch of the queue of job commands")
-                group.create_task(self._keep(), name="keeper of job commands in hand")
-        finally:
-            for task in (self._taking, *self._in_hand.values()):
-                task.cancel()
-            await asyncio.gather(self._taking, *self._in_hand.values(), return_exceptions=True)
+        await self._in_hand.run()
 
     async def close(self, patience_seconds: float) -> None:
         """Take no more, and finish those in hand; what takes too long is left to another runner."""
-        self._is_open = False
-        if self._taking is not None:
-            self._taking.cancel()
-            await asyncio.gather(self._taking, return_exceptions=True)
-        if self._in_hand:
-            await asyncio.wait(self._in_hand.values(), timeout=patience_seconds)
-        for message, task in list(self._in_hand.items()):
-            task.cancel()
+        await self._in_hand.stop_taking()
+        for message in await self._in_hand.finish(patience_seconds):
             await message.give_back(0)
-
-    async def _watch_queue(self, taking: "asyncio.Task[None]") -> None:
-        """Fail with the queue, but not when it is closed in good order."""
-        try:
-            await asyncio.shield(taking)
-        except asyncio.CancelledError:
-            if self._is_open:
-                raise
-
-    def _take(self, message: QueuedMessage) -> None:
-        self._in_hand[message] = task = asyncio.create_task(self._work(message))
-        task.add_done_callback(lambda _: self._forget(message))
-
-    def _forget(self, message: QueuedMessage) -> None:
-        self._in_hand.pop(message, None)
-        self._queue.room_changed()
-
-    async def _keep(self) -> None:
-        while True:
-            await asyncio.sleep(KEEP_SECONDS)
-            for message in list(self._in_hand):
-                await message.keep()
 
     async def _work(self, message: QueuedMessage) -> None:
         try:

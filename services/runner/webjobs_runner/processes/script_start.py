@@ -13,7 +13,7 @@ from webjobs_events.jetstream import LiveSettings
 from webjobs_events.job import JobDefinition
 
 from webjobs_runner.domain.arguments import split_arguments
-from webjobs_runner.domain.environment import ScriptFacts, inherited_environment, with_facts
+from webjobs_runner.domain.environment import ScriptFacts, inherited_environment, script_environment
 from webjobs_runner.domain.job_settings import read_job_settings
 from webjobs_runner.domain.script import ScriptHost, command_line, host_of
 from webjobs_runner.domain.wine import PREFIX_VARIABLE, wine_environment
@@ -152,7 +152,7 @@ class ScriptStarter:
                 shutdown_file=shutdown_file,
                 port=port,
             )
-            environment = with_facts(self._inherited, self._settings.app_settings(), facts)
+            environment = script_environment(self._inherited, self._settings.app_settings(), facts)
             if host.by_wine:
                 environment = await self._with_wine(environment, program, held)
             command = command_line(host, str(script), words, program)

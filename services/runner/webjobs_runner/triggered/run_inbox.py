@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 
-from webjobs_events.jetstream import KEEP_SECONDS, Bus, QueuedMessage
+from webjobs_events.jetstream import Bus, QueuedMessage
 
+from webjobs_runner.commands_in_hand import CommandsInHand
 from webjobs_runner.log import logger
 
 _LOOK_AHEAD = 2  # commands fetched before a slot is free, so that none stays empty for a round trip
@@ -30,12 +31,14 @@ class RunInbox:
         self._handle = handle
         self._busy = 0
         self._ahead: deque[tuple[QueuedMessage, asyncio.TimerHandle]] = deque()
-        self._in_hand: dict[QueuedMessage, asyncio.Task[None]] = {}
-        self._taking: asyncio.Task[None] | None = None
-        self._is_open = True
         self._freed = asyncio.Event()
-        self._queue = bus.work_queue(
-            durable="runs", filters=[bus.subjects.run_commands], room=self._room, on_message=self._take
+        self._in_hand = CommandsInHand(
+            bus,
+            "runs",
+            [bus.subjects.run_commands],
+            room=lambda: self._slots + _LOOK_AHEAD - self._busy - len(self._ahead),
+            on_message=self._take,
+            waiting=lambda: (message for message, _ in self._ahead),
         )
 
     @property
@@ -45,15 +48,7 @@ class RunInbox:
 
     async def run(self) -> None:
         """Take commands until cancelled; what is in hand then is dropped."""
-        self._taking = asyncio.create_task(self._queue.run(), name="queue of runs")
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._watch_queue(self._taking), name="watch of the queue of runs")
-                group.create_task(self._keep(), name="keeper of runs in hand")
-        finally:
-            for task in (self._taking, *self._in_hand.values()):
-                task.cancel()
-            await asyncio.gather(self._taking, *self._in_hand.values(), return_exceptions=True)
+        await self._in_hand.run()
 
     async def close(self, patience_seconds: Callable[[], float]) -> None:
         """Take no more, give back what has not begun, and wait for the scripts that run to end.
@@ -61,10 +56,7 @@ class RunInbox:
         What follows the end of a script gets `patience_seconds`, asked for then: with NATS away it is done
         at the next start.
         """
-        self._is_open = False
-        if self._taking is not None:
-            self._taking.cancel()
-            await asyncio.gather(self._taking, return_exceptions=True)
+        await self._in_hand.stop_taking()
         while self._ahead:
             message, timer = self._ahead.popleft()
             timer.cancel()
@@ -72,24 +64,10 @@ class RunInbox:
         while self._busy:
             self._freed.clear()
             await self._freed.wait()
-        if self._in_hand:
-            await asyncio.wait(self._in_hand.values(), timeout=patience_seconds())
-        for task in self._in_hand.values():
-            task.cancel()
-
-    async def _watch_queue(self, taking: "asyncio.Task[None]") -> None:
-        """Fail with the queue, but not when it is closed in good order."""
-        try:
-            await asyncio.shield(taking)
-        except asyncio.CancelledError:
-            if self._is_open:
-                raise
-
-    def _room(self) -> int:
-        return self._slots + _LOOK_AHEAD - self._busy - len(self._ahead) if self._is_open else 0
+        await self._in_hand.finish(patience_seconds())
 
     def _take(self, message: QueuedMessage) -> None:
-        if self._is_open and self._busy < self._slots:
+        if self._in_hand.is_open and self._busy < self._slots:
             self._begin(message)
             return
         timer = asyncio.get_running_loop().call_later(_HOARD_SECONDS, self._return_oldest)
@@ -99,7 +77,7 @@ class RunInbox:
         if self._ahead:
             message, timer = self._ahead.popleft()
             timer.cancel()
-            self._hold(message, self._give_back(message))
+            self._in_hand.hold(message, self._give_back(message))
 
     async def _give_back(self, message: QueuedMessage) -> None:
         await message.give_back(_RETURN_DELAY)
@@ -117,11 +95,7 @@ class RunInbox:
                 self._freed.set()
                 self._next()
 
-        self._hold(message, self._work(message, free))
-
-    def _hold(self, message: QueuedMessage, work: Coroutine[None, None, None]) -> None:
-        self._in_hand[message] = task = asyncio.create_task(work)
-        task.add_done_callback(lambda _: self._forget(message))
+        self._in_hand.hold(message, self._work(message, free))
 
     async def _work(self, message: QueuedMessage, free: Callable[[], None]) -> None:
         try:
@@ -132,19 +106,9 @@ class RunInbox:
         finally:
             free()
 
-    def _forget(self, message: QueuedMessage) -> None:
-        self._in_hand.pop(message, None)
-        self._queue.room_changed()
-
     def _next(self) -> None:
-        if self._ahead and self._is_open:
+        if self._ahead and self._in_hand.is_open:
             message, timer = self._ahead.popleft()
             timer.cancel()
             self._begin(message)
-        self._queue.room_changed()
-
-    async def _keep(self) -> None:
-        while True:
-            await asyncio.sleep(KEEP_SECONDS)
-            for message in [*self._in_hand, *(ahead for ahead, _ in self._ahead)]:
-                await message.keep()
+        self._in_hand.room_changed()

@@ -1,0 +1,106 @@
+"""Commands taken from a queue: a task for each, kept in hand until that has ended."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+
+from webjobs_events.jetstream import KEEP_SECONDS, Bus, QueuedMessage
+
+
+class CommandsInHand:
+    """A durable queue and the tasks that work on what was taken from it.
+
+    Args:
+        bus: To NATS.
+        durable: Name of the queue's consumer.
+        filters: Subjects of the commands.
+        room: How many more may be taken now.
+        on_message: Gets each message; `hold` begins its task.
+        waiting: Messages that were taken and have no task yet; they are kept in hand too.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        durable: str,
+        filters: list[str],
+        *,
+        room: Callable[[], int],
+        on_message: Callable[[QueuedMessage], None],
+        waiting: Callable[[], Iterable[QueuedMessage]] = tuple,
+    ) -> None:
+        self._tasks: dict[QueuedMessage, asyncio.Task[None]] = {}
+        self._taking: asyncio.Task[None] | None = None
+        self._is_open = True
+        self._durable = durable
+        self._waiting = waiting
+        self._queue = bus.work_queue(
+            durable=durable,
+            filters=filters,
+            room=lambda: room() if self._is_open else 0,
+            on_message=on_message,
+        )
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more may be taken."""
+        return self._is_open
+
+    def hold(self, message: QueuedMessage, work: Coroutine[None, None, None]) -> None:
+        """Work on a message; it is kept in hand until that has ended."""
+        self._tasks[message] = task = asyncio.create_task(work)
+        task.add_done_callback(lambda _: self._forget(message))
+
+    def room_changed(self) -> None:
+        """Look again how many more may be taken."""
+        self._queue.room_changed()
+
+    async def run(self) -> None:
+        """Take commands until cancelled; what is in hand then is handed out again."""
+        self._taking = asyncio.create_task(self._queue.run(), name=f"queue of {self._durable}")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(
+                    self._watch_queue(self._taking), name=f"watch of the queue of {self._durable}"
+                )
+                group.create_task(self._keep(), name=f"keeper of {self._durable} in hand")
+        finally:
+            for task in (self._taking, *self._tasks.values()):
+                task.cancel()
+            await asyncio.gather(self._taking, *self._tasks.values(), return_exceptions=True)
+
+    async def stop_taking(self) -> None:
+        """Take no more; what is in hand goes on."""
+        self._is_open = False
+        if self._taking is not None:
+            self._taking.cancel()
+            await asyncio.gather(self._taking, return_exceptions=True)
+
+    async def finish(self, patience_seconds: float) -> list[QueuedMessage]:
+        """Wait for what is in hand; answers those that took longer, whose tasks are cancelled."""
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=patience_seconds)
+        unfinished = list(self._tasks)
+        for task in self._tasks.values():
+            task.cancel()
+        return unfinished
+
+    async def _watch_queue(self, taking: "asyncio.Task[None]") -> None:
+        """Fail with the queue, but not when it is closed in good order."""
+        try:
+            await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            if self._is_open:
+                raise
+
+    def _forget(self, message: QueuedMessage) -> None:
+        self._tasks.pop(message, None)
+        self._queue.room_changed()
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            for message in [*self._tasks, *self._waiting()]:
+                await message.keep()
