@@ -68,11 +68,13 @@ async def test_one_of_two_runners_runs_a_singleton_and_the_other_takes_over(
     async with two_runners(bus, nats_url, nats_url, tmp_path) as (first, second):
         await caller.deploy(CONTINUOUS, "one", script(tmp_path))
         active, standby = await roles(witness, first, second)
+        await eventually(lambda: alive(tmp_path))  # it notes its pid a moment after it was started
         assert len(alive(tmp_path)) == 1
         assert witness.of(ContinuousInactiveInstance)[0].held_by == active.id
         await active.stop()
         assert alive(tmp_path) == [] or now(witness, standby.id) != "InactiveInstance"
         await eventually(lambda: now(witness, standby.id) == "Running", 2)
+        await eventually(lambda: alive(tmp_path))  # it notes its pid a moment after it was started
         assert len(alive(tmp_path)) == 1
 
 
@@ -105,6 +107,7 @@ async def test_a_killed_holder_is_followed_by_another_runner(
             await eventually(lambda: now(witness, standby.id) == "InactiveInstance")
             await holder.kill()
             await eventually(lambda: now(witness, standby.id) == "Running", 3 * QUICK_LEASES.seconds)
+            await eventually(lambda: alive(tmp_path))  # it notes its pid a moment after it was started
             assert len(alive(tmp_path)) == 1
 
 
