@@ -265,8 +265,7 @@ class Supervisor:
 
     async def _pend(self, definition: JobDefinition, begun: float, end: ExitFacts) -> None:
         """The process has ended by itself: wait until it is due again, or something changes."""
-        now = time.monotonic()
-        lived = timedelta(seconds=now - begun)
+        lived = timedelta(seconds=time.monotonic() - begun)
         self._log.script.say(
             f"{end.evidence} It is started again in {self._delay(lived):g} s.",
             "SYS INFO" if end.exit_code == 0 else "SYS ERROR",
@@ -280,7 +279,8 @@ class Supervisor:
             signal=end.signal,
             evidence=end.evidence,
         )
-        while (left := now + self._delay(lived) - time.monotonic()) > 0:
+        told_at = time.monotonic()  # the delay that the event names counts from the event on
+        while (left := told_at + self._delay(lived) - time.monotonic()) > 0:
             try:
                 async with asyncio.timeout(left):
                     await self._poked.wait()
