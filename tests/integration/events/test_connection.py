@@ -1,6 +1,7 @@
 """Connecting late, asking while NATS is away, closing then: nobody waits for what cannot come."""
 
 import asyncio
+import gc
 import time
 from pathlib import Path
 
@@ -42,6 +43,25 @@ async def test_connecting_can_be_given_up(tmp_path: Path) -> None:
             ):
                 raise AssertionError("there is no server")
     assert asyncio.all_tasks() <= before
+
+
+async def test_connections_a_server_drops_before_its_greeting_are_closed(
+    own_server: NatsServer, own_bus: Bus
+) -> None:
+    dropped = 0
+
+    async def drop(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal dropped
+        writer.close()
+        dropped += 1
+
+    await crash(own_server)
+    await eventually(lambda: not own_bus.is_connected, 5)
+    async with await asyncio.start_server(drop, "127.0.0.1", own_server.port):
+        await eventually(lambda: dropped >= 3, 5)
+    await own_server.start()
+    await eventually(lambda: own_bus.is_connected, 5)
+    gc.collect()  # what it finds unclosed is a warning, and that an error
 
 
 async def test_whatever_is_asked_while_nats_is_away_fails_at_once(

@@ -106,6 +106,8 @@ async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
 
     async def complain(error: Exception) -> None:
         nonlocal last_complaint
+        if not client.is_connected:
+            _close_half_made(client)
         if describe(error) != last_complaint:
             last_complaint = describe(error)
             logger.warning("nats connection trouble", error=last_complaint)
@@ -159,6 +161,12 @@ async def _close(client: Client) -> None:
 def _forget_unsent(client: Client) -> None:
     client._pending.clear()
     client._pending_data_size = 0
+
+
+def _close_half_made(client: Client) -> None:
+    """Close what a failed try to reconnect has opened: the client only forgets it."""
+    if client._transport is not None:
+        client._transport.close()
 
 
 def describe(error: BaseException) -> str:
