@@ -166,7 +166,7 @@ def _forget_unsent(client: Client) -> None:
 def _close_half_made(client: Client) -> None:
     """Close what a failed try to reconnect has opened: the client only forgets it."""
     if client._transport is not None:
-        client._transport.close()
+        client._transport.close()  # type: ignore[no-untyped-call]  # the library leaves it unannotated
 
 
 def describe(error: BaseException) -> str:
