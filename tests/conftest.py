@@ -6,9 +6,14 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 from support.servers import EMPTY, fresh_database, nats_for_session, postgres_for_session
 from webjobs_stack.nats_server import NatsServer
 from webjobs_stack.postgres import Postgres
+
+# How long an example takes says nothing about it: the machine may be busy.
+settings.register_profile("webjobs", deadline=None)
+settings.load_profile("webjobs")
 
 
 @pytest.fixture(autouse=True)

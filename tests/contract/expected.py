@@ -38,7 +38,10 @@ from webjobs_events.events import (
     RunInitializing,
     RunRunning,
     RunSuccess,
+    ScheduleTicked,
     SettingsChanged,
+    SettingsRefused,
+    TickOutcome,
 )
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
@@ -104,6 +107,10 @@ def _job_events(job_type: JobType) -> dict[str, Event]:
             **(job | {"revision": 0}),
             reason="No file of the upload can be run: add run.sh, run.py or run.js.",
         ),
+        SettingsRefused(
+            **(job | {"cause": "file-drop/5f0c"}),
+            reason="is_singleton in settings.job must be true or false without quotes.",
+        ),
     ]
     return {f"{job_type.value}.{event.name}": event for event in events}
 
@@ -122,6 +129,16 @@ EVENTS: dict[str, Event] = {
         **(_ended | {"started_at": None, "has_error_log": False, "arguments": None}),
         reason=Reason.RUNNER_LOST,
         evidence="Runner 327e1e gave no sign of life for 15 s.",
+    ),
+    "triggered.ScheduleTicked": ScheduleTicked(
+        at=_AT + timedelta(seconds=1),
+        instance=_INSTANCE,
+        job_name=JobName("nightly.report"),
+        due=_AT.replace(microsecond=0),
+        outcome=TickOutcome.RAN,
+        run_id=RunId("202601020304050000"),
+        schedule="5 4 3 * * *",
+        time_zone="Europe/Berlin",
     ),
     "triggered.Purged": Purged(
         at=_AT,

@@ -9,6 +9,7 @@ from webjobs_events.errors import MALFORMED, UndecodableMessage
 from webjobs_events.instant import Instant
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
+from webjobs_events.subjects import Subjects
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
@@ -32,15 +33,38 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
     requested_by: str
     reply_to: str | None = None
 
+    def subject(self, subjects: Subjects) -> str:
+        """The subject it is published on."""
+        return subjects.command(self.job_type, self.job_name, self.verb)
+
 
 class RunTriggeredJob(Command, frozen=True, kw_only=True, tag="run"):
-    """Run a triggered job once, under this run id."""
+    """Run a triggered job once, under this run id.
+
+    Attributes:
+        run_id: Of the run, or of its first attempt.
+        arguments: As given, before splitting; None when there were none.
+        attempt: 1, or more when the run is tried again.
+        slot: Last token of the subject when the job may have several commands; empty: it has one.
+        may_repeat: Whether the asker may send it again after the run has ended: whoever takes it looks
+            at the stream of events before anything is started.
+        scheduled_for: The due time that asks for it; None when no schedule does.
+        rerun_of: The run whose inputs it takes again; None when they are its own.
+    """
 
     verb: ClassVar[str] = "run"
 
     run_id: RunId
     arguments: str | None = None
     attempt: int = 1
+    slot: str = ""
+    may_repeat: bool = False
+    scheduled_for: Instant | None = None
+    rerun_of: RunId | None = None
+
+    def subject(self, subjects: Subjects) -> str:
+        """The subject it is published on."""
+        return subjects.command(self.job_type, self.job_name, self.verb, self.slot)
 
 
 class UploadKind(StrEnum):

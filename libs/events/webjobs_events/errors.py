@@ -35,6 +35,16 @@ class InvalidRunId(WebJobsError):
         super().__init__(f"{text[:60]!r} is not a run id; it has the form yyyyMMddHHmmssffff, 18 digits.")
 
 
+class InvalidJobSettings(WebJobsError):
+    """A `settings.job` that cannot be understood; `key` is empty when the whole text is at fault."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        self.key = key
+        self.reason = reason
+        where = f"{key} in settings.job" if key else "settings.job"
+        super().__init__(f"{where} {reason}.")
+
+
 class IllegalTransition(WebJobsError):
     """A lifecycle event that the state it meets does not allow."""
 

@@ -4,13 +4,14 @@ An event's name is the status entered, or a word in the past tense. Bodies are s
 Within version 1 fields are only added; readers ignore what they do not know.
 """
 
+from enum import StrEnum
 from typing import Any, ClassVar
 
 import msgspec
 
 from webjobs_events.instant import Instant
 from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId
+from webjobs_events.run_id import RunId, run_id_at
 from webjobs_events.status import Reason, Status
 from webjobs_events.subjects import Subjects, token_of
 
@@ -64,6 +65,9 @@ class RunEvent(Event, frozen=True, kw_only=True):
         arguments: As given, before splitting; None when there were none.
         digest: Version of the package it runs.
         requested_at: When it was asked for.
+        scheduled_for: The due time that asked for it; None when no schedule did.
+        retry_of: The attempt before this one, by its run id; None for a first attempt.
+        rerun_of: The run whose inputs it took again; None when they were its own.
     """
 
     status: ClassVar[Status]
@@ -75,6 +79,9 @@ class RunEvent(Event, frozen=True, kw_only=True):
     arguments: str | None = None
     digest: str
     requested_at: Instant
+    scheduled_for: Instant | None = None
+    retry_of: RunId | None = None
+    rerun_of: RunId | None = None
 
     @property
     def kind(self) -> str:
@@ -116,6 +123,8 @@ class RunEnded(RunEvent, frozen=True, kw_only=True):
         signal: That ended the script; None when none did.
         evidence: A sentence with the facts: limit, measured value, how to change it, processes left over.
         has_error_log: Whether the script wrote to its standard error.
+        next_run_id: Run id of the next attempt; None when there is none.
+        next_attempt_at: When that is begun at the earliest.
     """
 
     started_at: Instant | None
@@ -124,6 +133,8 @@ class RunEnded(RunEvent, frozen=True, kw_only=True):
     signal: int | None = None
     evidence: str = ""
     has_error_log: bool = False
+    next_run_id: RunId | None = None
+    next_attempt_at: Instant | None = None
 
 
 class RunSuccess(RunEnded, frozen=True, kw_only=True, tag="Success"):
@@ -327,6 +338,73 @@ class DeployFailed(JobEvent, frozen=True, kw_only=True, tag="DeployFailed"):
         return f"{self.job_type.value}/{token_of(self.job_name)}/{self.name}/{self.cause}"
 
 
+class SettingsRefused(JobEvent, frozen=True, kw_only=True, tag="SettingsRefused"):
+    """A `settings.job` in the job's folder has faults; the settings before stay.
+
+    Attributes:
+        reason: A sentence saying what to mend.
+    """
+
+    reason: str
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.job_type.value}/{token_of(self.job_name)}/{self.name}/{self.cause}"
+
+
+class TickOutcome(StrEnum):
+    """What became of a due time."""
+
+    RAN = "ran"
+    """A run was asked for."""
+    SKIPPED = "skipped"
+    """No run was asked for: the job may not run now, or it runs already."""
+    MISSED = "missed"
+    """It had passed unseen too long ago, and no run stands for it."""
+    MERGED = "merged"
+    """It had passed unseen, and one run stands for it and later ones."""
+
+
+class ScheduleTicked(Event, frozen=True, kw_only=True, tag="ScheduleTicked"):
+    """A due time of a triggered job's schedule has come, or many that nobody saw.
+
+    Attributes:
+        due: The due time, UTC; the first one when there are many.
+        until: The last one when there are many; else None.
+        count: How many due times it tells of.
+        outcome: What became of it.
+        run_id: The run that was asked for, or stands for it; None when there is none.
+        reason: A sentence saying why, when no run was asked for.
+        schedule: The cron expression.
+        time_zone: The zone that it is meant in.
+    """
+
+    job_name: JobName
+    due: Instant
+    until: Instant | None = None
+    count: int = 1
+    outcome: TickOutcome
+    run_id: RunId | None = None
+    reason: str = ""
+    schedule: str
+    time_zone: str
+
+    @property
+    def kind(self) -> str:
+        return JobType.TRIGGERED.value
+
+    @property
+    def event_id(self) -> str:
+        return f"triggered/{token_of(self.job_name)}/ScheduleTicked/{run_id_at(self.due)}"
+
+    @property
+    def about(self) -> str:
+        return f"triggered/{token_of(self.job_name)}"
+
+    def subject(self, subjects: Subjects) -> str:
+        return subjects.job_event(JobType.TRIGGERED, self.job_name, self.name)
+
+
 class Purged(Event, frozen=True, kw_only=True, tag="Purged"):
     """Old runs were removed by retention: rows, logs and run folders go together.
 
@@ -407,11 +485,21 @@ AnyContinuousEvent = (
     | ContinuousStopped
     | ContinuousInactiveInstance
 )
-AnyJobEvent = Deployed | SettingsChanged | Enabled | Disabled | Removed | Deleted | DeployFailed
+AnyJobEvent = (
+    Deployed | SettingsChanged | Enabled | Disabled | Removed | Deleted | DeployFailed | SettingsRefused
+)
 AnyInstanceEvent = InstanceStarted | InstanceStopped | InstanceLost
-AnyEvent = AnyRunEvent | AnyContinuousEvent | AnyJobEvent | Purged | AnyInstanceEvent
+AnyEvent = AnyRunEvent | AnyContinuousEvent | AnyJobEvent | ScheduleTicked | Purged | AnyInstanceEvent
 
-_RUN: tuple[type[Event], ...] = (RunInitializing, RunRunning, RunSuccess, RunFailed, RunAborted, Purged)
+_RUN: tuple[type[Event], ...] = (
+    RunInitializing,
+    RunRunning,
+    RunSuccess,
+    RunFailed,
+    RunAborted,
+    ScheduleTicked,
+    Purged,
+)
 _CONTINUOUS: tuple[type[Event], ...] = (
     ContinuousInitializing,
     ContinuousStarting,
@@ -421,7 +509,16 @@ _CONTINUOUS: tuple[type[Event], ...] = (
     ContinuousStopped,
     ContinuousInactiveInstance,
 )
-_JOB: tuple[type[Event], ...] = (Deployed, SettingsChanged, Enabled, Disabled, Removed, Deleted, DeployFailed)
+_JOB: tuple[type[Event], ...] = (
+    Deployed,
+    SettingsChanged,
+    Enabled,
+    Disabled,
+    Removed,
+    Deleted,
+    DeployFailed,
+    SettingsRefused,
+)
 _INSTANCE: tuple[type[Event], ...] = (InstanceStarted, InstanceStopped, InstanceLost)
 
 

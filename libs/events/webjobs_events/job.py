@@ -34,6 +34,8 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
         changed_at: When this definition was written.
         changed_by: Instance id of the runner that wrote it.
         cause: Id of the command that asked for it, or `file-drop/<digest>`.
+        scheduled_since: When the schedule began to mean what it means now: no due time before that counts.
+            None when there is none, or from before this was noted.
     """
 
     job_type: JobType
@@ -46,6 +48,7 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: Instant
     changed_by: str
     cause: str
+    scheduled_since: Instant | None = None
 
     @property
     def is_singleton(self) -> bool:

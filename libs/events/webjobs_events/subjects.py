@@ -110,14 +110,27 @@ class Subjects:
         return f"{self.namespace}.commands.>"
 
     @property
-    def run_commands(self) -> str:
-        """Filter: commands to run a triggered job."""
-        return f"{self.namespace}.commands.triggered.*.run"
+    def run_commands(self) -> list[str]:
+        """Filters: commands to run a triggered job, those that wait for their turn included."""
+        return self.run_commands_of("*")
 
-    def command(self, job_type: JobType, job_name: str, verb: str) -> str:
-        """Subject of a command; `verb` as in `commands.py`. `*` is allowed for a filter."""
+    def run_commands_of(self, job_name: str) -> list[str]:
+        """Filters: the same of one job."""
+        run = self.command(JobType.TRIGGERED, job_name, "run")
+        return [run, f"{run}.*"]
+
+    def command(self, job_type: JobType, job_name: str, verb: str, slot: str = "") -> str:
+        """Subject of a command, of which the stream holds one that is not done.
+
+        Args:
+            job_type: Of the job.
+            job_name: Of the job, or `*` for a filter.
+            verb: As in `commands.py`.
+            slot: Lets several commands of the job and verb be there: a run id, or the number of a slot.
+        """
         job = job_name if job_name == "*" else token_of(job_name)
-        return f"{self.namespace}.commands.{job_type}.{job}.{verb}"
+        subject = f"{self.namespace}.commands.{job_type}.{job}.{verb}"
+        return f"{subject}.{slot}" if slot else subject
 
     def job_commands(self, verbs: tuple[str, ...]) -> list[str]:
         """Filters: commands with one of these verbs for any job of any type."""
@@ -195,6 +208,11 @@ class Subjects:
     def claim_key(job_name: str, run_id: str) -> str:
         """Key of the claim on a run: created once, ever."""
         return f"claim.{token_of(job_name)}.{run_id}"
+
+    @staticmethod
+    def cancel_key(job_name: str, run_id: str) -> str:
+        """Key of the wish that a run be ended; `cancel.>` matches all of them."""
+        return f"cancel.{token_of(job_name)}.{run_id}"
 
     # Queries
 

@@ -13,16 +13,6 @@ class BadUpload(WebJobsError):
         super().__init__(f"The upload cannot be used: {reason}.")
 
 
-class InvalidJobSettings(WebJobsError):
-    """A `settings.job` that cannot be understood; `key` is empty when the whole text is at fault."""
-
-    def __init__(self, key: str, reason: str) -> None:
-        self.key = key
-        self.reason = reason
-        where = f"{key} in settings.job" if key else "settings.job"
-        super().__init__(f"{where} {reason}.")
-
-
 class FolderRefused(WebJobsError):
     """A job's folder holds something that no package can carry."""
 

@@ -268,7 +268,7 @@ async def run_stand_in(bus: Bus, folder: Path) -> AsyncIterator[StandIn]:
         tasks.add(asyncio.create_task(work))
 
     for durable, filters, take in (
-        ("runs", [bus.subjects.run_commands], stand_in.take_run),
+        ("runs", bus.subjects.run_commands, stand_in.take_run),
         ("jobs", bus.subjects.job_commands(JOB_VERBS), stand_in.take_job_command),
     ):
         queue = bus.work_queue(

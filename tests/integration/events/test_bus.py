@@ -63,7 +63,7 @@ async def test_a_second_unfinished_command_of_a_job_is_refused(bus: Bus) -> None
 async def test_a_finished_command_frees_its_subject(bus: Bus) -> None:
     taken: list[QueuedMessage] = []
     queue = bus.work_queue(
-        durable="runs", filters=[bus.subjects.run_commands], room=lambda: 8, on_message=taken.append
+        durable="runs", filters=bus.subjects.run_commands, room=lambda: 8, on_message=taken.append
     )
     task = asyncio.create_task(queue.run())
     await bus.publish_command(run_command(1))

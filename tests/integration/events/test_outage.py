@@ -122,7 +122,7 @@ async def test_a_queue_goes_on_and_a_message_in_hand_stays_in_hand_or_comes_agai
     slots = 2
     queue = own_bus.work_queue(
         durable="runs",
-        filters=[SUBJECTS.run_commands],
+        filters=SUBJECTS.run_commands,
         room=lambda: slots - len(taken),
         on_message=taken.append,
     )

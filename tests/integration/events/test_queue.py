@@ -13,7 +13,7 @@ async def test_a_broken_connection_alone_brings_a_queue_no_more_than_it_has_room
     taken: list[QueuedMessage] = []
     queue = bus.work_queue(
         durable="runs",
-        filters=[bus.subjects.run_commands],
+        filters=bus.subjects.run_commands,
         room=lambda: 3 - len(taken),
         on_message=taken.append,
     )
@@ -45,7 +45,7 @@ async def test_what_arrives_at_a_queue_that_stops_is_handed_back_at_once(bus: Bu
         return asyncio.create_task(
             bus.work_queue(
                 durable="runs",
-                filters=[bus.subjects.run_commands],
+                filters=bus.subjects.run_commands,
                 room=lambda: 100,
                 on_message=taken.append,
             ).run()
@@ -76,7 +76,7 @@ async def test_a_message_that_nobody_keeps_is_handed_out_again(
     monkeypatch.setattr("webjobs_events.jetstream.queue.ACK_WAIT", 0.6)
     taken: list[QueuedMessage] = []
     queue = bus.work_queue(
-        durable="runs", filters=[bus.subjects.run_commands], room=lambda: 1, on_message=taken.append
+        durable="runs", filters=bus.subjects.run_commands, room=lambda: 1, on_message=taken.append
     )
     task = asyncio.create_task(queue.run())
     try:

@@ -118,18 +118,20 @@ def test_an_event_lies_under_the_stream_of_events_and_ends_in_its_name(event: Ev
 @given(job_names)
 def test_run_commands_and_job_commands_never_mix(name: str) -> None:
     run = SUBJECTS.command(JobType.TRIGGERED, name, "run")
-    assert _matches(SUBJECTS.run_commands, run)
+    in_a_slot = SUBJECTS.command(JobType.TRIGGERED, name, "run", "202601020304056789")
+    assert [_matches(pattern, run) for pattern in SUBJECTS.run_commands] == [True, False]
+    assert [_matches(pattern, in_a_slot) for pattern in SUBJECTS.run_commands] == [False, True]
     filters = SUBJECTS.job_commands(JOB_VERBS)
-    assert not any(_matches(pattern, run) for pattern in filters)
+    assert not any(_matches(pattern, each) for pattern in filters for each in (run, in_a_slot))
     for verb in JOB_VERBS:
         deploy = SUBJECTS.command(JobType.CONTINUOUS, name, verb)
         assert sum(_matches(pattern, deploy) for pattern in filters) == 1
-        assert not _matches(SUBJECTS.run_commands, deploy)
+        assert not any(_matches(pattern, deploy) for pattern in SUBJECTS.run_commands)
 
 
 def test_an_asterisk_asks_for_any_job() -> None:
     pattern = SUBJECTS.command(JobType.TRIGGERED, "*", "run")
-    assert pattern == SUBJECTS.run_commands
+    assert SUBJECTS.run_commands == [pattern, f"{pattern}.*"]
     assert SUBJECTS.job_event("triggered", "*", "Success") == "webjobs.events.triggered.*.Success"
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from webjobs_runner.deploy_errors import InvalidJobSettings
+from webjobs_events.errors import InvalidJobSettings
 from webjobs_runner.domain.script import script_folder
 from webjobs_runner.files.definition_files import is_disabled, read_settings, write_definition_files
 

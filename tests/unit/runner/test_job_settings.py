@@ -1,12 +1,12 @@
 """The text of settings.job."""
 
 import pytest
+from webjobs_events.errors import InvalidJobSettings
 from webjobs_events.job import JobType
-from webjobs_runner.deploy_errors import InvalidJobSettings
+from webjobs_events.job_settings import read_job_settings
 from webjobs_runner.domain.job_settings import (
     MAX_SETTINGS_BYTES,
     parse_settings,
-    read_job_settings,
     settings_text,
 )
 

@@ -57,7 +57,7 @@ class Bus:
             CommandRefused: The job has an unfinished command of this verb.
             BusUnavailable: NATS does not answer.
         """
-        subject = self.subjects.command(command.job_type, command.job_name, command.verb)
+        subject = command.subject(self.subjects)
         headers = {MESSAGE_ID_HEADER: command.command_id}
         return await self._publisher.publish(subject, encode_command(command), headers)
 
@@ -82,16 +82,18 @@ class Bus:
         found = await self.last_message(self.subjects.commands_stream, subject)
         return found.data if found else None
 
-    async def pending_subjects(self, pattern: str) -> list[str]:
-        """Subjects that hold an unfinished command, of those that match.
+    async def pending_subjects(self, patterns: Sequence[str]) -> list[str]:
+        """Subjects that hold an unfinished command, of those that match one of some patterns.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
         stream = self.subjects.commands_stream
         async with self.connection.asking("looking for pending commands"):
-            info = await self.connection.js.stream_info(stream, subjects_filter=pattern)
-        return list(info.state.subjects or {})
+            infos = await asyncio.gather(
+                *(self.connection.js.stream_info(stream, subjects_filter=pattern) for pattern in patterns)
+            )
+        return [subject for info in infos for subject in info.state.subjects or {}]
 
     def work_queue(
         self,

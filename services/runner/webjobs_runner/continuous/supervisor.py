@@ -21,12 +21,12 @@ from webjobs_events.events import (
 )
 from webjobs_events.jetstream import LiveSettings
 from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job_settings import read_job_settings
 from webjobs_events.status import Reason, Status
 
 from webjobs_runner.continuous.continuous_status import ContinuousStatus, EventNumbers
 from webjobs_runner.continuous.poke import Poke
 from webjobs_runner.continuous.singleton import SingletonLeases
-from webjobs_runner.domain.job_settings import read_job_settings
 from webjobs_runner.domain.restart import DEFAULT_RESTART_DELAY, restart_delay
 from webjobs_runner.instance import Instance
 from webjobs_runner.lease_terms import LeaseTerms

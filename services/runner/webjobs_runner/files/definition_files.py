@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from webjobs_runner.deploy_errors import InvalidJobSettings
+from webjobs_events.errors import InvalidJobSettings
+
 from webjobs_runner.domain.job_settings import MAX_SETTINGS_BYTES, parse_settings, settings_text
 from webjobs_runner.domain.script import script_folder
 

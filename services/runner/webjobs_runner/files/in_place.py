@@ -5,10 +5,10 @@ from pathlib import Path
 
 import msgspec
 from webjobs_events.job import JobDefinition
+from webjobs_events.job_settings import read_job_settings
 from webjobs_events.subjects import Subjects
 
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused
-from webjobs_runner.domain.job_settings import read_job_settings
 from webjobs_runner.files.package import PackagedFile, scan_folder
 
 

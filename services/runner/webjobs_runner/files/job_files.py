@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
+from webjobs_events.errors import InvalidJobSettings
 from webjobs_events.job import JobName, JobType
 
 from webjobs_runner.deploy_errors import (
     FolderChangedMeanwhile,
     FolderRefused,
-    InvalidJobSettings,
     JobsFolderMissing,
     PackageDamaged,
 )

@@ -14,12 +14,12 @@ from webjobs_events.commands import (
     StartContinuousJob,
     UploadKind,
 )
-from webjobs_events.errors import BusUnavailable, WebJobsError
+from webjobs_events.errors import BusUnavailable, InvalidJobSettings, WebJobsError
 from webjobs_events.events import Deleted
 from webjobs_events.jetstream import Bus, ObjectNotFound
+from webjobs_events.job_settings import read_job_settings
 
-from webjobs_runner.deploy_errors import BadUpload, FolderRefused, InvalidJobSettings
-from webjobs_runner.domain.job_settings import read_job_settings
+from webjobs_runner.deploy_errors import BadUpload, FolderRefused
 from webjobs_runner.errors import MissingInterpreter, NoRunnableScript
 from webjobs_runner.files.archive_guard import UploadLimits
 from webjobs_runner.files.definition_files import has_settings, is_disabled, read_settings

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from webjobs_events.jetstream import LiveSettings
 from webjobs_events.job import JobDefinition
+from webjobs_events.job_settings import read_job_settings
 
 from webjobs_runner.domain.arguments import split_arguments
 from webjobs_runner.domain.environment import ScriptFacts, inherited_environment, script_environment
-from webjobs_runner.domain.job_settings import read_job_settings
 from webjobs_runner.domain.script import ScriptHost, command_line, host_of
 from webjobs_runner.domain.wine import PREFIX_VARIABLE, wine_environment
 from webjobs_runner.errors import MissingInterpreter

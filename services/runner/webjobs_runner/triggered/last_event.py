@@ -113,8 +113,7 @@ async def settle_command(bus: Bus, command: RunTriggeredJob) -> None:
 
 
 async def _pending_sequence(bus: Bus, command: RunTriggeredJob) -> int | None:
-    subject = bus.subjects.command(JobType.TRIGGERED, command.job_name, command.verb)
-    pending = await bus.last_message(bus.subjects.commands_stream, subject)
+    pending = await bus.last_message(bus.subjects.commands_stream, command.subject(bus.subjects))
     if pending is None or pending.headers.get("Nats-Msg-Id") != command.command_id:
         return None
     return pending.sequence

@@ -35,7 +35,7 @@ class RunInbox:
         self._in_hand = CommandsInHand(
             bus,
             "runs",
-            [bus.subjects.run_commands],
+            bus.subjects.run_commands,
             room=lambda: self._slots + _LOOK_AHEAD - self._busy - len(self._ahead),
             on_message=self._take,
             waiting=lambda: (message for message, _ in self._ahead),

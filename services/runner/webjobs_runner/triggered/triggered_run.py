@@ -13,9 +13,9 @@ from webjobs_events.errors import WebJobsError
 from webjobs_events.events import RunAborted, RunEnded, RunFailed, RunRunning
 from webjobs_events.jetstream import Bus, LiveSettings
 from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job_settings import read_job_settings
 from webjobs_events.status import Reason
 
-from webjobs_runner.domain.job_settings import read_job_settings
 from webjobs_runner.files.site import Site
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
