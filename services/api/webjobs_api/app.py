@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 import structlog
 from aiohttp import web
@@ -22,6 +23,7 @@ from webjobs_api.invocation import Invocations
 from webjobs_api.job_commands import JobCommands, Patience
 from webjobs_api.job_page import set_up_templates
 from webjobs_api.metrics import metrics_middleware
+from webjobs_api.openapi.handlers import encoded_document
 from webjobs_api.routes import routes, with_trailing_slashes
 from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
@@ -64,6 +66,7 @@ async def open_app(
             app[keys.DEPLOYMENTS] = deployments
             app[keys.HISTORY] = history
             app[keys.INVOCATIONS] = Invocations(bus, runs, runners, live_settings)
+            app[keys.OPENAPI] = encoded_document(routes(), version("webjobs"))
             app[keys.RUNNERS] = runners
             app[keys.RUNS] = runs
             app[keys.SETTINGS] = settings

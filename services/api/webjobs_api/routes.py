@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from webjobs_api import continuous, deploy, job_page, jobs, logs, triggered
+from webjobs_api.openapi import handlers as openapi
 
 _JOB = "{job:[^/]+}"
 _TYPE = "{type:triggered|continuous}"
@@ -44,6 +45,8 @@ def routes() -> list[web.RouteDef]:
         web.post(f"/jobs/triggered/{_JOB}/run", job_page.run_job),
         web.post(f"/jobs/continuous/{_JOB}/start", job_page.start_job),
         web.post(f"/jobs/continuous/{_JOB}/stop", job_page.stop_job),
+        # The api about itself
+        web.get("/openapi.json", openapi.get_document),
     ]
 
 

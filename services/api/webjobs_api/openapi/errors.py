@@ -1,0 +1,35 @@
+"""What each status of an error means, for the document."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+EVERYWHERE = (401, 403, 503)
+"""Statuses that every route but the open ones may answer."""
+
+STATUS_SAYS: Mapping[int, str] = {
+    400: "Something in the request cannot be: a name, an argument, the body.",
+    401: "Credentials are set on this server, and the request has none or wrong ones.",
+    403: "A page of another site asks for a change, or the host is not this machine's.",
+    404: "There is no such thing, or no longer.",
+    405: "The address exists, but not with this method.",
+    409: "It cannot be done now: something is in progress, stopped or not empty.",
+    412: "A condition in the headers does not hold.",
+    413: "The body is larger than the limit.",
+    415: "The body is of a type that cannot be read here.",
+    416: "The range is not within the file.",
+    422: "The body can be read, but not be meant.",
+    429: "Too much at once; ask again later.",
+    502: "The job answered something that is not HTTP.",
+    503: "A part of webjobs is away: NATS, every runner, or history with its database.",
+    504: "The job did not answer in time.",
+}
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A problem document (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str

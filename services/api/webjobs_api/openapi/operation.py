@@ -1,0 +1,114 @@
+"""The words in which a route is described: parameters, bodies, answers; and the descriptions themselves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Schema = Any
+"""A type that msgspec can describe, or a JSON Schema as a dict, in which types may stand for schemas."""
+
+JSON = "application/json"
+TEXT = "text/plain"
+PROBLEM = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One value in the query, the headers or the path.
+
+    Attributes:
+        name: As it is written in the request.
+        schema: Of the value.
+        says: What it is for, in a sentence.
+        is_required: Whether the request is refused without it.
+    """
+
+    name: str
+    schema: Schema
+    says: str
+    is_required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """What a request may bring.
+
+    Attributes:
+        content: Schema by media type.
+        says: What it is, in a sentence.
+        is_required: Whether the request is refused without it.
+    """
+
+    content: Mapping[str, Schema]
+    says: str
+    is_required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a request may get.
+
+    Attributes:
+        says: When, or what it is, in a sentence.
+        content: Schema by media type; empty when there is no body.
+        headers: Meaning by name, of those that a client should look at.
+    """
+
+    says: str
+    content: Mapping[str, Schema] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One route.
+
+    Attributes:
+        tag: The chapter it belongs to.
+        summary: What it does, in a few words.
+        description: More, where that is needed.
+        query: Parameters after the question mark.
+        headers: Parameters in headers, but for those of HTTP itself.
+        body: None when the route reads none.
+        answers: By status, errors apart.
+        errors: Statuses of errors of its own; those that any route can answer are added.
+        says: What an error means here, where the table of errors is too general.
+        problems: Whether its own errors are problem documents instead of plain text.
+        deprecated: Kept for old clients only.
+    """
+
+    tag: str
+    summary: str
+    description: str = ""
+    query: tuple[Parameter, ...] = ()
+    headers: tuple[Parameter, ...] = ()
+    body: Body | None = None
+    answers: Mapping[int, Answer]
+    errors: tuple[int, ...] = ()
+    says: Mapping[int, str] = field(default_factory=dict)
+    problems: bool = False
+    deprecated: bool = False
+
+
+def json_of(schema: Schema, says: str, **headers: str) -> Answer:
+    """A JSON answer; `headers` with `_` for `-`."""
+    return Answer(says=says, content={JSON: schema}, headers=_named(headers))
+
+
+def text(says: str, media_type: str = TEXT) -> Answer:
+    """An answer that is text of any kind."""
+    return Answer(says=says, content={media_type: {"type": "string"}})
+
+
+def binary(says: str, media_type: str = "application/octet-stream", **headers: str) -> Answer:
+    """An answer that is bytes of any kind."""
+    return Answer(says=says, content={media_type: {}}, headers=_named(headers))
+
+
+def nothing(says: str, **headers: str) -> Answer:
+    """An answer without a body."""
+    return Answer(says=says, headers=_named(headers))
+
+
+def _named(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): says for name, says in headers.items()}

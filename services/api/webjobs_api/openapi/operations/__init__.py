@@ -1,0 +1,14 @@
+"""Every route described, by `METHOD /path` as docs/http_api.md writes it: one entry for each."""
+
+from collections.abc import Mapping
+
+from webjobs_api.openapi.operation import Operation
+from webjobs_api.openapi.operations import jobs, logs, operators, pages
+
+OPERATIONS: Mapping[str, Operation] = {
+    **jobs.OPERATIONS,
+    **logs.OPERATIONS,
+    **pages.OPERATIONS,
+    **operators.OPERATIONS,
+}
+"""In the order in which chapters are shown: that of the route table."""

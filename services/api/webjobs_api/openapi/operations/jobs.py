@@ -1,0 +1,143 @@
+"""`/api/jobs…`: the dialect of the first WebJobs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from webjobs_api.openapi.operation import Body, Operation, Parameter, json_of, nothing
+from webjobs_api.responses import ContinuousJobJson, RunJson, RunsJson, TriggeredJobJson
+
+_ALL, _TRIGGERED, _CONTINUOUS, _BOTH = "All jobs", "Triggered jobs", "Continuous jobs", "Both types of jobs"
+
+ARGUMENTS = Parameter(
+    name="arguments",
+    schema={"type": "string", "examples": ["--name 'Ann B'"]},
+    says="Arguments of the script, split as a shell would split them, and never run by one.",
+)
+DISPOSITION = Parameter(
+    name="Content-Disposition",
+    schema={"type": "string", "examples": ["attachment; filename=run.sh"]},
+    says="Names the script, unless the body is an archive.",
+)
+UPLOAD = Body(
+    says="One script, or with the type application/zip an archive of all files of the job.",
+    content={"application/octet-stream": {}, "application/zip": {}},
+)
+_RUN_ACCEPTED = nothing("The run is accepted; from now on every answer shows it.", Location="Of the run.")
+_ANY_JOB = {"anyOf": [TriggeredJobJson, ContinuousJobJson]}
+_DEPLOYED = json_of(_ANY_JOB, "Deployed: the job as its GET shows it.")
+_DELETED = nothing("Deleted, or was not there.")
+_RECURSIVE = Parameter(
+    name="recursive",
+    schema={"type": "string", "enum": ["true", "1"]},
+    says="Must be given: a job is only deleted with everything in it.",
+    is_required=True,
+)
+
+OPERATIONS: Mapping[str, Operation] = {
+    "GET /api/jobs": Operation(
+        tag=_ALL,
+        summary="List all jobs",
+        description="Triggered jobs first, each type in name order.",
+        answers={200: json_of({"type": "array", "items": _ANY_JOB}, "Every job.")},
+    ),
+    "GET /api/jobs/triggered": Operation(
+        tag=_TRIGGERED,
+        summary="List triggered jobs",
+        answers={200: json_of(list[TriggeredJobJson], "In name order, each with its latest run.")},
+    ),
+    "POST /api/jobs/triggered/{job}/run": Operation(
+        tag=_TRIGGERED,
+        summary="Run a job",
+        description="Once, on any runner. Of one job there is one run at a time.",
+        query=(ARGUMENTS,),
+        answers={202: _RUN_ACCEPTED},
+        errors=(404, 409, 413),
+    ),
+    "GET /api/jobs/triggered/{job}": Operation(
+        tag=_TRIGGERED,
+        summary="Read a triggered job",
+        answers={200: json_of(TriggeredJobJson, "The job with its latest run.")},
+        errors=(404,),
+    ),
+    "GET /api/jobs/triggered/{job}/history": Operation(
+        tag=_TRIGGERED,
+        summary="List the runs of a job",
+        answers={200: json_of(RunsJson, "The runs that are kept, newest first.")},
+        errors=(404,),
+    ),
+    "GET /api/jobs/triggered/{job}/history/{id}": Operation(
+        tag=_TRIGGERED,
+        summary="Read a run",
+        answers={200: json_of(RunJson, "The run.")},
+        errors=(404,),
+    ),
+    "GET /api/jobs/continuous": Operation(
+        tag=_CONTINUOUS,
+        summary="List continuous jobs",
+        answers={200: json_of(list[ContinuousJobJson], "In name order.")},
+    ),
+    "GET /api/jobs/continuous/{job}": Operation(
+        tag=_CONTINUOUS,
+        summary="Read a continuous job",
+        answers={200: json_of(ContinuousJobJson, "The job with the status of its most telling instance.")},
+        errors=(404,),
+    ),
+    "POST /api/jobs/continuous/{job}/start": Operation(
+        tag=_CONTINUOUS,
+        summary="Enable a job",
+        answers={200: nothing("The job is enabled.")},
+        errors=(404, 409),
+    ),
+    "POST /api/jobs/continuous/{job}/stop": Operation(
+        tag=_CONTINUOUS,
+        summary="Disable a job",
+        description="Its processes are stopped on every runner, and it stays disabled over restarts.",
+        answers={200: nothing("The job is disabled.")},
+        errors=(404, 409),
+    ),
+    "PUT /api/jobs/{type}/{job}": Operation(
+        tag=_BOTH,
+        summary="Deploy a job",
+        description="The body becomes all of its files. When it fails, the version before stays as it was.",
+        headers=(DISPOSITION,),
+        body=UPLOAD,
+        answers={200: _DEPLOYED},
+        errors=(409, 413),
+    ),
+    "DELETE /api/jobs/{type}/{job}": Operation(
+        tag=_BOTH,
+        summary="Delete a job",
+        description="With its logs and its history.",
+        answers={200: _DELETED},
+        errors=(409,),
+    ),
+    "GET /api/jobs/{type}/{job}/settings": Operation(
+        tag=_BOTH,
+        summary="Read a job's settings",
+        answers={200: json_of(dict[str, Any], "The content of settings.job; empty when there is none.")},
+        errors=(404,),
+    ),
+    "PUT /api/jobs/{type}/{job}/settings": Operation(
+        tag=_BOTH,
+        summary="Replace a job's settings",
+        body=Body(says="The new content of settings.job.", content={"application/json": dict[str, Any]}),
+        answers={200: nothing("They are in effect.")},
+        errors=(404, 409, 413),
+    ),
+    "PUT /api/zip/site/wwwroot/App_Data/jobs/{type}/{job}": Operation(
+        tag=_BOTH,
+        summary="Lay an archive over a job's files",
+        description="Adds and replaces, and removes nothing.",
+        headers=(DISPOSITION,),
+        body=UPLOAD,
+        answers={200: _DEPLOYED},
+        errors=(409, 413),
+    ),
+    "DELETE /api/vfs/site/wwwroot/App_Data/jobs/{type}/{job}": Operation(
+        tag=_BOTH,
+        summary="Delete a job by its folder",
+        query=(_RECURSIVE,),
+        answers={200: _DELETED},
+        errors=(409,),
+    ),
+}

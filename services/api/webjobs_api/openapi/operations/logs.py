@@ -1,0 +1,38 @@
+"""What scripts wrote, as text."""
+
+from collections.abc import Mapping
+
+from webjobs_api.openapi.operation import Operation, Parameter, text
+
+_FOLLOW = Parameter(
+    name="follow",
+    schema={"type": "string", "enum": ["1", "true"]},
+    says="Go on as more is written, until the run has ended or the client leaves.",
+)
+
+
+def _log(summary: str, description: str = "") -> Operation:
+    return Operation(
+        tag="Logs",
+        summary=summary,
+        description=description,
+        query=(_FOLLOW,),
+        answers={200: text("What was written until now, in UTF-8.")},
+        errors=(404,),
+    )
+
+
+_LOGS = {
+    "data/jobs/triggered/{job}/{id}/{file}": _log(
+        "Read a run's log",
+        "`output_{id}.log` has all lines, `error_{id}.log` what came from standard error.",
+    ),
+    "data/jobs/continuous/{job}/job.log": _log(
+        "Read a continuous job's own log", "The first lines of each start, of all instances."
+    ),
+    "LogFiles/Application/continuous/{job}.log": _log("Read everything a continuous job wrote"),
+}
+
+OPERATIONS: Mapping[str, Operation] = {
+    f"GET {prefix}/{path}": operation for path, operation in _LOGS.items() for prefix in ("/vfs", "/api/vfs")
+}
