@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from webjobs_events.errors import MALFORMED, UndecodableMessage
-from webjobs_events.events import EVENT_TYPES, Event
+from webjobs_events.events import EVENT_TYPES, Event, schema_file
 
 MESSAGE_ID_HEADER = "Nats-Msg-Id"
 _TYPE = re.compile(r"io\.webjobs\.(?P<kind>[a-z]+)\.(?P<name>[A-Za-z]+)\.v(?P<version>[0-9]+)")
@@ -44,7 +44,7 @@ def encode_event(event: Event, cause: Cause = NO_CAUSE) -> tuple[dict[str, str],
         "ce-source": f"/runners/{event.instance}",
         "ce-subject": event.about,
         "ce-time": event.at.isoformat().replace("+00:00", "Z"),
-        "ce-dataschema": f"/schemas/{event.kind}.{event.name}.v1.json",
+        "ce-dataschema": f"/schemas/{schema_file(event.kind, event.name)}",
         "content-type": "application/json",
     }
     if cause.correlation_id:

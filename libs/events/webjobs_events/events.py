@@ -532,3 +532,8 @@ EVENT_TYPES: dict[tuple[str, str], type[Event]] = {
     **_by_name("instance", _INSTANCE),
 }
 """The whole vocabulary: (kind, event name) → the message's type."""
+
+
+def schema_file(kind: str, name: str) -> str:
+    """The file with the JSON Schema of an event's body, to which its `ce-dataschema` points."""
+    return f"{kind}.{name}.v1.json"

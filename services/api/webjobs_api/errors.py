@@ -47,6 +47,17 @@ class LogNotFound(WebJobsError):
         super().__init__(f"There is no log file {file_name[:200]!r}.")
 
 
+class SchemaNotFound(WebJobsError):
+    """There is no JSON Schema of this name."""
+
+    def __init__(self, file_name: str) -> None:
+        self.file_name = file_name
+        super().__init__(
+            f"There is no schema {file_name[:200]!r}. Names are those in the ce-dataschema of events, "
+            "and settings.job.json."
+        )
+
+
 class RunAlreadyInProgress(WebJobsError):
     """A triggered job runs once at a time."""
 
@@ -205,6 +216,7 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     JobNotFound: 404,
     RunNotFound: 404,
     LogNotFound: 404,
+    SchemaNotFound: 404,
     InvalidRunId: 404,
     InvalidJobName: 400,
     FileNameMissing: 400,

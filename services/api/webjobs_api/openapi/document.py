@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
 from aiohttp import web
+from webjobs_events.schemas import schema_components
 
 from webjobs_api.openapi.errors import EVERYWHERE, STATUS_SAYS, Problem
 from webjobs_api.openapi.operation import PROBLEM, TEXT, Answer, Body, Operation, Parameter, Schema
@@ -75,7 +75,7 @@ class _Schemas:
 
     def __init__(self, schemas: Iterable[Schema]) -> None:
         self._types = [Problem, *(named for schema in schemas for named in _types_in(schema))]
-        self._written, self.components = msgspec.json.schema_components(self._types, ref_template=_REFERENCE)
+        self._written, self.components = schema_components(self._types, _REFERENCE)
 
     def of(self, schema: Schema) -> Any:
         """The schema with every type in it replaced by its own schema, or a reference to that."""

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from webjobs_api.openapi.operation import Operation, json_of, text
+from webjobs_api.openapi.operation import Answer, Operation, json_of, text
+from webjobs_api.schemas import MEDIA_TYPE as SCHEMA_MEDIA_TYPE
 
 _HEALTH = {
     "type": "object",
@@ -21,6 +22,13 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=_DESCRIPTIONS,
         summary="Describe this api",
         answers={200: json_of(dict[str, Any], "This document.")},
+    ),
+    "GET /schemas/{file}": Operation(
+        tag=_DESCRIPTIONS,
+        summary="Read a JSON Schema",
+        description="Of an event, as its `ce-dataschema` names it, or of `settings.job`.",
+        answers={200: Answer(says="The schema.", content={SCHEMA_MEDIA_TYPE: {"type": "object"}})},
+        errors=(404,),
     ),
     "GET /healthz": Operation(
         tag=_OPERATIONS,

@@ -1,0 +1,49 @@
+"""What the api tells about itself: the OpenAPI document and the JSON Schemas."""
+
+import json
+
+import aiohttp
+import jsonschema_rs
+import pytest
+from contract.expected import EVENTS
+from integration.api.stand_in import StandIn
+from webjobs_events.envelope import encode_event
+
+
+async def test_the_api_describes_itself(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
+    async with api.get("/openapi.json") as answer:
+        assert answer.status == 200
+        document = await answer.json()
+    assert document["openapi"] == "3.1.0"
+    assert "get" in document["paths"]["/openapi.json"]
+
+
+@pytest.mark.parametrize("name", ["triggered.Failed", "continuous.Stopped", "instance.InstanceLost"])
+async def test_an_event_is_described_where_it_says(
+    api: aiohttp.ClientSession, stand_in: StandIn, name: str
+) -> None:
+    headers, body = encode_event(EVENTS[name])
+    async with api.get(headers["ce-dataschema"]) as answer:
+        assert answer.status == 200
+        assert answer.content_type == "application/schema+json"
+        schema = await answer.json(content_type=None)
+    validator = jsonschema_rs.Draft202012Validator(schema)
+    assert validator.is_valid(json.loads(body))
+    assert not validator.is_valid({})
+
+
+async def test_settings_are_described_for_editors(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
+    async with api.get("/schemas/settings.job.json") as answer:
+        schema = await answer.json(content_type=None)
+    validator = jsonschema_rs.Draft202012Validator(schema)
+    assert validator.is_valid({"is_singleton": True, "mine": {"is": "kept"}})
+    assert not validator.is_valid({"is_singleton": "yes"})
+
+
+@pytest.mark.parametrize("name", ["no.json", "..%2fx", "%00", "x" * 300, "na%C3%AFve"])
+async def test_an_unknown_schema_is_a_404_that_says_which_there_are(
+    api: aiohttp.ClientSession, stand_in: StandIn, name: str
+) -> None:
+    async with api.get(f"/schemas/{name}") as answer:
+        assert answer.status == 404
+        assert "settings.job.json" in await answer.text()

@@ -1,0 +1,81 @@
+"""The OpenAPI document: valid, of every route, and with every type it speaks of."""
+
+import json
+import re
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from aiohttp import web
+from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
+from webjobs_api.openapi.document import build_document, canonical, keys_of
+from webjobs_api.openapi.handlers import encoded_document
+from webjobs_api.openapi.operations import OPERATIONS
+from webjobs_api.routes import routes
+from webjobs_service.health import health_routes
+
+ROUTES = [*routes(), *health_routes({})]
+KEYS = sorted({key for route in ROUTES for key in keys_of(route)})
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return dict(json.loads(encoded_document(routes(), "1.2.3")))
+
+
+def values(node: Any, name: str) -> list[Any]:
+    """Every value under this key, wherever it is."""
+    if isinstance(node, dict):
+        own = [node[name]] if name in node else []
+        return own + [value for child in node.values() for value in values(child, name)]
+    return [value for child in node for value in values(child, name)] if isinstance(node, list) else []
+
+
+def test_the_document_keeps_the_rules_of_openapi(document: dict[str, Any]) -> None:
+    OPENAPI_31_VALIDATOR.validate(document)
+    for schema in values(document, "schema"):
+        jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+
+
+def test_every_route_is_in_the_document_and_nothing_else(document: dict[str, Any]) -> None:
+    told = {f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item}
+    assert told == set(KEYS)
+
+
+def test_no_description_is_of_a_route_that_is_not_there() -> None:
+    assert not set(OPERATIONS) - set(KEYS), "take these out of webjobs_api/openapi/operations"
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    references = set(values(document, "$ref"))
+    assert references
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert not references - known
+
+
+def test_every_part_of_an_address_is_a_parameter(document: dict[str, Any]) -> None:
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            in_path = [each["name"] for each in operation.get("parameters", []) if each["in"] == "path"]
+            assert in_path == re.findall(r"\{(\w+)\}", path)
+
+
+def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
+    names = values(document["paths"], "operationId")
+    assert len(names) == len(set(names)) == len(KEYS)
+
+
+def test_a_pattern_with_braces_is_one_part() -> None:
+    assert canonical("/x/{id:[0-9]{18}}/{app_data:[Aa]pp}/{rest:.*}") == "/x/{id}/App_Data/{rest}"
+
+
+async def _undescribed(_request: web.Request) -> web.Response:
+    """Does something new."""
+    return web.Response()
+
+
+def test_a_route_without_a_description_is_told_from_its_docstring() -> None:
+    told = build_document([web.get("/new/{kind:a|b}", _undescribed)], {}, "1")
+    operation = told["paths"]["/new/{kind}"]["get"]
+    assert operation["summary"] == "Does something new."
+    assert operation["parameters"][0]["schema"] == {"type": "string", "enum": ["a", "b"]}
