@@ -9,7 +9,7 @@ from webjobs_events.status import Reason, Status
 
 
 class RunView(msgspec.Struct, frozen=True, kw_only=True):
-    """One run as history knows it; instants are UTC."""
+    """One run as history knows it; instants are UTC, fields as those of its events."""
 
     job_name: JobName
     run_id: RunId
@@ -27,6 +27,11 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason | None = None
     evidence: str = ""
     has_error_log: bool = False
+    scheduled_for: Instant | None = None
+    retry_of: RunId | None = None
+    rerun_of: RunId | None = None
+    next_run_id: RunId | None = None
+    next_attempt_at: Instant | None = None
 
 
 class InstanceView(msgspec.Struct, frozen=True, kw_only=True):

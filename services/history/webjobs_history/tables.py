@@ -42,6 +42,11 @@ runs = Table(
     Column("reason", Text),
     Column("evidence", Text, nullable=False),
     Column("has_error_log", Boolean, nullable=False),
+    Column("scheduled_for", _INSTANT),
+    Column("retry_of", Text),
+    Column("rerun_of", Text),
+    Column("next_run_id", Text),
+    Column("next_attempt_at", _INSTANT),
 )
 
 jobs = Table(

@@ -1,11 +1,14 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from webjobs_events.queries import RunView
 from webjobs_history import migrations
 from webjobs_history.database import connect, open_pool
 from webjobs_history.migrations.migrate import HEAD, migrate
@@ -34,6 +37,34 @@ async def test_the_migrated_tables_are_those_of_the_code(database_url: str) -> N
     await migrate(database_url)
     async with open_pool(database_url, "test") as engine, engine.connect() as connection:
         assert await connection.run_sync(differences) == []
+
+
+async def test_runs_of_the_first_release_are_kept_and_told(database_url: str) -> None:
+    await migrate(database_url)
+    async with open_pool(database_url, "test") as engine, engine.connect() as connection:
+        await connection.run_sync(_downgrade)
+    connection = await connect(database_url, "test")
+    try:
+        await connection.execute(
+            """
+            INSERT INTO runs (job_name, run_id, status, attempt, trigger, digest, instance, requested_at,
+                evidence, has_error_log)
+            VALUES ('job', '202601020304050000', 'Success', 1, 't', 'd', 'i', now(), '', false)
+            """
+        )
+        await migrate(database_url)
+        text = await connection.fetchval("SELECT json_build_array(r)::text FROM runs r")
+    finally:
+        await connection.close()
+    (run,) = msgspec.json.decode(text, type=list[RunView])
+    assert (run.run_id, run.next_run_id, run.scheduled_for) == ("202601020304050000", None, None)
+
+
+def _downgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.attributes["connection"] = connection
+    command.downgrade(config, "0001")
 
 
 async def test_tables_of_a_later_release_are_left_alone(database_url: str) -> None:

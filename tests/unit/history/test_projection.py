@@ -49,6 +49,18 @@ def test_a_run_is_known_from_its_first_event() -> None:
     assert view.started_at is view.ended_at is view.reason is None
 
 
+def test_a_run_knows_what_led_to_it_and_what_follows_it() -> None:
+    run, before, next_one, first = Run(2), Run(0), Run(9), Run(1)
+    links = {"retry_of": before.run_id, "rerun_of": first.run_id, "scheduled_for": at(0)}
+    begun = run_after(run, run.initializing(2, **links))
+    assert (begun.retry_of, begun.rerun_of, begun.scheduled_for) == (before.run_id, first.run_id, at(0))
+    assert begun.next_run_id is begun.next_attempt_at is None
+    next_attempt = {"next_run_id": next_one.run_id, "next_attempt_at": at(9)}
+    ended = run_after(run, run.initializing(2, **links), run.failed(3, **next_attempt))
+    assert (ended.next_run_id, ended.next_attempt_at) == (next_one.run_id, at(9))
+    assert (ended.retry_of, ended.rerun_of, ended.scheduled_for) == (before.run_id, first.run_id, at(0))
+
+
 def test_a_run_starts_with_its_process() -> None:
     run = Run(0)
     view = run_after(run, run.initializing(0), run.running(1))

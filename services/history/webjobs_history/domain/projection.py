@@ -116,6 +116,9 @@ def _run_begins(rows: Rows, event: RunInitializing) -> list[Change]:
                 digest=event.digest,
                 instance=event.instance,
                 requested_at=event.requested_at,
+                scheduled_for=event.scheduled_for,
+                retry_of=event.retry_of,
+                rerun_of=event.rerun_of,
             )
         )
     ]
@@ -145,6 +148,8 @@ def _run_ends(rows: Rows, event: RunEnded) -> list[Change]:
                 reason=event.reason,
                 evidence=event.evidence,
                 has_error_log=event.has_error_log,
+                next_run_id=event.next_run_id,
+                next_attempt_at=event.next_attempt_at,
             )
         )
     ]
