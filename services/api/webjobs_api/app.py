@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+import msgspec
 import structlog
 from aiohttp import web
+from webjobs_events.asyncapi import build_asyncapi
 from webjobs_events.jetstream import connect_bus
 from webjobs_events.subjects import Subjects
 from webjobs_service.health import health_routes
@@ -60,6 +62,7 @@ async def open_app(
                 middlewares=[metrics_middleware, error_middleware, access_guard(settings)],
                 client_max_size=_MAX_BODY_BYTES,
             )
+            app[keys.ASYNCAPI] = msgspec.json.encode(build_asyncapi(bus.subjects, version("webjobs")))
             app[keys.BUS] = bus
             app[keys.COMMANDS] = commands
             app[keys.DEFINITIONS] = definitions

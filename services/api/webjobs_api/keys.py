@@ -12,6 +12,7 @@ from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
 from webjobs_api.settings import ApiSettings
 
+ASYNCAPI = web.AppKey("asyncapi", bytes)
 BUS = web.AppKey("bus", Bus)
 COMMANDS = web.AppKey("commands", JobCommands)
 DEFINITIONS = web.AppKey("definitions", Definitions)

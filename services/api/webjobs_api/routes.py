@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from webjobs_api import continuous, deploy, job_page, jobs, logs, schemas, triggered
+from webjobs_api import asyncapi, continuous, deploy, job_page, jobs, logs, schemas, triggered
 from webjobs_api.openapi import handlers as openapi
 
 _JOB = "{job:[^/]+}"
@@ -47,6 +47,7 @@ def routes() -> list[web.RouteDef]:
         web.post(f"/jobs/continuous/{_JOB}/stop", job_page.stop_job),
         # The api about itself
         web.get("/openapi.json", openapi.get_document),
+        web.get("/asyncapi.json", asyncapi.get_document),
         web.get("/schemas/{file}", schemas.get_schema),
     ]
 

@@ -18,6 +18,16 @@ async def test_the_api_describes_itself(api: aiohttp.ClientSession, stand_in: St
     assert "get" in document["paths"]["/openapi.json"]
 
 
+async def test_the_api_describes_its_messages_in_its_namespace(
+    api: aiohttp.ClientSession, stand_in: StandIn, namespace: str
+) -> None:
+    async with api.get("/asyncapi.json") as answer:
+        assert answer.status == 200
+        document = await answer.json()
+    address = document["channels"]["triggered.Failed"]["address"]
+    assert address == f"{namespace}.events.triggered.{{job}}.Failed"
+
+
 @pytest.mark.parametrize("name", ["triggered.Failed", "continuous.Stopped", "instance.InstanceLost"])
 async def test_an_event_is_described_where_it_says(
     api: aiohttp.ClientSession, stand_in: StandIn, name: str

@@ -23,6 +23,11 @@ OPERATIONS: Mapping[str, Operation] = {
         summary="Describe this api",
         answers={200: json_of(dict[str, Any], "This document.")},
     ),
+    "GET /asyncapi.json": Operation(
+        tag=_DESCRIPTIONS,
+        summary="Describe the events and commands on NATS",
+        answers={200: json_of(dict[str, Any], "An AsyncAPI 3.0 document.")},
+    ),
     "GET /schemas/{file}": Operation(
         tag=_DESCRIPTIONS,
         summary="Read a JSON Schema",

@@ -1,0 +1,10 @@
+"""`GET /asyncapi.json`: the events and commands on NATS, described for tools."""
+
+from aiohttp import web
+
+from webjobs_api.keys import ASYNCAPI
+
+
+async def get_document(request: web.Request) -> web.Response:
+    """`GET /asyncapi.json`."""
+    return web.Response(body=request.app[ASYNCAPI], content_type="application/json", charset="utf-8")
