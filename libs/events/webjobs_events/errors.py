@@ -45,6 +45,27 @@ class InvalidJobSettings(WebJobsError):
         super().__init__(f"{where} {reason}.")
 
 
+class InvalidSchedule(WebJobsError):
+    """A cron expression that cannot be understood."""
+
+    def __init__(self, expression: str, reason: str) -> None:
+        self.expression = expression
+        self.reason = reason
+        super().__init__(f"The schedule {expression[:100]!r} {reason}.")
+
+
+class UnknownTimeZone(WebJobsError):
+    """A name that the database of time zones does not have."""
+
+    def __init__(self, name: str, similar: str | None) -> None:
+        self.name = name
+        self.similar = similar
+        hint = f"; did you mean {similar}?" if similar else ""
+        super().__init__(
+            f"{name[:100]!r} is no time zone of the IANA database, such as Europe/Berlin{hint or '.'}"
+        )
+
+
 class IllegalTransition(WebJobsError):
     """A lifecycle event that the state it meets does not allow."""
 

@@ -1,0 +1,100 @@
+"""When a schedule is due: instants in UTC, for any time zone, over every change of its clocks.
+
+Each wall-clock time that the expression names is due once a day that has it. A time that is skipped,
+because the clock is put forward over it, is due when the old clock would have shown it. A time that
+comes twice, because the clock is put back, is due the first time. Only a schedule that comes round every
+hour goes by elapsed time instead: it neither pauses nor doubles when the clocks are changed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from webjobs_events.cron import Cron, parse_cron
+from webjobs_events.time_zone import Offset, offsets, parse_time_zone
+
+_MARGIN = timedelta(days=2)  # more than any two clocks of a zone can differ
+_WINDOW = timedelta(days=32)
+_MINUTE = timedelta(minutes=1)
+_INSTANT = timedelta(microseconds=1)
+_EVERY_HOUR = frozenset(range(24))
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A cron expression in a time zone. Made by `parse_schedule`."""
+
+    cron: Cron
+    zone: ZoneInfo
+
+    def due_times(self, after: datetime) -> Iterator[datetime]:
+        """Every due time later than `after`, in order, UTC.
+
+        Source: Kudu, Schedule.cs, for times that are skipped; what comes twice is ours.
+        """
+        after = after.astimezone(UTC)
+        while (wall := next(self.cron.after(_wall(after, self.zone) - _MARGIN), None)) is not None:
+            after = max(after, wall.replace(tzinfo=UTC) - _MARGIN)
+            end = after + _WINDOW
+            for stretch in offsets(self.zone, after, end):
+                yield from self._within(stretch, after, end)
+            after = end
+
+    def next_due(self, after: datetime) -> datetime | None:
+        """The first due time later than `after`; None when there is none for fifty years."""
+        return next(self.due_times(after), None)
+
+    def due_between(self, after: datetime, until: datetime) -> Iterator[datetime]:
+        """Every due time later than `after` and not later than `until`, in order."""
+        for due in self.due_times(after):
+            if due > until:
+                return
+            yield due
+
+    def _within(self, stretch: Offset, after: datetime, until: datetime) -> Iterator[datetime]:
+        """Due times in a stretch of even time, later than `after` and not later than `until`."""
+        begin, end = max(after, stretch.start - _INSTANT), min(until, stretch.end - _INSTANT)
+        if not self._goes_by_elapsed_time(stretch.shift):
+            changed = stretch.start + abs(stretch.shift) - _INSTANT
+            if stretch.shift > timedelta(0) and begin < changed:
+                both = {
+                    *self._shown(stretch.offset, begin, min(end, changed)),
+                    *self._shown(stretch.offset - stretch.shift, begin, min(end, changed)),
+                }
+                yield from sorted(both)
+            begin = max(begin, changed)
+        yield from self._shown(stretch.offset, begin, end)
+
+    def _shown(self, offset: timedelta, begin: datetime, end: datetime) -> Iterator[datetime]:
+        """Instants later than `begin`, up to `end`, at which a clock with this offset shows a due time."""
+        if begin >= end:
+            return
+        last = (end + offset).replace(tzinfo=None)
+        for wall in self.cron.after((begin + offset).replace(tzinfo=None)):
+            if wall > last:
+                return
+            yield wall.replace(tzinfo=UTC) - offset
+
+    def _goes_by_elapsed_time(self, shift: timedelta) -> bool:
+        """Whether the schedule looks the same on a clock that was put forward or back by this."""
+        if self.cron.hours != _EVERY_HOUR or shift % _MINUTE:
+            return False
+        minutes = shift // _MINUTE
+        return self.cron.minutes == {(minute + minutes) % 60 for minute in self.cron.minutes}
+
+
+@lru_cache(maxsize=4096)
+def parse_schedule(expression: str, time_zone: str) -> Schedule:
+    """A schedule from what a person wrote.
+
+    Raises:
+        InvalidSchedule: The expression cannot be understood.
+        UnknownTimeZone: There is no such time zone.
+    """
+    return Schedule(parse_cron(expression), parse_time_zone(time_zone))
+
+
+def _wall(instant: datetime, zone: ZoneInfo) -> datetime:
+    return instant.astimezone(zone).replace(tzinfo=None)
