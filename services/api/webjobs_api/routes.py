@@ -6,6 +6,7 @@ from aiohttp import web
 
 from webjobs_api import asyncapi, continuous, deploy, job_page, jobs, logs, schemas, triggered
 from webjobs_api.openapi import handlers as openapi
+from webjobs_api.openapi import page
 
 _JOB = "{job:[^/]+}"
 _TYPE = "{type:triggered|continuous}"
@@ -46,6 +47,7 @@ def routes() -> list[web.RouteDef]:
         web.post(f"/jobs/continuous/{_JOB}/start", job_page.start_job),
         web.post(f"/jobs/continuous/{_JOB}/stop", job_page.stop_job),
         # The api about itself
+        web.get("/docs", page.show_page),
         web.get("/openapi.json", openapi.get_document),
         web.get("/asyncapi.json", asyncapi.get_document),
         web.get("/schemas/{file}", schemas.get_schema),

@@ -117,3 +117,15 @@ async def test_our_own_page_can(api: aiohttp.ClientSession, api_url: str, stand_
     headers = {"Origin": api_url, "Sec-Fetch-Site": "same-origin"}
     async with api.post("/jobs/triggered/hello/run", headers=headers) as answer:
         assert answer.status == 200
+
+
+async def test_the_page_about_the_api_runs_no_script_but_its_own(
+    api: aiohttp.ClientSession, stand_in: StandIn
+) -> None:
+    first, second = await page(api, "/docs"), await page(api, "/docs/")
+    assert first.count("<script") == second.count("<script") == 1
+    assert "http://" not in first and "https://" not in first
+    async with api.get("/docs") as answer:
+        nonce = answer.headers["Content-Security-Policy"].split("'nonce-")[1].split("'")[0]
+        assert f'nonce="{nonce}"' in await answer.text()
+        assert nonce not in first

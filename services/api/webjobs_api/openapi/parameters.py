@@ -21,7 +21,7 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
                 "pattern": _JOB_NAME,
                 "examples": ["hello"],
             },
-            says="The name of the job, percent-encoded.",
+            says="The name of the job.",
         ),
         Parameter(
             name="id",

@@ -18,6 +18,11 @@ _HEALTH = {
 _OPERATIONS, _DESCRIPTIONS = "Operations", "Descriptions"
 
 OPERATIONS: Mapping[str, Operation] = {
+    "GET /docs": Operation(
+        tag=_DESCRIPTIONS,
+        summary="Show this api as a page",
+        answers={200: text("The page.", "text/html")},
+    ),
     "GET /openapi.json": Operation(
         tag=_DESCRIPTIONS,
         summary="Describe this api",
