@@ -1,36 +1,30 @@
 """Handlers for continuous jobs."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from aiohttp import web
 from webjobs_events.commands import StartContinuousJob, StopContinuousJob
-from webjobs_events.job import JobType
+from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.queries import InstanceView
 
 from webjobs_api import exchange
 from webjobs_api.job_commands import new_command_id
 from webjobs_api.keys import COMMANDS, DEFINITIONS, HISTORY, RUNNERS
 from webjobs_api.requests import requested_by
-from webjobs_api.responses import (
-    ContinuousJobJson,
-    continuous_job_json,
-    continuous_status,
-    in_name_order,
-)
+from webjobs_api.responses import JobJson, in_name_order
 
 
 async def list_jobs(request: web.Request) -> web.Response:
     """`GET /api/jobs/continuous`."""
-    return exchange.json(await all_jobs(request))
+    beside = request.app[DEFINITIONS].settings_of(JobType.CONTINUOUS)
+    return exchange.show(request, await all_jobs(request), beside)
 
 
 async def get_job(request: web.Request) -> web.Response:
     """`GET /api/jobs/continuous/{job}`."""
     definition = await request.app[DEFINITIONS].get(JobType.CONTINUOUS, exchange.job_name(request))
-    instances = await request.app[HISTORY].statuses([definition.job_name])
-    status = continuous_status(
-        definition, instances.get(definition.job_name, []), request.app[RUNNERS].is_alive
-    )
-    return exchange.json(continuous_job_json(definition, status, exchange.urls(request)))
+    return exchange.show(request, await job_json(request, definition), definition.settings)
 
 
 async def start_job(request: web.Request) -> web.Response:
@@ -66,14 +60,26 @@ async def change_state(
     )
 
 
-async def all_jobs(request: web.Request) -> list[ContinuousJobJson]:
+async def job_json(request: web.Request, definition: JobDefinition) -> JobJson:
+    """A continuous job as this client wants it written."""
+    told = await request.app[HISTORY].statuses([definition.job_name])
+    living = _living(request, told.get(definition.job_name, []))
+    return exchange.responses(request).continuous_job_json(definition, living, exchange.urls(request))
+
+
+async def all_jobs(request: web.Request) -> list[JobJson]:
     """Every continuous job, in name order."""
     definitions = in_name_order(request.app[DEFINITIONS].all_of(JobType.CONTINUOUS))
     if not definitions:
         return []
-    instances = await request.app[HISTORY].statuses()
-    urls, is_alive = exchange.urls(request), request.app[RUNNERS].is_alive
+    told = await request.app[HISTORY].statuses()
+    urls, written = exchange.urls(request), exchange.responses(request)
     return [
-        continuous_job_json(each, continuous_status(each, instances.get(each.job_name, []), is_alive), urls)
+        written.continuous_job_json(each, _living(request, told.get(each.job_name, [])), urls)
         for each in definitions
     ]
+
+
+def _living(request: web.Request, instances: Iterable[InstanceView]) -> list[InstanceView]:
+    is_alive = request.app[RUNNERS].is_alive
+    return [view for view in instances if is_alive(view.instance)]

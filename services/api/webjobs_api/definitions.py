@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import structlog
@@ -38,14 +39,20 @@ class Definitions:
         """Every job of a type."""
         return [definition for definition in self._known.values() if definition.job_type is job_type]
 
+    def settings_of(self, job_type: JobType) -> dict[JobName, dict[str, Any]]:
+        """The settings of every job of a type."""
+        return {each.job_name: each.settings for each in self.all_of(job_type)}
+
     async def find(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
         """A job's definition; one that the mirror lacks is looked up before it is said to be absent.
+
+        When no job is spelled so, one that differs in the case of its letters is meant. Source: Kudu, a1.
 
         Raises:
             BusUnavailable: The mirror lacks it and NATS does not answer.
         """
         known = self._known.get(Subjects.definition_key(job_type, job_name))
-        return known or await self.read(job_type, job_name)
+        return known or await self.read(job_type, job_name) or self._spelled_otherwise(job_type, job_name)
 
     async def get(self, job_type: JobType, job_name: JobName) -> JobDefinition:
         """The same for a job that must be there.
@@ -96,6 +103,10 @@ class Definitions:
         except TimeoutError:
             # Reads go on to look a missing job up, so only a job that is gone may still be shown.
             log.warning("the mirror of definitions lags", key=key, revision=revision)
+
+    def _spelled_otherwise(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
+        wanted = job_name.casefold()
+        return next((each for each in self.all_of(job_type) if each.job_name.casefold() == wanted), None)
 
     async def _until(self, done: Callable[[], bool]) -> None:
         while not done():

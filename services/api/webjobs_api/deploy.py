@@ -10,15 +10,13 @@ from aiohttp import web
 from webjobs_events.commands import DeleteJob, DeployJob
 from webjobs_events.errors import WebJobsError
 from webjobs_events.job import JobName, JobType
-from webjobs_events.status import Status
 
-from webjobs_api import continuous, exchange, triggered
+from webjobs_api import continuous, exchange, jobs, triggered
 from webjobs_api.deployments import receive
 from webjobs_api.errors import FolderNotEmpty, JobNotFound, UploadTooLarge, status_of
 from webjobs_api.job_commands import new_command_id
 from webjobs_api.keys import COMMANDS, DEFINITIONS, DEPLOYMENTS, RUNNERS, SETTINGS
 from webjobs_api.requests import Upload, requested_by, upload_of
-from webjobs_api.responses import continuous_job_json, triggered_job_json
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -26,7 +24,9 @@ _LIMIT_VARIABLE = "WEBJOBS_UPLOAD_LIMIT_MB"
 
 
 async def put_job(request: web.Request) -> web.Response:
-    """`PUT /api/jobs/{type}/{job}`: the upload is all of the job's files."""
+    """`PUT /api/jobs/{type}/{job}`: the upload is all of the job's files. ARM sends settings here."""
+    if exchange.is_arm(request) and request.content_type == "application/json":
+        return await jobs.put_arm_settings(request)
     return await _put(request, merge=False)
 
 
@@ -37,10 +37,12 @@ async def put_zip(request: web.Request) -> web.Response:
 
 async def delete_job(request: web.Request) -> web.Response:
     """`DELETE /api/jobs/{type}/{job}`; a job that is not there is as good as deleted."""
+    job_type, name = exchange.job_type(request), exchange.job_name(request)
+    known = await request.app[DEFINITIONS].find(job_type, name)
     command = DeleteJob(
         command_id=new_command_id(DeleteJob.verb),
-        job_type=exchange.job_type(request),
-        job_name=exchange.job_name(request),
+        job_type=job_type,
+        job_name=known.job_name if known else name,
         requested_at=datetime.now(UTC),
         requested_by=requested_by(request.headers.get("User-Agent")),
     )
@@ -90,15 +92,19 @@ def _command(request: web.Request, job_type: JobType, name: JobName, upload: Upl
 
 async def _deployed(request: web.Request, job_type: JobType, name: JobName) -> web.Response:
     """The job as its GET shows it; the deploy stays done though history may be away just now."""
+    definition = await request.app[DEFINITIONS].get(job_type, name)
     try:
         if job_type is JobType.TRIGGERED:
-            return await triggered.get_job(request)
-        return await continuous.get_job(request)
+            job = await triggered.job_json(request, definition)
+        else:
+            job = await continuous.job_json(request, definition)
     except WebJobsError as error:
         if status_of(error) != 503:
             raise
         log.warning("deployed while history is away", job=name, error=str(error))
-    definition, urls = await request.app[DEFINITIONS].get(job_type, name), exchange.urls(request)
-    if job_type is JobType.TRIGGERED:
-        return exchange.json(triggered_job_json(definition, None, urls, datetime.now(UTC)))
-    return exchange.json(continuous_job_json(definition, Status.INITIALIZING, urls))
+        urls, written = exchange.urls(request), exchange.responses(request)
+        if job_type is JobType.TRIGGERED:
+            job = written.triggered_job_json(definition, None, urls, datetime.now(UTC))
+        else:
+            job = written.continuous_job_json(definition, [], urls)
+    return exchange.json(exchange.enveloped(request, job))

@@ -70,7 +70,9 @@ class JobsAreStopped(WebJobsError):
     """WEBJOBS_STOPPED holds every job back."""
 
     def __init__(self) -> None:
-        super().__init__("Jobs are stopped by the setting WEBJOBS_STOPPED. Remove it or set it to 0.")
+        super().__init__(
+            "WebJobs are in stopped state by the setting WEBJOBS_STOPPED. Remove it or set it to 0."
+        )
 
 
 class JobIsBusy(WebJobsError):

@@ -1,9 +1,14 @@
 """What every handler takes from a request and gives as an answer."""
 
+from typing import Any
+
 import msgspec
-from aiohttp import web
+from aiohttp import ETag, web
 from webjobs_events.job import JobName, JobType, parse_job_name
 
+from webjobs_api import arm
+from webjobs_api.dialects import SEED, Dialect, Responses, dialect_of
+from webjobs_api.entity_tags import entity_tag
 from webjobs_api.urls import Urls
 
 _encoder = msgspec.json.Encoder()
@@ -23,13 +28,59 @@ def job_type(request: web.Request) -> JobType:
     return JobType(request.match_info["type"])
 
 
+def dialect(request: web.Request) -> Dialect:
+    """How this client speaks."""
+    return dialect_of(request.path)
+
+
+def responses(request: web.Request) -> Responses:
+    """How answers to this client are written."""
+    return dialect(request).responses
+
+
 def urls(request: web.Request) -> Urls:
-    """Addresses as this client reaches them."""
+    """Addresses as this client reaches them, in its dialect."""
+    return dialect(request).urls(base(request))
+
+
+def base(request: web.Request) -> str:
+    """Scheme and host as this client reaches them."""
     host = request.headers.get("Host")
     if host is None:  # HTTP/1.0 need not name one
         address = request.transport.get_extra_info("sockname") if request.transport else None
         host = f"{address[0]}:{address[1]}" if address else "localhost"
-    return Urls(f"{request.scheme}://{host}")
+    return f"{request.scheme}://{host}"
+
+
+def is_arm(request: web.Request) -> bool:
+    """Whether the request comes through Azure Resource Manager, which wants its envelope."""
+    return arm.GEO_HEADER in request.headers and dialect(request) is not SEED
+
+
+def enveloped(request: web.Request, answer: Any) -> Any:
+    """The answer as it is, or in ARM's envelope."""
+    if not is_arm(request):
+        return answer
+    resource_id = arm.resource_id(request.headers.get("Referer", ""), request.path)
+    return arm.enveloped(answer, resource_id, request.headers[arm.GEO_HEADER])
+
+
+def show(request: web.Request, answer: Any, beside: Any = None) -> web.Response:
+    """An answer as JSON with its ETag, for ARM in its envelope; 304 when the client has it already.
+
+    Args:
+        request: What is answered.
+        answer: A struct, or a list of structs that have a name.
+        beside: What the ETag depends on too, though this answer does not show it.
+    """
+    tag = entity_tag(answer, beside)
+    if any(given.value in (tag, "*") for given in request.if_none_match or ()):
+        response = web.Response(status=304)
+    else:
+        response = json(enveloped(request, answer))
+    response.etag = ETag(tag, is_weak=True)
+    response.headers["Cache-Control"] = "no-cache"
+    return response
 
 
 def json(answer: object) -> web.Response:

@@ -57,9 +57,14 @@ async def show_index(request: web.Request) -> web.Response:
     return _render(request, "index.html", {"jobs": rows, "fault": ""})
 
 
-async def show_job(request: web.Request) -> web.Response:
-    """`GET /jobs/{type}/{job}`: one job."""
-    return await _job_page(request, exchange.job_type(request))
+async def show_triggered_job(request: web.Request) -> web.Response:
+    """`GET /jobs/triggered/{job}`: one job."""
+    return await _job_page(request, JobType.TRIGGERED)
+
+
+async def show_continuous_job(request: web.Request) -> web.Response:
+    """`GET /jobs/continuous/{job}`: one job."""
+    return await _job_page(request, JobType.CONTINUOUS)
 
 
 async def run_job(request: web.Request) -> web.Response:
@@ -68,9 +73,9 @@ async def run_job(request: web.Request) -> web.Response:
 
     async def run() -> None:
         name = exchange.job_name(request)
-        await request.app[DEFINITIONS].get(JobType.TRIGGERED, name)
+        definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, name)
         arguments = run_arguments(given if isinstance(given, str) else None)
-        await request.app[INVOCATIONS].start(name, arguments, _REQUESTED_BY, datetime.now(UTC))
+        await request.app[INVOCATIONS].start(definition.job_name, arguments, _REQUESTED_BY, datetime.now(UTC))
 
     return await _after(request, JobType.TRIGGERED, run())
 
@@ -152,10 +157,11 @@ def _why(run: RunView) -> str:
 
 async def _continuous_facts(request: web.Request, definition: JobDefinition) -> dict[str, Any]:
     name, is_alive = definition.job_name, request.app[RUNNERS].is_alive
-    instances = (await request.app[HISTORY].statuses([name])).get(name, [])
+    told = (await request.app[HISTORY].statuses([name])).get(name, [])
+    living = [view for view in told if is_alive(view.instance)]
     return {
-        "status": continuous_status(definition, instances, is_alive).value,
-        "instances": [view for view in instances if is_alive(view.instance)],
+        "status": continuous_status(definition, living).value,
+        "instances": living,
         "job_log": _URLS.job_log(name),
         "application_log": _URLS.application_log(name),
     }

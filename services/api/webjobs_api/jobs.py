@@ -2,16 +2,18 @@
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 from aiohttp import web
 from webjobs_events.commands import ChangeJobSettings
+from webjobs_events.job import JobDefinition, JobType
 
 from webjobs_api import continuous, exchange, triggered
 from webjobs_api.errors import UploadTooLarge
 from webjobs_api.job_commands import new_command_id
 from webjobs_api.keys import COMMANDS, DEFINITIONS
-from webjobs_api.requests import requested_by, settings_of
-from webjobs_api.responses import ContinuousJobJson, TriggeredJobJson
+from webjobs_api.requests import arm_settings_of, requested_by, settings_of
+from webjobs_api.responses import JobJson
 
 MAX_SETTINGS_BYTES = 64 * 1024
 """More would not fit into an event."""
@@ -19,7 +21,8 @@ MAX_SETTINGS_BYTES = 64 * 1024
 
 async def list_jobs(request: web.Request) -> web.Response:
     """`GET /api/jobs`: triggered jobs first, as the reference has it."""
-    return exchange.json(await all_jobs(request))
+    beside = [request.app[DEFINITIONS].settings_of(each) for each in JobType]
+    return exchange.show(request, await all_jobs(request), beside)
 
 
 async def get_settings(request: web.Request) -> web.Response:
@@ -31,9 +34,33 @@ async def get_settings(request: web.Request) -> web.Response:
 async def put_settings(request: web.Request) -> web.Response:
     """`PUT /api/jobs/{type}/{job}/settings`."""
     definition = await request.app[DEFINITIONS].get(exchange.job_type(request), exchange.job_name(request))
+    await _change_settings(request, definition, settings_of(await _small_body(request)))
+    return web.Response()
+
+
+async def put_arm_settings(request: web.Request) -> web.Response:
+    """`PUT /api/{type}webjobs/{job}` with ARM's JSON: sets the settings only; answers the job."""
+    definition = await request.app[DEFINITIONS].get(exchange.job_type(request), exchange.job_name(request))
+    await _change_settings(request, definition, arm_settings_of(await _small_body(request)))
+    changed = await request.app[DEFINITIONS].get(definition.job_type, definition.job_name)
+    handlers = triggered if definition.job_type is JobType.TRIGGERED else continuous
+    return exchange.json(exchange.enveloped(request, await handlers.job_json(request, changed)))
+
+
+async def all_jobs(request: web.Request) -> list[JobJson]:
+    """Every job: triggered ones first, each type in name order."""
+    first, second = await asyncio.gather(triggered.all_jobs(request), continuous.all_jobs(request))
+    return [*first, *second]
+
+
+async def _small_body(request: web.Request) -> bytes:
     body = await request.read()
     if len(body) > MAX_SETTINGS_BYTES:
         raise UploadTooLarge(MAX_SETTINGS_BYTES)
+    return body
+
+
+async def _change_settings(request: web.Request, definition: JobDefinition, settings: dict[str, Any]) -> None:
     await request.app[COMMANDS].send(
         ChangeJobSettings(
             command_id=new_command_id(ChangeJobSettings.verb),
@@ -41,13 +68,6 @@ async def put_settings(request: web.Request) -> web.Response:
             job_name=definition.job_name,
             requested_at=datetime.now(UTC),
             requested_by=requested_by(request.headers.get("User-Agent")),
-            settings=settings_of(body),
+            settings=settings,
         )
     )
-    return web.Response()
-
-
-async def all_jobs(request: web.Request) -> list[TriggeredJobJson | ContinuousJobJson]:
-    """Every job: triggered ones first, each type in name order."""
-    first, second = await asyncio.gather(triggered.all_jobs(request), continuous.all_jobs(request))
-    return [*first, *second]

@@ -15,7 +15,7 @@ from webjobs_api.errors import LogNotFound
 from webjobs_api.keys import BUS, DEFINITIONS, RUNS
 from webjobs_api.log_stream import Ended, read_log
 from webjobs_api.triggered import known_run
-from webjobs_api.urls import APPLICATION_LOG_FILE, JOB_LOG_FILE, error_file, output_file
+from webjobs_api.urls import APPLICATION_LOG_FILE, JOB_LOG_FILE, KUDU_OUTPUT_FILE, error_file, output_file
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -25,9 +25,11 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 async def get_run_log(request: web.Request) -> web.StreamResponse:
-    """`GET /vfs/data/jobs/triggered/{job}/{id}/{file}`: `output_{id}.log` or `error_{id}.log`."""
+    """`GET /vfs/data/jobs/triggered/{job}/{id}/{file}`: its output, by either name, or `error_{id}.log`."""
     definition, run = await known_run(request)
     file_name = request.match_info["file"]
+    if file_name == KUDU_OUTPUT_FILE:
+        file_name = output_file(run.run_id)
     if file_name not in (output_file(run.run_id), error_file(run.run_id)):
         raise LogNotFound(file_name)
     is_error_log = file_name == error_file(run.run_id)
@@ -38,7 +40,7 @@ async def get_run_log(request: web.Request) -> web.StreamResponse:
 
 
 async def get_job_log(request: web.Request) -> web.StreamResponse:
-    """`GET /vfs/data/jobs/continuous/{job}/job.log`: of all instances, as they wrote it."""
+    """`GET /vfs/data/jobs/continuous/{job}/job.log` or `job_log.txt`: of all instances, as written."""
     return await _serve_continuous(request, JOB_LOG_FILE)
 
 

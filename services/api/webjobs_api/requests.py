@@ -134,6 +134,19 @@ def settings_of(body: bytes) -> dict[str, Any]:
         raise InvalidSettingsBody(str(error).rstrip(".")) from error
 
 
+def arm_settings_of(body: bytes) -> dict[str, Any]:
+    """The settings in ARM's form of a job, `{"properties": {"settings": {…}}}`.
+
+    Raises:
+        InvalidSettingsBody: There are none, or they are no JSON object.
+    """
+    properties = settings_of(body).get("properties")
+    settings = properties.get("settings") if isinstance(properties, dict) else None
+    if not isinstance(settings, dict):
+        raise InvalidSettingsBody("ARM sends it as properties.settings, which is not there")
+    return settings
+
+
 def requested_by(user_agent: str | None) -> str:
     """Who asked, in the reference's words: `External - <User-Agent>`."""
     agent = (user_agent or "")[:_LONGEST_AGENT]

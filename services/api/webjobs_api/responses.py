@@ -1,7 +1,8 @@
 """Read models → the JSON of the reference's `/api/jobs` dialect, field by field; pure."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import msgspec
 from webjobs_events.job import JobDefinition, JobType
@@ -20,6 +21,18 @@ _MOST_TELLING = (
     Status.STOPPED,
 )
 _HAS_A_PROCESS = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING})
+
+
+class JobJson(Protocol):
+    """What the JSON of a job has in every dialect."""
+
+    @property
+    def name(self) -> str:
+        """As its owner spells it."""
+
+    @property
+    def type(self) -> str:
+        """`triggered` or `continuous`."""
 
 
 class RunJson(msgspec.Struct, frozen=True):
@@ -119,12 +132,14 @@ def triggered_job_json(
     )
 
 
-def continuous_job_json(definition: JobDefinition, status: Status, urls: Urls) -> ContinuousJobJson:
-    """A continuous job with the status that `continuous_status` gives."""
+def continuous_job_json(
+    definition: JobDefinition, living: Sequence[InstanceView], urls: Urls
+) -> ContinuousJobJson:
+    """A continuous job with what its living instances do."""
     name = definition.job_name
     return ContinuousJobJson(
         name=name,
-        status=status.value,
+        status=continuous_status(definition, living).value,
         run_command=run_command(definition),
         log_url=urls.job_log(name),
         extra_info_url=urls.page(JobType.CONTINUOUS, name),
@@ -133,14 +148,12 @@ def continuous_job_json(definition: JobDefinition, status: Status, urls: Urls) -
     )
 
 
-def continuous_status(
-    definition: JobDefinition, instances: Iterable[InstanceView], is_alive: Callable[[str], bool]
-) -> Status:
+def continuous_status(definition: JobDefinition, living: Iterable[InstanceView]) -> Status:
     """One word for a continuous job, from what its living instances do; standbys do not count.
 
     Source: Kudu, a4 takes one arbitrary instance that is not inactive; we take the one that does most.
     """
-    told = {view.status for view in instances if is_alive(view.instance)}
+    told = {view.status for view in living}
     if definition.disabled and not told & _HAS_A_PROCESS:
         return Status.STOPPED
     return next((status for status in _MOST_TELLING if status in told), Status.INITIALIZING)

@@ -1,12 +1,17 @@
 """The whole HTTP surface."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
+from webjobs_events.job import JobType
 
-from webjobs_api import asyncapi, continuous, deploy, job_page, jobs, logs, schemas, triggered
+from webjobs_api import asyncapi, continuous, deploy, job_page, jobs, logs, schemas, swagger, triggered
+from webjobs_api.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, SEED, Dialect
+from webjobs_api.negotiation import by_accept
 from webjobs_api.openapi import handlers as openapi
 from webjobs_api.openapi import page
+from webjobs_api.urls import JOB_LOG_FILE, KUDU_JOB_LOG_FILE
 
 _JOB = "{job:[^/]+}"
 _TYPE = "{type:triggered|continuous}"
@@ -16,42 +21,71 @@ _FOLDER = f"site/wwwroot/{{app_data:[Aa][Pp][Pp]_[Dd][Aa][Tt][Aa]}}/jobs/{_TYPE}
 def routes() -> list[web.RouteDef]:
     """Every route but `/healthz` and `/metrics`, without its form with a trailing slash."""
     return [
-        web.get("/api/jobs", jobs.list_jobs),
-        # Triggered jobs
-        web.get("/api/jobs/triggered", triggered.list_jobs),
-        # Routes of one prefix are tried in order: first the one whose latency matters most.
-        web.post(f"/api/jobs/triggered/{_JOB}/run", triggered.run_job),
-        web.get(f"/api/jobs/triggered/{_JOB}", triggered.get_job),
-        web.get(f"/api/jobs/triggered/{_JOB}/history", triggered.get_history),
-        web.get(f"/api/jobs/triggered/{_JOB}/history/{{id}}", triggered.get_run),
-        # Continuous jobs
-        web.get("/api/jobs/continuous", continuous.list_jobs),
-        web.get(f"/api/jobs/continuous/{_JOB}", continuous.get_job),
-        web.post(f"/api/jobs/continuous/{_JOB}/start", continuous.start_job),
-        web.post(f"/api/jobs/continuous/{_JOB}/stop", continuous.stop_job),
-        # Jobs of either type
-        web.put(f"/api/jobs/{_TYPE}/{_JOB}", deploy.put_job),
-        web.delete(f"/api/jobs/{_TYPE}/{_JOB}", deploy.delete_job),
-        web.get(f"/api/jobs/{_TYPE}/{_JOB}/settings", jobs.get_settings),
-        web.put(f"/api/jobs/{_TYPE}/{_JOB}/settings", jobs.put_settings),
+        *_job_routes(SEED),
+        *_job_routes(KUDU),
+        *_job_routes(KUDU_OLDER),
+        *[_with_page(route) for route in _job_routes(KUDU_OLDEST)],
+        web.get("/api/triggeredwebjobsswagger", swagger.get_swagger),
+        # Files of jobs
         web.put(f"/api/zip/{_FOLDER}", deploy.put_zip),
         web.delete(f"/api/vfs/{_FOLDER}", deploy.delete_folder),
         # Logs
         *_under_both_prefixes(f"data/jobs/triggered/{_JOB}/{{id}}/{{file}}", logs.get_run_log),
-        *_under_both_prefixes(f"data/jobs/continuous/{_JOB}/job.log", logs.get_job_log),
+        *_under_both_prefixes(f"data/jobs/continuous/{_JOB}/{JOB_LOG_FILE}", logs.get_job_log),
+        *_under_both_prefixes(f"data/jobs/continuous/{_JOB}/{KUDU_JOB_LOG_FILE}", logs.get_job_log),
         *_under_both_prefixes("LogFiles/Application/continuous/{job:[^/]+}.log", logs.get_application_log),
-        # Pages for people
+        # Pages for people, beside those of `_PAGES`
         web.get("/", job_page.show_index),
-        web.get(f"/jobs/{_TYPE}/{_JOB}", job_page.show_job),
-        web.post(f"/jobs/triggered/{_JOB}/run", job_page.run_job),
-        web.post(f"/jobs/continuous/{_JOB}/start", job_page.start_job),
-        web.post(f"/jobs/continuous/{_JOB}/stop", job_page.stop_job),
         # The api about itself
         web.get("/docs", page.show_page),
         web.get("/openapi.json", openapi.get_document),
         web.get("/asyncapi.json", asyncapi.get_document),
         web.get("/schemas/{file}", schemas.get_schema),
     ]
+
+
+def _job_routes(dialect: Dialect) -> list[web.RouteDef]:
+    """What every dialect has, under its own paths."""
+    triggered_jobs, continuous_jobs = (dialect.jobs_of(each) for each in JobType)
+    jobs_of_type = dialect.jobs.replace("{type}", _TYPE)
+    return [
+        *([web.get(dialect.all_jobs, jobs.list_jobs)] if dialect.all_jobs else []),
+        # Triggered jobs
+        web.get(triggered_jobs, triggered.list_jobs),
+        # Routes of one prefix are tried in order: first the one whose latency matters most.
+        web.post(f"{triggered_jobs}/{_JOB}/run", triggered.run_job),
+        web.get(f"{triggered_jobs}/{_JOB}", triggered.get_job),
+        web.get(f"{triggered_jobs}/{_JOB}/history", triggered.get_history),
+        web.get(f"{triggered_jobs}/{_JOB}/history/{{id}}", triggered.get_run),
+        # Continuous jobs
+        web.get(continuous_jobs, continuous.list_jobs),
+        web.get(f"{continuous_jobs}/{_JOB}", continuous.get_job),
+        web.post(f"{continuous_jobs}/{_JOB}/start", continuous.start_job),
+        web.post(f"{continuous_jobs}/{_JOB}/stop", continuous.stop_job),
+        # Jobs of either type
+        web.put(f"{jobs_of_type}/{_JOB}", deploy.put_job),
+        web.delete(f"{jobs_of_type}/{_JOB}", deploy.delete_job),
+        web.get(f"{jobs_of_type}/{_JOB}/settings", jobs.get_settings),
+        web.put(f"{jobs_of_type}/{_JOB}/settings", jobs.put_settings),
+    ]
+
+
+# Under `/jobs` a browser gets a page where a program gets the data.
+_PAGES: Mapping[Handler, Handler] = {
+    jobs.list_jobs: job_page.show_index,
+    triggered.get_job: job_page.show_triggered_job,
+    triggered.run_job: job_page.run_job,
+    continuous.get_job: job_page.show_continuous_job,
+    continuous.start_job: job_page.start_job,
+    continuous.stop_job: job_page.stop_job,
+}
+
+
+def _with_page(route: web.RouteDef) -> web.RouteDef:
+    page = _PAGES.get(route.handler)
+    if page is None:
+        return route
+    return web.RouteDef(route.method, route.path, by_accept(page, route.handler), route.kwargs)
 
 
 def with_trailing_slashes(definitions: Iterable[web.RouteDef]) -> list[web.RouteDef]:

@@ -11,61 +11,65 @@ from webjobs_api import exchange
 from webjobs_api.errors import RunNotFound
 from webjobs_api.keys import DEFINITIONS, INVOCATIONS, RUNS
 from webjobs_api.requests import requested_by, run_arguments
-from webjobs_api.responses import (
-    TriggeredJobJson,
-    in_name_order,
-    run_json,
-    runs_json,
-    triggered_job_json,
-)
+from webjobs_api.responses import JobJson, in_name_order
 
 
 async def list_jobs(request: web.Request) -> web.Response:
     """`GET /api/jobs/triggered`."""
-    return exchange.json(await all_jobs(request))
+    beside = request.app[DEFINITIONS].settings_of(JobType.TRIGGERED)
+    return exchange.show(request, await all_jobs(request), beside)
 
 
 async def get_job(request: web.Request) -> web.Response:
     """`GET /api/jobs/triggered/{job}`."""
     definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, exchange.job_name(request))
-    latest = await request.app[RUNS].latest(definition.job_name)
-    return exchange.json(triggered_job_json(definition, latest, exchange.urls(request), datetime.now(UTC)))
+    return exchange.show(request, await job_json(request, definition), definition.settings)
 
 
 async def run_job(request: web.Request) -> web.Response:
-    """`POST /api/jobs/triggered/{job}/run`."""
-    name = exchange.job_name(request)
-    await request.app[DEFINITIONS].get(JobType.TRIGGERED, name)
+    """`POST /api/jobs/triggered/{job}/run`; ARM would poll after a 202, so it gets 200."""
+    definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, exchange.job_name(request))
     run_id = await request.app[INVOCATIONS].start(
-        name,
+        definition.job_name,
         run_arguments(request.query.get("arguments")),
         requested_by(request.headers.get("User-Agent")),
         datetime.now(UTC),
     )
-    return web.Response(status=202, headers={"Location": exchange.urls(request).run(name, run_id)})
+    location = exchange.urls(request).run(definition.job_name, run_id)
+    return web.Response(status=200 if exchange.is_arm(request) else 202, headers={"Location": location})
 
 
 async def get_history(request: web.Request) -> web.Response:
     """`GET /api/jobs/triggered/{job}/history`."""
     definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, exchange.job_name(request))
     runs = await request.app[RUNS].of_job(definition.job_name)
-    return exchange.json(runs_json(runs, exchange.urls(request), datetime.now(UTC)))
+    written = exchange.responses(request)
+    return exchange.show(request, written.runs_json(runs, exchange.urls(request), datetime.now(UTC)))
 
 
 async def get_run(request: web.Request) -> web.Response:
     """`GET /api/jobs/triggered/{job}/history/{id}`."""
     _, run = await known_run(request)
-    return exchange.json(run_json(run, exchange.urls(request), datetime.now(UTC)))
+    written = exchange.responses(request)
+    return exchange.show(request, written.run_json(run, exchange.urls(request), datetime.now(UTC)))
 
 
-async def all_jobs(request: web.Request) -> list[TriggeredJobJson]:
+async def job_json(request: web.Request, definition: JobDefinition) -> JobJson:
+    """A triggered job as this client wants it written."""
+    latest = await request.app[RUNS].latest(definition.job_name)
+    return exchange.responses(request).triggered_job_json(
+        definition, latest, exchange.urls(request), datetime.now(UTC)
+    )
+
+
+async def all_jobs(request: web.Request) -> list[JobJson]:
     """Every triggered job, in name order."""
     definitions = in_name_order(request.app[DEFINITIONS].all_of(JobType.TRIGGERED))
     if not definitions:
         return []
     latest = await request.app[RUNS].latest_of([each.job_name for each in definitions])
-    urls, now = exchange.urls(request), datetime.now(UTC)
-    return [triggered_job_json(each, latest.get(each.job_name), urls, now) for each in definitions]
+    urls, now, written = exchange.urls(request), datetime.now(UTC), exchange.responses(request)
+    return [written.triggered_job_json(each, latest.get(each.job_name), urls, now) for each in definitions]
 
 
 async def known_run(request: web.Request) -> tuple[JobDefinition, RunView]:

@@ -22,6 +22,12 @@ JOB_LOG_FILE = "job.log"
 APPLICATION_LOG_FILE = "application.log"
 """Name, in the stream of logs, of what a continuous job wrote in full."""
 
+KUDU_OUTPUT_FILE = "output_log.txt"
+"""Another name for the log with all lines of a run: Kudu's."""
+
+KUDU_JOB_LOG_FILE = "job_log.txt"
+"""Another name for a continuous job's own log: Kudu's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Urls:
@@ -29,13 +35,19 @@ class Urls:
 
     Args:
         base: Scheme and host as the client wrote them, such as `http://localhost:8080`.
+        jobs: Path of the jobs of a type, `{type}` standing for it.
+        output_log: Name of a run's output log, `{id}` standing for the run's.
+        continuous_log: Name of a continuous job's own log.
     """
 
     base: str
+    jobs: str = "/api/jobs/{type}"
+    output_log: str = output_file("{id}")
+    continuous_log: str = JOB_LOG_FILE
 
     def job(self, job_type: JobType, name: str) -> str:
         """Of a job in the api."""
-        return f"{self.base}/api/jobs/{job_type.value}/{quote(name, safe='')}"
+        return f"{self.base}{self.jobs.replace('{type}', job_type.value)}/{quote(name, safe='')}"
 
     def history(self, name: str) -> str:
         """Of a triggered job's runs."""
@@ -47,7 +59,7 @@ class Urls:
 
     def output(self, name: str, run_id: str) -> str:
         """Of a run's output log."""
-        return self._data(JobType.TRIGGERED, name, f"{run_id}/{output_file(run_id)}")
+        return self._data(JobType.TRIGGERED, name, f"{run_id}/{self.output_log.replace('{id}', run_id)}")
 
     def error(self, name: str, run_id: str) -> str:
         """Of a run's error log."""
@@ -55,7 +67,7 @@ class Urls:
 
     def job_log(self, name: str) -> str:
         """Of a continuous job's own log."""
-        return self._data(JobType.CONTINUOUS, name, JOB_LOG_FILE)
+        return self._data(JobType.CONTINUOUS, name, self.continuous_log)
 
     def application_log(self, name: str) -> str:
         """Of everything a continuous job wrote."""

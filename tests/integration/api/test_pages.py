@@ -1,5 +1,7 @@
 """The pages for people: what they show, what their buttons do, and that nothing in them is taken for HTML."""
 
+from collections.abc import AsyncIterator
+
 import aiohttp
 import pytest
 from integration.api.stand_in import INSTANCE, StandIn
@@ -8,8 +10,16 @@ from webjobs_events.commands import StopContinuousJob
 from webjobs_events.job import JobType
 from webjobs_events.status import Status
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 HOSTILE = "<script>alert(1)<"
 HOSTILE_PATH = "%3Cscript%3Ealert(1)%3C"
+
+
+@pytest.fixture
+async def api(api_url: str) -> AsyncIterator[aiohttp.ClientSession]:
+    """A browser."""
+    async with aiohttp.ClientSession(api_url, headers={"Accept": BROWSER}) as session:
+        yield session
 
 
 async def page(api: aiohttp.ClientSession, path: str, status: int = 200) -> str:

@@ -6,7 +6,15 @@ from webjobs_api.errors import (
     InvalidSettingsBody,
     UnsupportedUpload,
 )
-from webjobs_api.requests import Upload, requested_by, run_arguments, script_name, settings_of, upload_of
+from webjobs_api.requests import (
+    Upload,
+    arm_settings_of,
+    requested_by,
+    run_arguments,
+    script_name,
+    settings_of,
+    upload_of,
+)
 from webjobs_events.commands import UploadKind
 
 
@@ -112,6 +120,13 @@ def test_settings_are_any_json_object() -> None:
     for body in (b"", b"[]", b"1", b"{", b"\xff", b'{"a":' * 3000):
         with pytest.raises(InvalidSettingsBody):
             settings_of(body)
+
+
+def test_arm_wraps_settings_in_properties() -> None:
+    assert arm_settings_of(b'{"properties": {"settings": {"mine": 1}}}') == {"mine": 1}
+    for body in (b"{}", b'{"properties": null}', b'{"properties": {"settings": []}}', b"[]"):
+        with pytest.raises(InvalidSettingsBody):
+            arm_settings_of(body)
 
 
 def test_who_asked_is_told_in_the_words_of_the_reference() -> None:

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from unit.api.views import NOW, definition, instance, run
 from webjobs_api.responses import (
     continuous_job_json,
     continuous_status,
@@ -12,44 +13,10 @@ from webjobs_api.responses import (
     triggered_job_json,
 )
 from webjobs_api.urls import Urls
-from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.queries import InstanceView, RunView
-from webjobs_events.run_id import RunId
+from webjobs_events.job import JobType
 from webjobs_events.status import Status
 
-BEGAN = datetime(2013, 11, 8, 2, 56, tzinfo=UTC)
-NOW = BEGAN + timedelta(minutes=5)
 URLS = Urls("http://host")
-
-
-def definition(
-    name: str = "jobName", job_type: JobType = JobType.TRIGGERED, **changes: object
-) -> JobDefinition:
-    given = {
-        "script": "run.cmd",
-        "script_host": "",
-        "changed_at": NOW,
-        "changed_by": "a",
-        "cause": "c",
-    } | changes
-    return JobDefinition(job_type=job_type, job_name=JobName(name), digest="d", **given)  # type: ignore[arg-type]
-
-
-def run(status: Status = Status.SUCCESS, **changes: object) -> RunView:
-    given = {
-        "requested_at": BEGAN - timedelta(seconds=1),
-        "started_at": BEGAN,
-        "ended_at": BEGAN + timedelta(minutes=1),
-    } | changes
-    return RunView(
-        job_name=JobName("jobName"),
-        run_id=RunId("201311080256000000"),
-        status=status,
-        trigger="External",
-        digest="d",
-        instance="327e1e",
-        **given,  # type: ignore[arg-type]
-    )
 
 
 def as_json(answer: object) -> object:
@@ -80,7 +47,7 @@ def test_a_triggered_job_is_written_as_in_the_seed() -> None:
 
 def test_a_continuous_job_is_written_as_in_the_seed() -> None:
     job = definition(job_type=JobType.CONTINUOUS, script="inner/run.sh")
-    assert as_json(continuous_job_json(job, Status.RUNNING, URLS)) == {
+    assert as_json(continuous_job_json(job, [instance("327e1e", Status.RUNNING)], URLS)) == {
         "name": "jobName",
         "status": "Running",
         "runCommand": "inner\\run.sh",
@@ -143,13 +110,11 @@ def test_names_are_ordered_whatever_their_case() -> None:
         (True, {"a": Status.STOPPING}, Status.STOPPING),
         (True, {"a": Status.PENDING_RESTART}, Status.STOPPED),
         (True, {"a": Status.STOPPED}, Status.STOPPED),
-        (False, {"dead": Status.RUNNING, "a": Status.STARTING}, Status.STARTING),
-        (False, {"dead": Status.RUNNING}, Status.INITIALIZING),
     ],
 )
 def test_one_word_tells_what_all_living_instances_do(
     disabled: bool, statuses: dict[str, Status], expected: Status
 ) -> None:
     job = definition(job_type=JobType.CONTINUOUS, disabled=disabled)
-    views = [InstanceView(instance=i, status=s, since=NOW, digest="d") for i, s in statuses.items()]
-    assert continuous_status(job, views, lambda instance: instance != "dead") is expected
+    views = [instance(name, status) for name, status in statuses.items()]
+    assert continuous_status(job, views) is expected

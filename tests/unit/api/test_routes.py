@@ -2,6 +2,7 @@ import re
 from pathlib import Path
 
 import pytest
+from webjobs_api.dialects import DIALECTS, SEED, Dialect, dialect_of
 from webjobs_api.routes import routes, with_trailing_slashes
 from webjobs_service.health import health_routes
 
@@ -14,12 +15,43 @@ def canonical(path: str) -> str:
     return re.sub(r"\{(\w+):[^}]+\}", r"{\1}", path)
 
 
+def in_first_dialect(path: str) -> str:
+    """The path as the first clients write it: every dialect has the same routes, described once."""
+    dialect = dialect_of(path.replace("{type}", "triggered"))
+    if path == dialect.all_jobs:
+        return SEED.all_jobs or ""
+    for type_ in ("{type}", "triggered", "continuous"):
+        jobs = dialect.jobs.replace("{type}", type_)
+        if f"{path}/".startswith(f"{jobs}/"):
+            return SEED.jobs.replace("{type}", type_) + path.removeprefix(jobs)
+    return path
+
+
 @pytest.mark.parametrize(
     "route",
-    sorted({f"{route.method} {canonical(route.path)}" for route in [*routes(), *health_routes({})]}),
+    sorted(
+        {
+            f"{route.method} {in_first_dialect(canonical(route.path))}"
+            for route in [*routes(), *health_routes({})]
+        }
+    ),
 )
 def test_every_route_is_documented(route: str) -> None:
     assert f"`{route}`" in PAGE.read_text("utf-8")
+
+
+def test_every_dialect_has_every_route_of_a_job() -> None:
+    def of(dialect: Dialect) -> set[str]:
+        found = {(route.method, canonical(route.path)) for route in routes()}
+        return {
+            f"{method} {in_first_dialect(path)}"
+            for method, path in found
+            if dialect.has(path.replace("{type}", "triggered"))
+        }
+
+    assert len(of(SEED)) >= 14
+    for dialect in DIALECTS:
+        assert of(dialect) >= of(SEED) - {"GET /api/jobs"}, dialect.jobs
 
 
 def test_every_route_tolerates_a_trailing_slash() -> None:

@@ -1,0 +1,60 @@
+"""Every triggered job as an operation, for clients that read Swagger 2.0."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from aiohttp import web
+from webjobs_events.job import JobDefinition, JobType
+
+from webjobs_api import exchange
+from webjobs_api.dialects import KUDU
+from webjobs_api.keys import DEFINITIONS
+from webjobs_api.responses import in_name_order
+
+
+async def get_swagger(request: web.Request) -> web.Response:
+    """`GET /api/triggeredwebjobsswagger`."""
+    definitions = in_name_order(request.app[DEFINITIONS].all_of(JobType.TRIGGERED))
+    return exchange.show(request, document(definitions, exchange.base(request)))
+
+
+def document(definitions: Iterable[JobDefinition], base: str) -> dict[str, Any]:
+    """The Swagger document; `base` is scheme and host as the client reaches them. Source: Kudu, a2."""
+    scheme, _, host = base.partition("://")
+    paths = KUDU.urls("")
+    return {
+        "swagger": "2.0",
+        "info": {"version": "v1", "title": "WebJobs"},
+        "host": host,
+        "schemes": [scheme],
+        "paths": {
+            f"{paths.job(JobType.TRIGGERED, each.job_name)}/run": {"post": _operation(each)}
+            for each in definitions
+        },
+    }
+
+
+def _operation(definition: JobDefinition) -> dict[str, Any]:
+    return {
+        "deprecated": False,
+        "operationId": definition.job_name,
+        "consumes": [],
+        "produces": [],
+        "parameters": [
+            {
+                "name": "arguments",
+                "in": "query",
+                "description": "Arguments of the job, split as a shell would.",
+                "required": False,
+                "type": "string",
+            }
+        ],
+        "responses": {
+            "202": {
+                "description": "The run is accepted.",
+                "headers": {"Location": {"type": "string", "description": "Address of the run."}},
+            },
+            "404": {"description": "There is no such job."},
+            "409": {"description": "The job is already running, or jobs are stopped."},
+        },
+    }

@@ -1,0 +1,250 @@
+"""The same jobs in every dialect: routes, fields, links that stay in the dialect, and ETags."""
+
+import aiohttp
+import pytest
+from integration.api.stand_in import INSTANCE, StandIn
+from support.eventually import eventually
+from webjobs_api.dialects import DIALECTS, KUDU, KUDU_OLDER, KUDU_OLDEST, Dialect
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobType
+from webjobs_events.status import Status
+
+ARM = {"x-ms-geo-location": "West Europe"}
+EVERY = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda each: each.jobs)
+KUDUS = pytest.mark.parametrize("dialect", [KUDU, KUDU_OLDER, KUDU_OLDEST], ids=lambda each: each.jobs)
+
+
+async def get(api: aiohttp.ClientSession, path: str, **headers: str):
+    async with api.get(path, headers=headers) as answer:
+        assert answer.status == 200, await answer.text()
+        return await answer.json()
+
+
+async def tag_of(api: aiohttp.ClientSession, path: str) -> str:
+    async with api.get(path) as answer:
+        assert answer.status == 200
+        return answer.headers["ETag"]
+
+
+@EVERY
+async def test_a_job_is_deployed_run_looked_at_and_deleted(
+    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn, dialect: Dialect
+) -> None:
+    job = f"{dialect.jobs_of(JobType.TRIGGERED)}/hello"
+    headers = {"Content-Disposition": "attachment; filename=run.sh"}
+    async with api.put(job, data=b"echo", headers=headers) as answer:
+        assert answer.status == 200
+        deployed = await answer.json()
+    assert deployed["url"] == f"{api_url}{job}"
+    assert deployed["history_url"] == f"{api_url}{job}/history"
+    assert await get(api, deployed["history_url"]) == {"runs": []}
+    async with api.post(f"{job}/run?arguments=a") as answer:
+        assert (answer.status, await answer.read()) == (202, b"")
+        location = answer.headers["Location"]
+    assert location.startswith(f"{api_url}{job}/history/")
+    await eventually(lambda: stand_in.position == 2)
+    await stand_in.end_run("hello", has_error_log=True)
+    await eventually(lambda: stand_in.position == 3)
+    run = await get(api, location)
+    assert run["url"] == location
+    assert await get(api, f"{job}/history/") == {"runs": [run]}
+    assert (await get(api, job))["latest_run"] == run
+    lists = [dialect.jobs_of(JobType.TRIGGERED), *([dialect.all_jobs] if dialect.all_jobs else [])]
+    for path in lists:
+        assert (await get(api, path))[0]["latest_run"] == run
+    async with api.put(f"{job}/settings", data=b'{"mine": [1]}') as answer:
+        assert answer.status == 200
+    assert await get(api, f"{job}/settings") == {"mine": [1]}
+    async with api.delete(job) as answer:
+        assert answer.status == 200
+    async with api.get(job) as answer:
+        assert answer.status == 404
+
+
+@EVERY
+async def test_a_continuous_job_is_stopped_and_started(
+    api: aiohttp.ClientSession, stand_in: StandIn, dialect: Dialect
+) -> None:
+    await stand_in.define(JobType.CONTINUOUS, "worker")
+    stand_in.tell("worker", **{f"i{INSTANCE}": Status.RUNNING, "idead01": Status.RUNNING})
+    job = f"{dialect.jobs_of(JobType.CONTINUOUS)}/worker"
+    for verb, disabled in (("stop", True), ("start", False)):
+        async with api.post(f"{job}/{verb}") as answer:
+            assert (answer.status, await answer.text()) == (200, "")
+        entry = await stand_in.bus.jobs.get("continuous.worker")
+        assert entry is not None and (b'"disabled":true' in entry.value) is disabled
+    assert (await get(api, job))["status"] == "Running"
+
+
+@KUDUS
+async def test_a_continuous_job_tells_its_living_instances(
+    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn, dialect: Dialect
+) -> None:
+    await stand_in.define(JobType.CONTINUOUS, "worker", settings={"is_singleton": True})
+    stand_in.tell("worker", **{f"i{INSTANCE}": Status.RUNNING, "idead01": Status.RUNNING})
+    jobs = dialect.jobs_of(JobType.CONTINUOUS)
+    told = await get(api, f"{jobs}/worker")
+    assert told["detailed_status"] == f"{INSTANCE} - Running\r\n"
+    assert told["log_url"] == f"{api_url}/vfs/data/jobs/continuous/worker/job_log.txt"
+    assert (told["settings"], told["error"], told["using_sdk"]) == ({"is_singleton": True}, None, False)
+    assert await get(api, jobs) == [told]
+
+
+@EVERY
+async def test_a_list_that_is_known_is_not_sent_again(
+    api: aiohttp.ClientSession, stand_in: StandIn, dialect: Dialect
+) -> None:
+    await stand_in.define(JobType.TRIGGERED, "hello")
+    await stand_in.define(JobType.CONTINUOUS, "worker")
+    stand_in.tell("worker", **{f"i{INSTANCE}": Status.RUNNING})
+    triggered, continuous = (dialect.jobs_of(each) for each in JobType)
+    async with api.post(f"{triggered}/hello/run") as answer:
+        assert answer.status == 202
+    await eventually(lambda: stand_in.position == 2)
+    paths = [triggered, continuous, f"{triggered}/hello", f"{triggered}/hello/history"]
+    for path in [*paths, *([dialect.all_jobs] if dialect.all_jobs else [])]:
+        tag = await tag_of(api, path)
+        assert tag.startswith('W/"')
+        for known in (tag, f'"other", {tag}', tag.removeprefix("W/"), "*"):
+            async with api.get(path, headers={"If-None-Match": known}) as answer:
+                assert (answer.status, await answer.read(), answer.headers["ETag"]) == (304, b"", tag), path
+        async with api.get(path, headers={"If-None-Match": '"other"'}) as answer:
+            assert answer.status == 200
+
+
+@EVERY
+async def test_a_list_has_another_tag_after_each_change(
+    api: aiohttp.ClientSession, stand_in: StandIn, dialect: Dialect
+) -> None:
+    await stand_in.define(JobType.TRIGGERED, "hello")
+    await stand_in.define(JobType.CONTINUOUS, "worker")
+    triggered, continuous = (dialect.jobs_of(each) for each in JobType)
+    history = f"{triggered}/hello/history"
+    seen = {path: [await tag_of(api, path)] for path in (triggered, continuous, history)}
+
+    async def note(*paths: str) -> None:
+        for path in paths:
+            seen[path].append(await tag_of(api, path))
+
+    async with api.put(f"{triggered}/hello/settings", data=b'{"a": 1}') as answer:
+        assert answer.status == 200
+    async with api.put(f"{continuous}/worker/settings", data=b'{"a": 1}') as answer:
+        assert answer.status == 200
+    await note(triggered, continuous)
+    async with api.post(f"{triggered}/hello/run") as answer:
+        assert answer.status == 202
+    await eventually(lambda: stand_in.position == 2)
+    stand_in.tell("worker", **{f"i{INSTANCE}": Status.RUNNING})
+    await note(triggered, continuous, history)
+    await stand_in.end_run("hello")
+    await eventually(lambda: stand_in.position == 3)
+    stand_in.tell("worker", **{f"i{INSTANCE}": Status.PENDING_RESTART})
+    await note(triggered, continuous, history)
+    for path, tags in seen.items():
+        assert len(set(tags)) == len(tags), path
+
+
+async def test_letters_may_be_of_another_case_unless_a_job_is_spelled_so(
+    api: aiohttp.ClientSession, stand_in: StandIn
+) -> None:
+    await stand_in.define(JobType.TRIGGERED, "Hello")
+
+    async def is_found() -> bool:
+        async with api.get("/api/triggeredwebjobs/hELLO") as answer:
+            return answer.status == 200 and (await answer.json())["name"] == "Hello"
+
+    await eventually(is_found)
+    await stand_in.define(JobType.TRIGGERED, "hello")
+    assert (await get(api, "/api/triggeredwebjobs/hello"))["name"] == "hello"
+    assert (await get(api, "/api/triggeredwebjobs/Hello"))["name"] == "Hello"
+    async with api.delete("/api/triggeredwebjobs/hello") as answer:
+        assert answer.status == 200
+    async with api.delete("/api/triggeredwebjobs/HELLO") as answer:
+        assert answer.status == 200
+    async with api.get("/api/triggeredwebjobs/hello") as answer:
+        assert answer.status == 404
+
+
+async def test_logs_have_kudus_names_too(api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus) -> None:
+    await stand_in.define(JobType.TRIGGERED, "hello")
+    await stand_in.define(JobType.CONTINUOUS, "worker")
+    async with api.post("/api/triggeredwebjobs/hello/run") as answer:
+        run_id = answer.headers["Location"].rpartition("/")[2]
+    await eventually(lambda: stand_in.position == 2)
+    output = bus.subjects.log(JobType.TRIGGERED, "hello", run_id)
+    await stand_in.log(output, f"output_{run_id}.log", 0, b"one\n")
+    job_log = bus.subjects.log(JobType.CONTINUOUS, "worker", INSTANCE)
+    await stand_in.log(job_log, "job.log", 0, b"two\n")
+    run = (await get(api, "/api/triggeredwebjobs/hello"))["latest_run"]
+    worker = await get(api, "/api/continuouswebjobs/worker")
+    for url, text in ((run["output_url"], "one\n"), (worker["log_url"], "two\n")):
+        async with api.get(url) as answer:
+            assert (answer.status, await answer.text()) == (200, text)
+
+
+async def test_a_browser_gets_a_page_where_a_program_gets_the_job(
+    api: aiohttp.ClientSession, stand_in: StandIn
+) -> None:
+    await stand_in.define(JobType.TRIGGERED, "hello")
+    for path in ("/jobs", "/jobs/triggered/hello"):
+        for accept, content_type in (("text/html,*/*;q=0.8", "text/html"), ("*/*", "application/json")):
+            async with api.get(path, headers={"Accept": accept}) as answer:
+                assert (answer.status, answer.content_type) == (200, content_type)
+                assert answer.headers["Vary"] == "Accept"
+
+
+async def test_arm_gets_its_envelope(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
+    await stand_in.define(JobType.TRIGGERED, "hello")
+    plain = await get(api, "/api/triggeredwebjobs/hello")
+    site = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/sites/mine"
+    referer = f"https://management.azure.com{site}/triggeredwebjobs/hello"
+    assert await get(api, "/api/triggeredwebjobs/hello", Referer=referer, **ARM) == {
+        "id": f"{site}/triggeredwebjobs/hello",
+        "name": "mine/hello",
+        "type": "Microsoft.Web/sites/triggeredwebjobs",
+        "location": "West Europe",
+        "properties": plain,
+    }
+    listed = await get(api, "/api/webjobs", **ARM)
+    assert [each["properties"] for each in listed["value"]] == [plain]
+    async with api.post("/api/triggeredwebjobs/hello/run", headers=ARM) as answer:
+        assert answer.status == 200
+        run_id = answer.headers["Location"].rpartition("/")[2]
+    history = await get(api, "/api/triggeredwebjobs/hello/history", **ARM)
+    assert [run["properties"]["id"] for run in history["value"]] == [run_id]
+    assert "value" not in await get(api, f"/api/jobs/triggered/hello/history/{run_id}", **ARM)
+
+
+async def test_arm_sets_the_settings_of_a_job_by_its_form_of_the_job(
+    api: aiohttp.ClientSession, stand_in: StandIn
+) -> None:
+    await stand_in.define(JobType.CONTINUOUS, "worker", settings={"old": 1})
+    job = "/api/continuouswebjobs/worker"
+    body = {"properties": {"name": "worker", "settings": {"is_singleton": True}}}
+    async with api.put(job, json=body, headers=ARM) as answer:
+        assert answer.status == 200
+        assert (await answer.json())["properties"]["settings"] == {"is_singleton": True}
+    assert await get(api, f"{job}/settings") == {"is_singleton": True}
+    for bad in ({}, {"properties": []}, {"properties": {"settings": 1}}, []):
+        async with api.put(job, json=bad, headers=ARM) as answer:
+            assert answer.status == 400
+            assert "JSON object" in await answer.text()
+    async with api.put("/api/continuouswebjobs/other", json=body, headers=ARM) as answer:
+        assert answer.status == 404
+
+
+async def test_every_triggered_job_is_an_operation_in_swagger(
+    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn
+) -> None:
+    await stand_in.define(JobType.TRIGGERED, "a b")
+    await stand_in.define(JobType.CONTINUOUS, "worker")
+
+    async def is_listed() -> bool:
+        document = await get(api, "/api/triggeredwebjobsswagger")
+        assert document["swagger"] == "2.0"
+        assert f"{document['schemes'][0]}://{document['host']}" == api_url
+        return list(document["paths"]) == ["/api/triggeredwebjobs/a%20b/run"] and (
+            document["paths"]["/api/triggeredwebjobs/a%20b/run"]["post"]["operationId"] == "a b"
+        )
+
+    await eventually(is_listed)
