@@ -1,12 +1,15 @@
-"""Pages for people."""
+"""Pages for people; under `/jobs` they share their addresses with the oldest dialect's data."""
 
 from collections.abc import Mapping
 
-from webjobs_api.openapi.operation import Answer, Body, Operation, nothing, text
+from webjobs_api.kudu_responses import KuduContinuousJob, KuduTriggeredJob
+from webjobs_api.openapi.operation import JSON, TEXT, Answer, Body, Operation, Schema, nothing, text
 
 _HTML = "text/html"
+_BOTH = "Whoever names text/html in Accept gets the page, everybody else the data."
+_ANY_JOB = {"anyOf": [KuduTriggeredJob, KuduContinuousJob]}
 _NOT_DONE: Mapping[int, Answer] = {
-    status: text(says, _HTML)
+    status: Answer(says=says, content={_HTML: {"type": "string"}, TEXT: {"type": "string"}})
     for status, says in {
         400: "The page, saying what cannot be.",
         404: "A page that says so.",
@@ -18,13 +21,26 @@ _NOT_DONE: Mapping[int, Answer] = {
 _BACK = nothing("Done: back to the page.", Location="Of the page.")
 
 
-def _page(summary: str, *errors: int) -> Operation:
-    answers = {200: text("The page.", _HTML), **{status: _NOT_DONE[status] for status in errors}}
-    return Operation(tag="Pages", summary=summary, answers=answers)
+def _page(summary: str, *errors: int, data: Schema = None) -> Operation:
+    found = text("The page.", _HTML)
+    if data is not None:
+        found = Answer(says="The page, or the data.", content={**found.content, JSON: data})
+    return Operation(
+        tag="Pages",
+        summary=summary,
+        description=_BOTH if data is not None else "",
+        answers={200: found, **{status: _NOT_DONE[status] for status in errors}},
+    )
 
 
-def _button(summary: str, body: Body | None = None) -> Operation:
-    return Operation(tag="Pages", summary=summary, body=body, answers={303: _BACK, **_NOT_DONE})
+def _button(summary: str, done: int, body: Body | None = None) -> Operation:
+    return Operation(
+        tag="Pages",
+        summary=summary,
+        description=_BOTH,
+        body=body,
+        answers={done: nothing("Done, for a program."), 303: _BACK, **_NOT_DONE},
+    )
 
 
 _FORM = Body(
@@ -40,8 +56,10 @@ _FORM = Body(
 
 OPERATIONS: Mapping[str, Operation] = {
     "GET /": _page("Show all jobs", 503),
-    "GET /jobs/{type}/{job}": _page("Show a job", 400, 404, 503),
-    "POST /jobs/triggered/{job}/run": _button("Run a job by its button", _FORM),
-    "POST /jobs/continuous/{job}/start": _button("Enable a job by its button"),
-    "POST /jobs/continuous/{job}/stop": _button("Disable a job by its button"),
+    "GET /jobs": _page("Show all jobs, or list them", 503, data={"type": "array", "items": _ANY_JOB}),
+    "GET /jobs/triggered/{job}": _page("Show a triggered job", 400, 404, 503, data=KuduTriggeredJob),
+    "GET /jobs/continuous/{job}": _page("Show a continuous job", 400, 404, 503, data=KuduContinuousJob),
+    "POST /jobs/triggered/{job}/run": _button("Run a job by its button", 202, _FORM),
+    "POST /jobs/continuous/{job}/start": _button("Enable a job by its button", 200),
+    "POST /jobs/continuous/{job}/stop": _button("Disable a job by its button", 200),
 }
