@@ -24,6 +24,9 @@ from webjobs_api.history import History
 from webjobs_api.invocation import Invocations
 from webjobs_api.job_commands import JobCommands, Patience
 from webjobs_api.job_page import set_up_templates
+from webjobs_api.live.live import Live
+from webjobs_api.live.tail import Tails
+from webjobs_api.live.terms import LiveTerms
 from webjobs_api.metrics import metrics_middleware
 from webjobs_api.openapi.handlers import encoded_document
 from webjobs_api.routes import routes, with_trailing_slashes
@@ -39,7 +42,10 @@ _MAX_BODY_BYTES = 1024 * 1024  # of forms and settings; uploads are streamed and
 
 @asynccontextmanager
 async def open_app(
-    settings: ApiSettings, environment: Mapping[str, str], patience: Patience | None = None
+    settings: ApiSettings,
+    environment: Mapping[str, str],
+    patience: Patience | None = None,
+    live_terms: LiveTerms = LiveTerms(),  # noqa: B008  # frozen
 ) -> AsyncIterator[web.Application]:
     """The application with everything it needs, connected; all of it ends with the body.
 
@@ -47,12 +53,14 @@ async def open_app(
         settings: Of this service.
         environment: App settings at start, which the settings bucket overlays.
         patience: How long commands are waited for.
+        live_terms: How those who follow something are treated.
     """
     async with (
         connect_bus(settings.nats_url, name="api", subjects=Subjects(settings.namespace)) as bus,
         bus.live_settings(environment) as live_settings,
         Definitions(bus) as definitions,
         Runners(bus) as runners,
+        Tails(bus) as tails,
     ):
         history = History(bus)
         runs = Runs(bus, history)
@@ -70,10 +78,16 @@ async def open_app(
             app[keys.HISTORY] = history
             app[keys.INVOCATIONS] = Invocations(bus, runs, runners, live_settings)
             app[keys.OPENAPI] = encoded_document(routes(), version("webjobs"))
+            app[keys.LIVE] = Live(tails, live_terms)
             app[keys.RUNNERS] = runners
             app[keys.RUNS] = runs
             app[keys.SETTINGS] = settings
             set_up_templates(app)
+
+            async def end_live_answers(_: web.Application) -> None:
+                tails.end()
+
+            app.on_shutdown.append(end_live_answers)
             health = health_routes(checks(bus, runners, history))
             app.add_routes(with_trailing_slashes([*routes(), *health]))
             yield app
@@ -81,10 +95,13 @@ async def open_app(
 
 @asynccontextmanager
 async def run_api(
-    settings: ApiSettings, environment: Mapping[str, str], patience: Patience | None = None
+    settings: ApiSettings,
+    environment: Mapping[str, str],
+    patience: Patience | None = None,
+    live_terms: LiveTerms = LiveTerms(),  # noqa: B008  # frozen
 ) -> AsyncIterator[str]:
     """Serve while the body runs; yields the base URL."""
-    async with open_app(settings, environment, patience) as app:
+    async with open_app(settings, environment, patience, live_terms) as app:
         # A handler ends when its client leaves: nobody reads on in a log that nobody gets.
         runner = web.AppRunner(
             app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_TIMEOUT

@@ -178,6 +178,16 @@ class InvalidSettingsBody(WebJobsError):
         super().__init__(f'Settings must be a JSON object such as {{"is_singleton": true}}: {reason}.')
 
 
+class InvalidEventFilter(WebJobsError):
+    """A parameter that asks for what no event can be."""
+
+    def __init__(self, parameter: str, value: str, reason: str) -> None:
+        self.parameter = parameter
+        self.value = value
+        self.reason = reason
+        super().__init__(f"{parameter}={value[:150]!r} selects no events: {reason}.")
+
+
 class FolderNotEmpty(WebJobsError):
     """A job's folder is only removed with everything in it."""
 
@@ -226,6 +236,7 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     UnsupportedUpload: 400,
     InvalidArguments: 400,
     InvalidSettingsBody: 400,
+    InvalidEventFilter: 400,
     RunAlreadyInProgress: 409,
     JobsAreStopped: 409,
     JobIsBusy: 409,

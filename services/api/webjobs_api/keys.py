@@ -8,6 +8,7 @@ from webjobs_api.deployments import Deployments
 from webjobs_api.history import History
 from webjobs_api.invocation import Invocations
 from webjobs_api.job_commands import JobCommands
+from webjobs_api.live.live import Live
 from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
 from webjobs_api.settings import ApiSettings
@@ -19,6 +20,7 @@ DEFINITIONS = web.AppKey("definitions", Definitions)
 DEPLOYMENTS = web.AppKey("deployments", Deployments)
 HISTORY = web.AppKey("history", History)
 INVOCATIONS = web.AppKey("invocations", Invocations)
+LIVE = web.AppKey("live", Live)
 OPENAPI = web.AppKey("openapi", bytes)
 RUNNERS = web.AppKey("runners", Runners)
 RUNS = web.AppKey("runs", Runs)

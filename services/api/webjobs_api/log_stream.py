@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from typing import NamedTuple
 
 import structlog
 from webjobs_events.errors import BusUnavailable
@@ -23,15 +24,27 @@ Ended = Callable[[], Awaitable[bool]]
 """Answers whether nothing will be written to a log any more."""
 
 
-class Assembly:
-    """Drops what a log has had already: chunks may come twice, or overlap after a runner's restart."""
+class Piece(NamedTuple):
+    """Some bytes of a log, and their end: the offset of what comes next."""
 
-    def __init__(self) -> None:
+    data: bytes
+    end: int
+
+
+class Assembly:
+    """Drops what a log has had already: chunks may come twice, or overlap after a runner's restart.
+
+    Args:
+        start: Offset up to which a reader has every source already.
+    """
+
+    def __init__(self, start: int = 0) -> None:
+        self._start = start
         self._ends: dict[str, int] = {}
 
     def fresh(self, source: str, offset: int, data: bytes) -> bytes:
         """The part of a chunk of this source that is new; a gap before it, left by retention, is skipped."""
-        end = self._ends.get(source, 0)
+        end = self._ends.get(source, self._start)
         if offset + len(data) <= end:
             return b""
         self._ends[source] = offset + len(data)
@@ -53,16 +66,30 @@ async def read_log(
     Raises:
         BusUnavailable: NATS does not answer; what came before is only a part.
     """
-    assembly = Assembly()
+    async with aclosing(read_pieces(bus, subject, file_name, follow_until=follow_until)) as pieces:
+        async for piece in pieces:
+            yield piece.data
+
+
+async def read_pieces(
+    bus: Bus, subject: str, file_name: str, *, start: int = 0, follow_until: Ended | None = None
+) -> AsyncGenerator[Piece, None]:
+    """The same with offsets, from the byte `start` on.
+
+    Raises:
+        BusUnavailable: NATS does not answer; what came before is only a part.
+    """
+    assembly = Assembly(start)
     async with aclosing(_messages(bus, subject, follow_until)) as messages:
         async for message in messages:
             if message.headers.get(FILE_HEADER) == file_name:
-                source = message.subject.rpartition(".")[2]
-                if data := assembly.fresh(source, _offset(message), message.data):
-                    yield data
+                source, offset = message.subject.rpartition(".")[2], offset_of(message)
+                if data := assembly.fresh(source, offset, message.data):
+                    yield Piece(data, offset + len(message.data))
 
 
-def _offset(message: StreamMessage) -> int:
+def offset_of(message: StreamMessage) -> int:
+    """Where a chunk begins in its log."""
     text = message.headers.get(OFFSET_HEADER, "")
     if text.isdecimal():
         return int(text)

@@ -39,6 +39,14 @@ async def get_run_log(request: web.Request) -> web.StreamResponse:
     return await _serve(request, subject, file_name, must_have_text=is_error_log, ended=_end_of(request, run))
 
 
+async def get_output(request: web.Request) -> web.StreamResponse:
+    """The output log of the run that the address names, whatever the log is called there."""
+    definition, run = await known_run(request)
+    subject = request.app[BUS].subjects.log(JobType.TRIGGERED, definition.job_name, run.run_id)
+    ended = _end_of(request, run)
+    return await _serve(request, subject, output_file(run.run_id), must_have_text=False, ended=ended)
+
+
 async def get_job_log(request: web.Request) -> web.StreamResponse:
     """`GET /vfs/data/jobs/continuous/{job}/job.log` or `job_log.txt`: of all instances, as written."""
     return await _serve_continuous(request, JOB_LOG_FILE)

@@ -8,6 +8,9 @@ from webjobs_events.job import JobType
 
 from webjobs_api import asyncapi, continuous, deploy, job_page, jobs, logs, schemas, swagger, triggered
 from webjobs_api.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, SEED, Dialect
+from webjobs_api.live import events as live_events
+from webjobs_api.live import logs as live_logs
+from webjobs_api.live import run_log
 from webjobs_api.negotiation import by_accept
 from webjobs_api.openapi import handlers as openapi
 from webjobs_api.openapi import page
@@ -34,6 +37,11 @@ def routes() -> list[web.RouteDef]:
         *_under_both_prefixes(f"data/jobs/continuous/{_JOB}/{JOB_LOG_FILE}", logs.get_job_log),
         *_under_both_prefixes(f"data/jobs/continuous/{_JOB}/{KUDU_JOB_LOG_FILE}", logs.get_job_log),
         *_under_both_prefixes("LogFiles/Application/continuous/{job:[^/]+}.log", logs.get_application_log),
+        # Live
+        web.get("/api/events", live_events.follow_events),
+        web.get("/api/logstream", live_logs.follow_all),
+        web.get(f"/api/logstream/{_TYPE}/{_JOB}", live_logs.follow_job),
+        web.get(f"/api/logstream/{_TYPE}/{_JOB}/{{source}}", live_logs.follow_source),
         # Pages for people, beside those of `_PAGES`
         web.get("/", job_page.show_index),
         # The api about itself
@@ -57,6 +65,7 @@ def _job_routes(dialect: Dialect) -> list[web.RouteDef]:
         web.get(f"{triggered_jobs}/{_JOB}", triggered.get_job),
         web.get(f"{triggered_jobs}/{_JOB}/history", triggered.get_history),
         web.get(f"{triggered_jobs}/{_JOB}/history/{{id}}", triggered.get_run),
+        web.get(f"{triggered_jobs}/{_JOB}/history/{{id}}/log", run_log.get_log),
         # Continuous jobs
         web.get(continuous_jobs, continuous.list_jobs),
         web.get(f"{continuous_jobs}/{_JOB}", continuous.get_job),

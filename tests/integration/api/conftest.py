@@ -8,11 +8,14 @@ import pytest
 from integration.api.stand_in import StandIn, run_stand_in
 from webjobs_api.app import run_api
 from webjobs_api.job_commands import Patience
+from webjobs_api.live.terms import LiveTerms
 from webjobs_api.settings import ApiSettings
 from webjobs_events.jetstream import Bus, connect_bus
 from webjobs_events.subjects import Subjects
 
 SHORT = Patience(turn=1.0, reply=1.0, last_words=0.5, runners_gone=0.5)
+
+QUICK = LiveTerms(heartbeat=0.2, log_heartbeat=0.2, look=0.05)
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def settings(nats_url: str, namespace: str) -> ApiSettings:
 
 @pytest.fixture
 async def api_url(settings: ApiSettings, stand_in: StandIn) -> AsyncIterator[str]:
-    async with run_api(settings, {}, SHORT) as url:
+    async with run_api(settings, {}, SHORT, QUICK) as url:
         yield url
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from webjobs_api.openapi.operation import Operation
-from webjobs_api.openapi.operations import jobs, logs, operators, pages
+from webjobs_api.openapi.operations import jobs, live, logs, operators, pages
 
 OPERATIONS: Mapping[str, Operation] = {
     **jobs.OPERATIONS,
     **logs.OPERATIONS,
+    **live.OPERATIONS,
     **pages.OPERATIONS,
     **operators.OPERATIONS,
 }

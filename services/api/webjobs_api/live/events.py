@@ -1,0 +1,51 @@
+"""The handler that tells events while they happen, gap-free from any of them on."""
+
+from collections.abc import Sequence
+
+from aiohttp import web
+from webjobs_events.jetstream import StreamMessage
+
+from webjobs_api.keys import BUS, HISTORY, LIVE
+from webjobs_api.live.cloud_event import cloud_event_json
+from webjobs_api.live.event_filter import EventFilter, event_filter_of, start_of
+from webjobs_api.live.live_answer import LiveAnswer
+from webjobs_api.live.sse import sse_event, sse_heartbeat
+
+SEQUENCE_HEADER = "Webjobs-Sequence"
+
+
+async def follow_events(request: web.Request) -> web.StreamResponse:
+    """`GET /api/events`: server-sent events, from now or from any event on."""
+    query = request.query
+    wanted = event_filter_of({name: query.getall(name, []) for name in ("type", "job", "event")})
+    after = start_of(request.headers.get("Last-Event-ID"), query.get("after"), query.get("from"))
+    bus, live = request.app[BUS], request.app[LIVE]
+    filters = wanted.subjects(bus.subjects)
+    stream, everything = bus.subjects.events_stream, bus.subjects.all_events
+    answer = LiveAnswer(request, "text/event-stream", live.terms.stuck)
+    async with live.tails.follow(stream, everything, after=after, filters=filters) as follower:
+        if after is None:  # whoever reads the lists next, to show a state and follow it, must miss nothing
+            request.app[HISTORY].caused(follower.position)
+        answer.response.headers[SEQUENCE_HEADER] = str(follower.position)
+        if await answer.begin():
+            # Known from the start, so that a break before the first event loses nothing.
+            await answer.send(sse_heartbeat(str(follower.position)))
+            while not follower.has_ended:
+                messages = await follower.next(live.terms.heartbeat)
+                told = _told(messages, wanted)
+                if told or not messages:
+                    await answer.send(told or sse_heartbeat(str(follower.position)))
+            await answer.end()
+    return answer.response
+
+
+def _told(messages: Sequence[StreamMessage], wanted: EventFilter) -> bytes:
+    return b"".join(
+        sse_event(
+            str(message.sequence),
+            message.subject.rpartition(".")[2],
+            [cloud_event_json(message.headers, message.data, message.sequence)],
+        )
+        for message in messages
+        if wanted.passes(message.subject)
+    )

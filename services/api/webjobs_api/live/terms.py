@@ -1,0 +1,20 @@
+"""How often somebody who follows hears of us while nothing happens."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTerms:
+    """Terms of every live answer.
+
+    Attributes:
+        heartbeat: Seconds between signs of life to a reader of server-sent events.
+        log_heartbeat: Seconds without a line after which the log stream says so.
+        look: Seconds between looks at whether a followed run has ended.
+        stuck: Seconds that a client may take nothing, after which it is let go.
+    """
+
+    heartbeat: float = 15.0
+    log_heartbeat: float = 60.0
+    look: float = 0.5
+    stuck: float = 60.0

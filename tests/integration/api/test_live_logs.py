@@ -1,0 +1,187 @@
+"""What jobs write, told while they write it: as text, and a run's log as server-sent events."""
+
+import asyncio
+import json
+
+import aiohttp
+import pytest
+from integration.api.conftest import SHORT
+from integration.api.stand_in import INSTANCE, StandIn
+from support.eventually import eventually
+from support.sse import reading
+from webjobs_api.app import run_api
+from webjobs_api.live.terms import LiveTerms
+from webjobs_api.settings import ApiSettings
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobType
+
+MARK = b"[11/08/2013 02:56:00 > 327e1e: INFO] "
+
+
+@pytest.fixture
+async def run_id(api: aiohttp.ClientSession, stand_in: StandIn) -> str:
+    """A run that goes on."""
+    await stand_in.define(JobType.TRIGGERED, "hello")
+    async with api.post("/api/jobs/triggered/hello/run") as answer:
+        run_id = answer.headers["Location"].rpartition("/")[2]
+    await eventually(lambda: stand_in.position == 2)
+    return run_id
+
+
+@pytest.fixture
+async def worker(stand_in: StandIn) -> str:
+    await stand_in.define(JobType.CONTINUOUS, "worker")
+    return "worker"
+
+
+def log_of(run_id: str) -> str:
+    return f"/api/jobs/triggered/hello/history/{run_id}/log"
+
+
+async def line(answer: aiohttp.ClientResponse) -> bytes:
+    """The next line that is no heartbeat."""
+    async with asyncio.timeout(10):
+        while b"No new trace" in (found := await answer.content.readline()):
+            pass
+    return found
+
+
+async def welcomed(answer: aiohttp.ClientResponse) -> None:
+    assert answer.status == 200, await answer.text()
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert b"  Welcome, you are now connected to log-streaming service." in await line(answer)
+
+
+async def test_the_log_stream_tells_new_lines_of_all_jobs_with_their_names(
+    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str, worker: str
+) -> None:
+    run = bus.subjects.log(JobType.TRIGGERED, "hello", run_id)
+    instance = bus.subjects.log(JobType.CONTINUOUS, "a b", INSTANCE)
+    await stand_in.log(run, f"output_{run_id}.log", 0, b"old\n")
+    async with api.get("/api/logstream") as answer:
+        await welcomed(answer)
+        await stand_in.log(run, f"output_{run_id}.log", 4, MARK + b"one\n" + MARK + b"hal")
+        await stand_in.log(run, f"error_{run_id}.log", 0, b"told in the other file too\n")
+        await stand_in.log(f"{instance}-job", "job.log", 0, b"told in the other file too\n")
+        await stand_in.log(instance, "application.log", 0, MARK + b"two\n")
+        await stand_in.log(run, f"output_{run_id}.log", 4 + 2 * len(MARK) + 7, b"f\n")
+        assert await line(answer) == b"triggered/hello: " + MARK + b"one\n"
+        assert await line(answer) == b"continuous/a b: " + MARK + b"two\n"
+        assert await line(answer) == b"triggered/hello: " + MARK + b"half\n"
+
+
+async def test_silence_is_told(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
+    async with api.get("/api/logstream") as answer:
+        await welcomed(answer)
+        assert b"  No new trace in the past 0 min(s)." in await answer.content.readline()
+
+
+async def test_the_log_of_one_job_is_filtered_by_words(
+    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, worker: str
+) -> None:
+    subject = bus.subjects.log(JobType.CONTINUOUS, worker, INSTANCE)
+    other = bus.subjects.log(JobType.CONTINUOUS, "other", INSTANCE)
+    async with (
+        api.get("/api/logstream/continuous/worker?filter=ERROR") as answer,
+        api.get(f"/api/logstream/continuous/worker/{INSTANCE}") as of_instance,
+        api.get("/api/logstream/continuous/worker/bbbbbb") as of_another,
+    ):
+        for each in (answer, of_instance, of_another):
+            await welcomed(each)
+        await stand_in.log(other, "application.log", 0, b"an error elsewhere\n")
+        await stand_in.log(subject, "application.log", 0, b"fine\nan Error\n")
+        assert await line(answer) == b"an Error\n"
+        assert await line(of_instance) == b"fine\n"
+        assert b"No new trace" in await of_another.content.readline()
+
+
+async def test_the_log_stream_of_a_run_ends_with_the_run(
+    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+) -> None:
+    subject = bus.subjects.log(JobType.TRIGGERED, "hello", run_id)
+    async with api.get(f"/api/logstream/triggered/hello/{run_id}") as answer:
+        await welcomed(answer)
+        await stand_in.log(subject, f"output_{run_id}.log", 0, b"one\nend")
+        assert await line(answer) == b"one\n"
+        await stand_in.end_run("hello")
+        assert await line(answer) == b"end\n"
+        assert await line(answer) == b""
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("triggered/nobody", 404),
+        ("triggered/..%2f", 400),
+        ("continuous/hello", 404),
+        ("triggered/hello/202601010000000000", 404),
+        ("triggered/hello/x", 404),
+        ("continuous/worker/*", 404),
+        ("continuous/worker/a.b.cd", 404),
+        ("nightly/hello", 404),
+    ],
+)
+async def test_what_is_not_there_cannot_be_followed(
+    api: aiohttp.ClientSession, run_id: str, worker: str, path: str, status: int
+) -> None:
+    async with api.get(f"/api/logstream/{path}") as answer:
+        assert answer.status == status
+    async with api.post("/api/logstream") as answer:
+        assert answer.status == 405
+
+
+async def test_a_runs_log_is_followed_by_events_and_resumed_by_byte(
+    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+) -> None:
+    subject, output = bus.subjects.log(JobType.TRIGGERED, "hello", run_id), f"output_{run_id}.log"
+    await stand_in.log(subject, output, 0, b"one\ntwo\nhal")
+    async with reading(api, log_of(run_id)) as reader:
+        (first,) = await reader.take(1)
+        assert (first.id, first.data) == ("8", "one\ntwo")
+        await stand_in.log(subject, output, 11, b"f\n\nn\xc3\xa4chste\n")
+        (second,) = await reader.take(1)
+        assert (second.id, second.data) == ("23", "half\n\nnächste")
+        await reader.until_heartbeat()
+        assert reader.last_id == "23"
+    async with reading(api, log_of(run_id), headers={"Last-Event-ID": "4"}) as reader:
+        (rest,) = await reader.take(1)
+        assert (rest.id, rest.data) == ("8", "two")
+        (more,) = await reader.take(1)
+        assert more.data == "half\n\nnächste"
+        await stand_in.log(subject, output, 23, b"no end")
+        await stand_in.end_run("hello")
+        (last, end) = await reader.take(2)
+        assert (last.id, last.data) == ("29", "no end")
+        assert (end.id, end.name) == ("29-end", "end")
+        assert json.loads(end.data) == {
+            "status": "Success",
+            "reason": "exit_code",
+            "exit_code": 0,
+            "size": 29,
+        }
+        assert await reader.next() is None
+    async with api.get(
+        log_of(run_id), headers={"Accept": "text/event-stream", "Last-Event-ID": end.id}
+    ) as done:
+        assert done.status == 204  # a browser connects no more
+    async with api.get(log_of(run_id)) as plain:
+        assert await plain.read() == b"one\ntwo\nhalf\n\nn\xc3\xa4chste\nno end"
+    async with api.get(
+        log_of(run_id), headers={"Accept": "text/event-stream", "Last-Event-ID": "x"}
+    ) as refused:
+        assert refused.status == 400
+
+
+async def test_followers_of_logs_end_when_the_api_stops(
+    settings: ApiSettings, stand_in: StandIn, bus: Bus, run_id: str
+) -> None:
+    async with aiohttp.ClientSession() as session, asyncio.timeout(10):
+        async with run_api(settings, {}, SHORT, LiveTerms(heartbeat=60)) as url:
+            answer = await session.get(f"{url}/api/logstream")
+            await welcomed(answer)
+            log = await session.get(f"{url}{log_of(run_id)}", headers={"Accept": "text/event-stream"})
+            await log.content.readline()
+            began = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began < 2
+        assert await answer.content.readline() == b""
+        assert b"event" not in await log.read()
