@@ -174,6 +174,12 @@ class Subjects:
         """Subject under which a service parks what it cannot read."""
         return f"{self.namespace}.deadletters.{service}"
 
+    # Tunnels
+
+    def tunnels(self, instance_id: str) -> str:
+        """Prefix below which a runner listens to tunnels, a subject for each."""
+        return f"{self.namespace}.tunnels.{instance_id}"
+
     # Keys
 
     @staticmethod

@@ -24,6 +24,7 @@ from webjobs_api.history import History
 from webjobs_api.invocation import Invocations
 from webjobs_api.job_commands import JobCommands, Patience
 from webjobs_api.job_page import set_up_templates
+from webjobs_api.job_tunnels import JobTunnels
 from webjobs_api.live.live import Live
 from webjobs_api.live.tail import Tails
 from webjobs_api.live.terms import LiveTerms
@@ -65,7 +66,7 @@ async def open_app(
         history = History(bus)
         runs = Runs(bus, history)
         commands = JobCommands(bus, definitions, runners, history, patience)
-        async with Deployments(bus, commands) as deployments:
+        async with Deployments(bus, commands) as deployments, JobTunnels(bus, runners) as job_tunnels:
             app = web.Application(
                 middlewares=[metrics_middleware, error_middleware, access_guard(settings)],
                 client_max_size=_MAX_BODY_BYTES,
@@ -77,6 +78,8 @@ async def open_app(
             app[keys.DEPLOYMENTS] = deployments
             app[keys.HISTORY] = history
             app[keys.INVOCATIONS] = Invocations(bus, runs, runners, live_settings)
+            app[keys.JOB_TUNNELS] = job_tunnels
+            app[keys.LIVE_SETTINGS] = live_settings
             app[keys.OPENAPI] = encoded_document(routes(), version("webjobs"))
             app[keys.LIVE] = Live(tails, live_terms)
             app[keys.RUNNERS] = runners

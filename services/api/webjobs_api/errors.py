@@ -123,6 +123,23 @@ class NoRunnerAlive(WebJobsError):
         super().__init__("No runner is alive at the moment. Start one, or try again in a moment.")
 
 
+class JobNotServing(WebJobsError):
+    """A request cannot be led on to a job's own server."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class JobAnswerBroken(WebJobsError):
+    """A job's own server took the request, and gave no answer that HTTP allows."""
+
+    def __init__(self, job_name: str, reason: str) -> None:
+        self.job_name = job_name
+        self.reason = reason
+        super().__init__(f"The job {job_name!r} gave no valid answer: {reason or 'the connection ended'}.")
+
+
 class FileNameMissing(WebJobsError):
     """A script was uploaded without a name."""
 
@@ -245,6 +262,8 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     MessageTooLarge: 413,
     BusUnavailable: 503,
     NoRunnerAlive: 503,
+    JobNotServing: 503,
+    JobAnswerBroken: 502,
     CommandWithdrawn: 503,
     CommandUnanswered: 503,
 }

@@ -1,13 +1,14 @@
 """Keys under which handlers find what `app.py` has wired."""
 
 from aiohttp import web
-from webjobs_events.jetstream import Bus
+from webjobs_events.jetstream import Bus, LiveSettings
 
 from webjobs_api.definitions import Definitions
 from webjobs_api.deployments import Deployments
 from webjobs_api.history import History
 from webjobs_api.invocation import Invocations
 from webjobs_api.job_commands import JobCommands
+from webjobs_api.job_tunnels import JobTunnels
 from webjobs_api.live.live import Live
 from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
@@ -20,6 +21,8 @@ DEFINITIONS = web.AppKey("definitions", Definitions)
 DEPLOYMENTS = web.AppKey("deployments", Deployments)
 HISTORY = web.AppKey("history", History)
 INVOCATIONS = web.AppKey("invocations", Invocations)
+JOB_TUNNELS = web.AppKey("job_tunnels", JobTunnels)
+LIVE_SETTINGS = web.AppKey("live_settings", LiveSettings)
 LIVE = web.AppKey("live", Live)
 OPENAPI = web.AppKey("openapi", bytes)
 RUNNERS = web.AppKey("runners", Runners)

@@ -6,7 +6,18 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from webjobs_events.job import JobType
 
-from webjobs_api import asyncapi, continuous, deploy, job_page, jobs, logs, schemas, swagger, triggered
+from webjobs_api import (
+    asyncapi,
+    continuous,
+    deploy,
+    job_page,
+    jobs,
+    logs,
+    passthrough,
+    schemas,
+    swagger,
+    triggered,
+)
 from webjobs_api.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, SEED, Dialect
 from webjobs_api.live import events as live_events
 from webjobs_api.live import logs as live_logs
@@ -71,6 +82,8 @@ def _job_routes(dialect: Dialect) -> list[web.RouteDef]:
         web.get(f"{continuous_jobs}/{_JOB}", continuous.get_job),
         web.post(f"{continuous_jobs}/{_JOB}/start", continuous.start_job),
         web.post(f"{continuous_jobs}/{_JOB}/stop", continuous.stop_job),
+        web.route("*", f"{continuous_jobs}/{_JOB}/passthrough", passthrough.pass_through),
+        web.route("*", f"{continuous_jobs}/{_JOB}/passthrough/{{path:.*}}", passthrough.pass_through),
         # Jobs of either type
         web.put(f"{jobs_of_type}/{_JOB}", deploy.put_job),
         web.delete(f"{jobs_of_type}/{_JOB}", deploy.delete_job),

@@ -29,6 +29,11 @@ class Runners:
         return self._mirror.get(Subjects.instance_key(instance_id)) is not None
 
     @property
+    def alive(self) -> list[str]:
+        """Instance ids of the living runners."""
+        return [key.removeprefix(Subjects.instance_key("")) for key in self._mirror.entries]
+
+    @property
     def any_alive(self) -> bool:
         """Whether there is a runner at all."""
         return bool(self._mirror.entries)

@@ -104,6 +104,7 @@ async def _working(settings: RunnerSettings, ground: Ground, parts: Parts) -> As
     async with (
         parts.definitions.followed(),
         parts.leases.followed(),
+        parts.tunnels,
         parts.peers.joined(),
         side_tasks(
             heartbeat=parts.peers.run(),

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from webjobs_events.jetstream import Bus, LiveSettings
+from webjobs_events.jetstream import Bus, LiveSettings, Tunnels
 from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.status import Reason
 
 from webjobs_runner.continuous.continuous_jobs import ContinuousJobs
 from webjobs_runner.continuous.continuous_status import EventNumbers
+from webjobs_runner.continuous.passthrough import Passthrough
+from webjobs_runner.continuous.ports import Ports
 from webjobs_runner.continuous.singleton import SingletonLeases
 from webjobs_runner.continuous.supervisor import Workshop
 from webjobs_runner.domain.script import SCRIPT_HOSTS, extend_hosts
@@ -84,6 +86,7 @@ class Parts:
     leases: SingletonLeases
     shipper: LogShipper
     continuous: ContinuousJobs
+    tunnels: Tunnels
     triggered: TriggeredRuns
     runs: RunInbox
     jobs: JobInbox
@@ -111,7 +114,17 @@ def build_parts(settings: RunnerSettings, ground: Ground, terms: LeaseTerms) -> 
     leases = SingletonLeases(bus, instance, terms)
     watcher = FileDropWatcher(site)
     shutdown_files = ground.temporary / "JobsShutdown"
-    workshop = Workshop(instance, ground.live, starter, outbox, leases, terms, shutdown_files, EventNumbers())
+    workshop = Workshop(
+        instance,
+        ground.live,
+        starter,
+        outbox,
+        leases,
+        terms,
+        shutdown_files,
+        EventNumbers(),
+        Ports(instance.id),
+    )
     continuous = ContinuousJobs(bus, site, ground.state / "logs", workshop, shipper)
     run_workshop = RunWorkshop(bus, instance, site, ground.live, starter, outbox, shipper)
     triggered = TriggeredRuns(run_workshop, definitions, claims, peers, burial, unfinished)
@@ -152,6 +165,7 @@ def build_parts(settings: RunnerSettings, ground: Ground, terms: LeaseTerms) -> 
         leases=leases,
         shipper=shipper,
         continuous=continuous,
+        tunnels=bus.tunnels_of(instance.id, Passthrough(instance.id, continuous.port_of).accept),
         triggered=triggered,
         runs=RunInbox(bus, settings.slots, triggered.handle),
         jobs=JobInbox(bus, JobCommands(bus, definitions, deployment, versions, reconciler, limits)),

@@ -31,6 +31,7 @@ MAY_PUBLISH = {
     "webjobs.events.instance.a1b2c3.Started": {"runner"},
     "webjobs.logs.triggered.hello.202611220900000000": {"runner"},
     "webjobs.queries.run": {"api"},
+    "webjobs.tunnels.a1b2c3.0123456789ab": {"api"},
     "webjobs.deadletters.runner": {"runner"},
     "webjobs.deadletters.history": {"history"},
     "$KV.WEBJOBS_SETTINGS.WEBJOBS_STOPPED": {"api"},
@@ -53,6 +54,7 @@ MAY_SUBSCRIBE = {
     "webjobs.commands.>": set(),
     "webjobs.logs.>": set(),
     "webjobs.queries.run": {"history"},
+    "webjobs.tunnels.a1b2c3.*": {"runner"},
     "$KV.WEBJOBS_SETTINGS.>": set(),
     ">": set(),
 }

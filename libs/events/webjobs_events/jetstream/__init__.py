@@ -9,6 +9,8 @@ from webjobs_events.jetstream.queue import KEEP_SECONDS, QueuedMessage, WorkQueu
 from webjobs_events.jetstream.reader import StreamMessage, StreamReader
 from webjobs_events.jetstream.service import QueryRefused
 from webjobs_events.jetstream.stream_state import StreamState, purge_until, stream_state
+from webjobs_events.jetstream.tunnel_transport import TunnelTransport
+from webjobs_events.jetstream.tunnels import Tunnels
 
 __all__ = [
     "KEEP_SECONDS",
@@ -24,6 +26,8 @@ __all__ = [
     "StreamMessage",
     "StreamReader",
     "StreamState",
+    "TunnelTransport",
+    "Tunnels",
     "WorkQueue",
     "connect_bus",
     "purge_until",

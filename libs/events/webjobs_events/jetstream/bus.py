@@ -25,6 +25,7 @@ from webjobs_events.jetstream.queue import QueuedMessage, WorkQueue
 from webjobs_events.jetstream.reader import StreamMessage, StreamReader
 from webjobs_events.jetstream.service import Handler, ask, serve_endpoints
 from webjobs_events.jetstream.streams import ensure_streams
+from webjobs_events.jetstream.tunnels import Acceptor, Tunnels
 from webjobs_events.subjects import Subjects
 
 _JETSTREAM_PATIENCE = 30.0  # seconds from the connection to the first answer of JetStream
@@ -275,6 +276,16 @@ class Bus:
             BusUnavailable: Nobody answers at the moment.
         """
         return await ask(self.connection, self.subjects.query(query), data, timeout=timeout)
+
+    # Tunnels
+
+    def tunnels(self) -> Tunnels:
+        """An end that opens tunnels to runners, which listen below `Subjects.tunnels`."""
+        return Tunnels(self.connection, self.connection.client.new_inbox())
+
+    def tunnels_of(self, instance_id: str, accept: Acceptor) -> Tunnels:
+        """The end of a runner, which takes tunnels."""
+        return Tunnels(self.connection, self.subjects.tunnels(instance_id), accept)
 
     # Replies
 

@@ -34,6 +34,11 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
             says="The type of the job.",
         ),
         Parameter(
+            name="path",
+            schema={"type": "string"},
+            says="The rest of the address, slashes included.",
+        ),
+        Parameter(
             name="file",
             schema={"type": "string", "minLength": 1},
             says="The name of the file.",

@@ -82,6 +82,11 @@ class ContinuousJobs:
         """Whether anything of this job may run here."""
         return job_name in self._tasks
 
+    def port_of(self, job_name: JobName) -> int | None:
+        """WEBJOBS_PORT of the job's running script; None when none runs here."""
+        supervisor = self._supervisors.get(job_name)
+        return supervisor.port if supervisor else None
+
     async def close(self, evidence: str) -> None:
         """Stop them all at the same time; returns when none of their processes is left."""
         self._is_open = False

@@ -26,6 +26,7 @@ from webjobs_events.status import Reason, Status
 
 from webjobs_runner.continuous.continuous_status import ContinuousStatus, EventNumbers
 from webjobs_runner.continuous.poke import Poke
+from webjobs_runner.continuous.ports import Ports
 from webjobs_runner.continuous.singleton import SingletonLeases
 from webjobs_runner.domain.restart import DEFAULT_RESTART_DELAY, restart_delay
 from webjobs_runner.instance import Instance
@@ -52,6 +53,7 @@ class Workshop:
     terms: LeaseTerms
     shutdown_files: Path
     numbers: EventNumbers
+    ports: Ports
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ _STANDBY = _Halt(Reason.STOPPED, "The lease on the singleton was lost: another i
 class Supervisor:
     """Keeps one continuous job running, as long as it is wanted."""
 
-    __slots__ = ("_definition", "_final", "_log", "_poked", "_shop", "_status")
+    __slots__ = ("_definition", "_final", "_log", "_poked", "_port", "_shop", "_status")
 
     def __init__(self, workshop: Workshop, definition: JobDefinition, log: ContinuousLog) -> None:
         self._shop = workshop
@@ -79,7 +81,13 @@ class Supervisor:
         self._log = log
         self._final: _Halt | None = None
         self._poked = Poke()
+        self._port: int | None = None
         self._status = ContinuousStatus(workshop.instance, workshop.outbox, workshop.numbers, log)
+
+    @property
+    def port(self) -> int | None:
+        """WEBJOBS_PORT of the running script; None while none runs."""
+        return self._port
 
     def update(self, definition: JobDefinition) -> None:
         """The definition is this one now."""
@@ -116,6 +124,7 @@ class Supervisor:
                     continue
                 await self._poked.wait()
         finally:
+            self._shop.ports.give_back(self._definition.job_name)
             await self._give_lease_up()
         await self._log.shipped(_LOG_PATIENCE)
 
@@ -176,7 +185,8 @@ class Supervisor:
         shutdown_file = f"{self._shop.shutdown_files}/{secrets.token_hex(8)}"
         begun = time.monotonic()
         try:
-            started = await self._start(definition, shutdown_file)
+            port = self._shop.ports.take(definition.job_name)
+            started = await self._start(definition, shutdown_file, port)
         except (WebJobsError, OSError) as error:
             await self._pend(definition, begun, ExitFacts(reason_not_started(error), str(error)))
             return
@@ -185,9 +195,11 @@ class Supervisor:
         try:
             self._log.script.say(f"Run script '{definition.script}' with script host - '{started.host}'")
             self._status.enter(ContinuousRunning, definition, script=definition.script)
+            self._port = port
             started.process.resume_reading()
             ended = await self._watch(definition, started.process, shutdown_file)
         finally:
+            self._port = None
             started.release()
             with suppress(FileNotFoundError):
                 os.unlink(shutdown_file)
@@ -195,13 +207,13 @@ class Supervisor:
         if ended is not None:
             await self._pend(definition, begun, facts_of_exit(ended))
 
-    async def _start(self, definition: JobDefinition, shutdown_file: str) -> StartedScript | None:
+    async def _start(self, definition: JobDefinition, shutdown_file: str, port: int) -> StartedScript | None:
         """Start the script; None when it may not run any more before it has begun.
 
         Raises: As `ScriptStarter.start`.
         """
         starting = asyncio.ensure_future(
-            self._shop.starter.start(definition, self._log.script, shutdown_file=shutdown_file)
+            self._shop.starter.start(definition, self._log.script, shutdown_file=shutdown_file, port=port)
         )
         starting.add_done_callback(lambda _: self.poke())
         try:

@@ -99,13 +99,18 @@ class ScriptStarter:
         return self._hosts
 
     async def start(
-        self, definition: JobDefinition, log: ScriptLog, *, shutdown_file: str | None = None
+        self,
+        definition: JobDefinition,
+        log: ScriptLog,
+        *,
+        shutdown_file: str | None = None,
+        port: int | None = None,
     ) -> StartedScript:
         """Start the definition's script; its output goes to `log` from the first `resume_reading` on.
 
         Raises: As `prepare` and `begin`.
         """
-        prepared = await self.prepare(definition, shutdown_file=shutdown_file)
+        prepared = await self.prepare(definition, shutdown_file=shutdown_file, port=port)
         started = await self.begin(prepared, log.on_stdout, log.on_stderr)
         try:
             await started.process.started()

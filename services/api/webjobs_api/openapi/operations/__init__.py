@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 from webjobs_api.openapi.operation import Operation
-from webjobs_api.openapi.operations import jobs, live, logs, operators, pages
+from webjobs_api.openapi.operations import jobs, live, logs, operators, pages, passthrough
 
 OPERATIONS: Mapping[str, Operation] = {
     **jobs.OPERATIONS,
+    **passthrough.OPERATIONS,
     **logs.OPERATIONS,
     **live.OPERATIONS,
     **pages.OPERATIONS,
