@@ -115,13 +115,19 @@ async def test_stopped_ends_what_runs_and_refuses_what_is_new(client: Client, st
 
 async def test_app_settings_are_the_environment_of_jobs(client: Client, stack: RunningStack) -> None:
     name = unique("configured")
-    await client.put_script("triggered", name, 'echo "$COLOUR"; echo "$WEBJOBS_NAME"')
-    async with (
-        app_setting(stack.nats_url, "COLOUR", "green"),
-        app_setting(stack.nats_url, "WEBJOBS_NAME", "somebody else"),
-    ):
+    variables = ("COLOUR", "WEBJOBS_NAME", "WEBSITE_SITE_NAME", "HOME", "WEBROOT_PATH")
+    await client.put_script("triggered", name, "\n".join(f'echo "${each}"' for each in variables))
+    settings = {"COLOUR": "green", "WEBJOBS_NAME": "somebody else", "WEBSITE_SITE_NAME": "shop"}
+    site = stack.data.resolve()
+    expected = ["green", name, "shop", str(site), str(site / "site" / "wwwroot")]
+    assert (await client.post("/api/settings", json=settings)).status == 204
+    try:
+        assert (await client.json("/api/settings")).items() >= settings.items()
 
-        async def is_green() -> bool:
-            return await client.output_of(await client.run_to_end(name)) == ["green", name]
+        async def is_told() -> bool:
+            return await client.output_of(await client.run_to_end(name)) == expected
 
-        await eventually(is_green, 30)
+        await eventually(is_told, 30)
+    finally:
+        for each in settings:
+            assert (await client.delete(f"/api/settings/{each}")).status == 204

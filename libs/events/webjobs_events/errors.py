@@ -117,3 +117,12 @@ class RevisionConflict(WebJobsError):
     def __init__(self, key: str) -> None:
         self.key = key
         super().__init__(f"{key} was changed by somebody else meanwhile; read it again.")
+
+
+class InvalidAppSetting(WebJobsError):
+    """An app setting that could not be what it should."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(f"The setting {name[:100]!r} cannot be: {reason}.")

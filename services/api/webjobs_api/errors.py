@@ -8,6 +8,7 @@ from aiohttp.typedefs import Handler
 from webjobs_events.commands import ReplyCode
 from webjobs_events.errors import (
     BusUnavailable,
+    InvalidAppSetting,
     InvalidJobName,
     InvalidRunId,
     MessageTooLarge,
@@ -205,6 +206,33 @@ class InvalidEventFilter(WebJobsError):
         super().__init__(f"{parameter}={value[:150]!r} selects no events: {reason}.")
 
 
+class AppSettingNotFound(WebJobsError):
+    """No app setting has this name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"There is no setting {name[:100]!r}. GET /api/settings lists those that are there.")
+
+
+class InvalidAppSettingsBody(WebJobsError):
+    """The body of a change of app settings is no object of them."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f'App settings must be a JSON object such as {{"GREETING": "hello"}}: {reason}.')
+
+
+class AppSettingsTooLarge(WebJobsError):
+    """More app settings than the environment of a process can hold."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        super().__init__(
+            f"All app settings together would be larger than {limit_bytes:,} bytes, too much for the "
+            "environment of a job. Keep large values in a file."
+        )
+
+
 class FolderNotEmpty(WebJobsError):
     """A job's folder is only removed with everything in it."""
 
@@ -245,6 +273,7 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     JobNotFound: 404,
     RunNotFound: 404,
     LogNotFound: 404,
+    AppSettingNotFound: 404,
     SchemaNotFound: 404,
     InvalidRunId: 404,
     InvalidJobName: 400,
@@ -254,11 +283,14 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     InvalidArguments: 400,
     InvalidSettingsBody: 400,
     InvalidEventFilter: 400,
+    InvalidAppSettingsBody: 400,
+    InvalidAppSetting: 400,
     RunAlreadyInProgress: 409,
     JobsAreStopped: 409,
     JobIsBusy: 409,
     FolderNotEmpty: 409,
     UploadTooLarge: 413,
+    AppSettingsTooLarge: 413,
     MessageTooLarge: 413,
     BusUnavailable: 503,
     NoRunnerAlive: 503,

@@ -8,9 +8,11 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 from webjobs_events.commands import UploadKind
+from webjobs_events.errors import InvalidAppSetting
 
 from webjobs_api.errors import (
     FileNameMissing,
+    InvalidAppSettingsBody,
     InvalidArguments,
     InvalidFileName,
     InvalidSettingsBody,
@@ -145,6 +147,37 @@ def arm_settings_of(body: bytes) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise InvalidSettingsBody("ARM sends it as properties.settings, which is not there")
     return settings
+
+
+def app_settings_of(body: bytes) -> dict[str, str]:
+    """The app settings in a request's body, by name.
+
+    Either an object of them, or one of the older form `{"key": …, "value": …}`. Numbers and booleans count
+    as the text they are written with. Source: Kudu: SettingsController.cs.
+
+    Raises:
+        InvalidAppSettingsBody: It is no JSON object.
+        InvalidAppSetting: A value is neither text nor a number nor a boolean.
+    """
+    try:
+        given = msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise InvalidAppSettingsBody(str(error).rstrip(".")) from error
+    if given.keys() == {"key", "value"}:
+        if not isinstance(given["key"], str):
+            raise InvalidAppSettingsBody("the key is no text")
+        given = {given["key"]: given["value"]}
+    return {name: _setting_text(name, value) for name, value in given.items()}
+
+
+def _setting_text(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | int | float):
+        return msgspec.json.encode(value).decode()
+    if value is None:
+        raise InvalidAppSetting(name, f"its value is null; DELETE /api/settings/{name[:100]} removes it")
+    raise InvalidAppSetting(name, "its value must be text, a number or a boolean")
 
 
 def requested_by(user_agent: str | None) -> str:

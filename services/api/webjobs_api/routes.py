@@ -7,6 +7,7 @@ from aiohttp.typedefs import Handler
 from webjobs_events.job import JobType
 
 from webjobs_api import (
+    app_settings,
     asyncapi,
     continuous,
     deploy,
@@ -40,6 +41,11 @@ def routes() -> list[web.RouteDef]:
         *_job_routes(KUDU_OLDER),
         *[_with_page(route) for route in _job_routes(KUDU_OLDEST)],
         web.get("/api/triggeredwebjobsswagger", swagger.get_swagger),
+        # App settings
+        web.get("/api/settings", app_settings.get_all),
+        web.post("/api/settings", app_settings.change),
+        web.get("/api/settings/{key}", app_settings.get_one),
+        web.delete("/api/settings/{key}", app_settings.delete),
         # Files of jobs
         web.put(f"/api/zip/{_FOLDER}", deploy.put_zip),
         web.delete(f"/api/vfs/{_FOLDER}", deploy.delete_folder),

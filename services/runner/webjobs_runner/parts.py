@@ -195,4 +195,5 @@ def _starter(settings: RunnerSettings, ground: Ground, versions: Versions) -> Sc
         extend_hosts(SCRIPT_HOSTS, settings.script_hosts),
         ground.environment,
         ground.temporary,
+        settings.namespace,
     )

@@ -1,6 +1,7 @@
 import pytest
 from webjobs_api.errors import (
     FileNameMissing,
+    InvalidAppSettingsBody,
     InvalidArguments,
     InvalidFileName,
     InvalidSettingsBody,
@@ -8,6 +9,7 @@ from webjobs_api.errors import (
 )
 from webjobs_api.requests import (
     Upload,
+    app_settings_of,
     arm_settings_of,
     requested_by,
     run_arguments,
@@ -16,6 +18,7 @@ from webjobs_api.requests import (
     upload_of,
 )
 from webjobs_events.commands import UploadKind
+from webjobs_events.errors import InvalidAppSetting
 
 
 @pytest.mark.parametrize(
@@ -127,6 +130,28 @@ def test_arm_wraps_settings_in_properties() -> None:
     for body in (b"{}", b'{"properties": null}', b'{"properties": {"settings": []}}', b"[]"):
         with pytest.raises(InvalidSettingsBody):
             arm_settings_of(body)
+
+
+def test_app_settings_are_text_and_what_can_be_written_as_text() -> None:
+    body = b'{"A": "x", "B": 5, "C": true, "D": 0.5, "E": ""}'
+    assert app_settings_of(body) == {"A": "x", "B": "5", "C": "true", "D": "0.5", "E": ""}
+    assert app_settings_of(b'{"key": "A", "value": 1}') == {"A": "1"}
+    assert app_settings_of(b'{"key": "A", "value": "x", "C": "y"}').keys() == {"key", "value", "C"}
+    assert app_settings_of(b"{}") == {}
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"1", b"{", b"\xff", b'{"a":' * 3000, b'{"key": 1, "value": 1}']
+)
+def test_app_settings_must_be_an_object(body: bytes) -> None:
+    with pytest.raises(InvalidAppSettingsBody):
+        app_settings_of(body)
+
+
+@pytest.mark.parametrize("value", [b"null", b"[]", b"{}"])
+def test_an_app_setting_is_no_list_and_never_null(value: bytes) -> None:
+    with pytest.raises(InvalidAppSetting, match="its value"):
+        app_settings_of(b'{"A": ' + value + b"}")
 
 
 def test_who_asked_is_told_in_the_words_of_the_reference() -> None:

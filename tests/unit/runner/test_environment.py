@@ -8,7 +8,9 @@ FACTS = ScriptFacts(
     type="triggered",
     data_path="/srv/data/jobs/triggered/hello",
     instance_id="327e1e",
+    home="/srv",
     webroot_path="/srv/site/wwwroot",
+    site_name="webjobs",
     temporary_folder="/tmp",
     run_id="202611220956001234",
     command_arguments="a 'b c'",
@@ -29,6 +31,7 @@ def test_a_job_is_told_what_it_is() -> None:
     environment = composed({}, {}, FACTS)
     assert environment == {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": "/srv",
         "TEMP": "/tmp",
         "WEBJOBS_PATH": "/tmp/jobs/triggered/hello/x1",
         "WEBJOBS_NAME": "hello",
@@ -38,13 +41,15 @@ def test_a_job_is_told_what_it_is() -> None:
         "WEBJOBS_COMMAND_ARGUMENTS": "a 'b c'",
         "WEBSITE_INSTANCE_ID": "327e1e",
         "WEBROOT_PATH": "/srv/site/wwwroot",
+        "WEBSITE_SITE_NAME": "webjobs",
     }
 
 
 def test_a_continuous_job_has_an_empty_run_id_a_shutdown_file_and_a_port() -> None:
     facts = ScriptFacts(
-        path="/p", name="n", type="continuous", data_path="/d", instance_id="327e1e", webroot_path="/w",
-        temporary_folder="/tmp", shutdown_file="/tmp/JobsShutdown/n", port=40001,
+        path="/p", name="n", type="continuous", data_path="/d", instance_id="327e1e", home="/h",
+        webroot_path="/w", site_name="webjobs", temporary_folder="/tmp",
+        shutdown_file="/tmp/JobsShutdown/n", port=40001,
     )  # fmt: skip
     environment = composed({}, {}, facts)
     assert environment["WEBJOBS_RUN_ID"] == ""
@@ -62,13 +67,20 @@ def test_the_services_own_variables_do_not_reach_a_job() -> None:
         "VIRTUAL_ENV": "/srv/.venv",
         "PYTHONPATH": "/srv/services",
         "PYTHONHOME": "/srv/python",
-        "HOME": "/home/ada",
         "LANG": "C.UTF-8",
     }
     environment = composed(base, {}, FACTS)
-    assert environment["HOME"] == "/home/ada"
     assert environment["LANG"] == "C.UTF-8"
-    assert not environment.keys() & (base.keys() - {"HOME", "LANG"})
+    assert not environment.keys() & (base.keys() - {"LANG"})
+
+
+def test_home_is_the_site_and_the_sites_name_is_whoever_names_it() -> None:
+    base = {"HOME": "/home/ada", "WEBSITE_SITE_NAME": "shop"}
+    environment = composed(base, {}, FACTS)
+    assert (environment["HOME"], environment["WEBSITE_SITE_NAME"]) == ("/srv", "shop")
+    settings = {"HOME": "/elsewhere", "WEBSITE_SITE_NAME": "market"}
+    environment = composed(base, settings, FACTS)
+    assert (environment["HOME"], environment["WEBSITE_SITE_NAME"]) == ("/elsewhere", "market")
 
 
 def test_our_own_program_folder_leaves_the_path() -> None:

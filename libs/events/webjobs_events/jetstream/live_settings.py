@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from webjobs_events.app_settings import is_true
 from webjobs_events.jetstream.bucket import BucketMirror, Entry
 from webjobs_events.log import logger
-
-_TRUE = frozenset({"1", "true"})
 
 
 class LiveSettings:
@@ -46,13 +45,17 @@ class LiveSettings:
 
     def flag(self, name: str) -> bool:
         """Whether a setting is `1` or `true`. Source: Kudu, a6."""
-        return (self.get(name) or "").strip().lower() in _TRUE
+        return is_true(self.get(name))
 
     def app_settings(self) -> Mapping[str, str]:
         """All settings of the bucket: they are part of every job's environment."""
         return MappingProxyType(
             {name: entry.value.decode("utf-8", "replace") for name, entry in self._mirror.entries.items()}
         )
+
+    async def reached(self, revision: int) -> None:
+        """Wait until a change of the bucket is to be seen here."""
+        await self._mirror.reached(revision)
 
     def on_change(self, listener: Callable[[str], None]) -> None:
         """Tell the name of each setting that changes from now on."""

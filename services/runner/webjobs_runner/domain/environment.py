@@ -3,19 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from webjobs_events.app_settings import is_credential
+
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # The services' own: addresses and credentials, and whatever steers our interpreter.
 _OWN_PREFIXES = ("WEBJOBS_", "PG", "POSTGRES_", "NATS_", "OTEL_", "PYTHON", "VIRTUAL_ENV")
 _OWN_NAMES = frozenset({"DATABASE_URL", "__PYVENV_LAUNCHER__"})
-_CREDENTIALS = frozenset({"WEBJOBS_USERNAME", "WEBJOBS_PASSWORD"})
-_CREDENTIAL_PREFIXES = ("WEBJOBS_NATS_", "WEBJOBS_DATABASE_", "WEBJOBS_POSTGRES_")
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptFacts:
     """What a process is told about the job it runs.
 
-    `run_id` is empty for a continuous job; `shutdown_file` and `port` are for continuous jobs only.
+    `home` is the site folder, `webroot_path` the `site/wwwroot` in it. `run_id` is empty for a continuous
+    job; `shutdown_file` and `port` are for continuous jobs only.
     """
 
     path: str
@@ -23,7 +24,9 @@ class ScriptFacts:
     type: str
     data_path: str
     instance_id: str
+    home: str
     webroot_path: str
+    site_name: str
     temporary_folder: str
     run_id: str = ""
     command_arguments: str = ""
@@ -47,12 +50,14 @@ def script_environment(
 ) -> dict[str, str]:
     """Compose the environment of one script: what it inherits, app settings, then the facts.
 
-    App settings may set anything but the facts and the services' credentials.
+    App settings may set anything but the facts and the services' credentials. The site's name may be
+    inherited too; the runner's own home is not, for it is none of the job's business.
 
     Source: the seed, "Environment Settings"; Kudu: BaseJobRunner.cs, ContinuousJobRunner.cs.
     """
-    environment = {**inherited, "TEMP": facts.temporary_folder}
-    environment |= {n: v for n, v in app_settings.items() if _is_passable(n, v) and not _is_credential(n)}
+    site = {"WEBSITE_SITE_NAME": facts.site_name}
+    environment = {**site, **inherited, "HOME": facts.home, "TEMP": facts.temporary_folder}
+    environment |= {n: v for n, v in app_settings.items() if _is_passable(n, v) and not is_credential(n)}
     return environment | _variables(facts)
 
 
@@ -76,10 +81,6 @@ def _variables(facts: ScriptFacts) -> dict[str, str]:
 
 def _is_own(name: str) -> bool:
     return name.upper().startswith(_OWN_PREFIXES) or name.upper() in _OWN_NAMES
-
-
-def _is_credential(name: str) -> bool:
-    return name.upper() in _CREDENTIALS or name.upper().startswith(_CREDENTIAL_PREFIXES)
 
 
 def _is_passable(name: str, value: str) -> bool:

@@ -55,6 +55,7 @@ class ScriptStarter:
 
     Args:
         environment: Of the runner, as it was started.
+        site_name: What jobs are told as the site's name, unless the environment or a setting names one.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class ScriptStarter:
         hosts: Sequence[ScriptHost],
         environment: Mapping[str, str],
         temporary_folder: Path,
+        site_name: str,
     ) -> None:
         self._instance = instance
         self._site = site
@@ -77,7 +79,9 @@ class ScriptStarter:
         self._settings = settings
         self._hosts = hosts
         self._temporary_folder = str(temporary_folder)
+        self._home = str(site.root)
         self._webroot = str(site.root / "site" / "wwwroot")
+        self._site_name = site_name
         own_programs = str(Path(sys.executable).parent) if sys.prefix != sys.base_prefix else None
         self._inherited = inherited_environment(environment, own_programs)
         self._found: dict[str, str | None] = {}  # looking through PATH takes longer than all the rest here
@@ -150,7 +154,9 @@ class ScriptStarter:
                 type=definition.job_type.value,
                 data_path=str(self._data_folder(definition)),
                 instance_id=self._instance.id,
+                home=self._home,
                 webroot_path=self._webroot,
+                site_name=self._site_name,
                 temporary_folder=self._temporary_folder,
                 run_id=run_id,
                 command_arguments=arguments or "",

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from webjobs_api.openapi.operation import Operation
-from webjobs_api.openapi.operations import jobs, live, logs, operators, pages, passthrough
+from webjobs_api.openapi.operations import app_settings, jobs, live, logs, operators, pages, passthrough
 
 OPERATIONS: Mapping[str, Operation] = {
     **jobs.OPERATIONS,
     **passthrough.OPERATIONS,
+    **app_settings.OPERATIONS,
     **logs.OPERATIONS,
     **live.OPERATIONS,
     **pages.OPERATIONS,

@@ -1,0 +1,109 @@
+"""What an app setting may be: its name, its value, and which names belong to the services themselves."""
+
+import re
+from collections.abc import Callable, Mapping
+
+from webjobs_events.errors import InvalidAppSetting, UnknownTimeZone
+from webjobs_events.time_zone import parse_time_zone
+
+MAX_NAME_LENGTH = 256  # characters
+MAX_VALUE_BYTES = 32 * 1024
+MAX_TOTAL_BYTES = 256 * 1024
+"""Of all names and values together: they are in the environment of every process, which has a limit."""
+
+_NAME = re.compile(r"[A-Za-z0-9_:-]+(\.[A-Za-z0-9_:-]+)*")
+_CREDENTIALS = frozenset({"WEBJOBS_USERNAME", "WEBJOBS_PASSWORD"})
+_CREDENTIAL_PREFIXES = ("WEBJOBS_NATS_", "WEBJOBS_DATABASE_", "WEBJOBS_POSTGRES_")
+_TRUE = frozenset({"1", "true"})
+_FALSE = frozenset({"0", "false", ""})
+
+
+def is_credential(name: str) -> bool:
+    """Whether a name is one of the services' own addresses and credentials, which no job may see."""
+    return name.upper() in _CREDENTIALS or name.upper().startswith(_CREDENTIAL_PREFIXES)
+
+
+def is_true(text: str | None) -> bool:
+    """Whether a setting is switched on: `1` or `true`. Source: Kudu, a6."""
+    return (text or "").strip().lower() in _TRUE
+
+
+def check_name(name: str) -> None:
+    """Go on when this can be the name of an app setting.
+
+    Raises:
+        InvalidAppSetting: Saying why not.
+    """
+    if not name:
+        raise InvalidAppSetting(name, "its name is empty")
+    if len(name) > MAX_NAME_LENGTH:
+        raise InvalidAppSetting(name, f"its name is longer than {MAX_NAME_LENGTH} characters")
+    if not _NAME.fullmatch(name):
+        raise InvalidAppSetting(
+            name, "its name may have letters without accents, digits, _, -, : and single dots inside"
+        )
+
+
+def check_value(name: str, value: str) -> None:
+    """Go on when the app setting of this name may have this value; empty is as good as not set.
+
+    Raises:
+        InvalidAppSetting: Saying why not.
+    """
+    if is_credential(name):
+        raise InvalidAppSetting(
+            name, "it is a variable of the services; set it where they are started, then start them anew"
+        )
+    try:
+        size = len(value.encode("utf-8"))
+    except UnicodeError as error:
+        raise InvalidAppSetting(name, "its value is not UTF-8 text") from error
+    if "\0" in value:
+        raise InvalidAppSetting(name, "its value holds a NUL character, which no process can be given")
+    if size > MAX_VALUE_BYTES:
+        raise InvalidAppSetting(name, f"its value is longer than {MAX_VALUE_BYTES:,} bytes")
+    rule = _RULES.get(name)
+    if rule is not None and value.strip():
+        rule(name, value)
+
+
+def _is_seconds(name: str, value: str) -> None:
+    if not 0 <= _number(name, value) < float("inf"):
+        raise InvalidAppSetting(name, f"{value[:60]!r} is no number of seconds; 0 or more is wanted")
+
+
+def _is_count(name: str, value: str) -> None:
+    if not 1 <= _number(name, value) < float("inf"):
+        raise InvalidAppSetting(name, f"{value[:60]!r} is no whole number of 1 or more")
+
+
+def _is_switch(name: str, value: str) -> None:
+    if value.strip().lower() not in _TRUE | _FALSE:
+        raise InvalidAppSetting(name, f"{value[:60]!r} is neither 1 or true, nor 0 or false")
+
+
+def _is_time_zone(name: str, value: str) -> None:
+    try:
+        parse_time_zone(value)
+    except UnknownTimeZone as error:
+        raise InvalidAppSetting(name, str(error).rstrip(".?")) from error
+
+
+def _number(name: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError as error:
+        raise InvalidAppSetting(name, f"{value[:60]!r} is no number") from error
+
+
+_RULES: Mapping[str, Callable[[str, str], None]] = {
+    "WEBJOBS_RESTART_TIME": _is_seconds,
+    "WEBJOBS_IDLE_TIMEOUT": _is_seconds,
+    "WEBJOBS_HISTORY_SIZE": _is_count,
+    "WEBJOBS_STOPPED": _is_switch,
+    "WEBJOBS_DISABLE_SCHEDULE": _is_switch,
+    "WEBSITE_TIME_ZONE": _is_time_zone,
+}
+
+UNDERSTOOD = frozenset(_RULES)
+"""The settings that webjobs itself obeys; they may be in the environment of the services too."""
