@@ -34,6 +34,8 @@ from webjobs_events.run_id import RunId, RunIdMint
 from webjobs_events.subjects import Subjects
 from webjobs_runner.app import run_runner
 from webjobs_runner.lease_terms import LeaseTerms
+from webjobs_runner.schedule.due_times import Clock
+from webjobs_runner.schedule.schedules import wall_clock
 from webjobs_runner.settings import RunnerSettings
 
 QUICK_LEASES = LeaseTerms(seconds=2)
@@ -87,6 +89,7 @@ async def running_runner(
     slots: int = 8,
     terms: LeaseTerms = LeaseTerms(),  # noqa: B008  # frozen
     environment: Mapping[str, str] | None = None,
+    clock: Clock = wall_clock,
 ) -> AsyncIterator[RunningRunner]:
     """A runner with its site folder below `folder`, ready when entered, stopped when left.
 
@@ -99,6 +102,7 @@ async def running_runner(
         slots: For triggered runs.
         terms: Of its leases.
         environment: Settings and variables given at start.
+        clock: By which schedules are due.
     """
     runner_id = instance_id or secrets.token_hex(3)
     settings = RunnerSettings(
@@ -112,7 +116,7 @@ async def running_runner(
     )
     stop = asyncio.Event()
     variables = {"PATH": os.environ["PATH"], **(environment or {})}
-    task = asyncio.create_task(run_runner(settings, variables, stop, terms=terms))
+    task = asyncio.create_task(run_runner(settings, variables, stop, terms=terms, clock=clock))
     runner = RunningRunner(runner_id, settings, task, stop)
     try:
         await eventually(lambda: _is_alive(bus, runner_id) if not task.done() else _raise(task))

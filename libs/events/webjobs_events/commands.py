@@ -48,6 +48,8 @@ class RunTriggeredJob(Command, frozen=True, kw_only=True, tag="run"):
         slot: Last token of the subject when the job may have several commands; empty: it has one.
         may_repeat: Whether the asker may send it again after the run has ended: whoever takes it looks
             at the stream of events before anything is started.
+        looked_until: With `may_repeat`: a sequence that the stream of events had reached before anybody
+            could ask for this run. Whatever is told of it comes later.
         scheduled_for: The due time that asks for it; None when no schedule does.
         rerun_of: The run whose inputs it takes again; None when they are its own.
     """
@@ -59,6 +61,7 @@ class RunTriggeredJob(Command, frozen=True, kw_only=True, tag="run"):
     attempt: int = 1
     slot: str = ""
     may_repeat: bool = False
+    looked_until: int = 0
     scheduled_for: Instant | None = None
     rerun_of: RunId | None = None
 

@@ -395,7 +395,8 @@ class ScheduleTicked(Event, frozen=True, kw_only=True, tag="ScheduleTicked"):
 
     @property
     def event_id(self) -> str:
-        return f"triggered/{token_of(self.job_name)}/ScheduleTicked/{run_id_at(self.due)}"
+        until = f"-{run_id_at(self.until)}" if self.until else ""
+        return f"triggered/{token_of(self.job_name)}/ScheduleTicked/{run_id_at(self.due)}{until}"
 
     @property
     def about(self) -> str:

@@ -13,6 +13,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from webjobs_events.cron import Cron, parse_cron
+from webjobs_events.errors import UnknownTimeZone
+from webjobs_events.job_settings import JobSettings
 from webjobs_events.time_zone import Offset, offsets, parse_time_zone
 
 _MARGIN = timedelta(days=2)  # more than any two clocks of a zone can differ
@@ -28,6 +30,16 @@ class Schedule:
 
     cron: Cron
     zone: ZoneInfo
+
+    @property
+    def expression(self) -> str:
+        """As it was written."""
+        return self.cron.text
+
+    @property
+    def time_zone(self) -> str:
+        """Name of the zone."""
+        return self.zone.key
 
     def due_times(self, after: datetime) -> Iterator[datetime]:
         """Every due time later than `after`, in order, UTC.
@@ -94,6 +106,32 @@ def parse_schedule(expression: str, time_zone: str) -> Schedule:
         UnknownTimeZone: There is no such time zone.
     """
     return Schedule(parse_cron(expression), parse_time_zone(time_zone))
+
+
+def schedule_of(settings: JobSettings, site_zone: str | None) -> Schedule | None:
+    """The schedule of a job; None when it has none.
+
+    Args:
+        settings: Of the job.
+        site_zone: WEBSITE_TIME_ZONE, for jobs that name no zone of their own. One that does not exist counts
+            as UTC, as in the reference.
+
+    Raises:
+        InvalidSchedule: The expression cannot be understood.
+        UnknownTimeZone: The job's own time zone does not exist.
+    """
+    if settings.schedule is None:
+        return None
+    return parse_schedule(settings.schedule, settings.time_zone or known_zone(site_zone))
+
+
+def known_zone(site_zone: str | None) -> str:
+    """WEBSITE_TIME_ZONE as it counts: UTC when it is not set, or names no zone."""
+    name = (site_zone or "").strip()
+    try:
+        return parse_time_zone(name).key if name else "UTC"
+    except UnknownTimeZone:
+        return "UTC"
 
 
 def _wall(instant: datetime, zone: ZoneInfo) -> datetime:

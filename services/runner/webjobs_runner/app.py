@@ -24,6 +24,8 @@ from webjobs_runner.outbox import Outbox
 from webjobs_runner.parts import Ground, Parts, build_parts
 from webjobs_runner.processes.leftovers import kill_leftovers
 from webjobs_runner.processes.process import Launcher
+from webjobs_runner.schedule.due_times import Clock
+from webjobs_runner.schedule.schedules import wall_clock
 from webjobs_runner.settings import RunnerSettings
 from webjobs_runner.triggered.unfinished import UnfinishedRuns
 
@@ -44,6 +46,7 @@ async def run_runner(
     stop: asyncio.Event,
     *,
     terms: LeaseTerms = LeaseTerms(),  # noqa: B008  # frozen
+    clock: Clock = wall_clock,
 ) -> None:
     """Be a runner until `stop` is set, then end every script in good order.
 
@@ -57,7 +60,7 @@ async def run_runner(
             ground = await stack.enter_async_context(_prepared(settings, environment))
         if limit.expired():
             return
-        parts = build_parts(settings, ground, terms)
+        parts = build_parts(settings, ground, terms, clock)
         _show(parts, ground.outbox)
         ground.outbox.add(_about(InstanceStarted, ground))
         stack.callback(parts.shipper.close_all)
@@ -114,6 +117,7 @@ async def _working(settings: RunnerSettings, ground: Ground, parts: Parts) -> As
             packages=parts.packages.run(),
             burial=parts.burial.run(),
             retention=parts.retention.run(),
+            schedules=parts.schedules.run(),
             contradiction=parts.continuous.run(),
             lapses=parts.triggered.run(),
             runs=parts.runs.run(),

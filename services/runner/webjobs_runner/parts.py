@@ -36,6 +36,10 @@ from webjobs_runner.processes.process import Launcher
 from webjobs_runner.processes.script_start import ScriptStarter
 from webjobs_runner.processes.wine_prefix import WinePrefixes
 from webjobs_runner.retention import Retention
+from webjobs_runner.schedule.due_times import Clock, DueTimes
+from webjobs_runner.schedule.scheduled_runs import ScheduledRuns
+from webjobs_runner.schedule.schedules import Schedules, wall_clock
+from webjobs_runner.schedule.ticks import Ticks
 from webjobs_runner.settings import RunnerSettings
 from webjobs_runner.triggered.burial import Burial
 from webjobs_runner.triggered.claims import Claims
@@ -96,9 +100,12 @@ class Parts:
     burial: Burial
     recovery: Recovery
     retention: Retention
+    schedules: Schedules
 
 
-def build_parts(settings: RunnerSettings, ground: Ground, terms: LeaseTerms) -> Parts:
+def build_parts(
+    settings: RunnerSettings, ground: Ground, terms: LeaseTerms, clock: Clock = wall_clock
+) -> Parts:
     """Make every part, and tell each about those it works with."""
     bus, instance, site, outbox = ground.bus, ground.instance, ground.site, ground.outbox
     peers = Peers(bus, instance, outbox, terms)
@@ -158,6 +165,8 @@ def build_parts(settings: RunnerSettings, ground: Ground, terms: LeaseTerms) -> 
         InPlaceFiles(ground.state / "in-place"),
         defined,
     )
+    ticks = Ticks(bus)
+    due_times = DueTimes(instance, ground.live, ticks, ScheduledRuns(bus), clock)
     limits = UploadLimits(unpacked_bytes=settings.unpacked_limit_mb * 1024 * 1024)
     return Parts(
         peers=peers,
@@ -175,6 +184,7 @@ def build_parts(settings: RunnerSettings, ground: Ground, terms: LeaseTerms) -> 
         burial=burial,
         recovery=Recovery(bus, instance, site, outbox, shipper, claims, burial, unfinished),
         retention=Retention(bus, site, definitions, ground.state / "retention", is_running),
+        schedules=Schedules(definitions, ground.live, ticks, due_times, clock),
     )
 
 

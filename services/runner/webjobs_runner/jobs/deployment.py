@@ -21,6 +21,7 @@ from webjobs_events.events import (
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobName, JobType
 
+from webjobs_runner.domain.scheduled_since import scheduled_since
 from webjobs_runner.domain.script import choose_script, script_folder
 from webjobs_runner.files.package import Manifest, scan_folder
 from webjobs_runner.files.package_store import PackageStore
@@ -102,17 +103,20 @@ class Deployment:
         def decide(now: JobDefinition | None) -> JobDefinition | None:
             before[:] = [now] if now else []
             kept = now.settings if now else {}
+            written_at = datetime.now(UTC)
+            meant = dict(kept if settings is None else settings)
             wanted = JobDefinition(
                 job_type=job_type,
                 job_name=job_name,
                 digest=version.digest,
                 script=version.script,
                 script_host=version.host,
-                settings=dict(kept if settings is None else settings),
+                settings=meant,
                 disabled=(now.disabled if now else False) if disabled is None else disabled,
-                changed_at=datetime.now(UTC),
+                changed_at=written_at,
                 changed_by=self._instance.id,
                 cause=cause,
+                scheduled_since=scheduled_since(now, job_type, meant, written_at),
             )
             if now is None:
                 return wanted
@@ -187,8 +191,13 @@ class Deployment:
         def changed(now: JobDefinition | None) -> JobDefinition | None:
             if now is None or decide(now) == now or now.cause == cause:
                 return None
+            decided, written_at = decide(now), datetime.now(UTC)
             return replace(
-                decide(now), changed_at=datetime.now(UTC), changed_by=self._instance.id, cause=cause
+                decided,
+                changed_at=written_at,
+                changed_by=self._instance.id,
+                cause=cause,
+                scheduled_since=scheduled_since(now, job_type, decided.settings, written_at),
             )
 
         written = await self._definitions.change(job_type, job_name, changed)

@@ -1,0 +1,1 @@
+"""Schedules of triggered jobs: due times become commands, and events that tell of them."""

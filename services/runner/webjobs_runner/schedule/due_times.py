@@ -1,0 +1,145 @@
+"""Deals with the due times of one job that have come: runs are asked for first, and told of then.
+
+Whatever dies in between, the stream knows how far the due times are told, and the next runner goes on
+from there. See ADR 0018 for the order of things.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from webjobs_events.errors import RevisionConflict
+from webjobs_events.events import ScheduleTicked, TickOutcome
+from webjobs_events.jetstream import LiveSettings
+from webjobs_events.job_settings import MissedPolicy
+from webjobs_events.overdue import ON_TIME, Stretch, Verdict, judge_due_times
+from webjobs_events.run_id import run_id_at
+
+from webjobs_runner.instance import Instance
+from webjobs_runner.schedule.scheduled_job import ScheduledJob
+from webjobs_runner.schedule.scheduled_runs import ScheduledRuns
+from webjobs_runner.schedule.ticks import Cursor, Ticks
+
+_LONG_AGO = timedelta(hours=1)  # due times of a longer time are counted beside the loop
+_BUSY_DELAY = timedelta(seconds=1)  # after which a due time that waits for the run before is looked at again
+
+Clock = Callable[[], datetime]
+
+
+class DueTimes:
+    """Tells of every due time once, and asks for the runs."""
+
+    def __init__(
+        self, instance: Instance, settings: LiveSettings, ticks: Ticks, runs: ScheduledRuns, clock: Clock
+    ) -> None:
+        self._instance = instance
+        self._settings = settings
+        self._ticks = ticks
+        self._runs = runs
+        self._clock = clock
+
+    async def deal_with(self, job: ScheduledJob) -> datetime | None:
+        """Deal with what has come; answers when to look again, None when the schedule never comes again.
+
+        Raises:
+            BusUnavailable: NATS does not answer; the job is to be looked at again.
+        """
+        while True:
+            cursor = job.cursor = job.cursor or await self._ticks.cursor(job.name)
+            told_until, now = job.told_until(cursor), self._clock()
+            verdict = await self._judge(job, told_until, now)
+            if verdict == Verdict():
+                return job.schedule.next_due(max(told_until, now))
+            try:
+                if await self._step(job, cursor, verdict, now):
+                    continue
+                return now + _BUSY_DELAY
+            except RevisionConflict:
+                job.cursor = None  # another runner was faster
+
+    async def _judge(self, job: ScheduledJob, told_until: datetime, now: datetime) -> Verdict:
+        due_times = job.schedule.due_between(told_until, now)
+        if now - told_until > _LONG_AGO:
+            return await asyncio.to_thread(judge_due_times, due_times, now, job.settings.missed)
+        return judge_due_times(due_times, now, job.settings.missed)
+
+    async def _step(self, job: ScheduledJob, cursor: Cursor, verdict: Verdict, now: datetime) -> bool:
+        """Tell of the first due times; answers False when they have to wait."""
+        first = verdict.untold.first if verdict.untold else verdict.runs[0]
+        policy = job.settings.concurrency.policy
+        if now - first > ON_TIME and await self._runs.was_asked_for(job.name, first, policy, cursor):
+            await self._tell_run(job, cursor, first, now)  # by a runner that died before it could tell
+        elif reason := self._held_back(job):
+            await self._tell_stretch(job, cursor, _all_of(verdict, reason), now)
+        elif verdict.untold is not None:
+            stands_for = verdict.runs[-1] if verdict.untold.outcome is TickOutcome.MERGED else None
+            await self._tell_stretch(job, cursor, verdict.untold, now, stands_for)
+        else:
+            other = await self._runs.ask(
+                job.name, first, policy=policy, trigger=job.trigger, now=now, cursor=cursor
+            )
+            if other is None:
+                await self._tell_run(job, cursor, first, now)
+            elif job.settings.missed.policy is MissedPolicy.ALL and now - first > ON_TIME:
+                return False  # it is to be run, and not at the same time
+            else:
+                reason = f"Run {other} was not over." if other else "Another run was not over."
+                skipped = Stretch(TickOutcome.SKIPPED, first, first, 1, reason)
+                await self._tell_stretch(job, cursor, skipped, now)
+        return True
+
+    def _held_back(self, job: ScheduledJob) -> str:
+        """Why no schedule, or not this one, starts anything now; empty when it does."""
+        if self._settings.flag("WEBJOBS_STOPPED"):
+            return "WEBJOBS_STOPPED is set."
+        if self._settings.flag("WEBJOBS_DISABLE_SCHEDULE"):
+            return "WEBJOBS_DISABLE_SCHEDULE is set."
+        return "" if job.settings.enabled else "enabled is false in settings.job."
+
+    async def _tell_run(self, job: ScheduledJob, cursor: Cursor, due: datetime, now: datetime) -> None:
+        event = ScheduleTicked(
+            at=now,
+            instance=self._instance.id,
+            job_name=job.name,
+            due=due,
+            outcome=TickOutcome.RAN,
+            run_id=run_id_at(due),
+            schedule=job.schedule.expression,
+            time_zone=job.schedule.time_zone,
+        )
+        job.cursor = await self._ticks.tell(event, cursor)
+
+    async def _tell_stretch(
+        self,
+        job: ScheduledJob,
+        cursor: Cursor,
+        stretch: Stretch,
+        now: datetime,
+        stands_for: datetime | None = None,
+    ) -> None:
+        event = ScheduleTicked(
+            at=now,
+            instance=self._instance.id,
+            job_name=job.name,
+            due=stretch.first,
+            until=stretch.last if stretch.count > 1 else None,
+            count=stretch.count,
+            outcome=stretch.outcome,
+            run_id=run_id_at(stands_for) if stands_for else None,
+            reason=stretch.reason,
+            schedule=job.schedule.expression,
+            time_zone=job.schedule.time_zone,
+        )
+        job.cursor = await self._ticks.tell(event, cursor)
+
+
+def _all_of(verdict: Verdict, reason: str) -> Stretch:
+    """All due times of a verdict, of which none is run."""
+    untold, runs = verdict.untold, verdict.runs
+    return Stretch(
+        TickOutcome.SKIPPED,
+        untold.first if untold else runs[0],
+        runs[-1] if runs or untold is None else untold.last,
+        len(runs) + (untold.count if untold else 0),
+        reason,
+    )

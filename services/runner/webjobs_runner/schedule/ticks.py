@@ -1,0 +1,103 @@
+"""What was told of a job's due times: the stream of events is the only memory of a schedule."""
+
+from collections.abc import Mapping
+from contextlib import aclosing
+from datetime import datetime
+
+import msgspec
+from webjobs_events.envelope import Cause, decode_event
+from webjobs_events.errors import UndecodableMessage
+from webjobs_events.events import ScheduleTicked
+from webjobs_events.jetstream import Bus, StreamMessage
+from webjobs_events.job import JobName, JobType
+from webjobs_events.run_id import RunId
+from webjobs_events.subjects import token_of
+
+from webjobs_runner.log import logger
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """How far a job's due times are told.
+
+    Attributes:
+        sequence: Of the last event that tells of one, in the stream of events; 0 when there is none.
+        told_until: The last due time that is told; None when there is none.
+        schedule: The expression at that time.
+        time_zone: And its zone.
+    """
+
+    sequence: int = 0
+    told_until: datetime | None = None
+    schedule: str = ""
+    time_zone: str = ""
+
+
+class Ticks:
+    """Reads and writes `ScheduleTicked` events."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def all_cursors(self) -> Mapping[JobName, Cursor]:
+        """How far the due times of every job are told.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        cursors: dict[JobName, Cursor] = {}
+        stored = self._bus.stored(self._bus.subjects.events_stream, [self._subject("*")], latest_only=True)
+        async with aclosing(stored) as batches:
+            async for batch in batches:
+                for message in batch:
+                    event = _tick_in(message)
+                    if event is not None:
+                        cursors[event.job_name] = _cursor(message.sequence, event)
+        return cursors
+
+    async def cursor(self, job_name: JobName) -> Cursor:
+        """How far a job's due times are told.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        message = await self._bus.last_message(self._bus.subjects.events_stream, self._subject(job_name))
+        if message is None:
+            return Cursor()
+        event = _tick_in(message)
+        return Cursor(message.sequence) if event is None else _cursor(message.sequence, event)
+
+    async def tell(self, event: ScheduleTicked, after: Cursor) -> Cursor:
+        """Tell what became of a due time, if nobody has told anything since `after`.
+
+        Raises:
+            RevisionConflict: Another runner was faster.
+            BusUnavailable: NATS does not answer; it may or may not be told.
+        """
+        cause = Cause()
+        if event.run_id is not None:
+            command_id = scheduled_command_id(event.job_name, event.run_id)
+            cause = Cause(correlation_id=command_id, causation_id=command_id)
+        subject = self._subject(event.job_name)
+        sequence = await self._bus.publish_event(event, cause, after=(subject, after.sequence))
+        return _cursor(sequence, event)
+
+    def _subject(self, job_name: str) -> str:
+        return self._bus.subjects.job_event(JobType.TRIGGERED, job_name, "ScheduleTicked")
+
+
+def scheduled_command_id(job_name: JobName, run_id: RunId) -> str:
+    """The id of the command for a due time: whoever asks, it is the same."""
+    return f"run/{token_of(job_name)}/{run_id}"
+
+
+def _cursor(sequence: int, event: ScheduleTicked) -> Cursor:
+    return Cursor(sequence, event.until or event.due, event.schedule, event.time_zone)
+
+
+def _tick_in(message: StreamMessage) -> ScheduleTicked | None:
+    try:
+        event = decode_event(message.subject, message.headers, message.data)
+    except UndecodableMessage as error:
+        logger.error("unreadable event passed over", sequence=message.sequence, error=str(error))
+        return None
+    return event if isinstance(event, ScheduleTicked) else None
