@@ -57,9 +57,15 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LatestRunsQuery(Query, frozen=True, kw_only=True):
-    """The latest run of each of these jobs; None: of every job that has runs."""
+    """The latest run of each of these jobs.
+
+    Attributes:
+        job_names: None: every job that has runs.
+        may_lack: Answer though some of them lack, without a look at the end of the stream: for lists.
+    """
 
     job_names: list[JobName] | None = None
+    may_lack: bool = False
 
 
 class LatestRuns(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,9 +110,15 @@ class FoundRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatusesQuery(Query, frozen=True, kw_only=True):
-    """What these continuous jobs do, per instance; None: all of them."""
+    """What these continuous jobs do, per instance.
+
+    Attributes:
+        job_names: None: every job that was told of.
+        may_lack: As in `LatestRunsQuery`.
+    """
 
     job_names: list[JobName] | None = None
+    may_lack: bool = False
 
 
 class JobStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -132,6 +132,10 @@ class Subjects:
         subject = f"{self.namespace}.commands.{job_type}.{job}.{verb}"
         return f"{subject}.{slot}" if slot else subject
 
+    def commands_of(self, job_type: JobType, job_name: str) -> str:
+        """Filter: every command about a job, or about all jobs of the type when the name is `*`."""
+        return f"{self.command(job_type, job_name, '')}>"
+
     def job_commands(self, verbs: tuple[str, ...]) -> list[str]:
         """Filters: commands with one of these verbs for any job of any type."""
         return [f"{self.namespace}.commands.*.*.{verb}" for verb in verbs]

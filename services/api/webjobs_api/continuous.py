@@ -72,7 +72,7 @@ async def all_jobs(request: web.Request) -> list[JobJson]:
     definitions = in_name_order(request.app[DEFINITIONS].all_of(JobType.CONTINUOUS))
     if not definitions:
         return []
-    told = await request.app[HISTORY].statuses()
+    told = await request.app[HISTORY].statuses([each.job_name for each in definitions], may_lack=True)
     urls, written = exchange.urls(request), exchange.responses(request)
     return [
         written.continuous_job_json(each, _living(request, told.get(each.job_name, [])), urls)

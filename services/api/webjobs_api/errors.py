@@ -188,6 +188,15 @@ class InvalidArguments(WebJobsError):
         super().__init__(f"The arguments cannot be passed on: {reason}.")
 
 
+class InvalidPage(WebJobsError):
+    """A part of a list that cannot be named so."""
+
+    def __init__(self, parameter: str, reason: str) -> None:
+        self.parameter = parameter
+        self.reason = reason
+        super().__init__(f"The parameter {parameter} cannot be used: {reason}.")
+
+
 class InvalidSettingsBody(WebJobsError):
     """The body of a change of settings is not what `settings.job` can be."""
 
@@ -281,6 +290,7 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     InvalidFileName: 400,
     UnsupportedUpload: 400,
     InvalidArguments: 400,
+    InvalidPage: 400,
     InvalidSettingsBody: 400,
     InvalidEventFilter: 400,
     InvalidAppSettingsBody: 400,

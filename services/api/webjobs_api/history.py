@@ -1,16 +1,21 @@
 """Queries to the history service, over NATS request/reply."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
 from webjobs_events import queries
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.jetstream import Bus
+from webjobs_events.jetstream import Bus, QueryRefused
 from webjobs_events.job import JobName
-from webjobs_events.queries import InstanceView, Query, RunView
+from webjobs_events.queries import InstanceView, JobStatus, Query, RunView
 from webjobs_events.run_id import RunId
 
 A = TypeVar("A")
+
+_NAMES_AT_ONCE = 500  # jobs; their latest runs fit into a message, unless they have much to tell
+_TOO_LARGE = 413
 
 _encoder = msgspec.json.Encoder()
 _latest_runs = msgspec.json.Decoder(queries.LatestRuns)
@@ -34,16 +39,28 @@ class History:
         self._caused = max(self._caused, sequence)
 
     async def latest_runs(
-        self, job_names: list[JobName] | None = None, *, at_least: int = 0
+        self, job_names: list[JobName], *, at_least: int = 0, may_lack: bool = False
     ) -> dict[JobName, RunView]:
-        """The latest run of each of these jobs; None asks for all jobs. Jobs without runs are absent."""
-        query = queries.LatestRunsQuery(job_names=job_names, at_least=self._floor(at_least))
-        answer = await self._ask(queries.LATEST_RUNS, query, _latest_runs)
-        return {run.job_name: run for run in answer.runs}
+        """The latest run of each of these jobs; those without runs are absent.
 
-    async def runs(self, job_name: JobName, *, at_least: int = 0) -> list[RunView]:
-        """A job's runs, newest first."""
-        query = queries.RunsQuery(job_name=job_name, at_least=self._floor(at_least))
+        With `may_lack` a job whose first run is milliseconds old may be absent too.
+        """
+
+        async def ask(names: list[JobName]) -> list[RunView]:
+            query = queries.LatestRunsQuery(
+                job_names=names, at_least=self._floor(at_least), may_lack=may_lack
+            )
+            return (await self._ask(queries.LATEST_RUNS, query, _latest_runs)).runs
+
+        return {run.job_name: run for run in await in_parts(job_names, ask)}
+
+    async def runs(
+        self, job_name: JobName, *, limit: int, before: RunId | None, at_least: int = 0
+    ) -> list[RunView]:
+        """At most `limit` of a job's runs, newest first; only those older than `before`, when it is given."""
+        query = queries.RunsQuery(
+            job_name=job_name, limit=limit, before=before, at_least=self._floor(at_least)
+        )
         return (await self._ask(queries.RUNS, query, _runs)).runs
 
     async def run(self, job_name: JobName, run_id: RunId) -> RunView | None:
@@ -51,11 +68,16 @@ class History:
         query = queries.RunQuery(job_name=job_name, run_id=run_id, at_least=self._floor(0))
         return (await self._ask(queries.RUN, query, _found_run)).run
 
-    async def statuses(self, job_names: list[JobName] | None = None) -> dict[JobName, list[InstanceView]]:
-        """What these continuous jobs do on each instance; None asks for all jobs."""
-        query = queries.StatusesQuery(job_names=job_names, at_least=self._floor(0))
-        answer = await self._ask(queries.STATUSES, query, _statuses)
-        return {job.job_name: job.instances for job in answer.jobs}
+    async def statuses(
+        self, job_names: list[JobName], *, may_lack: bool = False
+    ) -> dict[JobName, list[InstanceView]]:
+        """What these continuous jobs do on each instance; `may_lack` as in `latest_runs`."""
+
+        async def ask(names: list[JobName]) -> list[JobStatus]:
+            query = queries.StatusesQuery(job_names=names, at_least=self._floor(0), may_lack=may_lack)
+            return (await self._ask(queries.STATUSES, query, _statuses)).jobs
+
+        return {job.job_name: job.instances for job in await in_parts(job_names, ask)}
 
     async def _ask(self, name: str, query: Query, decoder: msgspec.json.Decoder[A]) -> A:
         data = await self._bus.ask(name, _encoder.encode(query))
@@ -66,3 +88,27 @@ class History:
 
     def _floor(self, at_least: int) -> int:
         return max(at_least, self._caused)
+
+
+async def in_parts(
+    names: list[JobName], ask: Callable[[list[JobName]], Awaitable[list[A]]], at_once: int = _NAMES_AT_ONCE
+) -> list[A]:
+    """Ask about many jobs, some at a time and all at the same time; fewer where an answer would be too large.
+
+    Args:
+        names: Of the jobs.
+        ask: One question; refused with 413 when its answer does not fit into a message.
+        at_once: Jobs in one question.
+
+    Raises:
+        WebJobsError: As `ask`.
+    """
+    if len(names) <= at_once:
+        try:
+            return await ask(names)
+        except QueryRefused as error:
+            if error.code != _TOO_LARGE or len(names) < 2:
+                raise
+        at_once = len(names) // 2
+    parts = [names[start : start + at_once] for start in range(0, len(names), at_once)]
+    return [each for part in await asyncio.gather(*(in_parts(part, ask) for part in parts)) for each in part]

@@ -80,10 +80,10 @@ class Invocations:
 
     async def _is_ending(self, job_name: JobName) -> bool:
         waiting = await self._runs.waiting(job_name)
-        if waiting is None:
+        if not waiting:
             return True
         try:
-            run = await self._runs.find(job_name, waiting.run_id)
+            run = await self._runs.find(job_name, waiting[0].run_id)
         except (BusUnavailable, QueryRefused):
             return False
         return run is not None and is_terminal(run.status)

@@ -2,19 +2,22 @@
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 from webjobs_events.commands import UploadKind
-from webjobs_events.errors import InvalidAppSetting
+from webjobs_events.errors import InvalidAppSetting, InvalidRunId
+from webjobs_events.run_id import RunId, parse_run_id
 
 from webjobs_api.errors import (
     FileNameMissing,
     InvalidAppSettingsBody,
     InvalidArguments,
     InvalidFileName,
+    InvalidPage,
     InvalidSettingsBody,
     UnsupportedUpload,
 )
@@ -24,6 +27,9 @@ _PARAMETER = re.compile(
     r';\s*(?P<name>[\w!#$%&\'*+.^`|~-]+)\s*=\s*(?:"(?P<quoted>(?:\\"|[^"])*)"|(?P<bare>[^;]*))'
 )
 _MAX_FILE_NAME_BYTES = 255
+MAX_PAGE = 1000
+"""Runs in one answer; history gives no more."""
+
 _LONGEST_AGENT = 200  # characters of a User-Agent that are kept
 
 
@@ -33,6 +39,19 @@ class Upload:
 
     kind: UploadKind
     file_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of a job's runs, newest first.
+
+    Attributes:
+        limit: At most this many.
+        before: Only runs older than this one; None: from the newest.
+    """
+
+    limit: int = MAX_PAGE
+    before: RunId | None = None
 
 
 def upload_of(content_type: str, disposition: str, *, merge: bool) -> Upload:
@@ -122,6 +141,21 @@ def run_arguments(text: str | None) -> str | None:
             "they end in a lone back-slash" if unescaped else "a quote is not closed"
         ) from error
     return text
+
+
+def page_of(query: Mapping[str, str]) -> Page:
+    """Which of a job's runs are asked for: `?limit=` and `?before=`.
+
+    Raises:
+        InvalidPage: The limit is no number of runs, or before is no run id.
+    """
+    limit, before = query.get("limit"), query.get("before")
+    if limit is not None and not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MAX_PAGE):
+        raise InvalidPage("limit", f"it is not a number from 1 to {MAX_PAGE}")
+    try:
+        return Page(int(limit) if limit else MAX_PAGE, parse_run_id(before) if before is not None else None)
+    except InvalidRunId as error:
+        raise InvalidPage("before", "it is not a run id of 18 digits") from error
 
 
 def settings_of(body: bytes) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Runs as a reader sees them: what history tells, and what still waits in the queue of commands."""
 
-import asyncio
-from collections.abc import Collection
+from collections.abc import Iterable
 
 import structlog
 from webjobs_events.commands import RunTriggeredJob, decode_command
@@ -10,9 +9,12 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName, JobType
 from webjobs_events.queries import RunView
 from webjobs_events.run_id import RunId
-from webjobs_events.status import Status, is_terminal
+from webjobs_events.status import Status
 
 from webjobs_api.history import History
+from webjobs_api.requests import Page
+
+_NEWEST = Page()
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -29,46 +31,41 @@ class Runs:
         self._history = history
         self._started: dict[JobName, RunId] = {}
 
-    def subject(self, job_name: JobName) -> str:
-        """Where the command of a job's run waits."""
-        return self._bus.subjects.command(JobType.TRIGGERED, job_name, RunTriggeredJob.verb)
-
     def started(self, job_name: JobName, run_id: RunId) -> None:
         """Remember a run that was accepted here, until a list has shown it."""
         self._started[job_name] = run_id
 
-    async def of_job(self, job_name: JobName) -> list[RunView]:
-        """Every kept run of a job, newest first."""
-        waiting = await self.waiting(job_name)
-        runs = await self._history.runs(job_name, at_least=await self._last_begun(job_name))
-        if waiting is not None and all(run.run_id != waiting.run_id for run in runs):
-            runs = sorted([waiting, *runs], key=lambda run: run.run_id, reverse=True)
-        return runs
+    async def of_job(self, job_name: JobName, page: Page = _NEWEST) -> list[RunView]:
+        """A job's kept runs, newest first."""
+        waiting = [run for run in await self.waiting(job_name) if _is_on(page, run)]
+        runs = await self._history.runs(
+            job_name, limit=page.limit, before=page.before, at_least=await self._last_begun(job_name)
+        )
+        known = {run.run_id for run in runs}
+        if unknown := [run for run in waiting if run.run_id not in known]:
+            runs = sorted([*unknown, *runs], key=lambda run: run.run_id, reverse=True)
+        return runs[: page.limit]
 
     async def latest(self, job_name: JobName) -> RunView | None:
         """The latest run of a job."""
         waiting = await self.waiting(job_name)
         at_least = await self._last_begun(job_name)
         known = (await self._history.latest_runs([job_name], at_least=at_least)).get(job_name)
-        return _newer(known, waiting)
+        return _newest([*waiting, known] if known else waiting)
 
-    async def latest_of(self, job_names: Collection[JobName]) -> dict[JobName, RunView]:
+    async def latest_of(self, job_names: list[JobName]) -> dict[JobName, RunView]:
         """The latest run of each of many jobs; those that never ran are absent."""
-        queued = set(await self._bus.pending_subjects(self._bus.subjects.run_commands))
-        latest = await self._history.latest_runs()
-        if any(self.subject(name) not in queued for name in self._unshown(latest)):
+        waiting = await self.waiting()
+        queued = {run.job_name for run in waiting}
+        latest = await self._history.latest_runs(job_names, may_lack=True)
+        if any(name not in queued for name in self._unshown(latest)):
             # A run accepted here left the queue before the projection got to it.
             end = await self._bus.last_sequence(self._bus.subjects.events_stream)
-            latest = await self._history.latest_runs(at_least=end)
-            self._started = {name: run for name, run in self._started.items() if self.subject(name) in queued}
-        undecided = [
-            name
-            for name in job_names
-            if self.subject(name) in queued and (name not in latest or is_terminal(latest[name].status))
-        ]
-        for run in await asyncio.gather(*(self.waiting(name) for name in undecided)):
-            if run is not None:
-                latest[run.job_name] = _newer(latest.get(run.job_name), run) or run
+            latest = await self._history.latest_runs(job_names, at_least=end, may_lack=True)
+            self._started = {name: run for name, run in self._started.items() if name in queued}
+        for run in waiting:
+            known = latest.get(run.job_name)
+            latest[run.job_name] = _newest([known, run] if known else [run]) or run
         return latest
 
     async def find(self, job_name: JobName, run_id: RunId) -> RunView | None:
@@ -76,23 +73,24 @@ class Runs:
         known = await self._history.run(job_name, run_id)
         if known is not None:
             return known
-        waiting = await self.waiting(job_name)
-        if waiting is not None and waiting.run_id == run_id:
-            return waiting
+        for waiting in await self.waiting(job_name):
+            if waiting.run_id == run_id:
+                return waiting
         return await self._history.run(job_name, run_id)  # it may have left the queue in between
 
-    async def waiting(self, job_name: JobName) -> RunView | None:
-        """The run whose command is in the queue, as one that is about to begin."""
-        subject = self.subject(job_name)
-        data = await self._bus.pending_command(subject)
-        if data is None:
-            return None
-        try:
-            command = decode_command(subject, data)
-        except UndecodableMessage as error:
-            log.warning("waiting command ignored", subject=subject, error=str(error))
-            return None
-        return _view(command) if isinstance(command, RunTriggeredJob) else None
+    async def waiting(self, job_name: str = "*") -> list[RunView]:
+        """The runs of a job, or of all, whose command is in the queue, as ones that are about to begin."""
+        pattern = self._bus.subjects.commands_of(JobType.TRIGGERED, job_name)
+        runs = []
+        for message in await self._bus.pending_commands(pattern):
+            try:
+                command = decode_command(message.subject, message.data)
+            except UndecodableMessage as error:
+                log.warning("waiting command ignored", subject=message.subject, error=str(error))
+                continue
+            if isinstance(command, RunTriggeredJob):
+                runs.append(_view(command))
+        return runs
 
     async def _last_begun(self, job_name: JobName) -> int:
         """Sequence of the first event of the job's latest run; 0 when it never ran."""
@@ -108,10 +106,13 @@ class Runs:
         return list(self._started)
 
 
-def _newer(known: RunView | None, waiting: RunView | None) -> RunView | None:
-    if known is None or (waiting is not None and waiting.run_id > known.run_id):
-        return waiting
-    return known
+def _is_on(page: Page, run: RunView) -> bool:
+    return page.before is None or run.run_id < page.before
+
+
+def _newest(runs: Iterable[RunView]) -> RunView | None:
+    """The newest run; of two views of one run the first."""
+    return max(runs, key=lambda run: run.run_id, default=None)
 
 
 def _view(command: RunTriggeredJob) -> RunView:

@@ -10,7 +10,7 @@ from webjobs_events.run_id import parse_run_id
 from webjobs_api import exchange
 from webjobs_api.errors import RunNotFound
 from webjobs_api.keys import DEFINITIONS, INVOCATIONS, RUNS
-from webjobs_api.requests import requested_by, run_arguments
+from webjobs_api.requests import page_of, requested_by, run_arguments
 from webjobs_api.responses import JobJson, in_name_order
 
 
@@ -42,7 +42,7 @@ async def run_job(request: web.Request) -> web.Response:
 async def get_history(request: web.Request) -> web.Response:
     """`GET /api/jobs/triggered/{job}/history`."""
     definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, exchange.job_name(request))
-    runs = await request.app[RUNS].of_job(definition.job_name)
+    runs = await request.app[RUNS].of_job(definition.job_name, page_of(request.query))
     written = exchange.responses(request)
     return exchange.show(request, written.runs_json(runs, exchange.urls(request), datetime.now(UTC)))
 

@@ -1,7 +1,7 @@
 """The query API of history: what is asked on NATS, answered from the rows once they are recent enough."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
@@ -70,14 +70,14 @@ class Endpoints:
         """`LatestRunsQuery` → `LatestRuns`."""
         query = _decode(self._latest_runs, data)
         read = lambda: self._queries.latest_runs(query.job_names)  # noqa: E731
-        found = await self._recent(query, read, _lacks(query.job_names))
+        found = await self._recent(query, read, _lacks(query))
         return self._encoder.encode({"position": found.position, "runs": _all_fit(found.items)})
 
     async def statuses(self, data: bytes) -> bytes:
         """`StatusesQuery` → `Statuses`."""
         query = _decode(self._statuses, data)
         read = lambda: self._queries.statuses(query.job_names)  # noqa: E731
-        found = await self._recent(query, read, _lacks(query.job_names))
+        found = await self._recent(query, read, _lacks(query))
         return self._encoder.encode({"position": found.position, "jobs": _all_fit(found.items)})
 
     async def _recent(self, query: q.Query, read: Read, is_miss: Callable[[Snapshot], bool]) -> Snapshot:
@@ -143,9 +143,9 @@ def _never(_snapshot: Snapshot) -> bool:
     return False
 
 
-def _lacks(names: Iterable[str] | None) -> Callable[[Snapshot], bool]:
-    """Whether a snapshot lacks one of these jobs; when none was named, nothing is lacking."""
-    asked = set(names or ())
+def _lacks(query: q.LatestRunsQuery | q.StatusesQuery) -> Callable[[Snapshot], bool]:
+    """Whether a snapshot lacks a job that was asked for; when none was named, nothing is lacking."""
+    asked = set() if query.may_lack else set(query.job_names or ())
     return lambda snapshot: not asked <= set(snapshot.names)
 
 

@@ -206,8 +206,10 @@ class StandIn:
     async def page(self, data: bytes) -> bytes:
         query = msgspec.json.decode(data, type=queries.RunsQuery)
         await self._ready(query)
-        runs = sorted(self.runs.get(query.job_name, {}).values(), key=lambda run: run.run_id, reverse=True)
-        return encode(queries.Runs(position=self.position, runs=runs))
+        known = self.runs.get(query.job_name, {}).values()
+        runs = [run for run in known if query.before is None or run.run_id < query.before]
+        newest = sorted(runs, key=lambda run: run.run_id, reverse=True)
+        return encode(queries.Runs(position=self.position, runs=newest[: query.limit]))
 
     async def run(self, data: bytes) -> bytes:
         query = msgspec.json.decode(data, type=queries.RunQuery)

@@ -162,6 +162,34 @@ async def test_stopped_jobs_are_not_run(api: aiohttp.ClientSession, stand_in: St
     await eventually(is_refused)
 
 
+async def test_a_history_can_be_read_page_by_page(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
+    await stand_in.define(JobType.TRIGGERED, "hello")
+    ids = []
+    for _ in range(3):
+        async with api.post(f"{JOB}/run") as answer:
+            ids.append(answer.headers["Location"].rpartition("/")[2])
+        await eventually(lambda: "hello" in stand_in.held)
+        await stand_in.end_run("hello")
+    stand_in.may_take_runs.clear()
+    async with api.post(f"{JOB}/run") as answer:  # waits in the queue
+        ids.append(answer.headers["Location"].rpartition("/")[2])
+    newest_first = ids[::-1]
+
+    async def page(query: str) -> list[str]:
+        return [run["id"] for run in (await get(api, f"{JOB}/history?{query}"))["runs"]]
+
+    assert await page("limit=2") == newest_first[:2]
+    assert await page(f"limit=2&before={newest_first[1]}") == newest_first[2:]
+    assert await page(f"before={newest_first[0]}") == newest_first[1:]
+    assert await page(f"before={newest_first[-1]}") == []
+    async with api.get(f"{JOB}/history?limit=0") as answer:
+        assert answer.status == 400
+        assert "from 1 to 1000" in await answer.text()
+    async with api.get(f"{JOB}/history?before=yesterday") as answer:
+        assert answer.status == 400
+    stand_in.may_take_runs.set()
+
+
 async def test_unknown_jobs_and_runs_are_not_found(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
     await stand_in.define(JobType.TRIGGERED, "hello")
     never = run_id_at(datetime.now(UTC))

@@ -87,6 +87,20 @@ async def test_a_withdrawn_command_is_gone(bus: Bus) -> None:
     assert await bus.pending_command(subject) is None
 
 
+async def test_pending_commands_are_read_oldest_first_however_many_there_are(bus: Bus) -> None:
+    pattern = bus.subjects.commands_of(JobType.TRIGGERED, "*")
+    assert await bus.pending_commands(pattern) == []
+    names = [f"job{number}" for number in range(1100)]
+    commands = (run_command(number, name) for number, name in enumerate(names))
+    await asyncio.gather(*(bus.publish_command(command) for command in commands))
+    found = await bus.pending_commands(pattern)
+    assert [message.sequence for message in found] == sorted(message.sequence for message in found)
+    assert {decode_command(each.subject, each.data).job_name for each in found} == set(names)
+    (one,) = await bus.pending_commands(bus.subjects.commands_of(JobType.TRIGGERED, "job7"))
+    assert decode_command(one.subject, one.data).job_name == "job7"
+    assert await bus.pending_commands(bus.subjects.commands_of(JobType.CONTINUOUS, "*")) == []
+
+
 async def test_a_repeated_event_is_stored_once(bus: Bus) -> None:
     first = await bus.publish_event(initializing(1))
     assert await bus.publish_event(initializing(1)) == first

@@ -4,13 +4,16 @@ from webjobs_api.errors import (
     InvalidAppSettingsBody,
     InvalidArguments,
     InvalidFileName,
+    InvalidPage,
     InvalidSettingsBody,
     UnsupportedUpload,
 )
 from webjobs_api.requests import (
+    Page,
     Upload,
     app_settings_of,
     arm_settings_of,
+    page_of,
     requested_by,
     run_arguments,
     script_name,
@@ -19,6 +22,7 @@ from webjobs_api.requests import (
 )
 from webjobs_events.commands import UploadKind
 from webjobs_events.errors import InvalidAppSetting
+from webjobs_events.run_id import RunId
 
 
 @pytest.mark.parametrize(
@@ -159,3 +163,20 @@ def test_who_asked_is_told_in_the_words_of_the_reference() -> None:
     assert requested_by(None) == "External"
     assert requested_by("a\x00b\x1b[31m") == "External - ab[31m"
     assert len(requested_by("x" * 5000)) < 250
+
+
+def test_a_page_of_runs_is_named_by_its_length_and_the_run_before_which_it_begins() -> None:
+    assert page_of({}) == Page(1000, None)
+    assert page_of({"limit": "50", "before": "201311080256000000"}) == Page(50, RunId("201311080256000000"))
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "-1", "1.5", "ten", "", "9" * 5000, "٣"])
+def test_a_limit_that_is_no_number_of_runs_is_refused(limit: str) -> None:
+    with pytest.raises(InvalidPage, match="from 1 to 1000"):
+        page_of({"limit": limit})
+
+
+@pytest.mark.parametrize("before", ["", "yesterday", "201311080256", "201399080256000000", "\0" * 18])
+def test_before_must_be_a_run_id(before: str) -> None:
+    with pytest.raises(InvalidPage, match="18 digits"):
+        page_of({"before": before})

@@ -12,6 +12,7 @@ from webjobs_events.commands import Command, encode_command
 from webjobs_events.envelope import MESSAGE_ID_HEADER, NO_CAUSE, Cause, decode_event, encode_event
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Event
+from webjobs_events.jetstream.batch import messages_from
 from webjobs_events.jetstream.bucket import Bucket
 from webjobs_events.jetstream.connection import Connection, open_connection
 from webjobs_events.jetstream.live_settings import LiveSettings
@@ -30,6 +31,7 @@ from webjobs_events.subjects import Subjects
 
 _JETSTREAM_PATIENCE = 30.0  # seconds from the connection to the first answer of JetStream
 _ANSWER_TIMEOUT = 5.0  # seconds
+_COMMANDS_AT_ONCE = 1000
 
 
 class Bus:
@@ -95,6 +97,21 @@ class Bus:
                 *(self.connection.js.stream_info(stream, subjects_filter=pattern) for pattern in patterns)
             )
         return [subject for info in infos for subject in info.state.subjects or {}]
+
+    async def pending_commands(self, pattern: str) -> list[StreamMessage]:
+        """The unfinished commands whose subject matches, oldest first.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        stream, found, more = self.subjects.commands_stream, list[StreamMessage](), 1
+        while more:
+            start = found[-1].sequence + 1 if found else 1
+            messages, more = await self.messages_from(
+                stream, pattern, start_sequence=start, count=_COMMANDS_AT_ONCE
+            )
+            found += messages
+        return found
 
     def work_queue(
         self,
@@ -208,6 +225,16 @@ class Bus:
                 ended.cancel()
                 arrival.cancel()
                 await asyncio.gather(ended, arrival, return_exceptions=True)
+
+    async def messages_from(
+        self, stream: str, pattern: str, *, start_sequence: int = 1, count: int = 256
+    ) -> tuple[list[StreamMessage], int]:
+        """A handful of stored messages by one question; see `webjobs_events.jetstream.batch`.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        return await messages_from(self.connection, stream, pattern, start_sequence, count)
 
     async def last_sequence(self, stream: str) -> int:
         """Sequence of the stream's last message, 0 when it never had one.

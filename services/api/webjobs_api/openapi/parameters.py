@@ -9,6 +9,9 @@ from webjobs_api.openapi.operation import Parameter
 # `parse_job_name` as far as a pattern can say it.
 _JOB_NAME = rf"^(?![.\s])(?!.*\.\.)(?!\*$)[^/\\\x00-\x1f\x7f]{{1,{MAX_JOB_NAME_LENGTH}}}(?<!\s)$"
 
+RUN_ID = {"type": "string", "pattern": "^[0-9]{18}$", "examples": ["201311080256000000"]}
+"""The instant a run was asked for, to a tenth of a millisecond."""
+
 PATH_PARAMETERS: Mapping[str, Parameter] = {
     parameter.name: parameter
     for parameter in (
@@ -25,7 +28,7 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
         ),
         Parameter(
             name="id",
-            schema={"type": "string", "pattern": "^[0-9]{18}$", "examples": ["201311080256000000"]},
+            schema=RUN_ID,
             says="The id of the run: the instant it was asked for, to a tenth of a millisecond.",
         ),
         Parameter(

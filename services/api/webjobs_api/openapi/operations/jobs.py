@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from webjobs_api.openapi.operation import Body, Operation, Parameter, json_of, nothing
+from webjobs_api.openapi.parameters import RUN_ID
+from webjobs_api.requests import MAX_PAGE
 from webjobs_api.responses import ContinuousJobJson, RunJson, RunsJson, TriggeredJobJson
 
 _ALL, _TRIGGERED, _CONTINUOUS, _BOTH = "All jobs", "Triggered jobs", "Continuous jobs", "Both types of jobs"
@@ -17,6 +19,18 @@ DISPOSITION = Parameter(
     name="Content-Disposition",
     schema={"type": "string", "examples": ["attachment; filename=run.sh"]},
     says="Names the script, unless the body is an archive.",
+)
+PAGE = (
+    Parameter(
+        name="limit",
+        schema={"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "examples": [50]},
+        says="At most so many runs; without it, as many as an answer may hold.",
+    ),
+    Parameter(
+        name="before",
+        schema=RUN_ID,
+        says="Only runs older than the one with this id: the last of the page before.",
+    ),
 )
 UPLOAD = Body(
     says="One script, or with the type application/zip an archive of all files of the job.",
@@ -62,6 +76,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /api/jobs/triggered/{job}/history": Operation(
         tag=_TRIGGERED,
         summary="List the runs of a job",
+        query=PAGE,
         answers={200: json_of(RunsJson, "The runs that are kept, newest first.")},
         errors=(404,),
     ),
