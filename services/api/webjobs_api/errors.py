@@ -349,8 +349,19 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         if status == 500:
             log.error("request failed", method=request.method, path=request.path, error=str(error))
         return web.Response(status=status, text=str(error), headers=headers_of(status))
+    except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
+        if error.text == f"{error.status}: {error.reason}":  # the router's own words help nobody
+            error.text = _told(request, error)
+        raise
     except (web.HTTPException, ConnectionError):
         raise
     except Exception:
         log.exception("request failed", method=request.method, path=request.path)
         return web.Response(status=500, text="The api failed; its log says why.")
+
+
+def _told(request: web.Request, error: web.HTTPNotFound | web.HTTPMethodNotAllowed) -> str:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        methods = ", ".join(sorted(error.allowed_methods))
+        return f"This address cannot be asked with {request.method[:20]}, but with {methods}."
+    return f"There is nothing at {request.path[:200]!r}. The page /docs shows every address there is."

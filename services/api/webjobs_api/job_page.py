@@ -17,7 +17,7 @@ from webjobs_events.status import is_terminal
 from webjobs_api import continuous, exchange, jobs
 from webjobs_api.errors import headers_of, status_of
 from webjobs_api.keys import DEFINITIONS, HISTORY, INVOCATIONS, RUNNERS, RUNS
-from webjobs_api.requests import run_arguments
+from webjobs_api.requests import form_arguments, run_arguments
 from webjobs_api.responses import continuous_status, duration, run_command
 from webjobs_api.urls import Urls
 
@@ -69,12 +69,12 @@ async def show_continuous_job(request: web.Request) -> web.Response:
 
 async def run_job(request: web.Request) -> web.Response:
     """`POST /jobs/triggered/{job}/run`: the form's button, then the page again."""
-    given = (await request.post()).get("arguments")
+    body = await request.read()
 
     async def run() -> None:
         name = exchange.job_name(request)
         definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, name)
-        arguments = run_arguments(given if isinstance(given, str) else None)
+        arguments = run_arguments(form_arguments(request.content_type, body))
         await request.app[INVOCATIONS].start(definition.job_name, arguments, _REQUESTED_BY, datetime.now(UTC))
 
     return await _after(request, JobType.TRIGGERED, run())

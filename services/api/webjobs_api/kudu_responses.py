@@ -39,6 +39,11 @@ class KuduRun(msgspec.Struct, frozen=True):
     instance: str
     package_digest: str
     attempt: int
+    scheduled_for: str | None
+    retry_of: str | None
+    rerun_of: str | None
+    next_run_id: str | None
+    next_attempt_at: str | None
 
 
 class KuduRuns(msgspec.Struct, frozen=True):
@@ -122,6 +127,11 @@ def run_json(run: RunView, urls: Urls, now: datetime) -> KuduRun:
         instance=run.instance,
         package_digest=run.digest,
         attempt=run.attempt,
+        scheduled_for=instant(run.scheduled_for) if run.scheduled_for else None,
+        retry_of=run.retry_of,
+        rerun_of=run.rerun_of,
+        next_run_id=run.next_run_id,
+        next_attempt_at=instant(run.next_attempt_at) if run.next_attempt_at else None,
     )
 
 

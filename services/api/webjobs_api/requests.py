@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qs, unquote_to_bytes
 
 import msgspec
 from webjobs_events.commands import UploadKind
@@ -156,6 +156,23 @@ def page_of(query: Mapping[str, str]) -> Page:
         return Page(int(limit) if limit else MAX_PAGE, parse_run_id(before) if before is not None else None)
     except InvalidRunId as error:
         raise InvalidPage("before", "it is not a run id of 18 digits") from error
+
+
+def form_arguments(content_type: str, body: bytes) -> str | None:
+    """The field `arguments` of a form that a page sent; None when there is none.
+
+    Raises:
+        InvalidArguments: It is a form of another kind, or the field is no text.
+    """
+    if not body:
+        return None
+    if content_type != "application/x-www-form-urlencoded":
+        raise InvalidArguments("the form must be sent as application/x-www-form-urlencoded")
+    try:
+        fields = parse_qs(body.decode("utf-8"), errors="strict")
+    except UnicodeError as error:
+        raise InvalidArguments("they are not UTF-8 text") from error
+    return fields.get("arguments", [None])[0]
 
 
 def settings_of(body: bytes) -> dict[str, Any]:

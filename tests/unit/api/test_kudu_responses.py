@@ -36,9 +36,24 @@ EXPECTED_RUN = {
     "evidence": "",
     "instance": "327e1e",
     "package_digest": "d",
-    "attempt": 1,
+    "attempt": 2,
+    "scheduled_for": None,
+    "retry_of": "201311080255000000",
+    "rerun_of": None,
+    "next_run_id": "201311080258000000",
+    "next_attempt_at": "2013-11-08T03:01:00Z",
 }
-ENDED = run(Status.FAILED, arguments="a 'b c'", exit_code=3, reason=Reason.EXIT_CODE, has_error_log=True)
+ENDED = run(
+    Status.FAILED,
+    arguments="a 'b c'",
+    exit_code=3,
+    reason=Reason.EXIT_CODE,
+    has_error_log=True,
+    attempt=2,
+    retry_of="201311080255000000",
+    next_run_id="201311080258000000",
+    next_attempt_at=NOW,
+)
 
 
 def as_json(answer: object) -> object:

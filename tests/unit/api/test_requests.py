@@ -13,6 +13,7 @@ from webjobs_api.requests import (
     Upload,
     app_settings_of,
     arm_settings_of,
+    form_arguments,
     page_of,
     requested_by,
     run_arguments,
@@ -117,6 +118,16 @@ def test_no_arguments_are_none(text: str | None) -> None:
 def test_arguments_that_no_process_can_be_given_are_refused(text: str) -> None:
     with pytest.raises(InvalidArguments):
         run_arguments(text)
+
+
+def test_a_form_tells_the_arguments() -> None:
+    form = "application/x-www-form-urlencoded"
+    assert form_arguments(form, b"arguments=a+%27b+%C3%A9%27&other=1") == "a 'b é'"
+    assert form_arguments(form, b"arguments=&x") is None
+    assert form_arguments("", b"") is None
+    for content_type, body in ((form, b"\xff"), (form, b"arguments=%ff"), ("multipart/form-data", b"x")):
+        with pytest.raises(InvalidArguments):
+            form_arguments(content_type, body)
 
 
 def test_settings_are_any_json_object() -> None:
