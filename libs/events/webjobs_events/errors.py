@@ -60,10 +60,9 @@ class UnknownTimeZone(WebJobsError):
     def __init__(self, name: str, similar: str | None) -> None:
         self.name = name
         self.similar = similar
-        hint = f"; did you mean {similar}?" if similar else ""
-        super().__init__(
-            f"{name[:100]!r} is no time zone of the IANA database, such as Europe/Berlin{hint or '.'}"
-        )
+        hint = f"; did you mean {similar}" if similar else ", such as Europe/Berlin"
+        self.reason = f"is {name[:100]!r}, which the IANA database of time zones does not have{hint}"
+        super().__init__(f"The time zone {self.reason}.")
 
 
 class IllegalTransition(WebJobsError):

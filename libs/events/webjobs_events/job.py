@@ -51,6 +51,11 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
     scheduled_since: Instant | None = None
 
     @property
+    def is_stopped(self) -> bool:
+        """True when the job may not run: by its `disable.job`, or by `enabled` in its settings."""
+        return self.disabled or self.settings.get("enabled") is False
+
+    @property
     def is_singleton(self) -> bool:
         """True when only one runner at a time may run this continuous job."""
         return self.settings.get("is_singleton") is True

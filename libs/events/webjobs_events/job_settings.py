@@ -216,4 +216,15 @@ def read_job_settings(settings: Mapping[str, Any]) -> JobSettings:
         if not reason:
             reason, path = path, ""
         key = path.strip("`").removeprefix("$").removeprefix(".")
-        raise InvalidJobSettings(key, f"must be right: {reason[0].lower()}{reason[1:]}") from error
+        raise InvalidJobSettings(key, f"is wrong: {_in_json_words(reason)}") from error
+
+
+_JSON_WORDS = {"str": "string", "float": "number", "int": "integer", "bool": "boolean"}
+
+
+def _in_json_words(reason: str) -> str:
+    """What msgspec says, in the words of who writes JSON: types by their names there, null left out."""
+    reason = reason.replace(" | null`", "`")
+    for python, json in _JSON_WORDS.items():
+        reason = reason.replace(f"`{python}`", json).replace(f"`{python} ", f"`{json} ")
+    return f"{reason[0].lower()}{reason[1:]}"

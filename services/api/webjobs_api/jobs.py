@@ -16,7 +16,7 @@ from webjobs_api.requests import arm_settings_of, requested_by, settings_of
 from webjobs_api.responses import JobJson
 
 MAX_SETTINGS_BYTES = 64 * 1024
-"""More would not fit into an event."""
+"""Of the body; the runner, which checks what it says, takes less."""
 
 
 async def list_jobs(request: web.Request) -> web.Response:

@@ -35,7 +35,7 @@ async def pass_through(request: web.Request) -> web.StreamResponse:
     if is_websocket:  # a browser lets any page open one, and shows it the answers
         headers = request.headers
         refuse_foreign_page(headers.get("Host", ""), headers.get("Origin"), headers.get("Sec-Fetch-Site"))
-    if definition.disabled:
+    if definition.is_stopped:
         raise JobNotServing(f"The job {definition.job_name!r} is stopped. Start it first.")
     if request.app[LIVE_SETTINGS].flag("WEBJOBS_STOPPED"):
         raise JobNotServing("Jobs are stopped by the setting WEBJOBS_STOPPED. Remove it or set it to 0.")

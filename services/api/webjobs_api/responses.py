@@ -154,7 +154,7 @@ def continuous_status(definition: JobDefinition, living: Iterable[InstanceView])
     Source: Kudu, a4 takes one arbitrary instance that is not inactive; we take the one that does most.
     """
     told = {view.status for view in living}
-    if definition.disabled and not told & _HAS_A_PROCESS:
+    if definition.is_stopped and not told & _HAS_A_PROCESS:
         return Status.STOPPED
     return next((status for status in _MOST_TELLING if status in told), Status.INITIALIZING)
 

@@ -31,9 +31,11 @@ def job_folder(tmp_path: Path, job_type: JobType, job_name: str, site: str = "si
 
 
 def files_in(folder: Path) -> dict[str, str]:
-    if not folder.is_dir():
+    try:
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        return {str(path.relative_to(folder)): path.read_text() for path in files}
+    except FileNotFoundError:  # there is none, or it is being exchanged
         return {}
-    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
 async def definition_of(bus: Bus, job_type: JobType, job_name: str) -> JobDefinition | None:

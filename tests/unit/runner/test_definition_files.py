@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from webjobs_events.errors import InvalidJobSettings
+from webjobs_events.job import JobType
 from webjobs_runner.domain.script import script_folder
 from webjobs_runner.files.definition_files import is_disabled, read_settings, write_definition_files
 
@@ -26,7 +27,7 @@ def paths(folder: Path) -> set[str]:
 
 
 def test_a_folder_without_them_says_nothing(nested: Path) -> None:
-    assert read_settings(nested) == {}
+    assert read_settings(nested, JobType.TRIGGERED) == {}
     assert not is_disabled(nested)
     write(nested, {}, False)
     assert paths(nested) == {"inner/run.sh"}
@@ -36,7 +37,7 @@ def test_they_are_written_to_the_job_folder_and_never_hide_a_nested_script(neste
     write(nested, {"is_singleton": True}, True)
     assert paths(nested) == {"inner/run.sh", "settings.job", "disable.job"}
     assert script_folder(paths(nested)) == "inner"
-    assert read_settings(nested) == {"is_singleton": True}
+    assert read_settings(nested, JobType.TRIGGERED) == {"is_singleton": True}
     assert is_disabled(nested)
 
 
@@ -44,10 +45,10 @@ def test_the_inner_ones_win_until_they_are_written_anew(nested: Path) -> None:
     (nested / "settings.job").write_text('{"outer": 1}')
     (nested / "inner" / "Settings.job").write_bytes(b'\xef\xbb\xbf{"inner": 1}')
     (nested / "inner" / "disable.job").touch()
-    assert read_settings(nested) == {"inner": 1}
+    assert read_settings(nested, JobType.TRIGGERED) == {"inner": 1}
     assert is_disabled(nested)
     write(nested, {"written": 1}, False)
-    assert read_settings(nested) == {"written": 1}
+    assert read_settings(nested, JobType.TRIGGERED) == {"written": 1}
     assert paths(nested) == {"inner/run.sh", "settings.job"}
 
 
@@ -62,13 +63,13 @@ def test_what_is_said_already_is_not_written(nested: Path) -> None:
 def test_settings_taken_back_leave_an_empty_object(nested: Path) -> None:
     write(nested, {"a": 1}, False)
     write(nested, {}, False)
-    assert read_settings(nested) == {}
+    assert read_settings(nested, JobType.TRIGGERED) == {}
     assert (nested / "settings.job").read_text() == "{}\n"
 
 
 def test_settings_that_are_no_text_are_refused_and_can_be_replaced(nested: Path) -> None:
     (nested / "settings.job").write_bytes(b"\xff\xfe{")
     with pytest.raises(InvalidJobSettings, match="UTF-8"):
-        read_settings(nested)
+        read_settings(nested, JobType.TRIGGERED)
     write(nested, {"a": 1}, False)
-    assert read_settings(nested) == {"a": 1}
+    assert read_settings(nested, JobType.TRIGGERED) == {"a": 1}

@@ -23,8 +23,10 @@ def composed(
     facts: ScriptFacts,
     *,
     own_program_folder: str | None = None,
+    job_variables: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    return script_environment(inherited_environment(base, own_program_folder), settings, facts)
+    inherited = inherited_environment(base, own_program_folder)
+    return script_environment(inherited, settings, job_variables or {}, facts)
 
 
 def test_a_job_is_told_what_it_is() -> None:
@@ -113,3 +115,11 @@ def test_app_settings_override_neither_the_facts_nor_bring_credentials() -> None
 def test_settings_no_kernel_can_carry_are_left_out() -> None:
     settings = {"": "x", "A=B": "x", "C\0": "x", "D": "x\0"}
     assert not settings.keys() & composed({}, settings, FACTS).keys()
+
+
+def test_the_variables_of_the_job_beat_app_settings_and_never_say_what_it_is() -> None:
+    own = {"GREETING": "mine", "TEMP": "/var/tmp", "WEBJOBS_NAME": "other", "WEBJOBS_PASSWORD": "x"}
+    environment = composed({"GREETING": "base"}, {"GREETING": "site", "A": "1"}, FACTS, job_variables=own)
+    assert (environment["GREETING"], environment["A"], environment["TEMP"]) == ("mine", "1", "/var/tmp")
+    assert environment["WEBJOBS_NAME"] == "hello"
+    assert "WEBJOBS_PASSWORD" not in environment

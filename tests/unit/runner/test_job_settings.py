@@ -4,16 +4,15 @@ import pytest
 from webjobs_events.errors import InvalidJobSettings
 from webjobs_events.job import JobType
 from webjobs_events.job_settings import read_job_settings
-from webjobs_runner.domain.job_settings import (
-    MAX_SETTINGS_BYTES,
-    parse_settings,
-    settings_text,
-)
+from webjobs_events.settings_check import MAX_SETTINGS_BYTES
+from webjobs_runner.domain.job_settings import MAX_FILE_BYTES, parse_settings, settings_text
+
+TRIGGERED = JobType.TRIGGERED
 
 
 def test_every_known_key_is_read() -> None:
     text = '{"is_singleton": true, "is_in_place": true, "stopping_wait_time": 60, "schedule": "0 * * * * *"}'
-    settings = read_job_settings(parse_settings(text))
+    settings = read_job_settings(parse_settings(text, TRIGGERED))
     assert settings.is_singleton
     assert settings.runs_in_place("run.sh")
     assert settings.stopping_wait_seconds(JobType.CONTINUOUS) == 60
@@ -32,12 +31,12 @@ def test_without_settings_the_defaults_depend_on_job_type_and_script() -> None:
 
 def test_unknown_keys_are_kept() -> None:
     settings = {"mine": [1, {"deep": None}], "is_singleton": False}
-    assert parse_settings(settings_text(settings)) == settings
+    assert parse_settings(settings_text(settings), TRIGGERED) == settings
 
 
 @pytest.mark.parametrize("text", ["", " \r\n", "\ufeff", "{}", "\ufeff{}"])
 def test_nothing_said_is_no_settings(text: str) -> None:
-    assert parse_settings(text) == {}
+    assert parse_settings(text, TRIGGERED) == {}
 
 
 def test_null_is_the_same_as_absent() -> None:
@@ -60,17 +59,28 @@ def test_null_is_the_same_as_absent() -> None:
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_by_its_key(text: str, key: str) -> None:
-    with pytest.raises(InvalidJobSettings, match=f"^{key} in settings.job must be") as fault:
-        parse_settings(text)
+    with pytest.raises(InvalidJobSettings, match=f"^{key} in settings.job is wrong: expected") as fault:
+        parse_settings(text, TRIGGERED)
     assert fault.value.key == key
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "true", '"text"', '{"a": NaN}', "[" * 100_000, '{"a": 1} {}'])
 def test_what_is_not_a_json_object_is_refused(text: str) -> None:
     with pytest.raises(InvalidJobSettings, match=r"^settings\.job"):
-        parse_settings(text)
+        parse_settings(text, TRIGGERED)
 
 
 def test_settings_too_long_for_an_event_are_refused() -> None:
+    with pytest.raises(InvalidJobSettings, match="it can have 4096"):
+        parse_settings('{"a": "' + "x" * MAX_SETTINGS_BYTES + '"}', TRIGGERED)
     with pytest.raises(InvalidJobSettings, match="longer than"):
-        parse_settings('{"a": "' + "x" * MAX_SETTINGS_BYTES + '"}')
+        parse_settings('{"a": "' + "x" * MAX_FILE_BYTES + '"}', TRIGGERED)
+
+
+def test_blanks_do_not_count() -> None:
+    assert parse_settings('{"a":' + " " * MAX_SETTINGS_BYTES + "1}", TRIGGERED) == {"a": 1}
+
+
+def test_what_types_alone_cannot_say_is_checked_too() -> None:
+    with pytest.raises(InvalidJobSettings, match=r"^schedule in settings\.job says '\?'"):
+        parse_settings('{"schedule": "0 0 0 ? * *"}', TRIGGERED)

@@ -133,7 +133,7 @@ class Supervisor:
     def _halt(self) -> _Halt | None:
         if self._final is not None:
             return self._final
-        if self._definition.disabled:
+        if self._definition.is_stopped:
             return _DISABLED
         return _ALL_STOPPED if self._shop.settings.flag("WEBJOBS_STOPPED") else None
 

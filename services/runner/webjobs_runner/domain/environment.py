@@ -46,18 +46,22 @@ def inherited_environment(base: Mapping[str, str], own_program_folder: str | Non
 
 
 def script_environment(
-    inherited: Mapping[str, str], app_settings: Mapping[str, str], facts: ScriptFacts
+    inherited: Mapping[str, str],
+    app_settings: Mapping[str, str],
+    job_variables: Mapping[str, str],
+    facts: ScriptFacts,
 ) -> dict[str, str]:
-    """Compose the environment of one script: what it inherits, app settings, then the facts.
+    """Compose the environment of one script: what it inherits, app settings, the job's own, then the facts.
 
-    App settings may set anything but the facts and the services' credentials. The site's name may be
-    inherited too; the runner's own home is not, for it is none of the job's business.
+    App settings and the job's settings may set anything but the facts and the services' credentials. The
+    site's name may be inherited too; the runner's own home is not, for it is none of the job's business.
 
     Source: the seed, "Environment Settings"; Kudu: BaseJobRunner.cs, ContinuousJobRunner.cs.
     """
     site = {"WEBSITE_SITE_NAME": facts.site_name}
     environment = {**site, **inherited, "HOME": facts.home, "TEMP": facts.temporary_folder}
-    environment |= {n: v for n, v in app_settings.items() if _is_passable(n, v) and not is_credential(n)}
+    for given in (app_settings, job_variables):
+        environment |= {n: v for n, v in given.items() if _is_passable(n, v) and not is_credential(n)}
     return environment | _variables(facts)
 
 

@@ -5,20 +5,32 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from webjobs_events.errors import InvalidJobSettings
-from webjobs_events.job_settings import read_job_settings
+from webjobs_events.job import JobType
+from webjobs_events.settings_check import MAX_SETTINGS_BYTES, check_settings
 
-MAX_SETTINGS_BYTES = 4096
-"""Settings travel in events of at most 8 KB."""
+MAX_FILE_BYTES = 4 * MAX_SETTINGS_BYTES
+"""Of the file, with blanks; what it says may have a quarter of that."""
 
 
-def parse_settings(text: str) -> dict[str, Any]:
+def parse_settings(text: str, job_type: JobType) -> dict[str, Any]:
     """Every key and value of a `settings.job`, those unknown to the runner included.
 
     Raises:
         InvalidJobSettings: It is not one JSON object, is too long, or a known key has a wrong value.
     """
-    if len(text.encode("utf-8", "surrogateescape")) > MAX_SETTINGS_BYTES:
-        raise InvalidJobSettings("", f"is longer than {MAX_SETTINGS_BYTES} bytes")
+    settings = load_settings(text)
+    check_settings(settings, job_type)
+    return settings
+
+
+def load_settings(text: str) -> dict[str, Any]:
+    """The same unchecked.
+
+    Raises:
+        InvalidJobSettings: It is not one JSON object, or is too long.
+    """
+    if len(text.encode("utf-8", "surrogateescape")) > MAX_FILE_BYTES:
+        raise InvalidJobSettings("", f"is longer than {MAX_FILE_BYTES} bytes")
     if not text.strip("\ufeff \t\r\n"):
         return {}
     try:
@@ -30,7 +42,6 @@ def parse_settings(text: str) -> dict[str, Any]:
         raise InvalidJobSettings("", "is not JSON that can be read") from fault
     if not isinstance(settings, dict):
         raise InvalidJobSettings("", 'must be a JSON object such as {"is_singleton": true}')
-    read_job_settings(settings)
     return settings
 
 

@@ -6,14 +6,21 @@ anew means what it says. They are written to the job's folder alone, and taken f
 as the choice of the script passes over both names, writing them never hides the script.
 """
 
+import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from webjobs_events.errors import InvalidJobSettings
+from webjobs_events.job import JobType
 
-from webjobs_runner.domain.job_settings import MAX_SETTINGS_BYTES, parse_settings, settings_text
+from webjobs_runner.domain.job_settings import (
+    MAX_FILE_BYTES,
+    load_settings,
+    parse_settings,
+    settings_text,
+)
 from webjobs_runner.domain.script import script_folder
 
 SETTINGS_FILE = "settings.job"
@@ -32,18 +39,31 @@ def _names_one(path: str) -> bool:
     return path.rpartition("/")[2].lower() in (SETTINGS_FILE, DISABLE_FILE)
 
 
-def read_settings(folder: Path) -> dict[str, Any]:
+def read_settings(folder: Path, job_type: JobType) -> dict[str, Any]:
     """What the folder's `settings.job` says; {} when there is none.
 
     Raises:
-        InvalidJobSettings: It says nothing that can be understood.
+        InvalidJobSettings: It says nothing that can be understood, or what it says has a fault.
     """
+    return parse_settings(_text(_settings_bytes(folder)), job_type)
+
+
+def settings_digest(folder: Path) -> str:
+    """Names the content of the folder's `settings.job`, whether it is understood or not."""
+    return hashlib.sha256(_settings_bytes(folder)).hexdigest()
+
+
+def _settings_bytes(folder: Path) -> bytes:
     places = _find(folder, SETTINGS_FILE)
     if not places:
-        return {}
+        return b""
+    with open(places[-1], "rb") as file:
+        return file.read(MAX_FILE_BYTES + 1)
+
+
+def _text(content: bytes) -> str:
     try:
-        with open(places[-1], "rb") as file:
-            return parse_settings(file.read(MAX_SETTINGS_BYTES + 1).decode("utf-8-sig"))
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
         raise InvalidJobSettings("", "is not UTF-8 text") from fault
 
@@ -79,7 +99,7 @@ def _says(folder: Path, found: list[Path], settings: Mapping[str, Any]) -> bool:
     if not found:
         return not settings
     try:
-        return read_settings(folder) == settings
+        return load_settings(_text(_settings_bytes(folder))) == settings
     except InvalidJobSettings:
         return False
 

@@ -22,7 +22,12 @@ from webjobs_runner.deploy_errors import (
     PackageDamaged,
 )
 from webjobs_runner.domain.drop import FolderContent
-from webjobs_runner.files.definition_files import is_disabled, read_settings, write_definition_files
+from webjobs_runner.files.definition_files import (
+    is_disabled,
+    read_settings,
+    settings_digest,
+    write_definition_files,
+)
 from webjobs_runner.files.folder_note import (
     FolderNote,
     read_note,
@@ -46,13 +51,15 @@ class InspectedFolder:
         folder: Where it is, or would be.
         content: None when there is no folder, or no file in it.
         note: None when this site never installed or packaged the job.
-        settings_fault: Why its `settings.job` was not understood; None when it was.
+        settings_fault: What is wrong with its `settings.job`; None when nothing is.
+        settings_digest: Of that file's content when something is wrong with it.
     """
 
     folder: Path
     content: FolderContent | None
     note: FolderNote | None
     settings_fault: InvalidJobSettings | None = None
+    settings_digest: str = ""
 
 
 def inspect_folder(site: Site, job_type: JobType, job_name: JobName) -> InspectedFolder:
@@ -72,13 +79,14 @@ def inspect_folder(site: Site, job_type: JobType, job_name: JobName) -> Inspecte
             if not site.present_roots(job_type):
                 raise JobsFolderMissing(folder.parent)
             return InspectedFolder(folder, None, note)
-        fault: InvalidJobSettings | None = None
+        fault, refused = None, ""
         settings: Mapping[str, Any] | None = None
         try:
-            settings = read_settings(folder)
+            settings = read_settings(folder, job_type)
         except InvalidJobSettings as found:
-            fault = found
-        return InspectedFolder(folder, FolderContent(digest, settings, is_disabled(folder)), note, fault)
+            fault, refused = found, settings_digest(folder)
+        content = FolderContent(digest, settings, is_disabled(folder))
+        return InspectedFolder(folder, content, note, fault, refused)
 
 
 def _digest(site: Site, job_type: JobType, job_name: JobName, folder: Path) -> str | None:

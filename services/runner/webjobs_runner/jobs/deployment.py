@@ -1,6 +1,8 @@
 """Makes a folder of files a job's new version, and changes definitions: each change is one event."""
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +19,7 @@ from webjobs_events.events import (
     JobChanged,
     Removed,
     SettingsChanged,
+    SettingsRefused,
 )
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobName, JobType
@@ -27,6 +30,7 @@ from webjobs_runner.files.package import Manifest, scan_folder
 from webjobs_runner.files.package_store import PackageStore
 from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.definitions import Definitions
+from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
 from webjobs_runner.processes.script_start import ScriptStarter
 
@@ -269,6 +273,40 @@ class Deployment:
                 reason=reason[:_LONGEST_REASON],
             )
         )
+
+    async def tell_settings_refused(
+        self, job_type: JobType, job_name: JobName, content: str, reason: str
+    ) -> None:
+        """Tell that the `settings.job` in a folder has faults, once for each content.
+
+        Args:
+            job_type: Of the job.
+            job_name: Of the job.
+            content: Digest of the file.
+            reason: A sentence saying what is wrong.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        # The same content is told of again once other settings were good in between.
+        definition = self._definitions.get(job_type, job_name)
+        kept = json.dumps(definition.settings if definition else {}, sort_keys=True)
+        cause = f"file-drop/settings/{hashlib.sha256(f'{content} {kept}'.encode()).hexdigest()[:16]}"
+        event = SettingsRefused(
+            at=datetime.now(UTC),
+            instance=self._instance.id,
+            job_type=job_type,
+            job_name=job_name,
+            revision=0,
+            cause=cause,
+            reason=reason[:_LONGEST_REASON],
+        )
+        newest = await self._bus.last_message(
+            self._bus.subjects.events_stream, event.subject(self._bus.subjects)
+        )
+        if newest is None or newest.headers.get("ce-id") != event.event_id:
+            logger.error("settings.job refused", type=job_type.value, job=job_name, reason=reason)
+            self._outbox.add(event)
 
     def _tell(self, event_type: type[JobChanged], definition: JobDefinition, revision: int) -> None:
         self._outbox.add(

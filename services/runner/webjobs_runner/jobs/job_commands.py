@@ -17,7 +17,7 @@ from webjobs_events.commands import (
 from webjobs_events.errors import BusUnavailable, InvalidJobSettings, WebJobsError
 from webjobs_events.events import Deleted
 from webjobs_events.jetstream import Bus, ObjectNotFound
-from webjobs_events.job_settings import read_job_settings
+from webjobs_events.settings_check import check_settings
 
 from webjobs_runner.deploy_errors import BadUpload, FolderRefused
 from webjobs_runner.errors import MissingInterpreter, NoRunnableScript
@@ -77,7 +77,7 @@ class JobCommands:
             )
         elif isinstance(command, ChangeJobSettings):
             try:
-                read_job_settings(command.settings)
+                check_settings(command.settings, command.job_type)
             except InvalidJobSettings as error:
                 return CommandReply(code=ReplyCode.INVALID_SETTINGS, message=str(error))
             revision = await self._deployment.change_settings(
@@ -131,7 +131,9 @@ class JobCommands:
             return CommandReply(code=ReplyCode.BAD_UPLOAD, message=gone)
         try:
             await self._place(command, upload, folder)
-            settings = await asyncio.to_thread(read_settings, folder) if has_settings(folder) else None
+            settings = None
+            if has_settings(folder):
+                settings = await asyncio.to_thread(read_settings, folder, command.job_type)
             _, revision = await self._deployment.deploy(
                 command.job_type,
                 command.job_name,

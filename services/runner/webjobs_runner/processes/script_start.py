@@ -143,7 +143,8 @@ class ScriptStarter:
         if program is None:
             raise MissingInterpreter(definition.script, host.interpreters[0], host.product)
         words = split_arguments(arguments or "")
-        in_place = read_job_settings(definition.settings).runs_in_place(definition.script)
+        settings = read_job_settings(definition.settings)
+        in_place = settings.runs_in_place(definition.script)
         with ExitStack() as held:
             version = await self._versions.acquire(definition, in_place=in_place)
             held.callback(version.release)
@@ -163,7 +164,9 @@ class ScriptStarter:
                 shutdown_file=shutdown_file,
                 port=port,
             )
-            environment = script_environment(self._inherited, self._settings.app_settings(), facts)
+            environment = script_environment(
+                self._inherited, self._settings.app_settings(), settings.env, facts
+            )
             if host.by_wine:
                 environment = await self._with_wine(environment, program, held)
             command = command_line(host, str(script), words, program)

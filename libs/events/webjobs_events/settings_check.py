@@ -1,0 +1,101 @@
+"""Whether settings of a job mean something: asked once, when they are written."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from webjobs_events.cron import parse_cron
+from webjobs_events.errors import InvalidJobSettings, InvalidSchedule, UnknownTimeZone
+from webjobs_events.job import JobType
+from webjobs_events.job_settings import JobSettings, read_job_settings
+from webjobs_events.status import Reason
+from webjobs_events.time_zone import parse_time_zone
+
+MAX_SETTINGS_BYTES = 4096
+"""Settings travel in events of at most 8 KB."""
+
+_OTHER_TYPE: Mapping[JobType, Mapping[str, str]] = {
+    JobType.CONTINUOUS: {
+        "time_zone": "it is the zone of a schedule",
+        "timeout": "such a job is meant to run for ever",
+        "retry": "such a job is always started again, as `restart` says",
+        "concurrency": "`is_singleton` says how many of it run",
+        "missed": "it is about a schedule",
+    },
+    JobType.TRIGGERED: {
+        "restart": "`retry` is for runs that failed",
+        "health_check": "only what runs for ever is asked for its health",
+    },
+}
+"""Our own keys on a type that has no use for them; the reference's keys are taken for both."""
+
+_NEVER_RETRIED = frozenset({Reason.CANCELLED, Reason.REPLACED, Reason.DELETED, Reason.STOPPED})
+_OWN_VARIABLES = frozenset({"WEBSITE_INSTANCE_ID", "WEBROOT_PATH"})
+_LONGEST_NAME = 255  # characters
+
+
+def check_settings(settings: Mapping[str, Any], job_type: JobType) -> JobSettings:
+    """The known keys of settings that are about to be written.
+
+    Raises:
+        InvalidJobSettings: Naming the first key at fault, and what is wrong with it.
+    """
+    _check_size(settings)
+    known = read_job_settings(settings)
+    for key, why in _OTHER_TYPE[job_type].items():
+        if settings.get(key) is not None:
+            raise InvalidJobSettings(key, f"is not for {job_type.value} jobs: {why}")
+    _check_schedule(known)
+    _check_environment(known.env)
+    if known.retry is not None:
+        for position, reason in enumerate(known.retry.on):
+            if reason in _NEVER_RETRIED:
+                raise InvalidJobSettings(
+                    f"retry.on[{position}]",
+                    f"is {reason.value}, which somebody wanted: it is never tried again",
+                )
+    return known
+
+
+def _check_size(settings: Mapping[str, Any]) -> None:
+    try:
+        size = len(msgspec.json.encode(settings))
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
+        raise InvalidJobSettings("", "holds what no JSON can say") from error
+    if size > MAX_SETTINGS_BYTES:
+        raise InvalidJobSettings("", f"has {size} bytes; it can have {MAX_SETTINGS_BYTES}")
+
+
+def _check_schedule(settings: JobSettings) -> None:
+    if settings.schedule is not None:
+        try:
+            parse_cron(settings.schedule)
+        except InvalidSchedule as error:
+            raise InvalidJobSettings("schedule", error.reason) from error
+    if settings.time_zone is not None:
+        try:
+            parse_time_zone(settings.time_zone)
+        except UnknownTimeZone as error:
+            raise InvalidJobSettings("time_zone", error.reason) from error
+
+
+def _check_environment(variables: Mapping[str, str]) -> None:
+    for name, value in variables.items():
+        fault = _name_fault(name)
+        if fault:
+            raise InvalidJobSettings(f"env[{name[:60]!r}]", f"cannot be set: {fault}")
+        if "\0" in value:
+            raise InvalidJobSettings(f"env[{name[:60]!r}]", "has a value with a NUL character")
+
+
+def _name_fault(name: str) -> str:
+    if not name:
+        return "the name is empty"
+    if len(name) > _LONGEST_NAME:
+        return f"the name is longer than {_LONGEST_NAME} characters"
+    if "=" in name or not name.isprintable():
+        return "a name has no = and no control or invisible character"
+    if name.upper().startswith("WEBJOBS_") or name.upper() in _OWN_VARIABLES:
+        return "that name is webjobs' own"
+    return ""

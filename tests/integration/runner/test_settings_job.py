@@ -1,0 +1,112 @@
+"""settings.job on a real runner: faults are refused wherever they come from, and good ones take effect."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from support.eventually import eventually
+from support.runners import Caller, RunningRunner, running_runner
+from support.witness import Witness
+from webjobs_events.commands import ReplyCode
+from webjobs_events.events import SettingsRefused
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.subjects import Subjects
+
+TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
+FOR_EVER = {"run.sh": "exec sleep 1000"}
+
+
+@pytest.fixture
+async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
+    async with running_runner(bus, nats_url, tmp_path) as running:
+        yield running
+
+
+async def definition(bus: Bus, job_type: JobType, job_name: str) -> JobDefinition:
+    entry = await bus.jobs.get(Subjects.definition_key(job_type, job_name))
+    assert entry is not None
+    return msgspec.json.decode(entry.value, type=JobDefinition)
+
+
+def settings_file(tmp_path: Path, job_name: str) -> Path:
+    jobs = tmp_path / "site" / "site" / "wwwroot" / "app_data" / "jobs"
+    return jobs / "triggered" / job_name / "settings.job"
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"schedule": "every day"}, "schedule in settings.job must have six fields"),
+        ({"time_zone": "Mars/Olympus"}, "time_zone in settings.job"),
+        ({"restart": {}}, "restart in settings.job is not for triggered jobs"),
+        ({"env": {"WEBJOBS_NAME": "x"}}, "that name is webjobs' own"),
+    ],
+)
+async def test_a_fault_in_new_settings_changes_nothing(
+    settings: dict[str, Any], part: str, runner: RunningRunner, caller: Caller, bus: Bus
+) -> None:
+    good = {"schedule": "0 0 0 1 1 *", "mine": 1}
+    await caller.deploy(TRIGGERED, "job", {"run.sh": "x", "settings.job": msgspec.json.encode(good)})
+    before = await definition(bus, TRIGGERED, "job")
+    reply = await caller.change_settings("job", settings, TRIGGERED)
+    assert reply.code is ReplyCode.INVALID_SETTINGS and part in reply.message
+    upload = {"run.sh": "y", "settings.job": msgspec.json.encode(settings)}
+    reply = await caller.deploy(TRIGGERED, "job", upload, expect=ReplyCode.INVALID_SETTINGS)
+    assert part in reply.message
+    assert await definition(bus, TRIGGERED, "job") == before
+
+
+async def test_a_faulty_file_is_told_once_for_each_content_and_the_good_settings_stay(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
+) -> None:
+    def refused() -> list[str]:
+        return [event.reason for event in witness.of(SettingsRefused, "job")]
+
+    file = settings_file(tmp_path, "job")
+    async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
+        await caller.deploy(TRIGGERED, "job", {"run.sh": "exit 0", "settings.job": '{"timeout": 5}'})
+        file.write_text('{"timeout": "soon"}')
+        await eventually(lambda: len(refused()) == 1)
+        assert refused()[0] == "timeout in settings.job is wrong: expected number, got string."
+        assert (await definition(bus, TRIGGERED, "job")).settings == {"timeout": 5}
+        await witness.end_of(await caller.run("job"))
+        file.write_text('{"timeout":')
+        await eventually(lambda: len(refused()) == 2)
+    async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
+        file.write_text('{"timeout": 6}')  # seen after the start, at which the fault was looked at again
+        await eventually(lambda: "SettingsChanged" in witness.changes("job"))
+        assert len(refused()) == 2
+        file.write_text('{"timeout":')
+        await eventually(lambda: len(refused()) == 3)
+    assert (await definition(bus, TRIGGERED, "job")).settings == {"timeout": 6}
+
+
+async def test_variables_of_the_job_reach_its_script_over_the_app_settings(
+    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    await caller.set("GREETING", "from the site")
+    settings = {"env": {"GREETING": "from the job", "OTHER": "h\u00e9"}}
+    script = 'echo "$GREETING $OTHER $WEBJOBS_NAME"'
+    await caller.deploy(TRIGGERED, "job", {"run.sh": script, "settings.job": msgspec.json.encode(settings)})
+    run_id = await caller.run("job")
+    await witness.end_of(run_id)
+    log = tmp_path / "site" / "data" / "jobs" / "triggered" / "job" / run_id / f"output_{run_id}.log"
+    assert "from the job h\u00e9 job" in log.read_text()
+    await caller.set("GREETING", None)
+
+
+async def test_a_continuous_job_that_is_not_enabled_is_stopped_and_comes_back(
+    runner: RunningRunner, caller: Caller, witness: Witness
+) -> None:
+    def last() -> str:
+        return witness.statuses("job")[-1]
+
+    await caller.deploy(CONTINUOUS, "job", FOR_EVER)
+    await eventually(lambda: last() == "Running")
+    await caller.change_settings("job", {"enabled": False, "stopping_wait_time": 0})
+    await eventually(lambda: last() == "Stopped")
+    await caller.change_settings("job", {"enabled": True, "stopping_wait_time": 0})
+    await eventually(lambda: last() == "Running")

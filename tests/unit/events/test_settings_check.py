@@ -1,0 +1,118 @@
+"""Settings are checked when they are written: each fault names its key, and says what is wrong."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from webjobs_events.errors import InvalidJobSettings
+from webjobs_events.job import JobType
+from webjobs_events.job_settings import JobSettings
+from webjobs_events.settings_check import MAX_SETTINGS_BYTES, check_settings
+
+TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
+
+FULL_TRIGGERED: dict[str, Any] = {
+    "schedule": "0 30 8 * * Mon-Fri",
+    "time_zone": "Europe/Berlin",
+    "enabled": True,
+    "is_singleton": True,
+    "is_in_place": False,
+    "stopping_wait_time": 10,
+    "timeout": 3600,
+    "retry": {"max_attempts": 3, "backoff": {"min": 5, "max": 60, "factor": 2}, "on": ["exit_code"]},
+    "concurrency": {"policy": "allow", "limit": 4},
+    "missed": {"policy": "once", "within": 3600},
+    "env": {"GREETING": "h\u00e9llo", "EMPTY": ""},
+}
+FULL_CONTINUOUS: dict[str, Any] = {
+    "schedule": "0 * * * * *",
+    "enabled": True,
+    "is_singleton": True,
+    "is_in_place": True,
+    "stopping_wait_time": 0,
+    "restart": {"min": 1, "max": 60, "factor": 2},
+    "health_check": {"path": "/health", "interval": 5, "timeout": 1, "failures": 3, "start_period": 10},
+    "env": {"A": "1"},
+}
+
+
+def test_every_key_is_taken_where_it_has_a_use() -> None:
+    assert check_settings(FULL_TRIGGERED, TRIGGERED).time_zone == "Europe/Berlin"
+    assert check_settings(FULL_CONTINUOUS, CONTINUOUS).is_singleton
+    assert {*FULL_TRIGGERED, *FULL_CONTINUOUS} == set(JobSettings.__struct_fields__)
+
+
+def test_keys_that_nobody_knows_are_taken() -> None:
+    check_settings({"run_mode": "continuous", "mine": {"deep": [None]}}, CONTINUOUS)
+
+
+@pytest.mark.parametrize("job_type", JobType)
+def test_null_is_the_same_as_absent(job_type: JobType) -> None:
+    check_settings(dict.fromkeys(JobSettings.__struct_fields__), job_type)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"is_singleton": "true"}, "is_singleton in settings.job is wrong: expected boolean, got string."),
+        ({"timeout": "30"}, "timeout in settings.job is wrong: expected number, got string."),
+        ({"timeout": 0}, "timeout in settings.job is wrong: expected number > 0.0."),
+        ({"schedule": "* * * * *"}, "schedule in settings.job must have six fields"),
+        ({"schedule": "0 0 0 * * 7"}, "schedule in settings.job says 7 for the day of the week"),
+        ({"time_zone": "Europe/Belrin"}, "did you mean Europe/Berlin."),
+        ({"time_zone": "Europe/Belrin"}, "time_zone in settings.job is 'Europe/Belrin'"),
+        (
+            {"retry": {"attempts": 3}},
+            "retry in settings.job is wrong: object contains unknown field `attempts`",
+        ),
+        ({"retry": {"on": ["cancelled"]}}, "retry.on[0] in settings.job is cancelled, which somebody wanted"),
+        (
+            {"retry": {"on": ["bad luck"]}},
+            "retry.on[0] in settings.job is wrong: invalid enum value 'bad luck'",
+        ),
+        ({"concurrency": {"policy": "both"}}, "concurrency.policy in settings.job is wrong"),
+        ({"missed": {"policy": "once", "within": -1}}, "missed.within in settings.job is wrong"),
+        ({"env": {"A": 1}}, "env[...] in settings.job is wrong: expected string, got integer"),
+        ({"env": {"": "x"}}, "env[''] in settings.job cannot be set: the name is empty"),
+        ({"env": {"A=B": "x"}}, "env['A=B'] in settings.job cannot be set"),
+        ({"env": {"A\0": "x"}}, "in settings.job cannot be set"),
+        ({"env": {"A": "x\0"}}, "env['A'] in settings.job has a value with a NUL character"),
+        ({"env": {"N" * 300: "x"}}, "longer than 255 characters"),
+        ({"env": {"WEBJOBS_RUN_ID": "1"}}, "that name is webjobs' own"),
+        ({"env": {"webjobs_port": "1"}}, "that name is webjobs' own"),
+        ({"restart": {"min": 1}}, "restart in settings.job is not for triggered jobs: `retry` is for"),
+        ({"health_check": {}}, "health_check in settings.job is not for triggered jobs"),
+        ({"mine": "x" * MAX_SETTINGS_BYTES}, "settings.job has 4107 bytes; it can have 4096."),
+    ],
+)
+def test_a_fault_names_its_key_and_says_what_is_wrong(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidJobSettings) as fault:
+        check_settings(settings, TRIGGERED)
+    assert message in str(fault.value)
+
+
+@pytest.mark.parametrize("key", ["time_zone", "timeout", "retry", "concurrency", "missed"])
+def test_what_only_runs_have_is_refused_for_continuous_jobs(key: str) -> None:
+    with pytest.raises(InvalidJobSettings, match=f"^{key} in settings.job is not for continuous jobs: "):
+        check_settings({key: FULL_TRIGGERED[key]}, CONTINUOUS)
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(JobSettings.__struct_fields__) | st.text(), _json, max_size=5),
+    st.sampled_from(JobType),
+)
+def test_whatever_is_written_is_taken_or_refused_with_a_sentence(
+    settings: dict[str, Any], job_type: JobType
+) -> None:
+    try:
+        check_settings(settings, job_type)
+    except InvalidJobSettings as fault:
+        assert str(fault).endswith(".")
