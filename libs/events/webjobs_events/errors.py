@@ -92,6 +92,13 @@ class BusUnavailable(WebJobsError):
         super().__init__(f"NATS did not answer while {doing}: {reason}. Try again in a moment.")
 
 
+class NobodyListens(BusUnavailable):
+    """NATS is there, but nobody who would answer: the question reached nobody."""
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(f"asking {subject}", "nobody listens there")
+
+
 class MessageTooLarge(WebJobsError):
     """A message over the size that NATS takes; sending it again is of no use."""
 

@@ -224,6 +224,12 @@ class Subjects:
         """Key of the wish that a run be ended; `cancel.>` matches all of them."""
         return f"cancel.{token_of(job_name)}.{run_id}"
 
+    # Files
+
+    def files_group(self, instance_id: str) -> str:
+        """Prefix of the endpoints for files of one runner; operations in `files.py`."""
+        return f"{self.namespace}.files.{instance_id}"
+
     # Queries
 
     @property

@@ -31,6 +31,7 @@ from webjobs_api.live.terms import LiveTerms
 from webjobs_api.metrics import metrics_middleware
 from webjobs_api.openapi.handlers import encoded_document
 from webjobs_api.routes import routes, with_trailing_slashes
+from webjobs_api.runner_files import RunnerFiles
 from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
 from webjobs_api.settings import ApiSettings
@@ -66,7 +67,11 @@ async def open_app(
         history = History(bus)
         runs = Runs(bus, history)
         commands = JobCommands(bus, definitions, runners, history, patience)
-        async with Deployments(bus, commands) as deployments, JobTunnels(bus, runners) as job_tunnels:
+        async with (
+            Deployments(bus, commands) as deployments,
+            RunnerFiles(bus, runners) as files,
+            JobTunnels(bus, runners) as job_tunnels,
+        ):
             app = web.Application(
                 middlewares=[metrics_middleware, error_middleware, access_guard(settings)],
                 client_max_size=_MAX_BODY_BYTES,
@@ -76,6 +81,7 @@ async def open_app(
             app[keys.COMMANDS] = commands
             app[keys.DEFINITIONS] = definitions
             app[keys.DEPLOYMENTS] = deployments
+            app[keys.FILES] = files
             app[keys.HISTORY] = history
             app[keys.INVOCATIONS] = Invocations(bus, runs, runners, live_settings)
             app[keys.JOB_TUNNELS] = job_tunnels

@@ -12,8 +12,10 @@ from webjobs_events.errors import (
     InvalidJobName,
     InvalidRunId,
     MessageTooLarge,
+    NobodyListens,
     WebJobsError,
 )
+from webjobs_events.files import Fault
 from webjobs_events.jetstream import QueryRefused
 from webjobs_events.job import JobType
 
@@ -249,6 +251,54 @@ class FolderNotEmpty(WebJobsError):
         super().__init__("The folder is not empty. Add ?recursive=true to delete the job.")
 
 
+class InvalidPath(WebJobsError):
+    """An address whose path is no text."""
+
+    def __init__(self, raw_path: str) -> None:
+        self.raw_path = raw_path
+        super().__init__(f"The path {raw_path[:150]!r} is not percent-encoded UTF-8.")
+
+
+class InvalidInstance(WebJobsError):
+    """An instance id that no runner can have."""
+
+    def __init__(self, instance_id: str) -> None:
+        self.instance_id = instance_id
+        super().__init__(f"{instance_id[:60]!r} is not an instance id; it has 6 hex digits, such as 327e1e.")
+
+
+class InstanceNotAlive(WebJobsError):
+    """The runner whose files are asked for is not there."""
+
+    def __init__(self, instance_id: str) -> None:
+        self.instance_id = instance_id
+        super().__init__(
+            f"No runner with the instance id {instance_id} is alive. Leave ?instance out to take another."
+        )
+
+
+class FilesRefused(WebJobsError):
+    """A runner did not do with a file what was asked.
+
+    Attributes:
+        fault: Why.
+        etag: Of the file as it is, when it is not as the client took it to be.
+    """
+
+    def __init__(self, fault: Fault, message: str, etag: str = "") -> None:
+        self.fault = fault
+        self.etag = etag
+        super().__init__(message)
+
+
+class RangeNotSatisfiable(WebJobsError):
+    """The part of a file that was asked for lies behind its end."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        super().__init__(f"The file has only {size:,} bytes; ask for a range within them.")
+
+
 class CredentialsWanted(WebJobsError):
     """The request bears no credentials, or wrong ones."""
 
@@ -302,7 +352,12 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     UploadTooLarge: 413,
     AppSettingsTooLarge: 413,
     MessageTooLarge: 413,
+    InvalidPath: 400,
+    InvalidInstance: 400,
+    InstanceNotAlive: 404,
+    RangeNotSatisfiable: 416,
     BusUnavailable: 503,
+    NobodyListens: 503,
     NoRunnerAlive: 503,
     JobNotServing: 503,
     JobAnswerBroken: 502,
@@ -319,6 +374,22 @@ REPLY_STATUSES: Mapping[ReplyCode, int] = {
     ReplyCode.FAILED: 500,
 }
 
+FAULT_STATUSES: Mapping[Fault, int] = {
+    Fault.BAD_PATH: 400,
+    Fault.BAD_ARCHIVE: 400,
+    Fault.RESERVED: 403,
+    Fault.FORBIDDEN: 403,
+    Fault.NOT_FOUND: 404,
+    Fault.OUTSIDE: 404,
+    Fault.CONFLICT: 409,
+    Fault.NOT_EMPTY: 409,
+    Fault.PRECONDITION: 412,
+    Fault.BUSY: 503,
+    Fault.SESSION_GONE: 503,
+    Fault.NO_SPACE: 507,
+    Fault.FAILED: 500,
+}
+
 _HEADERS: Mapping[int, Mapping[str, str]] = {
     401: {"WWW-Authenticate": 'Basic realm="webjobs", charset="UTF-8"'},
     503: {"Retry-After": str(RETRY_AFTER)},
@@ -329,6 +400,8 @@ def status_of(error: WebJobsError) -> int:
     """The HTTP status that tells this error; 500 for one that no request should cause."""
     if isinstance(error, CommandFailed):
         return REPLY_STATUSES.get(error.code, 500)
+    if isinstance(error, FilesRefused):
+        return FAULT_STATUSES.get(error.fault, 500)
     if isinstance(error, QueryRefused):
         return 503 if error.code == 503 else 500
     return STATUSES.get(type(error), 500)

@@ -52,6 +52,11 @@ def base(request: web.Request) -> str:
     return f"{request.scheme}://{host}"
 
 
+def is_set(request: web.Request, name: str) -> bool:
+    """Whether the query says yes to this: `?name=true` or `?name=1`."""
+    return request.query.get(name, "").lower() in ("true", "1")
+
+
 def is_arm(request: web.Request) -> bool:
     """Whether the request comes through Azure Resource Manager, which wants its envelope."""
     return arm.GEO_HEADER in request.headers and dialect(request) is not SEED

@@ -10,6 +10,7 @@ from webjobs_api.invocation import Invocations
 from webjobs_api.job_commands import JobCommands
 from webjobs_api.job_tunnels import JobTunnels
 from webjobs_api.live.live import Live
+from webjobs_api.runner_files import RunnerFiles
 from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
 from webjobs_api.settings import ApiSettings
@@ -19,6 +20,7 @@ BUS = web.AppKey("bus", Bus)
 COMMANDS = web.AppKey("commands", JobCommands)
 DEFINITIONS = web.AppKey("definitions", Definitions)
 DEPLOYMENTS = web.AppKey("deployments", Deployments)
+FILES = web.AppKey("files", RunnerFiles)
 HISTORY = web.AppKey("history", History)
 INVOCATIONS = web.AppKey("invocations", Invocations)
 JOB_TUNNELS = web.AppKey("job_tunnels", JobTunnels)

@@ -39,6 +39,12 @@ async def get_run_log(request: web.Request) -> web.StreamResponse:
     return await _serve(request, subject, file_name, must_have_text=is_error_log, ended=_end_of(request, run))
 
 
+def is_run_log(request: web.Request) -> bool:
+    """Whether the address of a file in a run's folder is that of a log."""
+    run_id = request.match_info["id"]
+    return request.match_info["file"] in (KUDU_OUTPUT_FILE, output_file(run_id), error_file(run_id))
+
+
 async def get_output(request: web.Request) -> web.StreamResponse:
     """The output log of the run that the address names, whatever the log is called there."""
     definition, run = await known_run(request)

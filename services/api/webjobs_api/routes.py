@@ -18,6 +18,8 @@ from webjobs_api import (
     schemas,
     swagger,
     triggered,
+    vfs,
+    zip_folder,
 )
 from webjobs_api.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, SEED, Dialect
 from webjobs_api.live import events as live_events
@@ -30,6 +32,7 @@ from webjobs_api.urls import JOB_LOG_FILE, KUDU_JOB_LOG_FILE
 
 _JOB = "{job:[^/]+}"
 _TYPE = "{type:triggered|continuous}"
+_PATH = "{path:(?s:.*)}"  # line ends too: they are refused with a reason
 _FOLDER = f"site/wwwroot/{{app_data:[Aa][Pp][Pp]_[Dd][Aa][Tt][Aa]}}/jobs/{_TYPE}/{_JOB}"
 
 
@@ -50,7 +53,7 @@ def routes() -> list[web.RouteDef]:
         web.put(f"/api/zip/{_FOLDER}", deploy.put_zip),
         web.delete(f"/api/vfs/{_FOLDER}", deploy.delete_folder),
         # Logs
-        *_under_both_prefixes(f"data/jobs/triggered/{_JOB}/{{id}}/{{file}}", logs.get_run_log),
+        *_under_both_prefixes(f"data/jobs/triggered/{_JOB}/{{id}}/{{file}}", vfs.get_run_file),
         *_under_both_prefixes(f"data/jobs/continuous/{_JOB}/{JOB_LOG_FILE}", logs.get_job_log),
         *_under_both_prefixes(f"data/jobs/continuous/{_JOB}/{KUDU_JOB_LOG_FILE}", logs.get_job_log),
         *_under_both_prefixes("LogFiles/Application/continuous/{job:[^/]+}.log", logs.get_application_log),
@@ -59,6 +62,17 @@ def routes() -> list[web.RouteDef]:
         web.get("/api/logstream", live_logs.follow_all),
         web.get(f"/api/logstream/{_TYPE}/{_JOB}", live_logs.follow_job),
         web.get(f"/api/logstream/{_TYPE}/{_JOB}/{{source}}", live_logs.follow_source),
+        # Files of the site folder, unless they are logs
+        web.get("/api/vfs", vfs.get_item),
+        web.get(f"/api/vfs/{_PATH}", vfs.get_item),
+        web.put(f"/api/vfs/{_PATH}", vfs.put_item),
+        web.delete(f"/api/vfs/{_PATH}", vfs.delete_item),
+        web.get("/vfs", vfs.get_item),
+        web.get(f"/vfs/{_PATH}", vfs.get_item),
+        web.put(f"/vfs/{_PATH}", vfs.put_item),
+        web.delete(f"/vfs/{_PATH}", vfs.delete_item),
+        web.get(f"/api/zip/{_PATH}", zip_folder.get_zip),
+        web.put(f"/api/zip/{_PATH}", zip_folder.put_zip),
         # Pages for people, beside those of `_PAGES`
         web.get("/", job_page.show_index),
         # The api about itself

@@ -38,6 +38,11 @@ class Runners:
         """Whether there is a runner at all."""
         return bool(self._mirror.entries)
 
+    @property
+    def living(self) -> list[str]:
+        """Instance ids of all runners, in order."""
+        return sorted(key.rpartition(".")[2] for key in self._mirror.entries)
+
     async def require_one(self) -> None:
         """Go on when there is a runner, at once or in a moment.
 

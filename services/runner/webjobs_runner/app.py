@@ -105,6 +105,7 @@ async def _working(settings: RunnerSettings, ground: Ground, parts: Parts) -> As
         return None if ground.bus.is_connected else "NATS is away"
 
     async with (
+        parts.files.served(),  # before anybody sees that this runner lives
         parts.definitions.followed(),
         parts.leases.followed(),
         parts.tunnels,

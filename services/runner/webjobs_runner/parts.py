@@ -48,6 +48,8 @@ from webjobs_runner.triggered.run_inbox import RunInbox
 from webjobs_runner.triggered.triggered_run import RunWorkshop
 from webjobs_runner.triggered.triggered_runs import TriggeredRuns
 from webjobs_runner.triggered.unfinished import UnfinishedRuns
+from webjobs_runner.vfs.file_service import FileService
+from webjobs_runner.vfs.site_files import SiteFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class Parts:
     recovery: Recovery
     retention: Retention
     schedules: Schedules
+    files: FileService
 
 
 def build_parts(
@@ -185,6 +188,7 @@ def build_parts(
         recovery=Recovery(bus, instance, site, outbox, shipper, claims, burial, unfinished),
         retention=Retention(bus, site, definitions, ground.state / "retention", is_running),
         schedules=Schedules(definitions, ground.live, ticks, due_times, clock),
+        files=FileService(bus, instance, SiteFiles(site, ground.state / "uploads"), limits),
     )
 
 

@@ -65,17 +65,25 @@ async def test_a_run_without_output_has_an_empty_log_and_no_error_log(
 
 async def test_other_files_runs_and_jobs_are_not_found(api: aiohttp.ClientSession, run_id: str) -> None:
     for path in (
-        run_logs(run_id, "output_202601010000000000.log"),
-        run_logs(run_id, "..%2f..%2fetc%2fpasswd"),
-        run_logs(run_id, "status"),
         run_logs("202601010000000000", "output_202601010000000000.log"),
         run_logs("x", "output_x.log"),
         f"/vfs/data/jobs/triggered/other/{run_id}/output_{run_id}.log",
         WORKER_LOG,
         "/vfs/LogFiles/Application/continuous/worker.log",
-        "/vfs/data/jobs/triggered/hello",
     ):
         assert (await get(api, path))[0] == 404, path
+
+
+async def test_a_file_that_is_no_log_is_asked_of_a_runner_which_is_not_here(
+    api: aiohttp.ClientSession, run_id: str
+) -> None:
+    for path in (
+        run_logs(run_id, "output_202601010000000000.log"),
+        run_logs(run_id, "status"),
+        "/vfs/data/jobs/triggered/hello",
+    ):
+        assert (await get(api, path))[0] == 503, path
+    assert (await get(api, run_logs(run_id, "..%2f..%2fetc%2fpasswd")))[0] in (400, 503)
 
 
 async def test_a_long_log_is_streamed_whole(

@@ -32,6 +32,7 @@ MAY_PUBLISH = {
     "webjobs.logs.triggered.hello.202611220900000000": {"runner"},
     "webjobs.queries.run": {"api"},
     "webjobs.tunnels.a1b2c3.0123456789ab": {"api"},
+    "webjobs.files.a1b2c3.read": {"api"},
     "webjobs.deadletters.runner": {"runner"},
     "webjobs.deadletters.history": {"history"},
     "$KV.WEBJOBS_SETTINGS.WEBJOBS_STOPPED": {"api"},
@@ -55,6 +56,7 @@ MAY_SUBSCRIBE = {
     "webjobs.logs.>": set(),
     "webjobs.queries.run": {"history"},
     "webjobs.tunnels.a1b2c3.*": {"runner"},
+    "webjobs.files.a1b2c3.read": {"runner"},
     "$KV.WEBJOBS_SETTINGS.>": set(),
     ">": set(),
 }

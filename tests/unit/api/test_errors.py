@@ -2,9 +2,10 @@ import inspect
 
 import pytest
 from webjobs_api import errors
-from webjobs_api.errors import CommandFailed, headers_of, status_of
+from webjobs_api.errors import CommandFailed, FilesRefused, headers_of, status_of
 from webjobs_events.commands import ReplyCode
-from webjobs_events.errors import BusUnavailable, InvalidJobName, InvalidRunId, WebJobsError
+from webjobs_events.errors import BusUnavailable, InvalidJobName, InvalidRunId, NobodyListens, WebJobsError
+from webjobs_events.files import Fault
 from webjobs_events.jetstream import QueryRefused
 
 
@@ -14,7 +15,16 @@ def test_every_error_of_the_api_has_a_status() -> None:
         for _, error in inspect.getmembers(errors, inspect.isclass)
         if issubclass(error, WebJobsError) and error.__module__ == errors.__name__
     }
-    assert own - set(errors.STATUSES) == {CommandFailed}
+    assert own - set(errors.STATUSES) == {CommandFailed, FilesRefused}
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_every_fault_with_files_has_a_status(fault: Fault) -> None:
+    error = FilesRefused(fault, "What to mend.")
+    assert (status_of(error) >= 500) is (
+        fault in {Fault.BUSY, Fault.SESSION_GONE, Fault.NO_SPACE, Fault.FAILED}
+    )
+    assert str(error) == "What to mend."
 
 
 @pytest.mark.parametrize(
@@ -40,6 +50,7 @@ def test_a_runners_refusal_keeps_its_words(code: ReplyCode, status: int) -> None
         (InvalidJobName("..", "it holds two dots in a row"), 400),
         (InvalidRunId("x"), 404),
         (BusUnavailable("asking", "nobody"), 503),
+        (NobodyListens("webjobs.files.327e1e.open"), 503),
         (QueryRefused(503, "Postgres is away"), 503),
         (QueryRefused(400, "a bad query of ours"), 500),
         (WebJobsError("something new"), 500),

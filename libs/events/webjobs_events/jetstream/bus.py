@@ -304,6 +304,34 @@ class Bus:
         """
         return await ask(self.connection, self.subjects.query(query), data, timeout=timeout)
 
+    # Files
+
+    @property
+    def max_payload(self) -> int:
+        """Most bytes that NATS takes in one message."""
+        return self.connection.client.max_payload
+
+    def serve_files(
+        self, instance_id: str, handlers: Mapping[str, Handler]
+    ) -> AbstractAsyncContextManager[None]:
+        """Answer questions about the files of this runner, by operation; see `files.py`."""
+        return serve_endpoints(
+            self.connection, "files", "1.0.0", self.subjects.files_group(instance_id), handlers
+        )
+
+    async def ask_files(
+        self, instance_id: str, operation: str, data: bytes, *, timeout: float = 5.0
+    ) -> bytes:
+        """The answer of one runner to a question about its files.
+
+        Raises:
+            QueryRefused: It was answered with an error.
+            NobodyListens: The runner is not there.
+            BusUnavailable: It does not answer at the moment.
+        """
+        subject = f"{self.subjects.files_group(instance_id)}.{operation}"
+        return await ask(self.connection, subject, data, timeout=timeout)
+
     # Tunnels
 
     def tunnels(self) -> Tunnels:

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
+import nats.errors
 from nats import micro
 from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, GroupConfig, ServiceConfig
 
-from webjobs_events.errors import WebJobsError
+from webjobs_events.errors import NobodyListens, WebJobsError
 from webjobs_events.jetstream.connection import Connection, describe
 from webjobs_events.log import logger
 
@@ -95,10 +96,14 @@ async def ask(connection: Connection, subject: str, data: bytes, *, timeout: flo
 
     Raises:
         QueryRefused: The endpoint answered with an error.
+        NobodyListens: There is nobody who would answer.
         BusUnavailable: Nobody answers this question at the moment.
     """
     async with connection.asking(f"asking {subject}"):
-        reply = await connection.client.request(subject, data, timeout=timeout)
+        try:
+            reply = await connection.client.request(subject, data, timeout=timeout)
+        except nats.errors.NoRespondersError as error:
+            raise NobodyListens(subject) from error
     headers = reply.headers or {}
     if _ERROR_CODE in headers:
         raise QueryRefused(int(headers[_ERROR_CODE]), headers.get(_ERROR_TEXT, ""))

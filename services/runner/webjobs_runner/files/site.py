@@ -135,6 +135,10 @@ class Site:
         """The file whose lock is held while a job's folder is changed or copied."""
         return self._locks(job_type) / job_name
 
+    def files_lock(self) -> Path:
+        """The file whose lock is held while a single file of the site is put in place or removed."""
+        return self._data / ".locks" / "files"
+
     def _app_data_folders(self) -> tuple[Path, ...]:
         try:
             spellings = [name for name in os.listdir(self._wwwroot) if name.lower() == APP_DATA]

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 
 from webjobs_api.openapi.operation import Operation
-from webjobs_api.openapi.operations import app_settings, jobs, live, logs, operators, pages, passthrough
+from webjobs_api.openapi.operations import (
+    app_settings,
+    files,
+    jobs,
+    live,
+    logs,
+    operators,
+    pages,
+    passthrough,
+)
 
 OPERATIONS: Mapping[str, Operation] = {
     **jobs.OPERATIONS,
@@ -11,6 +20,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **app_settings.OPERATIONS,
     **logs.OPERATIONS,
     **live.OPERATIONS,
+    **files.OPERATIONS,
     **pages.OPERATIONS,
     **operators.OPERATIONS,
 }

@@ -1,0 +1,108 @@
+"""Files of the site folder, one by one and as archives."""
+
+from collections.abc import Mapping
+
+from webjobs_api.openapi.operation import JSON, Answer, Body, Operation, Parameter, binary, nothing
+from webjobs_api.vfs import EntryJson
+
+_TAG = "Files"
+_BYTES = "application/octet-stream"
+_INSTANCE = Parameter(
+    name="instance",
+    schema={"type": "string", "pattern": "^[0-9a-f]{6}$", "examples": ["327e1e"]},
+    says="The runner whose site folder is meant; the first living one when not given.",
+)
+_RECURSIVE = Parameter(
+    name="recursive",
+    schema={"type": "string", "enum": ["true", "1"]},
+    says="A folder goes with everything in it.",
+)
+_IF_MATCH = Parameter(
+    name="If-Match",
+    schema={"type": "string", "examples": ["*"]},
+    says="The ETag of the file that is to be changed, or `*`: a file that exists is not changed without it.",
+)
+_RANGE = Parameter(
+    name="Range", schema={"type": "string", "examples": ["bytes=0-99"]}, says="The part that is wanted."
+)
+_IF_NONE_MATCH = Parameter(
+    name="If-None-Match", schema={"type": "string"}, says="The ETag of the file that the client has already."
+)
+_ETAG = "Changes with each change of the file."
+_REDIRECT = nothing("A folder's address ends in a slash, a file's does not.", Location="With or without it.")
+
+_READ = Operation(
+    tag=_TAG,
+    summary="Read a file, or list a folder",
+    query=(_INSTANCE,),
+    headers=(_RANGE, _IF_NONE_MATCH),
+    answers={
+        200: Answer(
+            says="The file, or as JSON what is in the folder.",
+            content={JSON: {"type": "array", "items": EntryJson}, "*/*": {}},
+            headers={"ETag": _ETAG},
+        ),
+        206: Answer(
+            says="A part of the file.",
+            content={"*/*": {}},
+            headers={"Content-Range": "Which part, and of how many bytes."},
+        ),
+        304: nothing("The client has it already."),
+        307: _REDIRECT,
+    },
+    errors=(400, 404, 409, 416, 507),
+)
+_ROOT = Operation(tag=_TAG, summary="Go to the site folder", answers={307: _REDIRECT}, errors=(400, 404))
+_WRITE = Operation(
+    tag=_TAG,
+    summary="Write a file, or create a folder",
+    description="Folders above it are created. An upload that breaks off changes nothing. An address that "
+    "ends in a slash creates a folder.",
+    query=(_INSTANCE,),
+    headers=(_IF_MATCH,),
+    body=Body(says="The new content of the file.", content={_BYTES: {}}, is_required=False),
+    answers={
+        201: nothing("Created.", ETag=_ETAG),
+        204: nothing("Replaced.", ETag=_ETAG),
+    },
+    errors=(400, 404, 409, 412, 413, 507),
+    says={403: "It belongs to webjobs itself, or the runner may not."},
+)
+_DELETE = Operation(
+    tag=_TAG,
+    summary="Delete a file or a folder",
+    query=(_INSTANCE, _RECURSIVE),
+    headers=(_IF_MATCH,),
+    answers={200: nothing("Deleted.")},
+    errors=(400, 404, 409, 412),
+)
+
+OPERATIONS: Mapping[str, Operation] = {
+    **{
+        f"{method} {prefix}{path}": operation
+        for prefix in ("/api/vfs", "/vfs")
+        for method, path, operation in (
+            ("GET", "", _ROOT),
+            ("GET", "/{path}", _READ),
+            ("PUT", "/{path}", _WRITE),
+            ("DELETE", "/{path}", _DELETE),
+        )
+    },
+    "GET /api/zip/{path}": Operation(
+        tag=_TAG,
+        summary="Download a folder as an archive",
+        description="Packed while it is sent. Links are left out.",
+        query=(_INSTANCE,),
+        answers={200: binary("The archive.", "application/zip")},
+        errors=(400, 404, 409),
+    ),
+    "PUT /api/zip/{path}": Operation(
+        tag=_TAG,
+        summary="Lay an archive over a folder",
+        description="Adds and replaces, and removes nothing. An archive that is refused has changed nothing.",
+        query=(_INSTANCE,),
+        body=Body(says="The archive.", content={"application/zip": {}, _BYTES: {}}),
+        answers={200: nothing("Unpacked.")},
+        errors=(400, 404, 409, 413, 507),
+    ),
+}

@@ -1,0 +1,159 @@
+"""Transfers of files that take more than one message, and what each holds open on this runner."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from webjobs_events.files import Condition, FileInfo
+
+from webjobs_runner.domain.site_path import SitePath
+from webjobs_runner.log import logger
+from webjobs_runner.vfs.errors import SessionGone, TooManySessions
+
+_MOST_SESSIONS = 256
+_SWEEPS = 5  # in the time after which a session is given up
+
+Done = tuple[bool, FileInfo | None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """What every transfer has.
+
+    Attributes:
+        id: Known to nobody but the runner and whoever asked.
+        heard_at: When something was last asked about it, in seconds of the monotonic clock.
+        turn: Held by what is being done for it.
+    """
+
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
+    heard_at: float = field(default_factory=time.monotonic)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def settled(self) -> None:
+        """Wait until nothing works on it any more."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Reading(Session):
+    """A file that is being read."""
+
+    descriptor: int
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self.descriptor)
+
+
+@dataclass(slots=True, kw_only=True)
+class Listing(Session):
+    """Entries of a folder that are still to be told."""
+
+    entries: list[FileInfo]
+
+
+@dataclass(slots=True, kw_only=True)
+class Packing(Session):
+    """A folder that is being packed."""
+
+    pieces: Iterator[bytes]
+    end: Callable[[], None]
+
+    def close(self) -> None:
+        """Close the file that is being packed."""
+        self.end()
+
+
+@dataclass(slots=True, kw_only=True)
+class Writing(Session):
+    """An upload, in the scratch folder until it is put in place."""
+
+    path: SitePath
+    condition: Condition
+    unpack: bool
+    file: Path
+    descriptor: int
+    end: "asyncio.Future[Done] | None" = None
+
+    async def settled(self) -> None:
+        """Wait until it is in place, if that has begun: half of it is of no use to anybody."""
+        if self.end is not None:
+            await asyncio.gather(self.end, return_exceptions=True)
+
+    def close(self) -> None:
+        """Remove what has not been put in place."""
+        os.close(self.descriptor)
+        self.file.unlink(missing_ok=True)
+        shutil.rmtree(self.file.with_suffix(".unpacked"), ignore_errors=True)
+
+
+S = TypeVar("S", bound=Session)
+
+
+class Sessions:
+    """All transfers that this runner has in hand."""
+
+    def __init__(self, seconds: float) -> None:
+        """A session is given up after so many seconds without a word."""
+        self._seconds = seconds
+        self._all: dict[str, Session] = {}
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def require_room(self) -> None:
+        """Go on when one more transfer may begin.
+
+        Raises:
+            TooManySessions: It may not.
+        """
+        if len(self._all) >= _MOST_SESSIONS:
+            raise TooManySessions(_MOST_SESSIONS)
+
+    def add(self, session: Session) -> str:
+        """Keep a session; answers its id."""
+        self._all[session.id] = session
+        return session.id
+
+    def get(self, session_id: str, kind: type[S]) -> S:
+        """A session of this kind; it was heard of just now.
+
+        Raises:
+            SessionGone: There is none.
+        """
+        session = self._all.get(session_id)
+        if not isinstance(session, kind):
+            raise SessionGone(session_id)
+        session.heard_at = time.monotonic()
+        return session
+
+    async def close(self, session_id: str) -> None:
+        """End a session once what is being done for it has ended; one that is gone already is no fault."""
+        session = self._all.pop(session_id, None)
+        if session is not None:
+            async with session.turn:
+                await session.settled()
+                await asyncio.to_thread(session.close)
+
+    async def sweep(self) -> None:
+        """Give up the sessions nobody asks about, again and again until cancelled; then all of them."""
+        try:
+            while True:
+                await asyncio.sleep(self._seconds / _SWEEPS)
+                too_old = time.monotonic() - self._seconds
+                for session in list(self._all.values()):
+                    if session.heard_at < too_old and not session.turn.locked():
+                        logger.info("transfer of files given up", kind=type(session).__name__)
+                        await self.close(session.id)
+        finally:
+            for session in list(self._all.values()):
+                await self.close(session.id)

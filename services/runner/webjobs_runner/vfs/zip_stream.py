@@ -1,0 +1,86 @@
+"""A folder of the site as a zip archive, packed while it is read."""
+
+import os
+import stat
+import zipfile
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+from zipstream import ZipStream  # type: ignore[import-untyped]  # the library ships no types
+
+from webjobs_runner.domain.site_path import SitePath, is_reserved
+from webjobs_runner.vfs.confined import reach
+from webjobs_runner.vfs.errors import FileMissing, LeadsOutside
+
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def zip_pieces(root: Path, folder: SitePath, piece_bytes: int) -> Generator[bytes, None, None]:
+    """The archive in pieces of this size, the last one shorter; closing this closes every file.
+
+    Links are left out, and so is what belongs to webjobs itself or vanishes meanwhile.
+    """
+    return _in_pieces(_archive(root, folder), piece_bytes)
+
+
+def _archive(root: Path, top: SitePath) -> Generator[bytes, None, None]:
+    archive = ZipStream(compress_type=zipfile.ZIP_DEFLATED)
+    waiting = [top]
+    while waiting:
+        path = waiting.pop()
+        below: list[SitePath] = []
+        with suppress(FileMissing, LeadsOutside), reach(root, path) as place:
+            folder = place.open_folder()
+            try:
+                if path != top:
+                    yield from _added(archive, folder, f"{_name_of(path, top)}/")
+                for name in sorted(os.listdir(folder)):
+                    yield from _entry(archive, folder, (*path, name), top, below)
+            finally:
+                os.close(folder)
+        waiting.extend(reversed(below))
+    yield from archive.finalize()
+
+
+def _entry(
+    archive: ZipStream, folder: int, path: SitePath, top: SitePath, below: list[SitePath]
+) -> Iterator[bytes]:
+    if is_reserved(path):
+        return
+    try:
+        mode = os.stat(path[-1], dir_fd=folder, follow_symlinks=False).st_mode
+        if stat.S_ISDIR(mode):
+            below.append(path)
+        if not stat.S_ISREG(mode):
+            return
+        descriptor = os.open(path[-1], _FILE, dir_fd=folder)
+    except OSError:  # gone, exchanged for a link, or not to be read by the runner
+        return
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            yield from _added(archive, descriptor, _name_of(path, top))
+    finally:
+        os.close(descriptor)
+
+
+def _added(archive: ZipStream, descriptor: int, name: str) -> Iterator[bytes]:
+    # By its descriptor: what the path leads to may be something else by now.
+    archive.add_path(f"/proc/self/fd/{descriptor}", name, recurse=False)
+    yield from archive.all_files()
+
+
+def _name_of(path: SitePath, top: SitePath) -> str:
+    return "/".join(os.fsencode(name).decode("utf-8", "replace") for name in path[len(top) :])
+
+
+def _in_pieces(chunks: Generator[bytes, None, None], piece_bytes: int) -> Generator[bytes, None, None]:
+    gathered = bytearray()
+    with closing(chunks):
+        for chunk in chunks:
+            gathered += chunk
+            while len(gathered) >= piece_bytes:
+                yield bytes(gathered[:piece_bytes])
+                del gathered[:piece_bytes]
+    if gathered:
+        yield bytes(gathered)
