@@ -102,6 +102,21 @@ class Subjects:
         """Heartbeats, singleton leases and claims of runs."""
         return self._bucket("LEASES")
 
+    @property
+    def hooks_bucket(self) -> str:
+        """Hooks, and how far each has come."""
+        return self._bucket("HOOKS")
+
+    @property
+    def published_stream(self) -> str:
+        """What was given to the api to be sent to hooks."""
+        return self._bucket("PUBLISHED")
+
+    @property
+    def deliveries_stream(self) -> str:
+        """Every try to deliver something to a hook."""
+        return self._bucket("DELIVERIES")
+
     # Commands
 
     @property
@@ -167,6 +182,26 @@ class Subjects:
         """Subject of log chunks; `source` is a run id (triggered), an instance id (continuous) or `*`."""
         return f"{self.namespace}.logs.{job_type}.{token_of(job_name)}.{source}"
 
+    # Hooks
+
+    @property
+    def all_published(self) -> str:
+        """Filter: everything that was given to be sent to hooks."""
+        return f"{self.namespace}.published.>"
+
+    def published(self, event_name: str) -> str:
+        """Subject of what is sent to the hooks of an event that is not ours."""
+        return f"{self.namespace}.published.{event_name}"
+
+    @property
+    def all_deliveries(self) -> str:
+        """Filter: every try to deliver something."""
+        return f"{self.namespace}.deliveries.>"
+
+    def delivery(self, hook_id: str) -> str:
+        """Subject of the tries to deliver to one hook."""
+        return f"{self.namespace}.deliveries.{hook_id}"
+
     # Dead letters
 
     @property
@@ -229,6 +264,16 @@ class Subjects:
     def files_group(self, instance_id: str) -> str:
         """Prefix of the endpoints for files of one runner; operations in `files.py`."""
         return f"{self.namespace}.files.{instance_id}"
+
+    @staticmethod
+    def hook_key(url_digest: str) -> str:
+        """Key of the hook that calls an address."""
+        return f"hook.{url_digest}"
+
+    @staticmethod
+    def hook_state_key(hook_id: str, source: str) -> str:
+        """Key of how far a hook has come in a stream."""
+        return f"state.{hook_id}.{source}"
 
     # Queries
 

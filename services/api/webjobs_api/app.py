@@ -21,6 +21,9 @@ from webjobs_api.deployments import Deployments
 from webjobs_api.errors import error_middleware
 from webjobs_api.health import checks
 from webjobs_api.history import History
+from webjobs_api.hooks.back_off import HookTerms
+from webjobs_api.hooks.dispatcher import Dispatcher
+from webjobs_api.hooks.hooks import Hooks
 from webjobs_api.invocation import Invocations
 from webjobs_api.job_commands import JobCommands, Patience
 from webjobs_api.job_page import set_up_templates
@@ -48,6 +51,7 @@ async def open_app(
     environment: Mapping[str, str],
     patience: Patience | None = None,
     live_terms: LiveTerms = LiveTerms(),  # noqa: B008  # frozen
+    hook_terms: HookTerms = HookTerms(),  # noqa: B008  # frozen
 ) -> AsyncIterator[web.Application]:
     """The application with everything it needs, connected; all of it ends with the body.
 
@@ -56,6 +60,7 @@ async def open_app(
         environment: App settings at start, which the settings bucket overlays.
         patience: How long commands are waited for.
         live_terms: How those who follow something are treated.
+        hook_terms: How hooks are called.
     """
     async with (
         connect_bus(settings.nats_url, name="api", subjects=Subjects(settings.namespace)) as bus,
@@ -63,6 +68,8 @@ async def open_app(
         Definitions(bus) as definitions,
         Runners(bus) as runners,
         Tails(bus) as tails,
+        Hooks(bus) as hooks,
+        Dispatcher(bus, hooks, hook_terms, allow_private=settings.hooks_allow_private),
     ):
         history = History(bus)
         runs = Runs(bus, history)
@@ -83,6 +90,7 @@ async def open_app(
             app[keys.DEPLOYMENTS] = deployments
             app[keys.FILES] = files
             app[keys.HISTORY] = history
+            app[keys.HOOKS] = hooks
             app[keys.INVOCATIONS] = Invocations(bus, runs, runners, live_settings)
             app[keys.JOB_TUNNELS] = job_tunnels
             app[keys.LIVE_SETTINGS] = live_settings
@@ -108,9 +116,10 @@ async def run_api(
     environment: Mapping[str, str],
     patience: Patience | None = None,
     live_terms: LiveTerms = LiveTerms(),  # noqa: B008  # frozen
+    hook_terms: HookTerms = HookTerms(),  # noqa: B008  # frozen
 ) -> AsyncIterator[str]:
     """Serve while the body runs; yields the base URL."""
-    async with open_app(settings, environment, patience, live_terms) as app:
+    async with open_app(settings, environment, patience, live_terms, hook_terms) as app:
         # A handler ends when its client leaves: nobody reads on in a log that nobody gets.
         runner = web.AppRunner(
             app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_TIMEOUT

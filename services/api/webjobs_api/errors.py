@@ -244,6 +244,33 @@ class AppSettingsTooLarge(WebJobsError):
         )
 
 
+class InvalidHook(WebJobsError):
+    """A hook, or something for hooks, that cannot be."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"This hook cannot be: {reason}.")
+
+
+class HookNotFound(WebJobsError):
+    """No hook has this id, or no longer."""
+
+    def __init__(self, hook_id: str) -> None:
+        self.hook_id = hook_id
+        super().__init__(f"There is no hook {hook_id[:60]!r}.")
+
+
+class HookConflict(WebJobsError):
+    """An address is called for one thing only."""
+
+    def __init__(self, url: str, event: str) -> None:
+        self.url = url
+        self.event = event
+        super().__init__(
+            f"A hook calls {url[:200]} for {event} already. Delete that one first, or use another url."
+        )
+
+
 class FolderNotEmpty(WebJobsError):
     """A job's folder is only removed with everything in it."""
 
@@ -334,6 +361,7 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     LogNotFound: 404,
     AppSettingNotFound: 404,
     SchemaNotFound: 404,
+    HookNotFound: 404,
     InvalidRunId: 404,
     InvalidJobName: 400,
     FileNameMissing: 400,
@@ -345,10 +373,12 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     InvalidEventFilter: 400,
     InvalidAppSettingsBody: 400,
     InvalidAppSetting: 400,
+    InvalidHook: 400,
     RunAlreadyInProgress: 409,
     JobsAreStopped: 409,
     JobIsBusy: 409,
     FolderNotEmpty: 409,
+    HookConflict: 409,
     UploadTooLarge: 413,
     AppSettingsTooLarge: 413,
     MessageTooLarge: 413,

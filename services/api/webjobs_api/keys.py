@@ -6,6 +6,7 @@ from webjobs_events.jetstream import Bus, LiveSettings
 from webjobs_api.definitions import Definitions
 from webjobs_api.deployments import Deployments
 from webjobs_api.history import History
+from webjobs_api.hooks.hooks import Hooks
 from webjobs_api.invocation import Invocations
 from webjobs_api.job_commands import JobCommands
 from webjobs_api.job_tunnels import JobTunnels
@@ -22,6 +23,7 @@ DEFINITIONS = web.AppKey("definitions", Definitions)
 DEPLOYMENTS = web.AppKey("deployments", Deployments)
 FILES = web.AppKey("files", RunnerFiles)
 HISTORY = web.AppKey("history", History)
+HOOKS = web.AppKey("hooks", Hooks)
 INVOCATIONS = web.AppKey("invocations", Invocations)
 JOB_TUNNELS = web.AppKey("job_tunnels", JobTunnels)
 LIVE = web.AppKey("live", Live)

@@ -22,6 +22,7 @@ from webjobs_api import (
     zip_folder,
 )
 from webjobs_api.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, SEED, Dialect
+from webjobs_api.hooks import handlers as hooks
 from webjobs_api.live import events as live_events
 from webjobs_api.live import logs as live_logs
 from webjobs_api.live import run_log
@@ -73,6 +74,13 @@ def routes() -> list[web.RouteDef]:
         web.delete(f"/vfs/{_PATH}", vfs.delete_item),
         web.get(f"/api/zip/{_PATH}", zip_folder.get_zip),
         web.put(f"/api/zip/{_PATH}", zip_folder.put_zip),
+        # Hooks
+        web.post("/api/hooks", hooks.create_hook),
+        web.get("/api/hooks", hooks.list_hooks),
+        web.post("/api/hooks/publish/{event}", hooks.publish),
+        web.get("/api/hooks/{hook}", hooks.get_hook),
+        web.delete("/api/hooks/{hook}", hooks.delete_hook),
+        web.get("/api/hooks/{hook}/deliveries", hooks.list_deliveries),
         # Pages for people, beside those of `_PAGES`
         web.get("/", job_page.show_index),
         # The api about itself

@@ -25,6 +25,10 @@ class ApiSettings(ServiceSettings):
     upload_limit_mb: int = Field(
         default=256, ge=1, le=1_000_000, description="Largest upload in megabytes of 1,048,576 bytes."
     )
+    hooks_allow_private: bool = Field(
+        default=False,
+        description="Whether hooks may call loopback, private and other addresses that are not public.",
+    )
 
     @field_validator("username")
     @classmethod

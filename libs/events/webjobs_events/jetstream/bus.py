@@ -22,7 +22,7 @@ from webjobs_events.jetstream.pipeline import (
     EXPECTED_SUBJECT_HEADER,
     PublishPipeline,
 )
-from webjobs_events.jetstream.queue import QueuedMessage, WorkQueue
+from webjobs_events.jetstream.queue import ConsumerTerms, QueuedMessage, WorkQueue
 from webjobs_events.jetstream.reader import StreamMessage, StreamReader
 from webjobs_events.jetstream.service import Handler, ask, serve_endpoints
 from webjobs_events.jetstream.streams import ensure_streams
@@ -44,6 +44,7 @@ class Bus:
         self.jobs = Bucket(connection, publisher, subjects.jobs_bucket)
         self.leases = Bucket(connection, publisher, subjects.leases_bucket)
         self.settings = Bucket(connection, publisher, subjects.settings_bucket)
+        self.hooks = Bucket(connection, publisher, subjects.hooks_bucket)
         self.packages = ObjectBucket(connection, subjects.packages_bucket)
 
     @property
@@ -175,6 +176,40 @@ class Bus:
             async for batch in batches:
                 for message in batch:
                     yield message.sequence, decode_event(message.subject, message.headers, message.data)
+
+    # Subscriptions that remember on the server how far they have come
+
+    def subscription(
+        self,
+        stream: str,
+        *,
+        durable: str,
+        filters: Sequence[str],
+        terms: ConsumerTerms,
+        room: Callable[[], int],
+        on_message: Callable[[QueuedMessage], None],
+    ) -> WorkQueue:
+        """Messages of a stream, shared between all who take them under one durable name."""
+        return WorkQueue(
+            self.connection,
+            self._publisher,
+            stream,
+            durable=durable,
+            filters=filters,
+            room=room,
+            on_message=on_message,
+            terms=terms,
+        )
+
+    async def publish(self, subject: str, data: bytes, *, message_id: str | None = None) -> int:
+        """Give a stream a message; answers its sequence.
+
+        Raises:
+            MessageTooLarge: NATS takes no message of this size.
+            BusUnavailable: NATS does not answer; the message may or may not be stored.
+        """
+        headers = {MESSAGE_ID_HEADER: message_id} if message_id else {}
+        return await self._publisher.publish(subject, data, headers)
 
     # Streams
 

@@ -1,7 +1,9 @@
-"""Taking commands from the work queue: as many at a time as the taker has room for."""
+"""Taking messages that must be settled: as many at a time as the taker has room for."""
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 import nats.errors
 from nats.aio.msg import Msg
@@ -11,7 +13,7 @@ from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream.connection import Connection, describe
 from webjobs_events.jetstream.pipeline import PublishPipeline
 from webjobs_events.jetstream.pull import News, Pull
-from webjobs_events.jetstream.reader import delivery_of
+from webjobs_events.jetstream.reader import delivery_of, instant_of_ns
 from webjobs_events.log import logger
 
 ACK_WAIT = 10.0  # seconds after which an unfinished message is handed out again
@@ -48,8 +50,13 @@ class QueuedMessage:
 
     @property
     def sequence(self) -> int:
-        """In the stream of commands."""
+        """In its stream."""
         return delivery_of(self._message.reply).sequence
+
+    @property
+    def stored_at(self) -> datetime:
+        """When the stream took it, UTC."""
+        return instant_of_ns(delivery_of(self._message.reply).stored_at_ns)
 
     async def done(self, timeout: float = 5.0) -> bool:
         """Remove it from the queue; answers whether the server confirmed it."""
@@ -79,12 +86,29 @@ class QueuedMessage:
             logger.debug("queue message not settled", subject=self.subject, error=describe(error))
 
 
+@dataclass(frozen=True, slots=True)
+class ConsumerTerms:
+    """How a durable consumer hands out messages; those of one that exists cannot be changed.
+
+    Attributes:
+        ack_wait: Seconds after which an unfinished message is handed out again; None: `ACK_WAIT`.
+        at_a_time: Messages that may be unfinished at a time, over all takers; -1: any number. With 1 they
+            are finished in the order of the stream.
+        start_sequence: First message of the stream to hand out; 0: the first it has.
+    """
+
+    ack_wait: float | None = None
+    at_a_time: int = -1
+    start_sequence: int = 0
+
+
 class WorkQueue:
-    """One durable consumer shared by all runners, taken from with standing pulls.
+    """One durable consumer shared by all takers, taken from with standing pulls.
 
     Args:
-        durable: The consumer's name, the same on every runner.
-        filters: Subjects of the commands it hands out; no other consumer of the stream may share them.
+        durable: The consumer's name, the same for every taker.
+        filters: Subjects it hands out; in a work queue no other consumer of the stream may share them.
+        terms: How it hands them out.
         room: How many more messages the taker can hold now, asked after every change.
         on_message: Called with each message from the event loop; must not block.
     """
@@ -99,7 +123,9 @@ class WorkQueue:
         filters: Sequence[str],
         room: Callable[[], int],
         on_message: Callable[[QueuedMessage], None],
+        terms: ConsumerTerms = ConsumerTerms(),
     ) -> None:
+        self._terms = terms
         self._connection = connection
         self._publisher = publisher
         self._stream = stream
@@ -171,10 +197,13 @@ class WorkQueue:
             durable_name=self._durable,
             filter_subjects=self._filters,
             ack_policy=api.AckPolicy.EXPLICIT,
-            ack_wait=ACK_WAIT,
-            max_ack_pending=-1,
+            ack_wait=ACK_WAIT if self._terms.ack_wait is None else self._terms.ack_wait,
+            max_ack_pending=self._terms.at_a_time,
             max_waiting=4096,
         )
+        if self._terms.start_sequence:
+            config.deliver_policy = api.DeliverPolicy.BY_START_SEQUENCE
+            config.opt_start_seq = self._terms.start_sequence
         while True:
             try:
                 async with self._connection.asking(f"taking messages as {self._durable}"):

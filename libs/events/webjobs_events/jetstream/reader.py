@@ -34,7 +34,7 @@ class StreamMessage(msgspec.Struct, frozen=True, gc=False):
     @property
     def stored_at(self) -> datetime:
         """When the stream took it, UTC."""
-        return _EPOCH + timedelta(microseconds=self.stored_at_ns // 1000)
+        return instant_of_ns(self.stored_at_ns)
 
 
 class StreamReader:
@@ -273,6 +273,11 @@ class StreamReader:
                 await client.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{name}")
             except (nats.errors.Error, OSError) as error:
                 logger.debug("consumer not deleted", stream=self._stream, error=describe(error))
+
+
+def instant_of_ns(nanoseconds: int) -> datetime:
+    """The instant, UTC, so many nanoseconds after the beginning of 1970."""
+    return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
 
 
 class Delivery(NamedTuple):

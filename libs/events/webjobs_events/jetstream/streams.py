@@ -11,6 +11,9 @@ from webjobs_events.subjects import Subjects
 
 _DUPLICATE_WINDOW = 15 * 60.0  # seconds; spares readers most repeats, nothing relies on it
 _MARKER_TTL = 60.0  # seconds that the trace of an expired key stays, for those who watch
+_PUBLISHED_AGE = 7 * 86_400.0  # seconds; longer than anybody tries to deliver it
+_DELIVERIES_AGE = 14 * 86_400.0  # seconds
+_DELIVERIES_PER_HOOK = 1000
 _NAME_TAKEN = 10058  # JSStreamNameExistErr: there is one of this name with another configuration
 _RETRY_DELAY = 0.5  # seconds between tries
 
@@ -55,9 +58,27 @@ def stream_configs(subjects: Subjects) -> list[api.StreamConfig]:
             max_msgs=10_000,
             allow_direct=True,
         ),
+        api.StreamConfig(
+            name=subjects.published_stream,
+            description="What was given to the api to be sent to hooks",
+            subjects=[subjects.all_published],
+            storage=api.StorageType.FILE,
+            max_age=_PUBLISHED_AGE,
+            allow_direct=True,
+        ),
+        api.StreamConfig(
+            name=subjects.deliveries_stream,
+            description="Every try to deliver something to a hook, for people to look at",
+            subjects=[subjects.all_deliveries],
+            storage=api.StorageType.FILE,
+            max_age=_DELIVERIES_AGE,
+            max_msgs_per_subject=_DELIVERIES_PER_HOOK,
+            allow_direct=True,
+        ),
         _bucket_config(subjects.jobs_bucket, "Job definitions"),
         _bucket_config(subjects.settings_bucket, "App settings"),
         _bucket_config(subjects.leases_bucket, "Heartbeats, singleton leases and claims of runs"),
+        _bucket_config(subjects.hooks_bucket, "Hooks, and how far each has come"),
         _object_store_config(subjects.packages_bucket, "Job packages by digest, and uploads"),
     ]
 

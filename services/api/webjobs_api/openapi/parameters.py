@@ -32,6 +32,21 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
             says="The id of the run: the instant it was asked for, to a tenth of a millisecond.",
         ),
         Parameter(
+            name="hook",
+            schema={"type": "string", "minLength": 1, "examples": ["f726994390eafcbe"]},
+            says="The id of the hook.",
+        ),
+        Parameter(
+            name="event",
+            schema={"type": "string", "enum": ["TriggeredJobFinished", "PostDeployment"]},
+            says="The event that is published.",
+        ),
+        Parameter(
+            name="source",
+            schema={"type": "string", "pattern": "^([0-9]{18}|[0-9a-f]{6})$"},
+            says="The id of a run, or of an instance of a continuous job.",
+        ),
+        Parameter(
             name="type",
             schema={"type": "string", "enum": ["triggered", "continuous"]},
             says="The type of the job.",

@@ -6,6 +6,7 @@ from webjobs_api.openapi.operation import Operation
 from webjobs_api.openapi.operations import (
     app_settings,
     files,
+    hooks,
     jobs,
     live,
     logs,
@@ -21,6 +22,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **logs.OPERATIONS,
     **live.OPERATIONS,
     **files.OPERATIONS,
+    **hooks.OPERATIONS,
     **pages.OPERATIONS,
     **operators.OPERATIONS,
 }

@@ -1,0 +1,1 @@
+"""Hooks: addresses of others that are called when something happens."""

@@ -1,0 +1,75 @@
+"""One call of one hook."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import aiohttp
+from yarl import URL
+
+from webjobs_api.hooks.hook import Hook
+from webjobs_api.hooks.rendering import Delivery
+
+_LONGEST_REASON = 300  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a receiver answered.
+
+    Attributes:
+        status: HTTP status; None when there was no answer.
+        reason: In words.
+        seconds: Until then.
+    """
+
+    status: int | None
+    reason: str
+    seconds: float
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the receiver has it."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the receiver wants nothing any more."""
+        return self.status == HTTPStatus.GONE
+
+
+async def send(
+    session: aiohttp.ClientSession, hook: Hook, delivery: Delivery, attempt: int, timeout: float
+) -> Answer:
+    """Call a hook once; redirects are answers like others, and the answer's body is not read."""
+    headers = delivery.headers(hook, attempt, int(time.time()))
+    began = time.monotonic()
+    status, reason = None, ""
+    try:
+        async with (
+            asyncio.timeout(timeout),
+            session.post(
+                URL(hook.url),
+                data=delivery.body,
+                headers=headers,
+                allow_redirects=False,
+                ssl=not hook.insecure_ssl,
+            ) as answer,
+        ):
+            status, reason = answer.status, answer.reason or ""
+    except TimeoutError:
+        reason = f"no answer within {timeout:g} s"
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return Answer(status, reason[:_LONGEST_REASON], time.monotonic() - began)
+
+
+def status_word(status: int | None) -> str:
+    """A status as the reference writes it: `OK`, `NotFound`, `Failure` when there was no answer."""
+    if status is None:
+        return "Failure"
+    try:
+        return HTTPStatus(status).name.title().replace("_", "") if status != HTTPStatus.OK else "OK"
+    except ValueError:
+        return str(status)
