@@ -38,6 +38,7 @@ class Reason(StrEnum):
     REPLACED = "replaced"
     DELETED = "deleted"
     STOPPED = "stopped"
+    HEALTH_CHECK = "health_check"
 
 
 TERMINAL_STATUSES = frozenset({Status.SUCCESS, Status.FAILED, Status.ABORTED})

@@ -13,7 +13,7 @@ from webjobs_runner.continuous.continuous_status import EventNumbers
 from webjobs_runner.continuous.passthrough import Passthrough
 from webjobs_runner.continuous.ports import Ports
 from webjobs_runner.continuous.singleton import SingletonLeases
-from webjobs_runner.continuous.supervisor import Workshop
+from webjobs_runner.continuous.workshop import Workshop
 from webjobs_runner.domain.script import SCRIPT_HOSTS, extend_hosts
 from webjobs_runner.files.archive_guard import UploadLimits
 from webjobs_runner.files.file_drop import FileDropWatcher

@@ -1,6 +1,7 @@
 """Continuous jobs on a real runner: kept running, restarted in time, stopped in good order."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -243,3 +244,78 @@ async def test_a_job_deleted_and_deployed_again_is_a_new_one(
 
 def runner_log(runner: RunningRunner, caller: Caller) -> str:
     return caller.bus.subjects.log(CONTINUOUS, "steady", f"{runner.id}-job")
+
+
+async def test_a_job_that_asks_for_it_waits_longer_after_each_short_life(
+    runner: RunningRunner, caller: Caller, witness: Witness
+) -> None:
+    settings = '{"restart": {"min": 0.1, "max": 0.4, "factor": 2}}'
+    await caller.deploy(CONTINUOUS, "brief", {"run.sh": "exit 3", "settings.job": settings})
+    await eventually(lambda: len(witness.of(ContinuousPendingRestart)) >= 4)
+    pending, starting = witness.of(ContinuousPendingRestart), witness.of(ContinuousStarting)
+    assert [event.restart_delay_seconds for event in pending[:4]] == [0.1, 0.2, 0.4, 0.4]
+    for before, after in zip(pending, starting[1:4], strict=False):
+        assert before.restart_delay_seconds <= (after.at - before.at).total_seconds() < 2
+    seen = len(witness.of(ContinuousPendingRestart))
+    await caller.change_settings("brief", {"restart": {"min": 0.2, "max": 9}})
+    await eventually(lambda: len(witness.of(ContinuousPendingRestart)) > seen + 1)
+    assert 0.2 in [event.restart_delay_seconds for event in witness.of(ContinuousPendingRestart)[seen:]]
+
+
+async def test_a_job_that_is_not_enabled_does_not_run(
+    runner: RunningRunner, caller: Caller, witness: Witness
+) -> None:
+    await caller.deploy(CONTINUOUS, "steady", {"run.sh": FOREVER, "settings.job": '{"enabled": false}'})
+    await until_status(witness, "steady", "Stopped")
+    assert witness.of(ContinuousStopped)[0].evidence == "The job's settings have enabled: false."
+    await caller.change_settings("steady", {"enabled": True})
+    await until_status(witness, "steady", "Running")
+    await caller.change_settings("steady", {"enabled": False})
+    await until_status(witness, "steady", "Stopped")
+
+
+SERVER = """
+import http.server, os, sys
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        sick = self.path == "/health?deep=1" and os.path.exists(sys.argv[1])
+        self.send_response(500 if sick else 204)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["WEBJOBS_PORT"])), Answer).serve_forever()
+"""
+
+
+async def test_a_script_that_fails_its_health_check_is_started_anew(
+    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    sick = tmp_path / "sick"
+    check = {"path": "/health?deep=1", "interval": 0.2, "failures": 2, "start_period": 0, "timeout": 2}
+    settings = {"health_check": check, "restart": {"min": 0.1}, "stopping_wait_time": 2}
+    files = {"run.sh": f"exec python3 server.py {sick}", "server.py": SERVER}
+    sick.touch()
+    await caller.deploy(CONTINUOUS, "server", files | {"settings.job": json.dumps(settings)})
+    await eventually(lambda: witness.of(ContinuousPendingRestart))
+    sick.unlink()
+    pending = witness.of(ContinuousPendingRestart)[0]
+    assert (pending.reason, pending.signal) == (Reason.HEALTH_CHECK, 15)
+    assert pending.evidence.startswith("The health check GET /health?deep=1 on port 2")
+    assert "failed 2 times in a row" in pending.evidence
+    assert pending.evidence.endswith("It ended within its grace.")
+    log = tmp_path / "site" / "data" / "jobs" / "continuous" / "server" / "job.log"
+    await eventually(lambda: "SYS WARN] Health check GET /health?deep=1: " in log.read_text())
+    assert "(2 of 2)" in log.read_text()
+    await eventually(lambda: witness.statuses("server").count("Running") > 1)
+    assert_legal(witness.of(ContinuousEvent, "server"))
+
+
+async def test_a_script_that_takes_its_time_to_start_is_not_ended_for_that(
+    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    check = '{"health_check": {"interval": 0.05, "failures": 1, "start_period": 60}}'
+    await caller.deploy(CONTINUOUS, "slow", {"run.sh": FOREVER, "settings.job": check})
+    log = tmp_path / "site" / "data" / "jobs" / "continuous" / "slow" / "job.log"
+    said = "nothing listens (it is still starting)"
+    await eventually(lambda: log.exists() and log.read_text().count(said) > 2)
+    assert witness.statuses("slow") == ["Initializing", "Starting", "Running"]

@@ -1,6 +1,8 @@
 """Singletons: one runner at a time, taken over when it goes, never two alive."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,10 +12,12 @@ from support.processes import is_alive
 from support.runners import QUICK_LEASES, Caller, RunningRunner, runner_process, running_runner
 from support.tcp_proxy import tcp_proxy
 from support.witness import Witness
-from webjobs_events.events import ContinuousInactiveInstance, ContinuousStopped
+from webjobs_events.events import ContinuousInactiveInstance, ContinuousStopped, InstanceLost
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Reason
+from webjobs_events.subjects import Subjects
+from webjobs_runner.lease_terms import LeaseTerms
 
 CONTINUOUS = JobType.CONTINUOUS
 SINGLETON = '{"is_singleton": true, "stopping_wait_time": 0.2}'
@@ -38,11 +42,11 @@ def now(witness: Witness, instance: str) -> str:
 
 @asynccontextmanager
 async def two_runners(
-    bus: Bus, first_url: str, second_url: str, folder: Path
+    bus: Bus, first_url: str, second_url: str, folder: Path, terms: LeaseTerms = QUICK_LEASES
 ) -> AsyncIterator[tuple[RunningRunner, RunningRunner]]:
     async with (
-        running_runner(bus, first_url, folder, name="a", terms=QUICK_LEASES) as first,
-        running_runner(bus, second_url, folder, name="b", terms=QUICK_LEASES) as second,
+        running_runner(bus, first_url, folder, name="a", terms=terms) as first,
+        running_runner(bus, second_url, folder, name="b", terms=terms) as second,
     ):
         yield first, second
 
@@ -157,3 +161,91 @@ async def test_a_singleton_begins_though_nobody_told_that_its_lease_is_free(
             line.mend()
             await eventually(lambda: now(witness, runner.id) == "Running")
             await eventually(lambda: len(alive(tmp_path)) == 1)
+
+
+async def revision_of_lease(bus: Bus) -> int:
+    """It grows with every renewal."""
+    entry = await bus.leases.get(Subjects.singleton_key("one"))
+    assert entry is not None
+    return entry.revision
+
+
+async def test_a_short_cut_neither_stops_the_job_nor_makes_its_runner_pass_for_lost(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    terms = LeaseTerms(seconds=6)
+    async with tcp_proxy(nats_url) as line, two_runners(bus, line.url, nats_url, tmp_path, terms) as both:
+        await both[1].stop()
+        await caller.deploy(CONTINUOUS, "one", script(tmp_path))
+        await eventually(lambda: now(witness, both[0].id) == "Running")
+        await eventually(lambda: alive(tmp_path))
+        before = alive(tmp_path)
+        async with running_runner(bus, nats_url, tmp_path, name="c", terms=terms) as standby:
+            await eventually(lambda: now(witness, standby.id) == "InactiveInstance")
+            line.cut()
+            await asyncio.sleep(1.5)
+            line.mend()
+            revision = await revision_of_lease(bus)
+
+            async def is_renewed() -> bool:
+                return await revision_of_lease(bus) > revision
+
+            await eventually(is_renewed)
+            assert alive(tmp_path) == before
+            assert now(witness, both[0].id) == "Running"
+            assert not witness.of(ContinuousStopped)
+    assert not witness.of(InstanceLost)
+
+
+async def test_not_even_a_long_grace_outlives_the_lease(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    patient = script(tmp_path) | {"settings.job": '{"is_singleton": true, "stopping_wait_time": 3600}'}
+    async with (
+        tcp_proxy(nats_url) as one_line,
+        tcp_proxy(nats_url) as other_line,
+        two_runners(bus, one_line.url, other_line.url, tmp_path) as (first, second),
+    ):
+        await caller.deploy(CONTINUOUS, "one", patient)
+        active, standby = await roles(witness, first, second)
+        await eventually(lambda: alive(tmp_path))
+        await caller.deploy(CONTINUOUS, "one", patient | {"new": "file"})
+        await eventually(lambda: now(witness, active.id) == "Stopping")
+        line = one_line if active is first else other_line
+        line.cut()
+        taken_over = asyncio.create_task(
+            eventually(lambda: now(witness, standby.id) == "Running", 4 * QUICK_LEASES.seconds)
+        )
+        assert await most_alive_until(taken_over, tmp_path) == 1
+        line.mend()
+        await eventually(lambda: now(witness, active.id) == "InactiveInstance")
+        stopped = next(event for event in witness.of(ContinuousStopped) if event.instance == active.id)
+        assert stopped.reason is Reason.REPLACED
+        assert "because the lease on the singleton was lost" in stopped.evidence
+        await eventually(lambda: alive(tmp_path))
+        await caller.stop("one")
+        for pid in alive(tmp_path):  # it would have an hour
+            os.kill(pid, signal.SIGKILL)
+
+
+async def test_every_holder_gets_a_greater_fencing_token_than_the_one_before(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    tokens = tmp_path / "tokens"
+    noting = f"echo ${{WEBJOBS_FENCING_TOKEN-none}} >> {tokens}; exec sleep 1000"
+
+    def noted(count: int) -> list[str] | None:
+        words = tokens.read_text().split() if tokens.exists() else []
+        return words if len(words) >= count else None
+
+    async with two_runners(bus, nats_url, nats_url, tmp_path) as (first, second):
+        await caller.deploy(CONTINUOUS, "one", {"run.sh": noting, "settings.job": SINGLETON})
+        active, _ = await roles(witness, first, second)
+        await eventually(lambda: noted(1))
+        await active.stop()
+        await eventually(lambda: noted(2))
+        await caller.deploy(CONTINUOUS, "one", {"run.sh": f"{noting} ", "settings.job": SINGLETON})
+        numbers = [int(word) for word in await eventually(lambda: noted(3)) or []]
+        assert 0 < numbers[0] < numbers[1] <= numbers[2]
+        await caller.change_settings("one", {"is_singleton": False})
+        assert (await eventually(lambda: noted(4)) or [])[3] == "none"

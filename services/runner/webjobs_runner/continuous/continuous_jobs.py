@@ -10,7 +10,8 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobName
 from webjobs_events.status import Reason
 
-from webjobs_runner.continuous.supervisor import Supervisor, Workshop
+from webjobs_runner.continuous.supervisor import Supervisor
+from webjobs_runner.continuous.workshop import Workshop
 from webjobs_runner.files.site import Site
 from webjobs_runner.log import logger
 from webjobs_runner.logs.continuous_log import ContinuousLog

@@ -17,6 +17,7 @@ from webjobs_events.events import (
 from webjobs_events.job import JobDefinition, JobName
 from webjobs_events.status import Status
 
+from webjobs_runner.continuous.halt import Halt
 from webjobs_runner.instance import Instance
 from webjobs_runner.logs.continuous_log import ContinuousLog
 from webjobs_runner.outbox import Outbox
@@ -72,6 +73,11 @@ class ContinuousStatus:
                 **facts,
             )
         )
+
+    def stay_stopped(self, definition: JobDefinition, halt: Halt) -> None:
+        """Be stopped, with nothing that had to be ended first; told once."""
+        if self.now is not Status.STOPPED:
+            self.enter(ContinuousStopped, definition, reason=halt.reason, evidence=halt.evidence)
 
     def tell_again(self, definition: JobDefinition) -> None:
         """Others took this runner for lost and its jobs for stopped: say what is true, from the beginning."""

@@ -72,6 +72,11 @@ class SingletonLeases:
         lease = self._held.get(job_name)
         return lease is not None and time.monotonic() < self._usable_until(lease)
 
+    def token(self, job_name: JobName) -> int | None:
+        """A number greater than that of every earlier holder of the lease; None when it is not held here."""
+        lease = self._held.get(job_name)
+        return lease.revision if lease is not None else None
+
     def holder(self, job_name: JobName) -> str:
         """Instance id of who holds the lease, as far as told; empty when nobody does."""
         entry = self._mirror.get(Subjects.singleton_key(job_name)) if self._mirror else None

@@ -16,7 +16,7 @@ class ScriptFacts:
     """What a process is told about the job it runs.
 
     `home` is the site folder, `webroot_path` the `site/wwwroot` in it. `run_id` is empty for a continuous
-    job; `shutdown_file` and `port` are for continuous jobs only.
+    job; `shutdown_file` and `port` are for continuous jobs only, `fencing_token` for singletons.
     """
 
     path: str
@@ -32,6 +32,7 @@ class ScriptFacts:
     command_arguments: str = ""
     shutdown_file: str | None = None
     port: int | None = None
+    fencing_token: int | None = None
 
 
 def inherited_environment(base: Mapping[str, str], own_program_folder: str | None) -> dict[str, str]:
@@ -80,6 +81,8 @@ def _variables(facts: ScriptFacts) -> dict[str, str]:
         variables["WEBJOBS_SHUTDOWN_FILE"] = facts.shutdown_file
     if facts.port is not None:
         variables["WEBJOBS_PORT"] = str(facts.port)
+    if facts.fencing_token is not None:
+        variables["WEBJOBS_FENCING_TOKEN"] = str(facts.fencing_token)
     return variables
 
 

@@ -109,12 +109,15 @@ class ScriptStarter:
         *,
         shutdown_file: str | None = None,
         port: int | None = None,
+        fencing_token: int | None = None,
     ) -> StartedScript:
         """Start the definition's script; its output goes to `log` from the first `resume_reading` on.
 
         Raises: As `prepare` and `begin`.
         """
-        prepared = await self.prepare(definition, shutdown_file=shutdown_file, port=port)
+        prepared = await self.prepare(
+            definition, shutdown_file=shutdown_file, port=port, fencing_token=fencing_token
+        )
         started = await self.begin(prepared, log.on_stdout, log.on_stderr)
         try:
             await started.process.started()
@@ -131,6 +134,7 @@ class ScriptStarter:
         arguments: str | None = None,
         shutdown_file: str | None = None,
         port: int | None = None,
+        fencing_token: int | None = None,
     ) -> PreparedScript:
         """Find the interpreter, and have the job's files and environment ready.
 
@@ -163,6 +167,7 @@ class ScriptStarter:
                 command_arguments=arguments or "",
                 shutdown_file=shutdown_file,
                 port=port,
+                fencing_token=fencing_token,
             )
             environment = script_environment(
                 self._inherited, self._settings.app_settings(), settings.env, facts

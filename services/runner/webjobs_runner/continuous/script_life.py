@@ -1,0 +1,218 @@
+"""One life of a continuous job's script: from its start to the end of its last process."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+
+from webjobs_events.errors import InvalidJobSettings, WebJobsError
+from webjobs_events.events import (
+    ContinuousRunning,
+    ContinuousStarting,
+    ContinuousStopped,
+    ContinuousStopping,
+)
+from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job_settings import JobSettings, read_job_settings
+from webjobs_events.status import Reason
+
+from webjobs_runner.continuous.continuous_status import ContinuousStatus
+from webjobs_runner.continuous.halt import REPLACED, STANDBY, Halt
+from webjobs_runner.continuous.health_watch import HealthWatch
+from webjobs_runner.continuous.poke import Poke
+from webjobs_runner.continuous.script_end import ScriptEnd, end_in_good_order
+from webjobs_runner.continuous.workshop import Workshop
+from webjobs_runner.log import logger
+from webjobs_runner.logs.continuous_log import ContinuousLog
+from webjobs_runner.processes.exit_facts import ExitFacts, facts_of_exit, reason_not_started
+from webjobs_runner.processes.process import ScriptProcess
+from webjobs_runner.processes.script_start import StartedScript
+
+_DEFAULTS = JobSettings()
+
+
+class ScriptLife:
+    """Starts a script, watches it, and stops it when it may not go on.
+
+    Args:
+        workshop: Of the runner.
+        definition: What is run.
+        log: Of the job.
+        status: Of the job here, which is entered as it changes.
+        poked: Set whenever something changed that the next two depend on.
+        interruption: Why what is running has to end now; None: it may go on.
+        has_lost_lease: Whether what is running has lost the lease on its singleton.
+    """
+
+    __slots__ = (
+        "_definition",
+        "_has_lost_lease",
+        "_interruption",
+        "_log",
+        "_poked",
+        "_settings",
+        "_shop",
+        "_shutdown_file",
+        "_sick",
+        "_status",
+        "port",
+    )
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        definition: JobDefinition,
+        log: ContinuousLog,
+        status: ContinuousStatus,
+        poked: Poke,
+        interruption: Callable[[JobDefinition], Halt | None],
+        has_lost_lease: Callable[[JobDefinition], bool],
+    ) -> None:
+        self._shop = workshop
+        self._definition = definition
+        self._settings = settings_of(definition)
+        self._log = log
+        self._status = status
+        self._poked = poked
+        self._interruption = interruption
+        self._has_lost_lease = has_lost_lease
+        self._shutdown_file = workshop.shutdown_files / secrets.token_hex(8)
+        self._sick: str | None = None
+        self.port: int | None = None
+        """WEBJOBS_PORT of the running script; None while it does not run."""
+
+    async def run(self) -> ExitFacts | None:
+        """Answer how it ended by itself, or why it could not begin; None when it was stopped."""
+        definition = self._definition
+        self._log.start_again()
+        self._status.enter(ContinuousStarting, definition)
+        try:
+            port = self._shop.ports.take(definition.job_name)
+            started = await self._start(port)
+        except (WebJobsError, OSError) as error:
+            return ExitFacts(reason_not_started(error), str(error))
+        if started is None:
+            return None
+        try:
+            self._log.script.say(f"Run script '{definition.script}' with script host - '{started.host}'")
+            self._status.enter(ContinuousRunning, definition, script=definition.script)
+            self.port = port
+            started.process.resume_reading()
+            end = await self._watch(started.process, port)
+        finally:
+            self.port = None
+            started.release()
+            with suppress(FileNotFoundError):
+                os.unlink(self._shutdown_file)
+        self._log.script.finish()
+        return end
+
+    async def _start(self, port: int) -> StartedScript | None:
+        """Start the script; None when it may not run any more before it has begun.
+
+        Raises: As `ScriptStarter.start`.
+        """
+        definition = self._definition
+        starting = asyncio.ensure_future(
+            self._shop.starter.start(
+                definition,
+                self._log.script,
+                shutdown_file=str(self._shutdown_file),
+                port=port,
+                fencing_token=self._shop.leases.token(definition.job_name),
+            )
+        )
+        starting.add_done_callback(lambda _: self._poked.set())
+        try:
+            while not starting.done():
+                halt = self._interruption(definition)
+                if halt is not None and halt is not REPLACED:
+                    self._status.stay_stopped(definition, halt)
+                    return None
+                await self._poked.wait()
+                self._poked.clear()
+            return starting.result()
+        finally:
+            if not starting.done():
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
+
+    async def _watch(self, process: ScriptProcess, port: int) -> ExitFacts | None:
+        """Wait for the process's end; None when it was made to end for good."""
+        process.when_over(self._poked.set)
+        health = self._begin_health_watch(port)
+        try:
+            while (ended := process.over) is None:
+                halt = self._interruption(self._definition)
+                if halt is not None:
+                    await self._stop(process, halt)
+                    return None
+                if self._sick is not None:
+                    return await self._end_sick(process, self._sick)
+                await self._poked.wait()
+                self._poked.clear()
+            return facts_of_exit(ended)
+        finally:
+            if health is not None:
+                health.cancel()
+                await asyncio.gather(health, return_exceptions=True)
+            if process.over is None:
+                process.kill()
+                await process.wait()
+
+    async def _stop(self, process: ScriptProcess, halt: Halt) -> None:
+        """Notify, wait, kill; the event of the end follows the proof that nothing is left."""
+        definition = self._definition
+        grace = self._settings.stopping_wait_seconds(JobType.CONTINUOUS)
+        if halt is STANDBY:
+            grace = min(grace, self._shop.terms.stop_grace_seconds)
+        self._status.enter(ContinuousStopping, definition, reason=halt.reason, grace_seconds=grace)
+        end = await self._end(process, grace)
+        self._log.script.finish()
+        self._status.enter(
+            ContinuousStopped,
+            definition,
+            reason=halt.reason,
+            evidence=f"{halt.evidence} {end.how}",
+            exit_code=end.exit.exit_code,
+            signal=end.exit.signal,
+        )
+
+    async def _end(self, process: ScriptProcess, grace: float) -> ScriptEnd:
+        """End the script; not even a long grace outlives the lease on a singleton."""
+
+        def shorter_grace() -> float | None:
+            is_lost = self._has_lost_lease(self._definition)
+            return self._shop.terms.stop_grace_seconds if is_lost else None
+
+        return await end_in_good_order(process, self._shutdown_file, grace, self._poked, shorter_grace)
+
+    # Its health
+
+    def _begin_health_watch(self, port: int) -> "asyncio.Task[None] | None":
+        check = self._settings.health_check
+        if check is None:
+            return None
+        return asyncio.create_task(HealthWatch(check, port, self._log.script, self._found_sick).run())
+
+    def _found_sick(self, evidence: str) -> None:
+        self._sick = evidence
+        self._poked.set()
+
+    async def _end_sick(self, process: ScriptProcess, evidence: str) -> ExitFacts:
+        grace = self._settings.stopping_wait_seconds(JobType.CONTINUOUS)
+        self._log.script.say(f"{evidence} It has {grace:g} s to end.", "SYS ERROR")
+        end = await self._end(process, grace)
+        return ExitFacts(Reason.HEALTH_CHECK, f"{evidence} {end.how}", end.exit.exit_code, end.exit.signal)
+
+
+def settings_of(definition: JobDefinition) -> JobSettings:
+    """The job's settings; the defaults when an older version let something pass that cannot be read."""
+    if not definition.settings:
+        return _DEFAULTS
+    try:
+        return read_job_settings(definition.settings)
+    except InvalidJobSettings as error:
+        logger.error("settings cannot be read; defaults are used", job=definition.job_name, error=str(error))
+        return _DEFAULTS

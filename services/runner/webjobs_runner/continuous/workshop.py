@@ -1,0 +1,29 @@
+"""What every supervisor of a runner shares."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from webjobs_events.jetstream import LiveSettings
+
+from webjobs_runner.continuous.continuous_status import EventNumbers
+from webjobs_runner.continuous.ports import Ports
+from webjobs_runner.continuous.singleton import SingletonLeases
+from webjobs_runner.instance import Instance
+from webjobs_runner.lease_terms import LeaseTerms
+from webjobs_runner.outbox import Outbox
+from webjobs_runner.processes.script_start import ScriptStarter
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What every supervisor of a runner shares."""
+
+    instance: Instance
+    settings: LiveSettings
+    starter: ScriptStarter
+    outbox: Outbox
+    leases: SingletonLeases
+    terms: LeaseTerms
+    shutdown_files: Path
+    numbers: EventNumbers
+    ports: Ports
