@@ -62,6 +62,17 @@ async def test_a_triggered_job_is_written_file_by_file(client: Client, stack: Ru
     assert (await client.get(f"{folder}/")).status == 404
 
 
+async def test_a_folder_that_is_no_job_is_removed_where_jobs_are(client: Client, stack: RunningStack) -> None:
+    name = unique("no-job")
+    for prefix in ("/vfs", "/api/vfs"):
+        folder = f"{prefix}/site/wwwroot/App_Data/jobs/triggered/{name}"
+        assert await put(client, f"{folder}/readme.txt", "no script") == 201
+        assert (await client.delete(folder)).status == 409
+        assert (await client.delete(f"{folder}?recursive=true")).status == 200
+        assert not (stack.jobs / "triggered" / name).exists()
+        assert (await client.delete(folder)).status == 404
+
+
 async def test_a_continuous_job_is_disabled_and_enabled_by_its_file(client: Client) -> None:
     name = unique("switched")
     folder = f"/vfs/site/wwwroot/app_data/jobs/continuous/{name}"

@@ -9,11 +9,12 @@ import structlog
 from aiohttp import web
 from webjobs_events.commands import DeleteJob, DeployJob
 from webjobs_events.errors import WebJobsError
+from webjobs_events.files import Fault
 from webjobs_events.job import JobName, JobType
 
-from webjobs_api import continuous, exchange, jobs, triggered
+from webjobs_api import continuous, exchange, jobs, triggered, vfs
 from webjobs_api.deployments import receive
-from webjobs_api.errors import FolderNotEmpty, JobNotFound, UploadTooLarge, status_of
+from webjobs_api.errors import FilesRefused, FolderNotEmpty, JobNotFound, UploadTooLarge, status_of
 from webjobs_api.job_commands import new_command_id
 from webjobs_api.keys import COMMANDS, DEFINITIONS, DEPLOYMENTS, RUNNERS, SETTINGS
 from webjobs_api.requests import Upload, requested_by, upload_of
@@ -53,11 +54,24 @@ async def delete_job(request: web.Request) -> web.Response:
     return web.Response()
 
 
-async def delete_folder(request: web.Request) -> web.Response:
+async def delete_folder(request: web.Request) -> web.StreamResponse:
     """`DELETE /api/vfs/site/wwwroot/App_Data/jobs/{type}/{job}?recursive=true`."""
-    if request.query.get("recursive", "").lower() not in ("true", "1"):
+    is_recursive = exchange.is_set(request, "recursive")
+    if await request.app[DEFINITIONS].find(exchange.job_type(request), exchange.job_name(request)) is None:
+        return await _delete_what_is_no_job(request, is_recursive)
+    if not is_recursive:
         raise FolderNotEmpty
     return await delete_job(request)
+
+
+async def _delete_what_is_no_job(request: web.Request, is_recursive: bool) -> web.StreamResponse:
+    """Remove a folder without a script, or a file; a job that is not there is as good as deleted."""
+    try:
+        return await vfs.delete_item(request)
+    except FilesRefused as error:
+        if error.fault is not Fault.NOT_FOUND or not is_recursive:
+            raise
+        return web.Response()
 
 
 async def _put(request: web.Request, *, merge: bool) -> web.Response:

@@ -53,6 +53,7 @@ def routes() -> list[web.RouteDef]:
         # Files of jobs
         web.put(f"/api/zip/{_FOLDER}", deploy.put_zip),
         web.delete(f"/api/vfs/{_FOLDER}", deploy.delete_folder),
+        web.delete(f"/vfs/{_FOLDER}", deploy.delete_folder),
         # Logs
         *_under_both_prefixes(f"data/jobs/triggered/{_JOB}/{{id}}/{{file}}", vfs.get_run_file),
         *_under_both_prefixes(f"data/jobs/continuous/{_JOB}/{JOB_LOG_FILE}", logs.get_job_log),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from webjobs_events import commands, events, queries
+from webjobs_events import commands, events, files, queries
 from webjobs_events.commands import JOB_VERBS, CommandReply, ReplyCode, RunTriggeredJob, decode_command
 from webjobs_events.jetstream import Bus, QueryRefused, QueuedMessage
 from webjobs_events.job import JobDefinition, JobName, JobType
@@ -258,6 +258,10 @@ def _fold(known: queries.RunView | None, event: events.RunEvent) -> queries.RunV
     )
 
 
+async def no_such_file(_question: bytes) -> bytes:
+    return files.encode(files.Refused(fault=files.Fault.NOT_FOUND, message="There is no such file."))
+
+
 @asynccontextmanager
 async def run_stand_in(bus: Bus, folder: Path) -> AsyncIterator[StandIn]:
     """Run it beside the body."""
@@ -288,7 +292,9 @@ async def run_stand_in(bus: Bus, folder: Path) -> AsyncIterator[StandIn]:
         queries.STATUSES: stand_in.status,
     }
     try:
-        async with bus.serve("stand-in", "1.0.0", endpoints):
+        # No files at all: those of a real runner are tested in integration/files.
+        nothing = {operation: no_such_file for operation in ("look", "delete")}
+        async with bus.serve("stand-in", "1.0.0", endpoints), bus.serve_files(INSTANCE, nothing):
             await stand_in.beat()
             yield stand_in
     finally:

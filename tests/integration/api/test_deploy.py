@@ -164,7 +164,7 @@ async def test_names_that_cannot_be_decoded_are_no_fault_of_the_server(api_url: 
     for target in (
         b"/api/jobs/triggered/%ff%fe",
         b"/api/jobs/triggered/..",
-        b"/vfs/data/jobs/triggered/%/1/x",
+        b"/vfs/data/jobs/triggered/%/1/output_1.log",
     ):
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

@@ -153,6 +153,13 @@ OPERATIONS: Mapping[str, Operation] = {
         summary="Delete a job by its folder",
         query=(_RECURSIVE,),
         answers={200: _DELETED},
-        errors=(409,),
+        errors=(404, 409, 412),
+    ),
+    "DELETE /vfs/site/wwwroot/App_Data/jobs/{type}/{job}": Operation(
+        tag=_BOTH,
+        summary="Delete a job by its folder",
+        query=(_RECURSIVE,),
+        answers={200: _DELETED},
+        errors=(404, 409, 412),
     ),
 }
