@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from aiohttp import ETag, web
+from aiohttp import web
 from webjobs_events.job import JobName, JobType, parse_job_name
 
 from webjobs_api import arm
@@ -83,7 +83,7 @@ def show(request: web.Request, answer: Any, beside: Any = None) -> web.Response:
         response = web.Response(status=304)
     else:
         response = json(enveloped(request, answer))
-    response.etag = ETag(tag, is_weak=True)
+    response.headers["ETag"] = f'W/"{tag}"'  # aiohttp would spell it Etag
     response.headers["Cache-Control"] = "no-cache"
     return response
 
