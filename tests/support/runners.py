@@ -32,6 +32,7 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId, RunIdMint
 from webjobs_events.subjects import Subjects
+from webjobs_events.wish import WISH_TTL, EndWish, encode_wish
 from webjobs_runner.app import run_runner
 from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.schedule.due_times import Clock
@@ -277,6 +278,17 @@ class Caller:
         await self.bus.publish_command(command)
         return command.run_id
 
+    async def line_up(self, job_name: str, arguments: str | None = None) -> RunId:
+        """Ask for a run that may wait for its turn; answers its id."""
+        command = self.run_command(job_name, arguments)
+        await self.bus.publish_command(msgspec.structs.replace(command, slot=command.run_id))
+        return command.run_id
+
+    async def cancel(self, job_name: str, run_id: str) -> None:
+        """Wish that a run be ended."""
+        wish = EndWish(evidence="Cancelled by Test.", requested_at=datetime.now(UTC))
+        await self.bus.leases.put(Subjects.cancel_key(job_name, run_id), encode_wish(wish), ttl=WISH_TTL)
+
     def run_command(self, job_name: str, arguments: str | None = None) -> RunTriggeredJob:
         """A command to run a triggered job."""
         now = datetime.now(UTC)
@@ -293,8 +305,8 @@ class Caller:
 
     async def is_free(self, job_name: str) -> bool:
         """Whether no run of the job is asked for or in hand."""
-        subject = self.bus.subjects.command(JobType.TRIGGERED, job_name, "run")
-        return await self.bus.pending_command(subject) is None
+        filters = self.bus.subjects.run_commands_of(job_name)
+        return not await self.bus.pending_subjects(filters)
 
     async def start(self, job_name: str) -> CommandReply:
         return await self.ask(self.command(StartContinuousJob, JobType.CONTINUOUS, job_name))

@@ -109,6 +109,7 @@ async def _working(settings: RunnerSettings, ground: Ground, parts: Parts) -> As
         parts.definitions.followed(),
         parts.leases.followed(),
         parts.tunnels,
+        parts.wishes.followed(),
         parts.peers.joined(),
         side_tasks(
             heartbeat=parts.peers.run(),
@@ -122,6 +123,9 @@ async def _working(settings: RunnerSettings, ground: Ground, parts: Parts) -> As
             contradiction=parts.continuous.run(),
             lapses=parts.triggered.run(),
             runs=parts.runs.run(),
+            turns=parts.turns.run(),
+            next_in_line=parts.next_in_line.run(),
+            cancellation=parts.cancellation.run(),
             jobs=parts.jobs.run(),
             recovery=_for_ever(parts.recovery.run()),
         ),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 
-from webjobs_events.jetstream import KEEP_SECONDS, Bus, QueuedMessage
+from webjobs_events.jetstream import KEEP_SECONDS, Bus, QueuedMessage, TakenMessage
 
 
 class CommandsInHand:
@@ -26,9 +26,9 @@ class CommandsInHand:
         *,
         room: Callable[[], int],
         on_message: Callable[[QueuedMessage], None],
-        waiting: Callable[[], Iterable[QueuedMessage]] = tuple,
+        waiting: Callable[[], Iterable[TakenMessage]] = tuple,
     ) -> None:
-        self._tasks: dict[QueuedMessage, asyncio.Task[None]] = {}
+        self._tasks: dict[TakenMessage, asyncio.Task[None]] = {}
         self._taking: asyncio.Task[None] | None = None
         self._is_open = True
         self._durable = durable
@@ -48,7 +48,7 @@ class CommandsInHand:
         """Whether more may be taken."""
         return self._is_open
 
-    def hold(self, message: QueuedMessage, work: Coroutine[None, None, None]) -> None:
+    def hold(self, message: TakenMessage, work: Coroutine[None, None, None]) -> None:
         """Work on a message; it is kept in hand until that has ended."""
         self._tasks[message] = task = asyncio.create_task(work)
         task.add_done_callback(lambda _: self._forget(message))
@@ -78,7 +78,7 @@ class CommandsInHand:
             self._taking.cancel()
             await asyncio.gather(self._taking, return_exceptions=True)
 
-    async def finish(self, patience_seconds: float) -> list[QueuedMessage]:
+    async def finish(self, patience_seconds: float) -> list[TakenMessage]:
         """Wait for what is in hand; answers those that took longer, whose tasks are cancelled."""
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=patience_seconds)
@@ -95,7 +95,7 @@ class CommandsInHand:
             if self._is_open:
                 raise
 
-    def _forget(self, message: QueuedMessage) -> None:
+    def _forget(self, message: TakenMessage) -> None:
         self._tasks.pop(message, None)
         self._queue.room_changed()
 

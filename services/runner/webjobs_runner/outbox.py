@@ -78,6 +78,11 @@ class Outbox:
         self._journal.close()
 
     @property
+    def reached(self) -> int:
+        """A sequence that the stream of events has by now; what is added from here on comes behind it."""
+        return self._reached
+
+    @property
     def waiting(self) -> int:
         """Events not yet acknowledged by the stream."""
         return len(self._entries)

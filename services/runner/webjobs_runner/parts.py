@@ -42,12 +42,19 @@ from webjobs_runner.schedule.schedules import Schedules, wall_clock
 from webjobs_runner.schedule.ticks import Ticks
 from webjobs_runner.settings import RunnerSettings
 from webjobs_runner.triggered.burial import Burial
+from webjobs_runner.triggered.cancellation import Cancellation
 from webjobs_runner.triggered.claims import Claims
+from webjobs_runner.triggered.conclusion import Conclusions
+from webjobs_runner.triggered.judgement import Judgement
+from webjobs_runner.triggered.last_event import RunEnds
+from webjobs_runner.triggered.next_in_line import NextInLine
 from webjobs_runner.triggered.recovery import Recovery
 from webjobs_runner.triggered.run_inbox import RunInbox
 from webjobs_runner.triggered.triggered_run import RunWorkshop
 from webjobs_runner.triggered.triggered_runs import TriggeredRuns
+from webjobs_runner.triggered.turns import Turns
 from webjobs_runner.triggered.unfinished import UnfinishedRuns
+from webjobs_runner.triggered.wishes import Wishes
 from webjobs_runner.vfs.file_service import FileService
 from webjobs_runner.vfs.site_files import SiteFiles
 
@@ -95,6 +102,10 @@ class Parts:
     tunnels: Tunnels
     triggered: TriggeredRuns
     runs: RunInbox
+    turns: Turns
+    next_in_line: NextInLine
+    wishes: Wishes
+    cancellation: Cancellation
     jobs: JobInbox
     reconciler: Reconciler
     watcher: FileDropWatcher
@@ -115,7 +126,9 @@ def build_parts(
     shipper = LogShipper(bus)
     definitions = Definitions(bus)
     claims = Claims(bus, instance)
-    burial = Burial(bus, instance, claims, definitions, outbox)
+    wishes, ends = Wishes(bus), RunEnds(bus)
+    conclusions = Conclusions(bus, claims, wishes)
+    burial = Burial(bus, instance, claims, definitions, outbox, ends, conclusions, wishes)
     unfinished = ground.unfinished
     versions = Versions(bus, site, ground.copies, ground.state / "downloads")
     starter = _starter(settings, ground, versions)
@@ -137,7 +150,28 @@ def build_parts(
     )
     continuous = ContinuousJobs(bus, site, ground.state / "logs", workshop, shipper)
     run_workshop = RunWorkshop(bus, instance, site, ground.live, starter, outbox, shipper)
-    triggered = TriggeredRuns(run_workshop, definitions, claims, peers, burial, unfinished)
+    turns = Turns(bus, definitions, wishes)
+    cancellation = Cancellation(bus, instance, claims, outbox, burial, wishes)
+    judgement = Judgement(bus, instance, outbox, claims, peers, burial, conclusions, unfinished)
+    triggered = TriggeredRuns(
+        run_workshop,
+        definitions,
+        claims,
+        peers,
+        turns,
+        judgement,
+        ends,
+        conclusions,
+        wishes,
+        cancellation,
+        unfinished,
+    )
+    runs = RunInbox(bus, settings.slots, triggered.handle)
+    next_in_line = NextInLine(bus, turns, triggered, runs)
+    conclusions.on_freed = next_in_line.freed
+    burial.on_next = next_in_line.attempt_waits
+    triggered.begin = runs.offer
+    wishes.on_wish = triggered.wished
 
     def defined(key: JobKey, definition: JobDefinition | None) -> None:
         job_type, job_name = key
@@ -179,13 +213,29 @@ def build_parts(
         continuous=continuous,
         tunnels=bus.tunnels_of(instance.id, Passthrough(instance.id, continuous.port_of).accept),
         triggered=triggered,
-        runs=RunInbox(bus, settings.slots, triggered.handle),
+        runs=runs,
+        turns=turns,
+        next_in_line=next_in_line,
+        wishes=wishes,
+        cancellation=cancellation,
         jobs=JobInbox(bus, JobCommands(bus, definitions, deployment, versions, reconciler, limits)),
         reconciler=reconciler,
         watcher=watcher,
         packages=packages,
         burial=burial,
-        recovery=Recovery(bus, instance, site, outbox, shipper, claims, burial, unfinished),
+        recovery=Recovery(
+            bus,
+            instance,
+            site,
+            outbox,
+            shipper,
+            claims,
+            burial,
+            ends,
+            conclusions,
+            definitions,
+            unfinished,
+        ),
         retention=Retention(bus, site, definitions, ground.state / "retention", is_running),
         schedules=Schedules(definitions, ground.live, ticks, due_times, clock),
         files=FileService(bus, instance, SiteFiles(site, ground.state / "uploads"), limits),

@@ -8,6 +8,7 @@ from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
 from webjobs_events.status import Reason
 from webjobs_runner.processes.process import ProcessExit
+from webjobs_runner.triggered.attempt import first_attempt
 from webjobs_runner.triggered.run_ending import (
     Outcome,
     ended_event,
@@ -24,6 +25,7 @@ COMMAND = RunTriggeredJob(
     requested_by="Test",
     run_id=RunId("202611220900000000"),
 )
+ATTEMPT = first_attempt(COMMAND)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_the_end_of_a_process_says_how_its_run_ended(
 def end(started_at: datetime | None) -> RunEnded:
     outcome = Outcome(RunSuccess, Reason.EXIT_CODE, "x" * 5000, exit_code=0)
     return ended_event(
-        COMMAND, outcome, instance_id="abcdef", digest="d", started_at=started_at, has_error_log=False
+        ATTEMPT, outcome, instance_id="abcdef", digest="d", started_at=started_at, has_error_log=False
     )
 
 

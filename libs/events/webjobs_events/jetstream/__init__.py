@@ -5,10 +5,10 @@ from webjobs_events.jetstream.bus import Bus, connect_bus
 from webjobs_events.jetstream.live_settings import LiveSettings
 from webjobs_events.jetstream.objects import ObjectNotFound
 from webjobs_events.jetstream.pipeline import PublishPipeline
-from webjobs_events.jetstream.queue import KEEP_SECONDS, ConsumerTerms, QueuedMessage, WorkQueue
+from webjobs_events.jetstream.queue import KEEP_SECONDS, ConsumerTerms, QueuedMessage, TakenMessage, WorkQueue
 from webjobs_events.jetstream.reader import StreamMessage, StreamReader
 from webjobs_events.jetstream.service import QueryRefused
-from webjobs_events.jetstream.stream_state import StreamState, purge_until, stream_state
+from webjobs_events.jetstream.stream_state import StreamState, first_since, purge_until, stream_state
 from webjobs_events.jetstream.subscriptions import end_subscription, subscription_names
 from webjobs_events.jetstream.tunnel_transport import TunnelTransport
 from webjobs_events.jetstream.tunnels import Tunnels
@@ -28,11 +28,13 @@ __all__ = [
     "StreamMessage",
     "StreamReader",
     "StreamState",
+    "TakenMessage",
     "TunnelTransport",
     "Tunnels",
     "WorkQueue",
     "connect_bus",
     "end_subscription",
+    "first_since",
     "purge_until",
     "stream_state",
     "subscription_names",

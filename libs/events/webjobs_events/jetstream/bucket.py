@@ -63,8 +63,10 @@ class Bucket:
         found = await self._last(key)
         return found[0].revision if found is not None and found[1] else None
 
-    async def create(self, key: str, value: bytes, *, ttl: int | None = None) -> int:
+    async def create(self, key: str, value: bytes, *, ttl: int | None = None, once_only: bool = False) -> int:
         """Write a key that must not exist; `ttl` in whole seconds makes it expire.
+
+        With `once_only` it must not have been removed either, as far back as there is a trace of that.
 
         Raises:
             RevisionConflict: It exists.
@@ -73,6 +75,8 @@ class Bucket:
         try:
             return await self._write(key, value, expected=0, ttl=ttl)
         except RevisionConflict:
+            if once_only:
+                raise
             found = await self._last(key)
             if found is None or not found[1]:
                 raise

@@ -22,7 +22,7 @@ from webjobs_events.jetstream.pipeline import (
     EXPECTED_SUBJECT_HEADER,
     PublishPipeline,
 )
-from webjobs_events.jetstream.queue import ConsumerTerms, QueuedMessage, WorkQueue
+from webjobs_events.jetstream.queue import ConsumerTerms, QueuedMessage, TakenMessage, WorkQueue
 from webjobs_events.jetstream.reader import StreamMessage, StreamReader
 from webjobs_events.jetstream.service import Handler, ask, serve_endpoints
 from webjobs_events.jetstream.streams import ensure_streams
@@ -304,7 +304,7 @@ class Bus:
         async with self.connection.asking(f"purging {subject}"):
             await self.connection.js.purge_stream(stream, subject=subject)
 
-    async def park(self, service: str, message: StreamMessage | QueuedMessage, reason: str) -> None:
+    async def park(self, service: str, message: StreamMessage | TakenMessage, reason: str) -> None:
         """Keep a copy of a message that cannot be read, with the reason, where an operator finds it.
 
         Raises:

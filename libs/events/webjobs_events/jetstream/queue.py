@@ -1,9 +1,10 @@
 """Taking messages that must be settled: as many at a time as the taker has room for."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import nats.errors
 from nats.aio.msg import Msg
@@ -19,6 +20,38 @@ from webjobs_events.log import logger
 ACK_WAIT = 10.0  # seconds after which an unfinished message is handed out again
 KEEP_SECONDS = 3.0  # between signs to the server that we work on a message
 _RETRY_DELAY = 0.25  # seconds between tries to take messages
+
+
+class TakenMessage(Protocol):
+    """A command that somebody works on, whichever way he came to it."""
+
+    @property
+    def subject(self) -> str:
+        """Where it was published."""
+
+    @property
+    def data(self) -> bytes:
+        """Its body."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Its headers."""
+
+    @property
+    def sequence(self) -> int:
+        """In the stream of commands."""
+
+    async def done(self) -> bool:
+        """Remove it from the queue; answers whether the server confirmed it."""
+
+    async def keep(self) -> None:
+        """Tell the server that we still work on it."""
+
+    async def give_back(self, delay_seconds: float) -> None:
+        """Let it be handed out again after a while."""
+
+    async def refuse(self) -> None:
+        """Remove it from the queue as unreadable."""
 
 
 class QueuedMessage:

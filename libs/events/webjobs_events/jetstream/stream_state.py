@@ -63,6 +63,22 @@ async def purge_until(bus: Bus, stream: str, subject: str, instant_ns: int) -> N
         await bus.connection.js.purge_stream(stream, seq=first_kept or beyond, subject=subject)
 
 
+async def first_since(bus: Bus, stream: str, subject: str, instant: datetime) -> int | None:
+    """Sequence of the first message that a stream took at or after an instant; None when there is none.
+
+    Args:
+        bus: Where the stream is.
+        stream: The stream.
+        subject: Subject or filter of the messages.
+        instant: By the clock of the stream's server.
+
+    Raises:
+        BusUnavailable: NATS does not answer.
+    """
+    async with bus.connection.asking(f"looking for {subject}"):
+        return await _first_since(bus, stream, subject, int(instant.timestamp() * 1_000_000) * 1000)
+
+
 async def _first_since(bus: Bus, stream: str, subject: str, instant_ns: int) -> int | None:
     """Sequence of the first message on a subject that the stream took at or after an instant."""
     seconds, nanoseconds = divmod(instant_ns, 1_000_000_000)

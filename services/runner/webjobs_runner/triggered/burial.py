@@ -1,10 +1,12 @@
-"""Ends the runs that a lost runner had in hand."""
+"""Ends the runs that nobody will end by himself: those of lost runners, and those that nobody has begun."""
 
 import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 from webjobs_events.commands import RunTriggeredJob, decode_command
 from webjobs_events.errors import BusUnavailable, UndecodableMessage
-from webjobs_events.events import RunAborted
+from webjobs_events.events import RunAborted, RunEnded
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Reason
@@ -13,9 +15,12 @@ from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
+from webjobs_runner.triggered.attempt import Attempt
 from webjobs_runner.triggered.claims import ClaimedRun, Claims
-from webjobs_runner.triggered.last_event import look_at_run, settle_command, write_end
-from webjobs_runner.triggered.run_ending import Outcome, cause_of, ended_event, initializing_event
+from webjobs_runner.triggered.conclusion import Conclusions
+from webjobs_runner.triggered.last_event import RunEnds, look_at_run
+from webjobs_runner.triggered.run_ending import Outcome, ended_event, initializing_event, with_next_attempt
+from webjobs_runner.triggered.wishes import Wishes
 
 _RETRY_DELAY = 1.0  # seconds
 
@@ -27,14 +32,27 @@ class Burial:
     """
 
     def __init__(
-        self, bus: Bus, instance: Instance, claims: Claims, definitions: Definitions, outbox: Outbox
+        self,
+        bus: Bus,
+        instance: Instance,
+        claims: Claims,
+        definitions: Definitions,
+        outbox: Outbox,
+        ends: RunEnds,
+        conclusions: Conclusions,
+        wishes: Wishes,
     ) -> None:
         self._bus = bus
         self._instance = instance
         self._claims = claims
         self._definitions = definitions
         self._outbox = outbox
+        self._ends = ends
+        self._conclusions = conclusions
+        self._wishes = wishes
         self._lost: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self.on_next: Callable[[Attempt], None] = lambda _attempt: None
+        """Told of each attempt that follows one which was ended here."""
 
     def lost(self, instance_id: str, boot: str) -> None:
         """A runner is lost: look for what it had in hand."""
@@ -72,38 +90,67 @@ class Burial:
         if command is None:  # it was done: only the claim was left behind
             await self._claims.drop(run.job_name, run.run_id)
         else:
-            await self.bury(command, run.claim.instance)
+            await self.bury(run, command)
 
-    async def bury(self, command: RunTriggeredJob, lost: str) -> None:
+    async def bury(self, run: ClaimedRun, command: RunTriggeredJob) -> None:
         """End a run whose runner is gone, after whatever that wrote itself.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        definition = self._definitions.get(JobType.TRIGGERED, command.job_name)
-        digest = definition.digest if definition else ""
-        found = await look_at_run(self._bus, command.job_name, command.run_id)
-        if found.end is None:
-            if not found.has_begun:
-                first = initializing_event(command, instance_id=lost, digest=digest, at=command.requested_at)
-                await asyncio.shield(self._outbox.add(first, cause_of(command)))
-            logger.warning("run of a lost runner ended", run_id=command.run_id, lost=lost)
+        lost, attempt = run.claim.instance, run.claim.attempt_of(command)
+        wish = self._wishes.of(attempt.job_name, attempt.run_id)
+        if wish is not None:
+            outcome = Outcome(RunAborted, wish.reason, f"{wish.evidence} Its runner {lost} was lost.")
+        else:
             evidence = f"Runner {lost} was lost while it had the run."
-            event = ended_event(
-                command,
-                Outcome(RunAborted, Reason.RUNNER_LOST, evidence),
+            outcome = Outcome(RunAborted, Reason.RUNNER_LOST, evidence)
+        await self.end(attempt, run.claim.after, outcome, lost)
+
+    async def end(self, attempt: Attempt, after: int, outcome: Outcome, instance_id: str) -> None:
+        """End an attempt that nobody works on, unless it has ended, and do what follows.
+
+        Args:
+            attempt: To be ended.
+            after: Sequence that the stream of events had before the attempt.
+            outcome: How it ends.
+            instance_id: Who had it, or ends it without having begun it.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        found = await look_at_run(self._bus, attempt, after)
+        end = found.end if found.attempt.run_id == attempt.run_id else found.before
+        if end is None:
+            definition = self._definitions.get(JobType.TRIGGERED, attempt.job_name)
+            digest = definition.digest if definition else ""
+            if not found.has_begun:
+                await self._tell_beginning(attempt, digest, instance_id)
+            logger.warning("run ended in place of its runner", run_id=attempt.run_id, reason=outcome.reason)
+            event: RunEnded = ended_event(
+                attempt,
+                outcome,
                 instance_id=self._instance.id,
                 digest=digest,
                 started_at=None,
                 has_error_log=False,
             )
-            await write_end(self._bus, event, cause_of(command))
-        await settle_command(self._bus, command)
-        await self._claims.drop(command.job_name, command.run_id)
+            event = with_next_attempt(event, definition)
+            end = await self._ends.write(attempt, event, after, is_known=False)
+        next_attempt = await self._conclusions.conclude(attempt, end)
+        if next_attempt is not None:
+            self.on_next(next_attempt)
+
+    async def _tell_beginning(self, attempt: Attempt, digest: str, instance_id: str) -> None:
+        asked_at = attempt.command.requested_at if attempt.retry_of is None else datetime.now(UTC)
+        first = initializing_event(attempt, instance_id=instance_id, digest=digest, at=asked_at)
+        await asyncio.shield(self._outbox.add(first, attempt.cause))
 
     async def _command_of(self, run: ClaimedRun) -> RunTriggeredJob | None:
         """The command of a run, while it is in the queue."""
-        subject = self._bus.subjects.command(JobType.TRIGGERED, run.job_name, RunTriggeredJob.verb)
+        subject = self._bus.subjects.command(
+            JobType.TRIGGERED, run.job_name, RunTriggeredJob.verb, run.claim.slot
+        )
         data = await self._bus.pending_command(subject)
         if data is None:
             return None

@@ -1,36 +1,77 @@
-"""Who has a run: each run id is claimed once, ever, by the runner that begins it."""
+"""Who has a run: each command is claimed once, ever, and its claim goes from attempt to attempt."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
+from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable, InvalidToken, RevisionConflict
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName
+from webjobs_events.run_id import RunId
 from webjobs_events.subjects import Subjects, name_of
 
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
+from webjobs_runner.triggered.attempt import Attempt, first_attempt
 
-_TRACE_SECONDS = 15 * 60  # how long a settled claim leaves a trace in the bucket
+TRACE_SECONDS = 15 * 60
+"""How long a settled claim leaves a trace in the bucket: who comes late does not take it for free."""
 
 
-class Claim(msgspec.Struct, frozen=True):
-    """The value of a claim: whose the run is, and since which boot of that runner."""
+class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The value of a claim.
+
+    Attributes:
+        instance: Whose the run is; empty while its next attempt waits for its time.
+        boot: Since which start of that runner.
+        slot: Of the command, which says where in the queue it is.
+        after: The stream of events had got here before this attempt: all that it tells comes later.
+        run_id: Of the attempt; None for the first, which has the run id of the command.
+        attempt: Number of the attempt.
+        retry_of: The attempt before.
+        not_before: When the attempt may begin.
+    """
 
     instance: str
     boot: str
+    slot: str = ""
+    after: int = 0
+    run_id: RunId | None = None
+    attempt: int = 1
+    retry_of: RunId | None = None
+    not_before: datetime | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nobody has it: its next attempt is to be begun in its time."""
+        return not self.instance
+
+    def attempt_of(self, command: RunTriggeredJob) -> Attempt:
+        """The attempt that is claimed."""
+        if self.run_id is None:
+            return first_attempt(command)
+        return Attempt(
+            command=command,
+            run_id=self.run_id,
+            number=self.attempt,
+            retry_of=self.retry_of,
+            not_before=self.not_before,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRun:
-    """A claim and the run it is on."""
+    """A claim and the command it is on, by the run id of that."""
 
     job_name: JobName
-    run_id: str
+    run_id: RunId
     claim: Claim
+    revision: int
 
 
 _decoder = msgspec.json.Decoder(Claim)
+_encoder = msgspec.json.Encoder()
 
 
 class Claims:
@@ -38,33 +79,52 @@ class Claims:
 
     def __init__(self, bus: Bus, instance: Instance) -> None:
         self._bus = bus
-        self._own = Claim(instance.id, instance.boot)
+        self._instance = instance
 
-    async def take(self, job_name: str, run_id: str) -> bool:
-        """Claim a run; answers False when there is a claim on it already.
+    async def take(self, command: RunTriggeredJob, after: int) -> bool:
+        """Claim a command; answers False when it is claimed, or was until a while ago.
 
         Raises:
             BusUnavailable: Unknown whether it is claimed, and by whom; ask again.
         """
-        key = Subjects.claim_key(job_name, run_id)
+        key = Subjects.claim_key(command.job_name, command.run_id)
+        value = self._own(first_attempt(command), after)
         try:
-            await self._bus.leases.create(key, msgspec.json.encode(self._own))
+            await self._bus.leases.create(key, _encoder.encode(value), once_only=True)
         except RevisionConflict:
             return False
         return True
 
+    async def take_waiting(self, found: ClaimedRun, command: RunTriggeredJob, after: int) -> bool:
+        """Claim the attempt that waits; answers False when somebody else was faster.
+
+        Raises:
+            BusUnavailable: Unknown whether it is claimed, and by whom; ask again.
+        """
+        return await self._write(found, self._own(found.claim.attempt_of(command), after))
+
+    async def let_wait(self, found: ClaimedRun, next_attempt: Attempt, after: int) -> bool:
+        """Leave the next attempt to whoever takes the command in its time; False when that is done already.
+
+        Raises:
+            BusUnavailable: Unknown whether it is written; ask again.
+        """
+        return await self._write(found, _claim("", "", next_attempt, after))
+
     def is_own(self, claim: Claim) -> bool:
         """Whether it was made by this runner since its start."""
-        return claim == self._own
+        return (claim.instance, claim.boot) == (self._instance.id, self._instance.boot)
 
-    async def read(self, job_name: str, run_id: str) -> Claim | None:
-        """The claim on a run; None when there is none.
+    async def read(self, job_name: JobName, run_id: RunId) -> ClaimedRun | None:
+        """The claim on a command; None when there is none.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
         entry = await self._bus.leases.get(Subjects.claim_key(job_name, run_id))
-        return _decoder.decode(entry.value) if entry else None
+        if entry is None:
+            return None
+        return ClaimedRun(job_name, run_id, _decoder.decode(entry.value), entry.revision)
 
     async def of_instance(self, instance_id: str) -> list[ClaimedRun]:
         """All claims of a runner.
@@ -72,22 +132,58 @@ class Claims:
         Raises:
             BusUnavailable: NATS does not answer.
         """
+        return [run for run in await self._matching("claim.>") if run.claim.instance == instance_id]
+
+    async def of_attempt(self, job_name: JobName, run_id: RunId) -> ClaimedRun | None:
+        """The claim whose attempt, after the first one, has this run id; None when there is none.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        found = await self._matching(Subjects.claim_key(job_name, "*"))
+        return next((run for run in found if run.claim.run_id == run_id), None)
+
+    async def drop(self, job_name: JobName, run_id: RunId) -> None:
+        """Remove a claim whose command has left the queue; a failure leaves a harmless key behind."""
+        try:
+            await self._bus.leases.let_go(Subjects.claim_key(job_name, run_id), marker_ttl=TRACE_SECONDS)
+        except BusUnavailable as error:
+            logger.debug("claim left behind", job=job_name, run_id=run_id, error=str(error))
+
+    async def _write(self, found: ClaimedRun, claim: Claim) -> bool:
+        key = Subjects.claim_key(found.job_name, found.run_id)
+        try:
+            await self._bus.leases.update(key, _encoder.encode(claim), found.revision)
+        except RevisionConflict:
+            return False
+        return True
+
+    async def _matching(self, keys: str) -> list[ClaimedRun]:
         found = []
-        async with self._bus.leases.mirror(keys="claim.>") as mirror:
+        async with self._bus.leases.mirror(keys=keys) as mirror:
             for key, entry in mirror.entries.items():
                 try:
                     _, token, run_id = key.split(".")
-                    run = ClaimedRun(name_of(token), run_id, _decoder.decode(entry.value))
+                    claim = _decoder.decode(entry.value)
+                    found.append(ClaimedRun(name_of(token), RunId(run_id), claim, entry.revision))
                 except (ValueError, InvalidToken, msgspec.MsgspecError):
                     logger.error("unreadable claim left alone", key=key)
-                    continue
-                if run.claim.instance == instance_id:
-                    found.append(run)
         return found
 
-    async def drop(self, job_name: str, run_id: str) -> None:
-        """Remove a claim whose command has left the queue; a failure leaves a harmless key behind."""
-        try:
-            await self._bus.leases.let_go(Subjects.claim_key(job_name, run_id), marker_ttl=_TRACE_SECONDS)
-        except BusUnavailable as error:
-            logger.debug("claim left behind", job=job_name, run_id=run_id, error=str(error))
+    def _own(self, attempt: Attempt, after: int) -> Claim:
+        return _claim(self._instance.id, self._instance.boot, attempt, after)
+
+
+def _claim(instance_id: str, boot: str, attempt: Attempt, after: int) -> Claim:
+    command = attempt.command
+    is_first = attempt.run_id == command.run_id
+    return Claim(
+        instance=instance_id,
+        boot=boot,
+        slot=command.slot,
+        after=after,
+        run_id=None if is_first else attempt.run_id,
+        attempt=attempt.number,
+        retry_of=attempt.retry_of,
+        not_before=attempt.not_before,
+    )

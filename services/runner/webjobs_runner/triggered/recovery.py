@@ -5,10 +5,12 @@ import asyncio
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import RunAborted, RunEnded
 from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobType
 from webjobs_events.status import Reason
 
 from webjobs_runner.files.site import Site
 from webjobs_runner.instance import Instance
+from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.log import logger
 from webjobs_runner.logs.log_file import FILE_HEADER, OFFSET_HEADER, LogFile
 from webjobs_runner.logs.log_shipper import LogShipper
@@ -16,13 +18,14 @@ from webjobs_runner.logs.script_log import run_log
 from webjobs_runner.outbox import Outbox
 from webjobs_runner.triggered.burial import Burial
 from webjobs_runner.triggered.claims import Claims
-from webjobs_runner.triggered.last_event import is_pending, look_at_run, settle_command, write_end
+from webjobs_runner.triggered.conclusion import Conclusions
+from webjobs_runner.triggered.last_event import RunEnds, look_at_run
 from webjobs_runner.triggered.run_ending import (
     Outcome,
-    cause_of,
     ended_event,
     initializing_event,
     read_status,
+    with_next_attempt,
     write_status,
 )
 from webjobs_runner.triggered.triggered_run import run_log_files
@@ -44,6 +47,9 @@ class Recovery:
         shipper: LogShipper,
         claims: Claims,
         burial: Burial,
+        ends: RunEnds,
+        conclusions: Conclusions,
+        definitions: Definitions,
         unfinished: UnfinishedRuns,
     ) -> None:
         self._bus = bus
@@ -53,6 +59,9 @@ class Recovery:
         self._shipper = shipper
         self._claims = claims
         self._burial = burial
+        self._ends = ends
+        self._conclusions = conclusions
+        self._definitions = definitions
         self._unfinished = unfinished
         self._runs = unfinished.all()
 
@@ -89,49 +98,53 @@ class Recovery:
 
     async def _finish(self, run: UnfinishedRun) -> None:
         """End a run, if its command says that it has not ended; its log is shipped in any case."""
-        command = run.command
-        folder = self._site.run_folder(command.job_name, command.run_id)
-        files = run_log_files(self._bus, folder, command, self._instance.id)
+        attempt = run.begun
+        folder = self._site.run_folder(attempt.job_name, attempt.run_id)
+        files = run_log_files(self._bus, folder, attempt, self._instance.id)
         for file in files:
             await self._skip_shipped(file)
-        if await is_pending(self._bus, command):
+        if await self._conclusions.is_pending(run.command):
             await self._tell_beginning(run)
             event = self._outcome(run, files)
             for file in files:
                 await self._shipper.shipped(file, _LOG_PATIENCE)
-            logger.warning("run of an earlier boot ended", run_id=command.run_id, status=event.name)
-            await write_end(self._bus, event, cause_of(command))
-            await settle_command(self._bus, command)
-        await self._claims.drop(command.job_name, command.run_id)
+            logger.warning("run of an earlier boot ended", run_id=attempt.run_id, status=event.name)
+            end = await self._ends.write(attempt, event, run.after, is_known=False)
+            await self._conclusions.conclude(attempt, end)
+        else:
+            await self._claims.drop(attempt.job_name, run.command.run_id)
         for file in files:
             await self._shipper.shipped(file, None)
-        self._unfinished.forget(command)
+        self._unfinished.forget(run.command)
 
     async def _tell_beginning(self, run: UnfinishedRun) -> None:
         """Write the first event, if the kill came before it."""
-        found = await look_at_run(self._bus, run.command.job_name, run.command.run_id)
-        if not found.has_begun:
+        attempt = run.begun
+        found = await look_at_run(self._bus, attempt, run.after)
+        if not found.has_begun and found.before is None:
             first = initializing_event(
-                run.command, instance_id=self._instance.id, digest=run.digest, at=run.initialized_at
+                attempt, instance_id=self._instance.id, digest=run.digest, at=run.initialized_at
             )
-            await asyncio.shield(self._outbox.add(first, cause_of(run.command)))
+            await asyncio.shield(self._outbox.add(first, attempt.cause))
 
     def _outcome(self, run: UnfinishedRun, files: tuple[LogFile, LogFile]) -> RunEnded:
         """What the run's own status file says, or that it was lost with its runner."""
-        folder = self._site.run_folder(run.command.job_name, run.command.run_id)
+        attempt = run.begun
+        folder = self._site.run_folder(attempt.job_name, attempt.run_id)
         known = read_status(folder)
         if known is not None:
             return known
         output, error = files
         evidence = f"Runner {self._instance.id} died while it had the run; its processes were ended."
-        event = ended_event(
-            run.command,
+        ended = ended_event(
+            attempt,
             Outcome(RunAborted, Reason.RUNNER_LOST, evidence),
             instance_id=self._instance.id,
             digest=run.digest,
             started_at=run.initialized_at,
             has_error_log=not error.is_empty,
         )
+        event = with_next_attempt(ended, self._definitions.get(JobType.TRIGGERED, attempt.job_name))
         log = run_log(self._instance.id, output, error, self._shipper)
         log.say(evidence, "SYS ERROR")
         log.say(f"Status changed to {event.status}")

@@ -3,15 +3,30 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.envelope import Cause
-from webjobs_events.events import AnyRunEvent, RunAborted, RunEnded, RunFailed, RunInitializing, RunSuccess
-from webjobs_events.status import Reason
+from msgspec.structs import replace
+from webjobs_events.errors import InvalidJobSettings
+from webjobs_events.events import (
+    AnyRunEvent,
+    RunAborted,
+    RunEnded,
+    RunFailed,
+    RunInitializing,
+    RunRunning,
+    RunSuccess,
+)
+from webjobs_events.job import JobDefinition
+from webjobs_events.job_settings import JobSettings, read_job_settings
+from webjobs_events.run_id import RESOLUTION, instant_of, run_id_at
+from webjobs_events.status import Reason, Status
 
+from webjobs_runner.domain.retry import next_attempt_at
+from webjobs_runner.log import logger
 from webjobs_runner.processes.exit_facts import facts_of_exit
 from webjobs_runner.processes.process import ProcessExit
+from webjobs_runner.triggered.attempt import Attempt
 
 STATUS_FILE = "status"
 _LONGEST_EVIDENCE = 2000  # characters
@@ -42,8 +57,20 @@ def outcome_of_exit(ended: ProcessExit) -> Outcome:
     return Outcome(event, facts.reason, facts.evidence, facts.exit_code, facts.signal)
 
 
+def initializing_event(attempt: Attempt, *, instance_id: str, digest: str, at: datetime) -> RunInitializing:
+    """The first event of a run."""
+    return RunInitializing(at=at, **_facts(attempt, instance_id, digest))
+
+
+def running_event(
+    attempt: Attempt, *, instance_id: str, digest: str, at: datetime, script: str
+) -> RunRunning:
+    """That the script was started."""
+    return RunRunning(at=at, script=script, **_facts(attempt, instance_id, digest))
+
+
 def ended_event(
-    command: RunTriggeredJob,
+    attempt: Attempt,
     outcome: Outcome,
     *,
     instance_id: str,
@@ -52,46 +79,56 @@ def ended_event(
     has_error_log: bool,
 ) -> RunEnded:
     """The terminal event of a run; its end is never before its start, even when the clock was set back."""
-    now = datetime.now(UTC)
+    now, requested_at = datetime.now(UTC), attempt.command.requested_at
     return outcome.event(
-        at=max(now, started_at or command.requested_at, command.requested_at),
-        instance=instance_id,
-        job_name=command.job_name,
-        run_id=command.run_id,
-        attempt=command.attempt,
-        trigger=command.requested_by,
-        arguments=command.arguments,
-        digest=digest,
-        requested_at=command.requested_at,
+        at=max(now, started_at or requested_at, requested_at),
         started_at=started_at,
         reason=outcome.reason,
         exit_code=outcome.exit_code,
         signal=outcome.signal,
         evidence=outcome.evidence[:_LONGEST_EVIDENCE],
         has_error_log=has_error_log,
+        **_facts(attempt, instance_id, digest),
     )
 
 
-def initializing_event(
-    command: RunTriggeredJob, *, instance_id: str, digest: str, at: datetime
-) -> RunInitializing:
-    """The first event of a run."""
-    return RunInitializing(
-        at=at,
-        instance=instance_id,
-        job_name=command.job_name,
-        run_id=command.run_id,
-        attempt=command.attempt,
-        trigger=command.requested_by,
-        arguments=command.arguments,
-        digest=digest,
-        requested_at=command.requested_at,
-    )
+def with_next_attempt(event: RunEnded, definition: JobDefinition | None) -> RunEnded:
+    """The terminal event with the next attempt in it, if the job's settings want one."""
+    if definition is None or event.status is Status.SUCCESS:
+        return event
+    retry = settings_of(definition).retry
+    at = next_attempt_at(retry, reason=event.reason, attempt=event.attempt, ended_at=event.at)
+    if at is None:
+        return event
+    after_this = instant_of(event.run_id) + RESOLUTION  # however the clock was set since
+    return replace(event, next_run_id=run_id_at(max(event.at, after_this)), next_attempt_at=at)
 
 
-def cause_of(command: RunTriggeredJob) -> Cause:
-    """Events of a run are caused by its command."""
-    return Cause(correlation_id=command.command_id, causation_id=command.command_id)
+def settings_of(definition: JobDefinition) -> JobSettings:
+    """What a job's settings ask for; nothing when they are of a release that took what this one refuses."""
+    try:
+        return read_job_settings(definition.settings)
+    except InvalidJobSettings as error:
+        logger.warning("settings of a job left out", job=definition.job_name, error=str(error))
+        return JobSettings()
+
+
+def _facts(attempt: Attempt, instance_id: str, digest: str) -> dict[str, Any]:
+    """What every event of a run tells."""
+    command = attempt.command
+    return {
+        "instance": instance_id,
+        "job_name": command.job_name,
+        "run_id": attempt.run_id,
+        "attempt": attempt.number,
+        "trigger": command.requested_by,
+        "arguments": command.arguments,
+        "digest": digest,
+        "requested_at": command.requested_at,
+        "scheduled_for": command.scheduled_for,
+        "retry_of": attempt.retry_of,
+        "rerun_of": command.rerun_of,
+    }
 
 
 def write_status(folder: Path, event: RunEnded) -> None:

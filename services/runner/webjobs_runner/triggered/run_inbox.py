@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from webjobs_events.jetstream import Bus, QueuedMessage
+from webjobs_events.jetstream import Bus, QueuedMessage, TakenMessage
 
 from webjobs_runner.commands_in_hand import CommandsInHand
 from webjobs_runner.log import logger
@@ -14,7 +14,7 @@ _HOARD_SECONDS = 1.0  # after which a command fetched ahead is left to another r
 _RETURN_DELAY = 0.05  # seconds
 _FAILURE_DELAY = 5.0  # seconds
 
-Handler = Callable[[QueuedMessage, Callable[[], None]], Awaitable[None]]
+Handler = Callable[[TakenMessage, Callable[[], None]], Awaitable[None]]
 """Handles a command; calls its second argument once when the script has ended and the slot is free."""
 
 
@@ -50,6 +50,13 @@ class RunInbox:
         """Take commands until cancelled; what is in hand then is dropped."""
         await self._in_hand.run()
 
+    def offer(self, message: TakenMessage) -> bool:
+        """Begin a command that was found elsewhere, if a slot is free; answers whether it is begun."""
+        if not self._in_hand.is_open or self._busy >= self._slots:
+            return False
+        self._begin(message)
+        return True
+
     async def close(self, patience_seconds: Callable[[], float]) -> None:
         """Take no more, give back what has not begun, and wait for the scripts that run to end.
 
@@ -83,7 +90,7 @@ class RunInbox:
         await message.give_back(_RETURN_DELAY)
         await asyncio.sleep(_RETURN_DELAY)
 
-    def _begin(self, message: QueuedMessage) -> None:
+    def _begin(self, message: TakenMessage) -> None:
         self._busy += 1
         is_free = False
 
@@ -97,7 +104,7 @@ class RunInbox:
 
         self._in_hand.hold(message, self._work(message, free))
 
-    async def _work(self, message: QueuedMessage, free: Callable[[], None]) -> None:
+    async def _work(self, message: TakenMessage, free: Callable[[], None]) -> None:
         try:
             await self._handle(message, free)
         except Exception:

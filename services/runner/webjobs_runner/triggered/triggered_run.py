@@ -8,12 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import WebJobsError
-from webjobs_events.events import RunAborted, RunEnded, RunFailed, RunRunning
+from webjobs_events.events import RunAborted, RunEnded, RunFailed
 from webjobs_events.jetstream import Bus, LiveSettings
 from webjobs_events.job import JobDefinition, JobType
-from webjobs_events.job_settings import read_job_settings
 from webjobs_events.status import Reason
 
 from webjobs_runner.files.site import Site
@@ -27,12 +25,15 @@ from webjobs_runner.processes.exit_facts import reason_not_started
 from webjobs_runner.processes.idle import idle_verdict
 from webjobs_runner.processes.process import ScriptProcess
 from webjobs_runner.processes.script_start import PreparedScript, ScriptStarter, StartedScript, end_script
+from webjobs_runner.triggered.attempt import Attempt
 from webjobs_runner.triggered.run_ending import (
     Outcome,
-    cause_of,
     ended_event,
     initializing_event,
     outcome_of_exit,
+    running_event,
+    settings_of,
+    with_next_attempt,
     write_status,
 )
 
@@ -58,20 +59,22 @@ class TriggeredRun:
 
     Args:
         workshop: Shared by all runs.
-        command: That asks for it.
+        attempt: What is to be begun.
         definition: Of its job; None when there is no such job any more.
+        after: Sequence that the stream of events had before.
     """
 
     def __init__(
-        self, workshop: RunWorkshop, command: RunTriggeredJob, definition: JobDefinition | None
+        self, workshop: RunWorkshop, attempt: Attempt, definition: JobDefinition | None, after: int
     ) -> None:
-        self.command = command
+        self.attempt = attempt
+        self.after = after
         self.digest = definition.digest if definition else ""
         self.initialized_at = datetime.now(UTC)
         self.limit_changed = asyncio.Event()
         self._shop = workshop
         self._definition = definition
-        self._folder = workshop.site.run_folder(command.job_name, command.run_id)
+        self._folder = workshop.site.run_folder(attempt.job_name, attempt.run_id)
         self._wish: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._last_told: asyncio.Future[int] | None = None
         self._idle: asyncio.Task[str] | None = None
@@ -79,7 +82,7 @@ class TriggeredRun:
 
     @cached_property
     def _files(self) -> tuple[LogFile, LogFile]:
-        return run_log_files(self._shop.bus, self._folder, self.command, self._shop.instance.id)
+        return run_log_files(self._shop.bus, self._folder, self.attempt, self._shop.instance.id)
 
     @cached_property
     def _log(self) -> ScriptLog:
@@ -87,8 +90,11 @@ class TriggeredRun:
 
     def ask_to_end(self, reason: Reason, evidence: str) -> None:
         """Let it end as Aborted; the first wish counts."""
+        self._want(Outcome(RunAborted, reason, evidence))
+
+    def _want(self, outcome: Outcome) -> None:
         if not self._wish.done():
-            self._wish.set_result(Outcome(RunAborted, reason, evidence))
+            self._wish.set_result(outcome)
 
     async def drop(self) -> None:
         """Let go of what was prepared: the run is not ours to begin, or not to be begun at all."""
@@ -107,15 +113,18 @@ class TriggeredRun:
         if outcome.exit_code or (outcome.evidence and outcome.reason is not Reason.EXIT_CODE):
             self._log.say(outcome.evidence, "SYS ERROR")
         _, error = self._files
-        event = ended_event(
-            self.command,
+        ended = ended_event(
+            self.attempt,
             outcome,
             instance_id=self._shop.instance.id,
             digest=self.digest,
             started_at=started_at,
             has_error_log=not error.is_empty,
         )
+        event = with_next_attempt(ended, self._definition)
         self._log.say(f"Status changed to {event.status}")
+        if event.next_run_id is not None:
+            self._log.say(f"Attempt {event.attempt + 1} is the run {event.next_run_id}, {_until(event)}")
         self._shop.outbox.hurry()  # the last event follows when the stream has those before
         try:
             write_status(self._folder, event)
@@ -140,15 +149,15 @@ class TriggeredRun:
         """Write the first event and the first line of the log, if they are not written yet."""
         if self._last_told is None:
             first = initializing_event(
-                self.command, instance_id=self._shop.instance.id, digest=self.digest, at=self.initialized_at
+                self.attempt, instance_id=self._shop.instance.id, digest=self.digest, at=self.initialized_at
             )
-            self._last_told = self._shop.outbox.add(first, cause_of(self.command), may_wait=True)
+            self._last_told = self._shop.outbox.add(first, self.attempt.cause, may_wait=True)
             self._log.say("Status changed to Initializing")
 
     async def _prepare(self, definition: JobDefinition) -> PreparedScript:
         """Have ready, while the claim is on its way, what the script needs."""
         return await self._shop.starter.prepare(
-            definition, run_id=self.command.run_id, arguments=self.command.arguments
+            definition, run_id=self.attempt.run_id, arguments=self.attempt.command.arguments
         )
 
     async def _run_script(self) -> tuple[datetime | None, Outcome]:
@@ -166,9 +175,15 @@ class TriggeredRun:
             return None, self._wish.result()
         try:
             started_at = datetime.now(UTC)
-            running = self._running_event(started_at, self._definition.script)
-            self._last_told = self._shop.outbox.add(running, cause_of(self.command), may_wait=True)
             script, host = self._definition.script, started.host
+            running = running_event(
+                self.attempt,
+                instance_id=self._shop.instance.id,
+                digest=self.digest,
+                at=started_at,
+                script=script,
+            )
+            self._last_told = self._shop.outbox.add(running, self.attempt.cause, may_wait=True)
             self._log.say(f"Run script '{script}' with script host - '{host}'")
             self._log.say("Status changed to Running")
             started.process.resume_reading()
@@ -217,30 +232,41 @@ class TriggeredRun:
         process.when_over(take_turn)
         self._wish.add_done_callback(take_turn)
         started_at = time.monotonic()
-        watching = loop.call_later(self._unwatched_seconds, watch)
+        settings = settings_of(definition)
+        limits = [loop.call_later(self._unwatched_seconds, watch)]
+        if settings.timeout is not None:
+            limits.append(loop.call_later(settings.timeout, self._over_time, settings.timeout, started_at))
         try:
             if process.over is None:
                 await turn
             if process.over is not None:
                 return outcome_of_exit(process.over)
-            return await self._end(process, definition)
+            return await self._end(process, settings.stopping_wait_seconds(JobType.TRIGGERED))
         finally:
-            watching.cancel()
+            for limit in limits:
+                limit.cancel()
             if self._idle is not None:
                 self._idle.cancel()
             if process.over is None:
                 process.kill()
                 await process.wait()
 
-    async def _end(self, process: ScriptProcess, definition: JobDefinition) -> Outcome:
-        """End the script: somebody wishes that, or it is idle."""
+    def _over_time(self, limit: float, started_at: float) -> None:
+        measured = time.monotonic() - started_at
+        evidence = (
+            f"It ran for {measured:.3g} s; the limit is {limit:g} s. "
+            "Raise or remove timeout in settings.job if that is too short."
+        )
+        self._want(Outcome(RunFailed, Reason.MAX_DURATION, evidence))
+
+    async def _end(self, process: ScriptProcess, grace: float) -> Outcome:
+        """End the script: somebody wishes that, it took too long, or it is idle."""
         if self._wish.done():
             wanted = self._wish.result()
         else:
             assert self._idle is not None
             wanted = Outcome(RunFailed, Reason.IDLE_TIMEOUT, self._idle.result())
         self._log.say(wanted.evidence, "SYS WARN")
-        grace = read_job_settings(definition.settings).stopping_wait_seconds(JobType.TRIGGERED)
         was_killed = await end_script(process, grace)
         how = f"It was killed after {grace:g} s of grace." if was_killed else "It ended within its grace."
         return Outcome(wanted.event, wanted.reason, f"{wanted.evidence} {how}")
@@ -266,31 +292,19 @@ class TriggeredRun:
                     started_at,
                 )
             except OSError as error:  # out of descriptors, perhaps: nobody is found idle by that
-                logger.error("idleness cannot be told", run_id=self.command.run_id, error=str(error))
+                logger.error("idleness cannot be told", run_id=self.attempt.run_id, error=str(error))
                 await asyncio.sleep(IDLE_TIMEOUT_SECONDS)
 
-    def _running_event(self, started_at: datetime, script: str) -> RunRunning:
-        return RunRunning(
-            at=started_at,
-            instance=self._shop.instance.id,
-            job_name=self.command.job_name,
-            run_id=self.command.run_id,
-            attempt=self.command.attempt,
-            trigger=self.command.requested_by,
-            arguments=self.command.arguments,
-            digest=self.digest,
-            requested_at=self.command.requested_at,
-            script=script,
-        )
 
-
-def run_log_files(
-    bus: Bus, folder: Path, command: RunTriggeredJob, instance_id: str
-) -> tuple[LogFile, LogFile]:
+def run_log_files(bus: Bus, folder: Path, attempt: Attempt, instance_id: str) -> tuple[LogFile, LogFile]:
     """The two log files of a run: all lines, and those of standard error."""
-    subject = bus.subjects.log(JobType.TRIGGERED, command.job_name, command.run_id)
-    names = (f"output_{command.run_id}.log", f"error_{command.run_id}.log")
+    subject = bus.subjects.log(JobType.TRIGGERED, attempt.job_name, attempt.run_id)
+    names = (f"output_{attempt.run_id}.log", f"error_{attempt.run_id}.log")
     output, error = (
         LogFile(f"{folder}/{name}", name=name, subject=subject, instance_id=instance_id) for name in names
     )
     return output, error
+
+
+def _until(event: RunEnded) -> str:
+    return f"not before {event.next_attempt_at:%Y-%m-%dT%H:%M:%SZ}"

@@ -7,23 +7,29 @@ from collections.abc import Callable
 from webjobs_events.commands import RunTriggeredJob, decode_command
 from webjobs_events.errors import BusUnavailable, UndecodableMessage
 from webjobs_events.events import RunAborted, RunEnded
-from webjobs_events.jetstream import QueuedMessage
+from webjobs_events.jetstream import TakenMessage
 from webjobs_events.job import JobName, JobType
+from webjobs_events.run_id import RunId
 from webjobs_events.status import Reason
 
 from webjobs_runner.heartbeat import Peers
 from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.log import logger
-from webjobs_runner.triggered.burial import Burial
+from webjobs_runner.triggered.attempt import Attempt, first_attempt
+from webjobs_runner.triggered.cancellation import Cancellation
 from webjobs_runner.triggered.claims import Claims
-from webjobs_runner.triggered.last_event import look_at_run, settle_command, write_end
-from webjobs_runner.triggered.run_ending import Outcome, cause_of, ended_event
+from webjobs_runner.triggered.conclusion import Conclusions
+from webjobs_runner.triggered.found_command import FoundMessage
+from webjobs_runner.triggered.judgement import HELD_DELAY, Judgement
+from webjobs_runner.triggered.last_event import RunEnds, look_at_run
+from webjobs_runner.triggered.run_ending import Outcome, ended_event
 from webjobs_runner.triggered.triggered_run import RunWorkshop, TriggeredRun
+from webjobs_runner.triggered.turns import Turns
 from webjobs_runner.triggered.unfinished import UnfinishedRun, UnfinishedRuns
+from webjobs_runner.triggered.wishes import Wishes
 
 _LOG_PATIENCE = 0.5  # seconds that the last event waits for the log before it
 _RETRY_DELAY = 1.0  # seconds
-_HELD_DELAY = 5.0  # seconds after which a command that somebody else has in hand is looked at again
 
 
 class TriggeredRuns:
@@ -35,7 +41,12 @@ class TriggeredRuns:
         definitions: Definitions,
         claims: Claims,
         peers: Peers,
-        burial: Burial,
+        turns: Turns,
+        judgement: Judgement,
+        ends: RunEnds,
+        conclusions: Conclusions,
+        wishes: Wishes,
+        cancellation: Cancellation,
         unfinished: UnfinishedRuns,
     ) -> None:
         self._shop = workshop
@@ -43,19 +54,35 @@ class TriggeredRuns:
         self._definitions = definitions
         self._claims = claims
         self._peers = peers
-        self._burial = burial
+        self._turns = turns
+        self._judgement = judgement
+        self._ends = ends
+        self._conclusions = conclusions
+        self._wishes = wishes
+        self._cancellation = cancellation
         self._unfinished = unfinished
         self._in_hand: set[str] = set()  # command ids
+        self._called: set[str] = set()  # those of them whose turn came while somebody looked
         self._running: set[TriggeredRun] = set()
         self._lapsed = asyncio.Event()
         self._is_open = True
+        self.begin: Callable[[TakenMessage], object] = lambda _message: None
+        """Begins a command that is not handed out by the queue."""
         workshop.settings.on_change(self._setting_changed)
 
     def end_all(self, reason: Reason, evidence: str, job_name: JobName | None = None) -> None:
         """Ask the runs in hand, or those of one job, to end."""
         for run in self._running:
-            if job_name is None or run.command.job_name == job_name:
+            if job_name is None or run.attempt.job_name == job_name:
                 run.ask_to_end(reason, evidence)
+
+    def wished(self, job_name: JobName, run_id: RunId) -> None:
+        """Somebody wishes that a run be ended."""
+        for run in self._running:
+            if (run.attempt.job_name, run.attempt.run_id) == (job_name, run_id):
+                self._heed(run)
+                return
+        self._cancellation.wished(job_name, run_id)
 
     def close(self, evidence: str) -> None:
         """Begin no run any more, and ask those in hand to end because the runner stops."""
@@ -64,7 +91,14 @@ class TriggeredRuns:
 
     def has_run_of(self, job_name: JobName) -> bool:
         """Whether a run of this job is in hand."""
-        return any(run.command.job_name == job_name for run in self._running)
+        return any(run.attempt.job_name == job_name for run in self._running)
+
+    def call(self, command_id: str) -> bool:
+        """Say that a command's turn has come; answers whether it is in hand here."""
+        if command_id not in self._in_hand:
+            return False
+        self._called.add(command_id)
+        return True
 
     def lapsed(self) -> None:
         """Our lease had a gap: others may have ended runs of ours."""
@@ -77,8 +111,8 @@ class TriggeredRuns:
             self._lapsed.clear()
             try:
                 for run in list(self._running):
-                    found = await look_at_run(self._bus, run.command.job_name, run.command.run_id)
-                    if found.end is not None:
+                    found = await look_at_run(self._bus, run.attempt, run.after)
+                    if found.end is not None or found.before is not None:
                         run.ask_to_end(Reason.RUNNER_LOST, "Other runners took this one for lost.")
             except BusUnavailable:
                 self._lapsed.set()
@@ -91,7 +125,12 @@ class TriggeredRuns:
             for run in self._running:
                 run.limit_changed.set()
 
-    async def handle(self, message: QueuedMessage, free: Callable[[], None]) -> None:
+    def _heed(self, run: TriggeredRun) -> None:
+        wish = self._wishes.of(run.attempt.job_name, run.attempt.run_id)
+        if wish is not None:
+            run.ask_to_end(wish.reason, wish.evidence)
+
+    async def handle(self, message: TakenMessage, free: Callable[[], None]) -> None:
         """Carry out one command; `free` is called when its script has ended."""
         try:
             command = decode_command(message.subject, message.data)
@@ -106,59 +145,112 @@ class TriggeredRuns:
             await message.give_back(0)
             return
         if command.command_id in self._in_hand:  # handed out again while we are at it
-            await message.give_back(_HELD_DELAY)
+            await message.give_back(HELD_DELAY)
             return
         self._in_hand.add(command.command_id)
         try:
+            if not await self._is_next(command, message):
+                return
             await self._take(command, message, free)
         finally:
             self._in_hand.discard(command.command_id)
+            self._called.discard(command.command_id)
 
-    async def _take(self, command: RunTriggeredJob, message: QueuedMessage, free: Callable[[], None]) -> None:
-        claimed_at = time.monotonic()
-        claiming = asyncio.ensure_future(self._claims.take(command.job_name, command.run_id))
+    async def _is_next(self, command: RunTriggeredJob, message: TakenMessage) -> bool:
+        """Whether it is this command's turn; if not, it is given back until it may be."""
+        if isinstance(message, FoundMessage) or not self._turns.is_in_line(command):
+            return True  # it was looked up because its turn had come
+        while True:
+            self._called.discard(command.command_id)
+            try:
+                definition = await self._definitions.newest(JobType.TRIGGERED, command.job_name)
+                delay = await self._turns.delay_of(command, message.sequence, definition)
+            except BusUnavailable:
+                delay = _RETRY_DELAY
+            if delay is None:
+                return True
+            if command.command_id not in self._called:
+                await message.give_back(delay)
+                return False
+
+    async def _take(self, command: RunTriggeredJob, message: TakenMessage, free: Callable[[], None]) -> None:
+        """Claim a command, and begin its run; what is claimed already is judged."""
+        claimed_at, after = time.monotonic(), self._shop.outbox.reached
+        claiming = asyncio.ensure_future(self._claims.take(command, after))
         run: TriggeredRun | None = None
         for _ in range(2):  # turns of the loop in which the claim is sent, and then written to the socket:
             await asyncio.sleep(0)  # what takes time comes after that
         try:
             definition = await self._definitions.newest(JobType.TRIGGERED, command.job_name)
-            run = TriggeredRun(self._shop, command, definition)  # begins to prepare itself
-            if not await claiming and not await self._judge(command, message):
+            run = TriggeredRun(self._shop, first_attempt(command), definition, after)  # prepares itself
+            if await claiming:
+                if await self._judgement.has_run_before(command):
+                    await run.drop()
+                    return
+            else:
                 await run.drop()
-                return
+                own = await self._judgement.decide(command, message)
+                if own is None:
+                    return
+                claimed_at = own.claimed_at
+                run = TriggeredRun(self._shop, own.attempt, definition, own.after)
         except BusUnavailable:
             await asyncio.gather(claiming, return_exceptions=True)
             if run is not None:
                 await run.drop()
             await message.give_back(_RETRY_DELAY)
             return
+        await self._see_through(run, message, claimed_at, free)
+
+    async def _see_through(
+        self, run: TriggeredRun, message: TakenMessage, claimed_at: float, free: Callable[[], None]
+    ) -> None:
+        """Carry out an attempt, write its end, and do what follows."""
         event = await self._carry_out(run)
         free()
         if self._bus.is_connected:
             await run.log_shipped(_LOG_PATIENCE)
-        after = await run.told()
+        told = await run.told()
         # While our lease held without a gap nobody can have ended the run in our place.
-        if not await write_end(
-            self._bus, event, cause_of(command), after if self._peers.held_since(claimed_at) else None
-        ):
-            logger.warning("run was ended by another runner meanwhile", run_id=command.run_id)
-        await self._settle(command, message)
+        is_sure = self._peers.held_since(claimed_at)
+        end = await self._ends.write(run.attempt, event, told if is_sure else run.after, is_known=is_sure)
+        if end is not event:
+            logger.warning("run was ended by another runner meanwhile", run_id=run.attempt.run_id)
+        next_attempt = await self._conclude(run.attempt, end, message)
         await run.log_shipped(None)
-        self._unfinished.forget(command)
+        self._unfinished.forget(run.attempt.command)
+        if next_attempt is not None and next_attempt.not_before is not None:
+            await self._come_back(message, max(0.0, next_attempt.not_before.timestamp() - time.time()))
+
+    async def _come_back(self, message: TakenMessage, delay: float) -> None:
+        """Have a command handed out again for its next attempt."""
+        if isinstance(message, FoundMessage):  # the queue does not know that its time is set
+            asyncio.get_running_loop().call_later(delay, self.begin, message)
+        await message.give_back(delay)
 
     async def _carry_out(self, run: TriggeredRun) -> RunEnded:
+        attempt = run.attempt
         self._unfinished.note(
-            UnfinishedRun(command=run.command, digest=run.digest, initialized_at=run.initialized_at)
+            UnfinishedRun(
+                command=attempt.command,
+                digest=run.digest,
+                initialized_at=run.initialized_at,
+                after=run.after,
+                run_id=attempt.run_id,
+                attempt=attempt.number,
+                retry_of=attempt.retry_of,
+            )
         )
         self._running.add(run)
+        self._heed(run)
         if not self._is_open:
             run.ask_to_end(Reason.HOST_SHUTDOWN, "The runner is stopping.")
         try:
             return await run.carry_out()
         except Exception as error:  # whatever it was, a run that was begun has to end
-            logger.exception("run failed in the runner itself", run_id=run.command.run_id)
+            logger.exception("run failed in the runner itself", run_id=attempt.run_id)
             return ended_event(
-                run.command,
+                attempt,
                 Outcome(RunAborted, Reason.START_ERROR, f"The runner failed: {error}"),
                 instance_id=self._shop.instance.id,
                 digest=run.digest,
@@ -168,38 +260,9 @@ class TriggeredRuns:
         finally:
             self._running.discard(run)
 
-    async def _settle(self, command: RunTriggeredJob, message: QueuedMessage) -> None:
-        """Take the command out of the queue, and then its claim away."""
-        is_done = await message.done()
-        while not is_done:
+    async def _conclude(self, attempt: Attempt, end: RunEnded, message: TakenMessage) -> Attempt | None:
+        while True:
             try:
-                await settle_command(self._bus, command)
-                is_done = True
+                return await self._conclusions.conclude(attempt, end, message)
             except BusUnavailable:
                 await asyncio.sleep(_RETRY_DELAY)
-        await self._claims.drop(command.job_name, command.run_id)
-
-    async def _judge(self, command: RunTriggeredJob, message: QueuedMessage) -> bool:
-        """Decide about a command whose run is claimed; answers whether it is for us to begin.
-
-        A run that somebody has begun is never begun again.
-
-        Raises:
-            BusUnavailable: NATS does not answer.
-        """
-        claim = await self._claims.read(command.job_name, command.run_id)
-        found = await look_at_run(self._bus, command.job_name, command.run_id)
-        if claim is None or found.end is not None:
-            await self._settle(command, message)
-        elif self._claims.is_own(claim):
-            return True  # the answer to our claim was lost
-        elif claim.instance == self._shop.instance.id:
-            if self._unfinished.is_noted(command):  # how it ended may be known: recovery is at it
-                await message.give_back(_HELD_DELAY)
-            else:
-                await self._burial.bury(command, claim.instance)
-        elif await self._peers.is_lost(claim.instance):
-            await self._burial.bury(command, claim.instance)
-        else:
-            await message.give_back(_HELD_DELAY)
-        return False

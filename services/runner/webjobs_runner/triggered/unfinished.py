@@ -6,8 +6,10 @@ from types import TracebackType
 
 import msgspec
 from webjobs_events.commands import RunTriggeredJob
+from webjobs_events.run_id import RunId
 
 from webjobs_runner.journal import Journal
+from webjobs_runner.triggered.attempt import Attempt, first_attempt
 
 
 class UnfinishedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,11 +19,26 @@ class UnfinishedRun(msgspec.Struct, frozen=True, kw_only=True):
         command: That asked for it.
         digest: Version it runs.
         initialized_at: When the runner took it.
+        after: Sequence that the stream of events had before; what it tells of the attempt is behind it.
+        run_id: Of the attempt; None for the first one.
+        attempt: Number of the attempt.
+        retry_of: The attempt before.
     """
 
     command: RunTriggeredJob
     digest: str
     initialized_at: datetime
+    after: int = 0
+    run_id: RunId | None = None
+    attempt: int = 1
+    retry_of: RunId | None = None
+
+    @property
+    def begun(self) -> Attempt:
+        """The attempt that was begun."""
+        if self.run_id is None:
+            return first_attempt(self.command)
+        return Attempt(command=self.command, run_id=self.run_id, number=self.attempt, retry_of=self.retry_of)
 
 
 class RunNote(msgspec.Struct, frozen=True, array_like=True):

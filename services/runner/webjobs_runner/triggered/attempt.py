@@ -1,0 +1,52 @@
+"""One attempt of a run: what is begun, told and ended under a run id of its own."""
+
+from datetime import datetime
+
+import msgspec
+from webjobs_events.commands import RunTriggeredJob
+from webjobs_events.envelope import Cause
+from webjobs_events.job import JobName
+from webjobs_events.run_id import RunId
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt and the command that asks for it; all attempts of a run have the same command.
+
+    Attributes:
+        command: As it is in the queue.
+        run_id: Of this attempt; the first one's is the command's.
+        number: From 1.
+        retry_of: The attempt before, by its run id; None for the first.
+        not_before: When it may be begun; None: at once.
+    """
+
+    command: RunTriggeredJob
+    run_id: RunId
+    number: int = 1
+    retry_of: RunId | None = None
+    not_before: datetime | None = None
+
+    @property
+    def job_name(self) -> JobName:
+        """Of the job."""
+        return self.command.job_name
+
+    @property
+    def cause(self) -> Cause:
+        """Events of a run are caused by its command."""
+        return Cause(correlation_id=self.command.command_id, causation_id=self.command.command_id)
+
+    def after(self, run_id: RunId, not_before: datetime | None) -> "Attempt":
+        """The attempt that follows this one."""
+        return Attempt(
+            command=self.command,
+            run_id=run_id,
+            number=self.number + 1,
+            retry_of=self.run_id,
+            not_before=not_before,
+        )
+
+
+def first_attempt(command: RunTriggeredJob) -> Attempt:
+    """The attempt that a command asks for by itself."""
+    return Attempt(command=command, run_id=command.run_id, number=command.attempt)

@@ -1,0 +1,82 @@
+"""Ends runs that somebody wishes to be ended before any runner has begun them."""
+
+import asyncio
+
+from webjobs_events.commands import RunTriggeredJob
+from webjobs_events.errors import BusUnavailable
+from webjobs_events.events import RunAborted
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobName
+from webjobs_events.run_id import RunId
+from webjobs_events.wish import EndWish
+
+from webjobs_runner.instance import Instance
+from webjobs_runner.log import logger
+from webjobs_runner.outbox import Outbox
+from webjobs_runner.triggered.attempt import Attempt, first_attempt
+from webjobs_runner.triggered.burial import Burial
+from webjobs_runner.triggered.claims import Claims
+from webjobs_runner.triggered.found_command import whole_line_of
+from webjobs_runner.triggered.run_ending import Outcome
+from webjobs_runner.triggered.wishes import Wishes
+
+_RETRY_DELAY = 1.0  # seconds
+
+
+class Cancellation:
+    """Takes the run first, as one who begins it would: so it is ended here, or by whoever has begun it."""
+
+    def __init__(
+        self, bus: Bus, instance: Instance, claims: Claims, outbox: Outbox, burial: Burial, wishes: Wishes
+    ) -> None:
+        self._bus = bus
+        self._instance = instance
+        self._claims = claims
+        self._outbox = outbox
+        self._burial = burial
+        self._wishes = wishes
+        self._wished: asyncio.Queue[tuple[JobName, RunId]] = asyncio.Queue()
+
+    def wished(self, job_name: JobName, run_id: RunId) -> None:
+        """There is a wish about a run that is not in hand here."""
+        self._wished.put_nowait((job_name, run_id))
+
+    async def run(self) -> None:
+        """End such runs until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                group.create_task(self._until_done(*await self._wished.get()))
+
+    async def _until_done(self, job_name: JobName, run_id: RunId) -> None:
+        while (wish := self._wishes.of(job_name, run_id)) is not None:
+            try:
+                await self._end(job_name, run_id, wish)
+                return
+            except BusUnavailable as error:
+                logger.debug("cancellation waits for nats", run_id=run_id, error=str(error))
+                await asyncio.sleep(_RETRY_DELAY)
+
+    async def _end(self, job_name: JobName, run_id: RunId, wish: EndWish) -> None:
+        """End a run that nobody has; whoever has it has heard of the wish too, or is buried by it."""
+        after = self._outbox.reached
+        command = await self._command_of(job_name, run_id)
+        if command is not None:
+            if await self._claims.take(command, after):
+                await self._write_end(first_attempt(command), after, wish)
+            return
+        found = await self._claims.of_attempt(job_name, run_id)
+        command = await self._command_of(job_name, found.run_id) if found is not None else None
+        if found is None or command is None:
+            await self._wishes.drop(job_name, run_id)  # it has ended, or there never was such a run
+        elif found.claim.is_waiting and await self._claims.take_waiting(found, command, after):
+            await self._write_end(found.claim.attempt_of(command), after, wish)
+
+    async def _write_end(self, attempt: Attempt, after: int, wish: EndWish) -> None:
+        logger.info("run ended before it was begun", run_id=attempt.run_id, reason=wish.reason)
+        outcome = Outcome(RunAborted, wish.reason, f"{wish.evidence} It had not begun.")
+        await self._burial.end(attempt, after, outcome, self._instance.id)
+
+    async def _command_of(self, job_name: JobName, run_id: RunId) -> RunTriggeredJob | None:
+        """The command in the queue whose first attempt has this run id."""
+        line = await whole_line_of(self._bus, job_name)
+        return next((command for _, command in line.commands if command.run_id == run_id), None)

@@ -1,0 +1,104 @@
+"""Commands that are looked up in the queue, rather than handed out by it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from webjobs_events.commands import JOB_VERBS, RunTriggeredJob, decode_command
+from webjobs_events.errors import BusUnavailable, UndecodableMessage
+from webjobs_events.jetstream import Bus, StreamMessage
+from webjobs_events.job import JobName, JobType
+
+
+class FoundMessage:
+    """A command that was looked up: the queue goes on handing it out, and learns of its end only."""
+
+    def __init__(self, bus: Bus, message: StreamMessage) -> None:
+        self._bus = bus
+        self._message = message
+
+    @property
+    def subject(self) -> str:
+        """Where it was published."""
+        return self._message.subject
+
+    @property
+    def data(self) -> bytes:
+        """Its body."""
+        return self._message.data
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Its headers."""
+        return dict(self._message.headers)
+
+    @property
+    def sequence(self) -> int:
+        """In the stream of commands."""
+        return self._message.sequence
+
+    async def done(self) -> bool:
+        """Remove it from the queue; answers whether the server confirmed it."""
+        try:
+            return await self._bus.withdraw_command(self.sequence)
+        except BusUnavailable:
+            return False
+
+    async def keep(self) -> None:
+        """Nothing: the queue does not know that we have it."""
+
+    async def give_back(self, delay_seconds: float) -> None:
+        """Nothing: the queue hands it out in its own time."""
+
+    async def refuse(self) -> None:
+        """Nothing: whoever is handed it refuses it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The oldest commands to run a job that have not left the queue.
+
+    Attributes:
+        commands: With the messages that they are, oldest first.
+        more: How many more there are behind them, at most.
+    """
+
+    commands: list[tuple[StreamMessage, RunTriggeredJob]]
+    more: int
+
+    @property
+    def sequences(self) -> list[int]:
+        """Of the messages."""
+        return [message.sequence for message, _ in self.commands]
+
+
+async def line_of(bus: Bus, job_name: JobName, count: int) -> Line:
+    """The first `count` commands of a job, or a few more.
+
+    Raises:
+        BusUnavailable: NATS does not answer.
+    """
+    pattern = bus.subjects.commands_of(JobType.TRIGGERED, job_name)  # of other verbs there is one each
+    batch, more = await bus.messages_from(bus.subjects.commands_stream, pattern, count=count + len(JOB_VERBS))
+    return Line(_runs_in(batch), more)
+
+
+async def whole_line_of(bus: Bus, job_name: JobName) -> Line:
+    """All commands of a job.
+
+    Raises:
+        BusUnavailable: NATS does not answer.
+    """
+    pattern = bus.subjects.commands_of(JobType.TRIGGERED, job_name)
+    return Line(_runs_in(await bus.pending_commands(pattern)), 0)
+
+
+def _runs_in(messages: Iterable[StreamMessage]) -> list[tuple[StreamMessage, RunTriggeredJob]]:
+    found = []
+    for message in messages:
+        try:
+            command = decode_command(message.subject, message.data)
+        except UndecodableMessage:
+            continue  # parked by whoever takes it
+        if isinstance(command, RunTriggeredJob):
+            found.append((message, command))
+    return found

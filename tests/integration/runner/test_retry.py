@@ -1,0 +1,135 @@
+"""Runs that are tried again: each attempt has its own run id, and all of them are one run asked for."""
+
+import itertools
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.eventually import eventually
+from support.runners import QUICK_LEASES, Caller, RunningRunner, runner_process, running_runner
+from support.witness import Witness
+from webjobs_events.events import RunEnded, RunInitializing, RunRunning
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobType
+from webjobs_events.status import Reason
+
+TRIGGERED = JobType.TRIGGERED
+
+
+@pytest.fixture
+async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
+    async with running_runner(bus, nats_url, tmp_path) as running:
+        yield running
+
+
+def files(script: str, backoff: Any = 0, **more: Any) -> dict[str, str | bytes]:
+    settings = {"retry": {"backoff": backoff, **more}, "stopping_wait_time": 0.2}
+    return {"run.sh": script, "settings.job": json.dumps(settings)}
+
+
+async def chain_from(witness: Witness, run_id: str) -> list[RunEnded]:
+    """The ends of all attempts, in order."""
+    ends = [await witness.end_of(run_id)]
+    while ends[-1].next_run_id is not None:
+        ends.append(await witness.end_of(ends[-1].next_run_id))
+    return ends
+
+
+async def test_a_failed_run_is_tried_again_until_it_succeeds_under_run_ids_that_are_linked(
+    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    script = (
+        f'echo x >> {tmp_path}/tries; echo "try of $WEBJOBS_RUN_ID: $1"; [ $(wc -l < {tmp_path}/tries) = 3 ]'
+    )
+    await caller.deploy(TRIGGERED, "job", files(script, 0.1, max_attempts=5))
+    run_id = await caller.run("job", "hello")
+    ends = await chain_from(witness, run_id)
+    assert [(end.name, end.attempt) for end in ends] == [("Failed", 1), ("Failed", 2), ("Success", 3)]
+    assert ends[0].retry_of is None and ends[0].run_id == run_id
+    for before, after in itertools.pairwise(ends):
+        assert (after.retry_of, before.next_run_id) == (before.run_id, after.run_id)
+        assert (after.arguments, after.trigger, after.requested_at) == ("hello", "Test", before.requested_at)
+        begun = next(e for e in witness.of(RunInitializing) if e.run_id == after.run_id)
+        assert before.next_attempt_at is not None and begun.at >= before.next_attempt_at
+        assert 0.09 <= (before.next_attempt_at - before.at).total_seconds() <= 0.11
+    folder = tmp_path / "site/data/jobs/triggered/job"
+    for end in ends:
+        log = (folder / end.run_id / f"output_{end.run_id}.log").read_text()
+        assert f"try of {end.run_id}: hello" in log
+    await eventually(lambda: caller.is_free("job"))
+
+
+async def test_the_last_attempt_and_ends_that_are_not_named_are_not_tried_again(
+    runner: RunningRunner, caller: Caller, witness: Witness
+) -> None:
+    await caller.deploy(TRIGGERED, "twice", files("exit 3", max_attempts=2))
+    await caller.deploy(TRIGGERED, "signal", files("exit 3", on=["signal"]))
+    assert [end.exit_code for end in await chain_from(witness, await caller.run("twice"))] == [3, 3]
+    assert len(await chain_from(witness, await caller.run("signal"))) == 1
+
+
+async def test_a_run_over_its_time_fails_with_the_limit_and_is_tried_again_when_that_is_named(
+    runner: RunningRunner, caller: Caller, witness: Witness
+) -> None:
+    settings = {"timeout": 0.3, "retry": {"max_attempts": 2, "backoff": 0, "on": ["max_duration"]}}
+    script = {"run.sh": "exec sleep 1000", "settings.job": json.dumps(settings)}
+    await caller.deploy(TRIGGERED, "slow", script)
+    first, second = await chain_from(witness, await caller.run("slow"))
+    for end in (first, second):
+        assert (end.name, end.reason) == ("Failed", Reason.MAX_DURATION)
+        assert "the limit is 0.3 s. Raise or remove timeout in settings.job" in end.evidence
+        assert "It ended within its grace." in end.evidence
+        assert end.started_at is not None and (end.at - end.started_at).total_seconds() >= 0.29
+
+
+async def test_a_waiting_attempt_that_is_cancelled_ends_the_run(
+    runner: RunningRunner, caller: Caller, witness: Witness
+) -> None:
+    await caller.deploy(TRIGGERED, "job", files("exit 3", 60))
+    first = await witness.end_of(await caller.run("job"))
+    assert first.next_run_id is not None
+    await caller.cancel("job", first.next_run_id)
+    end = await witness.end_of(first.next_run_id)
+    assert (end.name, end.reason, end.attempt) == ("Aborted", Reason.CANCELLED, 2)
+    assert (end.retry_of, end.next_run_id, end.started_at) == (first.run_id, None, None)
+    await eventually(lambda: caller.is_free("job"))
+
+
+async def test_attempts_go_on_when_the_runner_is_killed_while_one_waits(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
+) -> None:
+    script = f"[ -e {tmp_path}/well ]"
+    async with runner_process(bus, nats_url, tmp_path, instance_id=instance_id) as runner:
+        await caller.deploy(TRIGGERED, "job", files(script, 1))
+        run_id = await caller.run("job")
+        await witness.end_of(run_id)
+        await runner.kill()
+    (tmp_path / "well").touch()
+    async with runner_process(bus, nats_url, tmp_path, instance_id=instance_id):
+        ends = await chain_from(witness, run_id)
+        assert [end.name for end in ends] == ["Failed", "Success"]
+        await eventually(lambda: caller.is_free("job"))
+        await witness.until_told()
+        assert len(witness.of(RunRunning)) == 2
+
+
+async def test_a_run_whose_runner_dies_is_tried_again_by_a_survivor(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    script = f"[ -e {tmp_path}/well ] || exec sleep 1000"
+    async with (
+        runner_process(bus, nats_url, tmp_path, terms=QUICK_LEASES) as dying,
+    ):
+        await caller.deploy(TRIGGERED, "job", files(script))
+        run_id = await caller.run("job")
+        await eventually(lambda: witness.of(RunRunning))
+        async with running_runner(bus, nats_url, tmp_path, terms=QUICK_LEASES):
+            (tmp_path / "well").touch()
+            await dying.kill()
+            lost = await witness.end_of(run_id, 6 * QUICK_LEASES.seconds)
+            assert (lost.name, lost.reason) == ("Aborted", Reason.RUNNER_LOST)
+            assert lost.next_run_id is not None
+            assert (await witness.end_of(lost.next_run_id, 3)).name == "Success"
+            await eventually(lambda: caller.is_free("job"))
