@@ -79,3 +79,24 @@ def test_a_route_without_a_description_is_told_from_its_docstring() -> None:
     operation = told["paths"]["/new/{kind}"]["get"]
     assert operation["summary"] == "Does something new."
     assert operation["parameters"][0]["schema"] == {"type": "string", "enum": ["a", "b"]}
+
+
+def test_a_route_is_described_once_for_every_dialect(document: dict[str, Any]) -> None:
+    def answer(path: str) -> Any:
+        return document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+
+    for path, written in (
+        ("/api/jobs/triggered/{job}/history/{id}", "RunJson"),
+        ("/api/triggeredwebjobs/{job}/history/{id}", "KuduRun"),
+        ("/jobs/triggered/{job}/history/{id}", "KuduRun"),
+    ):
+        assert answer(path) == {"$ref": f"#/components/schemas/{written}"}
+    assert answer("/api/continuousjobs")["items"] == {"$ref": "#/components/schemas/KuduContinuousJob"}
+    assert not document["paths"]["/api/webjobs"]["get"].get("deprecated")
+    assert document["paths"]["/api/triggeredjobs"]["get"]["deprecated"]
+
+
+def test_an_answer_with_an_etag_may_be_304(document: dict[str, Any]) -> None:
+    operation = document["paths"]["/api/jobs/triggered"]["get"]
+    assert "304" in operation["responses"]
+    assert [each["name"] for each in operation["parameters"]] == ["If-None-Match"]

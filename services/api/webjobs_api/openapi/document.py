@@ -18,6 +18,11 @@ _REFERENCE = "#/components/schemas/{name}"
 _OPEN = frozenset({"/healthz"})
 _ANY_METHOD = ("GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD")
 _PLAIN = (str, int, float, bool, type(None))
+_REFUSED_PARTS = {"{job}": 400, "{type}": 404}
+_IF_NONE_MATCH = Parameter(
+    name="If-None-Match", schema={"type": "string"}, says="The ETag of the answer that the client has."
+)
+_NOT_MODIFIED = Answer(says="The client has this answer already.")
 _SCHEME = {"basic": {"type": "http", "scheme": "basic"}}
 
 
@@ -110,6 +115,7 @@ def _operation(key: str, route: web.RouteDef, operation: Operation, schemas: _Sc
         *(_parameter("path", parameter, schemas) for parameter in _path_parameters(route.path)),
         *(_parameter("query", parameter, schemas) for parameter in operation.query),
         *(_parameter("header", parameter, schemas) for parameter in operation.headers),
+        *([_parameter("header", _IF_NONE_MATCH, schemas)] if operation.has_etag else []),
     ]
     told: dict[str, Any] = {
         "operationId": "_".join(re.findall(r"\w+", key.lower())),
@@ -159,9 +165,11 @@ def _body(body: Body, schemas: _Schemas) -> dict[str, Any]:
 
 def _answers(operation: Operation, path: str, schemas: _Schemas) -> dict[str, Any]:
     told = {status: _answer(answer, schemas) for status, answer in operation.answers.items()}
-    names_a_job = (400,) if "{job}" in path else ()
+    if operation.has_etag:
+        told[304] = _answer(_NOT_MODIFIED, schemas)
+    in_path = [status for part, status in _REFUSED_PARTS.items() if part in path]
     everywhere = () if path in _OPEN else EVERYWHERE
-    for status in (*operation.errors, *names_a_job, *everywhere):
+    for status in (*operation.errors, *in_path, *everywhere):
         told.setdefault(status, _error(status, operation, schemas))
     return {str(status): told[status] for status in sorted(told)}
 

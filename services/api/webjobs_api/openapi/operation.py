@@ -74,6 +74,7 @@ class Operation:
         errors: Statuses of errors of its own; those that any route can answer are added.
         says: What an error means here, where the table of errors is too general.
         problems: Whether its own errors are problem documents instead of plain text.
+        has_etag: Whether the answer bears an ETag, and is 304 to whoever has it already.
         deprecated: Kept for old clients only.
     """
 
@@ -87,12 +88,18 @@ class Operation:
     errors: tuple[int, ...] = ()
     says: Mapping[int, str] = field(default_factory=dict)
     problems: bool = False
+    has_etag: bool = False
     deprecated: bool = False
 
 
 def json_of(schema: Schema, says: str, **headers: str) -> Answer:
     """A JSON answer; `headers` with `_` for `-`."""
     return Answer(says=says, content={JSON: schema}, headers=_named(headers))
+
+
+def list_of(schema: Schema, says: str) -> Answer:
+    """A JSON answer with a list of such."""
+    return json_of({"type": "array", "items": schema}, says)
 
 
 def text(says: str, media_type: str = TEXT) -> Answer:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from webjobs_api.openapi.dialects import in_every_dialect
 from webjobs_api.openapi.operation import Operation
 from webjobs_api.openapi.operations import (
     app_settings,
@@ -15,7 +16,7 @@ from webjobs_api.openapi.operations import (
     passthrough,
 )
 
-OPERATIONS: Mapping[str, Operation] = {
+_DESCRIBED: Mapping[str, Operation] = {
     **jobs.OPERATIONS,
     **passthrough.OPERATIONS,
     **app_settings.OPERATIONS,
@@ -26,4 +27,6 @@ OPERATIONS: Mapping[str, Operation] = {
     **pages.OPERATIONS,
     **operators.OPERATIONS,
 }
-"""In the order in which chapters are shown: that of the route table."""
+
+OPERATIONS: Mapping[str, Operation] = in_every_dialect(_DESCRIBED)
+"""In the order in which chapters are shown."""

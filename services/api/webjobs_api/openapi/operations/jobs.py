@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from webjobs_api.openapi.operation import Body, Operation, Parameter, json_of, nothing
+from webjobs_api.openapi.operation import Body, Operation, Parameter, json_of, list_of, nothing
 from webjobs_api.openapi.parameters import RUN_ID
 from webjobs_api.requests import MAX_PAGE
 from webjobs_api.responses import ContinuousJobJson, RunJson, RunsJson, TriggeredJobJson
@@ -35,6 +35,7 @@ PAGE = (
 UPLOAD = Body(
     says="One script, or with the type application/zip an archive of all files of the job.",
     content={"application/octet-stream": {}, "application/zip": {}},
+    is_required=False,
 )
 _RUN_ACCEPTED = nothing("The run is accepted; from now on every answer shows it.", Location="Of the run.")
 _ANY_JOB = {"anyOf": [TriggeredJobJson, ContinuousJobJson]}
@@ -52,12 +53,14 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=_ALL,
         summary="List all jobs",
         description="Triggered jobs first, each type in name order.",
-        answers={200: json_of({"type": "array", "items": _ANY_JOB}, "Every job.")},
+        has_etag=True,
+        answers={200: list_of(_ANY_JOB, "Every job.")},
     ),
     "GET /api/jobs/triggered": Operation(
         tag=_TRIGGERED,
         summary="List triggered jobs",
-        answers={200: json_of(list[TriggeredJobJson], "In name order, each with its latest run.")},
+        has_etag=True,
+        answers={200: list_of(TriggeredJobJson, "In name order, each with its latest run.")},
     ),
     "POST /api/jobs/triggered/{job}/run": Operation(
         tag=_TRIGGERED,
@@ -70,6 +73,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /api/jobs/triggered/{job}": Operation(
         tag=_TRIGGERED,
         summary="Read a triggered job",
+        has_etag=True,
         answers={200: json_of(TriggeredJobJson, "The job with its latest run.")},
         errors=(404,),
     ),
@@ -77,23 +81,27 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=_TRIGGERED,
         summary="List the runs of a job",
         query=PAGE,
+        has_etag=True,
         answers={200: json_of(RunsJson, "The runs that are kept, newest first.")},
         errors=(404,),
     ),
     "GET /api/jobs/triggered/{job}/history/{id}": Operation(
         tag=_TRIGGERED,
         summary="Read a run",
+        has_etag=True,
         answers={200: json_of(RunJson, "The run.")},
         errors=(404,),
     ),
     "GET /api/jobs/continuous": Operation(
         tag=_CONTINUOUS,
         summary="List continuous jobs",
-        answers={200: json_of(list[ContinuousJobJson], "In name order.")},
+        has_etag=True,
+        answers={200: list_of(ContinuousJobJson, "In name order.")},
     ),
     "GET /api/jobs/continuous/{job}": Operation(
         tag=_CONTINUOUS,
         summary="Read a continuous job",
+        has_etag=True,
         answers={200: json_of(ContinuousJobJson, "The job with the status of its most telling instance.")},
         errors=(404,),
     ),
@@ -138,6 +146,12 @@ OPERATIONS: Mapping[str, Operation] = {
         body=Body(says="The new content of settings.job.", content={"application/json": dict[str, Any]}),
         answers={200: nothing("They are in effect.")},
         errors=(404, 409, 413),
+    ),
+    "GET /api/triggeredwebjobsswagger": Operation(
+        tag=_TRIGGERED,
+        summary="Describe every triggered job as an operation",
+        has_etag=True,
+        answers={200: json_of(dict[str, Any], "A Swagger 2.0 document.")},
     ),
     "PUT /api/zip/site/wwwroot/App_Data/jobs/{type}/{job}": Operation(
         tag=_BOTH,

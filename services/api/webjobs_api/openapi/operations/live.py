@@ -36,8 +36,8 @@ OPERATIONS: Mapping[str, Operation] = {
             Parameter(name="offset", schema=_SEQUENCE, says="Bytes that the client has already."),
             Parameter(
                 name="follow",
-                schema={"type": "string", "enum": ["1", "true"]},
-                says="Go on as more is written, as plain text.",
+                schema={"type": "string", "examples": ["1"]},
+                says="With 1 or true, go on as more is written, as plain text.",
             ),
         ),
         headers=(

@@ -6,8 +6,8 @@ from webjobs_api.openapi.operation import Operation, Parameter, text
 
 _FOLLOW = Parameter(
     name="follow",
-    schema={"type": "string", "enum": ["1", "true"]},
-    says="Go on as more is written, until the run has ended or the client leaves.",
+    schema={"type": "string", "examples": ["1"]},
+    says="With 1 or true, go on as more is written, until the run has ended or the client leaves.",
 )
 
 
@@ -25,10 +25,14 @@ def _log(summary: str, description: str = "") -> Operation:
 _LOGS = {
     "data/jobs/triggered/{job}/{id}/{file}": _log(
         "Read a run's log",
-        "`output_{id}.log` has all lines, `error_{id}.log` what came from standard error.",
+        "`output_{id}.log` has all lines, as has `output_log.txt`; `error_{id}.log` what came from "
+        "standard error.",
     ),
     "data/jobs/continuous/{job}/job.log": _log(
         "Read a continuous job's own log", "The first lines of each start, of all instances."
+    ),
+    "data/jobs/continuous/{job}/job_log.txt": _log(
+        "Read a continuous job's own log by Kudu's name", "The first lines of each start, of all instances."
     ),
     "LogFiles/Application/continuous/{job}.log": _log("Read everything a continuous job wrote"),
 }

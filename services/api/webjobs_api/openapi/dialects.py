@@ -1,0 +1,66 @@
+"""Descriptions of the first clients' routes → those of the same routes in the other dialects; pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from webjobs_events.job import JobType
+
+from webjobs_api.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, SEED, Dialect
+from webjobs_api.kudu_responses import KuduContinuousJob, KuduRun, KuduRuns, KuduTriggeredJob
+from webjobs_api.openapi.operation import Answer, Operation, Schema
+from webjobs_api.responses import ContinuousJobJson, RunJson, RunsJson, TriggeredJobJson
+
+_AS_KUDU_WRITES: Mapping[Any, Any] = {
+    RunJson: KuduRun,
+    RunsJson: KuduRuns,
+    TriggeredJobJson: KuduTriggeredJob,
+    ContinuousJobJson: KuduContinuousJob,
+}
+_OLD = "older prefixes"
+_TAGS: Mapping[Dialect, str] = {KUDU: "in Kudu's dialect", KUDU_OLDER: _OLD, KUDU_OLDEST: _OLD}
+
+
+def in_every_dialect(operations: Mapping[str, Operation]) -> dict[str, Operation]:
+    """Every description, and the same under the other prefixes, of which two are deprecated."""
+    described = dict(operations)
+    for dialect, tag in _TAGS.items():
+        for key, operation in operations.items():
+            method, _, path = key.partition(" ")
+            moved = _moved(path, dialect)
+            if moved is not None:
+                described.setdefault(f"{method} {moved}", _rewritten(operation, tag, dialect is not KUDU))
+    return described
+
+
+def _moved(path: str, dialect: Dialect) -> str | None:
+    """A path of the first dialect under another's prefix; None when that does not have it."""
+    if path == SEED.all_jobs:
+        return dialect.all_jobs
+    for job_type in ("{type}", *(each.value for each in JobType)):
+        prefix = SEED.jobs.replace("{type}", job_type)
+        if path == prefix or path.startswith(f"{prefix}/"):
+            return dialect.jobs.replace("{type}", job_type) + path.removeprefix(prefix)
+    return None
+
+
+def _rewritten(operation: Operation, tag: str, deprecated: bool) -> Operation:
+    answers = {status: _as_kudu(answer) for status, answer in operation.answers.items()}
+    return replace(
+        operation,
+        tag=f"{operation.tag}, {tag}",
+        answers=answers,
+        deprecated=operation.deprecated or deprecated,
+    )
+
+
+def _as_kudu(answer: Answer) -> Answer:
+    return replace(answer, content={media: _schema(schema) for media, schema in answer.content.items()})
+
+
+def _schema(schema: Schema) -> Schema:
+    if isinstance(schema, dict):
+        return {key: _schema(value) for key, value in schema.items()}
+    if isinstance(schema, list):
+        return [_schema(value) for value in schema]
+    return _AS_KUDU_WRITES.get(schema, schema) if isinstance(schema, type) else schema
