@@ -31,7 +31,7 @@ _IF_NONE_MATCH = Parameter(
 _ETAG = "Changes with each change of the file."
 _REDIRECT = nothing("A folder's address ends in a slash, a file's does not.", Location="With or without it.")
 
-_READ = Operation(
+READ = Operation(
     tag=_TAG,
     summary="Read a file, or list a folder",
     query=(_INSTANCE,),
@@ -83,7 +83,7 @@ OPERATIONS: Mapping[str, Operation] = {
         for prefix in ("/api/vfs", "/vfs")
         for method, path, operation in (
             ("GET", "", _ROOT),
-            ("GET", "/{path}", _READ),
+            ("GET", "/{path}", READ),
             ("PUT", "/{path}", _WRITE),
             ("DELETE", "/{path}", _DELETE),
         )

@@ -1,8 +1,10 @@
 """What scripts wrote, as text."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from webjobs_api.openapi.operation import Operation, Parameter, text
+from webjobs_api.openapi.operations.files import READ
 
 _FOLLOW = Parameter(
     name="follow",
@@ -23,10 +25,13 @@ def _log(summary: str, description: str = "") -> Operation:
 
 
 _LOGS = {
-    "data/jobs/triggered/{job}/{id}/{file}": _log(
-        "Read a run's log",
-        "`output_{id}.log` has all lines, as has `output_log.txt`; `error_{id}.log` what came from "
-        "standard error.",
+    "data/jobs/triggered/{job}/{id}/{file}": replace(
+        READ,
+        tag="Logs",
+        summary="Read a run's log, or another file of its folder",
+        description="`output_{id}.log` and `output_log.txt` have all lines, `error_{id}.log` what came from "
+        "standard error. Logs come from NATS, other files from the runner's disk.",
+        query=(_FOLLOW, *READ.query),
     ),
     "data/jobs/continuous/{job}/job.log": _log(
         "Read a continuous job's own log", "The first lines of each start, of all instances."
