@@ -37,6 +37,7 @@ from webjobs_api.routes import routes, with_trailing_slashes
 from webjobs_api.runner_files import RunnerFiles
 from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
+from webjobs_api.schedules.ticks import Ticks
 from webjobs_api.settings import ApiSettings
 
 log = structlog.stdlib.get_logger(__name__)
@@ -70,6 +71,7 @@ async def open_app(
         Tails(bus) as tails,
         Hooks(bus) as hooks,
         Dispatcher(bus, hooks, hook_terms, allow_private=settings.hooks_allow_private),
+        Ticks(bus) as ticks,
     ):
         history = History(bus)
         runs = Runs(bus, history)
@@ -99,6 +101,7 @@ async def open_app(
             app[keys.RUNNERS] = runners
             app[keys.RUNS] = runs
             app[keys.SETTINGS] = settings
+            app[keys.TICKS] = ticks
             set_up_templates(app)
 
             async def end_live_answers(_: web.Application) -> None:

@@ -78,6 +78,16 @@ class JobsAreStopped(WebJobsError):
         )
 
 
+class JobNotEnabled(WebJobsError):
+    """The job's own settings keep it from running."""
+
+    def __init__(self, job_name: str) -> None:
+        self.job_name = job_name
+        super().__init__(
+            f"The job {job_name!r} is not enabled. Remove enabled from its settings.job, or set it to true."
+        )
+
+
 class JobIsBusy(WebJobsError):
     """The same change of the job is being made already, and takes long."""
 
@@ -376,6 +386,7 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     InvalidHook: 400,
     RunAlreadyInProgress: 409,
     JobsAreStopped: 409,
+    JobNotEnabled: 409,
     JobIsBusy: 409,
     FolderNotEmpty: 409,
     HookConflict: 409,

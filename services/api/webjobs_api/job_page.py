@@ -19,6 +19,7 @@ from webjobs_api.errors import headers_of, status_of
 from webjobs_api.keys import DEFINITIONS, HISTORY, INVOCATIONS, RUNNERS, RUNS
 from webjobs_api.requests import form_arguments, run_arguments
 from webjobs_api.responses import continuous_status, duration, run_command
+from webjobs_api.triggered import require_enabled
 from webjobs_api.urls import Urls
 
 _HEADERS = {
@@ -74,6 +75,7 @@ async def run_job(request: web.Request) -> web.Response:
     async def run() -> None:
         name = exchange.job_name(request)
         definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, name)
+        require_enabled(definition)
         arguments = run_arguments(form_arguments(request.content_type, body))
         await request.app[INVOCATIONS].start(definition.job_name, arguments, _REQUESTED_BY, datetime.now(UTC))
 

@@ -14,6 +14,7 @@ from webjobs_api.live.live import Live
 from webjobs_api.runner_files import RunnerFiles
 from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
+from webjobs_api.schedules.ticks import Ticks
 from webjobs_api.settings import ApiSettings
 
 ASYNCAPI = web.AppKey("asyncapi", bytes)
@@ -32,3 +33,4 @@ OPENAPI = web.AppKey("openapi", bytes)
 RUNNERS = web.AppKey("runners", Runners)
 RUNS = web.AppKey("runs", Runs)
 SETTINGS = web.AppKey("settings", ApiSettings)
+TICKS = web.AppKey("ticks", Ticks)

@@ -29,7 +29,8 @@ from webjobs_api.live import run_log
 from webjobs_api.negotiation import by_accept
 from webjobs_api.openapi import handlers as openapi
 from webjobs_api.openapi import page
-from webjobs_api.urls import JOB_LOG_FILE, KUDU_JOB_LOG_FILE
+from webjobs_api.schedules import handlers as schedules
+from webjobs_api.urls import JOB_LOG_FILE, KUDU_JOB_LOG_FILE, SCHEDULER_LOG_FILE
 
 _JOB = "{job:[^/]+}"
 _TYPE = "{type:triggered|continuous}"
@@ -56,6 +57,9 @@ def routes() -> list[web.RouteDef]:
         web.delete(f"/vfs/{_FOLDER}", deploy.delete_folder),
         # Logs
         *_under_both_prefixes(f"data/jobs/triggered/{_JOB}/{{id}}/{{file}}", vfs.get_run_file),
+        *_under_both_prefixes(
+            f"data/jobs/triggered/{_JOB}/{SCHEDULER_LOG_FILE}", schedules.get_scheduler_log
+        ),
         *_under_both_prefixes(f"data/jobs/continuous/{_JOB}/{JOB_LOG_FILE}", logs.get_job_log),
         *_under_both_prefixes(f"data/jobs/continuous/{_JOB}/{KUDU_JOB_LOG_FILE}", logs.get_job_log),
         *_under_both_prefixes("LogFiles/Application/continuous/{job:[^/]+}.log", logs.get_application_log),
@@ -106,6 +110,7 @@ def _job_routes(dialect: Dialect) -> list[web.RouteDef]:
         web.get(f"{triggered_jobs}/{_JOB}/history", triggered.get_history),
         web.get(f"{triggered_jobs}/{_JOB}/history/{{id}}", triggered.get_run),
         web.get(f"{triggered_jobs}/{_JOB}/history/{{id}}/log", run_log.get_log),
+        web.get(f"{triggered_jobs}/{_JOB}/schedule", schedules.get_schedule),
         # Continuous jobs
         web.get(continuous_jobs, continuous.list_jobs),
         web.get(f"{continuous_jobs}/{_JOB}", continuous.get_job),

@@ -3,13 +3,15 @@
 from datetime import UTC, datetime
 
 from aiohttp import web
-from webjobs_events.job import JobDefinition, JobType
+from msgspec.structs import replace
+from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.queries import RunView
 from webjobs_events.run_id import parse_run_id
 
 from webjobs_api import exchange
-from webjobs_api.errors import RunNotFound
-from webjobs_api.keys import DEFINITIONS, INVOCATIONS, RUNS
+from webjobs_api.errors import JobNotEnabled, RunNotFound
+from webjobs_api.keys import DEFINITIONS, INVOCATIONS, RUNS, TICKS
+from webjobs_api.kudu_responses import KuduTriggeredJob
 from webjobs_api.requests import page_of, requested_by, run_arguments
 from webjobs_api.responses import JobJson, in_name_order
 
@@ -29,6 +31,7 @@ async def get_job(request: web.Request) -> web.Response:
 async def run_job(request: web.Request) -> web.Response:
     """`POST /api/jobs/triggered/{job}/run`; ARM would poll after a 202, so it gets 200."""
     definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, exchange.job_name(request))
+    require_enabled(definition)
     run_id = await request.app[INVOCATIONS].start(
         definition.job_name,
         run_arguments(request.query.get("arguments")),
@@ -57,9 +60,10 @@ async def get_run(request: web.Request) -> web.Response:
 async def job_json(request: web.Request, definition: JobDefinition) -> JobJson:
     """A triggered job as this client wants it written."""
     latest = await request.app[RUNS].latest(definition.job_name)
-    return exchange.responses(request).triggered_job_json(
+    written = exchange.responses(request).triggered_job_json(
         definition, latest, exchange.urls(request), datetime.now(UTC)
     )
+    return _with_scheduler_log(request, written)
 
 
 async def all_jobs(request: web.Request) -> list[JobJson]:
@@ -69,7 +73,28 @@ async def all_jobs(request: web.Request) -> list[JobJson]:
         return []
     latest = await request.app[RUNS].latest_of([each.job_name for each in definitions])
     urls, now, written = exchange.urls(request), datetime.now(UTC), exchange.responses(request)
-    return [written.triggered_job_json(each, latest.get(each.job_name), urls, now) for each in definitions]
+    return [
+        _with_scheduler_log(request, written.triggered_job_json(each, latest.get(each.job_name), urls, now))
+        for each in definitions
+    ]
+
+
+def require_enabled(definition: JobDefinition) -> None:
+    """Let a job be run unless its own settings say no.
+
+    Raises:
+        JobNotEnabled: They do.
+    """
+    if definition.settings.get("enabled") is False:
+        raise JobNotEnabled(definition.job_name)
+
+
+def _with_scheduler_log(request: web.Request, job: JobJson) -> JobJson:
+    """The job with the address of its scheduler log, when that is not empty and this dialect names it."""
+    name = JobName(job.name)
+    if not isinstance(job, KuduTriggeredJob) or not request.app[TICKS].has_any(name):
+        return job
+    return replace(job, scheduler_logs_url=exchange.urls(request).scheduler_log(name))
 
 
 async def known_run(request: web.Request) -> tuple[JobDefinition, RunView]:

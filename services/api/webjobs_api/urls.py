@@ -29,6 +29,10 @@ KUDU_JOB_LOG_FILE = "job_log.txt"
 """Another name for a continuous job's own log: Kudu's."""
 
 
+SCHEDULER_LOG_FILE = "job_scheduler.log"
+"""Name of the log of a triggered job's schedule."""
+
+
 @dataclass(frozen=True, slots=True)
 class Urls:
     """Every address an answer names.
@@ -68,6 +72,10 @@ class Urls:
     def job_log(self, name: str) -> str:
         """Of a continuous job's own log."""
         return self._data(JobType.CONTINUOUS, name, self.continuous_log)
+
+    def scheduler_log(self, name: str) -> str:
+        """Of what became of a triggered job's due times."""
+        return self._data(JobType.TRIGGERED, name, SCHEDULER_LOG_FILE)
 
     def application_log(self, name: str) -> str:
         """Of everything a continuous job wrote."""

@@ -214,10 +214,23 @@ class Bus:
     # Streams
 
     def read_stream(
-        self, stream: str, filters: Sequence[str] = (), *, start_sequence: int = 1, window: int = 1000
+        self,
+        stream: str,
+        filters: Sequence[str] = (),
+        *,
+        start_sequence: int = 1,
+        latest_only: bool = False,
+        window: int = 1000,
     ) -> StreamReader:
         """A gap-free reader; see `StreamReader`."""
-        return StreamReader(self.connection, stream, filters, start_sequence=start_sequence, window=window)
+        return StreamReader(
+            self.connection,
+            stream,
+            filters,
+            start_sequence=start_sequence,
+            latest_only=latest_only,
+            window=window,
+        )
 
     async def stored(
         self,

@@ -8,9 +8,10 @@ from typing import Any
 from aiohttp import web
 from webjobs_events.schemas import schema_components
 
-from webjobs_api.openapi.errors import EVERYWHERE, STATUS_SAYS, Problem
+from webjobs_api.openapi.errors import EVERYWHERE, STATUS_SAYS
 from webjobs_api.openapi.operation import PROBLEM, TEXT, Answer, Body, Operation, Parameter, Schema
 from webjobs_api.openapi.parameters import PATH_PARAMETERS
+from webjobs_api.problems import Problem
 
 _PART = re.compile(r"\{(?P<name>\w+)(?::(?P<pattern>(?:[^{}]|\{[^{}]*\})+))?\}")
 _WORDS = re.compile(r"[\w|]+")

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import msgspec
-
 EVERYWHERE = (401, 403, 503)
 """Statuses that every route but the open ones may answer."""
 
@@ -25,12 +23,3 @@ STATUS_SAYS: Mapping[int, str] = {
     504: "The job did not answer in time.",
     507: "The runner's disk is full.",
 }
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """A problem document (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str

@@ -14,10 +14,12 @@ from webjobs_api.openapi.operations import (
     operators,
     pages,
     passthrough,
+    schedules,
 )
 
 _DESCRIBED: Mapping[str, Operation] = {
     **jobs.OPERATIONS,
+    **schedules.OPERATIONS,
     **passthrough.OPERATIONS,
     **app_settings.OPERATIONS,
     **logs.OPERATIONS,

@@ -1,0 +1,1 @@
+"""Schedules of triggered jobs as clients see them: what is next, and what became of what was due."""

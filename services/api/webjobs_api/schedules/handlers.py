@@ -1,0 +1,59 @@
+"""Handlers for the schedule of a triggered job, and for its scheduler log."""
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+from webjobs_events.job import JobDefinition, JobType
+
+from webjobs_api import exchange
+from webjobs_api.errors import InvalidPage, LogNotFound
+from webjobs_api.keys import DEFINITIONS, LIVE_SETTINGS, TICKS
+from webjobs_api.problems import with_problems
+from webjobs_api.schedules.preview import LAST_TICKS, MOST_DUE_TIMES, schedule_json
+from webjobs_api.schedules.scheduler_log import scheduler_log
+from webjobs_api.urls import SCHEDULER_LOG_FILE
+
+_LOG_LINES = 10_000  # about the one megabyte that the reference keeps
+_DEFAULT_COUNT = 10
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+@with_problems
+async def get_schedule(request: web.Request) -> web.Response:
+    """`GET /api/jobs/triggered/{job}/schedule?next=10`."""
+    count = _count(request.query.get("next"))
+    definition = await _triggered_job(request)
+    ticks = await request.app[TICKS].latest(definition.job_name, LAST_TICKS)
+    settings = request.app[LIVE_SETTINGS]
+    holding = [name for name in ("WEBJOBS_STOPPED", "WEBJOBS_DISABLE_SCHEDULE") if settings.flag(name)]
+    answer = schedule_json(
+        definition,
+        site_zone=settings.get("WEBSITE_TIME_ZONE"),
+        held_back=f"{holding[0]} is set." if holding else None,
+        ticks=ticks,
+        count=count,
+        urls=exchange.urls(request),
+        now=datetime.now(UTC),
+    )
+    return exchange.json(answer)
+
+
+async def get_scheduler_log(request: web.Request) -> web.Response:
+    """`GET /vfs/data/jobs/triggered/{job}/job_scheduler.log`."""
+    definition = await _triggered_job(request)
+    ticks = await request.app[TICKS].latest(definition.job_name, _LOG_LINES)
+    if not ticks:
+        raise LogNotFound(SCHEDULER_LOG_FILE)
+    return web.Response(text=scheduler_log(ticks), headers=_HEADERS)
+
+
+async def _triggered_job(request: web.Request) -> JobDefinition:
+    return await request.app[DEFINITIONS].get(JobType.TRIGGERED, exchange.job_name(request))
+
+
+def _count(text: str | None) -> int:
+    if text is None:
+        return _DEFAULT_COUNT
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) <= MOST_DUE_TIMES):
+        raise InvalidPage("next", f"it must be a whole number from 0 to {MOST_DUE_TIMES}")
+    return int(text)

@@ -1,0 +1,133 @@
+"""A job's schedule as an answer: its next due times, and what became of the last ones; pure."""
+
+import itertools
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+from webjobs_events.errors import WebJobsError
+from webjobs_events.events import ScheduleTicked, TickOutcome
+from webjobs_events.job import JobDefinition
+from webjobs_events.job_settings import Missed, read_job_settings
+from webjobs_events.schedule import Schedule, known_zone, schedule_of
+
+from webjobs_api.responses import instant
+from webjobs_api.urls import Urls
+
+MOST_DUE_TIMES = 100
+LAST_TICKS = 10
+
+_HORIZON = timedelta(days=50 * 366)
+
+
+class DueTimeJson(msgspec.Struct, frozen=True):
+    """A due time, in UTC and as the clock of its zone shows it."""
+
+    due: str
+    local: str
+
+
+class TickJson(msgspec.Struct, frozen=True):
+    """What became of a due time, or of `count` of them from `due` until `until`."""
+
+    due: str
+    until: str | None
+    count: int
+    outcome: TickOutcome
+    reason: str
+    run_id: str | None
+    run_url: str | None
+    told_at: str
+
+
+class ScheduleJson(msgspec.Struct, frozen=True):
+    """A triggered job's schedule; `schedule` is null when it has none.
+
+    Attributes:
+        schedule: The cron expression.
+        time_zone: The zone that it is meant in.
+        enabled: False while the job's settings keep it from running.
+        held_back: Why it starts nothing at the moment; null when it does.
+        missed: What becomes of due times that nobody saw.
+        next: The next due times.
+        last: What became of the last ones, newest first.
+        log_url: Of the scheduler log.
+    """
+
+    schedule: str | None
+    time_zone: str
+    enabled: bool
+    held_back: str | None
+    missed: Missed
+    next: list[DueTimeJson]
+    last: list[TickJson]
+    log_url: str | None
+
+
+def schedule_json(
+    definition: JobDefinition,
+    *,
+    site_zone: str | None,
+    held_back: str | None,
+    ticks: Iterable[ScheduleTicked],
+    count: int,
+    urls: Urls,
+    now: datetime,
+) -> ScheduleJson:
+    """A job's schedule.
+
+    Args:
+        definition: Of the job.
+        site_zone: WEBSITE_TIME_ZONE.
+        held_back: Which setting of the site keeps schedules from starting anything.
+        ticks: The last ones told, oldest first.
+        count: How many due times to look ahead.
+        urls: Of this client's dialect.
+        now: This instant.
+    """
+    last = [_tick_json(tick, urls) for tick in ticks][::-1]
+    try:
+        settings = read_job_settings(definition.settings)
+        schedule = schedule_of(settings, site_zone)
+    except WebJobsError as error:  # settings from before they were checked
+        zone, written = known_zone(site_zone), definition.settings.get("schedule")
+        return ScheduleJson(
+            schedule=written if isinstance(written, str) else None,
+            time_zone=zone,
+            enabled=not definition.is_stopped,
+            held_back=str(error),
+            missed=Missed(),
+            next=[],
+            last=last,
+            log_url=urls.scheduler_log(definition.job_name) if last else None,
+        )
+    if not settings.enabled:
+        held_back = "enabled is false in settings.job."
+    return ScheduleJson(
+        schedule=settings.schedule,
+        time_zone=schedule.time_zone if schedule else settings.time_zone or known_zone(site_zone),
+        enabled=settings.enabled,
+        held_back=held_back,
+        missed=settings.missed,
+        next=[] if schedule is None else _next(schedule, now, count),
+        last=last,
+        log_url=urls.scheduler_log(definition.job_name) if last else None,
+    )
+
+
+def _next(schedule: Schedule, now: datetime, count: int) -> list[DueTimeJson]:
+    found = itertools.islice(schedule.due_between(now, now + _HORIZON), count)
+    return [DueTimeJson(instant(due), due.astimezone(schedule.zone).isoformat()) for due in found]
+
+
+def _tick_json(tick: ScheduleTicked, urls: Urls) -> TickJson:
+    return TickJson(
+        due=instant(tick.due),
+        until=instant(tick.until) if tick.until else None,
+        count=tick.count,
+        outcome=tick.outcome,
+        reason=tick.reason,
+        run_id=tick.run_id,
+        run_url=urls.run(tick.job_name, tick.run_id) if tick.run_id else None,
+        told_at=instant(tick.at),
+    )

@@ -1,0 +1,115 @@
+"""What was told of due times: which jobs have any, and the latest ones of a job."""
+
+import asyncio
+import contextlib
+from contextlib import aclosing
+
+import structlog
+from webjobs_events.envelope import decode_event
+from webjobs_events.errors import BusUnavailable, UndecodableMessage
+from webjobs_events.events import Deleted, ScheduleTicked
+from webjobs_events.jetstream import Bus, StreamMessage
+from webjobs_events.job import JobName, JobType
+
+log = structlog.stdlib.get_logger(__name__)
+
+_OPEN_TIMEOUT = 3.0  # seconds
+_SLACK = 4  # times as many as wanted may be read: finding the place exactly takes more questions than that
+
+
+class Ticks:
+    """An async context manager: knows which jobs have a scheduler log, current while it is entered."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._deleted: dict[JobName, int] = {}
+        self._told: dict[JobName, int] = {}
+        self._following: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Ticks":
+        self._following = asyncio.create_task(self._follow(), name="ticks")
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+
+    def has_any(self, job_name: JobName) -> bool:
+        """Whether anything was told of the job's due times since it was last deleted."""
+        return self._told.get(job_name, 0) > self._deleted.get(job_name, 0)
+
+    async def latest(self, job_name: JobName, count: int) -> list[ScheduleTicked]:
+        """The latest `count` events about a job's due times since it was last deleted, oldest first.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        subject = self._subject(job_name, "ScheduleTicked")
+        deleted = await self._bus.last_message(
+            self._bus.subjects.events_stream, self._subject(job_name, "Deleted")
+        )
+        start = await self._start(subject, deleted.sequence + 1 if deleted else 1, count)
+        if start is None:
+            return []
+        found: list[ScheduleTicked] = []
+        stored = self._bus.stored(self._bus.subjects.events_stream, [subject], start_sequence=start)
+        async with aclosing(stored) as batches:
+            async for batch in batches:
+                found += [
+                    event for message in batch if isinstance(event := _event_in(message), ScheduleTicked)
+                ]
+        return found[-count:]
+
+    async def _start(self, subject: str, first: int, count: int) -> int | None:
+        """A sequence from which on there are at least `count` messages, or all, and not many more."""
+        if count == 0 or (left := await self._left(subject, first)) == 0:
+            return None
+        beyond = await self._bus.last_sequence(self._bus.subjects.events_stream) + 1
+        while left > count * _SLACK and beyond - first > 1:
+            middle = (first + beyond) // 2
+            there = await self._left(subject, middle)
+            if there >= count:
+                first, left = middle, there
+            else:
+                beyond = middle
+        return first
+
+    async def _left(self, subject: str, start_sequence: int) -> int:
+        """How many messages there are from this sequence on."""
+        stream = self._bus.subjects.events_stream
+        async with self._bus.read_stream(
+            stream, [subject], start_sequence=start_sequence, window=1
+        ) as reader:
+            try:
+                async with asyncio.timeout(_OPEN_TIMEOUT):
+                    await reader.open()
+            except TimeoutError as error:
+                raise BusUnavailable(f"reading {subject}", "no answer in time") from error
+            return reader.pending_at_start
+
+    async def _follow(self) -> None:
+        reader = self._bus.read_stream(
+            self._bus.subjects.events_stream,
+            [self._subject("*", "ScheduleTicked"), self._subject("*", "Deleted")],
+            latest_only=True,
+        )
+        async with reader, contextlib.aclosing(reader.batches()) as batches:
+            async for batch in batches:
+                for message in batch:
+                    event = _event_in(message)
+                    if isinstance(event, ScheduleTicked):
+                        self._told[event.job_name] = message.sequence
+                    elif isinstance(event, Deleted):
+                        self._deleted[event.job_name] = message.sequence
+
+    def _subject(self, job_name: str, event_name: str) -> str:
+        return self._bus.subjects.job_event(JobType.TRIGGERED, job_name, event_name)
+
+
+def _event_in(message: StreamMessage) -> object:
+    try:
+        return decode_event(message.subject, message.headers, message.data)
+    except UndecodableMessage as error:
+        log.warning("event passed over", sequence=message.sequence, error=str(error))
+        return None
