@@ -32,3 +32,8 @@ class LeaseTerms:
     def stop_grace_seconds(self) -> float:
         """What a script gets to end when its lease is lost; the rest of the margin is for killing it."""
         return 0.2 * self.seconds
+
+    @property
+    def kill_margin_seconds(self) -> float:
+        """So long before the end of a lease its job is killed, even if its runner stands still."""
+        return 0.1 * self.seconds

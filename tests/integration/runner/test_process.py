@@ -1,6 +1,7 @@
 import asyncio
 import os
 import resource
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -205,3 +206,19 @@ async def test_nothing_wakes_the_launcher_while_its_scripts_are_idle(launcher: L
     before = wakeups()
     await asyncio.wait([asyncio.create_task(scripts[0].process.wait())], timeout=0.3)
     assert wakeups() == before
+
+
+async def test_a_limit_ends_the_whole_run_unless_it_is_moved_in_time(launcher: Launcher) -> None:
+    limited = await start(launcher, *PYTHON, f"{ESCAPE}\nimport time; time.sleep(1000)")
+    moved, free = [await start(launcher, "/bin/sleep", "1000") for _ in range(2)]
+    await eventually(lambda: limited.words)
+    moved.process.limit(time.monotonic() + 0.1)
+    moved.process.limit(time.monotonic() + 1000)
+    set_at = time.monotonic()
+    limited.process.limit(set_at + 0.2)
+    assert (await limited.process.wait()).signal == 9
+    assert 0.2 <= time.monotonic() - set_at < 3
+    assert not is_alive(int(limited.words[0]))
+    assert is_alive(moved.process.pid)
+    assert is_alive(free.process.pid)
+    limited.process.limit(0)

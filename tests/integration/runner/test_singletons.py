@@ -249,3 +249,26 @@ async def test_every_holder_gets_a_greater_fencing_token_than_the_one_before(
         assert 0 < numbers[0] < numbers[1] <= numbers[2]
         await caller.change_settings("one", {"is_singleton": False})
         assert (await eventually(lambda: noted(4)) or [])[3] == "none"
+
+
+async def test_a_holder_that_stands_still_loses_its_script_before_another_one_begins(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
+) -> None:
+    async with runner_process(
+        bus, nats_url, tmp_path, name="a", instance_id=instance_id, terms=QUICK_LEASES
+    ) as holder:
+        await caller.deploy(CONTINUOUS, "one", script(tmp_path))
+        await eventually(lambda: now(witness, instance_id) == "Running")
+        await eventually(lambda: alive(tmp_path))
+        async with running_runner(bus, nats_url, tmp_path, name="b", terms=QUICK_LEASES) as standby:
+            await eventually(lambda: now(witness, standby.id) == "InactiveInstance")
+            holder.send(signal.SIGSTOP)
+            taken_over = asyncio.create_task(
+                eventually(lambda: now(witness, standby.id) == "Running", 4 * QUICK_LEASES.seconds)
+            )
+            assert await most_alive_until(taken_over, tmp_path) == 1
+            holder.send(signal.SIGCONT)
+            await eventually(lambda: now(witness, instance_id) == "InactiveInstance")
+            stopped = [event for event in witness.of(ContinuousStopped) if event.instance == instance_id][-1]
+            assert (stopped.reason, stopped.signal) == (Reason.STOPPED, 9)
+            assert stopped.evidence.endswith("It was killed before the lease ended.")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -141,6 +142,7 @@ class ScriptLife:
     async def _watch(self, process: ScriptProcess, port: int) -> ExitFacts | None:
         """Wait for the process's end; None when it was made to end for good."""
         process.when_over(self._poked.set)
+        self._shop.leases.guard(self._definition.job_name, process.limit)
         health = self._begin_health_watch(port)
         try:
             while (ended := process.over) is None:
@@ -152,8 +154,12 @@ class ScriptLife:
                     return await self._end_sick(process, self._sick)
                 await self._poked.wait()
                 self._poked.clear()
+            if ended.signal == signal.SIGKILL and self._has_lost_lease(self._definition):
+                self._tell_stopped(STANDBY, ScriptEnd(ended, "It was killed before the lease ended."))
+                return None
             return facts_of_exit(ended)
         finally:
+            self._shop.leases.guard(self._definition.job_name, None)
             if health is not None:
                 health.cancel()
                 await asyncio.gather(health, return_exceptions=True)
@@ -163,16 +169,17 @@ class ScriptLife:
 
     async def _stop(self, process: ScriptProcess, halt: Halt) -> None:
         """Notify, wait, kill; the event of the end follows the proof that nothing is left."""
-        definition = self._definition
         grace = self._settings.stopping_wait_seconds(JobType.CONTINUOUS)
         if halt is STANDBY:
             grace = min(grace, self._shop.terms.stop_grace_seconds)
-        self._status.enter(ContinuousStopping, definition, reason=halt.reason, grace_seconds=grace)
-        end = await self._end(process, grace)
+        self._status.enter(ContinuousStopping, self._definition, reason=halt.reason, grace_seconds=grace)
+        self._tell_stopped(halt, await self._end(process, grace))
+
+    def _tell_stopped(self, halt: Halt, end: ScriptEnd) -> None:
         self._log.script.finish()
         self._status.enter(
             ContinuousStopped,
-            definition,
+            self._definition,
             reason=halt.reason,
             evidence=f"{halt.evidence} {end.how}",
             exit_code=end.exit.exit_code,

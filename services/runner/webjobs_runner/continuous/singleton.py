@@ -47,6 +47,7 @@ class SingletonLeases:
         self._held: dict[JobName, _Lease] = {}
         self._awaited: set[JobName] = set()  # asked for in vain
         self._listeners: dict[str, Callable[[], None]] = {}
+        self._guards: dict[JobName, Callable[[float], None]] = {}
         self._mirror: BucketMirror | None = None
         self._changed_hands = asyncio.Event()
 
@@ -66,6 +67,20 @@ class SingletonLeases:
             self._awaited.discard(job_name)
         else:
             self._listeners[key] = listener
+
+    def guard(self, job_name: JobName, limit: Callable[[float], None] | None) -> None:
+        """Tell when what runs under a lease must be dead at the latest, now and at each renewal.
+
+        Args:
+            job_name: Of the singleton.
+            limit: Told a monotonic instant; None ends that.
+        """
+        lease = self._held.get(job_name)
+        if limit is None:
+            self._guards.pop(job_name, None)
+        elif lease is not None:
+            self._guards[job_name] = limit
+            limit(self._dead_at(lease))
 
     def holds(self, job_name: JobName) -> bool:
         """Whether the job may run here now."""
@@ -166,6 +181,8 @@ class SingletonLeases:
                     key, self._value, lease.revision, ttl=self._terms.seconds
                 )
             lease.valid_until = asked_at + self._terms.seconds
+            if (limit := self._guards.get(job_name)) is not None and self._held.get(job_name) is lease:
+                limit(self._dead_at(lease))
         except RevisionConflict:
             await self._look_again(job_name, lease)
         except (BusUnavailable, TimeoutError) as error:
@@ -187,6 +204,9 @@ class SingletonLeases:
             del self._held[job_name]
             logger.warning("singleton lease lost", job=job_name)
             self._tell(Subjects.singleton_key(job_name))
+
+    def _dead_at(self, lease: _Lease) -> float:
+        return lease.valid_until - self._terms.kill_margin_seconds
 
     def _usable_until(self, lease: _Lease) -> float:
         return lease.valid_until - self._terms.stop_margin_seconds

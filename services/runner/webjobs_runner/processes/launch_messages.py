@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 HEADER = struct.Struct("<BIi")
 LARGEST_PACKET = 64 * 1024
 
-# Requests. The number: how many arguments; -; the signal.
-SPAWN, SPAWN_FROM_FILE, SIGNAL, KILL = 1, 2, 3, 4
+# Requests. The number: how many arguments; -; the signal; -; -, the text is an instant.
+SPAWN, SPAWN_FROM_FILE, SIGNAL, KILL, LIMIT = 1, 2, 3, 4, 5
 # Replies. The number: the pid; the errno; the exit code, or the signal as a negative number.
 STARTED, NOT_STARTED, EXITED = 1, 2, 3
 

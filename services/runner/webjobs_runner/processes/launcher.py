@@ -2,7 +2,8 @@
 
 It is small, so that starting a process costs the same however large the runner grows, and it adopts every
 process whose parent dies, so that none is lost. A run ends when its main process ends; what is left of it
-then gets a moment to end by itself and is killed. When the runner goes, everything goes.
+then gets a moment to end by itself and is killed. When the runner goes, everything goes; a run with a limit
+goes when the runner has not moved it in time, for one that stands still cannot end anything.
 
 It is single-threaded and reaps by itself: a child's number cannot be reused before `reap` has let it go,
 so a signal to a child, or to the group or session a child is in, never meets a stranger.
@@ -41,7 +42,7 @@ _CLAIM_PATIENCE_SECONDS = 1.0
 class Run:
     """One script: its main process, and what becomes of it."""
 
-    __slots__ = ("code", "grace_ends", "killed", "leftovers", "pid", "run", "tag")
+    __slots__ = ("code", "grace_ends", "killed", "leftovers", "limit", "pid", "run", "tag")
 
     def __init__(self, run: int, pid: int, tag: int) -> None:
         self.run = run
@@ -50,6 +51,7 @@ class Run:
         self.killed = False
         self.code = 0
         self.grace_ends = 0.0
+        self.limit = 0.0
         self.leftovers: list[str] = []
 
 
@@ -63,6 +65,7 @@ class ScriptLauncher:
         self._mains: dict[int, Run] = {}  # by pid: the main processes that are not reaped yet
         self._tags: dict[int, Run] = {}
         self._ending: list[Run] = []
+        self._limited: set[Run] = set()
         self._beyond_reach: set[int] = set()  # children that became another user's
         self._null = os.open(os.devnull, os.O_RDWR)
         self._group = os.getpgrp()
@@ -84,14 +87,19 @@ class ScriptLauncher:
                 self._see_out()
             if asked in ready and not self._answer():
                 break
+            if self._limited:
+                self._kill_overdue()
         self._end_everything()
 
     def _timeout(self) -> float | None:
         """Milliseconds until something is due; None, as nearly always, when nothing is."""
-        if not self._ending:
-            return None
-        wait = min(run.grace_ends for run in self._ending) - time.monotonic()
-        return 1000 * (wait if wait > 0 else _SWEEP_AGAIN_SECONDS)
+        waits = []
+        if self._ending:
+            wait = min(run.grace_ends for run in self._ending) - time.monotonic()
+            waits.append(wait if wait > 0 else _SWEEP_AGAIN_SECONDS)
+        if self._limited:
+            waits.append(max(0.0, min(run.limit for run in self._limited) - time.monotonic()))
+        return 1000 * min(waits) if waits else None
 
     def _answer(self) -> bool:
         """Do one request; False when the runner is gone."""
@@ -107,6 +115,10 @@ class ScriptLauncher:
         if kind in (messages.SPAWN, messages.SPAWN_FROM_FILE):
             self._start(number, value, body, _descriptors(ancillary))
         elif run := self._runs.get(number):
+            if kind == messages.LIMIT:
+                run.limit = float(body)
+                self._limited.add(run)
+                return True
             self._signal(run, signal.SIGKILL if kind == messages.KILL else value)
         return True
 
@@ -142,6 +154,12 @@ class ScriptLauncher:
         run = Run(number, child.pid, self._tag)
         self._runs[number] = self._mains[run.pid] = self._tags[run.tag] = run
         self._tell(messages.STARTED, number, run.pid)
+
+    def _kill_overdue(self) -> None:
+        now = time.monotonic()
+        for run in [run for run in self._limited if now >= run.limit]:
+            self._limited.discard(run)
+            self._signal(run, signal.SIGKILL)
 
     def _signal(self, run: Run, number: int) -> None:
         if number == signal.SIGKILL:
@@ -226,6 +244,7 @@ class ScriptLauncher:
 
     def _finish(self, run: Run) -> None:
         self._ending.remove(run)
+        self._limited.discard(run)
         del self._runs[run.run], self._tags[run.tag]
         self._tell(messages.EXITED, run.run, run.code, "\0".join(run.leftovers))
 

@@ -89,6 +89,10 @@ class ScriptProcess:
         """End the script and everything it started: SIGKILL, wherever its processes went."""
         self._launcher.kill(self._run)
 
+    def limit(self, instant: float) -> None:
+        """End it like `kill` at this monotonic instant, even if this process stands still; may be moved."""
+        self._launcher.limit(self._run, instant)
+
     def pause_reading(self) -> None:
         """Leave the output in its pipes; a script that writes on will wait when they are full."""
         self._stop_drain()
@@ -263,6 +267,11 @@ class Launcher:
         """Kill all processes of a run that has not ended."""
         if run in self._runs and self._channel:
             self._channel.send(messages.packet(messages.KILL, run))
+
+    def limit(self, run: int, instant: float) -> None:
+        """Have a run killed at a monotonic instant, unless that is moved in time."""
+        if run in self._runs and self._channel:
+            self._channel.send(messages.packet(messages.LIMIT, run, 0, repr(instant)))
 
     def _connect(self) -> LauncherChannel:
         self._gone.clear()
