@@ -11,9 +11,10 @@ from support.stack import RunningStack, webjobs_up
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """The session's stack: one runner, a restart time short enough to be waited for."""
+    """The session's stack: one runner, a restart time short enough to be waited for, hooks to loopback."""
     data = tmp_path_factory.mktemp("stack") / "data"
-    with in_background(webjobs_up(data, WEBJOBS_RESTART_TIME="1")) as running:
+    settings = {"WEBJOBS_RESTART_TIME": "1", "WEBJOBS_HOOKS_ALLOW_PRIVATE": "true"}
+    with in_background(webjobs_up(data, **settings)) as running:
         yield running
 
 

@@ -47,6 +47,11 @@ class EventReader:
             while self.heartbeats < wanted:
                 assert await self._block() is None, "an event came"
 
+    async def next_sign(self) -> ServerSentEvent | None:
+        """The next event, or None for a heartbeat."""
+        async with asyncio.timeout(10):
+            return await self._block()
+
     async def _next(self) -> ServerSentEvent | None:
         while not self.answer.content.at_eof():
             event = await self._block()

@@ -29,6 +29,7 @@ from webjobs_api.job_commands import JobCommands, Patience
 from webjobs_api.job_page import set_up_templates
 from webjobs_api.job_tunnels import JobTunnels
 from webjobs_api.live.live import Live
+from webjobs_api.live.snapshot import snapshot_middleware
 from webjobs_api.live.tail import Tails
 from webjobs_api.live.terms import LiveTerms
 from webjobs_api.metrics import metrics_middleware
@@ -82,7 +83,12 @@ async def open_app(
             JobTunnels(bus, runners) as job_tunnels,
         ):
             app = web.Application(
-                middlewares=[metrics_middleware, error_middleware, access_guard(settings)],
+                middlewares=[
+                    metrics_middleware,
+                    error_middleware,
+                    access_guard(settings),
+                    snapshot_middleware,
+                ],
                 client_max_size=_MAX_BODY_BYTES,
             )
             app[keys.ASYNCAPI] = msgspec.json.encode(build_asyncapi(bus.subjects, version("webjobs")))

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from webjobs_events.errors import InvalidToken
+from webjobs_events.errors import BusUnavailable, InvalidToken
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.subjects import Subjects
@@ -23,6 +23,7 @@ class Definitions:
     """An async context manager: every job definition, current while it is entered."""
 
     def __init__(self, bus: Bus) -> None:
+        self._bus = bus
         self._bucket = bus.jobs
         self._known: dict[str, JobDefinition] = {}
         self._mirror = bus.jobs.mirror(self._changed)
@@ -103,6 +104,19 @@ class Definitions:
         except TimeoutError:
             # Reads go on to look a missing job up, so only a job that is gone may still be shown.
             log.warning("the mirror of definitions lags", key=key, revision=revision)
+
+    async def caught_up(self) -> None:
+        """Wait until the mirror shows every change that the bucket has now.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        revision = await self._bus.last_sequence(self._bucket.stream)
+        try:
+            async with asyncio.timeout(_SETTLE_TIMEOUT):
+                await self._mirror.reached(revision)
+        except TimeoutError as error:
+            raise BusUnavailable("reading definitions", "the mirror lags") from error
 
     def _spelled_otherwise(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
         wanted = job_name.casefold()

@@ -21,7 +21,7 @@ from webjobs_api.hooks.back_off import HookTerms
 from webjobs_api.hooks.signature import signature
 from webjobs_api.settings import ApiSettings
 from webjobs_events.events import Enabled, RunSuccess
-from webjobs_events.jetstream import Bus, connect_bus, subscription_names
+from webjobs_events.jetstream import Bus, ConsumerTerms, QueuedMessage, connect_bus, subscription_names
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunIdMint
 from webjobs_events.status import Reason
@@ -400,6 +400,33 @@ async def test_two_apis_share_the_work_and_one_takes_over_from_the_other(
         await receiver.has(31)
 
 
+async def test_what_a_killed_api_had_in_hand_is_taken_over(
+    open_settings: ApiSettings, stand_in: StandIn, bus: Bus, receiver: Receiver
+) -> None:
+    terms = HookTerms(ack_wait=0.5)
+    async with api_of(open_settings, terms) as api:
+        hook = await make(api, receiver.url())
+        await tell(bus, 1)
+        await receiver.has(1)
+    in_hand: asyncio.Queue[QueuedMessage] = asyncio.Queue()
+    queue = bus.subscription(
+        bus.subjects.events_stream,
+        durable=f"hook-{hook['id']}",
+        filters=[f"{bus.subjects.namespace}.events.*.*.*"],
+        terms=ConsumerTerms(ack_wait=0.5, at_a_time=1, start_sequence=1),
+        room=lambda: 1,
+        on_message=in_hand.put_nowait,
+    )
+    killed = asyncio.create_task(queue.run())
+    await tell(bus, 2)
+    await in_hand.get()  # and never a word of it again
+    killed.cancel()
+    await asyncio.gather(killed, return_exceptions=True)
+    async with api_of(open_settings, terms):
+        await tell(bus, 3)
+        await eventually(lambda: numbers(receiver) == [1, 2, 3])
+
+
 async def test_nothing_is_lost_while_no_api_and_no_nats_is_there(
     tmp_path: Path, namespace: str, receiver: Receiver
 ) -> None:
@@ -457,7 +484,6 @@ async def test_the_secret_and_the_password_are_in_no_log(
         return bool((await get(api, "/api/hooks"))[0]["last_status"])
 
     await eventually(has_tried)
-    await asyncio.sleep(0)
     said = capsys.readouterr()
     assert "hook called" in said.out
     assert "hunter2" not in said.out + said.err

@@ -227,3 +227,78 @@ async def test_a_reader_stays_connected_over_a_crash_of_nats(tmp_path: Path, nam
             for number in range(2, 5):
                 await publish(bus, number)
             assert await numbers(reader, 3) == [2, 3, 4]
+
+
+async def test_lists_with_a_sequence_include_everything_up_to_there(
+    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+) -> None:
+    await stand_in.define(JobType.TRIGGERED, "hello")
+    stand_in.may_project.clear()
+    async with api.post("/api/jobs/triggered/hello/run") as answer:
+        run_id = answer.headers["Location"].rpartition("/")[2]
+    await eventually(lambda: "hello" in stand_in.held)
+    await stand_in.end_run("hello")
+    async with reading(api, "/api/events") as reader:
+        headers = {"Webjobs-Sequence": reader.answer.headers["Webjobs-Sequence"]}
+        asked = asyncio.ensure_future(latest_runs(api, headers))
+        await reader.until_heartbeat()
+        assert not asked.done()
+        stand_in.may_project.set()
+        assert await asked == {"hello": (run_id, "Success")}
+    for wrong in ("999", "x", "-1"):
+        async with api.get("/api/jobs/triggered", headers={"Webjobs-Sequence": wrong}) as answer:
+            assert answer.status == 400
+
+
+async def test_a_snapshot_and_what_follows_it_make_the_state_under_load(
+    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+) -> None:
+    jobs = [f"job{number}" for number in range(5)]
+    for job in jobs:
+        await stand_in.define(JobType.TRIGGERED, job)
+    done = asyncio.Event()
+
+    async def load(job: str) -> None:
+        for _ in range(6):
+            async with api.post(f"/api/jobs/triggered/{job}/run") as answer:
+                assert answer.status == 202
+            await eventually(lambda: job in stand_in.held)
+            await stand_in.end_run(job)
+            await stand_in.define(JobType.TRIGGERED, job)
+
+    async def follow() -> dict[str, tuple[str, str]]:
+        async with reading(api, "/api/events?type=triggered") as reader:
+            sequence = reader.answer.headers["Webjobs-Sequence"]
+            state = await latest_runs(api, {"Webjobs-Sequence": sequence})
+            while not done.is_set() or int(reader.last_id) < await bus.last_sequence(
+                bus.subjects.events_stream
+            ):
+                if (event := await reader.next_sign()) is not None:
+                    run = json.loads(event.data)["data"]
+                    # Later runs have later ids, and Success is the last of the three words of a run.
+                    known = state.get(run["job_name"], ("", ""))
+                    state[run["job_name"]] = max(known, (run["run_id"], event.name))
+            return state
+
+    async with asyncio.TaskGroup() as group:
+        loads = [group.create_task(load(job)) for job in jobs]
+        followers = []
+        for number in range(5):  # they begin in the middle of it
+            await eventually(lambda number=number: stand_in.position >= 15 * number)
+            followers.append(group.create_task(follow()))
+        await asyncio.wait(loads)
+        done.set()
+    end = await latest_runs(api, {})
+    assert all(follower.result() == end for follower in followers)
+
+
+async def latest_runs(api: aiohttp.ClientSession, headers: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """The latest run of each job, with its status."""
+    async with api.get("/api/jobs/triggered", headers=headers) as answer:
+        assert answer.status == 200, await answer.text()
+        listed = await answer.json()
+    return {
+        job["name"]: (job["latest_run"]["id"], job["latest_run"]["status"])
+        for job in listed
+        if job["latest_run"]
+    }

@@ -67,6 +67,17 @@ def event_filter_of(parameters: Mapping[str, Sequence[str]]) -> EventFilter:
     )
 
 
+def sequence_of(parameter: str, value: str) -> int:
+    """A sequence of the stream as a client writes it.
+
+    Raises:
+        InvalidEventFilter: It is none.
+    """
+    if not (value.isascii() and value.isdigit() and len(value) <= 18):
+        raise InvalidEventFilter(parameter, value, "give the id of an event, which is a number")
+    return int(value)
+
+
 def start_of(last_event_id: str | None, after: str | None, start: str | None) -> int | None:
     """The sequence after which a reader wants to begin; None: from now on.
 
@@ -79,20 +90,14 @@ def start_of(last_event_id: str | None, after: str | None, start: str | None) ->
         InvalidEventFilter: It is not the sequence of a stream, or another word.
     """
     if last_event_id:
-        return _sequence("Last-Event-ID", last_event_id)
+        return sequence_of("Last-Event-ID", last_event_id)
     if after is not None:
-        return _sequence("after", after)
+        return sequence_of("after", after)
     if start in (None, "now"):
         return None
     if start == "first":
         return 0
     raise InvalidEventFilter("from", start or "", "it is `first` or `now`")
-
-
-def _sequence(parameter: str, value: str) -> int:
-    if not (value.isascii() and value.isdigit() and len(value) <= 18):
-        raise InvalidEventFilter(parameter, value, "give the id of an event, which is a number")
-    return int(value)
 
 
 def _one_of(known: Sequence[str], parameter: str, value: str) -> str:

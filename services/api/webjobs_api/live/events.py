@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from aiohttp import web
 from webjobs_events.jetstream import StreamMessage
 
-from webjobs_api.keys import BUS, HISTORY, LIVE
+from webjobs_api.keys import BUS, LIVE
 from webjobs_api.live.cloud_event import cloud_event_json
 from webjobs_api.live.event_filter import EventFilter, event_filter_of, start_of
 from webjobs_api.live.live_answer import LiveAnswer
+from webjobs_api.live.snapshot import SEQUENCE_HEADER
 from webjobs_api.live.sse import sse_event, sse_heartbeat
-
-SEQUENCE_HEADER = "Webjobs-Sequence"
 
 
 async def follow_events(request: web.Request) -> web.StreamResponse:
@@ -24,8 +23,6 @@ async def follow_events(request: web.Request) -> web.StreamResponse:
     stream, everything = bus.subjects.events_stream, bus.subjects.all_events
     answer = LiveAnswer(request, "text/event-stream", live.terms.stuck)
     async with live.tails.follow(stream, everything, after=after, filters=filters) as follower:
-        if after is None:  # whoever reads the lists next, to show a state and follow it, must miss nothing
-            request.app[HISTORY].caused(follower.position)
         answer.response.headers[SEQUENCE_HEADER] = str(follower.position)
         if await answer.begin():
             # Known from the start, so that a break before the first event loses nothing.
