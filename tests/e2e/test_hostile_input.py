@@ -159,7 +159,7 @@ async def check(session: aiohttp.ClientSession, method: str, url: str, **options
         assert answer.status < 500 or away, (what, await answer.text())
         if answer.status >= 400:
             said = await answer.text()
-            assert len(said) > 15, (what, answer.status, said)
+            assert len(said) > 15 and "Traceback" not in said, (what, answer.status, said)
 
 
 async def check_all(requests: Iterable[tuple[str, str, dict[str, object]]]) -> None:
