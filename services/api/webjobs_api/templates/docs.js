@@ -2,6 +2,7 @@
 
 const SHOWN = 200000; // characters of an answer
 const METHODS = ["get", "put", "post", "delete", "patch", "options", "head"];
+const WITH_SLASHES = "path"; // the part of an address that may be several
 let api;
 
 /** An element; text is never taken for HTML. */
@@ -95,21 +96,27 @@ function bodyFields(requestBody) {
   return { view, type, read: () => file.files[0] ?? text.value };
 }
 
+function encoded(value, withSlashes) {
+  const parts = withSlashes ? value.split("/") : [value];
+  return parts.map(encodeURIComponent).join("/");
+}
+
 /** The request that the form asks for. */
 function requestOf(method, path, fields, body) {
   let address = path;
   const query = new URLSearchParams();
   const headers = {};
-  for (const { name, in: place, input } of fields) {
-    if (place === "path") address = address.replace(`{${name}}`, encodeURIComponent(input.value));
+  for (const { name, in: place, schema, input } of fields) {
+    if (place === "path") address = address.replace(`{${name}}`, () => encoded(input.value, name === WITH_SLASHES));
     else if (input.value === "") continue;
+    else if (place === "query" && schema.type === "array") input.value.split(",").forEach((value) => query.append(name, value.trim()));
     else if (place === "query") query.append(name, input.value);
     else headers[name] = input.value;
   }
   const options = { method: method.toUpperCase(), headers, redirect: "manual", cache: "no-store" };
   const content = body?.read();
   if (content) {
-    headers["Content-Type"] = body.type.value;
+    if (!body.type.value.includes("*")) headers["Content-Type"] = body.type.value;
     options.body = content;
   }
   return [query.size ? `${address}?${query}` : address, options];
