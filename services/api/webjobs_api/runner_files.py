@@ -67,10 +67,18 @@ class FilesOfRunner:
     not answer.
     """
 
-    def __init__(self, bus: Bus, instance_id: str, going_on: set[asyncio.Task[None]]) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        instance_id: str,
+        going_on: set[asyncio.Task[None]],
+        keep_seconds: float = _KEEP_SECONDS,
+    ) -> None:
+        """Ends of transfers are added to `going_on`; that one is wanted is said every `keep_seconds`."""
         self._bus = bus
         self._instance_id = instance_id
         self._going_on = going_on
+        self._keep_seconds = keep_seconds
 
     async def listens(self) -> bool:
         """Whether the runner is there: one that died a moment ago still has its heartbeat."""
@@ -182,7 +190,7 @@ class FilesOfRunner:
 
     async def _keep(self, session: str) -> None:
         while True:
-            await asyncio.sleep(_KEEP_SECONDS)
+            await asyncio.sleep(self._keep_seconds)
             try:
                 await self._ask(files.Keep(session=session), files.Done)
             except WebJobsError as error:

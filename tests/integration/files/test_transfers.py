@@ -10,6 +10,7 @@ import pytest
 from integration.files.conftest import Files, uploads_of
 from support.eventually import eventually
 from support.runners import RunningRunner, runner_process, running_runner
+from webjobs_api.runner_files import FilesOfRunner
 from webjobs_events import files as messages
 from webjobs_events.files import decode_reply, encode, operation_of
 from webjobs_events.jetstream import Bus
@@ -20,6 +21,7 @@ from webjobs_runner.vfs.file_service import FileService
 from webjobs_runner.vfs.site_files import SiteFiles
 
 MIB = 1024 * 1024
+ANY = messages.Condition(match=("*",))
 
 
 async def slow_body(may_end: asyncio.Event) -> AsyncIterator[bytes]:
@@ -141,33 +143,75 @@ async def test_the_files_of_one_runner_can_be_asked_for(
     assert (await files.get("/vfs/site/x.txt?instance=nobody")).status == 400
 
 
-async def test_a_runner_gives_up_what_nobody_asks_about(bus: Bus, tmp_path: Path) -> None:
+@pytest.fixture
+async def service(bus: Bus, tmp_path: Path) -> AsyncIterator[Path]:
+    """Only the files of a runner `abcdef`, with sessions that are given up soon; answers the site folder."""
     site = Site(tmp_path / "site")
     site.ensure()
     (site.root / "site" / "x.bin").write_bytes(bytes(MIB))
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     (scratch / "of-a-crash").touch()
-    service = FileService(bus, Instance("abcdef", "1"), SiteFiles(site, scratch), UploadLimits(), 0.2)
-
-    async def ask(question: messages.Question) -> messages.Reply:
-        return decode_reply(await bus.ask_files("abcdef", operation_of(question), encode(question)))
-
-    async with service.served():
+    serving = FileService(bus, Instance("abcdef", "1"), SiteFiles(site, scratch), UploadLimits(), 0.4)
+    async with serving.served():
         assert list(scratch.iterdir()) == []
-        begun = await ask(messages.Write(path="site/y.bin"))
-        opened = await ask(messages.Open(path="site/x.bin"))
-        zipping = await ask(messages.Zip(path="site"))
-        assert isinstance(begun, messages.Begun)
-        assert isinstance(opened, messages.Opened)
-        assert isinstance(zipping, messages.Opened)
-        assert await ask(messages.ZipMore(session=zipping.session or "")) != messages.Piece(data=b"")
-        assert len(list(scratch.iterdir())) == 1
-        await eventually(lambda: not list(scratch.iterdir()))
-        await eventually(lambda: str(site.root / "site" / "x.bin") not in open_files())
-        gone = await ask(messages.Commit(session=begun.session, size=0))
-        assert isinstance(gone, messages.Refused)
-        assert gone.fault is messages.Fault.SESSION_GONE
-        await ask(messages.Write(path="site/y.bin"))
+        yield site.root
     assert list(scratch.iterdir()) == []
     assert not (site.root / "site" / "y.bin").exists()
+
+
+async def asked(bus: Bus, question: messages.Question) -> messages.Reply:
+    return decode_reply(await bus.ask_files("abcdef", operation_of(question), encode(question)))
+
+
+async def test_a_runner_gives_up_what_nobody_asks_about(bus: Bus, service: Path) -> None:
+    begun = await asked(bus, messages.Write(path="site/y.bin"))
+    opened = await asked(bus, messages.Open(path="site/x.bin"))
+    zipping = await asked(bus, messages.Zip(path="site"))
+    assert isinstance(begun, messages.Begun)
+    assert isinstance(opened, messages.Opened)
+    assert isinstance(zipping, messages.Opened)
+    assert await asked(bus, messages.ZipMore(session=zipping.session or "")) != messages.Piece(data=b"")
+    scratch = service.parent / "scratch"
+    assert len(list(scratch.iterdir())) == 1
+    await eventually(lambda: not list(scratch.iterdir()))
+    await eventually(lambda: str(service / "site" / "x.bin") not in open_files())
+    gone = await asked(bus, messages.Commit(session=begun.session, size=0))
+    assert isinstance(gone, messages.Refused)
+    assert gone.fault is messages.Fault.SESSION_GONE
+    await asked(bus, messages.Write(path="site/y.bin"))
+
+
+async def test_a_client_may_be_as_slow_as_it_likes(bus: Bus, service: Path) -> None:
+    runner = FilesOfRunner(bus, "abcdef", set(), keep_seconds=0.1)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"a"
+        await asyncio.sleep(1)
+        yield b"b"
+
+    assert (await runner.write(messages.Write(path="site/z.bin"), slow())).created
+    assert (service / "site" / "z.bin").read_bytes() == b"ab"
+    assert not (await runner.write(messages.Write(path="site/z.bin", condition=ANY), slow())).created
+
+
+async def test_an_upload_of_which_something_is_missing_is_not_put_in_place(bus: Bus, service: Path) -> None:
+    begun = await asked(bus, messages.Write(path="site/y.bin"))
+    assert isinstance(begun, messages.Begun)
+    await asked(bus, messages.WriteChunk(session=begun.session, offset=0, data=b"abc"))
+    refused = await asked(bus, messages.Commit(session=begun.session, size=4))
+    assert isinstance(refused, messages.Refused)
+    assert "3 of 4" in refused.message
+
+
+async def test_a_runner_has_only_so_many_transfers_in_hand(bus: Bus, service: Path) -> None:
+    replies = await asyncio.gather(*(asked(bus, messages.Write(path="site/y.bin")) for _ in range(300)))
+    refused = [reply for reply in replies if isinstance(reply, messages.Refused)]
+    assert refused
+    assert {reply.fault for reply in refused} == {messages.Fault.BUSY}
+    await eventually(lambda: not list((service.parent / "scratch").iterdir()))
+
+
+async def test_what_is_no_question_is_refused(bus: Bus, service: Path) -> None:
+    reply = decode_reply(await bus.ask_files("abcdef", "open", b"junk"))
+    assert isinstance(reply, messages.Refused)

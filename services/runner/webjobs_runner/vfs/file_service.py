@@ -31,7 +31,7 @@ from webjobs_runner.vfs.zip_stream import zip_pieces
 
 T = TypeVar("T")
 
-_THREADS = 8
+_READERS, _CHANGERS = 8, 4  # threads; changes may wait for locks, and nobody who reads waits for them
 _SHORT_WAIT = 2.0  # seconds that an upload gets to be put in place before the asker is told to ask again
 _ENTRY_BYTES = 200  # what an entry of a folder takes in a message, beside its names
 
@@ -79,7 +79,8 @@ class FileService:
         self._files = site_files
         self._limits = limits
         self._sessions = Sessions(session_seconds)
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="files")
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="files-read")
+        self._changers = ThreadPoolExecutor(_CHANGERS, thread_name_prefix="files-change")
         self._clearing: set[asyncio.Future[None]] = set()
         self._answers: Mapping[type[files.Question], Callable[[Any], Awaitable[files.Reply]]] = {
             files.Look: self._look,
@@ -110,7 +111,8 @@ class FileService:
             ):
                 yield
         finally:
-            self._threads.shutdown(wait=False)
+            self._readers.shutdown(wait=False)
+            self._changers.shutdown(wait=False)
 
     async def _handle(self, data: bytes) -> bytes:
         try:
@@ -130,7 +132,6 @@ class FileService:
         return files.Seen(info=await self._blocking(self._files.look, parse_path(question.path)))
 
     async def _list(self, question: files.List) -> files.Reply:
-        self._sessions.require_room()
         entries = await self._blocking(self._files.entries, parse_path(question.path))
         page, rest = self._page(entries)
         return files.Listed(entries=page, session=self._sessions.add(Listing(entries=rest)) if rest else None)
@@ -154,7 +155,6 @@ class FileService:
     # Reading
 
     async def _open(self, question: files.Open) -> files.Reply:
-        self._sessions.require_room()
         descriptor, info = await self._blocking(self._files.open, parse_path(question.path))
         if descriptor is None:
             return files.Opened(info=info)
@@ -176,7 +176,6 @@ class FileService:
             return files.Piece(data=piece)
 
     async def _zip(self, question: files.Zip) -> files.Reply:
-        self._sessions.require_room()
         path = parse_path(question.path)
         info = await self._blocking(self._files.look, path)
         if info.kind is not files.Kind.FOLDER:
@@ -192,11 +191,10 @@ class FileService:
     # Changing
 
     async def _make_folder(self, question: files.MakeFolder) -> files.Reply:
-        await self._blocking(self._files.make_folder, parse_path(question.path))
+        await self._begin_change(self._files.make_folder, parse_path(question.path))
         return files.Done()
 
     async def _write(self, question: files.Write) -> files.Reply:
-        self._sessions.require_room()
         path = parse_path(question.path)
         if question.unpack:
             await self._blocking(self._files.may_make_folder, path)
@@ -226,7 +224,7 @@ class FileService:
     async def _commit(self, question: files.Commit) -> files.Reply:
         async with self._turn(question.session, Writing) as writing:
             if writing.end is None:
-                writing.end = self._begin(self._put_in_place, writing, question.size)
+                writing.end = self._begin_change(self._put_in_place, writing, question.size)
             await asyncio.wait({writing.end}, timeout=_SHORT_WAIT)
             if not writing.end.done():
                 return files.Working()
@@ -246,9 +244,9 @@ class FileService:
 
     async def _delete(self, question: files.Delete) -> files.Reply:
         path = parse_path(question.path)
-        remains = await self._blocking(self._files.remove, path, question.recursive, question.condition)
+        remains = await self._begin_change(self._files.remove, path, question.recursive, question.condition)
         if remains is not None:
-            clearing = self._begin(_clear, remains)
+            clearing = self._begin_change(_clear, remains)
             self._clearing.add(clearing)
             clearing.add_done_callback(self._clearing.discard)
         return files.Done()
@@ -273,11 +271,11 @@ class FileService:
     def _chunk_bytes(self) -> int:
         return files.chunk_bytes(self._bus.max_payload)
 
-    def _begin(self, work: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
-        return asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *arguments))
-
     async def _blocking(self, work: Callable[..., T], *arguments: Any) -> T:
-        return await self._begin(work, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, partial(work, *arguments))
+
+    def _begin_change(self, work: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
+        return asyncio.get_running_loop().run_in_executor(self._changers, partial(work, *arguments))
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:

@@ -110,17 +110,15 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._all)
 
-    def require_room(self) -> None:
-        """Go on when one more transfer may begin.
+    def add(self, session: Session) -> str:
+        """Keep a session; answers its id.
 
         Raises:
-            TooManySessions: It may not.
+            TooManySessions: There is no room for it; it is closed.
         """
         if len(self._all) >= _MOST_SESSIONS:
+            session.close()
             raise TooManySessions(_MOST_SESSIONS)
-
-    def add(self, session: Session) -> str:
-        """Keep a session; answers its id."""
         self._all[session.id] = session
         return session.id
 

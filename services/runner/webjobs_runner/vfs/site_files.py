@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from webjobs_events.files import Condition, FileInfo, Kind
+from webjobs_events.files import Condition, FileInfo
 
 from webjobs_runner.domain.precondition import check
 from webjobs_runner.domain.site_path import SitePath, is_kept, is_reserved, job_of
@@ -28,9 +28,10 @@ from webjobs_runner.vfs.errors import (
     NotAFile,
     Reserved,
 )
+from webjobs_runner.vfs.file_info import etag_of, info_of
+from webjobs_runner.vfs.placing import move_into, status_of
 
 _FILE_MODE = 0o644
-_COPY_BYTES = 1024 * 1024
 
 
 class SiteFiles:
@@ -60,7 +61,7 @@ class SiteFiles:
         with reach(self.root, path) as place:
             if place.status is None:
                 raise FileMissing(path)
-            return self._info(place.path, place.status)
+            return info_of(self.root, place.path, place.status)
 
     def open(self, path: SitePath) -> tuple[int | None, FileInfo]:
         """A descriptor of a file for reading, for the caller to close; None for a folder.
@@ -73,7 +74,7 @@ class SiteFiles:
             if place.status is None:
                 raise FileMissing(path)
             if place.is_folder:
-                return None, self._info(place.path, place.status)
+                return None, info_of(self.root, place.path, place.status)
             if not place.is_file:
                 raise NotAFile(path)
             descriptor = place.open_file()
@@ -84,7 +85,7 @@ class SiteFiles:
             except BaseException:
                 os.close(descriptor)
                 raise
-            return descriptor, self._info(place.path, status)
+            return descriptor, info_of(self.root, place.path, status)
 
     def entries(self, path: SitePath) -> list[FileInfo]:
         """What is in a folder, in name order, without what belongs to webjobs itself.
@@ -173,9 +174,9 @@ class SiteFiles:
                 os.chmod(upload, kept if mode is None else mode)
                 now = time.time_ns()
                 os.utime(upload, ns=(now, now))  # finer than the file system's clock: ETags must differ
-                _move(upload, place)
+                move_into(upload, place)
                 os.fsync(place.folder)
-                return before is None, self._info(place.path, _status_of(place))
+                return before is None, info_of(self.root, place.path, status_of(place))
 
     def remove(self, path: SitePath, recursive: bool, condition: Condition) -> Path | None:
         """Remove a file, a link, or a folder; answers what of it still lies in the scratch folder.
@@ -196,7 +197,7 @@ class SiteFiles:
             if place.is_folder:
                 return self._remove_folder(place, recursive)
             if place.is_file:
-                check(condition, _etag(place.status))
+                check(condition, etag_of(place.status))
             os.unlink(place.name, dir_fd=place.folder)
             return None
 
@@ -249,7 +250,7 @@ class SiteFiles:
                 status = self._target_status(path) or status
         except OSError:  # it vanished meanwhile
             return None
-        return self._info(path, status)
+        return info_of(self.root, path, status)
 
     def _target_status(self, path: SitePath) -> os.stat_result | None:
         try:
@@ -258,19 +259,6 @@ class SiteFiles:
         except (LeadsOutside, FileMissing, Reserved):
             return None
 
-    def _info(self, path: SitePath, status: os.stat_result) -> FileInfo:
-        names = [os.fsencode(name).decode("utf-8", "replace") for name in path]
-        kind = _kind(status.st_mode)
-        return FileInfo(
-            name=names[-1] if names else "",
-            kind=kind,
-            size=status.st_size if kind is Kind.FILE else 0,
-            modified_ns=status.st_mtime_ns,
-            created_ns=min(status.st_mtime_ns, status.st_ctime_ns),
-            etag=_etag(status) if kind is Kind.FILE else "",
-            path="/".join([str(self.root), *names]),
-        )
-
 
 def _check_target(place: Place, condition: Condition | None) -> None:
     if place.is_folder:
@@ -278,58 +266,4 @@ def _check_target(place: Place, condition: Condition | None) -> None:
     if place.status is not None and not place.is_file:
         raise NotAFile(place.path)
     if condition is not None:
-        check(condition, _etag(place.status) if place.status is not None else None)
-
-
-def _kind(mode: int) -> Kind:
-    if stat.S_ISREG(mode):
-        return Kind.FILE
-    if stat.S_ISDIR(mode):
-        return Kind.FOLDER
-    return Kind.LINK if stat.S_ISLNK(mode) else Kind.OTHER
-
-
-def _etag(status: os.stat_result) -> str:
-    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
-
-
-def _status_of(place: Place) -> os.stat_result:
-    return os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
-
-
-def _move(upload: Path, place: Place) -> None:
-    try:
-        os.rename(upload, place.name, dst_dir_fd=place.folder)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        _copy_over(upload, place)
-
-
-def _copy_over(upload: Path, place: Place) -> None:
-    """Where the scratch folder is on another file system: a copy beside the place, then the one stroke."""
-    beside = f".{secrets.token_hex(8)}.upload"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    status = os.stat(upload)
-    try:
-        with (
-            open(upload, "rb") as source,
-            open(os.open(beside, flags, stat.S_IMODE(status.st_mode), dir_fd=place.folder), "wb") as target,
-        ):
-            shutil.copyfileobj(source, target, _COPY_BYTES)
-            target.flush()
-            os.fchmod(target.fileno(), stat.S_IMODE(status.st_mode))
-            os.utime(target.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
-            os.fsync(target.fileno())
-        os.rename(beside, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
-    except BaseException:
-        _forget(beside, place.folder)
-        raise
-    upload.unlink()
-
-
-def _forget(name: str, folder: int) -> None:
-    try:
-        os.unlink(name, dir_fd=folder)
-    except FileNotFoundError:
-        return
+        check(condition, etag_of(place.status) if place.status is not None else None)

@@ -11,9 +11,13 @@ from zipstream import ZipStream  # type: ignore[import-untyped]  # the library s
 
 from webjobs_runner.domain.site_path import SitePath, is_reserved
 from webjobs_runner.vfs.confined import reach
-from webjobs_runner.vfs.errors import FileMissing, LeadsOutside
+from webjobs_runner.vfs.errors import FileInTheWay, FileMissing, LeadsOutside
+from webjobs_runner.vfs.file_info import as_text
 
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+# A folder that vanished, was exchanged for a file or a link, or is not to be read by the runner.
+_LEFT_OUT = (FileMissing, FileInTheWay, LeadsOutside, PermissionError)
 
 
 def zip_pieces(root: Path, folder: SitePath, piece_bytes: int) -> Generator[bytes, None, None]:
@@ -30,7 +34,7 @@ def _archive(root: Path, top: SitePath) -> Generator[bytes, None, None]:
     while waiting:
         path = waiting.pop()
         below: list[SitePath] = []
-        with suppress(FileMissing, LeadsOutside), reach(root, path) as place:
+        with suppress(*_LEFT_OUT), reach(root, path) as place:
             folder = place.open_folder()
             try:
                 if path != top:
@@ -71,7 +75,7 @@ def _added(archive: ZipStream, descriptor: int, name: str) -> Iterator[bytes]:
 
 
 def _name_of(path: SitePath, top: SitePath) -> str:
-    return "/".join(os.fsencode(name).decode("utf-8", "replace") for name in path[len(top) :])
+    return "/".join(as_text(name) for name in path[len(top) :])
 
 
 def _in_pieces(chunks: Generator[bytes, None, None], piece_bytes: int) -> Generator[bytes, None, None]:
