@@ -45,7 +45,10 @@ def instant_of(text: str) -> datetime:
 
 
 class RunIdMint:
-    """Gives run ids that never repeat within this process, even when the clock stands or steps back."""
+    """Gives run ids that never repeat within this process, even when the clock stands or steps back.
+
+    Whole seconds are left to runs that a schedule asks for: their ids are their due times.
+    """
 
     def __init__(self) -> None:
         self._last = datetime.min.replace(tzinfo=UTC)
@@ -54,4 +57,6 @@ class RunIdMint:
         """The id of `now`, or of the first free tenth of a millisecond after the last id given."""
         instant = now.replace(microsecond=now.microsecond // 100 * 100)
         self._last = max(instant, self._last + RESOLUTION) if self._last.year > 1 else instant
+        if self._last.microsecond == 0:
+            self._last += RESOLUTION
         return run_id_at(self._last)

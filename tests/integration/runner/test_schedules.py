@@ -16,9 +16,10 @@ from support.eventually import eventually
 from support.outages import crash
 from support.runners import QUICK_LEASES, Caller, runner_process, running_runner
 from support.witness import Witness, witness_of
+from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.events import RunInitializing, ScheduleTicked, TickOutcome
 from webjobs_events.jetstream import Bus, connect_bus
-from webjobs_events.job import JobType
+from webjobs_events.job import JobName, JobType
 from webjobs_events.overdue import ON_TIME
 from webjobs_events.run_id import run_id_at
 from webjobs_events.schedule import parse_schedule
@@ -87,7 +88,8 @@ async def test_a_job_runs_at_its_due_times(
         tick = witness.of(ScheduleTicked, "often")[0]
         assert tick.run_id == run_id_at(tick.due)
         await witness.end_of(tick.run_id)
-        assert witness.of_run(tick.run_id)[0].trigger == "Schedule - * * * * * *"
+        first = witness.of_run(tick.run_id)[0]
+        assert (first.trigger, first.scheduled_for) == ("Schedule - * * * * * *", tick.due)
     assert_each_due_time_has_one_record(witness, "often")
 
 
@@ -272,3 +274,59 @@ async def test_runners_whose_clocks_differ_by_half_a_minute_fire_no_tick_twice(
         await deploy(caller, "often", EVERY_SECOND)
         await until_told(witness, "often", 4)
     assert_each_due_time_has_one_record(witness, "often")
+
+
+def late_command(job_name: str, due: datetime, looked_until: int) -> RunTriggeredJob:
+    """What a runner sends that stood still since it saw the stream end at `looked_until`."""
+    return RunTriggeredJob(
+        command_id=f"late/{job_name}/{run_id_at(due)}",
+        job_type=TRIGGERED,
+        job_name=JobName(job_name),
+        requested_at=datetime.now(UTC),
+        requested_by="Schedule - test",
+        run_id=run_id_at(due),
+        may_repeat=True,
+        looked_until=looked_until,
+        scheduled_for=due,
+    )
+
+
+async def test_a_command_that_comes_late_starts_nothing(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    async with running_runner(bus, nats_url, tmp_path):
+        await deploy(caller, "often", EVERY_SECOND)
+        await until_told(witness, "often", 1)
+        await caller.set("WEBJOBS_DISABLE_SCHEDULE", "1")
+        await eventually(lambda: TickOutcome.SKIPPED in outcomes(witness, "often"))
+        ticks = witness.of(ScheduleTicked, "often")
+        ran = next(tick for tick in ticks if tick.outcome is TickOutcome.RAN)
+        assert ran.run_id is not None
+        await witness.end_of(ran.run_id)
+        skipped = next(tick for tick in ticks if tick.outcome is TickOutcome.SKIPPED)
+        for tick in (ran, skipped):
+            before = witness.events.index(tick)  # sequence of the event before it
+            await eventually(lambda: caller.is_free("often"))
+            await bus.publish_command(late_command("often", tick.due, before))
+            await eventually(lambda: caller.is_free("often"))
+        await caller.set("WEBJOBS_DISABLE_SCHEDULE", None)
+    assert_each_due_time_has_one_record(witness, "often")
+    assert witness.of_run(run_id_at(skipped.due)) == []
+
+
+async def test_a_run_that_nobody_told_of_is_told_by_the_next_runner_and_not_run_again(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
+) -> None:
+    async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
+        await deploy(caller, "hourly", {"schedule": "0 0 * * * *"})
+        # A runner asks for the next due time and dies before it tells.
+        hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        await bus.publish_command(late_command("hourly", hour, 0))
+        await witness.end_of(run_id_at(hour))
+        await caller.change_settings("hourly", {"schedule": "0 0 * * * *", "timeout": 60}, TRIGGERED)
+    late = Clock(hour - datetime.now(UTC) + timedelta(seconds=30))
+    async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id, clock=late):
+        await until_told(witness, "hourly", 1)
+    (tick,) = witness.of(ScheduleTicked, "hourly")
+    assert (tick.due, tick.outcome, tick.run_id) == (hour, TickOutcome.RAN, run_id_at(hour))
+    assert_each_due_time_has_one_record(witness, "hourly")

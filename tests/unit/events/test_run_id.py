@@ -82,8 +82,14 @@ def test_the_mint_never_repeats_and_never_goes_back(clock: list[datetime]) -> No
 
 
 def test_a_mint_whose_clock_stands_still_gives_the_next_free_tenth_of_a_millisecond() -> None:
-    mint, now = RunIdMint(), datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    mint, now = RunIdMint(), datetime(2026, 1, 2, 3, 4, 5, 100, tzinfo=UTC)
     first = mint.next(now)
     assert instant_of(mint.next(now)) == instant_of(first) + RESOLUTION
     assert instant_of(mint.next(now - timedelta(hours=1))) == instant_of(first) + 2 * RESOLUTION
     assert mint.next(now + timedelta(seconds=1)) == run_id_at(now + timedelta(seconds=1))
+
+
+def test_whole_seconds_are_left_to_schedules() -> None:
+    mint, now = RunIdMint(), datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert mint.next(now) == run_id_at(now + RESOLUTION)
+    assert mint.next(now) == run_id_at(now + 2 * RESOLUTION)

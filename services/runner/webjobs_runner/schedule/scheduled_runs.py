@@ -1,7 +1,6 @@
 """Asking for the run of a due time: any number of times, by any number of runners, for one run."""
 
 import asyncio
-from contextlib import aclosing
 from datetime import datetime
 
 from webjobs_events.commands import RunTriggeredJob, decode_command
@@ -94,11 +93,14 @@ class ScheduledRuns:
         about = f"triggered/{token_of(job_name)}/"
         if newest is None or newest.sequence <= cursor.sequence:
             return False
-        stored = self._bus.stored(subjects.events_stream, [begun], start_sequence=cursor.sequence + 1)
-        async with aclosing(stored) as batches:
-            async for batch in batches:
-                if any(message.headers.get("ce-subject") == about + run_id for message in batch):
-                    return True
+        position, left = cursor.sequence, 1
+        while left:
+            batch, left = await self._bus.messages_from(
+                subjects.events_stream, begun, start_sequence=position + 1
+            )
+            if any(message.headers.get("ce-subject") == about + run_id for message in batch):
+                return True
+            position = batch[-1].sequence if batch else position
         return False
 
     async def _pending(self, subject: str) -> RunId | None:

@@ -12,6 +12,7 @@ from webjobs_events.run_id import instant_of
 from webjobs_runner.heartbeat import Peers
 from webjobs_runner.instance import Instance
 from webjobs_runner.outbox import Outbox
+from webjobs_runner.schedule.overtaken import is_overtaken
 from webjobs_runner.triggered.attempt import Attempt, first_attempt
 from webjobs_runner.triggered.burial import Burial
 from webjobs_runner.triggered.claims import TRACE_SECONDS, ClaimedRun, Claims
@@ -60,13 +61,16 @@ class Judgement:
         self._unfinished = unfinished
 
     async def has_run_before(self, command: RunTriggeredJob) -> bool:
-        """Whether a command that may be sent again has had its run; it is settled then.
+        """Whether a command that may be sent again has had its run, or will have none; it is settled then.
 
         To be asked by who has just claimed it.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
+        if await is_overtaken(self._bus, command):
+            await self._conclusions.settle(command)
+            return True
         after = await self._before(command) if command.may_repeat else None
         if after is None:
             return False
