@@ -14,6 +14,7 @@ _FILL = "document.querySelector('#{0} [name={1}]').value = {2!r}; true"
 _PRESS = "document.querySelector('#{0} form').requestSubmit(); true"
 _ANSWER = "document.querySelector('#{0} .answer')?.textContent"
 _FILTER = "{{ const f = document.getElementById('filter'); f.value = {0!r}; f.oninput(); }}"
+_OLDER = "{ const o = document.getElementById('older'); o.checked = true; o.oninput(); }"
 _SHOWN = "[...document.querySelectorAll('details.operation')].filter((each) => !each.hidden).length"
 
 
@@ -62,4 +63,6 @@ async def test_every_route_can_be_read_and_tried_on_the_page(client: Client, tmp
         await client.ended(name, run["id"])
 
         await page.evaluate(_FILTER.format("history"))
-        assert 0 < await page.evaluate(_SHOWN) < routes
+        current = await page.evaluate(_SHOWN)
+        await page.evaluate(_OLDER)
+        assert 0 < current < await page.evaluate(_SHOWN) < routes

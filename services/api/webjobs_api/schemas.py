@@ -8,6 +8,7 @@ from webjobs_events.job_settings import JobSettings
 from webjobs_events.schemas import event_schemas, schema_of
 
 from webjobs_api.errors import SchemaNotFound
+from webjobs_api.problems import with_problems
 
 MEDIA_TYPE = "application/schema+json"
 SETTINGS_FILE = "settings.job.json"
@@ -22,6 +23,7 @@ _HEADERS = {
 }  # for editors in browsers
 
 
+@with_problems
 async def get_schema(request: web.Request) -> web.Response:
     """`GET /schemas/{file}`."""
     name = request.match_info["file"]

@@ -56,4 +56,5 @@ async def test_an_unknown_schema_is_a_404_that_says_which_there_are(
 ) -> None:
     async with api.get(f"/schemas/{name}") as answer:
         assert answer.status == 404
-        assert "settings.job.json" in await answer.text()
+        assert answer.content_type == "application/problem+json"
+        assert "settings.job.json" in (await answer.json(content_type=None))["detail"]

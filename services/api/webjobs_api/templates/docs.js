@@ -202,6 +202,7 @@ function operationView(method, path, operation) {
     element("summary", {}, element("span", { className: `method ${method.toUpperCase()}`, textContent: method.toUpperCase() }),
       name, element("span", { className: "soft", textContent: ` ${operation.summary}` })));
   view.dataset.words = `${method} ${path} ${operation.summary} ${operation.tags.join(" ")}`.toLowerCase();
+  view.dataset.older = operation.deprecated ?? false;
   view.addEventListener("toggle", () => {
     if (!view.open || view.children.length > 1) return;
     view.append(element("div", {},
@@ -222,11 +223,13 @@ function show() {
   document.getElementById("routes").replaceChildren(...chapters.values());
 }
 
-function filter(wanted) {
-  const words = wanted.toLowerCase().split(/\s+/);
+function filter() {
+  const words = document.getElementById("filter").value.toLowerCase().split(/\s+/);
+  const older = document.getElementById("older").checked;
+  const isWanted = ({ words: own, older: isOlder }) => (older || isOlder === "false") && words.every((word) => own.includes(word));
   for (const chapter of document.querySelectorAll("#routes section")) {
     const operations = [...chapter.querySelectorAll("details.operation")];
-    for (const each of operations) each.hidden = !words.every((word) => each.dataset.words.includes(word));
+    for (const each of operations) each.hidden = !isWanted(each.dataset);
     chapter.hidden = operations.every((each) => each.hidden);
   }
 }
@@ -234,10 +237,10 @@ function filter(wanted) {
 try {
   api = await (await fetch("/openapi.json")).json();
   show();
-  const input = document.getElementById("filter");
-  input.oninput = () => filter(input.value);
+  for (const name of ["filter", "older"]) document.getElementById(name).oninput = filter;
+  filter();
   const wanted = document.getElementById(location.hash.slice(1));
-  if (wanted) wanted.open = true;
+  if (wanted) wanted.hidden = wanted.closest("section").hidden = !(wanted.open = true);
   wanted?.scrollIntoView();
 } catch (error) {
   document.getElementById("routes").textContent = `/openapi.json cannot be shown: ${error.message}`;

@@ -39,6 +39,7 @@ OPERATIONS: Mapping[str, Operation] = {
         description="Of an event, as its `ce-dataschema` names it, or of `settings.job`.",
         answers={200: Answer(says="The schema.", content={SCHEMA_MEDIA_TYPE: {"type": "object"}})},
         errors=(404,),
+        problems=True,
     ),
     "GET /healthz": Operation(
         tag=_OPERATIONS,
