@@ -8,6 +8,8 @@ from pathlib import Path
 import aiohttp
 from support.compose_processes import ComposeRun
 from support.eventually import eventually
+from support.receiver import Receiver, receiving
+from support.sse import reading
 
 VARIABLES = {
     "NATS_API_PASSWORD": "a1",
@@ -18,6 +20,7 @@ VARIABLES = {
     "WEBJOBS_PASSWORD": "lovelace",
     "WEBJOBS_HISTORY_SIZE": "1",
     "WEBJOBS_RESTART_TIME": "1",
+    "WEBJOBS_HOOKS_ALLOW_PRIVATE": "true",
 }
 LOGIN = {"Authorization": aiohttp.encode_basic_auth("ada", "lovelace")}
 SCRIPT = {"Content-Disposition": "attachment; filename=run.sh"}
@@ -39,9 +42,37 @@ async def test_jobs_run_through_all_services_within_their_rights(tmp_path: Path)
         async with aiohttp.ClientSession() as stranger, stranger.get(f"{url}/api/jobs") as response:
             assert response.status == 401
         async with aiohttp.ClientSession(headers=LOGIN) as session:
-            await triggered_job(session, f"{url}/api/jobs/triggered/hello")
+            async with receiving() as receiver:
+                await hooked(session, url, receiver)
+                await triggered_job(session, f"{url}/api/jobs/triggered/hello")
+                await told(session, url, receiver)
             await continuous_job(session, f"{url}/api/jobs/continuous/loop")
     assert "Violation" not in nats.log.read_text()
+
+
+async def hooked(session: aiohttp.ClientSession, url: str, receiver: Receiver) -> None:
+    """Make a hook of each kind."""
+    for path, event in (("/run", "TriggeredJobFinished"), ("/all", "*"), ("/post", "PostDeployment")):
+        hook = {"url": receiver.url(path), "event": event}
+        assert await status(session.post(f"{url}/api/hooks", json=hook)) == 201
+
+
+async def told(session: aiohttp.ClientSession, url: str, receiver: Receiver) -> None:
+    """Have the hooks called, look at that, remove them; follow events from the first and logs from now on."""
+    assert await status(session.post(f"{url}/api/hooks/publish/PostDeployment", json={})) == 200
+    for path, count in (("/run", 2), ("/all", 6), ("/post", 1)):
+        await receiver.has(count, path)
+    async with session.get(f"{url}/api/hooks") as response:
+        hooks = await response.json()
+    for hook in hooks:
+        assert '"delivered"' in await text(session, f"{url}/api/hooks/{hook['id']}/deliveries")
+        assert await status(session.delete(f"{url}/api/hooks/{hook['id']}")) == 200
+    async with reading(session, f"{url}/api/events?from=first&event=Success") as events:
+        await events.take(2)
+        headers = {"Webjobs-Sequence": events.last_id}
+        assert await status(session.get(f"{url}/api/webjobs", headers=headers)) == 200
+    async with session.get(f"{url}/api/logstream") as response:
+        assert b"Welcome" in await response.content.readline()
 
 
 async def triggered_job(session: aiohttp.ClientSession, job: str) -> None:
