@@ -4,7 +4,7 @@ import time
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from prometheus_client import Histogram
+from prometheus_client import Counter, Histogram
 
 _SECONDS = Histogram(
     "webjobs_api_request_seconds",
@@ -12,6 +12,8 @@ _SECONDS = Histogram(
     ["method", "route", "status"],
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60),
 )
+
+HOOK_CALLS = Counter("webjobs_api_hook_calls", "Calls of hooks, by how each ended.", ["outcome"])
 
 
 @web.middleware

@@ -65,9 +65,8 @@ def routes() -> list[web.RouteDef]:
         *_under_both_prefixes("LogFiles/Application/continuous/{job:[^/]+}.log", logs.get_application_log),
         # Live
         web.get("/api/events", live_events.follow_events),
-        web.get("/api/logstream", live_logs.follow_all),
-        web.get(f"/api/logstream/{_TYPE}/{_JOB}", live_logs.follow_job),
-        web.get(f"/api/logstream/{_TYPE}/{_JOB}/{{source}}", live_logs.follow_source),
+        *_log_streams("/api/logstream"),
+        *_log_streams("/logstream"),
         # Files of the site folder, unless they are logs
         web.get("/api/vfs", vfs.get_item),
         web.get(f"/api/vfs/{_PATH}", vfs.get_item),
@@ -142,6 +141,15 @@ def _with_page(route: web.RouteDef) -> web.RouteDef:
     if page is None:
         return route
     return web.RouteDef(route.method, route.path, by_accept(page, route.handler), route.kwargs)
+
+
+def _log_streams(prefix: str) -> list[web.RouteDef]:
+    return [
+        web.get(prefix, live_logs.follow_all),
+        web.get(f"{prefix}/application", live_logs.follow_all),
+        web.get(f"{prefix}/{_TYPE}/{_JOB}", live_logs.follow_job),
+        web.get(f"{prefix}/{_TYPE}/{_JOB}/{{source}}", live_logs.follow_source),
+    ]
 
 
 def with_trailing_slashes(definitions: Iterable[web.RouteDef]) -> list[web.RouteDef]:

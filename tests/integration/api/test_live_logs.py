@@ -70,8 +70,9 @@ async def test_the_log_stream_tells_new_lines_of_all_jobs_with_their_names(
         assert await line(answer) == b"triggered/hello: " + MARK + b"half\n"
 
 
-async def test_silence_is_told(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
-    async with api.get("/api/logstream") as answer:
+@pytest.mark.parametrize("path", ["/api/logstream", "/logstream", "/logstream/application/"])
+async def test_silence_is_told(api: aiohttp.ClientSession, stand_in: StandIn, path: str) -> None:
+    async with api.get(path) as answer:
         await welcomed(answer)
         assert b"  No new trace in the past 0 min(s)." in await answer.content.readline()
 

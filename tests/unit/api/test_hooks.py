@@ -12,7 +12,7 @@ from webjobs_api.hooks.hook import Hook, Source, event_name
 from webjobs_api.hooks.hook_request import hook_of
 from webjobs_api.hooks.rendering import delivery_of
 from webjobs_api.hooks.responses import hook_json
-from webjobs_api.hooks.sender import status_word
+from webjobs_api.hooks.sender import status_word, wish_of
 from webjobs_api.hooks.signature import signature
 from webjobs_api.hooks.target import is_public, parse_target, shown
 from webjobs_events.envelope import encode_event
@@ -82,6 +82,14 @@ def test_waits_double_up_to_the_longest() -> None:
 def test_waits_are_spread() -> None:
     terms = HookTerms(spread=0.2)
     assert [terms.wait(1, chance) for chance in (0.0, 0.5, 1.0)] == [4.0, 5.0, 6.0]
+
+
+def test_a_receiver_may_ask_for_more_time_but_not_for_any_time() -> None:
+    terms = HookTerms(spread=0.0)
+    assert [terms.wait(1, 0.5, wished) for wished in (0.0, 3.0, 60.0, 1e9)] == [5, 5, 60, 3600]
+    assert [wish_of(header) for header in ("", "60", "-1", "Fri, 31 Dec 1999 23:59:59 GMT", "9" * 10)] == [
+        0, 60, 0, 0, 0,
+    ]  # fmt: skip
 
 
 def test_a_receiver_that_is_down_for_an_hour_is_called_again_within_a_quarter_of_an_hour() -> None:

@@ -14,6 +14,7 @@ from webjobs_api.hooks.hook import Attempt, Hook, HookState, Outcome, Source
 from webjobs_api.hooks.hooks import Hooks
 from webjobs_api.hooks.rendering import Delivery, delivery_of
 from webjobs_api.hooks.sender import Answer, send
+from webjobs_api.metrics import HOOK_CALLS
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -119,7 +120,7 @@ class Deliverer:
         began_at = datetime.now(UTC)
         answer = await send(self._session, self._hook, delivery, attempt, self._terms.timeout)
         outcome = self._outcome(answer, attempt, began_at - message.stored_at)
-        wait = self._terms.wait(attempt, random.random())  # spreads load, guards nothing
+        wait = self._terms.wait(attempt, random.random(), answer.wished)  # spreads load, guards nothing
         await self._record(message, delivery, attempt, answer, outcome, began_at, wait)
         if outcome is Outcome.WILL_RETRY:
             await message.give_back(wait)
@@ -154,6 +155,7 @@ class Deliverer:
         at: datetime,
         wait: float,
     ) -> None:
+        HOOK_CALLS.labels(outcome.value).inc()
         tell = log.debug if outcome is Outcome.DELIVERED else log.info
         tell(
             "hook called",

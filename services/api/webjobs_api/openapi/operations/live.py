@@ -26,6 +26,13 @@ def _log_stream(summary: str) -> Operation:
     )
 
 
+_LOG_STREAMS = {
+    "": _log_stream("Follow what all jobs write"),
+    "application": _log_stream("Follow what all jobs write"),
+    "{type}/{job}": _log_stream("Follow what a job writes"),
+    "{type}/{job}/{source}": _log_stream("Follow what a run or an instance writes"),
+}
+
 OPERATIONS: Mapping[str, Operation] = {
     "GET /api/jobs/triggered/{job}/history/{id}/log": Operation(
         tag="Logs",
@@ -84,7 +91,9 @@ OPERATIONS: Mapping[str, Operation] = {
         },
         errors=(400,),
     ),
-    "GET /api/logstream": _log_stream("Follow what all jobs write"),
-    "GET /api/logstream/{type}/{job}": _log_stream("Follow what a job writes"),
-    "GET /api/logstream/{type}/{job}/{source}": _log_stream("Follow what a run or an instance writes"),
+    **{
+        f"GET {prefix}/{rest}".rstrip("/"): operation
+        for prefix in ("/api/logstream", "/logstream")
+        for rest, operation in _LOG_STREAMS.items()
+    },
 }
