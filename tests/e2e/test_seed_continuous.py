@@ -20,7 +20,7 @@ async def test_a_continuous_job_is_shown_as_the_seed_shows_it(client: Client) ->
         "status": "Running",
         "runCommand": "run.sh",
         "log_url": f"{client.base}/vfs/data/jobs/continuous/{name}/job.log",
-        "extra_info_url": f"{client.base}/jobs/continuous/{name}",
+        "extra_info_url": f"{client.base}/pages/continuous/{name}",
         "url": f"{client.base}/api/jobs/continuous/{name}",
         "type": "continuous",
     }

@@ -40,7 +40,7 @@ async def test_a_job_that_never_ran_is_shown_as_the_seed_shows_it(client: Client
         "type": "triggered",
         "url": base,
         "history_url": f"{base}/history",
-        "extra_info_url": f"{client.base}/jobs/triggered/{name}",
+        "extra_info_url": f"{client.base}/pages/triggered/{name}",
         "latest_run": None,
     }
     assert await client.job("triggered", name) == deployed

@@ -59,17 +59,17 @@ async def show_index(request: web.Request) -> web.Response:
 
 
 async def show_triggered_job(request: web.Request) -> web.Response:
-    """`GET /jobs/triggered/{job}`: one job."""
+    """`GET /pages/triggered/{job}`: one job."""
     return await _job_page(request, JobType.TRIGGERED)
 
 
 async def show_continuous_job(request: web.Request) -> web.Response:
-    """`GET /jobs/continuous/{job}`: one job."""
+    """`GET /pages/continuous/{job}`: one job."""
     return await _job_page(request, JobType.CONTINUOUS)
 
 
 async def run_job(request: web.Request) -> web.Response:
-    """`POST /jobs/triggered/{job}/run`: the form's button, then the page again."""
+    """`POST /pages/triggered/{job}/run`: the form's button, then the page again."""
     body = await request.read()
 
     async def run() -> None:
@@ -83,12 +83,12 @@ async def run_job(request: web.Request) -> web.Response:
 
 
 async def start_job(request: web.Request) -> web.Response:
-    """`POST /jobs/continuous/{job}/start`: the form's button, then the page again."""
+    """`POST /pages/continuous/{job}/start`: the form's button, then the page again."""
     return await _after(request, JobType.CONTINUOUS, continuous.change_state(request, StartContinuousJob))
 
 
 async def stop_job(request: web.Request) -> web.Response:
-    """`POST /jobs/continuous/{job}/stop`: the form's button, then the page again."""
+    """`POST /pages/continuous/{job}/stop`: the form's button, then the page again."""
     return await _after(request, JobType.CONTINUOUS, continuous.change_state(request, StopContinuousJob))
 
 

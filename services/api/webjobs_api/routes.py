@@ -85,8 +85,13 @@ def routes() -> list[web.RouteDef]:
         web.get("/api/hooks/{hook}", hooks.get_hook),
         web.delete("/api/hooks/{hook}", hooks.delete_hook),
         web.get("/api/hooks/{hook}/deliveries", hooks.list_deliveries),
-        # Pages for people, beside those of `_PAGES`
+        # Pages for people
         web.get("/", job_page.show_index),
+        web.get(f"/pages/triggered/{_JOB}", job_page.show_triggered_job),
+        web.get(f"/pages/continuous/{_JOB}", job_page.show_continuous_job),
+        web.post(f"/pages/triggered/{_JOB}/run", job_page.run_job),
+        web.post(f"/pages/continuous/{_JOB}/start", job_page.start_job),
+        web.post(f"/pages/continuous/{_JOB}/stop", job_page.stop_job),
         # The api about itself
         web.get("/docs", page.show_page),
         web.get("/openapi.json", openapi.get_document),
@@ -129,10 +134,7 @@ def _job_routes(dialect: Dialect) -> list[web.RouteDef]:
 _PAGES: Mapping[Handler, Handler] = {
     jobs.list_jobs: job_page.show_index,
     triggered.get_job: job_page.show_triggered_job,
-    triggered.run_job: job_page.run_job,
     continuous.get_job: job_page.show_continuous_job,
-    continuous.start_job: job_page.start_job,
-    continuous.stop_job: job_page.stop_job,
 }
 
 

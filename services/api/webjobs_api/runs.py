@@ -51,7 +51,7 @@ class Runs:
         waiting = await self.waiting(job_name)
         at_least = await self._last_begun(job_name)
         known = (await self._history.latest_runs([job_name], at_least=at_least)).get(job_name)
-        return _newest([*waiting, known] if known else waiting)
+        return _newest([known, *waiting] if known else waiting)
 
     async def latest_of(self, job_names: list[JobName]) -> dict[JobName, RunView]:
         """The latest run of each of many jobs; those that never ran are absent."""

@@ -90,7 +90,7 @@ class Urls:
 
     def page(self, job_type: JobType, name: str) -> str:
         """Of the page for people."""
-        return f"{self.base}/jobs/{job_type.value}/{quoted(name)}"
+        return f"{self.base}/pages/{job_type.value}/{quoted(name)}"
 
     def _data(self, job_type: JobType, name: str, rest: str) -> str:
         return f"{self.base}/vfs/data/jobs/{job_type.value}/{quoted(name)}/{rest}"

@@ -29,7 +29,7 @@ async def test_a_job_has_the_fields_of_the_seed(
         "status": "Running",
         "runCommand": "run.sh",
         "log_url": f"{api_url}/vfs/data/jobs/continuous/worker/job.log",
-        "extra_info_url": f"{api_url}/jobs/continuous/worker",
+        "extra_info_url": f"{api_url}/pages/continuous/worker",
         "url": f"{api_url}/api/jobs/continuous/worker",
         "type": "continuous",
     }

@@ -1,7 +1,5 @@
 """The pages for people: what they show, what their buttons do, and that nothing in them is taken for HTML."""
 
-from collections.abc import AsyncIterator
-
 import aiohttp
 import pytest
 from integration.api.stand_in import INSTANCE, StandIn
@@ -10,16 +8,8 @@ from webjobs_events.commands import StopContinuousJob
 from webjobs_events.job import JobType
 from webjobs_events.status import Status
 
-BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 HOSTILE = "<script>alert(1)<"
 HOSTILE_PATH = "%3Cscript%3Ealert(1)%3C"
-
-
-@pytest.fixture
-async def api(api_url: str) -> AsyncIterator[aiohttp.ClientSession]:
-    """A browser."""
-    async with aiohttp.ClientSession(api_url, headers={"Accept": BROWSER}) as session:
-        yield session
 
 
 async def page(api: aiohttp.ClientSession, path: str, status: int = 200) -> str:
@@ -37,11 +27,11 @@ async def test_the_first_page_lists_every_job_and_leads_to_its_page(
     await stand_in.define(JobType.TRIGGERED, "hello")
     await stand_in.define(JobType.CONTINUOUS, "worker")
     stand_in.tell("worker", **{f"i{INSTANCE}": Status.RUNNING})
-    await page(api, "/jobs/continuous/worker/")
+    await page(api, "/pages/continuous/worker/")
 
     async def shows_both() -> bool:
         text = await page(api, "/")
-        return '<a href="/jobs/triggered/hello">hello</a>' in text and "worker" in text
+        return '<a href="/pages/triggered/hello">hello</a>' in text and "worker" in text
 
     await eventually(shows_both)
 
@@ -50,18 +40,18 @@ async def test_a_run_is_asked_for_by_a_button_and_shown_with_its_end(
     api: aiohttp.ClientSession, stand_in: StandIn
 ) -> None:
     await stand_in.define(JobType.TRIGGERED, "hello", settings={"stopping_wait_time": 7})
-    assert "It never ran" in await page(api, "/jobs/triggered/hello")
+    assert "It never ran" in await page(api, "/pages/triggered/hello")
     form = {"arguments": "--name 'A <b>'"}
-    async with api.post("/jobs/triggered/hello/run", data=form, allow_redirects=False) as answer:
-        assert (answer.status, answer.headers["Location"]) == (303, "/jobs/triggered/hello")
+    async with api.post("/pages/triggered/hello/run", data=form, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (303, "/pages/triggered/hello")
     await eventually(lambda: "hello" in stand_in.held)
     assert stand_in.held["hello"].command.requested_by == "External - job page"
-    async with api.post("/jobs/triggered/hello/run") as answer:
+    async with api.post("/pages/triggered/hello/run") as answer:
         assert answer.status == 409
         assert "already running" in await answer.text()
     await stand_in.end_run("hello", has_error_log=True)
     await eventually(lambda: stand_in.position == 3)
-    text = await page(api, "/jobs/triggered/hello")
+    text = await page(api, "/pages/triggered/hello")
     assert "exit code 0" in text and "Success" in text and "stopping_wait_time" in text
     assert "output_" in text and "error_" in text
     assert "<b>" not in text and "A &lt;b&gt;" in text
@@ -72,9 +62,9 @@ async def test_a_continuous_job_is_stopped_and_started_by_buttons(
 ) -> None:
     await stand_in.define(JobType.CONTINUOUS, "worker")
     stand_in.tell("worker", **{f"i{INSTANCE}": Status.RUNNING, "idead01": Status.RUNNING})
-    text = await page(api, "/jobs/continuous/worker")
+    text = await page(api, "/pages/continuous/worker")
     assert INSTANCE in text and "dead01" not in text and "/worker/stop" in text
-    async with api.post("/jobs/continuous/worker/stop") as answer:
+    async with api.post("/pages/continuous/worker/stop") as answer:
         assert answer.status == 200
         assert "/worker/start" in await answer.text()
     assert isinstance(stand_in.seen[-1], StopContinuousJob)
@@ -82,21 +72,21 @@ async def test_a_continuous_job_is_stopped_and_started_by_buttons(
 
 async def test_names_are_never_taken_for_html(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
     await stand_in.define(JobType.TRIGGERED, HOSTILE, script="<img src=x>.sh")
-    for path in ("/", f"/jobs/triggered/{HOSTILE_PATH}"):
+    for path in ("/", f"/pages/triggered/{HOSTILE_PATH}"):
         text = await page(api, path)
         assert "<script" not in text and "<img" not in text
 
 
 async def test_an_unknown_job_has_a_page_that_says_so(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
-    assert "no triggered job named" in await page(api, "/jobs/triggered/no", 404)
-    assert "<script" not in await page(api, f"/jobs/continuous/{HOSTILE_PATH}", 404)
-    assert "not a job name" in await page(api, "/jobs/continuous/%00", 400)
+    assert "no triggered job named" in await page(api, "/pages/triggered/no", 404)
+    assert "<script" not in await page(api, f"/pages/continuous/{HOSTILE_PATH}", 404)
+    assert "not a job name" in await page(api, "/pages/continuous/%00", 400)
 
 
 async def test_pages_say_what_is_away(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
     await stand_in.define(JobType.TRIGGERED, "hello")
     stand_in.history_away = True
-    assert "Postgres is away" in await page(api, "/jobs/triggered/hello", 503)
+    assert "Postgres is away" in await page(api, "/pages/triggered/hello", 503)
     assert "Postgres is away" in await page(api, "/", 503)
 
 
@@ -113,11 +103,11 @@ async def test_a_foreign_page_cannot_press_a_button(
     api: aiohttp.ClientSession, stand_in: StandIn, headers: dict[str, str]
 ) -> None:
     await stand_in.define(JobType.TRIGGERED, "hello")
-    for path in ("/jobs/triggered/hello/run", "/api/jobs/triggered/hello/run"):
+    for path in ("/pages/triggered/hello/run", "/api/jobs/triggered/hello/run"):
         async with api.post(path, headers=headers) as answer:
             assert answer.status == 403
             assert "may not change" in await answer.text()
-    async with api.get("/jobs/triggered/hello", headers=headers) as answer:
+    async with api.get("/pages/triggered/hello", headers=headers) as answer:
         assert answer.status == 200
     assert stand_in.seen == []
 
@@ -125,7 +115,7 @@ async def test_a_foreign_page_cannot_press_a_button(
 async def test_our_own_page_can(api: aiohttp.ClientSession, api_url: str, stand_in: StandIn) -> None:
     await stand_in.define(JobType.TRIGGERED, "hello")
     headers = {"Origin": api_url, "Sec-Fetch-Site": "same-origin"}
-    async with api.post("/jobs/triggered/hello/run", headers=headers) as answer:
+    async with api.post("/pages/triggered/hello/run", headers=headers) as answer:
         assert answer.status == 200
 
 

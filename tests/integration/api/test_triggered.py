@@ -43,7 +43,7 @@ async def test_a_job_has_the_fields_of_the_seed(
         "type": "triggered",
         "url": f"{api_url}/api/jobs/triggered/hello",
         "history_url": f"{api_url}/api/jobs/triggered/hello/history",
-        "extra_info_url": f"{api_url}/jobs/triggered/hello",
+        "extra_info_url": f"{api_url}/pages/triggered/hello",
         "latest_run": None,
     }
     assert await get(api, f"{JOB}/") == await get(api, JOB)
@@ -65,6 +65,7 @@ async def test_a_run_is_accepted_then_runs_then_succeeds(
     running = await get(api, location)
     assert running["status"] == "Running"
     assert running["end_time"] is None and running["error_url"] is None
+    assert (await get(api, JOB))["latest_run"]["status"] == "Running", "though its command is in the queue"
     await stand_in.end_run("hello", has_error_log=True)
     await eventually(lambda: stand_in.position == 3)
     ended = await get(api, location)

@@ -40,7 +40,7 @@ def test_a_triggered_job_is_written_as_in_the_seed() -> None:
         "type": "triggered",
         "url": "http://host/api/jobs/triggered/jobName",
         "history_url": "http://host/api/jobs/triggered/jobName/history",
-        "extra_info_url": "http://host/jobs/triggered/jobName",
+        "extra_info_url": "http://host/pages/triggered/jobName",
         "latest_run": expected_run,
     }
 
@@ -52,7 +52,7 @@ def test_a_continuous_job_is_written_as_in_the_seed() -> None:
         "status": "Running",
         "runCommand": "inner\\run.sh",
         "log_url": "http://host/vfs/data/jobs/continuous/jobName/job.log",
-        "extra_info_url": "http://host/jobs/continuous/jobName",
+        "extra_info_url": "http://host/pages/continuous/jobName",
         "url": "http://host/api/jobs/continuous/jobName",
         "type": "continuous",
     }

@@ -1,4 +1,4 @@
-"""Pages for people; under `/jobs` they share their addresses with the oldest dialect's data."""
+"""Pages for people; a browser gets them under `/jobs` too, where a program gets data."""
 
 from collections.abc import Mapping
 
@@ -33,14 +33,8 @@ def _page(summary: str, *errors: int, data: Schema = None) -> Operation:
     )
 
 
-def _button(summary: str, done: int, body: Body | None = None) -> Operation:
-    return Operation(
-        tag="Pages",
-        summary=summary,
-        description=_BOTH,
-        body=body,
-        answers={done: nothing("Done, for a program."), 303: _BACK, **_NOT_DONE},
-    )
+def _button(summary: str, body: Body | None = None) -> Operation:
+    return Operation(tag="Pages", summary=summary, body=body, answers={303: _BACK, **_NOT_DONE})
 
 
 _FORM = Body(
@@ -56,10 +50,12 @@ _FORM = Body(
 
 OPERATIONS: Mapping[str, Operation] = {
     "GET /": _page("Show all jobs", 503),
+    "GET /pages/triggered/{job}": _page("Show a triggered job", 400, 404, 503),
+    "GET /pages/continuous/{job}": _page("Show a continuous job", 400, 404, 503),
+    "POST /pages/triggered/{job}/run": _button("Run a job by its button", _FORM),
+    "POST /pages/continuous/{job}/start": _button("Enable a job by its button"),
+    "POST /pages/continuous/{job}/stop": _button("Disable a job by its button"),
     "GET /jobs": _page("Show all jobs, or list them", 503, data={"type": "array", "items": _ANY_JOB}),
     "GET /jobs/triggered/{job}": _page("Show a triggered job", 400, 404, 503, data=KuduTriggeredJob),
     "GET /jobs/continuous/{job}": _page("Show a continuous job", 400, 404, 503, data=KuduContinuousJob),
-    "POST /jobs/triggered/{job}/run": _button("Run a job by its button", 202, _FORM),
-    "POST /jobs/continuous/{job}/start": _button("Enable a job by its button", 200),
-    "POST /jobs/continuous/{job}/stop": _button("Disable a job by its button", 200),
 }
