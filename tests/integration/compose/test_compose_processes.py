@@ -47,6 +47,7 @@ async def test_jobs_run_through_all_services_within_their_rights(tmp_path: Path)
                 await triggered_job(session, f"{url}/api/jobs/triggered/hello")
                 await told(session, url, receiver)
             await continuous_job(session, f"{url}/api/jobs/continuous/loop")
+            await port_of_a_job(session, f"{url}/api/jobs/continuous/site")
     assert "Violation" not in nats.log.read_text()
 
 
@@ -116,6 +117,18 @@ async def continuous_job(session: aiohttp.ClientSession, job: str) -> None:
     await eventually(says_alive)
     for verb in ("stop", "start"):
         assert await status(session.post(f"{job}/{verb}")) == 200
+    assert await status(session.delete(job)) == 200
+
+
+async def port_of_a_job(session: aiohttp.ClientSession, job: str) -> None:
+    """Ask a job's own server, which only its runner can reach."""
+    server = b"echo it is me > page; exec python3 -m http.server --bind 127.0.0.1 $WEBJOBS_PORT"
+    assert await status(session.put(job, data=server, headers=SCRIPT)) == 200
+
+    async def answers() -> bool:
+        return await text(session, f"{job}/passthrough/page") == "it is me\n"
+
+    await eventually(answers, 20)
     assert await status(session.delete(job)) == 200
 
 
