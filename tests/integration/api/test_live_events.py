@@ -19,6 +19,7 @@ from support.sse import EventReader, reading
 from webjobs_api.app import run_api
 from webjobs_api.live.terms import LiveTerms
 from webjobs_api.settings import ApiSettings
+from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Enabled, InstanceStarted
 from webjobs_events.jetstream import Bus, connect_bus
 from webjobs_events.job import JobName, JobType
@@ -220,13 +221,23 @@ async def test_a_reader_stays_connected_over_a_crash_of_nats(tmp_path: Path, nam
             aiohttp.ClientSession(url) as session,
             reading(session, "/api/events") as reader,
         ):
-            await publish(bus, 1)
-            assert await numbers(reader, 1) == [1]
-            await crash_and_restart(server)
-            await eventually(lambda: bus.is_connected)
-            for number in range(2, 5):
-                await publish(bus, number)
-            assert await numbers(reader, 3) == [2, 3, 4]
+
+            async def load() -> None:
+                for number in range(1, 301):
+                    while True:
+                        try:
+                            await publish(bus, number)
+                            break
+                        except BusUnavailable:
+                            await eventually(lambda: bus.is_connected)
+
+            loading = asyncio.create_task(load())
+            for seen in (50, 100):
+                assert await numbers(reader, 50) == list(range(seen - 49, seen + 1))
+                await crash_and_restart(server)
+            await loading
+            told = [number_of(event.data) for event in await reader.take(200)]
+            assert list(dict.fromkeys(told)) == list(range(101, 301))
 
 
 async def test_lists_with_a_sequence_include_everything_up_to_there(
