@@ -98,6 +98,11 @@ class Subjects:
         return self._bucket("SETTINGS")
 
     @property
+    def requests_bucket(self) -> str:
+        """What was asked for under an `Idempotency-Key`."""
+        return self._bucket("REQUESTS")
+
+    @property
     def leases_bucket(self) -> str:
         """Heartbeats, singleton leases and claims of runs."""
         return self._bucket("LEASES")

@@ -24,6 +24,7 @@ from webjobs_api.history import History
 from webjobs_api.hooks.back_off import HookTerms
 from webjobs_api.hooks.dispatcher import Dispatcher
 from webjobs_api.hooks.hooks import Hooks
+from webjobs_api.idempotency import IdempotentInvocations
 from webjobs_api.invocation import Invocations
 from webjobs_api.job_commands import JobCommands, Patience
 from webjobs_api.job_page import set_up_templates
@@ -100,6 +101,7 @@ async def open_app(
             app[keys.HISTORY] = history
             app[keys.HOOKS] = hooks
             app[keys.INVOCATIONS] = Invocations(bus, runs, runners, live_settings)
+            app[keys.IDEMPOTENT_INVOCATIONS] = IdempotentInvocations(bus, app[keys.INVOCATIONS], runs)
             app[keys.JOB_TUNNELS] = job_tunnels
             app[keys.LIVE_SETTINGS] = live_settings
             app[keys.OPENAPI] = encoded_document(routes(), version("webjobs"))

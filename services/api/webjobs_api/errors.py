@@ -18,6 +18,7 @@ from webjobs_events.errors import (
 from webjobs_events.files import Fault
 from webjobs_events.jetstream import QueryRefused
 from webjobs_events.job import JobType
+from webjobs_events.queries import RunView
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -62,11 +63,49 @@ class SchemaNotFound(WebJobsError):
 
 
 class RunAlreadyInProgress(WebJobsError):
-    """A triggered job runs once at a time."""
+    """A triggered job runs as often at a time as its settings allow: once, unless they say otherwise."""
 
-    def __init__(self, job_name: str) -> None:
+    def __init__(self, job_name: str, at_once: int = 1) -> None:
         self.job_name = job_name
-        super().__init__(f"The job {job_name!r} is already running. Wait until its run has ended.")
+        self.at_once = at_once
+        times, until = ("", "its run has") if at_once == 1 else (f" {at_once} times", "one of its runs has")
+        super().__init__(f"The job {job_name!r} is already running{times}. Wait until {until} ended.")
+
+
+class RunHasEnded(WebJobsError):
+    """A run cannot be cancelled any more."""
+
+    def __init__(self, run: RunView) -> None:
+        self.run = run
+        how = f" {run.evidence}" if run.evidence else f" ({run.reason})" if run.reason else ""
+        follows = f" Its next attempt is the run {run.next_run_id}." if run.next_run_id else ""
+        super().__init__(
+            f"The run {run.run_id} of {run.job_name!r} has ended already as {run.status}.{how}{follows}"
+        )
+
+
+class InvalidIdempotencyKey(WebJobsError):
+    """An `Idempotency-Key` that cannot be remembered."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The Idempotency-Key cannot be used: {reason}. "
+            "Send 1 to 255 printable characters, such as a UUID."
+        )
+
+
+class IdempotencyKeyReused(WebJobsError):
+    """An `Idempotency-Key` that stands for another request."""
+
+    def __init__(self, job_name: str, key: str, run_id: str) -> None:
+        self.job_name = job_name
+        self.key = key
+        self.run_id = run_id
+        super().__init__(
+            f"The Idempotency-Key {key!r} stands for the run {run_id} of {job_name!r}, which was asked for "
+            "with other arguments. Use a new key for a new request."
+        )
 
 
 class JobsAreStopped(WebJobsError):
@@ -385,6 +424,9 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     InvalidAppSetting: 400,
     InvalidHook: 400,
     RunAlreadyInProgress: 409,
+    RunHasEnded: 409,
+    InvalidIdempotencyKey: 400,
+    IdempotencyKeyReused: 422,
     JobsAreStopped: 409,
     JobNotEnabled: 409,
     JobIsBusy: 409,

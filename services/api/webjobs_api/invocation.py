@@ -1,26 +1,49 @@
 """Asking for a run of a triggered job: one publish, and nothing else on the way while all is well."""
 
 import asyncio
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.errors import BusUnavailable, CommandRefused
+from webjobs_events.errors import BusUnavailable, CommandRefused, InvalidJobSettings
 from webjobs_events.jetstream import Bus, LiveSettings, QueryRefused
-from webjobs_events.job import JobName, JobType
+from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job_settings import Concurrency, ConcurrencyPolicy, read_job_settings
 from webjobs_events.run_id import RunId, RunIdMint
 from webjobs_events.status import is_terminal
 from webjobs_events.subjects import token_of
 
-from webjobs_api.errors import JobsAreStopped, RunAlreadyInProgress
+from webjobs_api.errors import JobNotEnabled, JobsAreStopped, RunAlreadyInProgress
 from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
 
 _ENDING = 2.0  # seconds in which the command of a run that has ended leaves the queue
 _RETRY_DELAY = 0.005  # seconds
+_PLAIN = Concurrency()
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What is asked for.
+
+    Attributes:
+        definition: Of the job, which exists.
+        arguments: As given; None when there are none.
+        requested_by: Who asks.
+        rerun_of: The run whose inputs are taken again; None when they are its own.
+    """
+
+    definition: JobDefinition
+    arguments: str | None
+    requested_by: str
+    rerun_of: RunId | None = None
 
 
 class Invocations:
-    """Starts runs; of one job one at a time, which the queue itself sees to."""
+    """Starts runs; how many of one job there may be at once, the queue itself and the runners see to."""
 
     def __init__(self, bus: Bus, runs: Runs, runners: Runners, settings: LiveSettings) -> None:
         self._bus = bus
@@ -34,56 +57,103 @@ class Invocations:
         """Whether WEBJOBS_STOPPED holds every job back."""
         return self._settings.flag("WEBJOBS_STOPPED")
 
-    async def start(
-        self, job_name: JobName, arguments: str | None, requested_by: str, now: datetime
-    ) -> RunId:
-        """Put a run of a job that exists into the queue; answers its id.
+    async def start(self, asked: RunRequest, now: datetime) -> RunId:
+        """Put a run into the queue; answers its id.
 
         Raises:
+            JobNotEnabled: The job's own settings keep it from running.
             JobsAreStopped: By the setting.
             NoRunnerAlive: Nobody would run it; nothing was queued.
-            RunAlreadyInProgress: The job runs.
+            RunAlreadyInProgress: The job runs, and refuses another run meanwhile.
             BusUnavailable: NATS does not answer.
         """
+        command = self.command(asked, now)
+        await self.send(command, asked.definition)
+        return command.run_id
+
+    def command(self, asked: RunRequest, now: datetime) -> RunTriggeredJob:
+        """The command that asks for a new run."""
+        name, run_id = asked.definition.job_name, self._mint.next(now)
+        return RunTriggeredJob(
+            command_id=f"run/{token_of(name)}/{run_id}",
+            job_type=JobType.TRIGGERED,
+            job_name=name,
+            requested_at=now,
+            requested_by=asked.requested_by,
+            run_id=run_id,
+            arguments=asked.arguments,
+            rerun_of=asked.rerun_of,
+        )
+
+    async def send(self, command: RunTriggeredJob, definition: JobDefinition) -> None:
+        """Put a command into the queue, on the subject that its job's policy wants.
+
+        Raises: As `start`.
+        """
+        if definition.settings.get("enabled") is False:
+            raise JobNotEnabled(definition.job_name)
         if self.are_stopped:
             raise JobsAreStopped
         await self._runners.require_one()
-        run_id = self._mint.next(now)
-        command = RunTriggeredJob(
-            command_id=f"run/{token_of(job_name)}/{run_id}",
-            job_type=JobType.TRIGGERED,
-            job_name=job_name,
-            requested_at=now,
-            requested_by=requested_by,
-            run_id=run_id,
-            arguments=arguments,
-        )
+        concurrency = _concurrency(definition)
+        if concurrency.policy is ConcurrencyPolicy.REJECT:
+            await self._send_or_refuse(command, concurrency.at_once or 1)
+        else:
+            await self._publish(msgspec.structs.replace(command, slot=command.run_id))
+        self._runs.started(command.job_name, command.run_id)
+
+    async def _send_or_refuse(self, command: RunTriggeredJob, at_once: int) -> None:
+        """Publish on a subject that is free, when there is one; a run that is just ending counts as ended."""
+        give_up_at = asyncio.get_running_loop().time() + _ENDING
+        async for slot in self._slots(command.job_name, at_once):
+            if await self._publish(msgspec.structs.replace(command, slot=slot) if slot else command):
+                return
+            if asyncio.get_running_loop().time() > give_up_at:
+                break
+        raise RunAlreadyInProgress(command.job_name, at_once)
+
+    async def _slots(self, job_name: JobName, at_once: int) -> AsyncIterator[str]:
+        """Slots to be tried: first any of them, then what the queue shows to be free."""
+        yield _slot(random.randint(1, at_once), at_once)
+        while True:
+            waiting = await self._runs.commands(job_name)
+            taken = {command.slot for command in waiting}
+            free = [slot for slot in (_slot(n, at_once) for n in range(1, at_once + 1)) if slot not in taken]
+            if len(waiting) < at_once and free:
+                yield free[0]
+            elif await self._is_one_ending(waiting):
+                await asyncio.sleep(_RETRY_DELAY)
+                yield (free or [_slot(1, at_once)])[0]
+            else:
+                return
+
+    async def _publish(self, command: RunTriggeredJob) -> bool:
+        """Publish; False when another command holds the subject. One's own is as good as published."""
         try:
             await self._bus.publish_command(command)
         except CommandRefused:
-            await self._publish_after_the_last(command)
-        self._runs.started(job_name, run_id)
-        return run_id
+            held_by = await self._runs.commands(command.job_name)
+            return any(each.command_id == command.command_id for each in held_by)
+        return True
 
-    async def _publish_after_the_last(self, command: RunTriggeredJob) -> None:
-        """Publish when the run before has ended and only its command has not left the queue yet."""
-        give_up_at = asyncio.get_running_loop().time() + _ENDING
-        while await self._is_ending(command.job_name):
-            try:
-                await self._bus.publish_command(command)
-                return
-            except CommandRefused:
-                if asyncio.get_running_loop().time() > give_up_at:
-                    break
-                await asyncio.sleep(_RETRY_DELAY)
-        raise RunAlreadyInProgress(command.job_name)
-
-    async def _is_ending(self, job_name: JobName) -> bool:
-        waiting = await self._runs.waiting(job_name)
-        if not waiting:
-            return True
+    async def _is_one_ending(self, waiting: list[RunTriggeredJob]) -> bool:
+        """Whether one of these runs is over, and only its command has not left the queue yet."""
         try:
-            run = await self._runs.find(job_name, waiting[0].run_id)
+            runs = [await self._runs.find(each.job_name, each.run_id) for each in waiting]
         except (BusUnavailable, QueryRefused):
             return False
-        return run is not None and is_terminal(run.status)
+        return any(run is not None and is_terminal(run.status) and run.next_run_id is None for run in runs)
+
+
+def _slot(number: int, at_once: int) -> str:
+    """A job that takes one run at a time has one subject without a slot."""
+    return str(number) if at_once > 1 else ""
+
+
+def _concurrency(definition: JobDefinition) -> Concurrency:
+    if "concurrency" not in definition.settings:
+        return _PLAIN
+    try:
+        return read_job_settings(definition.settings).concurrency
+    except InvalidJobSettings:  # stored by a release that took what this one refuses
+        return _PLAIN

@@ -16,10 +16,10 @@ from webjobs_events.status import is_terminal
 
 from webjobs_api import continuous, exchange, jobs
 from webjobs_api.errors import headers_of, status_of
+from webjobs_api.invocation import RunRequest
 from webjobs_api.keys import DEFINITIONS, HISTORY, INVOCATIONS, RUNNERS, RUNS
 from webjobs_api.requests import form_arguments, run_arguments
 from webjobs_api.responses import continuous_status, duration, run_command
-from webjobs_api.triggered import require_enabled
 from webjobs_api.urls import Urls
 
 _HEADERS = {
@@ -75,9 +75,9 @@ async def run_job(request: web.Request) -> web.Response:
     async def run() -> None:
         name = exchange.job_name(request)
         definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, name)
-        require_enabled(definition)
         arguments = run_arguments(form_arguments(request.content_type, body))
-        await request.app[INVOCATIONS].start(definition.job_name, arguments, _REQUESTED_BY, datetime.now(UTC))
+        asked = RunRequest(definition, arguments, _REQUESTED_BY)
+        await request.app[INVOCATIONS].start(asked, datetime.now(UTC))
 
     return await _after(request, JobType.TRIGGERED, run())
 

@@ -7,6 +7,7 @@ from webjobs_api.definitions import Definitions
 from webjobs_api.deployments import Deployments
 from webjobs_api.history import History
 from webjobs_api.hooks.hooks import Hooks
+from webjobs_api.idempotency import IdempotentInvocations
 from webjobs_api.invocation import Invocations
 from webjobs_api.job_commands import JobCommands
 from webjobs_api.job_tunnels import JobTunnels
@@ -25,6 +26,7 @@ DEPLOYMENTS = web.AppKey("deployments", Deployments)
 FILES = web.AppKey("files", RunnerFiles)
 HISTORY = web.AppKey("history", History)
 HOOKS = web.AppKey("hooks", Hooks)
+IDEMPOTENT_INVOCATIONS = web.AppKey("idempotent_invocations", IdempotentInvocations)
 INVOCATIONS = web.AppKey("invocations", Invocations)
 JOB_TUNNELS = web.AppKey("job_tunnels", JobTunnels)
 LIVE = web.AppKey("live", Live)

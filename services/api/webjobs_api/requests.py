@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes
@@ -17,6 +17,7 @@ from webjobs_api.errors import (
     InvalidAppSettingsBody,
     InvalidArguments,
     InvalidFileName,
+    InvalidIdempotencyKey,
     InvalidPage,
     InvalidSettingsBody,
     UnsupportedUpload,
@@ -30,6 +31,10 @@ _MAX_FILE_NAME_BYTES = 255
 MAX_PAGE = 1000
 """Runs in one answer; history gives no more."""
 
+IDEMPOTENCY_KEY = "Idempotency-Key"
+"""The header under which a request can be sent again."""
+
+_LONGEST_KEY = 255  # characters of an Idempotency-Key
 _LONGEST_AGENT = 200  # characters of a User-Agent that are kept
 
 
@@ -237,3 +242,23 @@ def requested_by(user_agent: str | None) -> str:
     if not agent.isprintable():
         agent = "".join(character for character in agent if character.isprintable())
     return f"External - {agent}".rstrip(" -")
+
+
+def idempotency_key(values: Sequence[str]) -> str | None:
+    """The value of the header `Idempotency-Key`; None when it was not sent.
+
+    Raises:
+        InvalidIdempotencyKey: It is empty, too long, not printable, or sent twice.
+    """
+    if not values:
+        return None
+    if len(values) > 1:
+        raise InvalidIdempotencyKey("it was sent more than once")
+    key = values[0]
+    if not key:
+        raise InvalidIdempotencyKey("it is empty")
+    if len(key) > _LONGEST_KEY:
+        raise InvalidIdempotencyKey(f"it is longer than {_LONGEST_KEY} characters")
+    if not (key.isascii() and key.isprintable()):
+        raise InvalidIdempotencyKey("it holds a character that is not printable ASCII")
+    return key

@@ -15,6 +15,7 @@ from webjobs_api import (
     jobs,
     logs,
     passthrough,
+    run_control,
     schemas,
     swagger,
     triggered,
@@ -113,6 +114,9 @@ def _job_routes(dialect: Dialect) -> list[web.RouteDef]:
         web.get(f"{triggered_jobs}/{_JOB}", triggered.get_job),
         web.get(f"{triggered_jobs}/{_JOB}/history", triggered.get_history),
         web.get(f"{triggered_jobs}/{_JOB}/history/{{id}}", triggered.get_run),
+        web.delete(f"{triggered_jobs}/{_JOB}/history/{{id}}", run_control.cancel_run),
+        web.post(f"{triggered_jobs}/{_JOB}/history/{{id}}/cancel", run_control.cancel_run),
+        web.post(f"{triggered_jobs}/{_JOB}/history/{{id}}/rerun", run_control.rerun),
         web.get(f"{triggered_jobs}/{_JOB}/history/{{id}}/log", run_log.get_log),
         web.get(f"{triggered_jobs}/{_JOB}/schedule", schedules.get_schedule),
         # Continuous jobs

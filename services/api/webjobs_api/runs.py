@@ -1,6 +1,6 @@
 """Runs as a reader sees them: what history tells, and what still waits in the queue of commands."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import structlog
 from webjobs_events.commands import RunTriggeredJob, decode_command
@@ -15,6 +15,7 @@ from webjobs_api.history import History
 from webjobs_api.requests import Page
 
 _NEWEST = Page()
+_NEAR = 200  # runs of the job between an attempt and the one that follows it, at most
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -37,21 +38,22 @@ class Runs:
 
     async def of_job(self, job_name: JobName, page: Page = _NEWEST) -> list[RunView]:
         """A job's kept runs, newest first."""
-        waiting = [run for run in await self.waiting(job_name) if _is_on(page, run)]
+        waiting_at_all = await self.waiting(job_name)
+        waiting = [run for run in waiting_at_all if _is_on(page, run)]
         runs = await self._history.runs(
             job_name, limit=page.limit, before=page.before, at_least=await self._last_begun(job_name)
         )
+        runs += [run for run in _next_attempts(runs, waiting_at_all) if _is_on(page, run)]
         known = {run.run_id for run in runs}
-        if unknown := [run for run in waiting if run.run_id not in known]:
-            runs = sorted([*unknown, *runs], key=lambda run: run.run_id, reverse=True)
-        return runs[: page.limit]
+        runs += [run for run in waiting if run.run_id not in known]
+        return sorted(runs, key=lambda run: run.run_id, reverse=True)[: page.limit]
 
     async def latest(self, job_name: JobName) -> RunView | None:
         """The latest run of a job."""
         waiting = await self.waiting(job_name)
         at_least = await self._last_begun(job_name)
         known = (await self._history.latest_runs([job_name], at_least=at_least)).get(job_name)
-        return _newest([known, *waiting] if known else waiting)
+        return _newest([*_next_attempts([known], waiting), known, *waiting] if known else waiting)
 
     async def latest_of(self, job_names: list[JobName]) -> dict[JobName, RunView]:
         """The latest run of each of many jobs; those that never ran are absent."""
@@ -65,7 +67,8 @@ class Runs:
             self._started = {name: run for name, run in self._started.items() if name in queued}
         for run in waiting:
             known = latest.get(run.job_name)
-            latest[run.job_name] = _newest([known, run] if known else [run]) or run
+            views = [*_next_attempts([known], [run]), known, run] if known else [run]
+            latest[run.job_name] = _newest(views) or run
         return latest
 
     async def find(self, job_name: JobName, run_id: RunId) -> RunView | None:
@@ -73,15 +76,25 @@ class Runs:
         known = await self._history.run(job_name, run_id)
         if known is not None:
             return known
-        for waiting in await self.waiting(job_name):
-            if waiting.run_id == run_id:
-                return waiting
+        waiting = await self.waiting(job_name)
+        for run in waiting:
+            if run.run_id == run_id:
+                return run
+        if any(run.run_id < run_id for run in waiting):  # its first attempt is over, perhaps
+            before = await self._history.runs(job_name, limit=_NEAR, before=run_id)
+            for run in before:
+                if run.next_run_id == run_id:
+                    return await self._history.run(job_name, run_id) or _next_of(run)
         return await self._history.run(job_name, run_id)  # it may have left the queue in between
 
     async def waiting(self, job_name: str = "*") -> list[RunView]:
         """The runs of a job, or of all, whose command is in the queue, as ones that are about to begin."""
+        return [_view(command) for command in await self.commands(job_name)]
+
+    async def commands(self, job_name: str = "*") -> list[RunTriggeredJob]:
+        """The commands to run a job, or any job, that are in the queue, oldest first."""
         pattern = self._bus.subjects.commands_of(JobType.TRIGGERED, job_name)
-        runs = []
+        found = []
         for message in await self._bus.pending_commands(pattern):
             try:
                 command = decode_command(message.subject, message.data)
@@ -89,8 +102,8 @@ class Runs:
                 log.warning("waiting command ignored", subject=message.subject, error=str(error))
                 continue
             if isinstance(command, RunTriggeredJob):
-                runs.append(_view(command))
-        return runs
+                found.append(command)
+        return found
 
     async def _last_begun(self, job_name: JobName) -> int:
         """Sequence of the first event of the job's latest run; 0 when it never ran."""
@@ -115,6 +128,33 @@ def _newest(runs: Iterable[RunView]) -> RunView | None:
     return max(runs, key=lambda run: run.run_id, default=None)
 
 
+def _next_attempts(runs: Sequence[RunView], waiting: Sequence[RunView]) -> list[RunView]:
+    """The attempts that follow these runs and have not begun, while any command is in the queue."""
+    if not waiting:
+        return []
+    known = {run.run_id for run in runs}
+    return [_next_of(run) for run in runs if run.next_run_id is not None and run.next_run_id not in known]
+
+
+def _next_of(run: RunView) -> RunView:
+    """The attempt that follows a run, as one that is about to begin."""
+    assert run.next_run_id is not None
+    return RunView(
+        job_name=run.job_name,
+        run_id=run.next_run_id,
+        status=Status.INITIALIZING,
+        attempt=run.attempt + 1,
+        trigger=run.trigger,
+        arguments=run.arguments,
+        digest="",
+        instance="",
+        requested_at=run.requested_at,
+        scheduled_for=run.scheduled_for,
+        retry_of=run.run_id,
+        rerun_of=run.rerun_of,
+    )
+
+
 def _view(command: RunTriggeredJob) -> RunView:
     return RunView(
         job_name=command.job_name,
@@ -126,4 +166,6 @@ def _view(command: RunTriggeredJob) -> RunView:
         digest="",
         instance="",
         requested_at=command.requested_at,
+        scheduled_for=command.scheduled_for,
+        rerun_of=command.rerun_of,
     )

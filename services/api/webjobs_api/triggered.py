@@ -9,10 +9,12 @@ from webjobs_events.queries import RunView
 from webjobs_events.run_id import parse_run_id
 
 from webjobs_api import exchange
-from webjobs_api.errors import JobNotEnabled, RunNotFound
-from webjobs_api.keys import DEFINITIONS, INVOCATIONS, RUNS, TICKS
+from webjobs_api.errors import RunNotFound
+from webjobs_api.invocation import RunRequest
+from webjobs_api.keys import DEFINITIONS, IDEMPOTENT_INVOCATIONS, INVOCATIONS, RUNS, TICKS
 from webjobs_api.kudu_responses import KuduTriggeredJob
-from webjobs_api.requests import page_of, requested_by, run_arguments
+from webjobs_api.problems import with_problems
+from webjobs_api.requests import IDEMPOTENCY_KEY, idempotency_key, page_of, requested_by, run_arguments
 from webjobs_api.responses import JobJson, in_name_order
 
 
@@ -28,18 +30,19 @@ async def get_job(request: web.Request) -> web.Response:
     return exchange.show(request, await job_json(request, definition), definition.settings)
 
 
-async def run_job(request: web.Request) -> web.Response:
-    """`POST /api/jobs/triggered/{job}/run`; ARM would poll after a 202, so it gets 200."""
+async def run_job(request: web.Request) -> web.StreamResponse:
+    """`POST /api/jobs/triggered/{job}/run`; the reference knows no `Idempotency-Key`."""
+    return await (_run_under_key if IDEMPOTENCY_KEY in request.headers else _run)(request)
+
+
+async def _run(request: web.Request) -> web.Response:
     definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, exchange.job_name(request))
-    require_enabled(definition)
-    run_id = await request.app[INVOCATIONS].start(
-        definition.job_name,
-        run_arguments(request.query.get("arguments")),
-        requested_by(request.headers.get("User-Agent")),
-        datetime.now(UTC),
-    )
-    location = exchange.urls(request).run(definition.job_name, run_id)
-    return web.Response(status=200 if exchange.is_arm(request) else 202, headers={"Location": location})
+    arguments = run_arguments(request.query.get("arguments"))
+    by = requested_by(request.headers.get("User-Agent"))
+    return await started(request, RunRequest(definition, arguments, by))
+
+
+_run_under_key = with_problems(_run)
 
 
 async def get_history(request: web.Request) -> web.Response:
@@ -55,6 +58,20 @@ async def get_run(request: web.Request) -> web.Response:
     _, run = await known_run(request)
     written = exchange.responses(request)
     return exchange.show(request, written.run_json(run, exchange.urls(request), datetime.now(UTC)))
+
+
+async def started(request: web.Request, asked: RunRequest) -> web.Response:
+    """Start a run, or with an `Idempotency-Key` the one that was started under it; answers where it is.
+
+    ARM would poll after a 202, so it gets 200.
+    """
+    key, now = idempotency_key(request.headers.getall(IDEMPOTENCY_KEY, [])), datetime.now(UTC)
+    if key is None:
+        run_id = await request.app[INVOCATIONS].start(asked, now)
+    else:
+        run_id = await request.app[IDEMPOTENT_INVOCATIONS].start(asked, key, now)
+    location = exchange.urls(request).run(asked.definition.job_name, run_id)
+    return web.Response(status=200 if exchange.is_arm(request) else 202, headers={"Location": location})
 
 
 async def job_json(request: web.Request, definition: JobDefinition) -> JobJson:
@@ -77,16 +94,6 @@ async def all_jobs(request: web.Request) -> list[JobJson]:
         _with_scheduler_log(request, written.triggered_job_json(each, latest.get(each.job_name), urls, now))
         for each in definitions
     ]
-
-
-def require_enabled(definition: JobDefinition) -> None:
-    """Let a job be run unless its own settings say no.
-
-    Raises:
-        JobNotEnabled: They do.
-    """
-    if definition.settings.get("enabled") is False:
-        raise JobNotEnabled(definition.job_name)
 
 
 def _with_scheduler_log(request: web.Request, job: JobJson) -> JobJson:

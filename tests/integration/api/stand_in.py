@@ -255,6 +255,11 @@ def _fold(known: queries.RunView | None, event: events.RunEvent) -> queries.RunV
         exit_code=event.exit_code if isinstance(event, events.RunEnded) else None,
         reason=event.reason if isinstance(event, events.RunEnded) else None,
         has_error_log=isinstance(event, events.RunEnded) and event.has_error_log,
+        attempt=event.attempt,
+        retry_of=event.retry_of,
+        rerun_of=event.rerun_of,
+        next_run_id=event.next_run_id if isinstance(event, events.RunEnded) else None,
+        next_attempt_at=event.next_attempt_at if isinstance(event, events.RunEnded) else None,
     )
 
 

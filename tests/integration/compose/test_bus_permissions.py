@@ -41,6 +41,8 @@ MAY_PUBLISH = {
     "webjobs.deliveries.x": {"api"},
     "$KV.WEBJOBS_JOBS.triggered.hello": {"runner"},
     "$KV.WEBJOBS_LEASES.claim.hello.202611220900000000": {"runner"},
+    "$KV.WEBJOBS_LEASES.cancel.hello.202611220900000000": {"api", "runner"},
+    "$KV.WEBJOBS_REQUESTS.0f": {"api"},
     "$O.WEBJOBS_PACKAGES.C.x": {"api", "runner"},
     "$JS.API.STREAM.DELETE.WEBJOBS_EVENTS": set(),
     "$JS.API.STREAM.PURGE.WEBJOBS_EVENTS": set(),

@@ -43,6 +43,7 @@ class Bus:
         self.subjects = subjects
         self.jobs = Bucket(connection, publisher, subjects.jobs_bucket)
         self.leases = Bucket(connection, publisher, subjects.leases_bucket)
+        self.requests = Bucket(connection, publisher, subjects.requests_bucket)
         self.settings = Bucket(connection, publisher, subjects.settings_bucket)
         self.hooks = Bucket(connection, publisher, subjects.hooks_bucket)
         self.packages = ObjectBucket(connection, subjects.packages_bucket)

@@ -38,6 +38,20 @@ UPLOAD = Body(
     is_required=False,
 )
 _RUN_ACCEPTED = nothing("The run is accepted; from now on every answer shows it.", Location="Of the run.")
+IDEMPOTENCY_KEY = Parameter(
+    name="Idempotency-Key",
+    schema={"type": "string", "minLength": 1, "maxLength": 255, "examples": ["5f0c1d6e"]},
+    says="The same key, sent again within two days, stands for the same run, also when the answer was lost.",
+)
+_CANCEL = Operation(
+    tag=_TRIGGERED,
+    summary="Cancel a run",
+    description="It ends as Aborted, reason cancelled, when none of its processes is left.",
+    answers={202: nothing("It is being ended.", Location="Of the run.")},
+    errors=(404, 409),
+    says={409: "The run has ended already."},
+    problems=True,
+)
 _ANY_JOB = {"anyOf": [TriggeredJobJson, ContinuousJobJson]}
 _DEPLOYED = json_of(_ANY_JOB, "Deployed: the job as its GET shows it.")
 _DELETED = nothing("Deleted, or was not there.")
@@ -67,8 +81,10 @@ OPERATIONS: Mapping[str, Operation] = {
         summary="Run a job",
         description="Once, on any runner. Of one job there is one run at a time.",
         query=(ARGUMENTS,),
+        headers=(IDEMPOTENCY_KEY,),
         answers={202: _RUN_ACCEPTED},
-        errors=(404, 409, 413),
+        errors=(404, 409, 413, 422),
+        says={422: "The key was used for another request."},
     ),
     "GET /api/jobs/triggered/{job}": Operation(
         tag=_TRIGGERED,
@@ -91,6 +107,18 @@ OPERATIONS: Mapping[str, Operation] = {
         has_etag=True,
         answers={200: json_of(RunJson, "The run.")},
         errors=(404,),
+    ),
+    "DELETE /api/jobs/triggered/{job}/history/{id}": _CANCEL,
+    "POST /api/jobs/triggered/{job}/history/{id}/cancel": _CANCEL,
+    "POST /api/jobs/triggered/{job}/history/{id}/rerun": Operation(
+        tag=_TRIGGERED,
+        summary="Run again",
+        description="Starts a new run of the job as it is now, with the arguments of this one.",
+        headers=(IDEMPOTENCY_KEY,),
+        answers={202: _RUN_ACCEPTED},
+        errors=(400, 404, 409, 422),
+        says={422: "The key was used for another request."},
+        problems=True,
     ),
     "GET /api/jobs/continuous": Operation(
         tag=_CONTINUOUS,

@@ -1,0 +1,30 @@
+"""Handlers that end a run, and that run it again."""
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from webjobs_api import exchange
+from webjobs_api.cancellation import cancel
+from webjobs_api.invocation import RunRequest
+from webjobs_api.keys import BUS
+from webjobs_api.problems import with_problems
+from webjobs_api.requests import requested_by
+from webjobs_api.triggered import known_run, started
+
+
+@with_problems
+async def cancel_run(request: web.Request) -> web.Response:
+    """`DELETE …/history/{id}` and `POST …/history/{id}/cancel`."""
+    definition, run = await known_run(request)
+    await cancel(request.app[BUS], run, requested_by(request.headers.get("User-Agent")), datetime.now(UTC))
+    location = exchange.urls(request).run(definition.job_name, run.run_id)
+    return web.Response(status=202, headers={"Location": location})
+
+
+@with_problems
+async def rerun(request: web.Request) -> web.Response:
+    """`POST …/history/{id}/rerun`: the job as it is now, with the arguments of that run."""
+    definition, run = await known_run(request)
+    by = requested_by(request.headers.get("User-Agent"))
+    return await started(request, RunRequest(definition, run.arguments, by, rerun_of=run.run_id))
