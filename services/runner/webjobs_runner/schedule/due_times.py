@@ -38,24 +38,29 @@ class DueTimes:
         self._runs = runs
         self._clock = clock
 
-    async def deal_with(self, job: ScheduledJob) -> datetime | None:
+    async def deal_with(self, job: ScheduledJob, seen_at: datetime) -> datetime | None:
         """Deal with what has come; answers when to look again, None when the schedule never comes again.
+
+        Args:
+            job: That is due.
+            seen_at: When that was seen: how late it is counts from there, however many jobs were due then.
 
         Raises:
             BusUnavailable: NATS does not answer; the job is to be looked at again.
         """
+        now = seen_at
         while True:
             cursor = job.cursor = job.cursor or await self._ticks.cursor(job.name)
-            told_until, now = job.told_until(cursor), self._clock()
+            told_until = job.told_until(cursor)
             verdict = await self._judge(job, told_until, now)
             if verdict == Verdict():
                 return job.schedule.next_due(max(told_until, now))
             try:
-                if await self._step(job, cursor, verdict, now):
-                    continue
-                return now + _BUSY_DELAY
+                if not await self._step(job, cursor, verdict, now):
+                    return now + _BUSY_DELAY
             except RevisionConflict:
                 job.cursor = None  # another runner was faster
+            now = self._clock()
 
     async def _judge(self, job: ScheduledJob, told_until: datetime, now: datetime) -> Verdict:
         due_times = job.schedule.due_between(told_until, now)

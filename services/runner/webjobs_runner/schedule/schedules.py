@@ -13,7 +13,7 @@ from webjobs_runner.jobs.definitions import Definitions, JobKey
 from webjobs_runner.log import logger
 from webjobs_runner.schedule.due_times import Clock, DueTimes
 from webjobs_runner.schedule.scheduled_job import ScheduledJob, scheduled_job
-from webjobs_runner.schedule.ticks import Ticks
+from webjobs_runner.schedule.ticks import Cursor, Ticks
 
 TIME_ZONE_SETTING = "WEBSITE_TIME_ZONE"
 
@@ -64,7 +64,7 @@ class Schedules:
                 while self._heap and self._heap[0][0] <= now:
                     _, _, job = heapq.heappop(self._heap)
                     if self._is_current(job):
-                        group.create_task(self._deal_with(job), name=f"schedule {job.name}")
+                        group.create_task(self._deal_with(job, now), name=f"schedule {job.name}")
                 await self._sleep(now)
 
     async def _read_cursors(self) -> None:
@@ -77,7 +77,7 @@ class Schedules:
                 logger.debug("schedules wait for NATS", error=str(error))
                 await asyncio.sleep(_RETRY_DELAY.total_seconds())
         for job in self._jobs.values():
-            job.cursor = cursors.get(job.name)
+            job.cursor = cursors.get(job.name, Cursor())
 
     async def _sleep(self, now: datetime) -> None:
         """Until the first job is due, but not long: the clock may be put forward or back meanwhile."""
@@ -91,11 +91,11 @@ class Schedules:
             pass
         self._wake.clear()
 
-    async def _deal_with(self, job: ScheduledJob) -> None:
+    async def _deal_with(self, job: ScheduledJob, seen_at: datetime) -> None:
         next_at: datetime | None
         try:
             async with self._turns:
-                next_at = await self._due_times.deal_with(job)
+                next_at = await self._due_times.deal_with(job, seen_at)
         except BusUnavailable as error:
             logger.debug("schedule waits for NATS", job=job.name, error=str(error))
             job.cursor, next_at = None, self._clock() + _RETRY_DELAY
@@ -136,6 +136,7 @@ class Schedules:
                 logger.error("schedule cannot be followed", job=job_name, error=str(error))
         if job is None:
             return
+        job.cursor = before.cursor if before is not None else None
         if before is not None and before.schedule == job.schedule and not is_change:
             is_noted = definition is not None and definition.scheduled_since is not None
             job.since = max(job.since, before.since) if is_noted else before.since
