@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from webjobs_events.events import (
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Reason, next_status
+from webjobs_runner.domain import still_running
 
 CONTINUOUS = JobType.CONTINUOUS
 FOREVER = "exec sleep 1000"
@@ -319,3 +321,34 @@ async def test_a_script_that_takes_its_time_to_start_is_not_ended_for_that(
     said = "nothing listens (it is still starting)"
     await eventually(lambda: log.exists() and log.read_text().count(said) > 2)
     assert witness.statuses("slow") == ["Initializing", "Starting", "Running"]
+
+
+async def test_the_log_says_from_time_to_time_that_a_script_still_runs(
+    runner: RunningRunner, caller: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(still_running, "FIRST", timedelta(seconds=0.1))
+    monkeypatch.setattr(still_running, "EVERY", timedelta(seconds=0.1))
+    await caller.deploy(CONTINUOUS, "steady", {"run.sh": FOREVER})
+    log = tmp_path / "site" / "data" / "jobs" / "continuous" / "steady" / "job.log"
+    said = "SYS INFO] The script is still running, for 0:00:0"
+    await eventually(lambda: log.exists() and log.read_text().count(said) > 2)
+
+
+async def test_the_grace_of_a_stop_is_kept_to_a_tenth(
+    runner: RunningRunner, caller: Caller, witness: Witness
+) -> None:
+    deaf = "trap '' TERM; echo deaf; while :; do sleep 0.05; done"
+    names = [f"deaf{number}" for number in range(4)]
+    for name in names:
+        await caller.deploy(CONTINUOUS, name, {"run.sh": deaf, "settings.job": '{"stopping_wait_time": 2}'})
+    for name in names:
+        await until_status(witness, name, "Running")
+    await asyncio.gather(*(caller.stop(name) for name in names))
+    await asyncio.gather(*(until_status(witness, name, "Stopped") for name in names))
+    for name in names:
+        (stopping,), (stopped,) = witness.of(ContinuousStopping, name), witness.of(ContinuousStopped, name)
+        assert stopping.grace_seconds == 2
+        assert 1.99 <= (stopped.at - stopping.at).total_seconds() < 2.2
+    begun = min(event.at for event in witness.of(ContinuousStopping))
+    ended = max(event.at for event in witness.of(ContinuousStopped))
+    assert (ended - begun).total_seconds() < 4  # one after the other they take 8

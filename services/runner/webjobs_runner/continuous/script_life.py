@@ -4,8 +4,10 @@ import asyncio
 import os
 import secrets
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 
 from webjobs_events.errors import InvalidJobSettings, WebJobsError
 from webjobs_events.events import (
@@ -24,6 +26,7 @@ from webjobs_runner.continuous.health_watch import HealthWatch
 from webjobs_runner.continuous.poke import Poke
 from webjobs_runner.continuous.script_end import ScriptEnd, end_in_good_order
 from webjobs_runner.continuous.workshop import Workshop
+from webjobs_runner.domain.still_running import next_word_at
 from webjobs_runner.log import logger
 from webjobs_runner.logs.continuous_log import ContinuousLog
 from webjobs_runner.processes.exit_facts import ExitFacts, facts_of_exit, reason_not_started
@@ -52,10 +55,12 @@ class ScriptLife:
         "_interruption",
         "_log",
         "_poked",
+        "_reminder",
         "_settings",
         "_shop",
         "_shutdown_file",
         "_sick",
+        "_started_at",
         "_status",
         "port",
     )
@@ -80,6 +85,8 @@ class ScriptLife:
         self._has_lost_lease = has_lost_lease
         self._shutdown_file = workshop.shutdown_files / secrets.token_hex(8)
         self._sick: str | None = None
+        self._started_at = time.monotonic()
+        self._reminder: asyncio.TimerHandle | None = None
         self.port: int | None = None
         """WEBJOBS_PORT of the running script; None while it does not run."""
 
@@ -99,15 +106,30 @@ class ScriptLife:
             self._log.script.say(f"Run script '{definition.script}' with script host - '{started.host}'")
             self._status.enter(ContinuousRunning, definition, script=definition.script)
             self.port = port
+            self._started_at = time.monotonic()
+            self._remind()
             started.process.resume_reading()
             end = await self._watch(started.process, port)
         finally:
             self.port = None
+            if self._reminder is not None:
+                self._reminder.cancel()
             started.release()
             with suppress(FileNotFoundError):
                 os.unlink(self._shutdown_file)
         self._log.script.finish()
         return end
+
+    def _remind(self) -> None:
+        """Have the log say at the right ages that the script still runs."""
+        age = timedelta(seconds=time.monotonic() - self._started_at)
+        due = next_word_at(age) - age
+        self._reminder = asyncio.get_running_loop().call_later(due.total_seconds(), self._say_still_running)
+
+    def _say_still_running(self) -> None:
+        age = timedelta(seconds=round(time.monotonic() - self._started_at))
+        self._log.script.say(f"The script is still running, for {age} now.")
+        self._remind()
 
     async def _start(self, port: int) -> StartedScript | None:
         """Start the script; None when it may not run any more before it has begun.

@@ -1,0 +1,16 @@
+"""When the log of a continuous job says that its script still runs."""
+
+from datetime import timedelta
+
+FIRST = timedelta(hours=1)
+EVERY = timedelta(hours=12)
+
+
+def next_word_at(age: timedelta) -> timedelta:
+    """The age at which the log says it next, for a script of this age.
+
+    Source: Kudu: ContinuousJobRunner.cs (after an hour, then every twelve).
+    """
+    if age < FIRST:
+        return FIRST
+    return FIRST + EVERY * ((age - FIRST) // EVERY + 1)
