@@ -10,6 +10,7 @@ import pytest
 from webjobs_events.asyncapi import PARAMETERS, build_asyncapi
 from webjobs_events.commands import AnyCommand
 from webjobs_events.events import EVENT_TYPES
+from webjobs_events.jetstream.streams import stream_configs
 from webjobs_events.schemas import event_schemas
 from webjobs_events.subjects import Subjects
 
@@ -54,10 +55,17 @@ def test_every_command_has_its_subject_and_its_message() -> None:
         assert DOCUMENT["operations"][f"receive.command.{command.verb}"]["action"] == "receive"
 
 
-def test_there_is_nothing_else_but_replies_logs_and_dead_letters() -> None:
+def test_there_is_nothing_else_but_replies_logs_hooks_and_dead_letters() -> None:
     verbs = {command.verb for command in get_args(AnyCommand)}
     known = {f"{kind}.{name}" for kind, name in EVENT_TYPES} | {f"command.{verb}" for verb in verbs}
-    assert set(DOCUMENT["components"]["messages"]) - known == {"command.reply", "log", "deadletter"}
+    others = {"command.reply", "log", "published", "delivery", "deadletter"}
+    assert set(DOCUMENT["components"]["messages"]) - known == others
+
+
+def test_every_stream_of_messages_has_its_subjects() -> None:
+    streams = {told["x-jetstream-stream"] for told in DOCUMENT["channels"].values() if told["address"]}
+    configured = {str(config.name) for config in stream_configs(Subjects())}
+    assert streams == {name for name in configured if not name.startswith(("KV_", "OBJ_"))}
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)

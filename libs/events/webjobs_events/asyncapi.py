@@ -35,13 +35,15 @@ PARAMETERS: Mapping[str, dict[str, Any]] = {
     "slot": {"description": "A run id, or the number of a slot, where a job may have several runs."},
     "instance": {"description": "Six hexadecimal digits that name a runner.", "examples": ["327e1e"]},
     "source": {"description": "A run id of a triggered job, or the id of a continuous job's runner."},
+    "event": {"description": "The event that hooks subscribe to.", "examples": ["PostDeployment"]},
+    "hook": {"description": "The id of a hook."},
     "service": {"description": "Who could not read the message.", "enum": ["api", "history", "runner"]},
 }
 """What the parts of a subject in braces stand for."""
 
 
 def build_asyncapi(subjects: Subjects, version: str) -> dict[str, Any]:
-    """The document about every event, every command, and the logs.
+    """The document about every event, every command, and what else lies in the streams.
 
     Args:
         subjects: Under the namespace of this installation.
@@ -192,7 +194,7 @@ def _reply_message() -> dict[str, Any]:
     }
 
 
-# Logs and dead letters
+# Logs, hooks and dead letters
 
 
 def _other_messages() -> dict[str, Any]:
@@ -210,6 +212,18 @@ def _other_messages() -> dict[str, Any]:
                 "required": ["Webjobs-File", "Webjobs-Offset"],
             },
             "payload": _TEXT,
+        },
+        "published": {
+            "name": "Published",
+            "summary": "What was given to the api to be sent to hooks, as it was given.",
+            "contentType": _JSON,
+            "payload": {"type": "object"},
+        },
+        "delivery": {
+            "name": "Delivery",
+            "summary": "One try to call a hook: when, and how it ended.",
+            "contentType": _JSON,
+            "payload": {"type": "object"},
         },
         "deadletter": {
             "name": "DeadLetter",
@@ -233,6 +247,12 @@ def _other_channels(subjects: Subjects) -> dict[str, Any]:
     return {
         "command.reply": _channel(None, "The inbox of whoever asked.", "", "command.reply"),
         "log": _channel(logs, "What scripts wrote, removed with the run.", subjects.logs_stream, "log"),
+        "published": _channel(
+            subjects.published("{event}"), "For hooks, kept for days.", subjects.published_stream, "published"
+        ),
+        "delivery": _channel(
+            subjects.delivery("{hook}"), "Tries to call hooks.", subjects.deliveries_stream, "delivery"
+        ),
         "deadletter": _channel(
             letters, "What nobody could read.", subjects.dead_letters_stream, "deadletter"
         ),

@@ -14,8 +14,8 @@ _INSTANCE = Parameter(
 )
 _RECURSIVE = Parameter(
     name="recursive",
-    schema={"type": "string", "enum": ["true", "1"]},
-    says="A folder goes with everything in it.",
+    schema={"type": "string", "examples": ["true"]},
+    says="With true or 1, a folder goes with everything in it.",
 )
 _IF_MATCH = Parameter(
     name="If-Match",

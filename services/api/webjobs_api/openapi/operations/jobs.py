@@ -57,8 +57,8 @@ _DEPLOYED = json_of(_ANY_JOB, "Deployed: the job as its GET shows it.")
 _DELETED = nothing("Deleted, or was not there.")
 _RECURSIVE = Parameter(
     name="recursive",
-    schema={"type": "string", "enum": ["true", "1"]},
-    says="Must be given: a job is only deleted with everything in it.",
+    schema={"type": "string", "examples": ["true"]},
+    says="Must be true or 1: a job is only deleted with everything in it.",
     is_required=True,
 )
 
