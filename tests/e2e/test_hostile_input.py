@@ -82,8 +82,10 @@ HEADERS = (
     {"Content-Type": "multipart/form-data", "Idempotency-Key": "x" * 4000},
     {"Content-Disposition": "attachment; filename*=utf-8''%ff", "traceparent": "00-x"},
     {"Referer": "http://[", "x-ms-geo-location": "\x80", "User-Agent": "\x80" * 3000},
+    {"Origin": "http://[", "X-Forwarded-For": "\x80", "X-Forwarded-Host": '"'},
     {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "x"},
 )
+SCRIPT = {"Content-Disposition": "attachment; filename=run.sh"}
 ARCHIVE = zip_of({"readme.txt": "nothing to run"})
 BODIES = (
     ("application/json", b""),
@@ -201,6 +203,17 @@ async def test_bodies_that_mean_nothing(base: str, jobs: dict[str, str], method:
     await check_all(
         (method, url, {"data": io.BytesIO(body), "headers": {"Content-Type": content_type}})
         for content_type, body in BODIES
+    )
+
+
+@every([route for route in FIRST if route[0] in ("POST", "PUT", "PATCH")])
+async def test_bodies_that_are_not_encoded_as_they_say(
+    base: str, jobs: dict[str, str], method: str, path: str
+) -> None:
+    url = base + filled(path, jobs, {})
+    await check_all(
+        (method, url, {"data": io.BytesIO(b"plain"), "headers": {"Content-Encoding": encoding, **SCRIPT}})
+        for encoding in ("gzip", "deflate", "br", "no-such-thing")
     )
 
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from webjobs_api.errors import CredentialsWanted, ForeignHost, ForeignOrigin
-from webjobs_api.loopback import is_loopback, without_port
+from webjobs_api.errors import CredentialsWanted, ForeignHost, ForeignOrigin, InvalidHost
+from webjobs_api.loopback import is_host, is_loopback, without_port
 from webjobs_api.settings import ApiSettings
 
 _OPEN_PATHS = frozenset({"/healthz", "/healthz/"})
@@ -26,6 +26,8 @@ def access_guard(settings: ApiSettings) -> Middleware:
         if request.path not in _OPEN_PATHS:
             headers = request.headers
             host = headers.get("Host", "")
+            if not is_host(host):
+                raise InvalidHost(host)
             if expected is not None:
                 if not has_credentials(headers.get("Authorization", ""), expected):
                     raise CredentialsWanted
@@ -62,8 +64,15 @@ def refuse_foreign_page(host: str, origin: str | None, fetch_site: str | None) -
     if fetch_site is not None:
         if fetch_site not in _OWN_SITE:
             raise ForeignOrigin(origin or fetch_site)
-    elif origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    elif origin is not None and _host_of(origin) != host.lower():
         raise ForeignOrigin(origin)
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:  # no address at all
+        return None
 
 
 def _expected(settings: ApiSettings) -> bytes | None:

@@ -382,6 +382,14 @@ class CredentialsWanted(WebJobsError):
         super().__init__("Send the name and password of this webjobs by HTTP Basic.")
 
 
+class InvalidHost(WebJobsError):
+    """A Host header that no host can have."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        super().__init__(f"{host[:100]!r} is not a host. Send the name or address of this server as Host.")
+
+
 class ForeignHost(WebJobsError):
     """Without credentials only those are served who call this machine by a name of its own."""
 
@@ -402,6 +410,7 @@ class ForeignOrigin(WebJobsError):
 
 
 STATUSES: Mapping[type[WebJobsError], int] = {
+    InvalidHost: 400,
     CredentialsWanted: 401,
     ForeignHost: 403,
     ForeignOrigin: 403,
@@ -509,6 +518,9 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         if error.text == f"{error.status}: {error.reason}":  # the router's own words help nobody
             error.text = _told(request, error)
         raise
+    except web.RequestPayloadError as error:
+        log.debug("body not readable", method=request.method, path=request.path, error=str(error))
+        return web.Response(status=400, text="The body is not encoded as Content-Encoding and HTTP say.")
     except (web.HTTPException, ConnectionError):
         raise
     except Exception:

@@ -1,7 +1,15 @@
 """Which addresses and Host headers mean this machine and no other."""
 
 import ipaddress
+import re
 from functools import lru_cache
+
+_HOST = re.compile(r"[A-Za-z0-9._~%:\[\]-]*")
+
+
+def is_host(host: str) -> bool:
+    """Whether a Host header can be one: it becomes a part of every address in an answer."""
+    return _HOST.fullmatch(host) is not None
 
 
 @lru_cache(maxsize=64)  # every request asks for its Host, and few differ

@@ -1,7 +1,7 @@
 import pytest
 from webjobs_api.auth import has_credentials, refuse_foreign_page
 from webjobs_api.errors import ForeignOrigin
-from webjobs_api.loopback import is_loopback, without_port
+from webjobs_api.loopback import is_host, is_loopback, without_port
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,20 @@ def test_requests_of_programs_and_of_our_own_pages_pass(origin: str | None, fetc
 def test_requests_of_foreign_pages_are_refused(origin: str | None, fetch_site: str | None) -> None:
     with pytest.raises(ForeignOrigin):
         refuse_foreign_page("host:8080", origin, fetch_site)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "localhost:8080", "[::1]:8080", "a-b.example", "127.0.0.1", "[fe80::1%25eth0]"]
+)
+def test_a_host_is_a_name_or_an_address(host: str) -> None:
+    assert is_host(host)
+
+
+@pytest.mark.parametrize("host", ["\udcff", "a b", 'x"><', "a/b", "user@host", "ä.example", "a\n"])
+def test_a_host_is_nothing_else(host: str) -> None:
+    assert not is_host(host)
+
+
+def test_an_origin_that_is_no_address_is_foreign() -> None:
+    with pytest.raises(ForeignOrigin):
+        refuse_foreign_page("localhost", "http://[", None)
