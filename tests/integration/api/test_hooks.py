@@ -446,12 +446,15 @@ async def test_nothing_is_lost_while_no_api_and_no_nats_is_there(
                 await eventually(lambda: numbers(receiver) == [1, 2, 3])
 
 
-async def test_subscriptions_that_a_killed_api_left_are_swept_away(
+async def test_what_a_killed_api_left_of_a_hook_is_swept_away(
     open_settings: ApiSettings, stand_in: StandIn, bus: Bus, receiver: Receiver
 ) -> None:
     stream = bus.subjects.events_stream
     async with api_of(open_settings) as api:
         hook = await make(api, receiver.url())
+        state = Subjects.hook_state_key(hook["id"], "events")
+        await tell(bus, 1)
+        await eventually(lambda: bus.hooks.get(state))
 
         async def is_there() -> bool:
             return f"hook-{hook['id']}" in await subscription_names(bus, stream)
@@ -462,7 +465,7 @@ async def test_subscriptions_that_a_killed_api_left_are_swept_away(
     async with api_of(open_settings):
 
         async def is_gone() -> bool:
-            return not await is_there()
+            return not await is_there() and await bus.hooks.get(state) is None
 
         await eventually(is_gone)
 

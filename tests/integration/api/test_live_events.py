@@ -85,6 +85,23 @@ async def test_a_reader_resumes_after_any_event(api: aiohttp.ClientSession, bus:
         assert (await reader.take(1))[0].id == "1"  # the stream was made anew: nothing is left out
 
 
+async def test_a_reader_is_told_when_the_stream_holds_no_more_what_comes_next(
+    api: aiohttp.ClientSession, bus: Bus
+) -> None:
+    for number in range(1, 6):
+        await publish(bus, number, f"job{number}")
+    for number in range(1, 4):
+        subject = bus.subjects.job_event("triggered", f"job{number}", "Enabled")
+        await bus.purge_subject(bus.subjects.events_stream, subject)
+    async with reading(api, "/api/events?after=1") as reader:
+        gap, fourth = await reader.take(2)
+        assert (gap.id, gap.name, json.loads(gap.data)) == ("3", "gap", {"after": 1, "until": 3})
+        assert number_of(fourth.data) == 4
+    for start in ("after=3", "from=first"):
+        async with reading(api, f"/api/events?{start}") as reader:
+            assert await numbers(reader, 2) == [4, 5]
+
+
 async def test_filters_select_by_type_job_and_name(api: aiohttp.ClientSession, bus: Bus) -> None:
     await bus.publish_event(
         InstanceStarted(

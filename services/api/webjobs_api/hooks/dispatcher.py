@@ -103,5 +103,6 @@ class Dispatcher:
             for source, name in left:
                 if name not in known:
                     await end_subscription(self._bus, stream_of(self._bus, source), name)
+            await self._hooks.sweep()
         except BusUnavailable as error:
             log.info("subscriptions of removed hooks stay for now", error=str(error))

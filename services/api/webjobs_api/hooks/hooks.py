@@ -152,6 +152,17 @@ class Hooks:
         )
         await self._bus.hooks.put(Subjects.hook_state_key(hook.id, source), _encode(state))
 
+    async def sweep(self) -> None:
+        """Remove the states of hooks that are gone: a call may have ended after its hook was removed.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        known = {hook.id for hook in await self.stored()} if self._states else set()
+        for key in list(self._states):
+            if key.split(".")[1] not in known:
+                await self._bus.hooks.let_go(key, marker_ttl=_FORGET_SECONDS)
+
     async def attempts(self, hook: Hook) -> list[Attempt]:
         """The tries to deliver something to a hook that are kept, newest first.
 

@@ -27,6 +27,9 @@ async def follow_events(request: web.Request) -> web.StreamResponse:
         if await answer.begin():
             # Known from the start, so that a break before the first event loses nothing.
             await answer.send(sse_heartbeat(str(follower.position)))
+            if follower.lost_until:
+                lost = f'{{"after":{follower.position},"until":{follower.lost_until}}}'
+                await answer.send(sse_event(str(follower.lost_until), "gap", [lost]))
             while not follower.has_ended:
                 messages = await follower.next(live.terms.heartbeat)
                 told = _told(messages, wanted)

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 
 import structlog
-from webjobs_events.jetstream import Bus, StreamMessage, StreamReader
+from webjobs_events.jetstream import Bus, StreamMessage, StreamReader, stream_state
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -122,6 +122,8 @@ class Follower:
         self._beginnings = tail.beginnings
         self.position = position
         """Sequence up to which everything was handed out."""
+        self.lost_until = 0
+        """Nothing up to this sequence is left in the stream, though the reader asked for it; 0: all is."""
 
     @property
     def has_ended(self) -> bool:
@@ -252,9 +254,10 @@ class Tails:
         tail = await self._joined(stream, subject)
         try:
             # Asked for, because the tail may not know yet of what is stored already.
-            last = await self._bus.last_sequence(stream)
-            position = last if after is None else after if after <= last else 0
+            state = await stream_state(self._bus, stream)
+            position = state.last if after is None else after if after <= state.last else 0
             follower = Follower(self._bus, stream, tail, list(filters) or [subject], position)
+            follower.lost_until = state.first - 1 if 0 < position < state.first - 1 else 0
             try:
                 yield follower
             finally:
