@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -10,7 +11,6 @@ from support.archives import zip_of
 from support.client import PATIENCE, Client, unique
 from support.eventually import eventually
 from support.living import processes_with
-from support.stack import RunningStack
 
 TIMESPAN = re.compile(r"(\d+\.)?\d\d:\d\d:\d\d(\.\d{7})?")
 
@@ -59,10 +59,10 @@ async def run_to_end(client: Client, name: str, query: str = "") -> Any:
 
 
 async def test_a_worker_pushed_as_files_runs_and_its_next_version_takes_over(
-    client: Client, stack: RunningStack
+    client: Client, tmp_path: Path
 ) -> None:
     name = unique("pushed")
-    ran = stack.data / f"{name}.txt"
+    ran = tmp_path / "ran.txt"
     for version in ("one", "two"):
         script = f"echo {version} >> '{ran}'; exec sleep 1000"
         await put_file(client, file_at("continuous", name, "run.sh"), script)
@@ -85,10 +85,10 @@ async def test_a_worker_pushed_as_files_runs_and_its_next_version_takes_over(
 
 
 async def test_a_worker_that_goes_down_is_started_again_and_a_new_setting_restarts_it(
-    client: Client, stack: RunningStack
+    client: Client, tmp_path: Path
 ) -> None:
     name = unique("down")
-    ran = stack.data / f"{name}.txt"
+    ran = tmp_path / "ran.txt"
     job = await put_job(client, "continuous", name, {"run.sh": f"echo ran >> '{ran}'; sleep 0.2"})
     assert job["type"] == "continuous"
     await eventually(lambda: ran.exists() and ran.read_text().count("ran") >= 2, PATIENCE)
@@ -133,9 +133,9 @@ async def test_a_triggered_job_runs_and_its_run_has_every_field_of_the_reference
     assert (shown["latest_run"]["id"], shown["latest_run"]["status"]) == (run["id"], "Success")
 
 
-async def test_a_scheduled_job_is_run_by_its_schedule(client: Client, stack: RunningStack) -> None:
+async def test_a_scheduled_job_is_run_by_its_schedule(client: Client, tmp_path: Path) -> None:
     name = unique("scheduled")
-    ran = stack.data / f"{name}.txt"
+    ran = tmp_path / "ran.txt"
     files = {"run.sh": f"echo ran >> '{ran}'", "settings.job": '{"schedule": "*/1 * * * * *"}'}
     await put_job(client, "triggered", name, files)
     await eventually(lambda: ran.exists() and ran.read_text().count("ran") >= 2, PATIENCE)
@@ -156,7 +156,7 @@ async def test_unknown_settings_come_back(client: Client, job_type: str) -> None
     assert (await client.delete(job_at(job_type, name))).status == 200
 
 
-async def test_a_job_runs_in_place_when_asked_to(client: Client, stack: RunningStack) -> None:
+async def test_a_job_runs_in_place_when_asked_to(client: Client) -> None:
     name = unique("place")
     await put_job(client, "triggered", name, {"run.sh": "pwd"})
     folder = f"jobs/triggered/{name}"
