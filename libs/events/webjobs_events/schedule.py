@@ -16,6 +16,7 @@ from webjobs_events.cron import Cron, parse_cron
 from webjobs_events.errors import UnknownTimeZone
 from webjobs_events.job_settings import JobSettings
 from webjobs_events.time_zone import Offset, offsets, parse_time_zone
+from webjobs_events.windows_zones import WINDOWS_ZONES
 
 _MARGIN = timedelta(days=2)  # more than any two clocks of a zone can differ
 _WINDOW = timedelta(days=32)
@@ -126,10 +127,10 @@ def schedule_of(settings: JobSettings, site_zone: str | None) -> Schedule | None
 
 
 def known_zone(site_zone: str | None) -> str:
-    """WEBSITE_TIME_ZONE as it counts: UTC when it is not set, or names no zone."""
+    """WEBSITE_TIME_ZONE as it counts: an IANA name, or one of Windows; UTC when it is not set, or neither."""
     name = (site_zone or "").strip()
     try:
-        return parse_time_zone(name).key if name else "UTC"
+        return parse_time_zone(WINDOWS_ZONES.get(name, name)).key if name else "UTC"
     except UnknownTimeZone:
         return "UTC"
 

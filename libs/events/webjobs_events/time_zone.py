@@ -8,6 +8,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from webjobs_events.errors import UnknownTimeZone
+from webjobs_events.windows_zones import WINDOWS_ZONES
 
 _LONGEST_SHIFT = timedelta(days=2)  # a whole day was skipped once, when a country crossed the date line
 _STEP = timedelta(hours=12)  # no zone changes its offset and takes that back within this time
@@ -47,6 +48,8 @@ def parse_time_zone(name: str) -> ZoneInfo:
     """
     if name in zone_names():
         return ZoneInfo(name)
+    if name in WINDOWS_ZONES:
+        raise UnknownTimeZone(name, WINDOWS_ZONES[name])
     by_lower = {each.lower(): each for each in zone_names()}
     by_place = {lower.rpartition("/")[2]: each for lower, each in sorted(by_lower.items())}
     wanted = name.strip().lower().replace(" ", "_")[:100]

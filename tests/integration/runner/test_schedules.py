@@ -12,12 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from support.eventually import eventually
 from support.outages import crash
 from support.runners import QUICK_LEASES, Caller, runner_process, running_runner
 from support.witness import Witness, witness_of
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.events import RunInitializing, ScheduleTicked, TickOutcome
+from webjobs_events.events import (
+    RunEnded,
+    RunEvent,
+    RunInitializing,
+    RunRunning,
+    ScheduleTicked,
+    TickOutcome,
+)
 from webjobs_events.jetstream import Bus, connect_bus
 from webjobs_events.job import JobName, JobType
 from webjobs_events.overdue import ON_TIME
@@ -104,6 +112,24 @@ async def test_a_due_time_that_meets_a_run_is_skipped_and_says_which(
         assert (skipped.run_id, skipped.reason) == (None, f"Run {ran.run_id} was not over.")
         await caller.delete(TRIGGERED, "slow")
     assert len(witness.of(RunInitializing, "slow")) == 1
+
+
+@pytest.mark.parametrize(("policy", "at_once"), [("queue", 1), ("allow", 3), ("replace", 1)])
+async def test_where_runs_may_wait_or_overlap_no_due_time_is_skipped(
+    policy: str, at_once: int, bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    settings = EVERY_SECOND | {"concurrency": {"policy": policy, "limit": at_once}, "stopping_wait_time": 0}
+    async with running_runner(bus, nats_url, tmp_path):
+        await deploy(caller, "slow", settings, {"run.sh": "sleep 1.4"})
+        await until_told(witness, "slow", 3)
+        await caller.delete(TRIGGERED, "slow")
+    assert set(outcomes(witness, "slow")) == {TickOutcome.RAN}
+    running = most = 0
+    for event in witness.of(RunEvent, "slow"):
+        running += isinstance(event, RunRunning) - isinstance(event, RunEnded)
+        most = max(most, running)
+    assert most <= at_once
+    assert (most > 1) == (policy == "allow")
 
 
 async def test_what_holds_schedules_back_is_told_and_takes_effect_at_once(

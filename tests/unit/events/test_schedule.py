@@ -8,8 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from webjobs_events.errors import UnknownTimeZone
-from webjobs_events.schedule import Schedule, parse_schedule
+from webjobs_events.schedule import Schedule, known_zone, parse_schedule
 from webjobs_events.time_zone import parse_time_zone, zone_names
+from webjobs_events.windows_zones import WINDOWS_ZONES
 
 NEW_YORK = "America/New_York"
 FORWARD = datetime(2026, 3, 8, 5, tzinfo=UTC)  # midnight of the day on which 02:00 becomes 03:00
@@ -114,6 +115,7 @@ def test_a_rare_day_is_found_soon() -> None:
         ("Berlin", "Europe/Berlin"),
         ("Europe/Belrin", "Europe/Berlin"),
         ("New York", "America/New_York"),
+        ("W. Europe Standard Time", "Europe/Berlin"),
         ("nowhere at all", None),
         ("", None),
         ("Europe", None),
@@ -125,6 +127,26 @@ def test_an_unknown_zone_is_refused_with_the_one_that_was_meant(written: str, me
     with pytest.raises(UnknownTimeZone) as fault:
         parse_time_zone(written)
     assert fault.value.similar == meant
+
+
+@pytest.mark.parametrize(
+    ("setting", "zone"),
+    [
+        (None, "UTC"),
+        ("", "UTC"),
+        (" Europe/Berlin ", "Europe/Berlin"),
+        ("Eastern Standard Time", "America/New_York"),
+        ("Mars/Olympus", "UTC"),
+    ],
+)
+def test_the_zone_of_the_site_may_have_the_name_that_windows_has_for_it(
+    setting: str | None, zone: str
+) -> None:
+    assert known_zone(setting) == zone
+
+
+def test_every_windows_name_is_a_zone_that_there_is() -> None:
+    assert set(WINDOWS_ZONES.values()) <= zone_names()
 
 
 # What a clock shows, one second after the other: slow, and easy to believe.

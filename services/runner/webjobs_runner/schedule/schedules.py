@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from webjobs_events.errors import BusUnavailable, WebJobsError
 from webjobs_events.jetstream import LiveSettings
 from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.schedule import known_zone
 
 from webjobs_runner.jobs.definitions import Definitions, JobKey
 from webjobs_runner.log import logger
@@ -121,6 +122,9 @@ class Schedules:
     def _setting_changed(self, name: str) -> None:
         if name != TIME_ZONE_SETTING:
             return
+        zone = self._settings.get(TIME_ZONE_SETTING)
+        if zone and known_zone(zone) == "UTC":
+            logger.warning("schedules are meant in UTC", setting=TIME_ZONE_SETTING, value=zone)
         for key, definition in self._definitions.all():
             job = self._jobs.get(key[1])
             if key[0] is JobType.TRIGGERED and job is not None and job.settings.time_zone is None:
