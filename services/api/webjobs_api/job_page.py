@@ -17,9 +17,10 @@ from webjobs_events.status import is_terminal
 from webjobs_api import continuous, exchange, jobs
 from webjobs_api.errors import headers_of, status_of
 from webjobs_api.invocation import RunRequest
-from webjobs_api.keys import DEFINITIONS, HISTORY, INVOCATIONS, RUNNERS, RUNS
+from webjobs_api.keys import DEFINITIONS, HISTORY, INVOCATIONS, LIVE_SETTINGS, RUNNERS, RUNS, TICKS
 from webjobs_api.requests import form_arguments, run_arguments
 from webjobs_api.responses import continuous_status, duration, run_command
+from webjobs_api.schedules.preview import next_run
 from webjobs_api.urls import Urls
 
 _HEADERS = {
@@ -127,7 +128,11 @@ async def _job_page(
 async def _triggered_facts(request: web.Request, definition: JobDefinition) -> dict[str, Any]:
     runs = await request.app[RUNS].of_job(definition.job_name)
     now = datetime.now(UTC)
+    site_zone = request.app[LIVE_SETTINGS].get("WEBSITE_TIME_ZONE")
+    has_log = request.app[TICKS].has_any(definition.job_name)
     return {
+        "next_run": next_run(definition, site_zone, now),
+        "scheduler_log": _URLS.scheduler_log(definition.job_name) if has_log else "",
         "runs": [_run_facts(run, now) for run in runs],
         "is_running": bool(runs) and not is_terminal(runs[0].status),
     }

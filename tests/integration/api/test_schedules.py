@@ -174,6 +174,21 @@ async def _is_none(ask: Any) -> bool:
     return await ask() is None
 
 
+async def test_the_page_of_a_job_says_when_it_runs_next(
+    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+) -> None:
+    async def shows(part: str) -> bool:
+        async with api.get("/jobs/triggered/report", headers={"Accept": "text/html"}) as answer:
+            assert answer.status == 200
+            return part in await answer.text()
+
+    await stand_in.define(JobType.TRIGGERED, "report", settings=DAILY)
+    assert await shows("08:30:00 Asia/Tokyo.")
+    assert not await shows(LOG)
+    await tell(bus)
+    await eventually(lambda: shows(LOG))
+
+
 async def test_a_job_that_is_not_enabled_is_not_run(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
     await stand_in.define(JobType.TRIGGERED, "report", settings={"enabled": False})
     for path in ("/api/jobs/triggered/report/run", "/api/triggeredwebjobs/report/run"):

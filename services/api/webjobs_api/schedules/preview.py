@@ -115,6 +115,18 @@ def schedule_json(
     )
 
 
+def next_run(definition: JobDefinition, site_zone: str | None, now: datetime) -> str:
+    """The next due time for people, by the clock of its zone; empty when there is none."""
+    try:
+        schedule = schedule_of(read_job_settings(definition.settings), site_zone)
+    except WebJobsError:
+        return ""
+    due = schedule.next_due(now) if schedule is not None and not definition.is_stopped else None
+    if schedule is None or due is None:
+        return ""
+    return f"{due.astimezone(schedule.zone):%Y-%m-%d %H:%M:%S} {schedule.time_zone}"
+
+
 def _next(schedule: Schedule, now: datetime, count: int) -> list[DueTimeJson]:
     found = itertools.islice(schedule.due_between(now, now + _HORIZON), count)
     return [DueTimeJson(instant(due), due.astimezone(schedule.zone).isoformat()) for due in found]
