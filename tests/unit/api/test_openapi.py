@@ -42,6 +42,11 @@ def test_every_route_is_in_the_document_and_nothing_else(document: dict[str, Any
     assert told == set(KEYS)
 
 
+def test_every_route_is_described_in_words() -> None:
+    missing = sorted(set(KEYS) - set(OPERATIONS))
+    assert not missing, "add an entry for each to webjobs_api/openapi/operations: see docs/development.md"
+
+
 def test_no_description_is_of_a_route_that_is_not_there() -> None:
     assert not set(OPERATIONS) - set(KEYS), "take these out of webjobs_api/openapi/operations"
 

@@ -42,18 +42,19 @@ async def messages_from(
         subscription = await client.subscribe(inbox, cb=receive)
         try:
             await client.publish(f"$JS.API.DIRECT.GET.{stream}", body, reply=inbox)
-            while True:
-                message = await asyncio.wait_for(arrived.get(), _ANSWER_TIMEOUT)
-                headers = message.headers or {}
-                status = headers.get("Status")
-                if status == _NOT_FOUND:
-                    return found, 0
-                if status == _END_OF_BATCH:
-                    return found, int(headers.get("Nats-Num-Pending", "0"))
-                if status is not None:
-                    raise nats.errors.Error(headers.get("Description", status))
-                subject, sequence = headers["Nats-Subject"], int(headers["Nats-Sequence"])
-                found.append(StreamMessage(subject, headers, message.data, sequence, 0))
+            async with asyncio.timeout(_ANSWER_TIMEOUT):
+                while True:
+                    message = await arrived.get()
+                    headers = message.headers or {}
+                    status = headers.get("Status")
+                    if status == _NOT_FOUND:
+                        return found, 0
+                    if status == _END_OF_BATCH:
+                        return found, int(headers.get("Nats-Num-Pending", "0"))
+                    if status is not None:
+                        raise nats.errors.Error(headers.get("Description", status))
+                    subject, sequence = headers["Nats-Subject"], int(headers["Nats-Sequence"])
+                    found.append(StreamMessage(subject, headers, message.data, sequence, 0))
         finally:
             if not client.is_closed:
                 await subscription.unsubscribe()
