@@ -151,7 +151,7 @@ def build_parts(
     continuous = ContinuousJobs(bus, site, ground.state / "logs", workshop, shipper)
     run_workshop = RunWorkshop(bus, instance, site, ground.live, starter, outbox, shipper)
     turns = Turns(bus, definitions, wishes)
-    cancellation = Cancellation(bus, instance, claims, outbox, burial, wishes)
+    cancellation = Cancellation(bus, instance, claims, definitions, outbox, burial, wishes)
     judgement = Judgement(bus, instance, outbox, claims, peers, burial, conclusions, unfinished)
     triggered = TriggeredRuns(
         run_workshop,
@@ -170,6 +170,7 @@ def build_parts(
     next_in_line = NextInLine(bus, turns, triggered, runs)
     conclusions.on_freed = next_in_line.freed
     burial.on_next = next_in_line.attempt_waits
+    turns.on_change = next_in_line.freed
     triggered.begin = runs.offer
     wishes.on_wish = triggered.wished
 
@@ -179,6 +180,7 @@ def build_parts(
             continuous.define(job_name, definition)
         elif definition is None:
             triggered.end_all(Reason.DELETED, "The job was deleted.", job_name)
+            cancellation.deleted(job_name)
         if definition is None:
             ground.copies.discard(job_type, job_name)
 

@@ -1,5 +1,6 @@
 """Runs that are tried again: each attempt has its own run id, and all of them are one run asked for."""
 
+import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator
@@ -32,8 +33,8 @@ def files(script: str, backoff: Any = 0, **more: Any) -> dict[str, str | bytes]:
 async def chain_from(witness: Witness, run_id: str) -> list[RunEnded]:
     """The ends of all attempts, in order."""
     ends = [await witness.end_of(run_id)]
-    while ends[-1].next_run_id is not None:
-        ends.append(await witness.end_of(ends[-1].next_run_id))
+    while ends[-1].next_run_id is not None:  # what a dead runner had in hand is handed out after 10 s
+        ends.append(await witness.end_of(ends[-1].next_run_id, 20))
     return ends
 
 
@@ -95,6 +96,73 @@ async def test_a_waiting_attempt_that_is_cancelled_ends_the_run(
     assert (end.name, end.reason, end.attempt) == ("Aborted", Reason.CANCELLED, 2)
     assert (end.retry_of, end.next_run_id, end.started_at) == (first.run_id, None, None)
     await eventually(lambda: caller.is_free("job"))
+
+
+async def test_a_wish_about_an_attempt_that_has_just_ended_ends_the_run(
+    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus
+) -> None:
+    await caller.deploy(TRIGGERED, "job", files("exit 3", 60))
+    first = await witness.end_of(await caller.run("job"))
+    await caller.cancel("job", first.run_id)
+    assert first.next_run_id is not None
+    end = await witness.end_of(first.next_run_id)
+    assert (end.name, end.reason, end.next_run_id) == ("Aborted", Reason.CANCELLED, None)
+    await eventually(lambda: caller.is_free("job"))
+
+
+async def test_deleting_a_job_ends_what_waits(
+    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus
+) -> None:
+    queue = json.dumps({"concurrency": {"policy": "queue"}, "stopping_wait_time": 0.2})
+    await caller.deploy(TRIGGERED, "retried", files("exit 3", 60))
+    await caller.deploy(TRIGGERED, "lined", {"run.sh": "exec sleep 1000", "settings.job": queue})
+    first = await witness.end_of(await caller.run("retried"))
+    run_ids = [await caller.line_up("lined") for _ in range(3)]
+    await eventually(lambda: len(witness.of(RunRunning, "lined")) == 1)
+    for job_name in ("retried", "lined"):
+        await caller.delete(TRIGGERED, job_name)
+    assert first.next_run_id is not None
+    for run_id in (first.next_run_id, *run_ids):
+        end = await witness.end_of(run_id, 3)
+        assert (end.name, end.reason) == ("Aborted", Reason.DELETED)
+    await eventually(lambda: caller.is_free("retried"))
+    await eventually(lambda: caller.is_free("lined"))
+
+
+@pytest.mark.parametrize("step", ["let_wait", "take_waiting"])
+async def test_a_runner_that_dies_between_two_attempts_leaves_one_to_the_others(
+    bus: Bus,
+    nats_url: str,
+    caller: Caller,
+    witness: Witness,
+    tmp_path: Path,
+    step: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It dies when an attempt has ended and its claim says so not yet, or says that the next one waits."""
+    reached = asyncio.Event()
+
+    async def die(*_: object) -> bool:
+        reached.set()
+        await asyncio.Event().wait()
+        return False
+
+    monkeypatch.setattr("webjobs_events.jetstream.queue.ACK_WAIT", 3.5)
+    async with running_runner(bus, nats_url, tmp_path, name="first", terms=QUICK_LEASES) as dying:
+        with monkeypatch.context() as broken:
+            broken.setattr(f"webjobs_runner.triggered.claims.Claims.{step}", die)
+            await caller.deploy(TRIGGERED, "job", files(f"[ -e {tmp_path}/well ]", 0.1))
+            run_id = await caller.run("job")
+            await reached.wait()
+            await dying.abandon()
+        (tmp_path / "well").touch()
+        async with running_runner(bus, nats_url, tmp_path, name="second", terms=QUICK_LEASES):
+            first, second = await chain_from(witness, run_id)
+            assert (first.name, second.name) == ("Failed", "Success")
+            await eventually(lambda: caller.is_free("job"))
+            await witness.until_told()
+            assert len(witness.of(RunRunning)) == 2
+            assert len(witness.ids) == len(set(witness.ids))
 
 
 async def test_attempts_go_on_when_the_runner_is_killed_while_one_waits(

@@ -135,13 +135,20 @@ class Claims:
         return [run for run in await self._matching("claim.>") if run.claim.instance == instance_id]
 
     async def of_attempt(self, job_name: JobName, run_id: RunId) -> ClaimedRun | None:
-        """The claim whose attempt, after the first one, has this run id; None when there is none.
+        """The claim on this run, or on the attempt that follows it and waits; None when there is none.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
         found = await self._matching(Subjects.claim_key(job_name, "*"))
-        return next((run for run in found if run.claim.run_id == run_id), None)
+        return next(
+            (
+                run
+                for run in found
+                if run_id in (run.claim.run_id or run.run_id, run.claim.is_waiting and run.claim.retry_of)
+            ),
+            None,
+        )
 
     async def drop(self, job_name: JobName, run_id: RunId) -> None:
         """Remove a claim whose command has left the queue; a failure leaves a harmless key behind."""

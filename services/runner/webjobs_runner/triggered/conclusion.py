@@ -41,10 +41,11 @@ class Conclusions:
             found = await self._claims.read(command.job_name, command.run_id)
             if found is not None and found.claim.attempt_of(command).run_id == attempt.run_id:
                 await self._claims.let_wait(found, next_attempt, found.claim.after)
-            await self._wishes.drop(attempt.job_name, attempt.run_id)
             return next_attempt
         await self.settle(command, message)
-        await self._wishes.drop(attempt.job_name, attempt.run_id)
+        for run_id in (attempt.run_id, attempt.retry_of):
+            if run_id is not None:
+                await self._wishes.drop(attempt.job_name, run_id)
         return None
 
     async def settle(self, command: RunTriggeredJob, message: TakenMessage | None = None) -> None:

@@ -20,6 +20,8 @@ from webjobs_runner.triggered.turns import Turns
 
 T = TypeVar("T")
 
+_CALLED = 16  # runs of a job at a time
+
 
 class NextInLine:
     """Whoever ends a run looks whose turn it is now. If nobody does, the queue hands out the next one."""
@@ -56,7 +58,8 @@ class NextInLine:
             self._inbox.offer(FoundMessage(self._bus, message))
 
     async def _begin_next(self, job_name: JobName) -> None:
-        for message, command in await self._turns.next_of(job_name):
+        # The turn of the last one has come just now; the others have been called before, or handed out.
+        for message, command in (await self._turns.next_of(job_name))[-_CALLED:]:
             if not self._triggered.call(command.command_id):
                 self._inbox.offer(message)
 

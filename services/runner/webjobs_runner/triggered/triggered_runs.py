@@ -126,7 +126,11 @@ class TriggeredRuns:
                 run.limit_changed.set()
 
     def _heed(self, run: TriggeredRun) -> None:
-        wish = self._wishes.of(run.attempt.job_name, run.attempt.run_id)
+        """Ask a run to end if somebody wishes that, of it or of the attempt that ended before."""
+        attempt = run.attempt
+        wish = self._wishes.of(attempt.job_name, attempt.run_id)
+        if wish is None and attempt.retry_of is not None:
+            wish = self._wishes.of(attempt.job_name, attempt.retry_of)
         if wish is not None:
             run.ask_to_end(wish.reason, wish.evidence)
 
@@ -219,6 +223,8 @@ class TriggeredRuns:
         next_attempt = await self._conclude(run.attempt, end, message)
         await run.log_shipped(None)
         self._unfinished.forget(run.attempt.command)
+        if next_attempt is not None and self._wishes.of(next_attempt.job_name, run.attempt.run_id):
+            self.wished(next_attempt.job_name, run.attempt.run_id)  # it came when the script had ended
         if next_attempt is not None and next_attempt.not_before is not None:
             await self._come_back(message, max(0.0, next_attempt.not_before.timestamp() - time.time()))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from webjobs_events.commands import RunTriggeredJob
@@ -42,6 +43,8 @@ class Turns:
         self._lined_up: set[JobName] = set()
         self._ends_of_lines: dict[JobName, tuple[float, int, float]] = {}
         self._look_again = asyncio.Event()
+        self.on_change: Callable[[JobName], None] = lambda _job_name: None
+        """Told when a job's policy may be another one, and somebody's turn may have come by that."""
         definitions.on_change(self._defined)
 
     async def run(self) -> None:
@@ -134,6 +137,7 @@ class Turns:
             concurrency = _concurrency(definition)
             if concurrency.policy is not ConcurrencyPolicy.REJECT or concurrency.at_once != 1:
                 self._lined_up.add(job_name)
+            self.on_change(job_name)
 
 
 def _delay(line_length: int) -> float:
