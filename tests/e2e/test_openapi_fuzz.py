@@ -40,9 +40,11 @@ CHECKS = [
 # These answers have no end, so there is nothing to hold against the document; test_live_* test them.
 WITHOUT_END = (
     "/api/events",
-    "/api/logstream",
-    "/api/logstream/{type}/{job}",
-    "/api/logstream/{type}/{job}/{source}",
+    *(
+        f"{prefix}/logstream{rest}"
+        for prefix in ("/api", "")
+        for rest in ("", "/application", "/{type}/{job}", "/{type}/{job}/{source}")
+    ),
 )
 # The same every time and everywhere: a fault that is found is found again.
 _ALIKE = {
