@@ -35,7 +35,7 @@ from webjobs_api.urls import JOB_LOG_FILE, KUDU_JOB_LOG_FILE, SCHEDULER_LOG_FILE
 
 _JOB = "{job:[^/]+}"
 _TYPE = "{type:triggered|continuous}"
-_PATH = "{path:(?s:.*)}"  # line ends too: they are refused with a reason
+_PATH = "{path:(?s:.*)}"  # line ends too: handlers say what they think of them
 _FOLDER = f"site/wwwroot/{{app_data:[Aa][Pp][Pp]_[Dd][Aa][Tt][Aa]}}/jobs/{_TYPE}/{_JOB}"
 
 
@@ -125,7 +125,7 @@ def _job_routes(dialect: Dialect) -> list[web.RouteDef]:
         web.post(f"{continuous_jobs}/{_JOB}/start", continuous.start_job),
         web.post(f"{continuous_jobs}/{_JOB}/stop", continuous.stop_job),
         web.route("*", f"{continuous_jobs}/{_JOB}/passthrough", passthrough.pass_through),
-        web.route("*", f"{continuous_jobs}/{_JOB}/passthrough/{{path:.*}}", passthrough.pass_through),
+        web.route("*", f"{continuous_jobs}/{_JOB}/passthrough/{_PATH}", passthrough.pass_through),
         # Jobs of either type
         web.put(f"{jobs_of_type}/{_JOB}", deploy.put_job),
         web.delete(f"{jobs_of_type}/{_JOB}", deploy.delete_job),

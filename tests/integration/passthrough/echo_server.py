@@ -103,7 +103,7 @@ async def main() -> None:
     app.router.add_get("/broken", break_off)
     app.router.add_get("/gone", hang_up)
     app.router.add_get("/socket", socket)
-    app.router.add_route("*", "/{rest:.*}", echo)
+    app.router.add_route("*", "/{rest:(?s:.*)}", echo)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", int(os.environ["WEBJOBS_PORT"])).start()

@@ -352,3 +352,44 @@ async def test_two_jobs_and_two_runners_never_share_a_port(
         ports = tmp_path / "ports"
         await eventually(lambda: ports.exists() and len(ports.read_text().split()) == 10)
     assert len(set(ports.read_text().split())) == 10
+
+
+async def raw(api: aiohttp.ClientSession, head: str) -> int:
+    """The status of the answer to a request that is written by hand."""
+    url = api._base_url
+    assert url is not None
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    first, _, rest = head.partition("\r\n")
+    writer.write("\r\n".join([first, "Host: localhost", *([rest] if rest else []), "", ""]).encode())
+    async with asyncio.timeout(10):
+        line = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    return int(line.split()[1])
+
+
+async def test_nothing_that_is_asked_is_a_fault_of_the_server(
+    served: RunningRunner, api: aiohttp.ClientSession
+) -> None:
+    upgrade = "Connection: Upgrade\r\nUpgrade: websocket"
+    hostile = {
+        "GET /api/continuouswebjobs/%2e%2e/passthrough/x HTTP/1.1": {400},
+        "GET /api/continuouswebjobs/%00/passthrough/x HTTP/1.1": {400},
+        f"GET /api/continuouswebjobs/{'a' * 300}/passthrough/x HTTP/1.1": {400},
+        "GET /api/continuouswebjobs/%ff%fe/passthrough/x HTTP/1.1": {400, 404},
+        f"GET {PASS}/%00%0d%0a..%2f HTTP/1.1": {200},
+        f"GET {PASS}/../../../../x HTTP/1.1": {200, 404},
+        f"TRACE {PASS}/x HTTP/1.1": {200, 405},
+        f"CONNECT {PASS}/x HTTP/1.1": {200, 400, 404},
+        f"BREW {PASS}/x HTTP/1.1": {200, 400},
+        f"GET {PASS}/x HTTP/1.1\r\nX-WebJobs-Instance: {'ü' * 300}": {503},
+        f"GET {PASS}/x HTTP/1.1\r\nConnection: , ,,close": {200},
+        f"GET {PASS}/x HTTP/1.1\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA": {200},
+        f"GET {PASS}/socket HTTP/1.1\r\n{upgrade}": {400, 426},
+        f"GET {PASS}/socket HTTP/1.1\r\n{upgrade}\r\nSec-WebSocket-Version: 99": {400, 426},
+        f"POST {PASS}/socket HTTP/1.1\r\n{upgrade}\r\nSec-WebSocket-Key: !": {400, 405, 426},
+        f"POST {PASS}/x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz": {400},
+    }
+    for head, expected in hostile.items():
+        assert await raw(api, head) in expected, head
+    await until_served(api)
