@@ -85,6 +85,18 @@ HEADERS = (
     {"Origin": "http://[", "X-Forwarded-For": "\x80", "X-Forwarded-Host": '"'},
     {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "x"},
 )
+NOT_TEXT = (
+    (
+        b"Accept",
+        b"If-None-Match",
+        b"Range",
+        b"Idempotency-Key",
+        b"User-Agent",
+        b"Referer",
+        b"x-ms-geo-location",
+    ),
+    (b"If-Match", b"Last-Event-ID", b"Content-Disposition", b"Content-Type", b"traceparent", b"Cookie"),
+)
 SCRIPT = {"Content-Disposition": "attachment; filename=run.sh"}
 ARCHIVE = zip_of({"readme.txt": "nothing to run"})
 BODIES = (
@@ -215,6 +227,24 @@ async def test_bodies_that_are_not_encoded_as_they_say(
         (method, url, {"data": io.BytesIO(b"plain"), "headers": {"Content-Encoding": encoding, **SCRIPT}})
         for encoding in ("gzip", "deflate", "br", "no-such-thing")
     )
+
+
+@every(ROUTES)
+async def test_headers_that_are_no_text(base: str, jobs: dict[str, str], method: str, path: str) -> None:
+    if method == "DELETE":
+        jobs = {job_type: "absent" for job_type in jobs}
+    host = base.removeprefix("http://")
+    head = f"{method} {filled(path, jobs, {})} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n".encode()
+    for names in NOT_TEXT:
+        reader, writer = await asyncio.open_connection(*host.split(":"))
+        writer.write(
+            head + b"".join(b"%s: \xff\xfe\r\n" % name for name in names) + b"Content-Length: 0\r\n\r\n"
+        )
+        async with asyncio.timeout(20):
+            status = int((await reader.readline()).split()[1])
+        writer.close()
+        await writer.wait_closed()
+        assert status < 500 or (status == 503 and "passthrough" in path), (method, path, names, status)
 
 
 async def test_forms_that_mean_nothing(base: str, jobs: dict[str, str]) -> None:

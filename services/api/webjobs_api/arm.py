@@ -30,13 +30,18 @@ class ArmList(msgspec.Struct, frozen=True):
     value: list[ArmEntry]
 
 
+def location(header: str) -> str:
+    """The location that the header names."""
+    return _text(header)
+
+
 def resource_id(referer: str, path: str) -> str:
     """The id of what a request is about: ARM sends it as the referer; without one, our own path."""
     try:
         named = urlsplit(referer).path
     except ValueError:  # no address at all
         named = ""
-    return (named if "/providers/" in named else quote(path)).rstrip("/")
+    return (_text(named) if "/providers/" in named else quote(path, errors="replace")).rstrip("/")
 
 
 def enveloped(answer: Any, resource_id: str, location: str) -> ArmEntry | ArmList:
@@ -77,3 +82,8 @@ def entry(resource_id: str, location: str, properties: Any) -> ArmEntry:
         location=location,
         properties=properties,
     )
+
+
+def _text(header: str) -> str:
+    """A header's text, with a mark for each byte of it that is none."""
+    return header.encode("utf-8", "replace").decode()

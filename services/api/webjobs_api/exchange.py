@@ -67,7 +67,7 @@ def enveloped(request: web.Request, answer: Any) -> Any:
     if not is_arm(request):
         return answer
     resource_id = arm.resource_id(request.headers.get("Referer", ""), request.path)
-    return arm.enveloped(answer, resource_id, request.headers[arm.GEO_HEADER])
+    return arm.enveloped(answer, resource_id, arm.location(request.headers[arm.GEO_HEADER]))
 
 
 def show(request: web.Request, answer: Any, beside: Any = None) -> web.Response:
@@ -78,7 +78,7 @@ def show(request: web.Request, answer: Any, beside: Any = None) -> web.Response:
         answer: A struct, or a list of structs that have a name.
         beside: What the ETag depends on too, though this answer does not show it.
     """
-    tag = entity_tag(answer, beside)
+    tag = entity_tag(answer, [beside, is_arm(request)])
     if any(given.value in (tag, "*") for given in request.if_none_match or ()):
         response = web.Response(status=304)
     else:

@@ -212,6 +212,9 @@ async def test_arm_gets_its_envelope(api: aiohttp.ClientSession, stand_in: Stand
         run_id = answer.headers["Location"].rpartition("/")[2]
     history = await get(api, "/api/triggeredwebjobs/hello/history", **ARM)
     assert [run["properties"]["id"] for run in history["value"]] == [run_id]
+    tag = await tag_of(api, "/api/triggeredwebjobs/hello")
+    async with api.get("/api/triggeredwebjobs/hello", headers={**ARM, "If-None-Match": tag}) as answer:
+        assert answer.status == 200, "in its envelope it is another answer"
     assert "value" not in await get(api, f"/api/jobs/triggered/hello/history/{run_id}", **ARM)
 
 

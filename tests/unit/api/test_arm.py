@@ -1,6 +1,6 @@
 import pytest
 from unit.api.views import NOW, definition, run
-from webjobs_api.arm import ArmList, entry, enveloped, resource_id
+from webjobs_api.arm import ArmList, entry, enveloped, location, resource_id
 from webjobs_api.dialects import KUDU
 
 SITE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/sites/mine"
@@ -34,6 +34,7 @@ def test_the_id_tells_name_and_type(address: str, name: str, type_: str) -> None
         ("https://example.com/", "/api/triggeredwebjobs/a%20b"),
         ("", "/api/triggeredwebjobs/a%20b"),
         ("http://[", "/api/triggeredwebjobs/a%20b"),
+        ("/providers/\udcff", "/providers/?"),
     ],
 )
 def test_the_id_is_what_arm_refers_to(referer: str, expected: str) -> None:
@@ -53,3 +54,8 @@ def test_lists_and_histories_become_lists_of_resources() -> None:
         "here",
     )
     assert only.properties.job_name == "jobName"
+
+
+def test_a_header_that_is_no_text_is_shown_as_such() -> None:
+    assert location("West Europe") == "West Europe"
+    assert location("\udcff") == "?"
