@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from support.archives import zip_of
 from support.client import Client, job_url, lines_of, unique
 from support.eventually import eventually
 
@@ -30,6 +31,18 @@ async def test_a_job_runs_on_its_schedule_and_says_what_comes_next(client: Clien
     log = lines_of((await client.get(job["scheduler_logs_url"])).text)
     assert log[0].text.startswith("Invoking WebJob for ")
     await client.delete(job_url("triggered", name))
+
+
+async def test_an_upload_whose_settings_have_a_fault_leaves_the_version_before(client: Client) -> None:
+    name = unique("kept")
+    await client.put_zip("triggered", name, {"run.sh": "echo first", "settings.job": '{"timeout": 60}'})
+    broken = {"run.sh": "echo second", "settings.job": '{"time_zone": "Europe/Belrin"}'}
+    answer = await client.put(job_url("triggered", name), zip_of(broken), Content_Type="application/zip")
+    assert answer.status == 400
+    assert answer.text.startswith("time_zone in settings.job is 'Europe/Belrin'")
+    assert await client.json(f"{job_url('triggered', name)}/settings") == {"timeout": 60}
+    run = await client.run_to_end(name)
+    assert "first" in (await client.get(run["output_url"])).text
 
 
 async def test_settings_with_a_fault_are_refused_in_every_dialect(client: Client) -> None:

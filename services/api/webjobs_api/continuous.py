@@ -9,6 +9,7 @@ from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.queries import InstanceView
 
 from webjobs_api import exchange
+from webjobs_api.errors import JobNotEnabled
 from webjobs_api.job_commands import new_command_id
 from webjobs_api.keys import COMMANDS, DEFINITIONS, HISTORY, RUNNERS
 from webjobs_api.requests import requested_by
@@ -46,9 +47,12 @@ async def change_state(
 
     Raises:
         JobNotFound: There is no such job.
+        JobNotEnabled: It is to be started, and its own settings keep it stopped.
         WebJobsError: As `JobCommands.send`.
     """
     definition = await request.app[DEFINITIONS].get(JobType.CONTINUOUS, exchange.job_name(request))
+    if command_type is StartContinuousJob and definition.settings.get("enabled") is False:
+        raise JobNotEnabled(definition.job_name)
     await request.app[COMMANDS].send(
         command_type(
             command_id=new_command_id(command_type.verb),

@@ -174,6 +174,17 @@ async def _is_none(ask: Any) -> bool:
     return await ask() is None
 
 
+async def test_a_continuous_job_that_is_not_enabled_is_not_started(
+    api: aiohttp.ClientSession, stand_in: StandIn
+) -> None:
+    await stand_in.define(JobType.CONTINUOUS, "worker", settings={"enabled": False})
+    async with api.post("/api/jobs/continuous/worker/start") as answer:
+        assert answer.status == 409
+        assert "enabled" in await answer.text()
+    async with api.get("/api/jobs/continuous/worker") as answer:
+        assert (await answer.json())["status"] == "Stopped"
+
+
 async def test_the_page_of_a_job_says_when_it_runs_next(
     api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
 ) -> None:

@@ -155,14 +155,14 @@ async def test_manual_runs_move_no_due_time(
     bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path):
-        await deploy(caller, "often", {"schedule": "*/2 * * * * *"})
+        await deploy(caller, "often", EVERY_SECOND)
         await until_told(witness, "often", 1)
         await eventually(lambda: caller.is_free("often"))
         manual = await caller.run("often")
         await witness.end_of(manual)
         await until_told(witness, "often", 2)
     told = records(witness.of(ScheduleTicked, "often"))
-    assert {later - earlier for earlier, later in itertools.pairwise(told)} == {timedelta(seconds=2)}
+    assert {later - earlier for earlier, later in itertools.pairwise(told)} == {timedelta(seconds=1)}
 
 
 async def test_a_change_alone_starts_nothing(
@@ -238,13 +238,13 @@ async def test_three_runners_of_which_one_dies_and_one_stands_still_fire_no_tick
             )
         )
         await asyncio.gather(*(deploy(caller, f"often-{number}", EVERY_SECOND) for number in range(3)))
-        await until_told(witness, "often-0", 2)
+        await until_told(witness, "often-0", 1)
         one.send(signal.SIGSTOP)
         await until_told(witness, "often-0", 2)
         await two.kill()
-        await until_told(witness, "often-0", 3)
+        await until_told(witness, "often-0", 2)
         one.send(signal.SIGCONT)
-        await until_told(witness, "often-0", 3)
+        await until_told(witness, "often-0", 2)
     await witness.until_told()
     for number in range(3):
         assert_each_due_time_has_one_record(witness, f"often-{number}")
@@ -277,12 +277,12 @@ async def test_a_step_of_the_wall_clock_loses_and_doubles_none(
     clock = Clock()
     async with running_runner(bus, nats_url, tmp_path, clock=clock):
         await deploy(caller, "often", EVERY_SECOND)
-        await until_told(witness, "often", 2)
+        await until_told(witness, "often", 1)
         clock.error = timedelta(hours=1)
         await until_told(witness, "often", 2)
         put_back = len(witness.of(ScheduleTicked, "often"))
-        clock.error = timedelta(hours=1, seconds=-3)
-        await until_told(witness, "often", 2)
+        clock.error = timedelta(hours=1, seconds=-2)
+        await until_told(witness, "often", 1)
     assert_each_due_time_has_one_record(witness, "often")
     missed = [tick for tick in witness.of(ScheduleTicked, "often")[:put_back] if tick.count > 1]
     assert [tick.outcome for tick in missed] == [TickOutcome.MISSED]

@@ -94,7 +94,7 @@ def schedule_json(
         return ScheduleJson(
             schedule=written if isinstance(written, str) else None,
             time_zone=zone,
-            enabled=not definition.is_stopped,
+            enabled=definition.settings.get("enabled") is not False,
             held_back=str(error),
             missed=Missed(),
             next=[],
@@ -118,11 +118,11 @@ def schedule_json(
 def next_run(definition: JobDefinition, site_zone: str | None, now: datetime) -> str:
     """The next due time for people, by the clock of its zone; empty when there is none."""
     try:
-        schedule = schedule_of(read_job_settings(definition.settings), site_zone)
+        settings = read_job_settings(definition.settings)
+        schedule = schedule_of(settings, site_zone)
     except WebJobsError:
         return ""
-    due = schedule.next_due(now) if schedule is not None and not definition.is_stopped else None
-    if schedule is None or due is None:
+    if schedule is None or not settings.enabled or (due := schedule.next_due(now)) is None:
         return ""
     return f"{due.astimezone(schedule.zone):%Y-%m-%d %H:%M:%S} {schedule.time_zone}"
 

@@ -89,6 +89,12 @@ class Ticks:
             return reader.pending_at_start
 
     async def _follow(self) -> None:
+        try:
+            await self._read()
+        except Exception:
+            log.exception("scheduler logs that are new are not named any more")
+
+    async def _read(self) -> None:
         reader = self._bus.read_stream(
             self._bus.subjects.events_stream,
             [self._subject("*", "ScheduleTicked"), self._subject("*", "Deleted")],
