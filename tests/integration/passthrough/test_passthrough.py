@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
+import psutil
 import pytest
 from aiohttp import WSMsgType
 from integration.passthrough.conftest import FILES, PASS, until_served
@@ -393,3 +394,33 @@ async def test_nothing_that_is_asked_is_a_fault_of_the_server(
     for head, expected in hostile.items():
         assert await raw(api, head) in expected, head
     await until_served(api)
+
+
+async def test_a_slow_client_holds_the_job_back_instead_of_filling_memory(
+    served: RunningRunner, api: aiohttp.ClientSession
+) -> None:
+    pids = [pid for pid in psutil.pids() if is_echo_server_of(pid, served)]
+    assert len(pids) == 1
+    job = psutil.Process(pids[0])
+    async with api.get(f"{PASS}/big?pieces=4000000") as answer:  # 256 GB
+        await answer.content.readany()
+
+        async def stands_still() -> bool:
+            before = job.cpu_times()
+            await asyncio.sleep(0.2)
+            return bool(job.cpu_times() == before)
+
+        await eventually(stands_still)
+        size = psutil.Process().memory_info().rss
+        await asyncio.sleep(0.3)
+        assert psutil.Process().memory_info().rss - size < 4 * 1024 * 1024
+        answer.close()
+    async with api.get(f"{PASS}/after") as after:
+        assert after.status == 200
+
+
+def is_echo_server_of(pid: int, runner: RunningRunner) -> bool:
+    try:
+        return f"WEBSITE_INSTANCE_ID={runner.id}".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False

@@ -12,6 +12,7 @@ from support.eventually import eventually
 from support.processes import is_alive
 from support.runners import Caller, runner_process, running_runner
 from support.witness import Witness
+from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import (
     ContinuousPendingRestart,
@@ -145,9 +146,9 @@ async def test_a_run_whose_claim_was_answered_by_nobody_is_begun_all_the_same(
     take = Claims.take
     asked: list[str] = []
 
-    async def without_answer(self: Claims, job_name: str, run_id: str) -> bool:
-        is_ours = await take(self, job_name, run_id)
-        asked.append(run_id)
+    async def without_answer(self: Claims, command: RunTriggeredJob, after: int) -> bool:
+        is_ours = await take(self, command, after)
+        asked.append(command.run_id)
         if len(asked) == 1:
             raise BusUnavailable("claiming", "the answer was lost")
         return is_ours
