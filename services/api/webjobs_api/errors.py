@@ -248,6 +248,17 @@ class InvalidPage(WebJobsError):
         super().__init__(f"The parameter {parameter} cannot be used: {reason}.")
 
 
+class InvalidFlag(WebJobsError):
+    """A parameter that says neither yes nor no."""
+
+    def __init__(self, parameter: str, value: str) -> None:
+        self.parameter = parameter
+        self.value = value
+        super().__init__(
+            f"{parameter}={value[:60]!r} is neither yes nor no: write {parameter}=true or false."
+        )
+
+
 class InvalidSettingsBody(WebJobsError):
     """The body of a change of settings is not what `settings.job` can be."""
 
@@ -444,6 +455,7 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     UploadTooLarge: 413,
     AppSettingsTooLarge: 413,
     MessageTooLarge: 413,
+    InvalidFlag: 400,
     InvalidPath: 400,
     InvalidInstance: 400,
     InstanceNotAlive: 404,

@@ -9,7 +9,10 @@ from webjobs_events.job import JobName, JobType, parse_job_name
 from webjobs_api import arm
 from webjobs_api.dialects import SEED, Dialect, Responses, dialect_of
 from webjobs_api.entity_tags import entity_tag
+from webjobs_api.errors import InvalidFlag
 from webjobs_api.urls import Urls
+
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 _encoder = msgspec.json.Encoder()
 
@@ -53,8 +56,16 @@ def base(request: web.Request) -> str:
 
 
 def is_set(request: web.Request, name: str) -> bool:
-    """Whether the query says yes to this: `?name=true` or `?name=1`."""
-    return request.query.get(name, "").lower() in ("true", "1")
+    """Whether the query says yes to this: `?name=true` or `?name=1`; nothing said is no.
+
+    Raises:
+        InvalidFlag: It says something else.
+    """
+    value = request.query.get(name, "false")
+    answer = _FLAGS.get(value.lower())
+    if answer is None:
+        raise InvalidFlag(name, value)
+    return answer
 
 
 def is_arm(request: web.Request) -> bool:

@@ -212,6 +212,9 @@ async def test_a_folder_is_deleted_with_what_it_holds_only_when_that_is_said(fil
     refused = await files.delete("/vfs/site/full")
     assert refused.status == 409
     assert "recursive=true" in refused.text
+    for unclear in ("yes", "", "TRUE!"):
+        assert (await files.delete(f"/vfs/site/full?recursive={unclear}")).status == 400
+    assert (await files.delete("/vfs/site/full?recursive=false")).status == 409
     assert (await files.delete("/vfs/site/empty/")).status == 200
     assert (await files.delete("/vfs/site/full/?recursive=true")).status == 200
     assert not (files.site / "site" / "full").exists()

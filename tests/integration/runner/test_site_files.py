@@ -66,7 +66,7 @@ def swapped(tmp_path: Path, files: SiteFiles) -> Iterator[Path]:
 def test_no_race_leads_out_of_the_site(files: SiteFiles, swapped: Path) -> None:
     path = ("site", "folder", "file.txt")
     read, packed = set(), b""
-    for number in range(300):
+    for number in range(60):
         with suppress(WebJobsError):
             descriptor, _ = files.open(path)
             assert descriptor is not None
@@ -85,7 +85,7 @@ def test_no_race_leads_out_of_the_site(files: SiteFiles, swapped: Path) -> None:
     assert (swapped / "file.txt").read_text() == "secret"
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.text(st.sampled_from("./\\ab\0\n~%é\udcff") | st.characters(), max_size=30))
 def test_no_path_is_more_than_refused(files: SiteFiles, text: str) -> None:
     before = sorted(files.root.parent.iterdir())
