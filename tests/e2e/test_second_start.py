@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from support.bus import SUBJECTS
-from support.client import Client, client_of, unique
+from support.client import Client, client_of, job_url, unique
 from support.living import processes_with, processes_working_in
 from support.stack import webjobs_up
 from webjobs_events.jetstream import connect_bus
+
+KEY = {"Idempotency-Key": "before and after"}
 
 
 async def everything(client: Client) -> list[Any]:
@@ -28,8 +30,10 @@ async def test_a_second_start_finds_jobs_history_logs_and_settings(tmp_path: Pat
         async with connect_bus(stack.nats_url, name="operator", subjects=SUBJECTS) as bus:
             await bus.settings.put("COLOUR", b"green")
         await client.put_script("triggered", once, 'echo "$COLOUR"; echo oops >&2')
-        for _ in range(3):
+        for _ in range(2):
             await client.run_to_end(once)
+        under_key = await client.post(f"{job_url('triggered', once)}/run", headers=KEY)
+        await client.ended(once, under_key.headers["Location"].rpartition("/")[2])
         await client.put_zip("continuous", forever, {"run.sh": "sleep 1000", "settings.job": '{"a": 1}'})
         await client.put_zip("continuous", stopped, {"run.sh": "sleep 1000", "disable.job": ""})
         await client.until_status(forever, "Running")
@@ -48,6 +52,10 @@ async def test_a_second_start_finds_jobs_history_logs_and_settings(tmp_path: Pat
     async with webjobs_up(data) as stack, client_of(stack.url) as client:
         await client.until_status(forever, "Running")
         assert await everything(client) == before
+        again = await client.post(f"{job_url('triggered', once)}/run", headers=KEY)
+        assert [each.headers["Location"].partition("/api/")[2] for each in (again, under_key)] == [
+            under_key.headers["Location"].partition("/api/")[2]
+        ] * 2
         run = await client.run_to_end(once)
         assert await client.output_of(run) == ["green"]
         assert len(await client.runs_of(once)) == 4

@@ -1,0 +1,94 @@
+"""What triggered jobs can do beyond the reference, as a client sees it."""
+
+import asyncio
+import itertools
+from typing import Any
+
+from support.client import PATIENCE, Client, job_url, unique
+from support.eventually import eventually
+from support.processes import is_alive
+
+
+async def settings(client: Client, name: str, **keys: Any) -> None:
+    answer = await client.ask("PUT", f"{job_url('triggered', name)}/settings", json=keys)
+    assert answer.status == 200, answer.text
+
+
+async def record_of(client: Client, name: str, run_id: str) -> Any:
+    """The run with all that is known of it."""
+    return await client.json(f"/api/triggeredwebjobs/{name}/history/{run_id}")
+
+
+async def test_a_cancelled_run_leaves_no_process_and_cannot_be_cancelled_twice(client: Client) -> None:
+    name = unique("deaf")
+    await client.put_script(
+        "triggered", name, "trap '' TERM; sleep 1000 & echo $! $$; while :; do sleep 0.05; done"
+    )
+    await settings(client, name, stopping_wait_time=0.2)
+    run_id = await client.run(name)
+    run = await client.begun(name, run_id)
+
+    async def pids() -> list[int]:
+        return [int(word) for line in await client.output_of(run) for word in line.split()]
+
+    alive = await eventually(pids, PATIENCE)
+    address = f"{job_url('triggered', name)}/history/{run_id}"
+    assert (await client.delete(address)).status == 202
+    assert (await client.ended(name, run_id))["status"] == "Aborted"
+    assert not any(is_alive(pid) for pid in alive)
+    record = await record_of(client, name, run_id)
+    assert record["reason"] == "cancelled" and record["evidence"].startswith("Cancelled by External - ")
+    again = await client.delete(address)
+    assert again.status == 409 and "has ended already as Aborted" in again.json["detail"]
+
+
+async def test_a_run_that_fails_is_tried_again_and_its_attempts_are_linked(client: Client) -> None:
+    name = unique("flaky")
+    await client.put_script("triggered", name, 'echo "try $1"; exit 3')
+    await settings(client, name, retry={"max_attempts": 3, "backoff": 0.1})
+    first = await client.run(name, "hard")
+
+    async def attempts() -> list[Any]:
+        runs = await client.json(f"/api/triggeredwebjobs/{name}/history")
+        found: list[Any] = list(reversed(runs["runs"]))
+        assert [run["status"] for run in found] == ["Failed"] * 3
+        return found
+
+    found = await eventually(attempts, PATIENCE)
+    assert found[0]["id"] == first
+    assert [run["attempt"] for run in found] == [1, 2, 3]
+    assert [run["retry_of"] for run in found] == [None, found[0]["id"], found[1]["id"]]
+    assert [run["next_run_id"] for run in found] == [found[1]["id"], found[2]["id"], None]
+    assert {(run["arguments"], run["exit_code"], run["reason"]) for run in found} == {
+        ("hard", 3, "exit_code")
+    }
+
+
+async def test_runs_in_line_follow_each_other_in_the_order_they_were_asked_for(client: Client) -> None:
+    name = unique("line")
+    await client.put_script("triggered", name, "sleep 0.1")
+    await settings(client, name, concurrency={"policy": "queue"})
+    run_ids = [await client.run(name) for _ in range(4)]
+    assert [run["id"] for run in await client.runs_of(name)] == list(reversed(run_ids))
+    runs = [await client.ended(name, run_id) for run_id in run_ids]
+    assert {run["status"] for run in runs} == {"Success"}
+    for before, after in itertools.pairwise(runs):
+        assert before["end_time"] <= after["start_time"]
+
+
+async def test_a_request_sent_again_under_its_key_and_a_rerun(client: Client) -> None:
+    name = unique("once")
+    await client.put_script("triggered", name, 'echo "got $1"')
+    address = f"{job_url('triggered', name)}/run?arguments=this"
+    asked = [client.post(address, headers={"Idempotency-Key": "k-1"}) for _ in range(5)]
+    answers = await asyncio.gather(*asked)
+    assert {answer.status for answer in answers} == {202}
+    (location,) = {answer.headers["Location"] for answer in answers}
+    run_id = location.rpartition("/")[2]
+    await client.ended(name, run_id)
+    assert [run["id"] for run in await client.runs_of(name)] == [run_id]
+    again = await client.post(f"{location}/rerun")
+    assert again.status == 202
+    second = await client.ended(name, again.headers["Location"].rpartition("/")[2])
+    assert await client.output_of(second) == ["got this"]
+    assert (await record_of(client, name, second["id"]))["rerun_of"] == run_id
