@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -32,7 +33,8 @@ class Call:
 class Receiver:
     """What came, and how it is answered."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self._context = context
         self.port = free_port()
         self.calls: list[Call] = []
         self.statuses: dict[str, int] = {}
@@ -42,7 +44,7 @@ class Receiver:
         self._runner: web.AppRunner | None = None
 
     def url(self, path: str = "/hook") -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{'https' if self._context else 'http'}://127.0.0.1:{self.port}{path}"
 
     def of(self, path: str) -> list[Call]:
         """What came to this path."""
@@ -53,7 +55,7 @@ class Receiver:
         app.router.add_route("*", "/{path:.*}", self._receive)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._context).start()
 
     async def down(self) -> None:
         runner, self._runner = self._runner, None
@@ -74,9 +76,9 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
-    """A receiver that is up."""
-    receiver = Receiver()
+async def receiving(context: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
+    """A receiver that is up; by https when it has a certificate."""
+    receiver = Receiver(context)
     await receiver.up()
     try:
         yield receiver

@@ -52,7 +52,7 @@ class Assembly:
 
 
 async def read_log(
-    bus: Bus, subject: str, file_name: str, *, follow_until: Ended | None = None
+    bus: Bus, subject: str, file_name: str, *, start: int = 0, follow_until: Ended | None = None
 ) -> AsyncGenerator[bytes, None]:
     """A log file piece by piece, no piece empty, never the whole in memory.
 
@@ -60,13 +60,16 @@ async def read_log(
         bus: Where the stream is.
         subject: Of the log's chunks; `*` as its source merges those of all instances in stream order.
         file_name: Chunks of other files are passed over.
+        start: Offset of the first byte to give, of each source.
         follow_until: None ends the log where it ends now. Otherwise it goes on until this answers true
             and everything written until then was given.
 
     Raises:
         BusUnavailable: NATS does not answer; what came before is only a part.
     """
-    async with aclosing(read_pieces(bus, subject, file_name, follow_until=follow_until)) as pieces:
+    async with aclosing(
+        read_pieces(bus, subject, file_name, start=start, follow_until=follow_until)
+    ) as pieces:
         async for piece in pieces:
             yield piece.data
 
@@ -74,7 +77,7 @@ async def read_log(
 async def read_pieces(
     bus: Bus, subject: str, file_name: str, *, start: int = 0, follow_until: Ended | None = None
 ) -> AsyncGenerator[Piece, None]:
-    """The same with offsets, from the byte `start` on.
+    """The same with offsets.
 
     Raises:
         BusUnavailable: NATS does not answer; what came before is only a part.

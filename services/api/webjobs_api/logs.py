@@ -45,12 +45,13 @@ def is_run_log(request: web.Request) -> bool:
     return request.match_info["file"] in (KUDU_OUTPUT_FILE, output_file(run_id), error_file(run_id))
 
 
-async def get_output(request: web.Request) -> web.StreamResponse:
-    """The output log of the run that the address names, whatever the log is called there."""
+async def get_output(request: web.Request, start: int) -> web.StreamResponse:
+    """The output log of the run that the address names, from a byte on, whatever the log is called there."""
     definition, run = await known_run(request)
     subject = request.app[BUS].subjects.log(JobType.TRIGGERED, definition.job_name, run.run_id)
     ended = _end_of(request, run)
-    return await _serve(request, subject, output_file(run.run_id), must_have_text=False, ended=ended)
+    file_name = output_file(run.run_id)
+    return await _serve(request, subject, file_name, must_have_text=False, ended=ended, start=start)
 
 
 async def get_job_log(request: web.Request) -> web.StreamResponse:
@@ -70,10 +71,11 @@ async def _serve_continuous(request: web.Request, file_name: str) -> web.StreamR
 
 
 async def _serve(
-    request: web.Request, subject: str, file_name: str, *, must_have_text: bool, ended: Ended
+    request: web.Request, subject: str, file_name: str, *, must_have_text: bool, ended: Ended, start: int = 0
 ) -> web.StreamResponse:
     following = request.query.get("follow", "").lower() in ("1", "true")
-    pieces = read_log(request.app[BUS], subject, file_name, follow_until=ended if following else None)
+    follow_until = ended if following else None
+    pieces = read_log(request.app[BUS], subject, file_name, start=start, follow_until=follow_until)
     async with aclosing(pieces):
         # Look before the answer begins: afterwards it is too late for a 404 or a 503.
         first = b"" if following else await anext(pieces, b"")

@@ -3,6 +3,8 @@
 import asyncio
 import io
 import json
+import shutil
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -491,3 +493,30 @@ async def test_the_secret_and_the_password_are_in_no_log(
     assert "hook called" in said.out
     assert "hunter2" not in said.out + said.err
     assert "s3cr3t" not in said.out + said.err
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl, which makes certificates, is missing")
+async def test_certificates_are_looked_at_unless_told_otherwise(
+    api: aiohttp.ClientSession, bus: Bus, tmp_path: Path
+) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    made = await asyncio.create_subprocess_exec(
+        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+        *("-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)),
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert await made.wait() == 0
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    async with receiving(context) as receiver:
+        await make(api, receiver.url("/any"), insecure_ssl=True)
+        strict = await make(api, receiver.url("/strict"))
+        await tell(bus, 1)
+        await receiver.has(1, "/any")
+
+        async def was_refused() -> bool:
+            found = (await get(api, f"/api/hooks/{strict['id']}/deliveries"))["deliveries"]
+            return bool(found) and "self-signed certificate" in found[0]["reason"]
+
+        await eventually(was_refused)
+        assert receiver.of("/strict") == []

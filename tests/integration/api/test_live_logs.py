@@ -167,6 +167,11 @@ async def test_a_runs_log_is_followed_by_events_and_resumed_by_byte(
         assert done.status == 204  # a browser connects no more
     async with api.get(log_of(run_id)) as plain:
         assert await plain.read() == b"one\ntwo\nhalf\n\nn\xc3\xa4chste\nno end"
+    for offset, rest in (("23", b"no end"), ("26", b"end"), ("29", b""), ("999", b"")):
+        async with api.get(f"{log_of(run_id)}?offset={offset}") as plain:
+            assert await plain.read() == rest
+    async with api.get(f"{log_of(run_id)}?offset=-1") as refused:
+        assert refused.status == 400
     async with api.get(
         log_of(run_id), headers={"Accept": "text/event-stream", "Last-Event-ID": "x"}
     ) as refused:

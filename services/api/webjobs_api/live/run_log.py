@@ -38,14 +38,13 @@ class LogEnd(msgspec.Struct, frozen=True):
 
 async def get_log(request: web.Request) -> web.StreamResponse:
     """`GET …/history/{id}/log`: the output of a run; followed when the client wants server-sent events."""
-    if "text/event-stream" not in request.headers.get("Accept", ""):
-        return await logs.get_output(request)
-    given = request.headers.get("Last-Event-ID") or request.query.get("offset") or "0"
-    if given.endswith(_END):  # the client has it all: this answer stops it from connecting again
+    is_live = "text/event-stream" in request.headers.get("Accept", "")
+    given = (request.headers.get("Last-Event-ID") if is_live else None) or request.query.get("offset") or "0"
+    if is_live and given.endswith(_END):  # the client has it all: this stops it from connecting again
         return web.Response(status=204)
     if not (given.isascii() and given.isdigit() and len(given) <= _LONGEST_OFFSET):
-        raise InvalidEventFilter("Last-Event-ID", given, "give an offset in bytes")
-    return await _follow(request, int(given))
+        raise InvalidEventFilter("offset", given, "give an offset in bytes")
+    return await (_follow(request, int(given)) if is_live else logs.get_output(request, int(given)))
 
 
 async def _follow(request: web.Request, start: int) -> web.StreamResponse:
