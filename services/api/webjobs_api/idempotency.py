@@ -85,12 +85,20 @@ class IdempotentInvocations:
         except (JobNotEnabled, JobsAreStopped, NoRunnerAlive, RunAlreadyInProgress):
             await self._forget(entry_key, revision)
             raise
+        await self._note_acceptance(entry_key, known, revision)
+        return known.command.run_id
+
+    async def _note_acceptance(self, entry_key: str, known: _Remembered, revision: int) -> None:
         accepted = _encoder.encode(msgspec.structs.replace(known, is_accepted=True))
         try:
-            await self._bus.requests.update(entry_key, accepted, revision, ttl=KEPT_SECONDS)
+            try:
+                await self._bus.requests.update(entry_key, accepted, revision, ttl=KEPT_SECONDS)
+            except RevisionConflict:
+                # Noted by a repeat already; or one that was refused a moment before took the key back.
+                if await self._bus.requests.get(entry_key) is None:
+                    await self._bus.requests.create(entry_key, accepted, ttl=KEPT_SECONDS)
         except (BusUnavailable, RevisionConflict) as error:
             log.debug("acceptance not noted", key=entry_key, error=str(error))
-        return known.command.run_id
 
     async def _forget(self, entry_key: str, revision: int) -> None:
         try:

@@ -110,7 +110,9 @@ class Recovery:
                 await self._shipper.shipped(file, _LOG_PATIENCE)
             logger.warning("run of an earlier boot ended", run_id=attempt.run_id, status=event.name)
             end = await self._ends.write(attempt, event, run.after, is_known=False)
-            await self._conclusions.conclude(attempt, end)
+            next_attempt = await self._conclusions.conclude(attempt, end)
+            if next_attempt is not None:
+                self._burial.on_next(next_attempt)
         else:
             await self._claims.drop(attempt.job_name, run.command.run_id)
         for file in files:

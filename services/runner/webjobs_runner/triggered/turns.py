@@ -42,21 +42,23 @@ class Turns:
         self._wishes = wishes
         self._lined_up: set[JobName] = set()
         self._ends_of_lines: dict[JobName, tuple[float, int, float]] = {}
+        self._has_looked = False
         self._look_again = asyncio.Event()
+        self._look_again.set()
         self.on_change: Callable[[JobName], None] = lambda _job_name: None
         """Told when a job's policy may be another one, and somebody's turn may have come by that."""
         definitions.on_change(self._defined)
 
     async def run(self) -> None:
         """Find the lines that are there at the start, and after each break, until cancelled."""
-        unhook = self._bus.connection.on_reconnect(self._look_again.set)
-        self._look_again.set()
+        unhook = self._bus.connection.on_reconnect(self._reconnected)
         try:
             while True:
                 await self._look_again.wait()
                 self._look_again.clear()
                 try:
                     await self._find_lines()
+                    self._has_looked = not self._look_again.is_set()
                 except BusUnavailable:
                     self._look_again.set()
                     await asyncio.sleep(_RETRY_DELAY)
@@ -64,8 +66,10 @@ class Turns:
             unhook()
 
     def is_in_line(self, command: RunTriggeredJob) -> bool:
-        """Whether others of its job may be in the queue with it."""
-        return bool(command.slot) or command.job_name in self._lined_up
+        """Whether others of its job may be in the queue with it; until we have looked, they may be."""
+        if command.slot:
+            self._lined_up.add(command.job_name)
+        return not self._has_looked or command.job_name in self._lined_up
 
     def has_line(self, job_name: JobName) -> bool:
         """Whether a job may have several commands in the queue."""
@@ -81,7 +85,6 @@ class Turns:
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        self._lined_up.add(command.job_name)
         concurrency = _concurrency(definition)
         at_once = concurrency.at_once
         if at_once is None:
@@ -113,6 +116,10 @@ class Turns:
             return []
         line = await line_of(self._bus, job_name, at_once)
         return [(FoundMessage(self._bus, message), command) for message, command in line.commands[:at_once]]
+
+    def _reconnected(self) -> None:
+        self._has_looked = False
+        self._look_again.set()
 
     async def _replace(self, command: RunTriggeredJob, sequence: int, at_once: int) -> None:
         line = await whole_line_of(self._bus, command.job_name)
