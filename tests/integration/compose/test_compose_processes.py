@@ -1,6 +1,8 @@
 """Every command, variable and health check of docker-compose.yml at work, as processes on real servers."""
 
 import asyncio
+import io
+import os
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -48,6 +50,7 @@ async def test_jobs_run_through_all_services_within_their_rights(tmp_path: Path)
                 await told(session, url, receiver)
             await continuous_job(session, f"{url}/api/jobs/continuous/loop")
             await port_of_a_job(session, f"{url}/api/jobs/continuous/site")
+            await files_of_the_site(session, url)
     assert "Violation" not in nats.log.read_text()
 
 
@@ -95,6 +98,20 @@ async def triggered_job(session: aiohttp.ClientSession, job: str) -> None:
 
     await eventually(only_the_second_is_left, 20)
     assert await status(session.delete(job)) == 200
+
+
+async def files_of_the_site(session: aiohttp.ClientSession, url: str) -> None:
+    """Write a file larger than a message, read it, pack its folder, lay it over another, delete both."""
+    content = os.urandom(3_000_000)
+    assert await status(session.put(f"{url}/api/vfs/site/a/x.bin", data=io.BytesIO(content))) == 201
+    async with session.get(f"{url}/api/vfs/site/a/x.bin") as response:
+        assert await response.read() == content
+    async with session.get(f"{url}/api/zip/site/a/") as response:
+        packed = await response.read()
+    assert await status(session.put(f"{url}/api/zip/site/b/", data=io.BytesIO(packed))) == 200
+    assert "x.bin" in await text(session, f"{url}/vfs/site/b/")
+    for folder in "ab":
+        assert await status(session.delete(f"{url}/vfs/site/{folder}?recursive=true")) == 200
 
 
 async def continuous_job(session: aiohttp.ClientSession, job: str) -> None:
