@@ -231,6 +231,16 @@ class UploadTooLarge(WebJobsError):
         super().__init__(f"The body is larger than the limit of {limit_bytes:,} bytes.{raised}")
 
 
+class PartOfFile(WebJobsError):
+    """An upload that is only a part of a file."""
+
+    def __init__(self, content_range: str) -> None:
+        self.content_range = content_range
+        super().__init__(
+            f"A part of a file (Content-Range: {content_range[:80]}) cannot be put; send all of it."
+        )
+
+
 class InvalidArguments(WebJobsError):
     """Arguments that cannot be handed to a script."""
 
@@ -456,6 +466,7 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     AppSettingsTooLarge: 413,
     MessageTooLarge: 413,
     InvalidFlag: 400,
+    PartOfFile: 400,
     InvalidPath: 400,
     InvalidInstance: 400,
     InstanceNotAlive: 404,

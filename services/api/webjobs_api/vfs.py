@@ -13,7 +13,7 @@ from webjobs_events.files import Condition, FileInfo, Kind, Write
 from webjobs_events.instant import Instant
 
 from webjobs_api import exchange, logs
-from webjobs_api.errors import FilesRefused, RangeNotSatisfiable, UploadTooLarge, status_of
+from webjobs_api.errors import FilesRefused, PartOfFile, RangeNotSatisfiable, UploadTooLarge, status_of
 from webjobs_api.file_exchange import (
     condition_of,
     headers_of_file,
@@ -71,6 +71,8 @@ async def get_run_file(request: web.Request) -> web.StreamResponse:
 async def put_item(request: web.Request) -> web.StreamResponse:
     """`PUT /api/vfs/{path}`: the body becomes the file; an address that ends in a slash is a new folder."""
     path, runner = _path(request), await runner_of(request)
+    if part := request.headers.get("Content-Range"):
+        raise PartOfFile(part)
     if request.rel_url.raw_path.endswith("/"):
         await runner.make_folder(path)
         return web.Response(status=201)
