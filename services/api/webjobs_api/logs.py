@@ -7,12 +7,12 @@ import structlog
 from aiohttp import web
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.job import JobType
-from webjobs_events.queries import RunView
 from webjobs_events.status import is_terminal
 
 from webjobs_api import exchange
 from webjobs_api.errors import LogNotFound
 from webjobs_api.keys import BUS, DEFINITIONS, RUNS
+from webjobs_api.live.run_end import end_of_run
 from webjobs_api.log_stream import Ended, read_log
 from webjobs_api.triggered import known_run
 from webjobs_api.urls import APPLICATION_LOG_FILE, JOB_LOG_FILE, KUDU_OUTPUT_FILE, error_file, output_file
@@ -36,7 +36,13 @@ async def get_run_log(request: web.Request) -> web.StreamResponse:
     if is_error_log and is_terminal(run.status) and not run.has_error_log:
         raise LogNotFound(file_name)
     subject = request.app[BUS].subjects.log(JobType.TRIGGERED, definition.job_name, run.run_id)
-    return await _serve(request, subject, file_name, must_have_text=is_error_log, ended=_end_of(request, run))
+    return await _serve(
+        request,
+        subject,
+        file_name,
+        must_have_text=is_error_log,
+        ended=end_of_run(request.app[RUNS], run.job_name, run.run_id),
+    )
 
 
 def is_run_log(request: web.Request) -> bool:
@@ -49,7 +55,7 @@ async def get_output(request: web.Request, start: int) -> web.StreamResponse:
     """The output log of the run that the address names, from a byte on, whatever the log is called there."""
     definition, run = await known_run(request)
     subject = request.app[BUS].subjects.log(JobType.TRIGGERED, definition.job_name, run.run_id)
-    ended = _end_of(request, run)
+    ended = end_of_run(request.app[RUNS], run.job_name, run.run_id)
     file_name = output_file(run.run_id)
     return await _serve(request, subject, file_name, must_have_text=False, ended=ended, start=start)
 
@@ -103,14 +109,6 @@ async def _write(
             request.transport.abort()  # an answer that ended in good order would pass for the whole log
         return
     await response.write_eof()
-
-
-def _end_of(request: web.Request, run: RunView) -> Ended:
-    async def has_ended() -> bool:
-        current = await request.app[RUNS].find(run.job_name, run.run_id)
-        return current is None or is_terminal(current.status)
-
-    return has_ended
 
 
 async def _never() -> bool:

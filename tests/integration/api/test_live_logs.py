@@ -109,6 +109,27 @@ async def test_the_log_stream_of_a_run_ends_with_the_run(
         assert await line(answer) == b""
 
 
+async def test_followers_of_a_run_stay_while_history_is_away(
+    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+) -> None:
+    subject = bus.subjects.log(JobType.TRIGGERED, "hello", run_id)
+    async with (
+        api.get(f"/api/logstream/triggered/hello/{run_id}") as text,
+        reading(api, log_of(run_id)) as events,
+    ):
+        await welcomed(text)
+        stand_in.history_away = True
+        await stand_in.log(subject, f"output_{run_id}.log", 0, b"one\n")
+        assert await line(text) == b"one\n"
+        assert [event.data for event in await events.take(1)] == ["one"]
+        for _ in range(4):  # long enough to have asked
+            await events.until_heartbeat()
+        stand_in.history_away = False
+        await stand_in.end_run("hello")
+        assert await line(text) == b""
+        assert [event.name for event in await events.take(1)] == ["end"]
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

@@ -2,14 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from aiohttp import web
+from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, StreamMessage
 from webjobs_events.job import JobType
 from webjobs_events.run_id import parse_run_id
-from webjobs_events.status import is_terminal
 from webjobs_events.subjects import name_of
 
 from webjobs_api import exchange
@@ -17,13 +17,13 @@ from webjobs_api.errors import LogNotFound, RunNotFound
 from webjobs_api.keys import BUS, DEFINITIONS, LIVE, RUNS
 from webjobs_api.live.live_answer import LiveAnswer
 from webjobs_api.live.log_lines import LogLines
+from webjobs_api.live.run_end import end_of_run
 from webjobs_api.live.tail import Follower
-from webjobs_api.log_stream import FILE_HEADER, offset_of
+from webjobs_api.log_stream import FILE_HEADER, Ended, offset_of
 from webjobs_api.urls import APPLICATION_LOG_FILE
 
 Show = Callable[[str, bytes], bytes]
 """Makes of a chunk's subject and one line what the reader sees."""
-Ended = Callable[[], Awaitable[bool]]
 
 _INSTANCE = re.compile("[0-9a-f]{6}")
 
@@ -53,10 +53,7 @@ async def follow_source(request: web.Request) -> web.StreamResponse:
     if await runs.find(name, run_id) is None:
         raise RunNotFound(name, run_id)
 
-    async def has_ended() -> bool:
-        current = await runs.find(name, run_id)
-        return current is None or is_terminal(current.status)
-
+    has_ended = end_of_run(runs, name, run_id)
     return await _follow(request, request.app[BUS].subjects.log(job_type, name, run_id), _plain, has_ended)
 
 
@@ -94,7 +91,10 @@ async def _is_over(bus: Bus, subject: str, follower: Follower, has_ended: Ended)
     """Whether a run has ended, and everything it wrote was told."""
     if not await has_ended():
         return False
-    newest = await bus.last_message(bus.subjects.logs_stream, subject)
+    try:
+        newest = await bus.last_message(bus.subjects.logs_stream, subject)
+    except BusUnavailable:
+        return False
     return newest is None or newest.sequence <= follower.position
 
 

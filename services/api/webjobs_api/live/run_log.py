@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
-from webjobs_events.errors import BusUnavailable
+from webjobs_events.errors import WebJobsError
 from webjobs_events.job import JobType
-from webjobs_events.status import is_terminal
 
 from webjobs_api import logs
 from webjobs_api.errors import InvalidEventFilter
 from webjobs_api.keys import BUS, LIVE, RUNS
 from webjobs_api.live.live_answer import LiveAnswer, log
+from webjobs_api.live.run_end import end_of_run
 from webjobs_api.live.sse import sse_event, sse_heartbeat
 from webjobs_api.log_stream import read_pieces
 from webjobs_api.triggered import known_run
@@ -51,17 +51,13 @@ async def _follow(request: web.Request, start: int) -> web.StreamResponse:
     definition, run = await known_run(request)
     bus, live, runs = request.app[BUS], request.app[LIVE], request.app[RUNS]
 
-    async def has_ended() -> bool:
-        current = await runs.find(run.job_name, run.run_id)
-        return current is None or is_terminal(current.status)
-
     answer = LiveAnswer(request, "text/event-stream", live.terms.stuck)
     pieces = read_pieces(
         bus,
         bus.subjects.log(JobType.TRIGGERED, definition.job_name, run.run_id),
         output_file(run.run_id),
         start=start,
-        follow_until=has_ended,
+        follow_until=end_of_run(runs, run.job_name, run.run_id),
     )
     async with contextlib.aclosing(pieces):
         if not await answer.begin():
@@ -91,7 +87,7 @@ async def _follow(request: web.Request, start: int) -> web.StreamResponse:
                     size=offset,
                 )
                 await answer.send(sse_event(f"{offset}{_END}", "end", [msgspec.json.encode(end).decode()]))
-        except BusUnavailable as error:
+        except WebJobsError as error:
             log.warning("live log cut off", path=request.path, error=str(error))
             answer.cut()  # the client comes again, and resumes
             return answer.response
