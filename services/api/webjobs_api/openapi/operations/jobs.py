@@ -85,6 +85,7 @@ OPERATIONS: Mapping[str, Operation] = {
         answers={202: _RUN_ACCEPTED},
         errors=(404, 409, 413, 422),
         says={422: "The key was used for another request."},
+        problems=True,
     ),
     "GET /api/jobs/triggered/{job}": Operation(
         tag=_TRIGGERED,
