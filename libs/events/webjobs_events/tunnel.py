@@ -8,7 +8,7 @@ import msgspec
 
 from webjobs_events.errors import WebJobsError
 
-WINDOW = 512 * 1024
+WINDOW = 256 * 1024
 """Bytes that may be on their way in one direction before the receiver has handed them on."""
 
 LONGEST_BODY = 64 * 1024

