@@ -79,7 +79,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /api/jobs/triggered/{job}/run": Operation(
         tag=_TRIGGERED,
         summary="Run a job",
-        description="Once, on any runner. Of one job there is one run at a time.",
+        description="Once, on any runner. Of one job there is one run at a time, unless its settings say "
+        "otherwise. With an Idempotency-Key errors are problem documents.",
         query=(ARGUMENTS,),
         headers=(IDEMPOTENCY_KEY,),
         answers={202: _RUN_ACCEPTED},
