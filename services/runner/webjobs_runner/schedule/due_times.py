@@ -72,9 +72,11 @@ class DueTimes:
         """Tell of the first due times; answers False when they have to wait."""
         first = verdict.untold.first if verdict.untold else verdict.runs[0]
         policy = job.settings.concurrency.policy
-        if now - first > ON_TIME and await self._runs.was_asked_for(job.name, first, policy, cursor):
+        reason = self._held_back(job)
+        is_plain = not reason and verdict.untold is None and now - first <= ON_TIME
+        if not is_plain and await self._runs.was_asked_for(job.name, first, policy, cursor):
             await self._tell_run(job, cursor, first, now)  # by a runner that died before it could tell
-        elif reason := self._held_back(job):
+        elif reason:
             await self._tell_stretch(job, cursor, _all_of(verdict, reason), now)
         elif verdict.untold is not None:
             stands_for = verdict.runs[-1] if verdict.untold.outcome is TickOutcome.MERGED else None

@@ -1,0 +1,235 @@
+"""Due times under any history of faults: several runners, simulated, die and stand still anywhere."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from webjobs_events.errors import BusUnavailable, RevisionConflict
+from webjobs_events.events import ScheduleTicked, TickOutcome
+from webjobs_events.job import JobName
+from webjobs_events.job_settings import JobSettings, Missed, MissedPolicy
+from webjobs_events.overdue import MOST_CAUGHT_UP
+from webjobs_events.run_id import RunId, run_id_at
+from webjobs_events.schedule import Schedule, parse_schedule
+from webjobs_runner.instance import Instance
+from webjobs_runner.schedule.due_times import DueTimes
+from webjobs_runner.schedule.scheduled_job import ScheduledJob
+from webjobs_runner.schedule.ticks import Cursor
+
+BEGIN = datetime(2026, 6, 1, 12, tzinfo=UTC)
+SCHEDULE = parse_schedule("*/10 * * * * *", "UTC")
+RUNNERS = 3
+
+
+@dataclass
+class World:
+    """What is on NATS, and the clock."""
+
+    now: datetime = BEGIN
+    told: list[ScheduleTicked] = field(default_factory=list)
+    pending: RunId | None = None
+    begun: Counter[RunId] = field(default_factory=Counter)
+    is_stopped: bool = False
+
+    def flag(self, name: str) -> bool:
+        return self.is_stopped and name == "WEBJOBS_STOPPED"
+
+    def take(self, run_id: RunId, due: datetime, looked_until: int) -> None:
+        """What a runner does that is handed a command: a look at the stream comes first."""
+        after = self.told[looked_until:]
+        overtaken = bool(after) and (after[0].due != due or after[0].outcome is not TickOutcome.RAN)
+        if not overtaken and not self.begun[run_id]:
+            self.begun[run_id] += 1
+            self.pending = run_id
+
+
+@dataclass
+class Line:
+    """One runner's line to NATS: it may break, or stand still, at one of the next requests."""
+
+    world: World
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    fault: str = ""
+    in_requests: int = 0
+    stands_still: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def trouble(self, *, is_after: bool) -> None:
+        """Before and after each request: die or stand still, if it is time for that."""
+        if not self.fault.startswith("after" if is_after else "before"):
+            return
+        self.in_requests -= 1
+        if self.in_requests < 0:
+            fault, self.fault = self.fault, ""
+            if fault.endswith("break"):
+                raise BusUnavailable("asking", "the line broke")
+            self.stands_still.set()
+            await self.gate.wait()
+            self.stands_still.clear()
+
+
+class Ticks:
+    """In place of those on the stream: the same conditions, and a line that has its faults."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+
+    async def cursor(self, job_name: JobName) -> Cursor:
+        await self.line.trouble(is_after=False)
+        told = self.line.world.told
+        last = told[-1] if told else None
+        found = Cursor(len(told), (last.until or last.due) if last else None)
+        if last is not None:
+            found = Cursor(len(told), found.told_until, last.schedule, last.time_zone)
+        await self.line.trouble(is_after=True)
+        return found
+
+    async def tell(self, event: ScheduleTicked, after: Cursor) -> Cursor:
+        await self.line.trouble(is_after=False)
+        told = self.line.world.told
+        if len(told) != after.sequence:
+            raise RevisionConflict("ScheduleTicked")
+        told.append(event)
+        found = Cursor(len(told), event.until or event.due, event.schedule, event.time_zone)
+        await self.line.trouble(is_after=True)
+        return found
+
+
+class Runs:
+    """In place of the queue: one command at a time."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+
+    async def ask(self, job_name: JobName, due: datetime, *, cursor: Cursor, **facts: Any) -> RunId | None:
+        await self.line.trouble(is_after=False)
+        world, run_id = self.line.world, run_id_at(due)
+        other = world.pending if world.pending != run_id else None
+        if world.pending is None:
+            world.take(run_id, due, cursor.sequence)
+        await self.line.trouble(is_after=True)
+        return other
+
+    async def was_asked_for(self, job_name: JobName, due: datetime, policy: object, cursor: Cursor) -> bool:
+        await self.line.trouble(is_after=False)
+        world = self.line.world
+        found = world.pending == run_id_at(due) or world.begun[run_id_at(due)] > 0
+        await self.line.trouble(is_after=True)
+        return found
+
+
+@dataclass
+class Runner:
+    """One of several, with what it remembers."""
+
+    world: World
+    job: ScheduledJob
+    line: Line
+    task: "asyncio.Task[None] | None" = None
+
+    @property
+    def is_still(self) -> bool:
+        return self.task is not None and not self.task.done()
+
+    async def look(self, fault: str, in_requests: int) -> None:
+        """Look at the job, with a fault to come; whoever stands still looks at nothing."""
+        if self.is_still:
+            return
+        self.line.fault, self.line.in_requests = fault, in_requests
+        self.task = asyncio.create_task(self._deal())
+        standing = asyncio.create_task(self.line.stands_still.wait())
+        await asyncio.wait({self.task, standing}, return_when=asyncio.FIRST_COMPLETED)
+        standing.cancel()
+
+    async def _deal(self) -> None:
+        world = self.world
+        due_times = DueTimes(
+            Instance("327e1e", "0" * 18),
+            cast(Any, world),
+            cast(Any, Ticks(self.line)),
+            cast(Any, Runs(self.line)),
+            lambda: world.now,
+        )
+        try:
+            await due_times.deal_with(self.job, world.now)
+        except BusUnavailable:
+            self.job.cursor = None
+
+    async def wake(self) -> None:
+        self.line.gate.set()
+        if self.task is not None:
+            await self.task
+        self.line.gate = asyncio.Event()
+
+
+def records(schedule: Schedule, told: Iterable[ScheduleTicked]) -> list[datetime]:
+    """Every due time that the events tell of."""
+    instant = timedelta(microseconds=1)
+    found: list[datetime] = []
+    for tick in told:
+        stretch = list(schedule.due_between(tick.due - instant, tick.until or tick.due))
+        assert len(stretch) == tick.count
+        found += stretch
+    return found
+
+
+_faults = st.sampled_from(
+    ["", "", "before, break", "after, break", "before, stand still", "after, stand still"]
+)
+_steps = st.lists(
+    st.tuples(
+        st.integers(0, RUNNERS - 1),
+        st.sampled_from([0, 1, 5, 10, 10, 30, 100, 700]),
+        _faults,
+        st.integers(0, 4),
+        st.sampled_from(["", "", "end the run", "wake", "stop", "go on"]),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=100)
+@given(_steps, st.builds(Missed, policy=st.sampled_from(MissedPolicy), within=st.sampled_from([30.0, 600.0])))
+def test_every_due_time_has_one_record_and_one_run_at_most(
+    steps: list[tuple[int, int, str, int, str]], missed: Missed
+) -> None:
+    asyncio.run(_simulate(steps, missed))
+
+
+async def _simulate(steps: list[tuple[int, int, str, int, str]], missed: Missed) -> None:
+    world = World()
+    runners = [
+        Runner(
+            world,
+            ScheduledJob(JobName("job"), JobSettings(missed=missed), SCHEDULE, BEGIN, BEGIN),
+            Line(world),
+        )
+        for _ in range(RUNNERS)
+    ]
+    for number, seconds, fault, in_requests, happening in steps:
+        world.now += timedelta(seconds=seconds)
+        if happening == "end the run":
+            world.pending = None
+        elif happening == "wake":
+            await runners[number].wake()
+        elif happening in ("stop", "go on"):
+            world.is_stopped = happening == "stop"
+        await runners[number].look(fault, in_requests)
+    for runner in runners:  # whoever stood still goes on, with what it believed then
+        await runner.wake()
+    due = list(SCHEDULE.due_between(BEGIN, world.now))
+    for _ in range(MOST_CAUGHT_UP + 1):  # `all` waits for each run to end
+        world.pending = None
+        if due and (not world.told or (world.told[-1].until or world.told[-1].due) < due[-1]):
+            await runners[0].look("", 0)
+    assert records(SCHEDULE, world.told) == due
+    assert all(count == 1 for count in world.begun.values() if count)
+    ran = {tick.run_id for tick in world.told if tick.outcome is TickOutcome.RAN}
+    begun = {run_id for run_id, count in world.begun.items() if count}
+    assert ran <= begun
+    if not any(fault.endswith("still") for _, _, fault, _, _ in steps):
+        assert ran == begun
