@@ -348,7 +348,7 @@ async def test_the_grace_of_a_stop_is_neither_cut_nor_stretched(
     for name in names:
         (stopping,), (stopped,) = witness.of(ContinuousStopping, name), witness.of(ContinuousStopped, name)
         assert stopping.grace_seconds == 2
-        assert 1.99 <= (stopped.at - stopping.at).total_seconds() < 2.6  # on an idle machine 2.02
+        assert 1.99 <= (stopped.at - stopping.at).total_seconds() < 2.6  # measured: 2.01
     begun = min(event.at for event in witness.of(ContinuousStopping))
     ended = max(event.at for event in witness.of(ContinuousStopped))
     assert (ended - begun).total_seconds() < 4  # one after the other they take 8
