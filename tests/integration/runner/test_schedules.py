@@ -352,7 +352,7 @@ async def test_a_run_that_nobody_told_of_is_told_by_the_next_runner_and_not_run_
         await caller.change_settings("hourly", {"schedule": "0 0 * * * *", "timeout": 60}, TRIGGERED)
     late = Clock(hour - datetime.now(UTC) + timedelta(seconds=30))
     async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id, clock=late):
-        await until_told(witness, "hourly", 1)
+        await eventually(lambda: witness.of(ScheduleTicked, "hourly"))
     (tick,) = witness.of(ScheduleTicked, "hourly")
     assert (tick.due, tick.outcome, tick.run_id) == (hour, TickOutcome.RAN, run_id_at(hour))
     assert_each_due_time_has_one_record(witness, "hourly")
