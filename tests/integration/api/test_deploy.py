@@ -50,7 +50,7 @@ async def stored_objects(bus: Bus) -> int:
 
 async def nothing_is_left(bus: Bus) -> None:
     await eventually(lambda: _is_zero(bus))
-    assert await bus.pending_subjects(bus.subjects.all_commands) == []
+    assert await bus.pending_subjects([bus.subjects.all_commands]) == []
 
 
 async def _is_zero(bus: Bus) -> bool:
