@@ -48,6 +48,7 @@ async def test_jobs_run_through_all_services_within_their_rights(tmp_path: Path)
                 await hooked(session, url, receiver)
                 await triggered_job(session, f"{url}/api/jobs/triggered/hello")
                 await told(session, url, receiver)
+            await line_of_runs(session, f"{url}/api/jobs/triggered/line")
             await continuous_job(session, f"{url}/api/jobs/continuous/loop")
             await port_of_a_job(session, f"{url}/api/jobs/continuous/site")
             await files_of_the_site(session, url)
@@ -97,6 +98,29 @@ async def triggered_job(session: aiohttp.ClientSession, job: str) -> None:
             return len((await response.json())["runs"]) == 1
 
     await eventually(only_the_second_is_left, 20)
+    assert await status(session.delete(job)) == 200
+
+
+async def line_of_runs(session: aiohttp.ClientSession, job: str) -> None:
+    """Let runs wait for each other, ask twice under one key, cancel them waiting and running."""
+    assert await status(session.put(job, data=b"echo hello; sleep 1000", headers=SCRIPT)) == 200
+    settings = {"concurrency": {"policy": "queue"}}
+    assert await status(session.put(f"{job}/settings", json=settings)) in (200, 204)
+
+    async def asked_for(key: str) -> str:
+        async with session.post(f"{job}/run?arguments=stay", headers={"Idempotency-Key": key}) as response:
+            assert response.status == 202
+            return response.headers["Location"]
+
+    first, second = await asked_for("one"), await asked_for("two")
+    assert await asked_for("one") == first
+    for run in (second, first):
+        assert await status(session.delete(run)) == 202
+
+        async def is_aborted(run: str = run) -> bool:
+            return '"Aborted"' in await text(session, run)
+
+        await eventually(is_aborted, 20)
     assert await status(session.delete(job)) == 200
 
 
