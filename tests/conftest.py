@@ -16,6 +16,17 @@ settings.register_profile("webjobs", deadline=None)
 settings.load_profile("webjobs")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Schemathesis writes no reports here.
+
+    Its part that would imports much at the very end of a session. Pytest parses what plugins import, and
+    Python 3.11 cannot parse while the garbage that is collected meanwhile formats a traceback.
+    """
+    if config.pluginmanager.hasplugin("schemathesis-xdist"):
+        config.pluginmanager.unregister(name="schemathesis-xdist")
+
+
 @pytest.fixture(autouse=True)
 def no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test must not depend on what the person who runs it has set."""
