@@ -18,7 +18,7 @@ from webjobs_api import keys
 from webjobs_api.auth import access_guard
 from webjobs_api.definitions import Definitions
 from webjobs_api.deployments import Deployments
-from webjobs_api.errors import error_middleware
+from webjobs_api.error_answers import error_middleware
 from webjobs_api.health import checks
 from webjobs_api.history import History
 from webjobs_api.hooks.back_off import HookTerms

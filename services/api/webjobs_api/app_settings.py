@@ -8,7 +8,7 @@ from webjobs_events.app_settings import MAX_TOTAL_BYTES, UNDERSTOOD, check_name,
 from webjobs_events.jetstream import LiveSettings
 
 from webjobs_api import exchange
-from webjobs_api.errors import AppSettingNotFound, AppSettingsTooLarge
+from webjobs_api.app_setting_errors import AppSettingNotFound, AppSettingsTooLarge
 from webjobs_api.keys import BUS, LIVE_SETTINGS
 from webjobs_api.requests import app_settings_of
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from webjobs_api.errors import CredentialsWanted, ForeignHost, ForeignOrigin, InvalidHost
+from webjobs_api.access_errors import CredentialsWanted, ForeignHost, ForeignOrigin, InvalidHost
 from webjobs_api.loopback import is_host, is_loopback, without_port
 from webjobs_api.settings import ApiSettings
 

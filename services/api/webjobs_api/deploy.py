@@ -14,7 +14,9 @@ from webjobs_events.job import JobName, JobType
 
 from webjobs_api import continuous, exchange, jobs, triggered, vfs
 from webjobs_api.deployments import receive
-from webjobs_api.errors import FilesRefused, FolderNotEmpty, JobNotFound, UploadTooLarge, status_of
+from webjobs_api.error_answers import status_of
+from webjobs_api.errors import JobNotFound, UploadTooLarge
+from webjobs_api.file_errors import FilesRefused, FolderNotEmpty
 from webjobs_api.job_commands import new_command_id
 from webjobs_api.keys import COMMANDS, DEFINITIONS, DEPLOYMENTS, RUNNERS, SETTINGS
 from webjobs_api.requests import Upload, requested_by, upload_of

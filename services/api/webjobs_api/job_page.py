@@ -15,7 +15,7 @@ from webjobs_events.queries import RunView
 from webjobs_events.status import is_terminal
 
 from webjobs_api import continuous, exchange, jobs
-from webjobs_api.errors import headers_of, status_of
+from webjobs_api.error_answers import headers_of, status_of
 from webjobs_api.invocation import RunRequest
 from webjobs_api.keys import DEFINITIONS, HISTORY, INVOCATIONS, LIVE_SETTINGS, RUNNERS, RUNS, TICKS
 from webjobs_api.requests import form_arguments, run_arguments

@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 from webjobs_events.errors import WebJobsError
 
-from webjobs_api.errors import headers_of, status_of
+from webjobs_api.error_answers import headers_of, status_of
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -12,9 +12,9 @@ from webjobs_events.commands import UploadKind
 from webjobs_events.errors import InvalidAppSetting, InvalidRunId
 from webjobs_events.run_id import RunId, parse_run_id
 
+from webjobs_api.app_setting_errors import InvalidAppSettingsBody
 from webjobs_api.errors import (
     FileNameMissing,
-    InvalidAppSettingsBody,
     InvalidArguments,
     InvalidFileName,
     InvalidIdempotencyKey,

@@ -12,7 +12,8 @@ from webjobs_events.errors import BusUnavailable, NobodyListens, UndecodableMess
 from webjobs_events.files import Fault, FileInfo
 from webjobs_events.jetstream import Bus, QueryRefused
 
-from webjobs_api.errors import FilesRefused, InstanceNotAlive, NoRunnerAlive
+from webjobs_api.errors import NoRunnerAlive
+from webjobs_api.file_errors import FilesRefused, InstanceNotAlive
 from webjobs_api.runners import Runners
 
 log = structlog.stdlib.get_logger(__name__)

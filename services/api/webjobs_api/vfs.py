@@ -13,7 +13,9 @@ from webjobs_events.files import Condition, FileInfo, Kind, Write
 from webjobs_events.instant import Instant
 
 from webjobs_api import exchange, logs
-from webjobs_api.errors import FilesRefused, PartOfFile, RangeNotSatisfiable, UploadTooLarge, status_of
+from webjobs_api.error_answers import status_of
+from webjobs_api.errors import UploadTooLarge
+from webjobs_api.file_errors import FilesRefused, PartOfFile, RangeNotSatisfiable
 from webjobs_api.file_exchange import (
     condition_of,
     headers_of_file,

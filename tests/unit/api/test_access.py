@@ -1,6 +1,6 @@
 import pytest
+from webjobs_api.access_errors import ForeignOrigin
 from webjobs_api.auth import has_credentials, refuse_foreign_page
-from webjobs_api.errors import ForeignOrigin
 from webjobs_api.loopback import is_host, is_loopback, without_port
 
 

@@ -2,7 +2,9 @@ import inspect
 
 import pytest
 from webjobs_api import errors
-from webjobs_api.errors import CommandFailed, FilesRefused, headers_of, status_of
+from webjobs_api.error_answers import headers_of, status_of
+from webjobs_api.errors import CommandFailed
+from webjobs_api.file_errors import FilesRefused
 from webjobs_events.commands import ReplyCode
 from webjobs_events.errors import BusUnavailable, InvalidJobName, InvalidRunId, NobodyListens, WebJobsError
 from webjobs_events.files import Fault

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from webjobs_api.errors import InvalidInstance, InvalidPath, RangeNotSatisfiable
+from webjobs_api.file_errors import InvalidInstance, InvalidPath, RangeNotSatisfiable
 from webjobs_api.file_exchange import (
     condition_of,
     headers_of_file,

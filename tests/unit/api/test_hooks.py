@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from webjobs_api.errors import InvalidHook
 from webjobs_api.hooks.back_off import HookTerms
+from webjobs_api.hooks.errors import InvalidHook
 from webjobs_api.hooks.hook import Hook, Source, event_name
 from webjobs_api.hooks.hook_request import hook_of
 from webjobs_api.hooks.rendering import delivery_of

@@ -1,7 +1,7 @@
 import pytest
+from webjobs_api.app_setting_errors import InvalidAppSettingsBody
 from webjobs_api.errors import (
     FileNameMissing,
-    InvalidAppSettingsBody,
     InvalidArguments,
     InvalidFileName,
     InvalidPage,

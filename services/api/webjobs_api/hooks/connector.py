@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 
-from webjobs_api.errors import InvalidHook
+from webjobs_api.hooks.errors import InvalidHook
 from webjobs_api.hooks.target import is_public
 
 _RESOLVE_SECONDS = 3.0

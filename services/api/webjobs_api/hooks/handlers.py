@@ -7,9 +7,9 @@ from aiohttp import web
 from webjobs_events.jetstream import Bus
 
 from webjobs_api import exchange
-from webjobs_api.errors import HookNotFound, InvalidHook
 from webjobs_api.hooks.connector import refuse_forbidden
 from webjobs_api.hooks.deliverer import stream_of
+from webjobs_api.hooks.errors import HookNotFound, InvalidHook
 from webjobs_api.hooks.hook import Source, event_name
 from webjobs_api.hooks.hook_request import hook_of
 from webjobs_api.hooks.responses import deliveries_json, hook_json

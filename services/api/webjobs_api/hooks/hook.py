@@ -10,7 +10,7 @@ from webjobs_events.job import JobType
 from webjobs_events.status import TERMINAL_STATUSES
 from webjobs_events.subjects import token_of
 
-from webjobs_api.errors import InvalidHook
+from webjobs_api.hooks.errors import InvalidHook
 from webjobs_api.live.event_filter import EventFilter
 
 RUN_FINISHED = "TriggeredJobFinished"

@@ -7,7 +7,7 @@ import msgspec
 from webjobs_events.errors import InvalidJobName
 from webjobs_events.job import JobType, parse_job_name
 
-from webjobs_api.errors import InvalidHook
+from webjobs_api.hooks.errors import InvalidHook
 from webjobs_api.hooks.hook import RUN_FINISHED, Hook, Source, event_name
 from webjobs_api.hooks.target import parse_target
 

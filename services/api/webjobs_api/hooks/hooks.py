@@ -8,7 +8,7 @@ from webjobs_events.errors import RevisionConflict
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.subjects import Subjects
 
-from webjobs_api.errors import HookConflict, HookNotFound
+from webjobs_api.hooks.errors import HookConflict, HookNotFound
 from webjobs_api.hooks.hook import Attempt, Hook, HookState, Source, digest_of
 from webjobs_api.hooks.target import shown
 

@@ -4,7 +4,7 @@ import ipaddress
 
 from yarl import URL
 
-from webjobs_api.errors import InvalidHook
+from webjobs_api.hooks.errors import InvalidHook
 
 _LONGEST = 2000  # characters
 # Look public to Python, and are not: metadata of clouds, addresses of protocols.

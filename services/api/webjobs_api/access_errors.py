@@ -1,0 +1,39 @@
+"""Who may not ask, and from where."""
+
+from webjobs_events.errors import (
+    WebJobsError,
+)
+
+
+class CredentialsWanted(WebJobsError):
+    """The request bears no credentials, or wrong ones."""
+
+    def __init__(self) -> None:
+        super().__init__("Send the name and password of this webjobs by HTTP Basic.")
+
+
+class InvalidHost(WebJobsError):
+    """A Host header that no host can have."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        super().__init__(f"{host[:100]!r} is not a host. Send the name or address of this server as Host.")
+
+
+class ForeignHost(WebJobsError):
+    """Without credentials only those are served who call this machine by a name of its own."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        super().__init__(
+            f"The host {host[:100]!r} is not served without credentials. Use localhost, or set "
+            "WEBJOBS_USERNAME and WEBJOBS_PASSWORD."
+        )
+
+
+class ForeignOrigin(WebJobsError):
+    """A page of another site asks a browser to change something here."""
+
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+        super().__init__(f"A page of {origin[:100]!r} may not change anything here.")

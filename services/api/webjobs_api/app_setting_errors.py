@@ -1,0 +1,32 @@
+"""What can go wrong with app settings."""
+
+from webjobs_events.errors import (
+    WebJobsError,
+)
+
+
+class AppSettingNotFound(WebJobsError):
+    """No app setting has this name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"There is no setting {name[:100]!r}. GET /api/settings lists those that are there.")
+
+
+class InvalidAppSettingsBody(WebJobsError):
+    """The body of a change of app settings is no object of them."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f'App settings must be a JSON object such as {{"GREETING": "hello"}}: {reason}.')
+
+
+class AppSettingsTooLarge(WebJobsError):
+    """More app settings than the environment of a process can hold."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        super().__init__(
+            f"All app settings together would be larger than {limit_bytes:,} bytes, too much for the "
+            "environment of a job. Keep large values in a file."
+        )

@@ -1,0 +1,32 @@
+"""What can go wrong with hooks."""
+
+from webjobs_events.errors import (
+    WebJobsError,
+)
+
+
+class InvalidHook(WebJobsError):
+    """A hook, or something for hooks, that cannot be."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"This hook cannot be: {reason}.")
+
+
+class HookNotFound(WebJobsError):
+    """No hook has this id, or no longer."""
+
+    def __init__(self, hook_id: str) -> None:
+        self.hook_id = hook_id
+        super().__init__(f"There is no hook {hook_id[:60]!r}.")
+
+
+class HookConflict(WebJobsError):
+    """An address is called for one thing only."""
+
+    def __init__(self, url: str, event: str) -> None:
+        self.url = url
+        self.event = event
+        super().__init__(
+            f"A hook calls {url[:200]} for {event} already. Delete that one first, or use another url."
+        )
