@@ -155,7 +155,8 @@ async def test_heartbeats_carry_the_position_of_a_reader_who_is_told_nothing(
 async def test_bad_parameters_are_refused_with_a_sentence(api: aiohttp.ClientSession, query: str) -> None:
     async with api.get(f"/api/events?{query}") as answer:
         assert answer.status == 400
-        assert (await answer.text()).endswith(".")
+        assert answer.content_type == "application/problem+json"
+        assert (await answer.json())["detail"].endswith(".")
     async with api.get("/api/events", headers={"Last-Event-ID": "seven"}) as answer:
         assert answer.status == 400
 

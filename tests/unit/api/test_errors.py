@@ -1,10 +1,8 @@
-import inspect
-
 import pytest
-from webjobs_api import errors
-from webjobs_api.error_answers import headers_of, status_of
-from webjobs_api.errors import CommandFailed
+from webjobs_api.error_answers import STATUSES, headers_of, status_of
+from webjobs_api.errors import CommandFailed, JobNotFound
 from webjobs_api.file_errors import FilesRefused
+from webjobs_api.hooks.errors import HookConflict
 from webjobs_events.commands import ReplyCode
 from webjobs_events.errors import BusUnavailable, InvalidJobName, InvalidRunId, NobodyListens, WebJobsError
 from webjobs_events.files import Fault
@@ -12,12 +10,9 @@ from webjobs_events.jetstream import QueryRefused
 
 
 def test_every_error_of_the_api_has_a_status() -> None:
-    own = {
-        error
-        for _, error in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(error, WebJobsError) and error.__module__ == errors.__name__
-    }
-    assert own - set(errors.STATUSES) == {CommandFailed, FilesRefused}
+    own = {error for error in WebJobsError.__subclasses__() if error.__module__.startswith("webjobs_api.")}
+    assert {CommandFailed, FilesRefused, HookConflict, JobNotFound} <= own
+    assert own - set(STATUSES) == {CommandFailed, FilesRefused}
 
 
 @pytest.mark.parametrize("fault", Fault)

@@ -15,6 +15,7 @@ from webjobs_api.hooks.hook_request import hook_of
 from webjobs_api.hooks.responses import deliveries_json, hook_json
 from webjobs_api.hooks.target import parse_target
 from webjobs_api.keys import BUS, HOOKS, SETTINGS
+from webjobs_api.problems import with_problems
 
 _MOST_DELIVERIES = 1000
 
@@ -56,6 +57,7 @@ async def delete_hook(request: web.Request) -> web.Response:
     return web.Response()
 
 
+@with_problems
 async def list_deliveries(request: web.Request) -> web.Response:
     """`GET /api/hooks/{hook}/deliveries`: every try that is kept, newest first."""
     hooks = request.app[HOOKS]

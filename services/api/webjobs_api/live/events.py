@@ -11,8 +11,10 @@ from webjobs_api.live.event_filter import EventFilter, event_filter_of, start_of
 from webjobs_api.live.live_answer import LiveAnswer
 from webjobs_api.live.snapshot import SEQUENCE_HEADER
 from webjobs_api.live.sse import sse_event, sse_heartbeat
+from webjobs_api.problems import with_problems
 
 
+@with_problems
 async def follow_events(request: web.Request) -> web.StreamResponse:
     """`GET /api/events`: server-sent events, from now or from any event on."""
     query = request.query

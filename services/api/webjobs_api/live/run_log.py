@@ -17,6 +17,7 @@ from webjobs_api.live.live_answer import LiveAnswer, log
 from webjobs_api.live.run_end import end_of_run
 from webjobs_api.live.sse import sse_event, sse_heartbeat
 from webjobs_api.log_stream import read_pieces
+from webjobs_api.problems import with_problems
 from webjobs_api.triggered import known_run
 from webjobs_api.urls import output_file
 
@@ -36,6 +37,7 @@ class LogEnd(msgspec.Struct, frozen=True):
     size: int
 
 
+@with_problems
 async def get_log(request: web.Request) -> web.StreamResponse:
     """`GET …/history/{id}/log`: the output of a run; followed when the client wants server-sent events."""
     is_live = "text/event-stream" in request.headers.get("Accept", "")

@@ -43,6 +43,7 @@ OPERATIONS: Mapping[str, Operation] = {
         ),
         answers={200: json_of(AttemptsView, "The tries that are kept, newest first.")},
         errors=(400, 404),
+        problems=True,
     ),
     "POST /api/hooks/publish/{event}": Operation(
         tag=_TAG,

@@ -60,6 +60,7 @@ OPERATIONS: Mapping[str, Operation] = {
             204: Answer(says="The client has had the `end` already."),
         },
         errors=(400, 404),
+        problems=True,
     ),
     "GET /api/events": Operation(
         tag="Live",
@@ -90,6 +91,7 @@ OPERATIONS: Mapping[str, Operation] = {
             )
         },
         errors=(400,),
+        problems=True,
     ),
     **{
         f"GET {prefix}/{rest}".rstrip("/"): operation
