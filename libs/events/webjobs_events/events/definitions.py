@@ -1,0 +1,104 @@
+"""Changes of a job's definition, and those that were refused."""
+
+from typing import Any
+
+from webjobs_events.events.event import Event
+from webjobs_events.job import JobName, JobType
+from webjobs_events.subjects import Subjects, token_of
+
+
+class JobEvent(Event, frozen=True, kw_only=True):
+    """A change of a job's definition.
+
+    Attributes:
+        job_type: Of the job.
+        job_name: Of the job.
+        revision: Of the definition after the change, in the bucket of definitions.
+        cause: Id of the command that asked for it, or `file-drop/<digest>`.
+    """
+
+    job_type: JobType
+    job_name: JobName
+    revision: int
+    cause: str
+
+    @property
+    def kind(self) -> str:
+        return self.job_type.value
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.job_type.value}/{token_of(self.job_name)}/{self.name}/{self.revision}"
+
+    @property
+    def about(self) -> str:
+        return f"{self.job_type.value}/{token_of(self.job_name)}"
+
+    def subject(self, subjects: Subjects) -> str:
+        return subjects.job_event(self.job_type, self.job_name, self.name)
+
+
+class JobChanged(JobEvent, frozen=True, kw_only=True):
+    """A definition was written: what it says now."""
+
+    digest: str
+    script: str
+    settings: dict[str, Any]
+    disabled: bool
+
+
+class Deployed(JobChanged, frozen=True, kw_only=True, tag="Deployed"):
+    """The job has a new version of its files, or is new."""
+
+
+class SettingsChanged(JobChanged, frozen=True, kw_only=True, tag="SettingsChanged"):
+    """The content of `settings.job` changed."""
+
+
+class Enabled(JobChanged, frozen=True, kw_only=True, tag="Enabled"):
+    """`disable.job` was removed: the job may run."""
+
+
+class Disabled(JobChanged, frozen=True, kw_only=True, tag="Disabled"):
+    """`disable.job` was written: the job is stopped."""
+
+
+class Removed(JobEvent, frozen=True, kw_only=True, tag="Removed"):
+    """The job's folder or its script was taken away; its history is kept."""
+
+
+class Deleted(JobEvent, frozen=True, kw_only=True, tag="Deleted"):
+    """The job was deleted with its logs and its history."""
+
+
+class DeployFailed(JobEvent, frozen=True, kw_only=True, tag="DeployFailed"):
+    """An upload or a dropped folder was refused; the version before, if any, stays.
+
+    Attributes:
+        reason: A sentence saying what to mend.
+    """
+
+    reason: str
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.job_type.value}/{token_of(self.job_name)}/{self.name}/{self.cause}"
+
+
+class SettingsRefused(JobEvent, frozen=True, kw_only=True, tag="SettingsRefused"):
+    """A `settings.job` in the job's folder has faults; the settings before stay.
+
+    Attributes:
+        reason: A sentence saying what to mend.
+    """
+
+    reason: str
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.job_type.value}/{token_of(self.job_name)}/{self.name}/{self.cause}"
+
+
+AnyJobEvent = (
+    Deployed | SettingsChanged | Enabled | Disabled | Removed | Deleted | DeployFailed | SettingsRefused
+)

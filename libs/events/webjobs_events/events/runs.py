@@ -1,0 +1,113 @@
+"""The life of one run of a triggered job."""
+
+from typing import ClassVar
+
+from webjobs_events.events.event import Event
+from webjobs_events.instant import Instant
+from webjobs_events.job import JobName, JobType
+from webjobs_events.run_id import RunId
+from webjobs_events.status import Reason, Status
+from webjobs_events.subjects import Subjects, token_of
+
+
+class RunEvent(Event, frozen=True, kw_only=True):
+    """A step in the life of one run of a triggered job.
+
+    Attributes:
+        run_id: Of the run.
+        attempt: 1, or more when the run is tried again.
+        trigger: Who or what asked for it, such as `External - curl/8.5`.
+        arguments: As given, before splitting; None when there were none.
+        digest: Version of the package it runs.
+        requested_at: When it was asked for.
+        scheduled_for: The due time that asked for it; None when no schedule did.
+        retry_of: The attempt before this one, by its run id; None for a first attempt.
+        rerun_of: The run whose inputs it took again; None when they were its own.
+    """
+
+    status: ClassVar[Status]
+
+    job_name: JobName
+    run_id: RunId
+    attempt: int = 1
+    trigger: str
+    arguments: str | None = None
+    digest: str
+    requested_at: Instant
+    scheduled_for: Instant | None = None
+    retry_of: RunId | None = None
+    rerun_of: RunId | None = None
+
+    @property
+    def kind(self) -> str:
+        return JobType.TRIGGERED.value
+
+    @property
+    def event_id(self) -> str:
+        return f"triggered/{token_of(self.job_name)}/{self.run_id}/{self.attempt}/{self.name}"
+
+    @property
+    def about(self) -> str:
+        return f"triggered/{token_of(self.job_name)}/{self.run_id}"
+
+    def subject(self, subjects: Subjects) -> str:
+        return subjects.job_event(JobType.TRIGGERED, self.job_name, self.name)
+
+
+class RunInitializing(RunEvent, frozen=True, kw_only=True, tag="Initializing"):
+    """A runner has taken the run."""
+
+    status: ClassVar[Status] = Status.INITIALIZING
+
+
+class RunRunning(RunEvent, frozen=True, kw_only=True, tag="Running"):
+    """The script's process was started at `at`."""
+
+    status: ClassVar[Status] = Status.RUNNING
+
+    script: str
+
+
+class RunEnded(RunEvent, frozen=True, kw_only=True):
+    """The run is over, and none of its processes is left.
+
+    Attributes:
+        started_at: When its process started; None when it never did.
+        reason: Why it ended.
+        exit_code: Of the script; None when it did not exit by itself.
+        signal: That ended the script; None when none did.
+        evidence: A sentence with the facts: limit, measured value, how to change it, processes left over.
+        has_error_log: Whether the script wrote to its standard error.
+        next_run_id: Run id of the next attempt; None when there is none.
+        next_attempt_at: When that is begun at the earliest.
+    """
+
+    started_at: Instant | None
+    reason: Reason
+    exit_code: int | None = None
+    signal: int | None = None
+    evidence: str = ""
+    has_error_log: bool = False
+    next_run_id: RunId | None = None
+    next_attempt_at: Instant | None = None
+
+
+class RunSuccess(RunEnded, frozen=True, kw_only=True, tag="Success"):
+    """The script exited with code 0."""
+
+    status: ClassVar[Status] = Status.SUCCESS
+
+
+class RunFailed(RunEnded, frozen=True, kw_only=True, tag="Failed"):
+    """The script exited with another code, was killed by a limit, or could not be started."""
+
+    status: ClassVar[Status] = Status.FAILED
+
+
+class RunAborted(RunEnded, frozen=True, kw_only=True, tag="Aborted"):
+    """The run was ended from outside: its runner was lost or stopped, or somebody stopped the job."""
+
+    status: ClassVar[Status] = Status.ABORTED
+
+
+AnyRunEvent = RunInitializing | RunRunning | RunSuccess | RunFailed | RunAborted
