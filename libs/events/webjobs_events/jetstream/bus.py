@@ -10,9 +10,7 @@ from nats.js import errors as js_errors
 
 from webjobs_events.commands import Command, encode_command
 from webjobs_events.envelope import MESSAGE_ID_HEADER, NO_CAUSE, Cause, decode_event, encode_event
-from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Event
-from webjobs_events.jetstream.batch import messages_from
 from webjobs_events.jetstream.bucket import Bucket
 from webjobs_events.jetstream.connection import Connection, open_connection
 from webjobs_events.jetstream.live_settings import LiveSettings
@@ -23,22 +21,22 @@ from webjobs_events.jetstream.pipeline import (
     PublishPipeline,
 )
 from webjobs_events.jetstream.queue import ConsumerTerms, QueuedMessage, TakenMessage, WorkQueue
-from webjobs_events.jetstream.reader import StreamMessage, StreamReader
+from webjobs_events.jetstream.reader import StreamMessage
 from webjobs_events.jetstream.service import Handler, ask, serve_endpoints
+from webjobs_events.jetstream.stored import Streams
 from webjobs_events.jetstream.streams import ensure_streams
 from webjobs_events.jetstream.tunnels import Acceptor, Tunnels
 from webjobs_events.subjects import Subjects
 
 _JETSTREAM_PATIENCE = 30.0  # seconds from the connection to the first answer of JetStream
-_ANSWER_TIMEOUT = 5.0  # seconds
 _COMMANDS_AT_ONCE = 1000
 
 
-class Bus:
+class Bus(Streams):
     """Everything webjobs does on NATS. Made by `connect_bus`."""
 
     def __init__(self, connection: Connection, publisher: PublishPipeline, subjects: Subjects) -> None:
-        self.connection = connection
+        super().__init__(connection)
         self._publisher = publisher
         self.subjects = subjects
         self.jobs = Bucket(connection, publisher, subjects.jobs_bucket)
@@ -212,111 +210,7 @@ class Bus:
         headers = {MESSAGE_ID_HEADER: message_id} if message_id else {}
         return await self._publisher.publish(subject, data, headers)
 
-    # Streams
-
-    def read_stream(
-        self,
-        stream: str,
-        filters: Sequence[str] = (),
-        *,
-        start_sequence: int = 1,
-        latest_only: bool = False,
-        window: int = 1000,
-    ) -> StreamReader:
-        """A gap-free reader; see `StreamReader`."""
-        return StreamReader(
-            self.connection,
-            stream,
-            filters,
-            start_sequence=start_sequence,
-            latest_only=latest_only,
-            window=window,
-        )
-
-    async def stored(
-        self,
-        stream: str,
-        filters: Sequence[str],
-        *,
-        start_sequence: int = 1,
-        latest_only: bool = False,
-    ) -> AsyncGenerator[list[StreamMessage], None]:
-        """What a stream holds by now, in order; ends there.
-
-        Args:
-            stream: To be read.
-            filters: Subjects to read; empty: all.
-            start_sequence: First sequence to read.
-            latest_only: The latest message of each subject only.
-
-        Raises:
-            BusUnavailable: NATS does not answer.
-        """
-        reader = StreamReader(
-            self.connection, stream, filters, start_sequence=start_sequence, latest_only=latest_only
-        )
-        async with reader, contextlib.aclosing(reader.batches()) as batches:
-            ended = asyncio.ensure_future(reader.caught_up.wait())
-            arrival: asyncio.Future[list[StreamMessage]] = ended.get_loop().create_future()
-            try:
-                while True:
-                    arrival = asyncio.ensure_future(anext(batches))
-                    await asyncio.wait(
-                        {arrival, ended}, timeout=_ANSWER_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
-                    )
-                    if arrival.done():
-                        yield arrival.result()
-                    elif ended.done():
-                        return
-                    else:
-                        raise BusUnavailable(f"reading {stream}", "no answer in time")
-            finally:
-                ended.cancel()
-                arrival.cancel()
-                await asyncio.gather(ended, arrival, return_exceptions=True)
-
-    async def messages_from(
-        self, stream: str, pattern: str, *, start_sequence: int = 1, count: int = 256
-    ) -> tuple[list[StreamMessage], int]:
-        """A handful of stored messages by one question; see `webjobs_events.jetstream.batch`.
-
-        Raises:
-            BusUnavailable: NATS does not answer.
-        """
-        return await messages_from(self.connection, stream, pattern, start_sequence, count)
-
-    async def last_sequence(self, stream: str) -> int:
-        """Sequence of the stream's last message, 0 when it never had one.
-
-        Raises:
-            BusUnavailable: NATS does not answer.
-        """
-        async with self.connection.asking(f"looking at {stream}"):
-            return (await self.connection.js.stream_info(stream)).state.last_seq
-
-    async def last_message(self, stream: str, subject: str) -> StreamMessage | None:
-        """The latest message on a subject; None when there is none.
-
-        Raises:
-            BusUnavailable: NATS does not answer.
-        """
-        async with self.connection.asking(f"reading {subject}"):
-            try:
-                message = await self.connection.js.get_msg(stream, subject=subject, direct=True)
-            except js_errors.NotFoundError:
-                return None
-        return StreamMessage(
-            message.subject or subject, message.headers or {}, message.data or b"", message.seq or 0, 0
-        )
-
-    async def purge_subject(self, stream: str, subject: str) -> None:
-        """Remove every message on a subject or filter.
-
-        Raises:
-            BusUnavailable: NATS does not answer.
-        """
-        async with self.connection.asking(f"purging {subject}"):
-            await self.connection.js.purge_stream(stream, subject=subject)
+    # Unreadable messages
 
     async def park(self, service: str, message: StreamMessage | TakenMessage, reason: str) -> None:
         """Keep a copy of a message that cannot be read, with the reason, where an operator finds it.

@@ -1,0 +1,125 @@
+"""Reading streams: as they grow, as they are by now, a handful, or the last message; and cutting them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
+
+from nats.js import errors as js_errors
+
+from webjobs_events.errors import BusUnavailable
+from webjobs_events.jetstream.batch import messages_from
+from webjobs_events.jetstream.connection import Connection
+from webjobs_events.jetstream.reader import StreamMessage, StreamReader
+
+_ANSWER_TIMEOUT = 5.0  # seconds
+
+
+class Streams:
+    """The streams of one connection, by name."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def read_stream(
+        self,
+        stream: str,
+        filters: Sequence[str] = (),
+        *,
+        start_sequence: int = 1,
+        latest_only: bool = False,
+        window: int = 1000,
+    ) -> StreamReader:
+        """A gap-free reader; see `StreamReader`."""
+        return StreamReader(
+            self.connection,
+            stream,
+            filters,
+            start_sequence=start_sequence,
+            latest_only=latest_only,
+            window=window,
+        )
+
+    async def stored(
+        self,
+        stream: str,
+        filters: Sequence[str],
+        *,
+        start_sequence: int = 1,
+        latest_only: bool = False,
+    ) -> AsyncGenerator[list[StreamMessage], None]:
+        """What a stream holds by now, in order; ends there.
+
+        Args:
+            stream: To be read.
+            filters: Subjects to read; empty: all.
+            start_sequence: First sequence to read.
+            latest_only: The latest message of each subject only.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        reader = StreamReader(
+            self.connection, stream, filters, start_sequence=start_sequence, latest_only=latest_only
+        )
+        async with reader, contextlib.aclosing(reader.batches()) as batches:
+            ended = asyncio.ensure_future(reader.caught_up.wait())
+            arrival: asyncio.Future[list[StreamMessage]] = ended.get_loop().create_future()
+            try:
+                while True:
+                    arrival = asyncio.ensure_future(anext(batches))
+                    await asyncio.wait(
+                        {arrival, ended}, timeout=_ANSWER_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    if arrival.done():
+                        yield arrival.result()
+                    elif ended.done():
+                        return
+                    else:
+                        raise BusUnavailable(f"reading {stream}", "no answer in time")
+            finally:
+                ended.cancel()
+                arrival.cancel()
+                await asyncio.gather(ended, arrival, return_exceptions=True)
+
+    async def messages_from(
+        self, stream: str, pattern: str, *, start_sequence: int = 1, count: int = 256
+    ) -> tuple[list[StreamMessage], int]:
+        """A handful of stored messages by one question; see `webjobs_events.jetstream.batch`.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        return await messages_from(self.connection, stream, pattern, start_sequence, count)
+
+    async def last_sequence(self, stream: str) -> int:
+        """Sequence of the stream's last message, 0 when it never had one.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        async with self.connection.asking(f"looking at {stream}"):
+            return (await self.connection.js.stream_info(stream)).state.last_seq
+
+    async def last_message(self, stream: str, subject: str) -> StreamMessage | None:
+        """The latest message on a subject; None when there is none.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        async with self.connection.asking(f"reading {subject}"):
+            try:
+                message = await self.connection.js.get_msg(stream, subject=subject, direct=True)
+            except js_errors.NotFoundError:
+                return None
+        return StreamMessage(
+            message.subject or subject, message.headers or {}, message.data or b"", message.seq or 0, 0
+        )
+
+    async def purge_subject(self, stream: str, subject: str) -> None:
+        """Remove every message on a subject or filter.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        async with self.connection.asking(f"purging {subject}"):
+            await self.connection.js.purge_stream(stream, subject=subject)
