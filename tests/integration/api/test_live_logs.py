@@ -10,6 +10,7 @@ from integration.api.stand_in import INSTANCE, StandIn
 from support.eventually import eventually
 from support.sse import reading
 from webjobs_api.app import run_api
+from webjobs_api.dialects import DIALECTS
 from webjobs_api.live.terms import LiveTerms
 from webjobs_api.settings import ApiSettings
 from webjobs_events.jetstream import Bus
@@ -70,22 +71,32 @@ async def test_the_log_stream_tells_new_lines_of_all_jobs_with_their_names(
         assert await line(answer) == b"triggered/hello: " + MARK + b"half\n"
 
 
-@pytest.mark.parametrize("path", ["/api/logstream", "/logstream", "/logstream/application/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/logstream",
+        "/api/logstream/application",
+        "/logstream",
+        "/logstream/application",
+        "/logstream/application/",
+    ],
+)
 async def test_silence_is_told(api: aiohttp.ClientSession, stand_in: StandIn, path: str) -> None:
     async with api.get(path) as answer:
         await welcomed(answer)
         assert b"  No new trace in the past 0 min(s)." in await answer.content.readline()
 
 
+@pytest.mark.parametrize("prefix", ["/api/logstream", "/logstream"])
 async def test_the_log_of_one_job_is_filtered_by_words(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, worker: str
+    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, worker: str, prefix: str
 ) -> None:
     subject = bus.subjects.log(JobType.CONTINUOUS, worker, INSTANCE)
     other = bus.subjects.log(JobType.CONTINUOUS, "other", INSTANCE)
     async with (
-        api.get("/api/logstream/continuous/worker?filter=ERROR") as answer,
-        api.get(f"/api/logstream/continuous/worker/{INSTANCE}") as of_instance,
-        api.get("/api/logstream/continuous/worker/bbbbbb") as of_another,
+        api.get(f"{prefix}/continuous/worker?filter=ERROR") as answer,
+        api.get(f"{prefix}/continuous/worker/{INSTANCE}") as of_instance,
+        api.get(f"{prefix}/continuous/worker/bbbbbb") as of_another,
     ):
         for each in (answer, of_instance, of_another):
             await welcomed(each)
@@ -186,8 +197,10 @@ async def test_a_runs_log_is_followed_by_events_and_resumed_by_byte(
         log_of(run_id), headers={"Accept": "text/event-stream", "Last-Event-ID": end.id}
     ) as done:
         assert done.status == 204  # a browser connects no more
-    async with api.get(log_of(run_id)) as plain:
-        assert await plain.read() == b"one\ntwo\nhalf\n\nn\xc3\xa4chste\nno end"
+    for dialect in DIALECTS:
+        path = f"{dialect.jobs_of(JobType.TRIGGERED)}/hello/history/{run_id}/log"
+        async with api.get(path) as plain:
+            assert await plain.read() == b"one\ntwo\nhalf\n\nn\xc3\xa4chste\nno end"
     for offset, rest in (("23", b"no end"), ("26", b"end"), ("29", b""), ("999", b"")):
         async with api.get(f"{log_of(run_id)}?offset={offset}") as plain:
             assert await plain.read() == rest

@@ -112,9 +112,10 @@ async def test_a_job_log_merges_the_instances_in_the_order_of_the_stream(
     ):
         subject = bus.subjects.log(JobType.CONTINUOUS, "worker", instance)
         await stand_in.log(subject, file, offset, data)
-    assert await get(api, WORKER_LOG) == (200, "a1\nb1\na2\n")
-    assert await get(api, f"{WORKER_LOG}/") == (200, "a1\nb1\na2\n")
-    assert await get(api, "/vfs/LogFiles/Application/continuous/worker.log") == (200, "all of it\n")
+    for log in (WORKER_LOG, f"{WORKER_LOG}/", "/vfs/data/jobs/continuous/worker/job_log.txt"):
+        assert await get(api, log) == await get(api, f"/api{log}") == (200, "a1\nb1\na2\n"), log
+    everything = "/vfs/LogFiles/Application/continuous/worker.log"
+    assert await get(api, everything) == await get(api, f"/api{everything}") == (200, "all of it\n")
 
 
 async def test_a_followed_log_goes_on_until_its_run_has_ended(

@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 from integration.api.stand_in import INSTANCE, StandIn
 from support.eventually import eventually
-from webjobs_events.commands import StopContinuousJob
+from webjobs_events.commands import StartContinuousJob, StopContinuousJob
 from webjobs_events.job import JobType
 from webjobs_events.status import Status
 
@@ -68,6 +68,10 @@ async def test_a_continuous_job_is_stopped_and_started_by_buttons(
         assert answer.status == 200
         assert "/worker/start" in await answer.text()
     assert isinstance(stand_in.seen[-1], StopContinuousJob)
+    async with api.post("/pages/continuous/worker/start") as answer:
+        assert answer.status == 200
+        assert "/worker/stop" in await answer.text()
+    assert isinstance(stand_in.seen[-1], StartContinuousJob)
 
 
 async def test_names_are_never_taken_for_html(api: aiohttp.ClientSession, stand_in: StandIn) -> None:

@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 from integration.api.stand_in import StandIn
 from support.eventually import eventually
+from webjobs_api.dialects import DIALECTS
 from webjobs_events.events import RunFailed
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
@@ -15,6 +16,7 @@ from webjobs_events.wish import EndWish, decode_wish
 
 JOB = "/api/jobs/triggered/hello"
 NO_RUN = f"{JOB}/history/201311080256000000"
+EVERY_PREFIX = pytest.mark.parametrize("prefix", [each.jobs_of(JobType.TRIGGERED) for each in DIALECTS])
 
 
 async def run(api: aiohttp.ClientSession, query: str = "") -> str:
@@ -48,7 +50,7 @@ async def queued(bus: Bus) -> list[str]:
 
 
 @pytest.mark.parametrize(("method", "rest"), [("DELETE", ""), ("POST", "/cancel")])
-@pytest.mark.parametrize("prefix", ["/api/jobs/triggered", "/api/triggeredwebjobs", "/jobs/triggered"])
+@EVERY_PREFIX
 async def test_a_run_that_is_not_over_can_be_cancelled(
     api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, method: str, rest: str, prefix: str
 ) -> None:
@@ -99,18 +101,21 @@ async def test_what_is_not_there_can_neither_be_cancelled_nor_run_again(
     assert status == 404 and "is not a run id" in detail
 
 
+@EVERY_PREFIX
 async def test_a_run_can_be_run_again_with_its_arguments(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, stand_in: StandIn, prefix: str
 ) -> None:
     await stand_in.define(JobType.TRIGGERED, "hello")
     first = await run(api, "?arguments=a%20%22b%20c%22")
-    status, detail = await problem(api, "POST", f"{JOB}/history/{first}/rerun")
+    rerun = f"{prefix}/hello/history/{first}/rerun"
+    status, detail = await problem(api, "POST", rerun)
     assert (status, detail) == (409, "The job 'hello' is already running. Wait until its run has ended.")
     await eventually(lambda: "hello" in stand_in.held)
     await stand_in.end_run("hello")
-    async with api.post(f"{JOB}/history/{first}/rerun") as answer:
+    async with api.post(rerun) as answer:
         assert (answer.status, await answer.text()) == (202, "")
-        second = answer.headers["Location"].rpartition("/")[2]
+        address, _, second = answer.headers["Location"].rpartition("/")
+    assert address.endswith(f"{prefix}/hello/history")
     await eventually(lambda: len(stand_in.seen) == 2)
     again = stand_in.seen[1]
     assert second != first

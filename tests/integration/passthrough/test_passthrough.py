@@ -45,8 +45,10 @@ async def test_every_method_under_every_prefix_leads_to_the_job(
             asked = await answer.json()
         assert (asked["method"], asked["target"]) == (method, "/a/b")
         assert headers_of(asked)["x-forwarded-prefix"] == f"{prefix}/echo/passthrough"
-    async with client.get(PASS) as answer:
-        assert (await answer.json())["target"] == "/"
+    for method, prefix in itertools.product(METHODS, PREFIXES):
+        async with client.request(method, f"{prefix}/echo/passthrough") as answer:
+            asked = await answer.json()
+        assert (asked["method"], asked["target"]) == (method, "/")
 
 
 async def test_path_and_query_arrive_as_they_were_written(client: aiohttp.ClientSession) -> None:
