@@ -15,12 +15,14 @@ from webjobs_events.queries import RunView
 from webjobs_events.status import is_terminal
 
 from webjobs_api import continuous, exchange, jobs
+from webjobs_api.cancellation import cancel
 from webjobs_api.error_answers import headers_of, status_of
 from webjobs_api.invocation import RunRequest
-from webjobs_api.keys import DEFINITIONS, HISTORY, INVOCATIONS, LIVE_SETTINGS, RUNNERS, RUNS, TICKS
+from webjobs_api.keys import BUS, DEFINITIONS, HISTORY, INVOCATIONS, LIVE_SETTINGS, RUNNERS, RUNS, TICKS
 from webjobs_api.requests import form_arguments, run_arguments
 from webjobs_api.responses import continuous_status, duration, run_command
 from webjobs_api.schedules.preview import next_run
+from webjobs_api.triggered import known_run
 from webjobs_api.urls import Urls
 
 _HEADERS = {
@@ -83,6 +85,16 @@ async def run_job(request: web.Request) -> web.Response:
     return await _after(request, JobType.TRIGGERED, run())
 
 
+async def cancel_run(request: web.Request) -> web.Response:
+    """`POST /pages/triggered/{job}/history/{id}/cancel`: the button of a run, then the page again."""
+
+    async def end() -> None:
+        _, run = await known_run(request)
+        await cancel(request.app[BUS], run, _REQUESTED_BY, datetime.now(UTC))
+
+    return await _after(request, JobType.TRIGGERED, end())
+
+
 async def start_job(request: web.Request) -> web.Response:
     """`POST /pages/continuous/{job}/start`: the form's button, then the page again."""
     return await _after(request, JobType.CONTINUOUS, continuous.change_state(request, StartContinuousJob))
@@ -134,7 +146,7 @@ async def _triggered_facts(request: web.Request, definition: JobDefinition) -> d
         "next_run": next_run(definition, site_zone, now),
         "scheduler_log": _URLS.scheduler_log(definition.job_name) if has_log else "",
         "runs": [_run_facts(run, now) for run in runs],
-        "is_running": bool(runs) and not is_terminal(runs[0].status),
+        "is_running": any(not is_terminal(run.status) for run in runs),
     }
 
 
@@ -143,6 +155,7 @@ def _run_facts(run: RunView, now: datetime) -> dict[str, Any]:
     return {
         "id": run.run_id,
         "status": run.status.value,
+        "is_over": is_terminal(run.status),
         "began": f"{began:%Y-%m-%d %H:%M:%S}",
         "duration": duration((run.ended_at or now) - began),
         "why": _why(run),

@@ -91,6 +91,7 @@ def routes() -> list[web.RouteDef]:
         web.get(f"/pages/triggered/{_JOB}", job_page.show_triggered_job),
         web.get(f"/pages/continuous/{_JOB}", job_page.show_continuous_job),
         web.post(f"/pages/triggered/{_JOB}/run", job_page.run_job),
+        web.post(f"/pages/triggered/{_JOB}/history/{{id}}/cancel", job_page.cancel_run),
         web.post(f"/pages/continuous/{_JOB}/start", job_page.start_job),
         web.post(f"/pages/continuous/{_JOB}/stop", job_page.stop_job),
         # The api about itself

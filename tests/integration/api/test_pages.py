@@ -5,8 +5,11 @@ import pytest
 from integration.api.stand_in import INSTANCE, StandIn
 from support.eventually import eventually
 from webjobs_events.commands import StartContinuousJob, StopContinuousJob
+from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Status
+from webjobs_events.subjects import Subjects
+from webjobs_events.wish import decode_wish
 
 HOSTILE = "<script>alert(1)<"
 HOSTILE_PATH = "%3Cscript%3Ealert(1)%3C"
@@ -55,6 +58,32 @@ async def test_a_run_is_asked_for_by_a_button_and_shown_with_its_end(
     assert "exit code 0" in text and "Success" in text and "stopping_wait_time" in text
     assert "output_" in text and "error_" in text
     assert "<b>" not in text and "A &lt;b&gt;" in text
+
+
+async def test_a_run_is_cancelled_by_its_button_which_it_has_until_it_has_ended(
+    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+) -> None:
+    await stand_in.define(JobType.TRIGGERED, "a b")
+    async with api.post("/pages/triggered/a%20b/run"):
+        await eventually(lambda: stand_in.position == 2)
+    run_id = stand_in.held["a b"].command.run_id
+    button = f"/pages/triggered/a%20b/history/{run_id}/cancel"
+    assert f'action="{button}"' in await page(api, "/pages/triggered/a%20b")
+    async with api.post(button, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (303, "/pages/triggered/a%20b")
+    key = Subjects.cancel_key("a b", run_id)
+    wish = await bus.leases.get(key)
+    assert wish is not None
+    assert decode_wish(key, wish.value).evidence == "Cancelled by External - job page."
+    await stand_in.end_run("a b")
+    await eventually(lambda: stand_in.position == 3)
+    async with api.post(button) as answer:
+        assert answer.status == 409
+        text = await answer.text()
+    assert "has ended already as Success" in text and button not in text
+    async with api.post("/pages/triggered/a%20b/history/x/cancel") as answer:
+        assert answer.status == 404
+        assert "is not a run id" in await answer.text()
 
 
 async def test_a_continuous_job_is_stopped_and_started_by_buttons(

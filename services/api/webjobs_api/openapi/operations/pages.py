@@ -53,6 +53,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /pages/triggered/{job}": _page("Show a triggered job", 400, 404, 503),
     "GET /pages/continuous/{job}": _page("Show a continuous job", 400, 404, 503),
     "POST /pages/triggered/{job}/run": _button("Run a job by its button", _FORM),
+    "POST /pages/triggered/{job}/history/{id}/cancel": _button("Cancel a run by its button"),
     "POST /pages/continuous/{job}/start": _button("Enable a job by its button"),
     "POST /pages/continuous/{job}/stop": _button("Disable a job by its button"),
     "GET /jobs": _page("Show all jobs, or list them", 503, data={"type": "array", "items": _ANY_JOB}),
