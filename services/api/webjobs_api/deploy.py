@@ -89,6 +89,8 @@ async def _put(request: web.Request, *, merge: bool) -> web.Response:
     except BaseException:
         file.close()
         raise
+    known = await request.app[DEFINITIONS].find(job_type, name)
+    name = known.job_name if known else name
     await request.app[DEPLOYMENTS].deploy(_command(request, job_type, name, upload), file)
     return await _deployed(request, job_type, name)
 

@@ -165,6 +165,24 @@ async def test_letters_may_be_of_another_case_unless_a_job_is_spelled_so(
         assert answer.status == 404
 
 
+async def test_an_upload_replaces_the_job_whose_name_differs_in_case_only(
+    api: aiohttp.ClientSession, stand_in: StandIn
+) -> None:
+    await stand_in.define(JobType.TRIGGERED, "Hello")
+    await stand_in.define(JobType.CONTINUOUS, "HELLO")
+
+    async def both_are_known() -> bool:
+        return len(await get(api, "/api/webjobs")) == 2
+
+    await eventually(both_are_known)
+    headers = {"Content-Disposition": "attachment; filename=run.sh"}
+    for _ in range(2):
+        async with api.put("/api/triggeredwebjobs/hello", data=b"echo", headers=headers) as answer:
+            assert (answer.status, (await answer.json())["name"]) == (200, "Hello")
+    assert stand_in.files == {("triggered", "Hello"): {"run.sh": b"echo"}}
+    assert [job["name"] for job in await get(api, "/api/webjobs")] == ["Hello", "HELLO"]
+
+
 async def test_logs_have_kudus_names_too(api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus) -> None:
     await stand_in.define(JobType.TRIGGERED, "hello")
     await stand_in.define(JobType.CONTINUOUS, "worker")
