@@ -216,7 +216,16 @@ def read_job_settings(settings: Mapping[str, Any]) -> JobSettings:
         if not reason:
             reason, path = path, ""
         key = path.strip("`").removeprefix("$").removeprefix(".")
+        if key == _SOME_VARIABLE:
+            key = f"env[{_first_without_text(known['env'])[:60]!r}]"
         raise InvalidJobSettings(key, f"is wrong: {_in_json_words(reason)}") from error
+
+
+_SOME_VARIABLE = "env[...]"  # all that msgspec says of where in a dict a fault is
+
+
+def _first_without_text(variables: Mapping[str, Any]) -> str:
+    return next(name for name, value in variables.items() if not isinstance(value, str))
 
 
 _JSON_WORDS = {"str": "string", "float": "number", "int": "integer", "bool": "boolean"}

@@ -61,7 +61,7 @@ def test_a_policy_says_how_many_runs_there_may_be_at_once(
         ({"concurrency": {"policy": "both"}}, "concurrency.policy"),
         ({"concurrency": {"limit": 1.5}}, "concurrency.limit"),
         ({"missed": "once"}, "missed"),
-        ({"env": {"A": 1}}, "env[...]"),
+        ({"env": {"A": 1}}, "env['A']"),
         ({"enabled": "no"}, "enabled"),
         ({"restart": {"factor": 0.5}}, "restart.factor"),
         ({"health_check": {"path": "health"}}, "health_check.path"),

@@ -73,7 +73,7 @@ def test_null_is_the_same_as_absent(job_type: JobType) -> None:
         ),
         ({"concurrency": {"policy": "both"}}, "concurrency.policy in settings.job is wrong"),
         ({"missed": {"policy": "once", "within": -1}}, "missed.within in settings.job is wrong"),
-        ({"env": {"A": 1}}, "env[...] in settings.job is wrong: expected string, got integer"),
+        ({"env": {"B": "x", "A": 1}}, "env['A'] in settings.job is wrong: expected string, got integer"),
         ({"env": {"": "x"}}, "env[''] in settings.job cannot be set: the name is empty"),
         ({"env": {"A=B": "x"}}, "env['A=B'] in settings.job cannot be set"),
         ({"env": {"A\0": "x"}}, "in settings.job cannot be set"),
