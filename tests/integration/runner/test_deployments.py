@@ -2,7 +2,10 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -13,9 +16,11 @@ from support.witness import Witness
 from webjobs_events.commands import Command, CommandReply, DeployJob, ReplyCode, UploadKind, encode_command
 from webjobs_events.events import Deleted, Deployed, DeployFailed, RunSuccess, SettingsChanged
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.subjects import Subjects
 from webjobs_runner.files import package_store
+from webjobs_runner.files.versions import Versions
+from webjobs_runner.jobs import reconciler
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 
@@ -321,3 +326,56 @@ async def test_a_command_nobody_can_read_is_parked_and_the_next_one_is_done(
 
     await eventually(both_parked)
     await eventually(lambda: caller.is_free("odd"))
+
+
+async def define_without_package(bus: Bus, job_name: str) -> None:
+    definition = JobDefinition(
+        job_type=TRIGGERED,
+        job_name=JobName(job_name),
+        digest="0" * 64,
+        script="run.sh",
+        script_host="BashScriptHost",
+        changed_at=datetime.now(UTC),
+        changed_by="327e1e",
+        cause="test",
+    )
+    await bus.jobs.put(Subjects.definition_key(TRIGGERED, job_name), msgspec.json.encode(definition))
+
+
+@pytest.fixture
+def installs(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """When a version was asked for, in seconds of the monotonic clock."""
+    asked_at: list[float] = []
+    install = Versions.install
+
+    async def noting(self: Versions, definition: JobDefinition) -> None:
+        asked_at.append(time.monotonic())
+        await install(self, definition)
+
+    monkeypatch.setattr(Versions, "install", noting)
+    return asked_at
+
+
+async def test_a_package_that_is_missing_is_asked_for_more_and_more_seldom(
+    runner: RunningRunner, bus: Bus, installs: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "_RETRY_DELAY", 0.02)
+    await define_without_package(bus, "lost")
+    await eventually(lambda: len(installs) >= 5)
+    waits = [later - earlier for earlier, later in pairwise(installs)]
+    assert all(wait >= 0.02 * 2**number for number, wait in enumerate(waits[:4]))
+
+
+async def test_a_job_whose_package_is_missing_is_mended_at_once_by_a_deployment(
+    runner: RunningRunner,
+    bus: Bus,
+    caller: Caller,
+    installs: list[float],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reconciler, "_RETRY_DELAY", 1000.0)
+    await define_without_package(bus, "lost")
+    await eventually(lambda: installs)
+    await caller.deploy(TRIGGERED, "lost", {"run.sh": "echo found"})
+    await eventually(lambda: files_in(job_folder(tmp_path, TRIGGERED, "lost")) == {"run.sh": "echo found"})

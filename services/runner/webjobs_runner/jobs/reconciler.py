@@ -36,7 +36,9 @@ from webjobs_runner.jobs.deployment import Deployment
 from webjobs_runner.log import logger
 
 _TURNS = 8  # jobs worked at at the same time: each may hold a package's piece in memory
-_RETRY_DELAY = 1.0  # seconds
+_RETRY_DELAY = 1.0  # seconds; it doubles while a package is missing, of which few come back
+_MOST_DOUBLINGS = 8
+_MISSES_TO_TELL = 5
 _FAILURE_DELAY = 30.0  # seconds
 _DROPPED_HERE = frozenset(
     {DropAction.DEPLOY, DropAction.CHANGE_SETTINGS, DropAction.ENABLE_OR_DISABLE, DropAction.REMOVE}
@@ -74,6 +76,7 @@ class Reconciler:
         self._on_definition = on_definition
         self._due: dict[JobKey, bool] = {}  # job → whether its folder is at rest
         self._working: dict[JobKey, asyncio.Task[None]] = {}
+        self._pauses: dict[JobKey, asyncio.Event] = {}  # ended by a poke
         self._is_open = True
         self._turns = asyncio.Semaphore(_TURNS)
         definitions.on_change(lambda key, _: self._poke(key, at_rest=False))
@@ -106,23 +109,40 @@ class Reconciler:
         if not self._is_open:
             return
         self._due[key] = self._due.get(key, False) or at_rest
+        if (pause := self._pauses.get(key)) is not None:
+            pause.set()
         if key not in self._working:
             self._working[key] = asyncio.create_task(self._work(key), name=f"reconcile {key}")
 
     async def _work(self, key: JobKey) -> None:
+        misses = 0
         try:
             while (at_rest := self._due.pop(key, None)) is not None:
                 try:
                     async with self._turns:
                         await self._reconcile(key, at_rest)
                 except (BusUnavailable, RevisionConflict, ObjectNotFound, FolderChangedMeanwhile) as error:
-                    logger.debug("job is brought in line later", job=key[1], error=str(error))
+                    misses = misses + 1 if isinstance(error, ObjectNotFound) else 0
                     self._due[key] = at_rest or self._due.get(key, False)
-                    await asyncio.sleep(_RETRY_DELAY)
+                    await self._pause(key, misses, error)
                 except Exception as error:
                     self._fail(key, at_rest, error)
         finally:
             del self._working[key]  # here and at once: a poke must find either us looking or nobody
+
+    async def _pause(self, key: JobKey, misses: int, error: WebJobsError) -> None:
+        """Wait, at most until a poke: a thousand packages that are no more may cost next to nothing."""
+        delay = _RETRY_DELAY * 2 ** min(_MOST_DOUBLINGS, max(0, misses - 1))
+        tell = logger.warning if misses == _MISSES_TO_TELL else logger.debug
+        tell("job is brought in line later", job=key[1], error=str(error), seconds=delay)
+        pause = self._pauses[key] = asyncio.Event()
+        try:
+            async with asyncio.timeout(delay):
+                await pause.wait()
+        except TimeoutError:
+            pass
+        finally:
+            del self._pauses[key]
 
     def _fail(self, key: JobKey, at_rest: bool, error: Exception) -> None:
         """Go on with the files as they are, and try again later."""
