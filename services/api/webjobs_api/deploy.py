@@ -79,6 +79,7 @@ async def _delete_what_is_no_job(request: web.Request, is_recursive: bool) -> we
 async def _put(request: web.Request, *, merge: bool) -> web.Response:
     job_type, name = exchange.job_type(request), exchange.job_name(request)
     upload = upload_of(request.content_type, request.headers.get("Content-Disposition", ""), merge=merge)
+    exchange.refuse_encoded_body(request)
     await request.app[RUNNERS].require_one()
     limit = request.app[SETTINGS].upload_limit_bytes
     if (request.content_length or 0) > limit:

@@ -194,6 +194,14 @@ class InvalidFileName(WebJobsError):
         super().__init__(f"{file_name[:150]!r} is not a file name: {reason}.")
 
 
+class EncodedUpload(WebJobsError):
+    """A file came compressed by HTTP, where it cannot be told whether all of it arrived."""
+
+    def __init__(self, encoding: str) -> None:
+        self.encoding = encoding
+        super().__init__(f"Send the file as it is, without Content-Encoding: {encoding[:40]}.")
+
+
 class UnsupportedUpload(WebJobsError):
     """An HTML form was sent in place of a file."""
 

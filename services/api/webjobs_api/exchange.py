@@ -9,7 +9,7 @@ from webjobs_events.job import JobName, JobType, parse_job_name
 from webjobs_api import arm
 from webjobs_api.dialects import SEED, Dialect, Responses, dialect_of
 from webjobs_api.entity_tags import entity_tag
-from webjobs_api.errors import InvalidFlag
+from webjobs_api.errors import EncodedUpload, InvalidFlag
 from webjobs_api.urls import Urls
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
@@ -97,6 +97,17 @@ def show(request: web.Request, answer: Any, beside: Any = None) -> web.Response:
     response.headers["ETag"] = f'W/"{tag}"'  # aiohttp would spell it Etag
     response.headers["Cache-Control"] = "no-cache"
     return response
+
+
+def refuse_encoded_body(request: web.Request) -> None:
+    """Take files as they are only: the end of a compressed body can be missing, and nobody would notice.
+
+    Raises:
+        EncodedUpload: The body has a Content-Encoding.
+    """
+    encoding = request.headers.get("Content-Encoding", "").strip()
+    if encoding.lower() not in ("", "identity"):
+        raise EncodedUpload(encoding)
 
 
 def json(answer: object) -> web.Response:

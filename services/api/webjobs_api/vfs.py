@@ -106,8 +106,10 @@ def upload(request: web.Request, chunk_bytes: int) -> AsyncGenerator[bytes, None
     """The body of a request in chunks of this size, the last one shorter.
 
     Raises:
+        EncodedUpload: The body is compressed.
         UploadTooLarge: At once when the request says so, else when it goes on beyond the limit.
     """
+    exchange.refuse_encoded_body(request)
     limit = request.app[SETTINGS].upload_limit_bytes
     if (request.content_length or 0) > limit:
         raise UploadTooLarge(limit, _LIMIT_VARIABLE)

@@ -1,6 +1,7 @@
 """Uploads and deletions: what is accepted, what is refused and how, and that nothing is left behind."""
 
 import asyncio
+import gzip
 import io
 import time
 import zipfile
@@ -334,3 +335,14 @@ async def test_the_runners_words_reach_the_client(api: aiohttp.ClientSession, st
     async with api.put(address, json={"is_singleton": "yes"}) as answer:
         assert (answer.status, await answer.text()) == (400, "is_singleton is no bool")
     assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("address", ["/api/jobs/triggered/packed", "/vfs/site/packed.txt", "/api/zip/site"])
+async def test_a_compressed_body_is_refused_for_its_end_may_be_missing(
+    api: aiohttp.ClientSession, address: str
+) -> None:
+    cut = gzip.compress(b"echo hello\n" * 100)[:-20]
+    headers = {"Content-Encoding": "gzip", "Content-Disposition": "attachment; filename=run.sh"}
+    async with api.put(address, data=io.BytesIO(cut), headers=headers) as answer:
+        assert answer.status == 415
+        assert await answer.text() == "Send the file as it is, without Content-Encoding: gzip."

@@ -204,6 +204,12 @@ class TriggeredRuns:
                 await run.drop()
             await message.give_back(_RETRY_DELAY)
             return
+        except BaseException:
+            claiming.cancel()
+            await asyncio.gather(claiming, return_exceptions=True)
+            if run is not None:
+                await run.drop()
+            raise
         await self._see_through(run, message, claimed_at, free)
 
     async def _see_through(

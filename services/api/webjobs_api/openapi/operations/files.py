@@ -65,7 +65,7 @@ _WRITE = Operation(
         201: nothing("Created.", ETag=_ETAG),
         204: nothing("Replaced.", ETag=_ETAG),
     },
-    errors=(400, 404, 409, 412, 413, 507),
+    errors=(400, 404, 409, 412, 413, 415, 507),
     says={403: "It belongs to webjobs itself, or the runner may not."},
 )
 _DELETE = Operation(
@@ -103,6 +103,6 @@ OPERATIONS: Mapping[str, Operation] = {
         query=(_INSTANCE,),
         body=Body(says="The archive.", content={"application/zip": {}, _BYTES: {}}),
         answers={200: nothing("Unpacked.")},
-        errors=(400, 404, 409, 413, 507),
+        errors=(400, 404, 409, 413, 415, 507),
     ),
 }

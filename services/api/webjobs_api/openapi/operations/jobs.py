@@ -155,7 +155,7 @@ OPERATIONS: Mapping[str, Operation] = {
         headers=(DISPOSITION,),
         body=UPLOAD,
         answers={200: _DEPLOYED},
-        errors=(409, 413),
+        errors=(409, 413, 415),
     ),
     "DELETE /api/jobs/{type}/{job}": Operation(
         tag=_BOTH,
@@ -190,7 +190,7 @@ OPERATIONS: Mapping[str, Operation] = {
         headers=(DISPOSITION,),
         body=UPLOAD,
         answers={200: _DEPLOYED},
-        errors=(409, 413),
+        errors=(409, 413, 415),
     ),
     "DELETE /api/vfs/site/wwwroot/App_Data/jobs/{type}/{job}": Operation(
         tag=_BOTH,
