@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
+DECISION = re.compile(r"\[(\d{4})\]\((?:[^)]*/)?(\d{4})-[^)]*\)")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -14,6 +15,12 @@ LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
 def test_every_link_leads_to_a_file(page: Path) -> None:
     links = LINK.findall(page.read_text("utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_link_to_a_decision_shows_its_number(page: Path) -> None:
+    links = DECISION.findall(page.read_text("utf-8"))
+    assert [(shown, number) for shown, number in links if shown != number] == []
 
 
 def test_decisions_are_numbered_without_a_gap() -> None:
