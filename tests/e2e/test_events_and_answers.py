@@ -46,8 +46,10 @@ class Told:
         elif isinstance(event, RunEvent):
             self.runs.setdefault(event.job_name, {}).setdefault(event.run_id, []).append(event)
         elif isinstance(event, Purged):
+            # Of a job that was deleted meanwhile there is nothing left to take away.
+            kept = self.runs.get(event.job_name, {})
             for run_id in event.run_ids:
-                self.runs[event.job_name].pop(run_id)
+                kept.pop(run_id, None)
         elif isinstance(event, ContinuousEvent):
             self.statuses[event.job_name] = event.status.value
 
