@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from support.client import Client, job_url, unique
 
 
@@ -24,6 +25,7 @@ async def change_at_once(client: Client, name: str, number: int) -> None:
         assert (await client.get(job)).status == 404
 
 
+@pytest.mark.timeout(400)  # a hundred deployments wait for the disk, which all tests share
 async def test_a_write_right_after_a_put_finds_the_job_fifty_times(client: Client) -> None:
     async def ten_times() -> None:
         triggered, continuous = unique("quick"), unique("quick")

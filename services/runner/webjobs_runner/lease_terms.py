@@ -24,6 +24,11 @@ class LeaseTerms:
         return 0.2 * self.seconds
 
     @property
+    def retry_seconds(self) -> float:
+        """Before a renewal that failed is tried again."""
+        return 0.05 * self.seconds
+
+    @property
     def stop_margin_seconds(self) -> float:
         """So long before the end of a lease that cannot be renewed, its job is made to stop."""
         return 0.4 * self.seconds

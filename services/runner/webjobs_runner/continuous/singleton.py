@@ -146,9 +146,15 @@ class SingletonLeases:
             group.create_task(self._ask_again())
 
     async def _renew_all(self) -> None:
+        delay = self._terms.singleton_renewal_seconds
         while True:
-            await asyncio.sleep(self._terms.singleton_renewal_seconds)
-            await asyncio.gather(*(self._renew(name, lease) for name, lease in list(self._held.items())))
+            await asyncio.sleep(delay)
+            renewed = await asyncio.gather(
+                *(self._renew(name, lease) for name, lease in list(self._held.items()))
+            )
+            # After a failure there is less time left, of which the try itself took a good part.
+            is_well = all(renewed)
+            delay = self._terms.singleton_renewal_seconds if is_well else self._terms.retry_seconds
 
     async def _watch_ends(self) -> None:
         """Give a lease up at the very moment at which it cannot be used any more."""
@@ -172,7 +178,8 @@ class SingletonLeases:
             for job_name in list(self._awaited):
                 self._tell(Subjects.singleton_key(job_name))
 
-    async def _renew(self, job_name: JobName, lease: _Lease) -> None:
+    async def _renew(self, job_name: JobName, lease: _Lease) -> bool:
+        """Renew a lease; answers False when that is to be tried again soon."""
         asked_at = time.monotonic()
         key = Subjects.singleton_key(job_name)
         try:
@@ -183,10 +190,12 @@ class SingletonLeases:
             lease.valid_until = asked_at + self._terms.seconds
             if (limit := self._guards.get(job_name)) is not None and self._held.get(job_name) is lease:
                 limit(self._dead_at(lease))
+            return True
         except RevisionConflict:
             await self._look_again(job_name, lease)
         except (BusUnavailable, TimeoutError) as error:
             logger.warning("singleton lease not renewed", job=job_name, error=str(error))
+        return False
 
     async def _look_again(self, job_name: JobName, lease: _Lease) -> None:
         """A conflict may be our own renewal whose answer was lost; else the lease is somebody else's."""
