@@ -71,8 +71,8 @@ class Deleted(JobEvent, frozen=True, kw_only=True, tag="Deleted"):
     """The job was deleted with its logs and its history."""
 
 
-class DeployFailed(JobEvent, frozen=True, kw_only=True, tag="DeployFailed"):
-    """An upload or a dropped folder was refused; the version before, if any, stays.
+class Refused(JobEvent, frozen=True, kw_only=True):
+    """Something about a job was refused; what was before stays.
 
     Attributes:
         reason: A sentence saying what to mend.
@@ -85,18 +85,12 @@ class DeployFailed(JobEvent, frozen=True, kw_only=True, tag="DeployFailed"):
         return f"{self.job_type.value}/{token_of(self.job_name)}/{self.name}/{self.cause}"
 
 
-class SettingsRefused(JobEvent, frozen=True, kw_only=True, tag="SettingsRefused"):
-    """A `settings.job` in the job's folder has faults; the settings before stay.
+class DeployFailed(Refused, frozen=True, kw_only=True, tag="DeployFailed"):
+    """An upload or a dropped folder was refused; the version before, if any, stays."""
 
-    Attributes:
-        reason: A sentence saying what to mend.
-    """
 
-    reason: str
-
-    @property
-    def event_id(self) -> str:
-        return f"{self.job_type.value}/{token_of(self.job_name)}/{self.name}/{self.cause}"
+class SettingsRefused(Refused, frozen=True, kw_only=True, tag="SettingsRefused"):
+    """A `settings.job` in the job's folder has faults; the settings before stay."""
 
 
 AnyJobEvent = (

@@ -3,7 +3,8 @@
 import msgspec
 
 from webjobs_events.instant import Instant
-from webjobs_events.subjects import Subjects
+from webjobs_events.job import JobName, JobType
+from webjobs_events.subjects import Subjects, token_of
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -40,3 +41,24 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
     def subject(self, subjects: Subjects) -> str:
         """The subject it is published on."""
         raise NotImplementedError
+
+
+class TriggeredEvent(Event, frozen=True, kw_only=True):
+    """Something about a triggered job, or one of its runs.
+
+    Attributes:
+        job_name: Of the job.
+    """
+
+    job_name: JobName
+
+    @property
+    def kind(self) -> str:
+        return JobType.TRIGGERED.value
+
+    @property
+    def about(self) -> str:
+        return f"triggered/{token_of(self.job_name)}"
+
+    def subject(self, subjects: Subjects) -> str:
+        return subjects.job_event(JobType.TRIGGERED, self.job_name, self.name)

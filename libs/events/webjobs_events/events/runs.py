@@ -2,15 +2,14 @@
 
 from typing import ClassVar
 
-from webjobs_events.events.event import Event
+from webjobs_events.events.event import TriggeredEvent
 from webjobs_events.instant import Instant
-from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
 from webjobs_events.status import Reason, Status
-from webjobs_events.subjects import Subjects, token_of
+from webjobs_events.subjects import token_of
 
 
-class RunEvent(Event, frozen=True, kw_only=True):
+class RunEvent(TriggeredEvent, frozen=True, kw_only=True):
     """A step in the life of one run of a triggered job.
 
     Attributes:
@@ -27,7 +26,6 @@ class RunEvent(Event, frozen=True, kw_only=True):
 
     status: ClassVar[Status]
 
-    job_name: JobName
     run_id: RunId
     attempt: int = 1
     trigger: str
@@ -39,19 +37,12 @@ class RunEvent(Event, frozen=True, kw_only=True):
     rerun_of: RunId | None = None
 
     @property
-    def kind(self) -> str:
-        return JobType.TRIGGERED.value
-
-    @property
     def event_id(self) -> str:
         return f"triggered/{token_of(self.job_name)}/{self.run_id}/{self.attempt}/{self.name}"
 
     @property
     def about(self) -> str:
         return f"triggered/{token_of(self.job_name)}/{self.run_id}"
-
-    def subject(self, subjects: Subjects) -> str:
-        return subjects.job_event(JobType.TRIGGERED, self.job_name, self.name)
 
 
 class RunInitializing(RunEvent, frozen=True, kw_only=True, tag="Initializing"):

@@ -2,11 +2,10 @@
 
 from enum import StrEnum
 
-from webjobs_events.events.event import Event
+from webjobs_events.events.event import TriggeredEvent
 from webjobs_events.instant import Instant
-from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId, run_id_at
-from webjobs_events.subjects import Subjects, token_of
+from webjobs_events.subjects import token_of
 
 
 class TickOutcome(StrEnum):
@@ -22,7 +21,7 @@ class TickOutcome(StrEnum):
     """It had passed unseen, and one run stands for it and later ones."""
 
 
-class ScheduleTicked(Event, frozen=True, kw_only=True, tag="ScheduleTicked"):
+class ScheduleTicked(TriggeredEvent, frozen=True, kw_only=True, tag="ScheduleTicked"):
     """A due time of a triggered job's schedule has come, or many that nobody saw.
 
     Attributes:
@@ -36,7 +35,6 @@ class ScheduleTicked(Event, frozen=True, kw_only=True, tag="ScheduleTicked"):
         time_zone: The zone that it is meant in.
     """
 
-    job_name: JobName
     due: Instant
     until: Instant | None = None
     count: int = 1
@@ -47,17 +45,6 @@ class ScheduleTicked(Event, frozen=True, kw_only=True, tag="ScheduleTicked"):
     time_zone: str
 
     @property
-    def kind(self) -> str:
-        return JobType.TRIGGERED.value
-
-    @property
     def event_id(self) -> str:
         until = f"-{run_id_at(self.until)}" if self.until else ""
         return f"triggered/{token_of(self.job_name)}/ScheduleTicked/{run_id_at(self.due)}{until}"
-
-    @property
-    def about(self) -> str:
-        return f"triggered/{token_of(self.job_name)}"
-
-    def subject(self, subjects: Subjects) -> str:
-        return subjects.job_event(JobType.TRIGGERED, self.job_name, self.name)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
-from webjobs_events.errors import InvalidJobSettings, WebJobsError
+from webjobs_events.errors import WebJobsError
 from webjobs_events.events import (
     ContinuousRunning,
     ContinuousStarting,
@@ -17,7 +17,6 @@ from webjobs_events.events import (
     ContinuousStopping,
 )
 from webjobs_events.job import JobDefinition, JobType
-from webjobs_events.job_settings import JobSettings, read_job_settings
 from webjobs_events.status import Reason
 
 from webjobs_runner.continuous.continuous_status import ContinuousStatus
@@ -27,13 +26,11 @@ from webjobs_runner.continuous.poke import Poke
 from webjobs_runner.continuous.script_end import ScriptEnd, end_in_good_order
 from webjobs_runner.continuous.workshop import Workshop
 from webjobs_runner.domain.still_running import next_word_at
-from webjobs_runner.log import logger
+from webjobs_runner.jobs.definitions import settings_of
 from webjobs_runner.logs.continuous_log import ContinuousLog
 from webjobs_runner.processes.exit_facts import ExitFacts, facts_of_exit, reason_not_started
 from webjobs_runner.processes.process import ScriptProcess
 from webjobs_runner.processes.script_start import StartedScript
-
-_DEFAULTS = JobSettings()
 
 
 class ScriptLife:
@@ -234,14 +231,3 @@ class ScriptLife:
         self._log.script.say(f"{evidence} It has {grace:g} s to end.", "SYS ERROR")
         end = await self._end(process, grace)
         return ExitFacts(Reason.HEALTH_CHECK, f"{evidence} {end.how}", end.exit.exit_code, end.exit.signal)
-
-
-def settings_of(definition: JobDefinition) -> JobSettings:
-    """The job's settings; the defaults when an older version let something pass that cannot be read."""
-    if not definition.settings:
-        return _DEFAULTS
-    try:
-        return read_job_settings(definition.settings)
-    except InvalidJobSettings as error:
-        logger.error("settings cannot be read; defaults are used", job=definition.job_name, error=str(error))
-        return _DEFAULTS

@@ -15,9 +15,10 @@ from webjobs_events.status import Reason, Status
 from webjobs_runner.continuous.continuous_status import ContinuousStatus
 from webjobs_runner.continuous.halt import ALL_STOPPED, DISABLED, NOT_ENABLED, REPLACED, STANDBY, Halt
 from webjobs_runner.continuous.poke import Poke
-from webjobs_runner.continuous.script_life import ScriptLife, settings_of
+from webjobs_runner.continuous.script_life import ScriptLife
 from webjobs_runner.continuous.workshop import Workshop
 from webjobs_runner.domain.restart import DEFAULT_RESTART_DELAY, Restart, restart_after
+from webjobs_runner.jobs.definitions import settings_of
 from webjobs_runner.logs.continuous_log import ContinuousLog
 from webjobs_runner.processes.exit_facts import ExitFacts
 

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import msgspec
-from webjobs_events.errors import InvalidToken, RevisionConflict
+from webjobs_events.errors import InvalidJobSettings, InvalidToken, RevisionConflict
 from webjobs_events.jetstream import BucketMirror, Bus, Entry
 from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job_settings import JobSettings, read_job_settings
 from webjobs_events.subjects import Subjects
 
 from webjobs_runner.log import logger
@@ -19,6 +20,15 @@ _decoder = msgspec.json.Decoder(JobDefinition)
 _encoder = msgspec.json.Encoder()
 _TRIES = 20
 _LAG_SECONDS = 10.0
+
+
+def settings_of(definition: JobDefinition) -> JobSettings:
+    """What a job's settings ask for; nothing when they are of a release that took what this one refuses."""
+    try:
+        return read_job_settings(definition.settings)
+    except InvalidJobSettings as error:
+        logger.error("settings of a job left out", job=definition.job_name, error=str(error))
+        return JobSettings()
 
 
 class Definitions:

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 from msgspec.structs import replace
-from webjobs_events.errors import InvalidJobSettings
 from webjobs_events.events import (
     AnyRunEvent,
     RunAborted,
@@ -18,12 +17,11 @@ from webjobs_events.events import (
     RunSuccess,
 )
 from webjobs_events.job import JobDefinition
-from webjobs_events.job_settings import JobSettings, read_job_settings
 from webjobs_events.run_id import RESOLUTION, instant_of, run_id_at
 from webjobs_events.status import Reason, Status
 
 from webjobs_runner.domain.retry import next_attempt_at
-from webjobs_runner.log import logger
+from webjobs_runner.jobs.definitions import settings_of
 from webjobs_runner.processes.exit_facts import facts_of_exit
 from webjobs_runner.processes.process import ProcessExit
 from webjobs_runner.triggered.attempt import Attempt
@@ -102,15 +100,6 @@ def with_next_attempt(event: RunEnded, definition: JobDefinition | None) -> RunE
         return event
     after_this = instant_of(event.run_id) + RESOLUTION  # however the clock was set since
     return replace(event, next_run_id=run_id_at(max(event.at, after_this)), next_attempt_at=at)
-
-
-def settings_of(definition: JobDefinition) -> JobSettings:
-    """What a job's settings ask for; nothing when they are of a release that took what this one refuses."""
-    try:
-        return read_job_settings(definition.settings)
-    except InvalidJobSettings as error:
-        logger.warning("settings of a job left out", job=definition.job_name, error=str(error))
-        return JobSettings()
 
 
 def _facts(attempt: Attempt, instance_id: str, digest: str) -> dict[str, Any]:

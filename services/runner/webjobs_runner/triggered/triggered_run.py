@@ -16,6 +16,7 @@ from webjobs_events.status import Reason
 
 from webjobs_runner.files.site import Site
 from webjobs_runner.instance import Instance
+from webjobs_runner.jobs.definitions import settings_of
 from webjobs_runner.log import logger
 from webjobs_runner.logs.log_file import LogFile
 from webjobs_runner.logs.log_shipper import LogShipper
@@ -32,7 +33,6 @@ from webjobs_runner.triggered.run_ending import (
     initializing_event,
     outcome_of_exit,
     running_event,
-    settings_of,
     with_next_attempt,
     write_status,
 )

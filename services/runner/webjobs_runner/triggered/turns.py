@@ -15,10 +15,9 @@ from webjobs_events.subjects import name_of
 from webjobs_events.wish import EndWish
 
 from webjobs_runner.domain.turn import is_turn_of, to_be_replaced
-from webjobs_runner.jobs.definitions import Definitions, JobKey
+from webjobs_runner.jobs.definitions import Definitions, JobKey, settings_of
 from webjobs_runner.log import logger
 from webjobs_runner.triggered.found_command import FoundMessage, line_of, whole_line_of
-from webjobs_runner.triggered.run_ending import settings_of
 from webjobs_runner.triggered.wishes import Wishes
 
 _LEAST_DELAY = 1.0  # seconds until a command in line is looked at again; mostly it is called before
