@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-import pytest
 from support import browser
 from support.client import Client, unique
 from support.eventually import eventually
-
-pytestmark = pytest.mark.skipif(browser.PROGRAM is None, reason="chromium is not installed")
 
 _OPEN = "document.getElementById('{0}').open = true; true"
 _FILL = "document.querySelector('#{0} [name={1}]').value = {2!r}; true"

@@ -11,7 +11,9 @@ from support.archives import zip_of
 from support.client import PATIENCE, Client, unique
 from support.eventually import eventually
 from support.living import processes_with
+from support.programs import find_program
 
+SCRIPT_TYPES = (("sh", "bash"), ("py", "python3"), ("js", "node"))  # in the order in which they are chosen
 TIMESPAN = re.compile(r"(\d+\.)?\d\d:\d\d:\d\d(\.\d{7})?")
 
 
@@ -181,7 +183,8 @@ async def test_a_second_upload_replaces_every_file_of_the_first(client: Client) 
 
 async def test_the_script_is_chosen_in_the_documented_order(client: Client) -> None:
     name = unique("order")
-    order = ["run.sh", "run.py", "run.js", "go.sh", "go.py", "go.js"]
+    installed = [type_ for type_, program in SCRIPT_TYPES if find_program(program)]
+    order = [f"{stem}.{type_}" for stem in ("run", "go") for type_ in installed]
     await put_job(client, "triggered", name, dict.fromkeys(order, "echo 1"))
     for removed, chosen in zip([None, *order], order, strict=False):
         if removed is not None:

@@ -1,11 +1,11 @@
 """Every type of script runs: what it prints, the arguments it is given, the code it ends with."""
 
-import shutil
 import textwrap
 from pathlib import Path
 
 import pytest
 from support.client import Client, lines_of, unique
+from support.programs import need_program
 
 # Each prints its arguments one a line, the job's name, and something on its standard error; ends with 7.
 SCRIPTS = {
@@ -55,20 +55,11 @@ PROGRAMS = {
     ".exe": "wine",
 }
 WINE_PATIENCE = 120.0  # the first Windows script of a stack waits until Wine is prepared
-REQUIRED = {".sh", ".py", ".js", ".php"}
-
-
-def need(extension: str) -> None:
-    """Go on if the interpreter is installed. Those every machine has must be."""
-    program = PROGRAMS[extension]
-    if shutil.which(program) is None:
-        assert extension not in REQUIRED, f"install {program}: scripts with {extension} are always tested"
-        pytest.skip(f"{program} is not installed: {extension} scripts were not run")
 
 
 @pytest.mark.parametrize("file", SCRIPTS)
 async def test_a_script_of_each_type_runs(client: Client, file: str) -> None:
-    need(Path(file).suffix)
+    need_program(PROGRAMS[Path(file).suffix])
     name = unique("types")
     script = textwrap.dedent(SCRIPTS[file]).lstrip()
     if PROGRAMS[Path(file).suffix] == "wine":
@@ -96,7 +87,7 @@ def hostname_exe() -> bytes:
 
 
 async def test_a_windows_program_runs(client: Client) -> None:
-    need(".exe")
+    need_program("wine")
     name = unique("types")
     await client.put_script("triggered", name, hostname_exe(), "hostname.exe")
     run = await client.run_to_end(name, timeout=WINE_PATIENCE)
@@ -106,7 +97,7 @@ async def test_a_windows_program_runs(client: Client) -> None:
 
 
 async def test_windows_scripts_at_the_same_time_do_not_end_each_other(client: Client) -> None:
-    need(".cmd")
+    need_program("wine")
     long, short = unique("long"), unique("short")
     await client.put_script(
         "triggered", long, "@echo off\r\nping -n 4 127.0.0.1 >nul\r\necho done\r\n", "run.cmd"
@@ -120,7 +111,7 @@ async def test_windows_scripts_at_the_same_time_do_not_end_each_other(client: Cl
 
 
 async def test_windows_scripts_are_told_paths_that_windows_programs_understand(client: Client) -> None:
-    need(".cmd")
+    need_program("wine")
     name = unique("paths")
     script = (
         "@echo off\r\ncd /d %WEBJOBS_DATA_PATH% && echo kept>note.txt && type %WEBJOBS_PATH%\\run.cmd\r\n"

@@ -7,11 +7,21 @@ import pytest
 from support.archives import zip_of
 from support.client import Client, job_url, unique
 from support.eventually import eventually
+from support.programs import find_program
 from support.stack import RunningStack
 
 TYPES = ("triggered", "continuous")
 ORDER = ("cmd", "bat", "exe", "ps1", "sh", "php", "py", "js")
-NEEDS = {"cmd": "wine", "bat": "wine", "exe": "wine", "ps1": "pwsh"}
+NEEDS = {
+    "cmd": "wine",
+    "bat": "wine",
+    "exe": "wine",
+    "ps1": "pwsh",
+    "sh": "bash",
+    "php": "php",
+    "py": "python3",
+    "js": "node",
+}
 
 
 @pytest.mark.parametrize("job_type", TYPES)
@@ -121,7 +131,7 @@ async def test_a_folder_copied_into_place_is_a_job(
 
 async def test_scripts_are_chosen_in_the_seeds_order_and_only_at_the_root(client: Client) -> None:
     name = unique("chosen")
-    installed = [extension for extension in ORDER if shutil.which(NEEDS.get(extension, "sh"))]
+    installed = [extension for extension in ORDER if find_program(NEEDS[extension])]
     expected = [f"run.{extension}" for extension in installed] + [f"a.{extension}" for extension in installed]
     every = [f"{stem}.{extension}" for stem in ("run", "a") for extension in ORDER]
     while expected:

@@ -2,14 +2,13 @@
 
 import asyncio
 import re
-import shutil
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import pytest
 from support.client import PATIENCE, Client
 from support.eventually import eventually
+from support.programs import need_program
 from support.stack import RunningStack
 
 README = Path(__file__).parents[2] / "README.md"
@@ -69,8 +68,7 @@ async def shell(command: str, folder: Path) -> str:
 
 
 async def test_the_tour_of_the_readme(client: Client, stack: RunningStack, tmp_path: Path) -> None:
-    if shutil.which("curl") is None:
-        pytest.skip("curl is not installed: the tour was not taken")
+    need_program("curl")
     (tmp_path / FOLDER).symlink_to(stack.data)
     steps = tour()
     assert len([step for step in steps if step.command]) >= 5

@@ -4,15 +4,14 @@ import asyncio
 import contextlib
 import itertools
 import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from support.eventually import eventually
+from support.programs import need_program
 
-PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _PORT_FILE = "DevToolsActivePort"  # the browser writes into its profile where it listens
 
 
@@ -37,10 +36,10 @@ class Page:
 
 @contextlib.asynccontextmanager
 async def browser_page(url: str, folder: Path) -> AsyncIterator[Page]:
-    """The page at an address, in a browser that ends with the body."""
-    assert PROGRAM is not None
+    """The page at an address, in a browser that ends with the body; without a browser the test is skipped."""
+    program = need_program("chromium", "chromium-browser", "google-chrome")
     process = await asyncio.create_subprocess_exec(
-        *(PROGRAM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+        *(program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
         *("--no-first-run", "--remote-debugging-port=0", f"--user-data-dir={folder}", url),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,

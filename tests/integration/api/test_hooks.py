@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-import shutil
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,6 +16,7 @@ from integration.api.conftest import QUICK, SHORT
 from integration.api.stand_in import INSTANCE, StandIn
 from support.eventually import eventually
 from support.outages import crash_and_restart
+from support.programs import need_program
 from support.receiver import Receiver, receiving
 from webjobs_api.app import run_api
 from webjobs_api.hooks.back_off import HookTerms
@@ -495,13 +495,13 @@ async def test_the_secret_and_the_password_are_in_no_log(
     assert "s3cr3t" not in said.out + said.err
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl, which makes certificates, is missing")
 async def test_certificates_are_looked_at_unless_told_otherwise(
     api: aiohttp.ClientSession, bus: Bus, tmp_path: Path
 ) -> None:
+    openssl = need_program("openssl")
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     made = await asyncio.create_subprocess_exec(
-        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+        *(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
         *("-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)),
         stderr=asyncio.subprocess.DEVNULL,
     )
