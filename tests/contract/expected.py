@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec.structs import replace
 from webjobs_events.commands import (
     AnyCommand,
     ChangeJobSettings,
@@ -171,6 +172,21 @@ EVENTS: dict[str, Event] = {
     **_job_events(JobType.CONTINUOUS),
 }
 """By `<kind>.<Name>`."""
+
+_sizes: dict[str, Any] = {"output_log_bytes": 4711, "error_log_bytes": 217, "dropped_lines": 0}
+GROWN_EVENTS: dict[str, Event] = {
+    "triggered.Success.log_sizes": replace(EVENTS["triggered.Success"], **_sizes),
+    "triggered.Failed.log_sizes": replace(EVENTS["triggered.Failed"], **_sizes),
+    "triggered.Aborted.log_sizes": replace(
+        EVENTS["triggered.Aborted"],
+        reason=Reason.CANCELLED,
+        evidence="Cancelled by curl/8.5.0. It ended within its grace.",
+        output_log_bytes=1_073_742_208,
+        error_log_bytes=0,
+        dropped_lines=4_300_000_000,
+    ),
+}
+"""Events with fields that were added after their first sample, by `<kind>.<Name>.<what was added>`."""
 
 
 def _asked(job_type: JobType, verb: str) -> dict[str, Any]:

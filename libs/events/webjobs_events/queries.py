@@ -32,6 +32,9 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     rerun_of: RunId | None = None
     next_run_id: RunId | None = None
     next_attempt_at: Instant | None = None
+    output_log_bytes: int | None = None
+    error_log_bytes: int | None = None
+    dropped_lines: int | None = None
 
 
 class InstanceView(msgspec.Struct, frozen=True, kw_only=True):

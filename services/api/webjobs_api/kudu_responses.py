@@ -44,6 +44,9 @@ class KuduRun(msgspec.Struct, frozen=True):
     rerun_of: str | None
     next_run_id: str | None
     next_attempt_at: str | None
+    output_log_bytes: int | None
+    error_log_bytes: int | None
+    dropped_lines: int | None
 
 
 class KuduRuns(msgspec.Struct, frozen=True):
@@ -132,6 +135,9 @@ def run_json(run: RunView, urls: Urls, now: datetime) -> KuduRun:
         rerun_of=run.rerun_of,
         next_run_id=run.next_run_id,
         next_attempt_at=instant(run.next_attempt_at) if run.next_attempt_at else None,
+        output_log_bytes=run.output_log_bytes,
+        error_log_bytes=run.error_log_bytes,
+        dropped_lines=run.dropped_lines,
     )
 
 

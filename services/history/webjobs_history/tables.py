@@ -47,6 +47,9 @@ runs = Table(
     Column("rerun_of", Text),
     Column("next_run_id", Text),
     Column("next_attempt_at", _INSTANT),
+    Column("output_log_bytes", BigInteger),
+    Column("error_log_bytes", BigInteger),
+    Column("dropped_lines", BigInteger),
 )
 
 jobs = Table(

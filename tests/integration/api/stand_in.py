@@ -260,6 +260,9 @@ def _fold(known: queries.RunView | None, event: events.RunEvent) -> queries.RunV
         rerun_of=event.rerun_of,
         next_run_id=event.next_run_id if isinstance(event, events.RunEnded) else None,
         next_attempt_at=event.next_attempt_at if isinstance(event, events.RunEnded) else None,
+        output_log_bytes=event.output_log_bytes if isinstance(event, events.RunEnded) else None,
+        error_log_bytes=event.error_log_bytes if isinstance(event, events.RunEnded) else None,
+        dropped_lines=event.dropped_lines if isinstance(event, events.RunEnded) else None,
     )
 
 

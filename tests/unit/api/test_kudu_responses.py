@@ -42,6 +42,9 @@ EXPECTED_RUN = {
     "rerun_of": None,
     "next_run_id": "201311080258000000",
     "next_attempt_at": "2013-11-08T03:01:00Z",
+    "output_log_bytes": 4711,
+    "error_log_bytes": 217,
+    "dropped_lines": 3,
 }
 ENDED = run(
     Status.FAILED,
@@ -53,6 +56,9 @@ ENDED = run(
     retry_of="201311080255000000",
     next_run_id="201311080258000000",
     next_attempt_at=NOW,
+    output_log_bytes=4711,
+    error_log_bytes=217,
+    dropped_lines=3,
 )
 
 

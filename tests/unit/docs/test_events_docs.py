@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from contract.expected import CAUSE, EVENTS
+from contract.expected import CAUSE, EVENTS, GROWN_EVENTS
 from webjobs_events.envelope import encode_event
 from webjobs_events.events import EVENT_TYPES
 from webjobs_events.jetstream.streams import stream_configs
@@ -37,7 +37,9 @@ def section_of(kind: str, name: str) -> str:
 def test_every_event_has_an_example_that_is_a_stored_sample(kind: str, name: str) -> None:
     example = json.loads(section_of(kind, name).split("```json\n")[1].split("```")[0])
     samples = [
-        json.loads(encode_event(event)[1]) for key, event in EVENTS.items() if key.endswith(f".{name}")
+        json.loads(encode_event(event)[1])
+        for key, event in (EVENTS | GROWN_EVENTS).items()
+        if key.split(".")[1] == name
     ]
     assert example in samples
 

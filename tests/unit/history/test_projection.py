@@ -49,6 +49,15 @@ def test_a_run_is_known_from_its_first_event() -> None:
     assert view.started_at is view.ended_at is view.reason is None
 
 
+def test_a_run_knows_how_large_its_logs_are_once_it_has_ended() -> None:
+    run = Run(0)
+    sizes = {"output_log_bytes": 4711, "error_log_bytes": 217, "dropped_lines": 3}
+    view = run_after(run, run.initializing(), run.failed(3, **sizes))
+    assert {name: getattr(view, name) for name in sizes} == sizes
+    unknown = run_after(run, run.initializing(), run.failed(3))
+    assert unknown.output_log_bytes is unknown.error_log_bytes is unknown.dropped_lines is None
+
+
 def test_a_run_knows_what_led_to_it_and_what_follows_it() -> None:
     run, before, next_one, first = Run(2), Run(0), Run(9), Run(1)
     links = {"retry_of": before.run_id, "rerun_of": first.run_id, "scheduled_for": at(0)}

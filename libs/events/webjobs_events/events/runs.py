@@ -71,6 +71,11 @@ class RunEnded(RunEvent, frozen=True, kw_only=True):
         has_error_log: Whether the script wrote to its standard error.
         next_run_id: Run id of the next attempt; None when there is none.
         next_attempt_at: When that is begun at the earliest.
+        output_log_bytes: Size of the output log, which the stream of logs may not hold whole yet; None when
+            the author does not know it: the runner was lost, or is of an earlier release.
+        error_log_bytes: Size of the error log; None as above.
+        dropped_lines: Lines of the script that are missing in its log, because the disk was full or the
+            log had reached its cap; None as above.
     """
 
     started_at: Instant | None
@@ -81,6 +86,9 @@ class RunEnded(RunEvent, frozen=True, kw_only=True):
     has_error_log: bool = False
     next_run_id: RunId | None = None
     next_attempt_at: Instant | None = None
+    output_log_bytes: int | None = None
+    error_log_bytes: int | None = None
+    dropped_lines: int | None = None
 
 
 class RunSuccess(RunEnded, frozen=True, kw_only=True, tag="Success"):

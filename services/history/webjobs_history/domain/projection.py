@@ -150,6 +150,9 @@ def _run_ends(rows: Rows, event: RunEnded) -> list[Change]:
                 has_error_log=event.has_error_log,
                 next_run_id=event.next_run_id,
                 next_attempt_at=event.next_attempt_at,
+                output_log_bytes=event.output_log_bytes,
+                error_log_bytes=event.error_log_bytes,
+                dropped_lines=event.dropped_lines,
             )
         )
     ]
