@@ -12,9 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from webjobs_stack.errors import DataFolderInUse, DataFolderUnusable
+from webjobs_stack.proc import holders_of_lock, is_alive
 
 # What a killed stack leaves stops by itself; the longest is a runner, whose scripts take their time.
 LEFTOVER_SECONDS = 45.0
+# A process that was killed a moment ago still shows as alive.
+_DYING_SECONDS = 2.0
 _POLL_SECONDS = 0.05
 
 
@@ -91,17 +94,19 @@ class DataFolder:
         return descriptor
 
     async def _acquire(self, descriptor: int, waiting: Callable[[], None], leftover_seconds: float) -> None:
-        told = False
-        kill_at = time.monotonic() + leftover_seconds
+        announced = False
+        started_at = time.monotonic()
         while not _try_lock(descriptor):
             stack = _pid_in(descriptor)
-            if stack is None or _is_alive(stack):
-                raise DataFolderInUse(self.path, stack)
-            if not told:
+            waited_seconds = time.monotonic() - started_at
+            if stack is None or is_alive(stack):
+                if waited_seconds > _DYING_SECONDS:
+                    raise DataFolderInUse(self.path, stack)
+            elif not announced:
                 waiting()
-                told = True
-            if time.monotonic() > kill_at:
-                for pid in _holders(descriptor):
+                announced = True
+            if announced and waited_seconds > leftover_seconds:
+                for pid in holders_of_lock(descriptor):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
             await asyncio.sleep(_POLL_SECONDS)
@@ -115,27 +120,6 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _holders(descriptor: int) -> list[int]:
-    """Pids of the processes that hold the lock on this file; one that merely has it open waits, like us."""
-    held = os.readlink(f"/proc/self/fd/{descriptor}")
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            for opened in process.glob("fd/*"):
-                if os.readlink(opened) == held and "lock:" in (process / "fdinfo" / opened.name).read_text():
-                    found.append(int(process.name))
-    return found
-
-
 def _pid_in(descriptor: int) -> int | None:
     text = os.pread(descriptor, 20, 0).strip()
     return int(text) if text.isdigit() else None
-
-
-def _is_alive(pid: int) -> bool:
-    # A zombie has released its lock already; only /proc tells it from the living.
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state not in ("Z", "X")

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from webjobs_stack.errors import BinaryMissing, DidNotStart, PortTaken
-from webjobs_stack.ports import free_port, is_free
+from webjobs_stack.ports import becomes_free, free_port
 from webjobs_stack.process import Child, NotReady, last_lines, open_log, spawn, until_ready
 
 HOST = "127.0.0.1"
@@ -73,7 +73,7 @@ class NatsServer:
         """
         program = find_nats_server()
         self.store_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._fixed_port and not is_free(HOST, self.port):
+        if self._fixed_port and not await becomes_free(HOST, self.port):
             raise PortTaken("NATS", HOST, self.port, "stop that one or set WEBJOBS_NATS_PORT to a free port")
         self.port = self.port or free_port(HOST)
         for stale in self.store_dir.glob("*.ports"):

@@ -1,14 +1,18 @@
 """Which TCP ports are free on this machine."""
 
+import asyncio
 import errno
 import random
 import socket
+import time
 from pathlib import Path
 
 from webjobs_stack.errors import AddressUnusable
 
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST = 10_000
+# The kernel closes the sockets of a killed process a moment after it is gone.
+_CLOSING_SECONDS = 1.0
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -46,6 +50,20 @@ def is_free(host: str, port: int) -> bool:
         if error.errno == errno.EADDRINUSE:
             return False
         raise AddressUnusable(host, error.strerror or str(error)) from error
+    return True
+
+
+async def becomes_free(host: str, port: int, within_seconds: float = _CLOSING_SECONDS) -> bool:
+    """Whether a server could listen there now or a moment later.
+
+    Raises:
+        AddressUnusable: The host is no address of this machine, or the port is reserved.
+    """
+    give_up_at = time.monotonic() + within_seconds
+    while not is_free(host, port):
+        if time.monotonic() > give_up_at:
+            return False
+        await asyncio.sleep(0.05)
     return True
 
 

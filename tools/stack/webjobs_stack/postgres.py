@@ -18,6 +18,7 @@ from pathlib import Path
 
 from webjobs_stack.errors import BinaryMissing, DidNotStart
 from webjobs_stack.ports import free_port
+from webjobs_stack.proc import processes_in
 from webjobs_stack.process import Child, NotReady, last_lines, open_log, spawn, until_ready
 
 HOST = "127.0.0.1"
@@ -26,6 +27,7 @@ DATABASE = "webjobs"
 USER_INSTEAD_OF_ROOT = "nobody"
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
+_LEFTOVER_SECONDS = 5.0
 
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": HOST,
@@ -205,22 +207,26 @@ class Postgres:
             os.close(log)
 
     async def _clear_traces_of_the_dead(self) -> None:
-        """Wait for what a killed server left behind to end; remove its pid file if it names a stranger.
+        """Wait until no process of a killed server is left in the cluster, then remove its pid file.
 
-        Postgres refuses to start if the pid in that file belongs to another living process of its user; after
-        a reboot and in containers that can be anybody. If it belongs to nobody, Postgres needs the file: it
-        says which shared memory a last process of the dead server may still hold.
+        Processes of a dead server end by themselves; those that do not, stopped ones for example, are killed.
+
+        Postgres refuses to start while the pid in that file exists in any form: as a zombie that no parent
+        collects, or as another process, which after a reboot and in containers has the same number. It keeps
+        the file because processes of the dead server might still use its shared memory. All of them work in
+        the cluster's folder, so when none is left there, the file guards nothing.
         """
-        give_up_at = time.monotonic() + _STOP_SECONDS
-        while leftover := _processes_in(self.cluster):
-            if time.monotonic() > give_up_at:
+        started_at = time.monotonic()
+        while leftover := processes_in(self.cluster):
+            waited_seconds = time.monotonic() - started_at
+            if waited_seconds > _STOP_SECONDS:
                 raise DidNotStart("postgres", f"process {leftover[0]} still works in {self.cluster}")
+            if waited_seconds > _LEFTOVER_SECONDS:
+                for pid in leftover:
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.kill(pid, signal.SIGKILL)
             await asyncio.sleep(0.05)
-        pid_file = self.cluster / "postmaster.pid"
-        if pid_file.exists():
-            command = Path(f"/proc/{pid_file.read_text().split()[0]}/comm")
-            if command.exists() and command.read_text().strip() != "postgres":
-                pid_file.unlink()
+        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
 
     async def _is_ready(self) -> bool:
         # Line 1 is the pid, line 8 the state, as pg_ctl reads it: no client needed.
@@ -263,13 +269,3 @@ def _hand_over(path: Path) -> None:
     if os.geteuid() == 0:
         entry = pwd.getpwnam(USER_INSTEAD_OF_ROOT)
         os.chown(path, entry.pw_uid, entry.pw_gid)
-
-
-def _processes_in(folder: Path) -> list[int]:
-    """Pids of processes whose working directory is this folder, as it is for every Postgres process."""
-    found = []
-    for link in Path("/proc").glob("[0-9]*/cwd"):
-        with contextlib.suppress(OSError):
-            if Path(os.readlink(link)) == folder:
-                found.append(int(link.parent.name))
-    return found

@@ -15,7 +15,7 @@ from webjobs_stack.errors import InvalidSetting, PortTaken
 from webjobs_stack.folder import DataFolder
 from webjobs_stack.health import reachable
 from webjobs_stack.nats_server import NatsServer
-from webjobs_stack.ports import free_port, is_free
+from webjobs_stack.ports import becomes_free, free_port
 from webjobs_stack.postgres import Postgres
 from webjobs_stack.services import Service, ServiceSpec
 from webjobs_stack.supervise import Daemon, keep_running
@@ -69,7 +69,7 @@ class Stack:
         self._lock = await self.folder.lock(
             lambda: self._announce.waiting_for_a_killed_stack(self.folder.path)
         )
-        if not is_free(options.host, options.port):
+        if not await becomes_free(options.host, options.port):
             raise PortTaken("the api", options.host, options.port, "choose another one with --port")
         nats = NatsServer(self.folder.nats, port=nats_port, keep_open=[self._lock])
         postgres = Postgres(self.folder.postgres, keep_open=[self._lock])
