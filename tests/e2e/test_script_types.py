@@ -73,7 +73,7 @@ async def test_a_script_of_each_type_runs(client: Client, file: str) -> None:
     errors = lines_of((await client.get(run["error_url"])).text)
     assert [(line.level, line.text) for line in errors] == [("ERROR", "oops")]
     last = lines_of((await client.get(run["output_url"])).text)[-2:]
-    assert [line.text for line in last] == ["The script exited with code 7.", "Status changed to Failed"]
+    assert [line.text for line in last] == ["Job failed due to exit code 7", "Status changed to Failed"]
     assert run["status"] == "Failed"
 
 

@@ -44,12 +44,12 @@ from webjobs_runner.settings import RunnerSettings
 from webjobs_runner.triggered.burial import Burial
 from webjobs_runner.triggered.cancellation import Cancellation
 from webjobs_runner.triggered.claims import Claims
-from webjobs_runner.triggered.conclusion import Conclusions
+from webjobs_runner.triggered.finish import Finish
 from webjobs_runner.triggered.judgement import Judgement
-from webjobs_runner.triggered.last_event import RunEnds
 from webjobs_runner.triggered.next_in_line import NextInLine
 from webjobs_runner.triggered.recovery import Recovery
 from webjobs_runner.triggered.run_inbox import RunInbox
+from webjobs_runner.triggered.run_log import RunLogs
 from webjobs_runner.triggered.triggered_run import RunWorkshop
 from webjobs_runner.triggered.triggered_runs import TriggeredRuns
 from webjobs_runner.triggered.turns import Turns
@@ -126,9 +126,9 @@ def build_parts(
     shipper = LogShipper(bus)
     definitions = Definitions(bus)
     claims = Claims(bus, instance)
-    wishes, ends = Wishes(bus), RunEnds(bus)
-    conclusions = Conclusions(bus, claims, wishes)
-    burial = Burial(bus, instance, claims, definitions, outbox, ends, conclusions, wishes)
+    wishes, logs = Wishes(bus), RunLogs(bus, instance, site, shipper)
+    finish = Finish(bus, instance, site, outbox, claims, wishes)
+    burial = Burial(bus, instance, claims, definitions, finish, wishes, logs)
     unfinished = ground.unfinished
     versions = Versions(bus, site, ground.copies, ground.state / "downloads")
     starter = _starter(settings, ground, versions)
@@ -149,10 +149,10 @@ def build_parts(
         Ports(instance.id),
     )
     continuous = ContinuousJobs(bus, site, ground.state / "logs", workshop, shipper)
-    run_workshop = RunWorkshop(bus, instance, site, ground.live, starter, outbox, shipper)
+    run_workshop = RunWorkshop(bus, instance, ground.live, starter, outbox, logs, finish)
     turns = Turns(bus, definitions, wishes)
     cancellation = Cancellation(bus, instance, claims, definitions, outbox, burial, wishes)
-    judgement = Judgement(bus, instance, outbox, claims, peers, burial, conclusions, unfinished)
+    judgement = Judgement(bus, instance, outbox, claims, peers, burial, finish, unfinished)
     triggered = TriggeredRuns(
         run_workshop,
         definitions,
@@ -160,15 +160,13 @@ def build_parts(
         peers,
         turns,
         judgement,
-        ends,
-        conclusions,
         wishes,
         cancellation,
         unfinished,
     )
     runs = RunInbox(bus, settings.slots, triggered.handle)
     next_in_line = NextInLine(bus, turns, triggered, runs)
-    conclusions.on_freed = next_in_line.freed
+    finish.on_freed = next_in_line.freed
     burial.on_next = next_in_line.attempt_waits
     turns.on_change = next_in_line.freed
     triggered.begin = runs.offer
@@ -226,17 +224,15 @@ def build_parts(
         packages=packages,
         burial=burial,
         recovery=Recovery(
-            bus,
             instance,
-            site,
             outbox,
-            shipper,
             claims,
             burial,
-            ends,
-            conclusions,
+            finish,
             definitions,
+            wishes,
             unfinished,
+            logs,
         ),
         retention=Retention(bus, site, definitions, ground.state / "retention", is_running),
         schedules=Schedules(definitions, ground.live, ticks, due_times, clock),

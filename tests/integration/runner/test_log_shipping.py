@@ -173,7 +173,7 @@ async def test_the_jobs_log_has_the_head_of_each_start_and_the_application_log_a
             "SYS WARN] These are the first 100 lines of this start; all are in the application log."
         )
         assert said[cut - 1] == "INFO] line 100"
-        assert any(line.startswith("SYS ERROR] The script exited with code 1.") for line in said[cut:])
+        assert any(line.startswith("SYS ERROR] Job failed due to exit code 1") for line in said[cut:])
         assert "SYS INFO] Status changed to PendingRestart" in said[cut:]
     application = application_log(tmp_path, runner, "steady")
     assert application.read_bytes().count(b"INFO] line 150\n") >= 2

@@ -25,10 +25,11 @@ from webjobs_runner.continuous.health_watch import HealthWatch
 from webjobs_runner.continuous.poke import Poke
 from webjobs_runner.continuous.script_end import ScriptEnd, end_in_good_order
 from webjobs_runner.continuous.workshop import Workshop
+from webjobs_runner.domain.exit_facts import ExitFacts
 from webjobs_runner.domain.still_running import next_word_at
 from webjobs_runner.jobs.definitions import settings_of
 from webjobs_runner.logs.continuous_log import ContinuousLog
-from webjobs_runner.processes.exit_facts import ExitFacts, facts_of_exit, reason_not_started
+from webjobs_runner.processes.exit_facts import facts_of_exit, reason_not_started
 from webjobs_runner.processes.process import ScriptProcess
 from webjobs_runner.processes.script_start import StartedScript
 

@@ -17,10 +17,10 @@ from webjobs_runner.continuous.halt import ALL_STOPPED, DISABLED, NOT_ENABLED, R
 from webjobs_runner.continuous.poke import Poke
 from webjobs_runner.continuous.script_life import ScriptLife
 from webjobs_runner.continuous.workshop import Workshop
+from webjobs_runner.domain.exit_facts import ExitFacts, exit_code_line
 from webjobs_runner.domain.restart import DEFAULT_RESTART_DELAY, Restart, restart_after
 from webjobs_runner.jobs.definitions import settings_of
 from webjobs_runner.logs.continuous_log import ContinuousLog
-from webjobs_runner.processes.exit_facts import ExitFacts
 
 _LOG_PATIENCE = 0.5  # seconds
 
@@ -174,10 +174,14 @@ class Supervisor:
         restart = self._restart(lived, before)
         self._short_lives = restart.short_lives
         delay = restart.delay.total_seconds()
-        self._log.script.say(
-            f"{end.evidence} It is started again in {delay:g} s.",
-            "SYS INFO" if end.exit_code == 0 else "SYS ERROR",
-        )
+        if end.reason is Reason.EXIT_CODE and end.exit_code:
+            self._log.script.say(exit_code_line(end.exit_code, end.evidence), "SYS ERROR")
+            self._log.script.say(f"It is started again in {delay:g} s.")
+        else:
+            self._log.script.say(
+                f"{end.evidence} It is started again in {delay:g} s.",
+                "SYS INFO" if end.exit_code == 0 else "SYS ERROR",
+            )
         self._status.enter(
             ContinuousPendingRestart,
             definition,

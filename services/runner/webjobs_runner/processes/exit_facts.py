@@ -1,22 +1,11 @@
 """What the end of a script's process, or its failure to start, says in an event."""
 
-from dataclasses import dataclass
-
 from webjobs_events.status import Reason
 
+from webjobs_runner.domain.exit_facts import ExitFacts, exit_code_evidence
 from webjobs_runner.domain.wine import is_wines_own
 from webjobs_runner.errors import MissingInterpreter, NoRunnableScript
 from webjobs_runner.processes.process import ProcessExit
-
-
-@dataclass(frozen=True, slots=True)
-class ExitFacts:
-    """Reason and evidence of an end nobody asked for."""
-
-    reason: Reason
-    evidence: str
-    exit_code: int | None = None
-    signal: int | None = None
 
 
 def facts_of_exit(ended: ProcessExit) -> ExitFacts:
@@ -28,7 +17,7 @@ def facts_of_exit(ended: ProcessExit) -> ExitFacts:
     if ended.signal is not None:
         evidence = f"The script was ended by signal {ended.signal}.{left}"
         return ExitFacts(Reason.SIGNAL, evidence, signal=ended.signal)
-    evidence = f"The script exited with code {ended.exit_code}.{left}"
+    evidence = exit_code_evidence(ended.exit_code or 0, left)
     return ExitFacts(Reason.EXIT_CODE, evidence, exit_code=ended.exit_code)
 
 

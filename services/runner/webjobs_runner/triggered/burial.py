@@ -2,34 +2,28 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from webjobs_events.commands import RunTriggeredJob, decode_command
 from webjobs_events.errors import BusUnavailable, UndecodableMessage
-from webjobs_events.events import RunAborted, RunEnded
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Reason
 
+from webjobs_runner.domain.attempt import Attempt
+from webjobs_runner.domain.run_outcome import Outcome, runner_lost
 from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.log import logger
-from webjobs_runner.outbox import Outbox
-from webjobs_runner.triggered.attempt import Attempt
 from webjobs_runner.triggered.claims import ClaimedRun, Claims
-from webjobs_runner.triggered.conclusion import Conclusions
-from webjobs_runner.triggered.last_event import RunEnds, look_at_run
-from webjobs_runner.triggered.run_ending import Outcome, ended_event, initializing_event, with_next_attempt
+from webjobs_runner.triggered.finish import Finish, Unattended
+from webjobs_runner.triggered.run_log import RunLogs
 from webjobs_runner.triggered.wishes import Wishes
 
 _RETRY_DELAY = 1.0  # seconds
 
 
 class Burial:
-    """Writes the last event of runs whose runner is gone, and takes their commands out of the queue.
-
-    Any number of runners may do it for the same run: it is ended once.
-    """
+    """Finds what lost runners had in hand; any number of runners may do so for the same run."""
 
     def __init__(
         self,
@@ -37,19 +31,17 @@ class Burial:
         instance: Instance,
         claims: Claims,
         definitions: Definitions,
-        outbox: Outbox,
-        ends: RunEnds,
-        conclusions: Conclusions,
+        finish: Finish,
         wishes: Wishes,
+        logs: RunLogs,
     ) -> None:
         self._bus = bus
         self._instance = instance
         self._claims = claims
         self._definitions = definitions
-        self._outbox = outbox
-        self._ends = ends
-        self._conclusions = conclusions
+        self._finish = finish
         self._wishes = wishes
+        self._logs = logs
         self._lost: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self.on_next: Callable[[Attempt], None] = lambda _attempt: None
         """Told of each attempt that follows one which was ended here."""
@@ -99,52 +91,34 @@ class Burial:
             BusUnavailable: NATS does not answer.
         """
         lost, attempt = run.claim.instance, run.claim.attempt_of(command)
-        wish = self._wishes.of(attempt.job_name, attempt.run_id)
-        if wish is not None:
-            outcome = Outcome(RunAborted, wish.reason, f"{wish.evidence} Its runner {lost} was lost.")
-        else:
-            evidence = f"Runner {lost} was lost while it had the run."
-            outcome = Outcome(RunAborted, Reason.RUNNER_LOST, evidence)
+        request = self._wishes.of(attempt.job_name, attempt.run_id)
+        outcome = runner_lost(lost, f"Runner {lost} was lost while it had the run.", request)
         await self.end(attempt, run.claim.after, outcome, lost)
 
     async def end(self, attempt: Attempt, after: int, outcome: Outcome, instance_id: str) -> None:
-        """End an attempt that nobody works on, unless it has ended, and do what follows.
+        """End an attempt that no runner works on, unless it has ended, and do what follows.
 
         Args:
             attempt: To be ended.
             after: Sequence that the stream of events had before the attempt.
             outcome: How it ends.
-            instance_id: Who had it, or ends it without having begun it.
+            instance_id: The runner that had it, or that ends it without having begun it.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        found = await look_at_run(self._bus, attempt, after)
-        end = found.end if found.attempt.run_id == attempt.run_id else found.before
-        if end is None:
-            definition = self._definitions.get(JobType.TRIGGERED, attempt.job_name)
-            digest = definition.digest if definition else ""
-            if not found.has_begun:
-                await self._tell_beginning(attempt, digest, instance_id)
-            logger.warning("run ended in place of its runner", run_id=attempt.run_id, reason=outcome.reason)
-            event: RunEnded = ended_event(
-                attempt,
-                outcome,
-                instance_id=self._instance.id,
-                digest=digest,
-                started_at=None,
-                has_error_log=False,
-            )
-            event = with_next_attempt(event, definition)
-            end = await self._ends.write(attempt, event, after, is_known=False)
-        next_attempt = await self._conclusions.conclude(attempt, end)
+        may_write = instance_id == self._instance.id and outcome.reason is not Reason.DELETED
+        run = Unattended(
+            attempt,
+            after,
+            outcome,
+            instance_id,
+            definition=self._definitions.get(JobType.TRIGGERED, attempt.job_name),
+            log=self._logs.of(attempt) if may_write else None,
+        )
+        next_attempt = await self._finish.end_unattended(run)
         if next_attempt is not None:
             self.on_next(next_attempt)
-
-    async def _tell_beginning(self, attempt: Attempt, digest: str, instance_id: str) -> None:
-        asked_at = attempt.command.requested_at if attempt.retry_of is None else datetime.now(UTC)
-        first = initializing_event(attempt, instance_id=instance_id, digest=digest, at=asked_at)
-        await asyncio.shield(self._outbox.add(first, attempt.cause))
 
     async def _command_of(self, run: ClaimedRun) -> RunTriggeredJob | None:
         """The command of a run, while it is in the queue."""

@@ -4,22 +4,20 @@ import asyncio
 
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.events import RunAborted
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason
 from webjobs_events.wish import EndWish
 
+from webjobs_runner.domain.attempt import Attempt, first_attempt
+from webjobs_runner.domain.run_outcome import Outcome, deleted_before_begun, never_begun
 from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
-from webjobs_runner.triggered.attempt import Attempt, first_attempt
 from webjobs_runner.triggered.burial import Burial
 from webjobs_runner.triggered.claims import Claims
 from webjobs_runner.triggered.found_command import whole_line_of
-from webjobs_runner.triggered.run_ending import Outcome
 from webjobs_runner.triggered.wishes import Wishes
 
 _RETRY_DELAY = 1.0  # seconds
@@ -87,14 +85,16 @@ class Cancellation:
         after = self._outbox.reached
         command = await self._command_of(job_name, run_id)
         if command is not None and await self._claims.take(command, after):
-            await self._write_end(first_attempt(command), after, _outcome(wish))
+            await self._write_end(first_attempt(command), after, never_begun(wish.reason, wish.evidence))
             return
         found = await self._claims.of_attempt(job_name, run_id)
         command = await self._command_of(job_name, found.run_id) if found is not None else None
         if found is None or command is None:
             await self._wishes.drop(job_name, run_id)  # it has ended, or there never was such a run
         elif found.claim.is_waiting and await self._claims.take_waiting(found, command, after):
-            await self._write_end(found.claim.attempt_of(command), after, _outcome(wish))
+            await self._write_end(
+                found.claim.attempt_of(command), after, never_begun(wish.reason, wish.evidence)
+            )
             await self._wishes.drop(job_name, run_id)  # it may name the attempt before, which just ended
 
     async def _end_all(self, job_name: JobName) -> None:
@@ -102,7 +102,7 @@ class Cancellation:
         line = await whole_line_of(self._bus, job_name)
         if await self._definitions.current(JobType.TRIGGERED, job_name) is not None:
             return  # deployed anew: some of these may have been asked for since
-        outcome = Outcome(RunAborted, Reason.DELETED, "The job was deleted before the run began.")
+        outcome = deleted_before_begun()
         for _, command in line.commands:
             after = self._outbox.reached
             if await self._claims.take(command, after):
@@ -121,7 +121,3 @@ class Cancellation:
         """The command in the queue whose first attempt has this run id."""
         line = await whole_line_of(self._bus, job_name)
         return next((command for _, command in line.commands if command.run_id == run_id), None)
-
-
-def _outcome(wish: EndWish) -> Outcome:
-    return Outcome(RunAborted, wish.reason, f"{wish.evidence} It had not begun.")

@@ -11,9 +11,9 @@ from webjobs_events.job import JobName
 from webjobs_events.run_id import RunId
 from webjobs_events.subjects import Subjects, name_of
 
+from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
-from webjobs_runner.triggered.attempt import Attempt, first_attempt
 
 TRACE_SECONDS = 15 * 60
 """How long a settled claim leaves a trace in the bucket: who comes late does not take it for free."""

@@ -9,16 +9,16 @@ from webjobs_events.jetstream import Bus, TakenMessage, first_since
 from webjobs_events.job import JobType
 from webjobs_events.run_id import instant_of
 
+from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.heartbeat import Peers
 from webjobs_runner.instance import Instance
 from webjobs_runner.outbox import Outbox
 from webjobs_runner.schedule.overtaken import is_overtaken
-from webjobs_runner.triggered.attempt import Attempt, first_attempt
 from webjobs_runner.triggered.burial import Burial
 from webjobs_runner.triggered.claims import TRACE_SECONDS, ClaimedRun, Claims
-from webjobs_runner.triggered.conclusion import Conclusions
+from webjobs_runner.triggered.event_lookup import look_at_run
+from webjobs_runner.triggered.finish import Finish
 from webjobs_runner.triggered.found_command import FoundMessage
-from webjobs_runner.triggered.last_event import look_at_run
 from webjobs_runner.triggered.unfinished import UnfinishedRuns
 
 HELD_DELAY = 5.0
@@ -48,7 +48,7 @@ class Judgement:
         claims: Claims,
         peers: Peers,
         burial: Burial,
-        conclusions: Conclusions,
+        finish: Finish,
         unfinished: UnfinishedRuns,
     ) -> None:
         self._bus = bus
@@ -57,7 +57,7 @@ class Judgement:
         self._claims = claims
         self._peers = peers
         self._burial = burial
-        self._conclusions = conclusions
+        self._finish = finish
         self._unfinished = unfinished
 
     async def has_run_before(self, command: RunTriggeredJob) -> bool:
@@ -69,7 +69,7 @@ class Judgement:
             BusUnavailable: NATS does not answer.
         """
         if await is_overtaken(self._bus, command):
-            await self._conclusions.settle(command)
+            await self._finish.settle(command)
             return True
         after = await self._before(command) if command.may_repeat else None
         if after is None:
@@ -77,7 +77,7 @@ class Judgement:
         found = await look_at_run(self._bus, first_attempt(command), after)
         if not found.has_begun and found.before is None:
             return False
-        await self._conclusions.settle(command)
+        await self._finish.settle(command)
         return True
 
     async def _before(self, command: RunTriggeredJob) -> int | None:
@@ -104,7 +104,7 @@ class Judgement:
         claimed_at = time.monotonic()
         run = await self._claims.read(command.job_name, command.run_id)
         if run is None:  # it is over: a trace of the claim is left
-            await self._conclusions.settle(command, message)
+            await self._finish.settle(command, message)
             return None
         if run.claim.is_waiting:
             return await self._begin_waiting(run, command, message)
@@ -113,9 +113,9 @@ class Judgement:
         attempt = run.claim.attempt_of(command)
         found = await look_at_run(self._bus, attempt, run.claim.after)
         if found.end is not None:
-            await self._conclusions.conclude(attempt, found.end, message)
+            await self._finish.conclude(attempt, found.end, message)
         elif found.before is not None:  # the next attempt follows, and whoever ended this one did not say so
-            await self._conclusions.conclude(attempt, found.before)
+            await self._finish.conclude(attempt, found.before)
             await message.give_back(_SOON)
         elif self._claims.is_own(run.claim):  # the answer to our claim was lost
             return OwnAttempt(attempt, run.claim.after, claimed_at)

@@ -11,8 +11,8 @@ from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName
 
+from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.log import logger
-from webjobs_runner.triggered.attempt import Attempt
 from webjobs_runner.triggered.found_command import FoundMessage
 from webjobs_runner.triggered.run_inbox import RunInbox
 from webjobs_runner.triggered.triggered_runs import TriggeredRuns

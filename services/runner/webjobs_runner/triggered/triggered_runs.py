@@ -6,23 +6,21 @@ from collections.abc import Callable
 
 from webjobs_events.commands import RunTriggeredJob, decode_command
 from webjobs_events.errors import BusUnavailable, UndecodableMessage
-from webjobs_events.events import RunAborted, RunEnded
+from webjobs_events.events import RunEnded
 from webjobs_events.jetstream import TakenMessage
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
 from webjobs_events.status import Reason
 
+from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.heartbeat import Peers
 from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.log import logger
-from webjobs_runner.triggered.attempt import Attempt, first_attempt
 from webjobs_runner.triggered.cancellation import Cancellation
 from webjobs_runner.triggered.claims import Claims
-from webjobs_runner.triggered.conclusion import Conclusions
+from webjobs_runner.triggered.event_lookup import look_at_run
 from webjobs_runner.triggered.found_command import FoundMessage
 from webjobs_runner.triggered.judgement import HELD_DELAY, Judgement
-from webjobs_runner.triggered.last_event import RunEnds, look_at_run
-from webjobs_runner.triggered.run_ending import Outcome, ended_event
 from webjobs_runner.triggered.triggered_run import RunWorkshop, TriggeredRun
 from webjobs_runner.triggered.turns import Turns
 from webjobs_runner.triggered.unfinished import UnfinishedRun, UnfinishedRuns
@@ -43,8 +41,6 @@ class TriggeredRuns:
         peers: Peers,
         turns: Turns,
         judgement: Judgement,
-        ends: RunEnds,
-        conclusions: Conclusions,
         wishes: Wishes,
         cancellation: Cancellation,
         unfinished: UnfinishedRuns,
@@ -56,8 +52,7 @@ class TriggeredRuns:
         self._peers = peers
         self._turns = turns
         self._judgement = judgement
-        self._ends = ends
-        self._conclusions = conclusions
+        self._finish = workshop.finish
         self._wishes = wishes
         self._cancellation = cancellation
         self._unfinished = unfinished
@@ -223,9 +218,7 @@ class TriggeredRuns:
         told = await run.told()
         # While our lease held without a gap nobody can have ended the run in our place.
         is_sure = self._peers.held_since(claimed_at)
-        end = await self._ends.write(run.attempt, event, told if is_sure else run.after, is_known=is_sure)
-        if end is not event:
-            logger.warning("run was ended by another runner meanwhile", run_id=run.attempt.run_id)
+        end = await self._finish.publish(run.attempt, event, told if is_sure else run.after, is_known=is_sure)
         next_attempt = await self._conclude(run.attempt, end, message)
         await run.log_shipped(None)
         self._unfinished.forget(run.attempt.command)
@@ -259,22 +252,12 @@ class TriggeredRuns:
             run.ask_to_end(Reason.HOST_SHUTDOWN, "The runner is stopping.")
         try:
             return await run.carry_out()
-        except Exception as error:  # whatever it was, a run that was begun has to end
-            logger.exception("run failed in the runner itself", run_id=attempt.run_id)
-            return ended_event(
-                attempt,
-                Outcome(RunAborted, Reason.START_ERROR, f"The runner failed: {error}"),
-                instance_id=self._shop.instance.id,
-                digest=run.digest,
-                started_at=None,
-                has_error_log=False,
-            )
         finally:
             self._running.discard(run)
 
     async def _conclude(self, attempt: Attempt, end: RunEnded, message: TakenMessage) -> Attempt | None:
         while True:
             try:
-                return await self._conclusions.conclude(attempt, end, message)
+                return await self._finish.conclude(attempt, end, message)
             except BusUnavailable:
                 await asyncio.sleep(_RETRY_DELAY)

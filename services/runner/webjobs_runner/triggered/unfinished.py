@@ -8,8 +8,8 @@ import msgspec
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.run_id import RunId
 
+from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.journal import Journal
-from webjobs_runner.triggered.attempt import Attempt, first_attempt
 
 
 class UnfinishedRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,139 @@
+"""What the stream of events holds about a run."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from webjobs_events.envelope import decode_event
+from webjobs_events.errors import UndecodableMessage
+from webjobs_events.events import RunEnded, RunEvent, RunInitializing, RunRunning
+from webjobs_events.jetstream import Bus, StreamMessage
+from webjobs_events.job import JobName, JobType
+from webjobs_events.status import TERMINAL_STATUSES
+from webjobs_events.subjects import token_of
+
+from webjobs_runner.domain.attempt import Attempt
+from webjobs_runner.log import logger
+
+
+@dataclass(frozen=True, slots=True)
+class RunOnStream:
+    """What the stream of events says of a run.
+
+    Attributes:
+        position: Sequence of the last event of its job that was read.
+        attempt: The latest attempt; one that is announced by the final event before it counts.
+        has_begun: Whether that attempt's first event is there.
+        digest: The version of the package that it runs; empty while it has not begun.
+        started_at: When its process started; None while it has not.
+        end: Its final event; None when it has not ended, or is followed by another attempt.
+        before: The final event of the attempt before, when that was read.
+    """
+
+    position: int
+    attempt: Attempt
+    has_begun: bool = False
+    digest: str = ""
+    started_at: datetime | None = None
+    end: RunEnded | None = None
+    before: RunEnded | None = None
+
+
+async def look_at_run(bus: Bus, attempt: Attempt, after: int) -> RunOnStream:
+    """Returns what the stream says of a run, from an attempt of it on.
+
+    Args:
+        bus: Connection to NATS.
+        attempt: The first attempt to look for.
+        after: Sequence that the stream had before this attempt; its events are behind it.
+
+    Raises:
+        BusUnavailable: NATS does not answer.
+    """
+    found = RunOnStream(after, attempt)
+    async with aclosing(job_events(bus, attempt.job_name, after)) as messages:
+        async for message in messages:
+            found = _with(found, message)
+    return found
+
+
+async def find_end(
+    bus: Bus, attempt: Attempt, after: int, unreadable: RunEnded
+) -> tuple[RunEnded | None, int]:
+    """Returns the final event that an attempt has, and the sequence of its job's last event.
+
+    Args:
+        bus: Connection to NATS.
+        attempt: Whose final event is looked for.
+        after: Sequence up to which the attempt certainly had not ended.
+        unreadable: Returned for a final event that a later release wrote and this one cannot read.
+
+    Raises:
+        BusUnavailable: NATS does not answer.
+    """
+    last = 0
+    async with aclosing(job_events(bus, attempt.job_name, after)) as messages:
+        async for message in messages:
+            last = message.sequence
+            if _is_about(message, attempt) and _is_final(message):
+                event = _event_in(message)
+                return event if isinstance(event, RunEnded) else unreadable, last
+    if last:
+        return None, last
+    pattern = bus.subjects.job_event(JobType.TRIGGERED, attempt.job_name, "*")
+    newest = await bus.last_message(bus.subjects.events_stream, pattern)
+    if newest is not None and newest.sequence > after:  # it came a moment ago: not read yet
+        return await find_end(bus, attempt, after, unreadable)
+    return None, newest.sequence if newest is not None else 0
+
+
+async def job_events(bus: Bus, job_name: JobName, after: int) -> AsyncGenerator[StreamMessage, None]:
+    """The events of a triggered job behind a sequence.
+
+    Raises:
+        BusUnavailable: NATS does not answer.
+    """
+    stream, pattern = bus.subjects.events_stream, bus.subjects.job_event(JobType.TRIGGERED, job_name, "*")
+    position = after
+    while True:
+        batch, left = await bus.messages_from(stream, pattern, start_sequence=position + 1)
+        for message in batch:
+            position = message.sequence
+            yield message
+        if left == 0:
+            return
+
+
+def _with(found: RunOnStream, message: StreamMessage) -> RunOnStream:
+    moved = replace(found, position=message.sequence)
+    if not _is_about(message, found.attempt):
+        return moved
+    event = _event_in(message)
+    if isinstance(event, RunInitializing):
+        return replace(moved, has_begun=True, digest=event.digest)
+    if isinstance(event, RunRunning):
+        return replace(moved, digest=event.digest, started_at=event.at)
+    if not isinstance(event, RunEnded):  # of a later release, perhaps
+        return replace(moved, has_begun=True)
+    if event.next_run_id is None:
+        return replace(moved, has_begun=True, end=event)
+    following = found.attempt.after(event.next_run_id, event.next_attempt_at)
+    return RunOnStream(message.sequence, following, before=event)
+
+
+def _is_about(message: StreamMessage, attempt: Attempt) -> bool:
+    return message.headers.get("ce-subject") == f"triggered/{token_of(attempt.job_name)}/{attempt.run_id}"
+
+
+def _is_final(message: StreamMessage) -> bool:
+    return message.subject.rpartition(".")[2] in TERMINAL_STATUSES
+
+
+def _event_in(message: StreamMessage) -> RunEvent | None:
+    try:
+        event = decode_event(message.subject, message.headers, message.data)
+    except UndecodableMessage as error:
+        logger.error("unreadable event passed over", sequence=message.sequence, error=str(error))
+        return None
+    return event if isinstance(event, RunEvent) else None

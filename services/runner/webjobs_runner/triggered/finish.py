@@ -1,0 +1,246 @@
+"""The end of a run: status file, log, final event, retry, claim and queue. Nothing else writes final events.
+
+`record` decides the final event and writes it down on this runner; `publish` puts it on the stream of
+events, which gets exactly one for each attempt, whoever writes it and however late; `conclude` does what
+follows. The stream itself is the judge: a final event is published on condition that the last event of its
+job is the one up to which its author has read. What a runner wrote before it was cut off, and what others
+wrote about it meanwhile, can so never both be stored.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from weakref import WeakValueDictionary
+
+from webjobs_events.commands import RunTriggeredJob
+from webjobs_events.errors import BusUnavailable, RevisionConflict
+from webjobs_events.events import RunEnded
+from webjobs_events.jetstream import Bus, TakenMessage
+from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.status import Reason
+
+from webjobs_runner.domain.attempt import Attempt
+from webjobs_runner.domain.run_events import initializing_event
+from webjobs_runner.domain.run_outcome import Ended, Outcome, final_event, final_log_lines
+from webjobs_runner.files.site import Site
+from webjobs_runner.instance import Instance
+from webjobs_runner.jobs.definitions import settings_of
+from webjobs_runner.log import logger
+from webjobs_runner.outbox import Outbox
+from webjobs_runner.triggered.claims import Claims
+from webjobs_runner.triggered.event_lookup import find_end, look_at_run
+from webjobs_runner.triggered.run_log import RunLog
+from webjobs_runner.triggered.status_file import read_status, write_status
+from webjobs_runner.triggered.wishes import Wishes
+
+_RETRY_DELAY = 0.25  # seconds
+_LOG_PATIENCE = 0.5  # seconds that the final event waits for the log before it
+
+
+@dataclass(frozen=True, slots=True)
+class Unattended:
+    """An attempt that no runner works on: its runner is lost, or it never began.
+
+    Attributes:
+        attempt: To be ended.
+        after: Sequence that the stream of events had before the attempt.
+        outcome: How it ends, unless the stream or the status file knows better.
+        instance_id: The runner that had it, or that ends it without having begun it.
+        definition: Of the job; None when it is deleted.
+        log: Of the run, when this runner is the only one that may write it; None when it may not.
+        digest: The version that it ran; empty: the definition's.
+        initialized_at: When it was taken; None: unknown.
+    """
+
+    attempt: Attempt
+    after: int
+    outcome: Outcome
+    instance_id: str
+    definition: JobDefinition | None
+    log: RunLog | None = None
+    digest: str = ""
+    initialized_at: datetime | None = None
+
+
+class Finish:
+    """Ends runs, of this runner and of others; any number of runners may end the same attempt."""
+
+    def __init__(
+        self, bus: Bus, instance: Instance, site: Site, outbox: Outbox, claims: Claims, wishes: Wishes
+    ) -> None:
+        self._bus = bus
+        self._instance = instance
+        self._site = site
+        self._outbox = outbox
+        self._claims = claims
+        self._wishes = wishes
+        self._locks: WeakValueDictionary[JobName, asyncio.Lock] = WeakValueDictionary()
+        self.on_freed: Callable[[JobName], None] = lambda _job_name: None
+        """Called when a command of a job has left the queue."""
+
+    def record(self, ended: Ended, definition: JobDefinition | None, log: RunLog | None) -> RunEnded:
+        """Decide the final event, write it into the log and into the status file, and return it.
+
+        Args:
+            ended: The attempt and its outcome.
+            definition: Of the job, which says whether it is retried; None when it is deleted.
+            log: Of the run; None when another runner wrote it, or the run never began.
+        """
+        event = final_event(
+            ended,
+            instance_id=self._instance.id,
+            retry=settings_of(definition).retry if definition else None,
+            now=datetime.now(UTC),
+            has_error_log=log is not None and log.has_errors,
+        )
+        if log is not None:
+            for text, level in final_log_lines(event):
+                log.say(text, level)
+        self._write_status(event)
+        return event
+
+    async def end_unattended(self, run: Unattended) -> Attempt | None:
+        """End an attempt that no runner works on, unless it has ended; returns the next attempt, if any.
+
+        Raises:
+            BusUnavailable: NATS does not answer; to be done again.
+        """
+        attempt = run.attempt
+        found = await look_at_run(self._bus, attempt, run.after)
+        end = found.end if found.attempt.run_id == attempt.run_id else found.before
+        if end is not None:
+            if run.log is not None:
+                self._write_status(end)
+            return await self.conclude(attempt, end)
+        digest = found.digest or run.digest or (run.definition.digest if run.definition else "")
+        if not found.has_begun:
+            await self._publish_beginning(run, digest)
+        event = read_status(self._site.run_folder(attempt.job_name, attempt.run_id)) if run.log else None
+        if event is None:
+            ended = Ended(attempt, run.outcome, digest, found.started_at)
+            event = self.record(ended, run.definition, run.log)
+        logger.warning("run ended in place of its runner", run_id=attempt.run_id, reason=event.reason)
+        if run.log is not None:
+            await run.log.shipped(_LOG_PATIENCE)
+        end = await self.publish(attempt, event, run.after, is_known=False)
+        return await self.conclude(attempt, end)
+
+    async def publish(
+        self, attempt: Attempt, event: RunEnded, looked_until: int, *, is_known: bool
+    ) -> RunEnded:
+        """Publish the final event of an attempt unless it has one, waiting while NATS is away.
+
+        Args:
+            attempt: That has ended.
+            event: Its final event.
+            looked_until: Sequence up to which the attempt certainly had not ended.
+            is_known: Whether that is the sequence of an event of this job, perhaps the last one.
+
+        Returns:
+            The final event that the attempt has now: this one, or that of a runner that was faster.
+        """
+        if is_known and await self._publish_after(attempt, event, looked_until):
+            return event
+        # One at a time: the runs of a job that end together would otherwise keep failing each other.
+        lock = self._locks.setdefault(attempt.job_name, asyncio.Lock())
+        async with lock:
+            while True:
+                try:
+                    end, last = await find_end(self._bus, attempt, looked_until, event)
+                    if end is not None:
+                        break
+                    if await self._publish_after(attempt, event, last):
+                        return event
+                    looked_until = max(looked_until, last)
+                except BusUnavailable:
+                    await asyncio.sleep(_RETRY_DELAY)
+        if end != event:
+            logger.warning("run was ended by another runner meanwhile", run_id=attempt.run_id)
+            self._write_status(end)
+        return end
+
+    async def conclude(
+        self, attempt: Attempt, end: RunEnded, message: TakenMessage | None = None
+    ) -> Attempt | None:
+        """Do what follows a final event that is on the stream, once, whoever else does so.
+
+        Args:
+            attempt: That has ended.
+            end: Its final event.
+            message: Its command, when that was delivered to us: the quickest way to settle it.
+
+        Returns:
+            The next attempt, for which the claim waits now; None when the run is over and its command has
+            left the queue.
+
+        Raises:
+            BusUnavailable: NATS does not answer; to be done again.
+        """
+        command = attempt.command
+        if end.next_run_id is not None:
+            next_attempt = attempt.after(end.next_run_id, end.next_attempt_at)
+            found = await self._claims.read(command.job_name, command.run_id)
+            if found is not None and found.claim.attempt_of(command).run_id == attempt.run_id:
+                await self._claims.let_wait(found, next_attempt, found.claim.after)
+            return next_attempt
+        await self.settle(command, message)
+        for run_id in (attempt.run_id, attempt.retry_of):
+            if run_id is not None:
+                await self._wishes.drop(attempt.job_name, run_id)
+        return None
+
+    async def settle(self, command: RunTriggeredJob, message: TakenMessage | None = None) -> None:
+        """Take the command of a run that is over out of the queue, which frees its job, and drop its claim.
+
+        Raises:
+            BusUnavailable: NATS does not answer; to be done again.
+        """
+        if message is None or not await message.done():
+            sequence = await self._pending_sequence(command)
+            if sequence is not None:
+                await self._bus.withdraw_command(sequence)
+        await self._claims.drop(command.job_name, command.run_id)
+        self.on_freed(command.job_name)
+
+    async def is_pending(self, command: RunTriggeredJob) -> bool:
+        """Whether a command is still in the queue.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        return await self._pending_sequence(command) is not None
+
+    def _write_status(self, event: RunEnded) -> None:
+        folder = self._site.run_folder(event.job_name, event.run_id)
+        if event.reason is not Reason.DELETED or folder.is_dir():  # the data of a deleted job stay away
+            write_status(folder, event)
+
+    async def _publish_beginning(self, run: Unattended, digest: str) -> None:
+        """Publish the first event of an attempt that ends without having it."""
+        attempt, at = run.attempt, run.initialized_at
+        if at is None:
+            at = attempt.command.requested_at if attempt.retry_of is None else datetime.now(UTC)
+        first = initializing_event(attempt, instance_id=run.instance_id, digest=digest, at=at)
+        if run.log is not None:
+            run.log.say(f"Status changed to {first.status}")
+        await asyncio.shield(self._outbox.add(first, attempt.cause))
+
+    async def _publish_after(self, attempt: Attempt, event: RunEnded, last: int) -> bool:
+        """Publish if `last` is the job's last event; False when it is not, or when that is unknown."""
+        pattern = self._bus.subjects.job_event(JobType.TRIGGERED, event.job_name, "*")
+        try:
+            await self._bus.publish_event(event, attempt.cause, after=(pattern, last))
+        except RevisionConflict:
+            return False
+        except BusUnavailable:
+            await asyncio.sleep(_RETRY_DELAY)  # it may be stored for all we know: the stream is asked
+            return False
+        return True
+
+    async def _pending_sequence(self, command: RunTriggeredJob) -> int | None:
+        subject = command.subject(self._bus.subjects)
+        pending = await self._bus.last_message(self._bus.subjects.commands_stream, subject)
+        if pending is None or pending.headers.get("Nats-Msg-Id") != command.command_id:
+            return None
+        return pending.sequence
