@@ -186,6 +186,15 @@ GROWN_EVENTS: dict[str, Event] = {
         dropped_lines=4_300_000_000,
     ),
 }
+_env: dict[str, Any] = {
+    "env_names": ["API_TOKEN", "GREETING"],
+    "env_digest": "4c2e6a0b6b1a0f5c5a2f3c0f8c6f0f6a4f6e2f3d9e0b1a7c8d5e4f3a2b1c0d9e",
+}
+GROWN_EVENTS |= {
+    f"{kind}.{name}.env": replace(EVENTS[f"{kind}.{name}"], **_env)
+    for kind in ("triggered", "continuous")
+    for name in ("Deployed", "SettingsChanged", "Enabled", "Disabled")
+}
 """Events with fields that were added after their first sample, by `<kind>.<Name>.<what was added>`."""
 
 

@@ -36,6 +36,8 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
         cause: Id of the command that asked for it, or `file-drop/<digest>`.
         scheduled_since: When the schedule began to mean what it means now: no due time before that counts.
             None when there is none, or from before this was noted.
+        digest_key: Key of the digest that events carry instead of the values of `env`. Empty in those of
+            earlier releases.
     """
 
     job_type: JobType
@@ -49,6 +51,7 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
     changed_by: str
     cause: str
     scheduled_since: Instant | None = None
+    digest_key: str = ""
 
     @property
     def is_stopped(self) -> bool:

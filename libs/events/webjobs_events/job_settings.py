@@ -217,8 +217,14 @@ def read_job_settings(settings: Mapping[str, Any]) -> JobSettings:
             reason, path = path, ""
         key = path.strip("`").removeprefix("$").removeprefix(".")
         if key == _SOME_VARIABLE:
-            key = f"env[{_first_without_text(known['env'])[:60]!r}]"
+            key = f"env[{shown_variable(_first_without_text(known['env']))}]"
         raise InvalidJobSettings(key, f"is wrong: {_in_json_words(reason)}") from error
+
+
+def shown_variable(name: str) -> str:
+    """A name as published error texts show it: what follows an `=` is a value put there by mistake."""
+    before, equals, _ = name.partition("=")
+    return repr(f"{before[:60]}=…" if equals else name[:60])
 
 
 _SOME_VARIABLE = "env[...]"  # all that msgspec says of where in a dict a fault is

@@ -8,7 +8,7 @@ import msgspec
 from webjobs_events.cron import parse_cron
 from webjobs_events.errors import InvalidJobSettings, InvalidSchedule, UnknownTimeZone
 from webjobs_events.job import JobType
-from webjobs_events.job_settings import JobSettings, read_job_settings
+from webjobs_events.job_settings import JobSettings, read_job_settings, shown_variable
 from webjobs_events.status import Reason
 from webjobs_events.time_zone import parse_time_zone
 
@@ -84,7 +84,7 @@ def _check_environment(variables: Mapping[str, str]) -> None:
     for name, value in variables.items():
         fault = _name_fault(name)
         if fault:
-            raise InvalidJobSettings(f"env[{name[:60]!r}]", f"cannot be set: {fault}")
+            raise InvalidJobSettings(f"env[{shown_variable(name)}]", f"cannot be set: {fault}")
         if "\0" in value:
             raise InvalidJobSettings(f"env[{name[:60]!r}]", "has a value with a NUL character")
 

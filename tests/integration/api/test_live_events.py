@@ -28,7 +28,12 @@ from webjobs_stack.nats_server import run_nats_server
 
 
 async def publish(
-    bus: Bus, number: int, job: str = "hello", job_type: JobType = JobType.TRIGGERED, digest: str = "d1"
+    bus: Bus,
+    number: int,
+    job: str = "hello",
+    job_type: JobType = JobType.TRIGGERED,
+    digest: str = "d1",
+    settings: dict[str, Any] | None = None,
 ) -> int:
     """One event; the number is in it."""
     event = Enabled(
@@ -40,7 +45,7 @@ async def publish(
         cause="test",
         digest=digest,
         script="run.sh",
-        settings={},
+        settings=settings or {},
         disabled=False,
     )
     return await bus.publish_event(event)
@@ -331,3 +336,14 @@ async def latest_runs(api: aiohttp.ClientSession, headers: dict[str, str]) -> di
         for job in listed
         if job["latest_run"]
     }
+
+
+async def test_values_of_env_that_an_earlier_release_stored_are_withheld(
+    api: aiohttp.ClientSession, bus: Bus
+) -> None:
+    await publish(bus, 1, settings={"timeout": 5, "env": {"TOKEN": "canary"}})
+    async with reading(api, "/api/events?from=first") as reader:
+        (event,) = await reader.take(1)
+    assert "canary" not in event.data
+    body = json.loads(event.data)["data"]
+    assert (body["settings"], body["env_names"], body["env_digest"]) == ({"timeout": 5}, ["TOKEN"], None)

@@ -10,9 +10,9 @@ from support.eventually import eventually
 from support.runners import Caller, RunningRunner, running_runner
 from support.witness import Witness
 from webjobs_events.commands import ReplyCode
-from webjobs_events.events import SettingsRefused
+from webjobs_events.events import JobChanged, SettingsRefused
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.subjects import Subjects
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
@@ -110,3 +110,55 @@ async def test_a_continuous_job_that_is_not_enabled_is_stopped_and_comes_back(
     await eventually(lambda: last() == "Stopped")
     await caller.change_settings("job", {"enabled": True, "stopping_wait_time": 0})
     await eventually(lambda: last() == "Running")
+
+
+async def test_events_name_the_variables_of_env_and_never_hold_their_values(
+    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+) -> None:
+    def newest() -> JobChanged:
+        return witness.of(JobChanged, "job")[-1]
+
+    with_secret = {"timeout": 5, "env": {"TOKEN": "canary-1", "A": "1"}}
+    await caller.deploy(TRIGGERED, "job", {"run.sh": "x", "settings.job": msgspec.json.encode(with_secret)})
+    await eventually(lambda: bool(witness.of(JobChanged, "job")))
+    deployed = newest()
+    assert (deployed.settings, deployed.env_names) == ({"timeout": 5}, ["A", "TOKEN"])
+    assert deployed.env_digest is not None and len(deployed.env_digest) == 64
+
+    await caller.change_settings("job", {"env": {"TOKEN": "canary-2", "A": "1"}}, TRIGGERED)
+    await eventually(lambda: newest() != deployed)
+    assert (newest().settings, newest().env_names) == ({}, ["A", "TOKEN"])
+    assert newest().env_digest not in (None, deployed.env_digest)
+
+    settings_file(tmp_path, "job").write_text('{"env": {"TOKEN": "canary-1", "A": "1"}}')
+    await eventually(lambda: newest().env_digest == deployed.env_digest)  # as it was: the same digest again
+    settings_file(tmp_path, "job").write_text('{"env": {"TOKEN": ["canary-3"]}}')
+    await eventually(lambda: bool(witness.of(SettingsRefused, "job")))
+
+    await caller.deploy(TRIGGERED, "other", {"run.sh": "x", "settings.job": msgspec.json.encode(with_secret)})
+    await eventually(lambda: bool(witness.of(JobChanged, "other")))
+    assert witness.of(JobChanged, "other")[0].env_digest != deployed.env_digest  # each job has its own key
+
+    stored = [
+        message
+        async for batch in bus.stored(bus.subjects.events_stream, [bus.subjects.all_events])
+        for message in batch
+    ]
+    assert not [message.subject for message in stored if b"canary" in message.data]
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"command":"settings","settings":{"env":{"A":"canary"}}}', b'{"env":"canary']
+)
+async def test_an_unreadable_command_is_parked_without_values_of_env(
+    runner: RunningRunner, bus: Bus, body: bytes
+) -> None:
+    await bus.publish(bus.subjects.command(TRIGGERED, JobName("job"), "settings"), body)
+
+    async def parked() -> list[bytes]:
+        stream = bus.subjects.dead_letters_stream
+        return [message.data async for batch in bus.stored(stream, [">"]) for message in batch]
+
+    await eventually(parked)
+    (copy,) = await parked()
+    assert b"canary" not in copy

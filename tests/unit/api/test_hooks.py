@@ -16,8 +16,8 @@ from webjobs_api.hooks.sender import status_word, wish_of
 from webjobs_api.hooks.signature import signature
 from webjobs_api.hooks.target import is_public, parse_target, shown
 from webjobs_events.envelope import encode_event
-from webjobs_events.events import Event, RunFailed
-from webjobs_events.job import JobName
+from webjobs_events.events import Event, RunFailed, SettingsChanged
+from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
 from webjobs_events.status import Reason
 from webjobs_events.subjects import Subjects
@@ -259,3 +259,20 @@ def test_ids_of_deliveries_differ_between_hooks_and_not_between_tries() -> None:
 )
 def test_statuses_are_words_of_the_reference(status: int | None, word: str) -> None:
     assert status_word(status) == word
+
+
+def test_an_event_of_an_earlier_release_is_delivered_without_the_values_of_env() -> None:
+    event = SettingsChanged(
+        at=NOW,
+        instance="327e1e",
+        job_type=JobType.TRIGGERED,
+        job_name=JobName("job"),
+        revision=7,
+        cause="settings/1",
+        digest="d1",
+        script="run.sh",
+        settings={"timeout": 5, "env": {"TOKEN": "canary"}},
+        disabled=False,
+    )
+    body = json.loads(told(hook(event="*"), event).body)
+    assert (body["settings"], body["env_names"]) == ({"timeout": 5}, ["TOKEN"])

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from webjobs_events.events.event import Event
 from webjobs_events.job import JobName, JobType
 from webjobs_events.subjects import Subjects, token_of
@@ -39,12 +41,24 @@ class JobEvent(Event, frozen=True, kw_only=True):
 
 
 class JobChanged(JobEvent, frozen=True, kw_only=True):
-    """A definition was written: what it says now."""
+    """A definition was written: what it says now.
+
+    Attributes:
+        digest: Names the package.
+        script: The chosen script.
+        settings: The content of `settings.job` without `env`.
+        disabled: Whether `disable.job` lies in the folder.
+        env_names: Names of the variables in `env` of the settings, sorted. Their values are in no event.
+        env_digest: HMAC-SHA-256 of names and values of `env`; only the definition holds the key. Equal in
+            two events of a job when its variables are the same. None without variables.
+    """
 
     digest: str
     script: str
     settings: dict[str, Any]
     disabled: bool
+    env_names: list[str] = msgspec.field(default_factory=list)
+    env_digest: str | None = None
 
 
 class Deployed(JobChanged, frozen=True, kw_only=True, tag="Deployed"):

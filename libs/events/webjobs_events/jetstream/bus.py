@@ -26,6 +26,7 @@ from webjobs_events.jetstream.service import Handler, ask, serve_endpoints
 from webjobs_events.jetstream.stored import Streams
 from webjobs_events.jetstream.streams import ensure_streams
 from webjobs_events.jetstream.tunnels import Acceptor, Tunnels
+from webjobs_events.redaction import redacted_copy
 from webjobs_events.subjects import Subjects
 
 _JETSTREAM_PATIENCE = 30.0  # seconds from the connection to the first answer of JetStream
@@ -215,12 +216,16 @@ class Bus(Streams):
     async def park(self, service: str, message: StreamMessage | TakenMessage, reason: str) -> None:
         """Keep a copy of a message that cannot be read, with the reason, where an operator finds it.
 
+        Values of `env` are not copied.
+
         Raises:
             BusUnavailable: NATS does not answer.
         """
         headers = dict(message.headers) | {"Webjobs-Subject": message.subject, "Webjobs-Reason": reason}
         headers.pop(MESSAGE_ID_HEADER, None)
-        await self._publisher.publish(self.subjects.dead_letter(service), message.data, headers)
+        await self._publisher.publish(
+            self.subjects.dead_letter(service), redacted_copy(message.data), headers
+        )
 
     # Settings
 

@@ -7,6 +7,7 @@ import msgspec
 from webjobs_events.envelope import decode_event
 from webjobs_events.events import RunEnded
 from webjobs_events.queries import RunView
+from webjobs_events.redaction import redacted_event
 
 from webjobs_api.dialects import KUDU
 from webjobs_api.hooks.hook import RUN_FINISHED, Hook, Source
@@ -71,7 +72,7 @@ def delivery_of(
     attributes = {key: value for key, value in headers.items() if key.startswith(_CE) and value.isascii()}
     delivery_id = f"{hook.id}/{headers.get('ce-id', sequence)}"
     if hook.event != RUN_FINISHED:
-        return Delivery(delivery_id, name, data, attributes)
+        return Delivery(delivery_id, name, redacted_event(name, data), attributes)
     event = decode_event(subject, headers, data)
     assert isinstance(event, RunEnded)
     run = KUDU.responses.run_json(view_of(event), KUDU.urls(hook.base_url), event.at)

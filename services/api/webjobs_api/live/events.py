@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 from webjobs_events.jetstream import StreamMessage
+from webjobs_events.redaction import redacted_event
 
 from webjobs_api.keys import BUS, LIVE
 from webjobs_api.live.cloud_event import cloud_event_json
@@ -42,12 +43,10 @@ async def follow_events(request: web.Request) -> web.StreamResponse:
 
 
 def _told(messages: Sequence[StreamMessage], wanted: EventFilter) -> bytes:
-    return b"".join(
-        sse_event(
-            str(message.sequence),
-            message.subject.rpartition(".")[2],
-            [cloud_event_json(message.headers, message.data, message.sequence)],
-        )
-        for message in messages
-        if wanted.passes(message.subject)
-    )
+    return b"".join(_event(message) for message in messages if wanted.passes(message.subject))
+
+
+def _event(message: StreamMessage) -> bytes:
+    name = message.subject.rpartition(".")[2]
+    body = redacted_event(name, message.data)
+    return sse_event(str(message.sequence), name, [cloud_event_json(message.headers, body, message.sequence)])

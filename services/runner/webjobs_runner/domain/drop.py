@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from webjobs_events.job import JobDefinition
+from webjobs_events.redaction import sealed
 
 
 class DropAction(StrEnum):
@@ -46,13 +47,19 @@ class KnownContent:
 
     Attributes:
         digests: The version last written and, while one is being installed, the one it replaces.
-        settings: As written or read then.
+        settings: As written or read then, sealed under `digest_key`.
         disabled: As written or read then.
+        digest_key: See `webjobs_events.redaction.sealed`.
     """
 
     digests: frozenset[str]
     settings: Mapping[str, Any]
     disabled: bool
+    digest_key: str = ""
+
+    def has_settings(self, settings: Mapping[str, Any]) -> bool:
+        """Whether these are the known settings."""
+        return sealed(settings, self.digest_key) == self.settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,7 @@ def _merged(
 ) -> tuple[Mapping[str, Any], bool]:
     settings, disabled = folder.settings, folder.disabled
     if definition is not None:
-        if settings is None or (known is not None and settings == known.settings):
+        if settings is None or (known is not None and known.has_settings(settings)):
             settings = definition.settings
         if known is not None and disabled == known.disabled:
             disabled = definition.disabled

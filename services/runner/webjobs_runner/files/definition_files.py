@@ -6,7 +6,6 @@ anew means what it says. They are written to the job's folder alone, and taken f
 as the choice of the script passes over both names, writing them never hides the script.
 """
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -48,9 +47,17 @@ def read_settings(folder: Path, job_type: JobType) -> dict[str, Any]:
     return parse_settings(_text(_settings_bytes(folder)), job_type)
 
 
-def settings_digest(folder: Path) -> str:
-    """Names the content of the folder's `settings.job`, whether it is understood or not."""
-    return hashlib.sha256(_settings_bytes(folder)).hexdigest()
+def settings_version(folder: Path) -> str:
+    """Names the folder's `settings.job` as it was saved last, by time and size.
+
+    It becomes part of public ids, so it is no digest of the content, which may hold secrets.
+    """
+    places = _find(folder, SETTINGS_FILE)
+    try:
+        status = places[-1].stat() if places else None
+    except FileNotFoundError:
+        status = None
+    return f"{status.st_mtime_ns}/{status.st_size}" if status else ""
 
 
 def _settings_bytes(folder: Path) -> bytes:

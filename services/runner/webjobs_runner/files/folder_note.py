@@ -3,11 +3,14 @@
 import os
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from webjobs_events.job import JobType
+from webjobs_events.redaction import new_digest_key, sealed
 
 from webjobs_runner.domain.drop import KnownContent
 from webjobs_runner.files.folder_walk import Snapshot
@@ -23,8 +26,9 @@ class FolderNote(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         digest: The version last installed or packaged.
         installing: The version being installed; a crash may leave either.
-        settings: As last written or read.
+        settings: As last written or read, sealed under `digest_key`: the values of `env` are not in it.
         disabled: As last written or read.
+        digest_key: Key of the digests in `settings`; empty in notes of earlier releases, which hold values.
         fingerprint: How the folder looked when `digest` was read from it; empty when not known.
         looked_at_ns: When that was, by the clock of the file system's times.
     """
@@ -33,6 +37,7 @@ class FolderNote(msgspec.Struct, frozen=True, kw_only=True):
     installing: str | None = None
     settings: dict[str, Any] = {}
     disabled: bool = False
+    digest_key: str = ""
     fingerprint: str = ""
     looked_at_ns: int = 0
 
@@ -40,7 +45,12 @@ class FolderNote(msgspec.Struct, frozen=True, kw_only=True):
     def known(self) -> KnownContent:
         """The note as the rule of drops wants it."""
         digests = {self.digest, self.installing or self.digest}
-        return KnownContent(frozenset(digests - {""}), self.settings, self.disabled)
+        return KnownContent(frozenset(digests - {""}), self.settings, self.disabled, self.digest_key)
+
+    def saying(self, settings: Mapping[str, Any], disabled: bool) -> "FolderNote":
+        """The note with other settings."""
+        key = self.digest_key or new_digest_key()
+        return replace(self, settings=sealed(settings, key), disabled=disabled, digest_key=key)
 
     def vouches_for(self, snapshot: Snapshot) -> bool:
         """Whether the files are surely those of `digest`, so that they need not be read.

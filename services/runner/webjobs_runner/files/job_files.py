@@ -25,7 +25,7 @@ from webjobs_runner.domain.drop import FolderContent
 from webjobs_runner.files.definition_files import (
     is_disabled,
     read_settings,
-    settings_digest,
+    settings_version,
     write_definition_files,
 )
 from webjobs_runner.files.folder_note import (
@@ -52,14 +52,14 @@ class InspectedFolder:
         content: None when there is no folder, or no file in it.
         note: None when this site never installed or packaged the job.
         settings_fault: What is wrong with its `settings.job`; None when nothing is.
-        settings_digest: Of that file's content when something is wrong with it.
+        settings_version: Names the saved file when something is wrong with it.
     """
 
     folder: Path
     content: FolderContent | None
     note: FolderNote | None
     settings_fault: InvalidJobSettings | None = None
-    settings_digest: str = ""
+    settings_version: str = ""
 
 
 def inspect_folder(site: Site, job_type: JobType, job_name: JobName) -> InspectedFolder:
@@ -84,7 +84,7 @@ def inspect_folder(site: Site, job_type: JobType, job_name: JobName) -> Inspecte
         try:
             settings = read_settings(folder, job_type)
         except InvalidJobSettings as found:
-            fault, refused = found, settings_digest(folder)
+            fault, refused = found, settings_version(folder)
         content = FolderContent(digest, settings, is_disabled(folder))
         return InspectedFolder(folder, content, note, fault, refused)
 
@@ -170,8 +170,7 @@ def note_version(
     Settings and disable mark are those found in the folder, not those of the definition: where the two
     differ, the folder is the one that is to follow.
     """
-    note = FolderNote(digest=digest, settings=dict(settings), disabled=disabled)
-    write_note(site, job_type, job_name, note)
+    write_note(site, job_type, job_name, FolderNote(digest=digest).saying(settings, disabled))
 
 
 def apply_settings(
@@ -187,9 +186,7 @@ def apply_settings(
             write_definition_files(staging.folder, settings, disabled, staging.scratch)
             note = read_note(site, job_type, job_name)
             if note is not None:
-                write_note(
-                    site, job_type, job_name, replace(note, settings=dict(settings), disabled=disabled)
-                )
+                write_note(site, job_type, job_name, note.saying(settings, disabled))
         finally:
             staging.recover()
     return True

@@ -23,6 +23,7 @@ from webjobs_events.events import (
 )
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.redaction import env_digest, env_names, new_digest_key, sealed, without_env
 
 from webjobs_runner.domain.scheduled_since import scheduled_since
 from webjobs_runner.domain.script import choose_script, script_folder
@@ -121,6 +122,7 @@ class Deployment:
                 changed_by=self._instance.id,
                 cause=cause,
                 scheduled_since=scheduled_since(now, job_type, meant, written_at),
+                digest_key=(now.digest_key if now else "") or new_digest_key(),
             )
             if now is None:
                 return wanted
@@ -202,6 +204,7 @@ class Deployment:
                 changed_by=self._instance.id,
                 cause=cause,
                 scheduled_since=scheduled_since(now, job_type, decided.settings, written_at),
+                digest_key=now.digest_key or new_digest_key(),
             )
 
         written = await self._definitions.change(job_type, job_name, changed)
@@ -282,15 +285,16 @@ class Deployment:
         Args:
             job_type: Of the job.
             job_name: Of the job.
-            content: Digest of the file.
+            content: Names the saved file, without a digest of what it holds.
             reason: A sentence saying what is wrong.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        # The same content is told of again once other settings were good in between.
+        # The same file is told of again once other settings were good in between. The cause is public: a
+        # plain digest of what the file holds would let anybody test guesses of short secrets in it.
         definition = self._definitions.get(job_type, job_name)
-        kept = json.dumps(definition.settings if definition else {}, sort_keys=True)
+        kept = json.dumps(_without_values(definition) if definition else {}, sort_keys=True)
         cause = f"file-drop/settings/{hashlib.sha256(f'{content} {kept}'.encode()).hexdigest()[:16]}"
         event = SettingsRefused(
             at=datetime.now(UTC),
@@ -319,10 +323,18 @@ class Deployment:
                 cause=definition.cause,
                 digest=definition.digest,
                 script=definition.script,
-                settings=definition.settings,
+                settings=without_env(definition.settings),
                 disabled=definition.disabled,
+                env_names=env_names(definition.settings),
+                env_digest=env_digest(definition.settings, definition.digest_key),
             )
         )
+
+
+def _without_values(definition: JobDefinition) -> dict[str, Any]:
+    """The settings with a keyed digest instead of the values of `env`."""
+    key = definition.digest_key
+    return sealed(definition.settings, key) if key else without_env(definition.settings)
 
 
 def _say_the_same(one: JobDefinition, other: JobDefinition) -> bool:

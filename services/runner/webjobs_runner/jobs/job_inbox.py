@@ -81,6 +81,7 @@ class JobInbox:
             logger.exception("command failed", command=command.verb, job=command.job_name)
             reply = CommandReply(code=ReplyCode.FAILED, message=f"The runner failed: {error}")
         # Out of the queue before the answer: who has the answer may send the next command at once.
+        await self._erase(message)
         await message.done()
         if command.reply_to:
             try:
@@ -95,4 +96,12 @@ class JobInbox:
         except BusUnavailable:
             await message.give_back(_RETRY_DELAY)
             return
+        await self._erase(message)
         await message.refuse()
+
+    async def _erase(self, message: QueuedMessage) -> None:
+        """Overwrite a command on the server's disk, where acknowledging leaves it: settings hold secrets."""
+        try:
+            await self._bus.withdraw_command(message.sequence)
+        except BusUnavailable as error:
+            logger.warning("finished command not erased", subject=message.subject, error=str(error))

@@ -174,7 +174,7 @@ class Reconciler:
         drop = decide_drop(inspected.content, known, definition, was_deleted)
         if at_rest and inspected.settings_fault is not None:
             reason = str(inspected.settings_fault)
-            await self._deployment.tell_settings_refused(*key, inspected.settings_digest, reason)
+            await self._deployment.tell_settings_refused(*key, inspected.settings_version, reason)
         if drop.action in _DROPPED_HERE:
             if at_rest and not await self._take_drop(key, inspected, drop):
                 self._on_definition(key, definition)  # the version before goes on
