@@ -250,6 +250,11 @@ class Subjects:
         return f"instance.{instance_id}"
 
     @staticmethod
+    def api_key(api_id: str) -> str:
+        """Key that an api writes to prove that JetStream stores what it is sent."""
+        return f"api.{api_id}"
+
+    @staticmethod
     def singleton_key(job_name: str) -> str:
         """Key of the lease on a singleton continuous job."""
         return f"singleton.{token_of(job_name)}"

@@ -1,6 +1,8 @@
 """`GET /healthz` and `GET /metrics` for any aiohttp app, and a small server for services that have none."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -14,6 +16,88 @@ Check = Callable[[], Awaitable[str | None]]
 """Answers None when all is well, else a few words saying what is missing."""
 
 CHECK_TIMEOUT = 2.0  # seconds
+WRITE_AGE_LIMIT = 10.0  # seconds
+_FRESH = 3.0  # seconds that an acknowledged write needs no proof by another one
+_WRITE_TIMEOUT = 1.5  # seconds, less than the check has
+
+
+class AcknowledgedWrites:
+    """When a store last acknowledged a write of this service; a check for readiness.
+
+    An open connection proves nothing: on a full disk JetStream and Postgres keep their connections and store
+    no more.
+
+    Args:
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last: float | None = None
+        self._failure = ""
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last acknowledged write; infinite when there was none."""
+        return math.inf if self._last is None else self._clock() - self._last
+
+    def acknowledged(self) -> None:
+        """Record that the store has just acknowledged a write."""
+        self._last = self._clock()
+        self._failure = ""
+
+    def failed(self, reason: str) -> None:
+        """Record why the newest write was not acknowledged."""
+        self._failure = reason
+
+    async def check(self) -> str | None:
+        """Returns what is wrong when no write was acknowledged within the last 10 s."""
+        if self.age <= WRITE_AGE_LIMIT:
+            return None
+        finding = (
+            "no write was acknowledged yet"
+            if self._last is None
+            else f"the last acknowledged write is {self.age:.0f} s old"
+        )
+        return f"{finding}: {self._failure}" if self._failure else finding
+
+
+class ProvenWrites(AcknowledgedWrites):
+    """The same for a service that writes seldom: the check itself writes, at most every 3 s.
+
+    Args:
+        write: Returns when the store has acknowledged it.
+        failures: What it raises when the store does not take it.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[], Awaitable[object]],
+        failures: tuple[type[Exception], ...],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(clock)
+        self._write = write
+        self._failures = failures
+        self._writing = asyncio.Lock()
+
+    async def check(self) -> str | None:
+        """Returns what is wrong when no write was acknowledged within the last 10 s."""
+        async with self._writing:
+            if self.age > _FRESH:
+                await self._prove()
+        return await super().check()
+
+    async def _prove(self) -> None:
+        try:
+            async with asyncio.timeout(_WRITE_TIMEOUT):
+                await self._write()
+        except TimeoutError:
+            self.failed(f"no acknowledgement within {_WRITE_TIMEOUT:g} s")
+        except self._failures as error:
+            self.failed(str(error) or type(error).__name__)
+        else:
+            self.acknowledged()
 
 
 async def unready(checks: Mapping[str, Check]) -> dict[str, str]:

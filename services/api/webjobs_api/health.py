@@ -1,13 +1,27 @@
-"""What the api needs to be ready: NATS, a living runner, and a history that answers."""
+"""What the api needs to be ready: a JetStream that stores, a living runner, and a history that answers."""
 
+import secrets
 from collections.abc import Mapping
 
 from webjobs_events.errors import WebJobsError
 from webjobs_events.jetstream import Bus
-from webjobs_service.health import Check
+from webjobs_events.subjects import Subjects
+from webjobs_service.health import Check, ProvenWrites
 
 from webjobs_api.history import History
 from webjobs_api.runners import Runners
+
+_KEY_TTL = 10  # seconds
+
+
+def storage_proof(bus: Bus) -> ProvenWrites:
+    """Writes a key of this api, which expires when nobody asks for its health any more."""
+    key = Subjects.api_key(secrets.token_hex(4))
+
+    async def write() -> None:
+        await bus.leases.put(key, b"", ttl=_KEY_TTL)
+
+    return ProvenWrites(write, (WebJobsError,))
 
 
 def checks(bus: Bus, runners: Runners, history: History) -> Mapping[str, Check]:
@@ -26,4 +40,4 @@ def checks(bus: Bus, runners: Runners, history: History) -> Mapping[str, Check]:
             return str(error)
         return None
 
-    return {"nats": nats, "runner": runner, "history": history_answers}
+    return {"nats": nats, "storage": storage_proof(bus).check, "runner": runner, "history": history_answers}

@@ -9,12 +9,13 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 from webjobs_events.jetstream import Bus, LiveSettings, connect_bus, stream_state
 from webjobs_events.subjects import Subjects
-from webjobs_service.health import Check, run_health_server
+from webjobs_service.health import run_health_server
 from webjobs_service.lifetime import cancellable, side_tasks
 
 from webjobs_history import store
 from webjobs_history.database import connect, open_pool
 from webjobs_history.endpoints import READ_TIMEOUT, SERVICE, VERSION, Endpoints
+from webjobs_history.health import Readiness
 from webjobs_history.log_purge import LogPurge
 from webjobs_history.migrations.migrate import migrate
 from webjobs_history.progress import Progress
@@ -29,30 +30,6 @@ HISTORY_SIZE = "WEBJOBS_HISTORY_SIZE"
 
 _QUERY_CONNECTIONS = 8
 _REBUILD_POLL = 0.1  # seconds between looks at how far a rebuild is
-
-
-class Readiness:
-    """What /healthz tells; the parts appear here as they come up."""
-
-    def __init__(self) -> None:
-        self.bus: Bus | None = None
-        self.queries: Queries | None = None
-        self.serving = False
-
-    def checks(self) -> dict[str, Check]:
-        """The checks by name."""
-        return {"nats": self._nats, "postgres": self._postgres, "endpoints": self._endpoints}
-
-    async def _nats(self) -> str | None:
-        return None if self.bus is not None and self.bus.is_connected else "not connected"
-
-    async def _postgres(self) -> str | None:
-        if self.queries is None:
-            return "waits for NATS"
-        return None if await self.queries.is_there() else "nothing was projected yet"
-
-    async def _endpoints(self) -> str | None:
-        return None if self.serving else "not served"
 
 
 async def serve(settings: HistorySettings, stop: asyncio.Event) -> None:
@@ -97,6 +74,7 @@ async def _serve(settings: HistorySettings, readiness: Readiness) -> None:
             url, "queries", size=_QUERY_CONNECTIONS, timeout=READ_TIMEOUT, single_statements=True
         ) as for_queries,
         open_pool(url, "upkeep", single_statements=True) as for_upkeep,
+        open_pool(url, "health", timeout=READ_TIMEOUT, single_statements=True) as for_health,
     ):
         progress = Progress()
         queries = Queries(for_queries)
@@ -104,7 +82,7 @@ async def _serve(settings: HistorySettings, readiness: Readiness) -> None:
         log_purge = LogPurge(bus, for_upkeep)
         projector = Projector(bus, url, progress)
         projector.on_commit(retention.committed)
-        readiness.bus, readiness.queries = bus, queries
+        readiness.connected(bus, queries, projector, for_health)
         companions = [retention.while_projecting, log_purge.while_projecting]
         async with (
             side_tasks(projector=projector.run(companions)),

@@ -59,6 +59,8 @@ class Projector:
         self._stream = bus.subjects.events_stream
         self._listeners: list[Committed] = []
         self._complaint = ""
+        self.trouble = ""
+        """Why the last try to project ended; empty once the rows are written again, or complete."""
         self.position = 0
         """Sequence of the last event committed, while this replica projects."""
         self.replay_until = 0
@@ -77,7 +79,7 @@ class Projector:
                 reason = "; ".join(describe(error) for error in leaves(group))
                 if reason != self._complaint:  # once an outage, not once a try
                     log.warning("projection interrupted", reason=reason, retry_seconds=RETRY_DELAY)
-                self._complaint = reason
+                self._complaint = self.trouble = reason
             # A task group that ends with errors swallows a cancellation that came at the same time.
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise asyncio.CancelledError
@@ -134,6 +136,8 @@ class Projector:
             await store.skip_to(connection, self.position)
         self.replay_until = state.last
         self._complaint = ""
+        if self.position >= state.last:
+            self.trouble = ""
         self._progress.reached(self.position)
         log.info("projecting", position=self.position, end=state.last)
         return state.created_at
@@ -187,6 +191,7 @@ class Projector:
 
     def _committed(self, fold: Fold, batch: list[StreamMessage], event_count: int) -> None:
         self.position = batch[-1].sequence
+        self.trouble = ""
         metrics.EVENTS.inc(event_count)
         metrics.BATCHES.inc()
         metrics.REFUSED.inc(fold.refused)

@@ -129,7 +129,11 @@ async def _working(settings: RunnerSettings, ground: Ground, parts: Parts) -> As
             jobs=parts.jobs.run(),
             recovery=_for_ever(parts.recovery.run()),
         ),
-        run_health_server(settings.health_host, settings.health_port, {"nats": nats}),
+        run_health_server(
+            settings.health_host,
+            settings.health_port,
+            {"nats": nats, "heartbeat": parts.peers.writes.check},
+        ),
     ):
         yield
 

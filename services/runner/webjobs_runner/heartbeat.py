@@ -12,6 +12,7 @@ from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import InstanceLost
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.subjects import Subjects
+from webjobs_service.health import AcknowledgedWrites
 
 from webjobs_runner.instance import Instance
 from webjobs_runner.lease_terms import LeaseTerms
@@ -50,7 +51,10 @@ class Peers:
         self._terms = terms
         self._key = Subjects.instance_key(instance.id)
         self._peers: dict[str, _Peer] = {}
-        self._missed = asyncio.Event()
+        self._missed = asyncio.Event()  # also set when the lease is to be renewed at once
+        self._is_due = False
+        self.writes = AcknowledgedWrites()
+        """Of the lease: what JetStream acknowledges is what makes this runner ready."""
         self._whole_since = time.monotonic()
         self._vouched_until = 0.0
         self._lapsed_at = time.monotonic()
@@ -75,11 +79,13 @@ class Peers:
         """Renew the lease, and judge those whose lease has ended, until cancelled."""
         renew_at = time.monotonic() + self._terms.heartbeat_seconds
         while True:
-            self._missed.clear()
             try:
                 async with asyncio.timeout(renew_at - time.monotonic()):
                     await self._missed.wait()
             except TimeoutError:
+                self._is_due = True
+            self._missed.clear()
+            if self._is_due:
                 renew_at = time.monotonic() + self._terms.heartbeat_seconds
                 await self._renew()
             await self._judge()
@@ -105,14 +111,17 @@ class Peers:
         return await self._bus.leases.get(Subjects.instance_key(instance_id)) is None
 
     async def _renew(self) -> None:
+        self._is_due = False
         asked_at = time.monotonic()
         value = msgspec.json.encode(Heartbeat(boot=self._instance.boot))
         try:
             async with asyncio.timeout(self._terms.heartbeat_seconds):
                 await self._bus.leases.put(self._key, value, ttl=self._terms.seconds)
         except (BusUnavailable, TimeoutError) as error:
+            self.writes.failed(str(error) or "no acknowledgement in time")
             logger.warning("heartbeat not renewed", error=str(error))
             return
+        self.writes.acknowledged()
         # What counts is when the answer came: the request may have been on its way while the lease ended.
         answered_at, vouched_until = time.monotonic(), self._vouched_until
         self._vouched_until = asked_at + self._terms.seconds
@@ -132,6 +141,8 @@ class Peers:
 
     def _reconnected(self) -> None:
         self._whole_since = time.monotonic()
+        self._is_due = True
+        self._missed.set()
 
     def _changed(self, key: str, entry: Entry | None) -> None:
         instance_id = key.removeprefix("instance.")

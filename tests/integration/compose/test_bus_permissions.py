@@ -42,6 +42,7 @@ MAY_PUBLISH = {
     "$KV.WEBJOBS_JOBS.triggered.hello": {"runner"},
     "$KV.WEBJOBS_LEASES.claim.hello.202611220900000000": {"runner"},
     "$KV.WEBJOBS_LEASES.cancel.hello.202611220900000000": {"api", "runner"},
+    "$KV.WEBJOBS_LEASES.api.0a1b2c3d": {"api", "runner"},
     "$KV.WEBJOBS_REQUESTS.0f": {"api"},
     "$O.WEBJOBS_PACKAGES.C.x": {"api", "runner"},
     "$JS.API.STREAM.DELETE.WEBJOBS_EVENTS": set(),

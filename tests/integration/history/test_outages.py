@@ -1,6 +1,8 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
+import asyncpg
 import msgspec
 import pytest_asyncio
 from integration.history.replicas import History, Replica
@@ -11,6 +13,7 @@ from webjobs_events.jetstream import QueryRefused, connect_bus
 from webjobs_events.subjects import Subjects
 from webjobs_history.settings import HistorySettings
 from webjobs_stack.nats_server import NatsServer, run_nats_server
+from webjobs_stack.ports import free_port
 from webjobs_stack.postgres import Postgres, run_postgres
 
 
@@ -60,6 +63,47 @@ async def test_history_starts_before_postgres_does(
         assert await eventually(lambda: _refused_or_none(history)) == 503
         await own_postgres.start()
         assert await history.latest() == []
+
+
+async def test_a_history_whose_postgres_stores_nothing_is_not_ready_though_it_answers(
+    history: History, settings: HistorySettings, replica: Replica, own_postgres: Postgres
+) -> None:
+    run, port = Run(1), free_port()
+
+    async def missing() -> dict[str, str]:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{port}/healthz") as answer,
+        ):
+            return dict((await answer.json()).get("missing", {}))
+
+    async with replica(settings.model_copy(update={"database_url": own_postgres.url, "health_port": port})):
+        end = await history.publish([run.initializing()])
+        assert await history.run("job", run.run_id, end)
+        assert await missing() == {}
+        await _let_postgres_store(own_postgres, False)
+        await history.publish([run.running()])
+        found = await eventually(missing)
+        assert "read-only" in found["projection"]
+        assert await refusal(history) == 0
+        await _let_postgres_store(own_postgres, True)
+
+        async def is_ready() -> bool:
+            return not await missing()
+
+        await eventually(is_ready)
+
+
+async def _let_postgres_store(server: Postgres, stores: bool) -> None:
+    """Without: as a managed server does when its disk is almost full."""
+    connection = await asyncpg.connect(server.url)
+    try:
+        await connection.execute("SET default_transaction_read_only = off")
+        read_only = "off" if stores else "on"
+        await connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {read_only}")
+        await connection.execute("SELECT pg_reload_conf()")
+    finally:
+        await connection.close()
 
 
 async def _refused_or_none(history: History) -> int:

@@ -3,7 +3,7 @@ import asyncio
 import aiohttp
 import pytest
 from webjobs_service import health
-from webjobs_service.health import Check, run_health_server, unready
+from webjobs_service.health import AcknowledgedWrites, Check, ProvenWrites, run_health_server, unready
 
 
 async def well() -> None:
@@ -52,3 +52,73 @@ async def test_metrics_are_in_the_form_of_prometheus() -> None:
         status, body = await get(f"{url}/metrics")
     assert status == 200
     assert "# HELP python_info" in body
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_service_is_ready_for_10_s_after_an_acknowledged_write() -> None:
+    clock = Clock()
+    writes = AcknowledgedWrites(clock)
+    assert await writes.check() == "no write was acknowledged yet"
+    writes.acknowledged()
+    clock.now += 10
+    assert await writes.check() is None
+    writes.failed("insufficient storage")
+    assert await writes.check() is None
+    clock.now += 1
+    assert await writes.check() == "the last acknowledged write is 11 s old: insufficient storage"
+    writes.acknowledged()
+    assert await writes.check() is None
+
+
+class Store:
+    """Takes writes, or refuses them, or never answers."""
+
+    def __init__(self) -> None:
+        self.written = 0
+        self.is_full = False
+        self.hangs = False
+
+    async def write(self) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.is_full:
+            raise OSError("No space left on device")
+        self.written += 1
+
+
+async def test_the_check_writes_at_most_every_3_s() -> None:
+    store, clock = Store(), Clock()
+    writes = ProvenWrites(store.write, (OSError,), clock)
+    await asyncio.gather(*(writes.check() for _ in range(5)))
+    clock.now += 3
+    await writes.check()
+    assert store.written == 1
+    clock.now += 0.1
+    await writes.check()
+    assert store.written == 2
+
+
+async def test_a_store_that_takes_no_writes_is_told_with_its_reason_until_it_takes_one() -> None:
+    store, clock = Store(), Clock()
+    writes = ProvenWrites(store.write, (OSError,), clock)
+    assert await writes.check() is None
+    store.is_full = True
+    clock.now += 10.1
+    assert await writes.check() == "the last acknowledged write is 10 s old: No space left on device"
+    store.is_full = False
+    assert await writes.check() is None
+
+
+async def test_a_store_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_WRITE_TIMEOUT", 0.01)
+    store = Store()
+    store.hangs = True
+    finding = await ProvenWrites(store.write, (OSError,)).check()
+    assert finding == "no write was acknowledged yet: no acknowledgement within 0.01 s"

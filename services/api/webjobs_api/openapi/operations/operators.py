@@ -45,8 +45,8 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=_OPERATIONS,
         summary="Ask whether all is well",
         answers={
-            200: json_of(_HEALTH, "NATS is connected, a runner is alive, and history answers."),
-            503: json_of(_HEALTH, "Something is missing."),
+            200: json_of(_HEALTH, "JetStream stores, a runner is alive, and history answers."),
+            503: json_of(_HEALTH, "`missing` gives the reason for each check that failed."),
         },
     ),
     "GET /metrics": Operation(
