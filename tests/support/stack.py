@@ -34,7 +34,7 @@ class RunningStack:
     @property
     def said(self) -> str:
         """Everything written on the terminal."""
-        return self._output.read_text()
+        return self._output.read_text(errors="replace")
 
     @property
     def pid(self) -> int:

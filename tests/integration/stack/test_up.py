@@ -31,7 +31,7 @@ class Up:
 
     @property
     def said(self) -> str:
-        return self._output.read_text()
+        return self._output.read_text(errors="replace")
 
     async def until_said(self, words: str, timeout: float = 20.0) -> None:
         try:

@@ -67,3 +67,10 @@ def test_a_reader_that_went_away_does_not_matter() -> None:
     terminal = Terminal(Closed())
     terminal.said("api", "hello")
     terminal.ready("nats", 0.1, "here")
+
+
+def test_characters_that_the_encoding_lacks_are_escaped() -> None:
+    written = io.BytesIO()
+    output = io.TextIOWrapper(written, encoding="ascii", errors="strict")
+    Terminal(output).said("api", "caf\xe9 \udcff 日本")
+    assert written.getvalue() == b"api      \\u2502 caf\\xe9 \\udcff \\u65e5\\u672c\n"

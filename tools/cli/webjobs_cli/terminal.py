@@ -19,6 +19,9 @@ class Terminal:
     def __init__(self, output: TextIO | None = None) -> None:
         """Write to the standard output, unless told otherwise."""
         self._output = output or sys.stdout
+        if isinstance(self._output, io.TextIOWrapper):
+            # Names of files and lines of services may hold characters that the terminal's encoding lacks.
+            self._output.reconfigure(errors="backslashreplace")
         # Rendered apart from the output: rich ends the program when its own output is closed.
         self._rendered = io.StringIO()
         self._console = Console(

@@ -85,6 +85,7 @@ class NatsServer:
                 [program, "--config", self._write_config()],
                 death_signal=signal.SIGTERM,
                 output=log,
+                working_directory=self.store_dir,
                 keep_open=self._keep_open,
             )
         finally:
@@ -117,12 +118,13 @@ class NatsServer:
         return (self.store_dir / f"nats-server_{self.pid}.ports").exists()
 
     def _write_config(self) -> Path:
+        # Its folder is its working directory: the configuration language cannot express every path.
         config = {
             "server_name": "webjobs",
             "listen": f"{HOST}:{self.port}",
-            "ports_file_dir": str(self.store_dir),
+            "ports_file_dir": ".",
             "jetstream": {
-                "store_dir": str(self.store_dir),
+                "store_dir": ".",
                 "max_memory_store": 256 * 1024 * 1024,
                 "sync_interval": self._sync_interval,
             },

@@ -25,6 +25,9 @@ HOST = "127.0.0.1"
 OWNER = "webjobs"
 DATABASE = "webjobs"
 USER_INSTEAD_OF_ROOT = "nobody"
+# Every program runs in the cluster's folder and is given this name for it: Postgres cuts a path off after
+# 1,024 bytes.
+_CLUSTER = "/proc/self/cwd"
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
 _LEFTOVER_SECONDS = 5.0
@@ -113,7 +116,7 @@ class Postgres:
         said_before = self._log_size()
         # SIGINT is Postgres' fast shutdown: sessions are ended, what was committed is written.
         self._child = await self._run(
-            postgres, "-D", self.cluster, *settings, death_signal=signal.SIGINT, keep_open=self._keep_open
+            self.cluster, postgres, *settings, death_signal=signal.SIGINT, keep_open=self._keep_open
         )
         try:
             await until_ready(self._child, self._is_ready, _START_SECONDS)
@@ -152,10 +155,13 @@ class Postgres:
         """Make the cluster and its database beside its place, then move it there: half a cluster is none."""
         unfinished = self.folder / "cluster.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        _hand_over(unfinished)
         said_before = self._log_size()
         initdb = await self._run(
+            unfinished,
             find_program("initdb"),
-            *("-D", unfinished, "--username", OWNER, "--pwfile", self.folder / "password"),
+            *("--username", OWNER, "--pwfile", self.folder / "password"),
             *("--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
             *([] if self._settings["fsync"] == "on" else ["--no-sync"]),
         )
@@ -165,7 +171,7 @@ class Postgres:
         os.close(writer)
         try:
             single = await self._run(
-                find_program("postgres"), "--single", "-D", unfinished, "postgres", stdin=statement
+                unfinished, find_program("postgres"), "postgres", mode="--single", stdin=statement
             )
         finally:
             os.close(statement)
@@ -184,8 +190,10 @@ class Postgres:
 
     async def _run(
         self,
+        cluster: Path,
         program: Path,
         *arguments: str | Path,
+        mode: str | None = None,
         death_signal: signal.Signals = signal.SIGKILL,
         stdin: int = asyncio.subprocess.DEVNULL,
         keep_open: Sequence[int] = (),
@@ -193,7 +201,7 @@ class Postgres:
         log = open_log(self.log)
         try:
             return await spawn(
-                [program, *arguments],
+                [program, *([mode] if mode else []), "-D", _CLUSTER, *arguments],
                 death_signal=death_signal,
                 output=log,
                 stdin=stdin,
@@ -201,6 +209,7 @@ class Postgres:
                 environment={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
                 user=USER_INSTEAD_OF_ROOT if os.geteuid() == 0 else "-",
                 reach=self.folder,
+                working_directory=cluster,
                 keep_open=keep_open,
             )
         finally:
@@ -231,10 +240,10 @@ class Postgres:
     async def _is_ready(self) -> bool:
         # Line 1 is the pid, line 8 the state, as pg_ctl reads it: no client needed.
         try:
-            lines = (self.cluster / "postmaster.pid").read_text().splitlines()
+            lines = (self.cluster / "postmaster.pid").read_bytes().splitlines()
         except FileNotFoundError:
             return False
-        return len(lines) >= 8 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
+        return len(lines) >= 8 and lines[0] == str(self.pid).encode() and lines[7].strip() == b"ready"
 
     def _log_size(self) -> int:
         return self.log.stat().st_size if self.log.exists() else 0

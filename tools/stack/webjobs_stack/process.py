@@ -84,6 +84,7 @@ async def spawn(
     environment: Mapping[str, str] | None = None,
     user: str = "-",
     reach: Path = Path("/"),
+    working_directory: Path | None = None,
     keep_open: Sequence[int] = (),
 ) -> Child:
     """Start `command` (its first word a full path), which gets `death_signal` if this process dies.
@@ -98,6 +99,7 @@ async def spawn(
         stdin=stdin,
         stdout=output,
         stderr=output,
+        cwd=working_directory,
         env=environment,
         start_new_session=True,
         pass_fds=tuple(keep_open),

@@ -13,7 +13,7 @@ _SHARED = re.compile(
 def is_shared_file_system(folder: Path) -> bool:
     """Whether other machines may change the folder without this kernel noticing."""
     try:
-        lines = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        lines = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
     except OSError:
         return False
     return bool(_SHARED.match(file_system_of(os.path.realpath(folder), lines)))

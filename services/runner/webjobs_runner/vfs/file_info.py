@@ -20,7 +20,7 @@ def info_of(root: Path, path: SitePath, status: os.stat_result) -> FileInfo:
         modified_ns=status.st_mtime_ns,
         created_ns=min(status.st_mtime_ns, status.st_ctime_ns),
         etag=etag_of(status) if kind is Kind.FILE else "",
-        path="/".join([str(root), *names]),
+        path="/".join([as_text(str(root)), *names]),
     )
 
 
