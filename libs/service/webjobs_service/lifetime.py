@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import structlog
 
+from webjobs_service.loop_watchdog import watched_loop
+
 log = structlog.stdlib.get_logger(__name__)
 
 T = TypeVar("T")
@@ -53,7 +55,8 @@ async def _run(main: Main) -> int:
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, on_signal, each)
     try:
-        await task
+        with watched_loop():
+            await task
     except asyncio.CancelledError:
         return 1
     except Exception as error:

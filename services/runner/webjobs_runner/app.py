@@ -12,6 +12,7 @@ from webjobs_events.jetstream import connect_bus
 from webjobs_events.subjects import Subjects
 from webjobs_service.health import run_health_server
 from webjobs_service.lifetime import side_tasks
+from webjobs_service.loop_watchdog import watched_loop
 
 from webjobs_runner.domain.script import SCRIPT_HOSTS, extend_hosts
 from webjobs_runner.files.job_files import clean_up
@@ -92,8 +93,20 @@ async def _prepared(settings: RunnerSettings, environment: Mapping[str, str]) ->
         outbox = await stack.enter_async_context(Outbox(bus, state / "outbox.jsonl"))
         unfinished = stack.enter_context(UnfinishedRuns(state / "unfinished.jsonl"))
         launcher = await stack.enter_async_context(Launcher(instance.id))
+        watchdog = stack.enter_context(watched_loop())
         yield Ground(
-            instance, site, state, temporary, copies, bus, live, outbox, unfinished, launcher, environment
+            instance,
+            site,
+            state,
+            temporary,
+            copies,
+            bus,
+            live,
+            outbox,
+            unfinished,
+            launcher,
+            environment,
+            watchdog,
         )
 
 

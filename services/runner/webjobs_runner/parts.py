@@ -7,6 +7,7 @@ from pathlib import Path
 from webjobs_events.jetstream import Bus, LiveSettings, Tunnels
 from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.status import Reason
+from webjobs_service.loop_watchdog import LoopWatchdog
 
 from webjobs_runner.continuous.continuous_jobs import ContinuousJobs
 from webjobs_runner.continuous.continuous_status import EventNumbers
@@ -44,6 +45,7 @@ from webjobs_runner.settings import RunnerSettings
 from webjobs_runner.triggered.burial import Burial
 from webjobs_runner.triggered.cancellation import Cancellation
 from webjobs_runner.triggered.claims import Claims
+from webjobs_runner.triggered.failed_commands import FailedCommands
 from webjobs_runner.triggered.finish import Finish
 from webjobs_runner.triggered.judgement import Judgement
 from webjobs_runner.triggered.next_in_line import NextInLine
@@ -75,6 +77,7 @@ class Ground:
         unfinished: Runs in hand, noted on disk.
         launcher: Of scripts.
         environment: Of the runner, as it was started.
+        watchdog: Of the event loop.
     """
 
     instance: Instance
@@ -88,6 +91,7 @@ class Ground:
     unfinished: UnfinishedRuns
     launcher: Launcher
     environment: Mapping[str, str]
+    watchdog: LoopWatchdog
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,7 @@ def build_parts(
         judgement,
         wishes,
         cancellation,
+        FailedCommands(instance, outbox, claims, burial, ground.watchdog),
         unfinished,
     )
     runs = RunInbox(bus, settings.slots, triggered.handle)

@@ -100,6 +100,14 @@ def runner_failed(error: str, *, has_started: bool) -> Outcome:
     return Outcome(RunAborted, reason, f"The runner failed: {error}")
 
 
+def given_back_too_often(times: int, error: str) -> Outcome:
+    """The runner failed to handle the run's command again and again."""
+    evidence = (
+        f"The runner failed {times} times to handle the command of this run, the last time with: {error}"
+    )
+    return Outcome(RunAborted, Reason.START_ERROR, evidence)
+
+
 def runner_lost(lost: str, evidence: str, request: EndWish | None = None) -> Outcome:
     """The runner died with the run; a cancel request that was there before decides the reason.
 

@@ -14,7 +14,7 @@ from webjobs_runner.domain.run_outcome import Outcome, runner_lost
 from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.log import logger
-from webjobs_runner.triggered.claims import ClaimedRun, Claims
+from webjobs_runner.triggered.claims import UNKNOWN_INSTANCE, ClaimedRun, Claims
 from webjobs_runner.triggered.finish import Finish, Unattended
 from webjobs_runner.triggered.run_log import RunLogs
 from webjobs_runner.triggered.wishes import Wishes
@@ -92,7 +92,10 @@ class Burial:
         """
         lost, attempt = run.claim.instance, run.claim.attempt_of(command)
         request = self._wishes.of(attempt.job_name, attempt.run_id)
-        outcome = runner_lost(lost, f"Runner {lost} was lost while it had the run.", request)
+        evidence = f"Runner {lost} was lost while it had the run."
+        if lost == UNKNOWN_INSTANCE:
+            evidence = "The claim on this run could not be read, so no runner has it."
+        outcome = runner_lost(lost, evidence, request)
         await self.end(attempt, run.claim.after, outcome, lost)
 
     async def end(self, attempt: Attempt, after: int, outcome: Outcome, instance_id: str) -> None:

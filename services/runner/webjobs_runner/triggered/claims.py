@@ -19,6 +19,10 @@ TRACE_SECONDS = 15 * 60
 """How long a settled claim leaves a trace in the bucket: who comes late does not take it for free."""
 
 
+UNKNOWN_INSTANCE = "unknown"
+"""Whose an unreadable claim is: no runner has this instance id, so the run is orphaned."""
+
+
 class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The value of a claim.
 
@@ -121,10 +125,16 @@ class Claims:
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        entry = await self._bus.leases.get(Subjects.claim_key(job_name, run_id))
+        key = Subjects.claim_key(job_name, run_id)
+        entry = await self._bus.leases.get(key)
         if entry is None:
             return None
-        return ClaimedRun(job_name, run_id, _decoder.decode(entry.value), entry.revision)
+        try:
+            claim = _decoder.decode(entry.value)
+        except msgspec.MsgspecError:
+            logger.error("unreadable claim taken for that of a lost runner", key=key)
+            claim = Claim(instance=UNKNOWN_INSTANCE, boot="")
+        return ClaimedRun(job_name, run_id, claim, entry.revision)
 
     async def of_instance(self, instance_id: str) -> list[ClaimedRun]:
         """All claims of a runner.

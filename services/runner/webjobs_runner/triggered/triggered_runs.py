@@ -19,6 +19,7 @@ from webjobs_runner.log import logger
 from webjobs_runner.triggered.cancellation import Cancellation
 from webjobs_runner.triggered.claims import Claims
 from webjobs_runner.triggered.event_lookup import look_at_run
+from webjobs_runner.triggered.failed_commands import FailedCommands, LoopBlocked
 from webjobs_runner.triggered.found_command import FoundMessage
 from webjobs_runner.triggered.judgement import HELD_DELAY, Judgement
 from webjobs_runner.triggered.triggered_run import RunWorkshop, TriggeredRun
@@ -43,6 +44,7 @@ class TriggeredRuns:
         judgement: Judgement,
         wishes: Wishes,
         cancellation: Cancellation,
+        failed: FailedCommands,
         unfinished: UnfinishedRuns,
     ) -> None:
         self._shop = workshop
@@ -55,9 +57,11 @@ class TriggeredRuns:
         self._finish = workshop.finish
         self._wishes = wishes
         self._cancellation = cancellation
+        self._failed = failed
         self._unfinished = unfinished
         self._in_hand: set[str] = set()  # command ids
         self._called: set[str] = set()  # those of them whose turn came while somebody looked
+        self._begun: set[str] = set()  # those of them whose attempt must not be begun again
         self._running: set[TriggeredRun] = set()
         self._lapsed = asyncio.Event()
         self._is_open = True
@@ -148,12 +152,24 @@ class TriggeredRuns:
             return
         self._in_hand.add(command.command_id)
         try:
-            if not await self._is_next(command, message):
-                return
-            await self._take(command, message, free)
+            await self._handle(command, message, free)
+        except BusUnavailable:
+            await message.give_back(_RETRY_DELAY)
+        except Exception as error:  # whatever it was, the run has to end
+            has_begun = command.command_id in self._begun
+            await self._failed.failed(command, message, error, has_begun=has_begun)
         finally:
-            self._in_hand.discard(command.command_id)
-            self._called.discard(command.command_id)
+            for known in (self._in_hand, self._called, self._begun):
+                known.discard(command.command_id)
+
+    async def _handle(
+        self, command: RunTriggeredJob, message: TakenMessage, free: Callable[[], None]
+    ) -> None:
+        if self._failed.is_given_up(command):
+            await self._failed.end(command, message)
+            self._unfinished.forget(command)
+        elif await self._is_next(command, message):
+            await self._take(command, message, free)
 
     async def _is_next(self, command: RunTriggeredJob, message: TakenMessage) -> bool:
         """Whether it is this command's turn; if not, it is given back until it may be."""
@@ -175,6 +191,7 @@ class TriggeredRuns:
     async def _take(self, command: RunTriggeredJob, message: TakenMessage, free: Callable[[], None]) -> None:
         """Claim a command, and begin its run; what is claimed already is judged."""
         claimed_at, after = time.monotonic(), self._shop.outbox.reached
+        blocked_before = self._failed.blocked_seconds
         claiming = asyncio.ensure_future(self._claims.take(command, after))
         run: TriggeredRun | None = None
         for _ in range(2):  # turns of the loop in which the claim is sent, and then written to the socket:
@@ -193,10 +210,12 @@ class TriggeredRuns:
                     return
                 claimed_at = own.claimed_at
                 run = TriggeredRun(self._shop, own.attempt, definition, own.after)
-        except BusUnavailable:
+        except BusUnavailable as error:
             await asyncio.gather(claiming, return_exceptions=True)
             if run is not None:
                 await run.drop()
+            if blocked := self._failed.blocked_seconds - blocked_before:
+                raise LoopBlocked(blocked) from error
             await message.give_back(_RETRY_DELAY)
             return
         except BaseException:
@@ -211,6 +230,7 @@ class TriggeredRuns:
         self, run: TriggeredRun, message: TakenMessage, claimed_at: float, free: Callable[[], None]
     ) -> None:
         """Carry out an attempt, write its end, and do what follows."""
+        self._begun.add(run.attempt.command.command_id)
         event = await self._carry_out(run)
         free()
         if self._bus.is_connected:
@@ -222,6 +242,7 @@ class TriggeredRuns:
         next_attempt = await self._conclude(run.attempt, end, message)
         await run.log_shipped(None)
         self._unfinished.forget(run.attempt.command)
+        self._failed.succeeded(run.attempt.command)
         if next_attempt is not None and self._wishes.of(next_attempt.job_name, run.attempt.run_id):
             self.wished(next_attempt.job_name, run.attempt.run_id)  # it came when the script had ended
         if next_attempt is not None and next_attempt.not_before is not None:
