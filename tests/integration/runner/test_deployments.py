@@ -19,6 +19,7 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.subjects import Subjects
 from webjobs_runner.files import package_store
+from webjobs_runner.files.job_files import InspectedFolder
 from webjobs_runner.files.versions import Versions
 from webjobs_runner.jobs import reconciler
 
@@ -348,9 +349,9 @@ def installs(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     asked_at: list[float] = []
     install = Versions.install
 
-    async def noting(self: Versions, definition: JobDefinition) -> None:
+    async def noting(self: Versions, definition: JobDefinition, decided_on: InspectedFolder) -> None:
         asked_at.append(time.monotonic())
-        await install(self, definition)
+        await install(self, definition, decided_on)
 
     monkeypatch.setattr(Versions, "install", noting)
     return asked_at

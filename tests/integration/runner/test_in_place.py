@@ -7,7 +7,7 @@ import pytest
 from support.eventually import eventually
 from support.runners import Caller, RunningRunner, running_runner
 from support.witness import Witness
-from webjobs_events.events import ContinuousRunning, Deployed
+from webjobs_events.events import ContinuousRunning, ContinuousStopped, Deployed
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 
@@ -63,3 +63,14 @@ async def test_a_deployment_replaces_an_in_place_job_that_has_added_files(
     await eventually(lambda: len(witness.of(ContinuousRunning, "writer")) == 2, 20)
     assert (folder / "run.sh").read_text() == newer
     assert len(witness.of(Deployed, "writer")) == 2
+
+
+async def test_a_job_that_has_added_files_can_be_deleted(
+    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    await caller.deploy(CONTINUOUS, "writer", {"run.sh": WRITER, "settings.job": IN_PLACE})
+    folder = folder_of(tmp_path, "writer")
+    await eventually(lambda: (folder / "own.txt").exists())
+    await caller.delete(CONTINUOUS, "writer")
+    await eventually(lambda: not folder.exists())
+    await eventually(lambda: witness.of(ContinuousStopped, "writer"))

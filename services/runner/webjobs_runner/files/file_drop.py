@@ -10,7 +10,7 @@ from pathlib import Path
 from webjobs_events.errors import InvalidJobName
 from webjobs_events.job import JobName, JobType, parse_job_name
 
-from webjobs_runner.domain.quiet import QuietWait
+from webjobs_runner.domain.debounce import Debounce
 from webjobs_runner.files.folder_note import remove_note
 from webjobs_runner.files.folder_notices import FolderNotices
 from webjobs_runner.files.folder_walk import Snapshot, snapshot_folder
@@ -21,10 +21,10 @@ from webjobs_runner.log import logger
 _TICKS = 5  # looks in a quiet time, while a folder is not at rest
 _HELD_SECONDS = 0.5  # between looks at who holds files open
 _GONE = "gone"
-_NOT_SEEN = "not seen"
 
 _Key = tuple[JobType, JobName]
 _Root = tuple[Path, int, int]  # with device and inode, which tell another folder of the same name
+_NoteId = tuple[int, int]  # inode and mtime: another one each time that the note is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,11 @@ DropReport = FolderChanged | FolderGone | NameRefused
 class FileDropWatcher:
     """Puts a report into `reports` for each job whose folder differs from what was reported last.
 
-    Every job found at start is reported once, and so is every noted job whose folder is missing. A
-    report says where to look, not what is there: whoever takes it inspects the folder and decides. Our
+    Every job found at start is reported once. A job is reported gone when its folder is missing and was
+    reported before, or when a note says that a version was installed in it: a folder that is removed
+    right after its installation was never seen at rest.
+
+    A report says where to look, not what is there: the reconciler inspects the folder and decides. Our
     own installations are reported as well; comparing digests shows that they ask for nothing.
 
     While a folder of jobs is missing, nothing is reported of its type. Jobs that do not come back with
@@ -83,7 +86,8 @@ class FileDropWatcher:
         self._notices = FolderNotices(site.root)
         self._roots: dict[JobType, tuple[_Root, ...]] = {}
         self._settled: dict[_Key, str] = {}
-        self._waiting: dict[_Key, QuietWait] = {}
+        self._reported_gone: dict[_Key, _NoteId] = {}
+        self._waiting: dict[_Key, Debounce] = {}
         self._lost_with_root: set[_Key] = set()
         self._refused: set[tuple[JobType, str]] = set()
 
@@ -94,9 +98,6 @@ class FileDropWatcher:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        for job_type in JobType:
-            noted = (JobName(name) for name in self._site.noted_jobs(job_type))
-            self._settled.update({(job_type, job_name): _NOT_SEEN for job_name in noted})
         self._notices.open()
         try:
             rescan_at = time.monotonic()
@@ -136,7 +137,7 @@ class FileDropWatcher:
             self._roots[job_type] = found
             self._notices.watch([*self._site.watched_parents(job_type), *(root for root, _, _ in found)])
             if before is not None and (not before or set(before) - set(found)):
-                self._lost_with_root.update(key for key in self._settled if key[0] is job_type)
+                self._lost_with_root.update(self._known_jobs(job_type))
             if not found:
                 logger.warning(
                     "the folder of jobs is missing; its jobs stay as they are", job_type=job_type.value
@@ -151,11 +152,14 @@ class FileDropWatcher:
             for root, _, _ in roots:
                 for folder_name in await asyncio.to_thread(_folder_names, root):
                     self._consider(job_type, folder_name)
-        keys = [key for key in self._settled if key not in self._waiting and self._roots[key[0]]]
-        for key, snapshot in (await asyncio.to_thread(self._look_at, keys)).items():
+        present = [job_type for job_type, roots in self._roots.items() if roots]
+        known = {key for job_type in present for key in self._known_jobs(job_type)}
+        for key, snapshot in (await asyncio.to_thread(self._look_at, known - self._waiting.keys())).items():
             self._watch_folders(key, snapshot)
-            if _look(snapshot) != self._settled[key]:
-                self._waiting[key] = self._new_wait()
+            if self._is_news(key, _look(snapshot)):
+                self._waiting.setdefault(key, self._new_wait())
+        for key in self._reported_gone.keys() - known:
+            del self._reported_gone[key]
         self._refused = {
             (job_type, name)
             for job_type, name in self._refused
@@ -169,8 +173,8 @@ class FileDropWatcher:
 
     # Jobs that are not at rest
 
-    def _new_wait(self) -> QuietWait:
-        return QuietWait(self._quiet_seconds, self._quiet_seconds / _TICKS)
+    def _new_wait(self) -> Debounce:
+        return Debounce(self._quiet_seconds, self._quiet_seconds / _TICKS)
 
     def _disturb_job_of(self, path: str) -> None:
         now = time.monotonic()
@@ -220,18 +224,39 @@ class FileDropWatcher:
     def _settle(self, key: _Key, look: str) -> None:
         if look != _GONE:
             self._lost_with_root.discard(key)
-        if look == self._settled.get(key, _GONE):
+        if not self._is_news(key, look):
             return
         job_type, job_name = key
         if look != _GONE:
             self._settled[key] = look
             self.reports.put_nowait(FolderChanged(job_type, job_name))
             return
-        del self._settled[key]
+        self._settled.pop(key, None)
         if key in self._lost_with_root:
             self._lost_with_root.discard(key)
             remove_note(self._site, job_type, job_name)
+        elif (note := self._note_id(key)) is not None:
+            self._reported_gone[key] = note
         self.reports.put_nowait(FolderGone(job_type, job_name))
+
+    def _is_news(self, key: _Key, look: str) -> bool:
+        """Whether a job's folder is other than reported last, or gone though a version was installed."""
+        if key in self._settled or look != _GONE:
+            return look != self._settled.get(key)
+        note = self._note_id(key)
+        return note is not None and note != self._reported_gone.get(key)
+
+    def _known_jobs(self, job_type: JobType) -> set[_Key]:
+        """The jobs that were reported and are not gone, and those that have a note."""
+        noted = {(job_type, JobName(name)) for name in self._site.noted_jobs(job_type)}
+        return noted | {key for key in self._settled if key[0] is job_type}
+
+    def _note_id(self, key: _Key) -> _NoteId | None:
+        try:
+            status = os.stat(self._site.note(*key))
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns
 
     def _folder(self, key: _Key) -> Path | None:
         places = (root / key[1] for root, _, _ in self._roots[key[0]])

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from webjobs_events.job import JobType
 from webjobs_events.redaction import new_digest_key, sealed
 
-from webjobs_runner.domain.drop import KnownContent
+from webjobs_runner.domain.folder_diff import KnownContent
 from webjobs_runner.files.folder_walk import Snapshot
 from webjobs_runner.files.site import Site
 
@@ -29,6 +29,7 @@ class FolderNote(msgspec.Struct, frozen=True, kw_only=True):
         settings: As last written or read, sealed under `digest_key`: the values of `env` are not in it.
         disabled: As last written or read.
         digest_key: Key of the digests in `settings`; empty in notes of earlier releases, which hold values.
+        cause: `cause` of the definition that the folder agreed with.
         fingerprint: How the folder looked when `digest` was read from it; empty when not known.
         looked_at_ns: When that was, by the clock of the file system's times.
     """
@@ -38,6 +39,7 @@ class FolderNote(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, Any] = {}
     disabled: bool = False
     digest_key: str = ""
+    cause: str = ""
     fingerprint: str = ""
     looked_at_ns: int = 0
 
@@ -45,12 +47,27 @@ class FolderNote(msgspec.Struct, frozen=True, kw_only=True):
     def known(self) -> KnownContent:
         """The note as the rule of drops wants it."""
         digests = {self.digest, self.installing or self.digest}
-        return KnownContent(frozenset(digests - {""}), self.settings, self.disabled, self.digest_key)
+        return KnownContent(
+            frozenset(digests - {""}),
+            self.settings,
+            self.disabled,
+            self.digest_key,
+            installed=self.digest,
+            cause=self.cause,
+        )
 
     def saying(self, settings: Mapping[str, Any], disabled: bool) -> "FolderNote":
         """The note with other settings."""
         key = self.digest_key or new_digest_key()
         return replace(self, settings=sealed(settings, key), disabled=disabled, digest_key=key)
+
+    def is_same_state(self, other: "FolderNote | None") -> bool:
+        """Whether the other note says the same of the folder; how it looked does not count."""
+        return other is not None and (self.digest, self.installing, self.cause) == (
+            other.digest,
+            other.installing,
+            other.cause,
+        )
 
     def vouches_for(self, snapshot: Snapshot) -> bool:
         """Whether the files are surely those of `digest`, so that they need not be read.

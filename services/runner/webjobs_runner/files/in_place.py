@@ -4,7 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
-from webjobs_events.job import JobDefinition
+from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.job_settings import read_job_settings
 from webjobs_events.subjects import Subjects
 
@@ -44,24 +44,27 @@ class InPlaceFiles:
     def remember(self, definition: JobDefinition, folder: Path) -> None:
         """Take the folder's files for the version's, if that is what they are."""
         try:
-            if self._known(definition).digest == definition.digest:
+            key = definition.job_type, definition.job_name
+            if self._known(key).digest == definition.digest:
                 return
             manifest = scan_folder(folder)
         except (FolderRefused, FolderChangedMeanwhile, FileNotFoundError):
             return
         if manifest.digest == definition.digest:
             files = VersionFiles(manifest.digest, list(manifest.files))
-            self._path(definition).write_bytes(msgspec.json.encode(files))
+            self._path(key).write_bytes(msgspec.json.encode(files))
 
-    def version_beneath(self, definition: JobDefinition, folder: Path, known: Collection[str]) -> str | None:
+    def version_beneath(
+        self, key: tuple[JobType, JobName], folder: Path, known: Collection[str]
+    ) -> str | None:
         """The version that the folder still holds whole, with more files beside; None when it holds none.
 
         Args:
-            definition: Of the job.
+            key: The job.
             folder: The job's.
             known: Digests of the versions that may lie in it.
         """
-        version = self._known(definition)
+        version = self._known(key)
         if version.digest not in known:
             return None
         try:
@@ -70,11 +73,11 @@ class InPlaceFiles:
             return None
         return version.digest if files.issuperset(version.files) else None
 
-    def _known(self, definition: JobDefinition) -> VersionFiles:
+    def _known(self, key: tuple[JobType, JobName]) -> VersionFiles:
         try:
-            return _decoder.decode(self._path(definition).read_bytes())
+            return _decoder.decode(self._path(key).read_bytes())
         except (FileNotFoundError, msgspec.MsgspecError):
             return VersionFiles("", [])
 
-    def _path(self, definition: JobDefinition) -> Path:
-        return self._folder / Subjects.definition_key(definition.job_type, definition.job_name)[:250]
+    def _path(self, key: tuple[JobType, JobName]) -> Path:
+        return self._folder / Subjects.definition_key(*key)[:250]

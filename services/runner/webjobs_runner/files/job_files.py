@@ -21,7 +21,7 @@ from webjobs_runner.deploy_errors import (
     JobsFolderMissing,
     PackageDamaged,
 )
-from webjobs_runner.domain.drop import FolderContent
+from webjobs_runner.domain.folder_diff import FolderContent
 from webjobs_runner.files.definition_files import (
     is_disabled,
     read_settings,
@@ -115,17 +115,25 @@ def install_version(
     digest: str,
     settings: Mapping[str, Any],
     disabled: bool,
+    *,
+    cause: str = "",
+    decided_on: InspectedFolder | None = None,
 ) -> bool:
     """Make a packaged version the content of the job's folder; True when files were exchanged.
 
     The version is unpacked beside the folder and put in its place at one stroke. A folder that holds
     this version already, perhaps installed by another runner of the same site, keeps its files.
+    `cause` is that of the definition, `decided_on` the folder when the installation was decided.
 
     Raises:
+        FolderChangedMeanwhile: Another runner of the same site has worked on the folder since then, so
+            that a folder which is missing now may have been removed by a person.
         PackageDamaged: The package is not the version its name says; the folder is untouched.
         OutsideSite: A link leads out of the site folder.
     """
     with job_lock(site, job_type, job_name):
+        if decided_on is not None:
+            _check_unnoted(site, job_type, job_name, decided_on)
         staging = Staging(site.job_folder(job_type, job_name))
         staging.prepare()
         try:
@@ -137,10 +145,17 @@ def install_version(
                 staging.put_in_place()
             else:
                 write_definition_files(staging.folder, settings, disabled, staging.scratch)
-            note_version(site, job_type, job_name, digest, settings, disabled)
+            note_version(site, job_type, job_name, digest, settings, disabled, cause=cause)
         finally:
             staging.recover()
     return exchanged
+
+
+def _check_unnoted(site: Site, job_type: JobType, job_name: JobName, decided_on: InspectedFolder) -> None:
+    """Raise `FolderChangedMeanwhile` unless the note says what it said when the folder was inspected."""
+    note = read_note(site, job_type, job_name)
+    if note is not decided_on.note and (note is None or not note.is_same_state(decided_on.note)):
+        raise FolderChangedMeanwhile(decided_on.folder, "The installed version")
 
 
 def _holds(site: Site, job_type: JobType, job_name: JobName, folder: Path, digest: str) -> bool:
@@ -163,18 +178,48 @@ def _note_beginning(site: Site, job_type: JobType, job_name: JobName, digest: st
 
 
 def note_version(
-    site: Site, job_type: JobType, job_name: JobName, digest: str, settings: Mapping[str, Any], disabled: bool
+    site: Site,
+    job_type: JobType,
+    job_name: JobName,
+    digest: str,
+    settings: Mapping[str, Any],
+    disabled: bool,
+    *,
+    cause: str = "",
 ) -> None:
     """Note what the folder holds, after a dropped folder was packaged and its definition written.
 
     Settings and disable mark are those found in the folder, not those of the definition: where the two
     differ, the folder is the one that is to follow.
     """
-    write_note(site, job_type, job_name, FolderNote(digest=digest).saying(settings, disabled))
+    note = FolderNote(digest=digest, cause=cause).saying(settings, disabled)
+    write_note(site, job_type, job_name, note)
+
+
+def note_definition(
+    site: Site, job_type: JobType, job_name: JobName, inspected: InspectedFolder, cause: str
+) -> None:
+    """Note which definition the inspected folder agrees with, unless the note has changed since then."""
+    with job_lock(site, job_type, job_name):
+        note = read_note(site, job_type, job_name)
+        if note is not None and note.is_same_state(inspected.note):
+            write_note(site, job_type, job_name, replace(note, cause=cause))
+
+
+def forget_version(site: Site, job_type: JobType, job_name: str) -> None:
+    """Remove the note: what is left in the folder was never installed, and belongs to a person."""
+    with job_lock(site, job_type, job_name):
+        remove_note(site, job_type, job_name)
 
 
 def apply_settings(
-    site: Site, job_type: JobType, job_name: JobName, settings: Mapping[str, Any], disabled: bool
+    site: Site,
+    job_type: JobType,
+    job_name: JobName,
+    settings: Mapping[str, Any],
+    disabled: bool,
+    *,
+    cause: str = "",
 ) -> bool:
     """Make the folder's `settings.job` and `disable.job` say this; False when there is no folder."""
     with job_lock(site, job_type, job_name):
@@ -186,7 +231,8 @@ def apply_settings(
             write_definition_files(staging.folder, settings, disabled, staging.scratch)
             note = read_note(site, job_type, job_name)
             if note is not None:
-                write_note(site, job_type, job_name, note.saying(settings, disabled))
+                written = replace(note.saying(settings, disabled), cause=cause)
+                write_note(site, job_type, job_name, written)
         finally:
             staging.recover()
     return True

@@ -13,7 +13,7 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobName, JobType
 
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused, WrongVersion
-from webjobs_runner.files.job_files import install_version
+from webjobs_runner.files.job_files import InspectedFolder, install_version
 from webjobs_runner.files.site import Site
 from webjobs_runner.files.working_copy import WorkingCopies
 
@@ -60,10 +60,11 @@ class Versions:
             path = await self._copy(definition)
         return Version(path, partial(self._copies.release, path))
 
-    async def install(self, definition: JobDefinition) -> None:
-        """Make the definition's version the content of the job's folder.
+    async def install(self, definition: JobDefinition, decided_on: InspectedFolder) -> None:
+        """Make the definition's version the content of the job's folder, as it was when that was decided.
 
         Raises:
+            FolderChangedMeanwhile: Another runner of the same site has worked on the folder since then.
             ObjectNotFound: The version was replaced meanwhile.
             BusUnavailable: NATS does not answer.
             PackageDamaged, OutsideSite: It cannot be installed.
@@ -78,6 +79,8 @@ class Versions:
                 definition.digest,
                 definition.settings,
                 definition.disabled,
+                cause=definition.cause,
+                decided_on=decided_on,
             )
 
     @asynccontextmanager

@@ -1,13 +1,10 @@
 """Brings this runner's job folders, and its continuous jobs, to what the definitions say, and back."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from webjobs_events.errors import BusUnavailable, RevisionConflict, WebJobsError
-from webjobs_events.events import Removed
 from webjobs_events.jetstream import Bus, ObjectNotFound
 from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
@@ -18,14 +15,15 @@ from webjobs_runner.deploy_errors import (
     JobsFolderMissing,
     OutsideSite,
 )
-from webjobs_runner.domain.drop import Drop, DropAction, KnownContent, decide_drop
-from webjobs_runner.errors import MissingInterpreter, NoRunnableScript
+from webjobs_runner.domain.folder_diff import DropAction, KnownContent, decide_drop
 from webjobs_runner.files.file_drop import FileDropWatcher, NameRefused
 from webjobs_runner.files.in_place import InPlaceFiles, runs_in_place
 from webjobs_runner.files.job_files import (
     InspectedFolder,
     apply_settings,
+    forget_version,
     inspect_folder,
+    note_definition,
     note_version,
     remove_job,
 )
@@ -33,6 +31,7 @@ from webjobs_runner.files.site import Site
 from webjobs_runner.files.versions import Versions
 from webjobs_runner.jobs.definitions import Definitions, JobKey
 from webjobs_runner.jobs.deployment import Deployment
+from webjobs_runner.jobs.folder_drops import FolderDrops
 from webjobs_runner.log import logger
 
 _TURNS = 8  # jobs worked at at the same time: each may hold a package's piece in memory
@@ -70,6 +69,7 @@ class Reconciler:
         self._site = site
         self._definitions = definitions
         self._deployment = deployment
+        self._drops = FolderDrops(site, definitions, deployment)
         self._versions = versions
         self._watcher = watcher
         self._in_place = in_place
@@ -163,20 +163,22 @@ class Reconciler:
             return  # a share may be away for a moment: that takes no job away
         except (FolderRefused, OutsideSite) as error:
             if at_rest:
-                self._refuse(key, "unreadable", str(error))
+                self._drops.refuse(key, "unreadable", str(error))
             self._on_definition(key, definition)
             return
         was_deleted = definition is None and await self._bus.jobs.was_removed(
             Subjects.definition_key(job_type, job_name)
         )
         known = inspected.note.known if inspected.note else None
-        inspected = await self._without_additions(definition, known, inspected)
+        inspected = await self._without_additions(key, definition, known, inspected)
         drop = decide_drop(inspected.content, known, definition, was_deleted)
         if at_rest and inspected.settings_fault is not None:
             reason = str(inspected.settings_fault)
             await self._deployment.tell_settings_refused(*key, inspected.settings_version, reason)
         if drop.action in _DROPPED_HERE:
-            if at_rest and not await self._take_drop(key, inspected, drop):
+            if was_deleted:
+                self._on_definition(key, None)
+            if at_rest and not await self._drops.take(key, inspected, drop):
                 self._on_definition(key, definition)  # the version before goes on
             return
         if drop.action is DropAction.CONVERGE:
@@ -190,22 +192,31 @@ class Reconciler:
                 definition.digest,
                 definition.settings,
                 definition.disabled,
+                cause=definition.cause,
+            )
+        elif definition is not None and known is not None and known.cause != definition.cause:
+            await asyncio.to_thread(
+                note_definition, self._site, job_type, job_name, inspected, definition.cause
             )
         if definition is not None and runs_in_place(definition):
             await asyncio.to_thread(self._in_place.remember, definition, inspected.folder)
         self._on_definition(key, definition)
 
     async def _without_additions(
-        self, definition: JobDefinition | None, known: KnownContent | None, inspected: InspectedFolder
+        self,
+        key: JobKey,
+        definition: JobDefinition | None,
+        known: KnownContent | None,
+        inspected: InspectedFolder,
     ) -> InspectedFolder:
-        """The folder without what its own job, which runs in it, has put beside the version's files."""
+        """The folder without what its own job, running in it, has put beside the version's files."""
         content = inspected.content
-        if definition is None or known is None or content is None or not runs_in_place(definition):
+        if known is None or content is None or content.digest in known.digests:
             return inspected
-        if content.digest in known.digests:
+        if definition is not None and not runs_in_place(definition):
             return inspected
         beneath = await asyncio.to_thread(
-            self._in_place.version_beneath, definition, inspected.folder, known.digests
+            self._in_place.version_beneath, key, inspected.folder, known.digests
         )
         return replace(inspected, content=replace(content, digest=beneath)) if beneath else inspected
 
@@ -216,65 +227,19 @@ class Reconciler:
         job_type, job_name = key
         if definition is None:
             self._on_definition(key, None)
-            await asyncio.to_thread(remove_job, self._site, job_type, job_name, False)
+            if inspected.content is None and inspected.folder.is_dir():  # a person has emptied it
+                await asyncio.to_thread(forget_version, self._site, job_type, job_name)
+            else:
+                await asyncio.to_thread(remove_job, self._site, job_type, job_name, False)
         elif inspected.content is None or inspected.content.digest != definition.digest:
-            await self._versions.install(definition)
+            await self._versions.install(definition, inspected)
         else:
             await asyncio.to_thread(
-                apply_settings, self._site, job_type, job_name, definition.settings, definition.disabled
+                apply_settings,
+                self._site,
+                job_type,
+                job_name,
+                definition.settings,
+                definition.disabled,
+                cause=definition.cause,
             )
-
-    async def _take_drop(self, key: JobKey, inspected: InspectedFolder, drop: Drop) -> bool:
-        """Make what a person did in the folder the job's definition; answers False when it is refused."""
-        job_type, job_name = key
-        logger.info("job changed on disk", type=job_type.value, job=job_name, change=drop.action.value)
-        if drop.action is DropAction.REMOVE:
-            await self._remove(key)
-            return True
-        content = inspected.content
-        assert content is not None
-        cause = f"file-drop/{content.digest}/{datetime.now(UTC).timestamp():.3f}"
-        if drop.action is DropAction.DEPLOY:
-            try:
-                definition, _ = await self._deployment.deploy(
-                    job_type,
-                    job_name,
-                    inspected.folder,
-                    cause=cause,
-                    settings=drop.settings,
-                    disabled=drop.disabled,
-                    unless_same=True,
-                )
-            except (NoRunnableScript, MissingInterpreter, FolderRefused) as error:
-                self._refuse(key, content.digest, str(error))
-                if isinstance(error, NoRunnableScript):
-                    await self._remove(key)
-                    return True
-                return False
-            digest = definition.digest
-        else:
-            if drop.action is DropAction.ENABLE_OR_DISABLE:
-                await self._deployment.set_disabled(job_type, job_name, drop.disabled, cause=cause)
-            else:
-                await self._deployment.change_settings(
-                    job_type, job_name, drop.settings, cause=cause, disabled=drop.disabled
-                )
-            digest = content.digest
-        # What the folder itself holds: what the definition has from elsewhere is brought here next.
-        await asyncio.to_thread(
-            note_version, self._site, job_type, job_name, digest, content.settings or {}, content.disabled
-        )
-        return True
-
-    async def _remove(self, key: JobKey) -> None:
-        """A person took the job, or its script, away: it is no job any more, its history is kept."""
-        job_type, job_name = key
-        cause = f"file-drop/removed/{datetime.now(UTC).timestamp():.3f}"
-        await self._deployment.remove(job_type, job_name, Removed, cause=cause)
-
-    def _refuse(self, key: JobKey, what: str, reason: str) -> None:
-        job_type, job_name = key
-        logger.error("dropped job refused", type=job_type.value, job=job_name, reason=reason)
-        # The same fault has the same id, whichever runner of the folder tells it, and another one its own.
-        fault = hashlib.sha256(reason.encode("utf-8", "replace")).hexdigest()[:12]
-        self._deployment.tell_failure(job_type, job_name, f"file-drop/{what}/{fault}", reason)

@@ -1,10 +1,10 @@
 """When a folder has come to rest."""
 
-from webjobs_runner.domain.quiet import QuietWait
+from webjobs_runner.domain.debounce import Debounce
 
 
 def test_two_equal_looks_apart_by_the_quiet_time_are_rest() -> None:
-    wait = QuietWait(1.0, 0.2)
+    wait = Debounce(1.0, 0.2)
     assert not wait.looked("a", 10.0)
     assert not wait.wants_look(10.9)
     assert wait.wants_look(11.0)
@@ -13,7 +13,7 @@ def test_two_equal_looks_apart_by_the_quiet_time_are_rest() -> None:
 
 
 def test_a_different_look_begins_anew() -> None:
-    wait = QuietWait(1.0, 0.2)
+    wait = Debounce(1.0, 0.2)
     wait.looked("a", 10.0)
     assert not wait.looked("b", 11.0)
     assert not wait.looked("b", 11.9)
@@ -21,7 +21,7 @@ def test_a_different_look_begins_anew() -> None:
 
 
 def test_a_notice_begins_anew_though_the_folder_looks_the_same() -> None:
-    wait = QuietWait(1.0, 0.2)
+    wait = Debounce(1.0, 0.2)
     wait.looked("a", 10.0)
     wait.disturb(10.5)
     assert not wait.could_end(11.0)
@@ -30,7 +30,7 @@ def test_a_notice_begins_anew_though_the_folder_looks_the_same() -> None:
 
 
 def test_nobody_looks_while_notices_keep_coming() -> None:
-    wait = QuietWait(1.0, 0.2)
+    wait = Debounce(1.0, 0.2)
     for tenth in range(50):
         wait.disturb(tenth / 10)
         assert not wait.wants_look(tenth / 10 + 0.1)
@@ -38,7 +38,7 @@ def test_nobody_looks_while_notices_keep_coming() -> None:
 
 
 def test_a_file_held_open_puts_the_end_off() -> None:
-    wait = QuietWait(1.0, 0.2)
+    wait = Debounce(1.0, 0.2)
     wait.looked("a", 10.0)
     wait.postpone(11.5)
     assert not wait.wants_look(11.4)

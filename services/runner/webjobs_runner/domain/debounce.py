@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class QuietWait:
+class Debounce:
     """Waits until two looks at a folder, the quiet time apart and with no notice between them, agree.
 
     Instants are seconds of one monotonic clock.

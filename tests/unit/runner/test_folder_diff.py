@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_runner.domain.drop import Drop, DropAction, FolderContent, KnownContent, decide_drop
+from webjobs_runner.domain.folder_diff import Drop, DropAction, FolderContent, KnownContent, decide_drop
 
 SET = {"is_singleton": True}
 OTHER = {"is_singleton": False}
@@ -16,7 +16,7 @@ def folder(digest: str, settings: dict[str, Any] | None = None, disabled: bool =
 
 
 def known(*digests: str, settings: dict[str, Any] | None = None, disabled: bool = False) -> KnownContent:
-    return KnownContent(frozenset(digests), settings or {}, disabled)
+    return KnownContent(frozenset(digests), settings or {}, disabled, installed=digests[0])
 
 
 def definition(digest: str, settings: dict[str, Any] | None = None, disabled: bool = False) -> JobDefinition:
@@ -34,6 +34,15 @@ def definition(digest: str, settings: dict[str, Any] | None = None, disabled: bo
     )
 
 
+def installed_by(cause: str) -> KnownContent:
+    return KnownContent(frozenset({"1"}), {}, False, installed="1", cause=cause)
+
+
+def being_installed(digest: str) -> KnownContent:
+    """The note of a first installation that was not completed."""
+    return KnownContent(frozenset({digest}), {}, False)
+
+
 NOTHING, DEPLOY, CONVERGE = DropAction.NOTHING, DropAction.DEPLOY, DropAction.CONVERGE
 SETTINGS, ENABLE, REMOVE = DropAction.CHANGE_SETTINGS, DropAction.ENABLE_OR_DISABLE, DropAction.REMOVE
 
@@ -46,6 +55,9 @@ SETTINGS, ENABLE, REMOVE = DropAction.CHANGE_SETTINGS, DropAction.ENABLE_OR_DISA
         pytest.param(None, known("1"), None, CONVERGE, id="both-gone-forget-the-note"),
         pytest.param(None, known("1"), definition("1"), REMOVE, id="folder-removed-by-a-person"),
         pytest.param(None, known("1"), definition("2"), CONVERGE, id="removed-here-but-moved-on-elsewhere"),
+        pytest.param(None, installed_by("test"), definition("1"), REMOVE, id="removed-after-installation"),
+        pytest.param(None, installed_by("other"), definition("1"), CONVERGE, id="removed-but-uploaded-again"),
+        pytest.param(None, being_installed("1"), definition("1"), CONVERGE, id="crashed-while-installing"),
         pytest.param(folder("1"), None, None, DEPLOY, id="dropped"),
         pytest.param(folder("1"), known("1"), None, DEPLOY, id="definitions-lost"),
         pytest.param(folder("2"), known("1"), None, DEPLOY, id="edited-and-definitions-lost"),

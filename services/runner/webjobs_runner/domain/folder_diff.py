@@ -1,4 +1,4 @@
-"""What a job's folder, its last known state and its definition, taken together, ask for."""
+"""Compares a job's folder with its last known state and its definition, and decides what to do."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -50,16 +50,25 @@ class KnownContent:
         settings: As written or read then, sealed under `digest_key`.
         disabled: As written or read then.
         digest_key: See `webjobs_events.redaction.sealed`.
+        installed: The version whose installation or packaging was completed last; empty when none was.
+        cause: `cause` of the definition that the folder agreed with; empty when not known.
     """
 
     digests: frozenset[str]
     settings: Mapping[str, Any]
     disabled: bool
     digest_key: str = ""
+    installed: str = ""
+    cause: str = ""
 
     def has_settings(self, settings: Mapping[str, Any]) -> bool:
         """Whether these are the known settings."""
         return sealed(settings, self.digest_key) == self.settings
+
+    def is_of(self, definition: JobDefinition) -> bool:
+        """Whether the folder agreed with this definition, and not only with one of the same files."""
+        is_same = self.cause in ("", definition.cause)
+        return is_same and self.installed == definition.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,9 @@ def decide_drop(
     the folder wins; any other part follows the definition. A folder nobody noted was placed by a
     person. A definition that is merely absent proves nothing, so the folder is deployed again; only
     `was_deleted` (the bucket remembers the deletion) takes away a folder that nobody has touched.
+
+    A folder that is missing was removed by a person when the definition is the one that was installed
+    here. A definition written later, the same files uploaded again included, is installed anew.
 
     Args:
         folder: None when there is none, or it is empty.
@@ -113,7 +125,7 @@ def decide_drop(
 def _without_folder(known: KnownContent | None, definition: JobDefinition | None) -> Drop:
     if definition is None:
         return Drop(DropAction.NOTHING if known is None else DropAction.CONVERGE)
-    removed_here = known is not None and definition.digest in known.digests
+    removed_here = known is not None and known.is_of(definition)
     action = DropAction.REMOVE if removed_here else DropAction.CONVERGE
     return Drop(action, definition.settings, definition.disabled)
 

@@ -1,0 +1,98 @@
+"""Makes what a person did in a job's folder the job's definition."""
+
+import asyncio
+import hashlib
+from datetime import UTC, datetime
+
+from webjobs_events.errors import WebJobsError
+from webjobs_events.events import Removed
+
+from webjobs_runner.deploy_errors import FolderRefused
+from webjobs_runner.domain.folder_diff import Drop, DropAction
+from webjobs_runner.errors import MissingInterpreter, NoRunnableScript
+from webjobs_runner.files.job_files import InspectedFolder, forget_version, note_version
+from webjobs_runner.files.site import Site
+from webjobs_runner.jobs.definitions import Definitions, JobKey
+from webjobs_runner.jobs.deployment import Deployment
+from webjobs_runner.log import logger
+
+
+class FolderDrops:
+    """Deploys, changes and removes jobs as their folders were deployed, changed and removed."""
+
+    def __init__(self, site: Site, definitions: Definitions, deployment: Deployment) -> None:
+        self._site = site
+        self._definitions = definitions
+        self._deployment = deployment
+
+    async def take(self, key: JobKey, inspected: InspectedFolder, drop: Drop) -> bool:
+        """Make what a person did in the folder the job's definition; returns False when it is refused."""
+        job_type, job_name = key
+        logger.info("job changed on disk", type=job_type.value, job=job_name, change=drop.action.value)
+        if drop.action is DropAction.REMOVE:
+            await self._remove(key)
+            return True
+        content = inspected.content
+        assert content is not None
+        cause = f"file-drop/{content.digest}/{datetime.now(UTC).timestamp():.3f}"
+        if drop.action is DropAction.DEPLOY:
+            try:
+                definition, _ = await self._deployment.deploy(
+                    job_type,
+                    job_name,
+                    inspected.folder,
+                    cause=cause,
+                    settings=drop.settings,
+                    disabled=drop.disabled,
+                    unless_same=True,
+                )
+            except (NoRunnableScript, MissingInterpreter, FolderRefused) as error:
+                self.refuse(key, content.digest, str(error))
+                if isinstance(error, FolderRefused) or self._lacks_interpreter_only(key, inspected, error):
+                    return False
+                await self._remove(key)
+                # What is left is not the installed version: restoring that later makes it a job again.
+                await asyncio.to_thread(forget_version, self._site, job_type, job_name)
+                return True
+            digest, cause = definition.digest, definition.cause
+        else:
+            if drop.action is DropAction.ENABLE_OR_DISABLE:
+                await self._deployment.set_disabled(job_type, job_name, drop.disabled, cause=cause)
+            else:
+                await self._deployment.change_settings(
+                    job_type, job_name, drop.settings, cause=cause, disabled=drop.disabled
+                )
+            digest = content.digest
+        # What the folder itself holds: what the definition has from elsewhere is brought here next.
+        await asyncio.to_thread(
+            note_version,
+            self._site,
+            job_type,
+            job_name,
+            digest,
+            content.settings or {},
+            content.disabled,
+            cause=cause,
+        )
+        return True
+
+    def _lacks_interpreter_only(self, key: JobKey, inspected: InspectedFolder, error: WebJobsError) -> bool:
+        """Whether the job's script is still there, and this runner just has no program to run it."""
+        definition = self._definitions.get(*key)
+        if definition is None or not isinstance(error, MissingInterpreter):
+            return False
+        return (inspected.folder / definition.script).is_file()
+
+    async def _remove(self, key: JobKey) -> None:
+        """A person took the job, or its script, away: it is no job any more, its history is kept."""
+        job_type, job_name = key
+        cause = f"file-drop/removed/{datetime.now(UTC).timestamp():.3f}"
+        await self._deployment.remove(job_type, job_name, Removed, cause=cause)
+
+    def refuse(self, key: JobKey, what: str, reason: str) -> None:
+        """Log and publish that a folder was refused."""
+        job_type, job_name = key
+        logger.error("dropped job refused", type=job_type.value, job=job_name, reason=reason)
+        # The same fault has the same id, whichever runner of the folder tells it, and another one its own.
+        fault = hashlib.sha256(reason.encode("utf-8", "replace")).hexdigest()[:12]
+        self._deployment.tell_failure(job_type, job_name, f"file-drop/{what}/{fault}", reason)
