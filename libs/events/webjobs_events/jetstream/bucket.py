@@ -10,6 +10,7 @@ from nats.js import errors as js_errors
 
 from webjobs_events.errors import RevisionConflict
 from webjobs_events.jetstream.connection import Connection, describe
+from webjobs_events.jetstream.erasure import Eraser
 from webjobs_events.jetstream.pipeline import EXPECTED_SEQUENCE_HEADER, PublishPipeline
 from webjobs_events.jetstream.reader import StreamMessage, StreamReader
 from webjobs_events.log import logger
@@ -17,6 +18,7 @@ from webjobs_events.log import logger
 _TTL = "Nats-TTL"
 _OPERATION = "KV-Operation"
 _MARKER = "Nats-Marker-Reason"
+_SOLE = {"Nats-Rollup": "sub"}  # the server keeps no other revision of the key
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,25 @@ class Entry:
 class Bucket:
     """One bucket; every write answers its revision."""
 
-    def __init__(self, connection: Connection, publisher: PublishPipeline, name: str) -> None:
+    def __init__(
+        self, connection: Connection, publisher: PublishPipeline, name: str, *, secrets: str | None = None
+    ) -> None:
+        """A bucket that is there already.
+
+        Args:
+            connection: To NATS.
+            publisher: Writes.
+            name: Of the bucket.
+            secrets: Prefix of the keys whose removed and replaced values are overwritten on the disk of NATS;
+                None: there are none.
+        """
         self._connection = connection
         self._publisher = publisher
         self.name = name
         self.stream = f"KV_{name}"
         self._prefix = f"$KV.{name}."
+        self._secrets = secrets
+        self.eraser = Eraser(connection, self.stream, lambda subject: self._is_secret(self.key_of(subject)))
 
     async def get(self, key: str) -> Entry | None:
         """The entry of a key as the bucket has it now; None when there is none.
@@ -108,20 +123,28 @@ class Bucket:
             RevisionConflict: It has another revision.
             BusUnavailable: No answer; the removal may or may not have happened.
         """
-        headers = {_OPERATION: "PURGE" if marker_ttl else "DEL"}
-        if marker_ttl:
-            headers |= {_TTL: str(marker_ttl), "Nats-Rollup": "sub"}
-        if revision is not None:
-            headers[EXPECTED_SEQUENCE_HEADER] = str(revision)
-        return await self._publish(key, b"", headers)
+        headers = {} if revision is None else {EXPECTED_SEQUENCE_HEADER: str(revision)}
+        passing = {_OPERATION: "PURGE", _TTL: str(marker_ttl), **_SOLE}
+        if not self._is_secret(key):
+            return await self._send(key, b"", headers | (passing if marker_ttl else {_OPERATION: "DEL"}))
+        removed_at = await self._send(key, b"", headers | {_OPERATION: "DEL"})
+        is_erased = await self.eraser.erase_before(self._prefix + key, removed_at)
+        if marker_ttl is None or not is_erased:
+            return removed_at
+        # Only now may the trace expire: what was before it and is not erased would be the value again.
+        with contextlib.suppress(RevisionConflict):
+            return await self._send(key, b"", passing | {EXPECTED_SEQUENCE_HEADER: str(removed_at)})
+        return removed_at
 
     async def let_go(self, key: str, *, marker_ttl: int) -> None:
         """Remove a key that is not needed any more, without waiting for the answer: it may stay.
 
+        Not for secrets: nothing is overwritten.
+
         Raises:
             BusUnavailable: NATS is away; it stays.
         """
-        headers = {_OPERATION: "PURGE", _TTL: str(marker_ttl), "Nats-Rollup": "sub"}
+        headers = {_OPERATION: "PURGE", _TTL: str(marker_ttl), **_SOLE}
         await self._publisher.send(self._prefix + key, b"", headers)
 
     async def _write(self, key: str, value: bytes, *, expected: int | None, ttl: int | None) -> int:
@@ -130,13 +153,21 @@ class Bucket:
             headers[EXPECTED_SEQUENCE_HEADER] = str(expected)
         if ttl is not None:
             headers[_TTL] = str(ttl)
-        return await self._publish(key, value, headers)
+        if self._secrets is not None and not self._is_secret(key):
+            headers |= _SOLE  # the bucket would keep several revisions
+        revision = await self._send(key, value, headers)
+        if self._is_secret(key):
+            await self.eraser.erase_before(self._prefix + key, revision)
+        return revision
 
-    async def _publish(self, key: str, value: bytes, headers: dict[str, str]) -> int:
+    async def _send(self, key: str, value: bytes, headers: dict[str, str]) -> int:
         try:
             return await self._publisher.publish(self._prefix + key, value, headers)
         except RevisionConflict as error:
             raise RevisionConflict(key) from error
+
+    def _is_secret(self, key: str) -> bool:
+        return self._secrets is not None and key.startswith(self._secrets)
 
     async def _last(self, key: str) -> tuple[Entry, bool] | None:
         """The last message of a key, and whether it says that the key is gone."""

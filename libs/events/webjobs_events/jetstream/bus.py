@@ -13,6 +13,7 @@ from webjobs_events.envelope import MESSAGE_ID_HEADER, NO_CAUSE, Cause, decode_e
 from webjobs_events.events import Event
 from webjobs_events.jetstream.bucket import Bucket
 from webjobs_events.jetstream.connection import Connection, open_connection
+from webjobs_events.jetstream.erasure import erasing
 from webjobs_events.jetstream.live_settings import LiveSettings
 from webjobs_events.jetstream.objects import ObjectBucket
 from webjobs_events.jetstream.pipeline import (
@@ -40,11 +41,11 @@ class Bus(Streams):
         super().__init__(connection)
         self._publisher = publisher
         self.subjects = subjects
-        self.jobs = Bucket(connection, publisher, subjects.jobs_bucket)
+        self.jobs = Bucket(connection, publisher, subjects.jobs_bucket, secrets="")
         self.leases = Bucket(connection, publisher, subjects.leases_bucket)
         self.requests = Bucket(connection, publisher, subjects.requests_bucket)
-        self.settings = Bucket(connection, publisher, subjects.settings_bucket)
-        self.hooks = Bucket(connection, publisher, subjects.hooks_bucket)
+        self.settings = Bucket(connection, publisher, subjects.settings_bucket, secrets="")
+        self.hooks = Bucket(connection, publisher, subjects.hooks_bucket, secrets=Subjects.hook_key(""))
         self.packages = ObjectBucket(connection, subjects.packages_bucket)
 
     @property
@@ -234,6 +235,10 @@ class Bus(Streams):
         """App settings: `environment` overlaid by the bucket."""
         async with self.settings.mirror() as mirror:
             yield LiveSettings(environment, mirror)
+
+    def erasing(self, *buckets: Bucket) -> AbstractAsyncContextManager[None]:
+        """Overwrite replaced and removed secrets that crashes left in buckets, while the body runs."""
+        return erasing([bucket.eraser for bucket in buckets])
 
     # Questions
 

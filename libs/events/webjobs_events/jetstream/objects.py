@@ -10,8 +10,10 @@ from nats.js import errors as js_errors
 from nats.js.object_store import ObjectStore
 
 from webjobs_events.errors import WebJobsError
+from webjobs_events.jetstream.batch import messages_from
 from webjobs_events.jetstream.connection import Connection
 
+_CHUNKS_AT_ONCE = 32  # of 128 KiB
 _ABSENT = (js_errors.ObjectNotFoundError, js_errors.ObjectDeletedError, js_errors.NotFoundError)
 
 
@@ -96,3 +98,23 @@ class ObjectBucket:
         async with self._connection.asking(f"removing {name}"):
             with contextlib.suppress(*_ABSENT):
                 await (await self._opened()).delete(name)
+
+    async def erase(self, name: str) -> None:
+        """Remove an object, and overwrite what it held on the server's disk.
+
+        Raises:
+            BusUnavailable: No answer.
+        """
+        stream = f"OBJ_{self._bucket}"
+        async with self._connection.asking(f"erasing {name}"):
+            try:
+                info = await (await self._opened()).get_info(name)
+            except _ABSENT:
+                return
+        chunks, more = f"$O.{self._bucket}.C.{info.nuid}", 1
+        while more:
+            found, more = await messages_from(self._connection, stream, chunks, 1, _CHUNKS_AT_ONCE)
+            async with self._connection.asking(f"erasing {name}"):
+                for chunk in found:
+                    await self._connection.js.delete_msg(stream, chunk.sequence)
+        await self.delete(name)

@@ -6,6 +6,7 @@ from nats.js import JetStreamContext, api
 from nats.js import errors as js_errors
 
 from webjobs_events.errors import BusUnavailable
+from webjobs_events.jetstream.erasure import REVISIONS
 from webjobs_events.log import logger
 from webjobs_events.subjects import Subjects
 
@@ -75,24 +76,25 @@ def stream_configs(subjects: Subjects) -> list[api.StreamConfig]:
             max_msgs_per_subject=_DELIVERIES_PER_HOOK,
             allow_direct=True,
         ),
-        _bucket_config(subjects.jobs_bucket, "Job definitions"),
-        _bucket_config(subjects.settings_bucket, "App settings"),
+        _bucket_config(subjects.jobs_bucket, "Job definitions", holds_secrets=True),
+        _bucket_config(subjects.settings_bucket, "App settings", holds_secrets=True),
         _bucket_config(subjects.requests_bucket, "Requests under an Idempotency-Key, for two days"),
         _bucket_config(subjects.leases_bucket, "Heartbeats, singleton leases and claims of runs"),
-        _bucket_config(subjects.hooks_bucket, "Hooks, and how far each has come"),
+        _bucket_config(subjects.hooks_bucket, "Hooks, and how far each has come", holds_secrets=True),
         _object_store_config(subjects.packages_bucket, "Job packages by digest, and uploads"),
     ]
 
 
-def _bucket_config(bucket: str, description: str) -> api.StreamConfig:
+def _bucket_config(bucket: str, description: str, *, holds_secrets: bool = False) -> api.StreamConfig:
+    """A bucket; one with secrets keeps replaced values until they are overwritten, which is a deletion."""
     return api.StreamConfig(
         name=f"KV_{bucket}",
         description=description,
         subjects=[f"$KV.{bucket}.>"],
         storage=api.StorageType.FILE,
-        max_msgs_per_subject=1,
+        max_msgs_per_subject=REVISIONS if holds_secrets else 1,
         discard=api.DiscardPolicy.NEW,
-        deny_delete=True,
+        deny_delete=not holds_secrets,
         allow_rollup_hdrs=True,
         allow_direct=True,
         allow_msg_ttl=True,

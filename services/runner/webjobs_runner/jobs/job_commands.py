@@ -110,11 +110,13 @@ class JobCommands:
         upload, folder = work.with_suffix(".upload"), work.with_suffix(".folder")
         try:
             reply = await self._deploy_upload(command, upload, folder)
+            may_hold_secrets = reply.code is not ReplyCode.DONE or has_settings(folder)
         finally:
             upload.unlink(missing_ok=True)
             await asyncio.to_thread(shutil.rmtree, folder, True)
+        remove = self._bus.packages.erase if may_hold_secrets else self._bus.packages.delete
         try:
-            await self._bus.packages.delete(command.upload)
+            await remove(command.upload)
         except BusUnavailable as error:
             logger.warning("upload left behind", upload=command.upload, error=str(error))
         return reply
