@@ -77,6 +77,11 @@ def _is_count(name: str, value: str) -> None:
         raise InvalidAppSetting(name, f"{value[:60]!r} is no whole number of 1 or more")
 
 
+def _is_size(name: str, value: str) -> None:
+    if not 0 <= _number(name, value) < float("inf"):
+        raise InvalidAppSetting(name, f"{value[:60]!r} is not a number of bytes; set 0 or more")
+
+
 def _is_switch(name: str, value: str) -> None:
     if value.strip().lower() not in _TRUE | _FALSE:
         raise InvalidAppSetting(name, f"{value[:60]!r} is neither 1 or true, nor 0 or false")
@@ -100,6 +105,7 @@ _RULES: Mapping[str, Callable[[str, str], None]] = {
     "WEBJOBS_RESTART_TIME": _is_seconds,
     "WEBJOBS_IDLE_TIMEOUT": _is_seconds,
     "WEBJOBS_HISTORY_SIZE": _is_count,
+    "WEBJOBS_MAX_LOG_BYTES": _is_size,
     "WEBJOBS_STOPPED": _is_switch,
     "WEBJOBS_DISABLE_SCHEDULE": _is_switch,
     "WEBSITE_TIME_ZONE": _is_time_zone,

@@ -31,6 +31,7 @@ from webjobs_runner.jobs.job_commands import JobCommands
 from webjobs_runner.jobs.job_inbox import JobInbox
 from webjobs_runner.jobs.reconciler import Reconciler
 from webjobs_runner.lease_terms import LeaseTerms
+from webjobs_runner.logs.log_cap import LogCap
 from webjobs_runner.logs.log_shipper import LogShipper
 from webjobs_runner.outbox import Outbox
 from webjobs_runner.processes.process import Launcher
@@ -130,7 +131,7 @@ def build_parts(
     shipper = LogShipper(bus)
     definitions = Definitions(bus)
     claims = Claims(bus, instance)
-    wishes, logs = Wishes(bus), RunLogs(bus, instance, site, shipper)
+    wishes, logs = Wishes(bus), RunLogs(bus, instance, site, shipper, LogCap(ground.live))
     finish = Finish(bus, instance, site, outbox, claims, wishes)
     burial = Burial(bus, instance, claims, definitions, finish, wishes, logs)
     unfinished = ground.unfinished

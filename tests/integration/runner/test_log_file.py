@@ -1,10 +1,15 @@
 """A log file on a disk on which anything may happen to it."""
 
 import os
+import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from webjobs_runner.logs.log_file import FILE_HEADER, OFFSET_HEADER, LogFile
+from hypothesis import given
+from hypothesis import strategies as st
+from webjobs_runner.logs.log_file import LogFile
+from webjobs_runner.logs.spool_file import FILE_HEADER, OFFSET_HEADER
 
 MARK = "SYS ERROR] "
 
@@ -156,7 +161,7 @@ def test_a_file_that_somebody_cuts_short_goes_on_behind_what_was_there(tmp_path:
     assert file.read_unsent(100) == (4, b"")
     assert file.is_shipped
     file.append(b"three\n")
-    assert file.read_unsent(100) == (8, b"three\n")
+    assert file.read_unsent(100) == (4, b"three\n")  # what was taken away unsent is no gap in the log
 
 
 def test_a_file_cut_short_between_two_boots_begins_a_new_part(tmp_path: Path) -> None:
@@ -198,10 +203,67 @@ def test_lines_that_a_full_disk_refuses_are_counted_and_told(
     file.append(b"seven\n")
     file.append(b"eight\n")
     lines = ship(file).decode().splitlines()
-    assert lines[:3] == ["one", "two", "th"]
-    assert lines[3].endswith(MARK + "4 lines were dropped here: they could not be written to the disk.")
-    assert lines[4:] == ["seven", "eight"]
+    assert lines[:2] == ["one", "two"]  # and no part of the third
+    assert lines[2].endswith(MARK + "4 lines were dropped here: they could not be written to the disk.")
+    assert lines[3:] == ["seven", "eight"]
     assert (tmp_path / "logs" / "job.log").stat().st_size == file.end
+
+
+@given(
+    places=st.lists(st.integers(0, 500), max_size=20),
+    rooms=st.lists(st.integers(0, 150), min_size=21, max_size=21),
+    cap=st.integers(0, 2000),
+)
+def test_each_line_is_stored_or_counted_as_dropped(places: list[int], rooms: list[int], cap: int) -> None:
+    emitted = [b"%d%b;" % (number, b"." * (number * 7 % 30)) for number in range(30)]
+    stream = b"".join(line + b"\n" for line in emitted)
+    ends = sorted({min(place, len(stream)) for place in places} | {len(stream)})
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        file = LogFile(f"{folder}/log", name="log", subject="logs", instance_id="abcdef")
+        file.room = lambda: cap - file.end
+        disk = FullDisk(room=0)
+        patch.setattr(os, "write", disk.write)
+        for start, end, disk.room in zip([0, *ends], ends, rooms, strict=False):
+            file.append(stream[start:end])
+        disk.room = 10_000
+        file.append(b"[mark] SYS INFO] the end\n", is_system=True)
+        content = Path(folder, "log").read_bytes()
+    whole = [line for line in content.splitlines() if line in emitted]
+    assert len(whole) + file.dropped_lines == len(emitted)
+    assert sum(map(int, re.findall(rb"(\d+) lines were dropped here: .*\.\n", content))) == file.dropped_lines
+    assert content.endswith(b"\n[mark] SYS INFO] the end\n")
+
+
+@pytest.mark.parametrize("cap", [0, 30, 100])
+def test_beyond_its_cap_a_log_drops_and_counts_lines_but_not_those_of_the_runner(
+    tmp_path: Path, cap: int
+) -> None:
+    file = log_file(tmp_path)
+    file.room = lambda: cap - file.end
+    for number in range(100):
+        file.append(b"line %02d\n" % number)
+    file.append(b"[mark] SYS INFO] Status changed to Success\n", is_system=True)
+    lines = ship(file).decode().splitlines()
+    kept = cap // 8
+    assert lines[:kept] == [f"line {number:02d}" for number in range(kept)]
+    assert "SYS WARN] The log has reached its limit, WEBJOBS_MAX_LOG_BYTES" in lines[kept]
+    assert f"SYS WARN] {100 - kept} lines were dropped here" in lines[kept + 1]
+    assert lines[kept + 2 :] == ["[mark] SYS INFO] Status changed to Success"]
+    assert file.dropped_lines == 100 - kept
+
+
+def test_a_cap_that_is_raised_lets_lines_in_again(tmp_path: Path) -> None:
+    file, cap = log_file(tmp_path), 10
+    file.room = lambda: cap - file.end
+    for word in (b"one\n", b"two\n", b"three\n", b"four\n"):
+        file.append(word)
+    cap = 1000
+    file.append(b"five\n")
+    lines = ship(file).decode().splitlines()
+    assert [line for line in lines if "SYS" not in line] == ["one", "two", "five"]
+    assert lines[-2].endswith(
+        "2 lines were dropped here: the log had reached its limit, WEBJOBS_MAX_LOG_BYTES."
+    )
 
 
 def test_a_disk_that_takes_nothing_at_all_does_no_other_harm(

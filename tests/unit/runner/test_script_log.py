@@ -1,5 +1,8 @@
+import asyncio
+
 import pytest
-from webjobs_runner.logs.script_log import JOB_LOG_LINES, JobLogHead, ScriptLog
+from support.eventually import eventually
+from webjobs_runner.logs.script_log import JOB_LOG_LINES, UNFINISHED_SECONDS, JobLogHead, ScriptLog
 
 
 def head(*pieces: bytes, system: bool = False) -> tuple[bytes, int]:
@@ -45,7 +48,7 @@ def test_each_start_counts_anew() -> None:
         assert passed.pass_on(LINE, False) == (b"", False)
 
 
-def test_both_streams_and_the_runner_write_one_log_and_errors_are_kept_twice() -> None:
+async def test_both_streams_and_the_runner_write_one_log_and_errors_are_kept_twice() -> None:
     written: list[tuple[bytes, bool]] = []
     errors: list[bytes] = []
     log = ScriptLog("abcdef", lambda marked, system: written.append((marked, system)), errors.append)
@@ -60,3 +63,40 @@ def test_both_streams_and_the_runner_write_one_log_and_errors_are_kept_twice() -
     assert [system for _, system in written] == [True, False, False, False]
     assert [error.partition(b"> abcdef: ")[2] for error in errors] == [b"ERROR] err\n", b"ERROR] no end\n"]
     assert log.received == len(b"outerr\nput\nno end")
+
+
+async def test_an_unfinished_line_is_written_after_a_moment_and_continued_on_the_same_line() -> None:
+    written: list[bytes] = []
+    log = ScriptLog("abcdef", lambda marked, _system: written.append(marked))
+    log.on_stdout(b"done\nPassword: ")
+    assert b"Password" not in b"".join(written)
+    await eventually(lambda: b"".join(written).endswith(b"INFO] Password: "))
+    log.on_stdout(b"***")
+    await eventually(lambda: b"".join(written).endswith(b"INFO] Password: ***"))
+    log.on_stdout(b" thanks\nnext\n")
+    log.finish()
+    texts = [line.partition(b"> abcdef: ")[2] for line in b"".join(written).splitlines()]
+    assert texts == [b"INFO] done", b"INFO] Password: *** thanks", b"INFO] next"]
+
+
+async def test_a_character_in_two_halves_is_not_written_by_halves() -> None:
+    written: list[bytes] = []
+    log = ScriptLog("abcdef", lambda marked, _system: written.append(marked))
+    log.on_stdout("ä".encode()[:1])
+    await asyncio.sleep(2 * UNFINISHED_SECONDS)
+    assert written == []
+    log.on_stdout("ä\n".encode()[1:])
+    log.finish()
+    assert "INFO] ä\n" in b"".join(written).decode()
+
+
+async def test_a_line_that_the_other_stream_breaks_off_goes_on_under_a_mark_of_its_own() -> None:
+    written: list[bytes] = []
+    log = ScriptLog("abcdef", lambda marked, _system: written.append(marked))
+    log.on_stdout(b"working ...")
+    await eventually(lambda: written)
+    log.on_stderr(b"oops\n")
+    log.on_stdout(b" done\n")
+    log.finish()
+    texts = [line.partition(b"> abcdef: ")[2] for line in b"".join(written).splitlines()]
+    assert texts == [b"INFO] working ...", b"ERROR] oops", b"INFO]  done"]

@@ -115,11 +115,12 @@ class Streams:
             message.subject or subject, message.headers or {}, message.data or b"", message.seq or 0, 0
         )
 
-    async def purge_subject(self, stream: str, subject: str) -> None:
-        """Remove every message on a subject or filter.
+    async def purge_subject(self, stream: str, subject: str, *, until: int | None = None) -> None:
+        """Remove every message on a subject or filter, or only those up to a sequence.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
         async with self.connection.asking(f"purging {subject}"):
-            await self.connection.js.purge_stream(stream, subject=subject)
+            first_kept = None if until is None else until + 1
+            await self.connection.js.purge_stream(stream, seq=first_kept, subject=subject)

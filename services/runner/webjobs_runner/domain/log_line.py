@@ -34,8 +34,8 @@ class LineMarker:
     was cut into chunks, instants aside. Lines end at `\n`, `\r\n` or a lone `\r` (a progress bar writes
     many lines), and are written with `\n`. NUL and other control characters stay.
 
-    An unfinished line is held until it ends, up to 64 KiB; a longer one goes out in pieces under one
-    mark: `is_mid_line` tells that what was returned so far does not end a line.
+    An unfinished line is held until it ends, up to 64 KiB, or until `flush_unfinished`; it goes out in
+    pieces under one mark: `is_mid_line` tells that what was returned so far does not end a line.
     """
 
     __slots__ = ("_held", "_instance_id", "_level", "_skip_newline", "is_mid_line", "lines")
@@ -56,7 +56,7 @@ class LineMarker:
         cut = chunk.rfind(b"\n")
         if cut < 0:
             self._held += chunk
-            return self._long_piece(instant) if len(self._held) >= PIECE_BYTES else b""
+            return self._piece(instant) if len(self._held) >= PIECE_BYTES else b""
         whole = chunk[:cut]
         if self._held:
             whole = bytes(self._held) + whole
@@ -64,8 +64,17 @@ class LineMarker:
         marked = self._end_lines(whole, instant)
         self._held += chunk[cut + 1 :]
         if len(self._held) >= PIECE_BYTES:
-            marked += self._long_piece(instant)
+            marked += self._piece(instant)
         return marked
+
+    @property
+    def holds_unfinished_line(self) -> bool:
+        """Whether bytes of a line without an end are held."""
+        return bool(self._held)
+
+    def flush_unfinished(self, instant: datetime) -> bytes:
+        """Returns what is held of an unfinished line, apart from a character that is still incomplete."""
+        return self._piece(instant)
 
     def flush(self, instant: datetime) -> bytes:
         """End the stream: answer the last line if it had no line end."""
@@ -89,10 +98,12 @@ class LineMarker:
         self.is_mid_line = False
         return b"%b%b\n" % (head, marked)
 
-    def _long_piece(self, instant: datetime) -> bytes:
-        """Pass on what is held of a long line, but for a character that is still incomplete."""
+    def _piece(self, instant: datetime) -> bytes:
+        """Pass on what is held of a line, but for a character that is still incomplete."""
         text, used = codecs.utf_8_decode(self._held, "replace", False)
         del self._held[:used]
+        if not text:
+            return b""
         head = b"" if self.is_mid_line else self.mark_at(instant)
         self.is_mid_line = True
         return head + text.encode()
@@ -110,9 +121,9 @@ class LineMarker:
 class MergedLines:
     """Puts marked bytes of several streams into one log in which every line starts with a mark.
 
-    Streams mix at line ends only, but for one case: a line over 64 KiB is written in pieces, and another
-    stream may speak between two of them. Then the long line is broken: a line end is put after its first
-    part, and its rest goes on under a new mark of its own stream.
+    Streams mix at line ends only, but for one case: a line that is long or stays unfinished is written in
+    pieces, and another stream may write between two of them. Then the line is broken: a line end is put
+    after its first part, and its rest goes on under a new mark of its own stream.
     """
 
     __slots__ = ("_broken", "_open")

@@ -10,6 +10,7 @@ from webjobs_events.subjects import token_of
 
 from webjobs_runner.files.site import Site
 from webjobs_runner.log import logger
+from webjobs_runner.logs.log_cap import LogCap
 from webjobs_runner.logs.log_file import LogFile
 from webjobs_runner.logs.log_shipper import LogShipper
 from webjobs_runner.logs.script_log import JOB_LOG_LINES, JobLogHead, ScriptLog
@@ -30,12 +31,20 @@ class ContinuousLog:
 
     Args:
         own: The folder for that, and for how far was shipped.
+        cap: Of what is kept on this disk, and of what is kept in the stream of logs.
     """
 
     __slots__ = ("_application", "_head", "_instance_id", "_job_log", "_shipper", "_spool", "script")
 
     def __init__(
-        self, bus: Bus, site: Site, own: Path, instance_id: str, job_name: JobName, shipper: LogShipper
+        self,
+        bus: Bus,
+        site: Site,
+        own: Path,
+        instance_id: str,
+        job_name: JobName,
+        shipper: LogShipper,
+        cap: LogCap,
     ) -> None:
         token = token_of(job_name)
         own_name = token if len(token) <= _LONGEST_NAME else hashlib.sha256(token.encode()).hexdigest()
@@ -61,7 +70,9 @@ class ContinuousLog:
             roll_at=_JOB_LOG_ROLL_BYTES,
         )
         self.script = ScriptLog(instance_id, self._write)
+        cap.limit(self._application, self._spool)
         for file in (self._application, self._spool):
+            file.kept_in_stream = cap.bytes
             if not file.is_shipped:
                 shipper.note(file)  # what an earlier boot could not ship any more
 
@@ -86,11 +97,11 @@ class ContinuousLog:
         self._spool.close()
 
     def _write(self, marked: bytes, system: bool) -> None:
-        self._application.append(marked)
+        self._application.append(marked, is_system=system)
         self._shipper.note(self._application)
         head, is_cut = self._head.pass_on(marked, system)
         if head:
-            self._spool.append(head)
+            self._spool.append(head, is_system=system)
             self._shipper.note(self._spool)
             self._add_to_job_log(head)
         if is_cut:

@@ -41,6 +41,7 @@ class LogShipper:
         self._in_flight: deque[_Chunk] = deque()
         self._in_flight_bytes = 0
         self._waiters: dict[LogFile, list[asyncio.Future[None]]] = {}
+        self._oversized: dict[LogFile, None] = {}  # the stream has more of them than it has to keep
         self._grown_at = 0.0  # time of the loop
         self._wake = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -100,6 +101,8 @@ class LogShipper:
             await self._send_round(pipeline)
             if not self._settle() and not self._can_send:
                 await self._wait()
+            if self._oversized:
+                await self._remove_old_chunks()
             if not self._waiters:
                 await self._pause()
 
@@ -143,11 +146,22 @@ class LogShipper:
         while self._in_flight and self._in_flight[0].stored.done():
             chunk = self._in_flight.popleft()
             self._in_flight_bytes -= chunk.size
-            chunk.stored.result()
+            chunk.file.sequence = chunk.stored.result()
             chunk.file.shipped = max(chunk.file.shipped, chunk.end)
+            if chunk.file.marks and chunk.file.sequence_to_remove():
+                self._oversized[chunk.file] = None
             self._rest_if_done(chunk.file)
             has_settled = True
         return has_settled
+
+    async def _remove_old_chunks(self) -> None:
+        stream = self._bus.subjects.logs_stream
+        for file in list(self._oversized):
+            sequence = file.sequence_to_remove()
+            if sequence:
+                await self._bus.purge_subject(stream, file.subject, until=sequence)
+                file.removed(sequence)
+            del self._oversized[file]
 
     def _rest_if_done(self, file: LogFile) -> None:
         if not file.is_shipped:

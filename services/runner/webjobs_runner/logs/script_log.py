@@ -1,5 +1,6 @@
 """What a script writes, marked line by line and put into the files of its job."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -7,11 +8,15 @@ from webjobs_runner.domain.log_line import Level, LineMarker, MergedLines, syste
 from webjobs_runner.logs.log_file import LogFile
 from webjobs_runner.logs.log_shipper import LogShipper
 
+UNFINISHED_SECONDS = 0.25  # that an unfinished line is held
 JOB_LOG_LINES = 100  # of each start of a continuous job; the rest is in the application log only
 
 
 class ScriptLog:
     """Takes both streams of one process and what the runner itself has to say.
+
+    A line that has not ended after 250 ms (a prompt, progress dots) is written as far as it goes, and
+    continued when more of it comes.
 
     Args:
         instance_id: Named in every mark.
@@ -19,7 +24,16 @@ class ScriptLog:
         write_error: Takes the marked bytes of standard error once more; None when nobody wants them.
     """
 
-    __slots__ = ("_error", "_instance_id", "_merged", "_output", "_write", "_write_error", "received")
+    __slots__ = (
+        "_error",
+        "_instance_id",
+        "_merged",
+        "_output",
+        "_timer",
+        "_write",
+        "_write_error",
+        "received",
+    )
 
     def __init__(
         self,
@@ -33,6 +47,7 @@ class ScriptLog:
         self._output = LineMarker(instance_id, "INFO")
         self._error = LineMarker(instance_id, "ERROR")
         self._merged = MergedLines()
+        self._timer: asyncio.TimerHandle | None = None
         self.received = 0
         """Bytes the script has written so far."""
 
@@ -41,12 +56,16 @@ class ScriptLog:
         self.received += len(chunk)
         now = datetime.now(UTC)
         self._put(self._output, self._output.mark(chunk, now), now)
+        if self._timer is None and self._output.holds_unfinished_line:
+            self._watch_unfinished()
 
     def on_stderr(self, chunk: bytes) -> None:
         """Take bytes of standard error."""
         self.received += len(chunk)
         now = datetime.now(UTC)
         self._put(self._error, self._error.mark(chunk, now), now)
+        if self._timer is None and self._error.holds_unfinished_line:
+            self._watch_unfinished()
 
     def say(self, text: str, level: Level = "SYS INFO") -> None:
         """Write what the runner itself has to say."""
@@ -56,9 +75,27 @@ class ScriptLog:
 
     def finish(self) -> None:
         """Both streams have ended: write lines that had no end."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         now = datetime.now(UTC)
         self._put(self._output, self._output.flush(now), now)
         self._put(self._error, self._error.flush(now), now)
+
+    def _watch_unfinished(self) -> None:
+        counts = self._output.lines, self._error.lines
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(UNFINISHED_SECONDS, self._write_unfinished, *counts)
+
+    def _write_unfinished(self, output_lines: int, error_lines: int) -> None:
+        """Write lines that were unfinished when the timer was set; watch those that began since."""
+        self._timer = None
+        now = datetime.now(UTC)
+        for marker, lines in ((self._output, output_lines), (self._error, error_lines)):
+            if marker.lines == lines:
+                self._put(marker, marker.flush_unfinished(now), now)
+            elif self._timer is None and marker.holds_unfinished_line:
+                self._watch_unfinished()
 
     def _put(self, marker: LineMarker, marked: bytes, now: datetime) -> None:
         if not marked:
@@ -71,8 +108,8 @@ class ScriptLog:
 def run_log(instance_id: str, output: LogFile, error: LogFile, shipper: LogShipper) -> ScriptLog:
     """The log of a triggered run: all lines in one file, those of standard error in another one too."""
 
-    def write(marked: bytes, _system: bool) -> None:
-        output.append(marked)
+    def write(marked: bytes, system: bool) -> None:
+        output.append(marked, is_system=system)
         shipper.note(output)
 
     def write_error(marked: bytes) -> None:

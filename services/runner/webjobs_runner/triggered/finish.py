@@ -97,6 +97,7 @@ class Finish:
         if log is not None:
             for text, level in final_log_lines(event):
                 log.say(text, level)
+            event = log.with_sizes(event)
         self._write_status(event)
         return event
 
@@ -117,6 +118,8 @@ class Finish:
         if not found.has_begun:
             await self._publish_beginning(run, digest)
         event = read_status(self._site.run_folder(attempt.job_name, attempt.run_id)) if run.log else None
+        if event is not None and run.log is not None:
+            event = run.log.with_sizes(event)  # a power cut may have cost the end of the log
         if event is None:
             ended = Ended(attempt, run.outcome, digest, found.started_at)
             event = self.record(ended, run.definition, run.log)

@@ -1,0 +1,27 @@
+"""How many bytes of logs are kept."""
+
+import math
+
+from webjobs_events.jetstream import LiveSettings
+
+from webjobs_runner.logs.log_file import MAX_LOG_BYTES, LogFile
+
+_DEFAULT_BYTES = 1024 * 1024 * 1024
+
+
+class LogCap:
+    """The setting WEBJOBS_MAX_LOG_BYTES: a limit for the log files of one run, or of one continuous job."""
+
+    __slots__ = ("_settings",)
+
+    def __init__(self, settings: LiveSettings) -> None:
+        self._settings = settings
+
+    def bytes(self) -> float:
+        """Returns the limit as it is now; infinity when there is none."""
+        return self._settings.integer(MAX_LOG_BYTES, _DEFAULT_BYTES) or math.inf
+
+    def limit(self, *files: LogFile) -> None:
+        """Let these files together have no more bytes than that."""
+        for file in files:
+            file.room = lambda: self.bytes() - sum(each.bytes_on_disk for each in files)

@@ -1,0 +1,218 @@
+"""A file on disk that is also the spool of what is shipped to the stream of logs."""
+
+import math
+import os
+from collections.abc import Callable, Mapping
+
+from webjobs_runner.log import logger
+from webjobs_runner.logs.shipping_state import ShippingState, read_state, write_state
+
+FILE_HEADER = "Webjobs-File"
+OFFSET_HEADER = "Webjobs-Offset"
+_REMEMBER_BYTES = 256 * 1024  # shipped unremembered; so much is shipped again after a kill, to no harm
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+
+
+def unlimited() -> float:
+    """Returns the room of a log without a cap."""
+    return math.inf
+
+
+class SpoolFile:
+    """Grows at its end, and is read off for shipping.
+
+    Offsets count from the first byte ever and have no gaps: what somebody removes from the file before it
+    was sent was never part of it.
+
+    Args:
+        path: The file; made with its folders when first written.
+        name: How readers know it, such as `output_<id>.log`.
+        subject: Where its chunks are published.
+        state: Where to remember how far it was shipped; empty for the log of one run, which is
+            finished with the run.
+        roll_at: Size in bytes at which the file is set aside as `<name>.prev`; 0: never.
+    """
+
+    __slots__ = (
+        "_file", "_mid_line", "_path", "_previous", "_previous_base", "_remembered", "_roll_at", "_roll_size",
+        "_state", "base", "end", "kept_in_stream", "marks", "name", "sent", "sequence", "shipped", "subject",
+    )  # fmt: skip
+
+    def __init__(self, path: str, *, name: str, subject: str, state: str = "", roll_at: int = 0) -> None:
+        self._path = path
+        self._state = state
+        self._roll_at = self._roll_size = roll_at
+        self._file = -1
+        self._previous = -1  # what was set aside and is not shipped whole, open for reading
+        self._mid_line = False  # the last line on disk has no end
+        self.name = name
+        self.subject = subject
+        self.kept_in_stream: Callable[[], float] = unlimited
+        """Bytes that the stream of logs has to keep at least; older ones go when files are changed."""
+        known = read_state(state)
+        size, previous_size = _size(path), _size(_previous_path(path)) if known.base or known.next_base else 0
+        self.base, self.shipped = known.base, known.shipped
+        if known.next_base and size < known.next_base - known.base == previous_size:
+            self.base = known.next_base  # the kill came just after the change of files
+        elif self.base + size < self.shipped:
+            self.base = self.shipped  # somebody cut the file: what is in it now is new
+        self.end = self.base + size
+        self._previous_base = self.base - previous_size
+        self.shipped = self.sent = max(self.shipped, self._previous_base)
+        self._remembered = self.shipped
+        self.sequence = 0
+        """In the stream of logs, of the newest chunk that it has acknowledged; 0: not known."""
+        self.marks = list(known.marks)
+        """Of each change of files an offset and the sequence of a chunk that ends before it, oldest first."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever written."""
+        return self.end == 0
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether the stream has all of it."""
+        return self.shipped == self.end
+
+    @property
+    def bytes_on_disk(self) -> int:
+        """Size of the file, and of the one that was set aside."""
+        return self.end - self._previous_base
+
+    def read_unsent(self, limit: int) -> tuple[int, bytes]:
+        """The next bytes to ship and their offset; they count as sent. No bytes: there is nothing to ship.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
+        start = self.sent
+        if start == self.end:
+            return start, b""
+        if start < self.base:
+            self._open_previous()
+            data = os.pread(self._previous, min(limit, self.base - start), start - self._previous_base)
+        else:
+            self._open()
+            start = self.sent  # moved on if the file was found cut short
+            data = os.pread(self._file, min(limit, self.end - start), start - self.base)
+        if not data and start < self.end:
+            self._forget_unsent(start)
+            return self.read_unsent(limit)
+        self.sent += len(data)
+        return start, data
+
+    def sequence_to_remove(self) -> int:
+        """Sequence of the newest chunk in the stream of logs that need not be kept; 0: there is none."""
+        if not self.marks:
+            return 0
+        kept_from = self.shipped - self.kept_in_stream()
+        return max((sequence for offset, sequence in self.marks if offset <= kept_from), default=0)
+
+    def removed(self, sequence: int) -> None:
+        """The stream has no chunk up to this sequence any more."""
+        self.marks = [mark for mark in self.marks if mark[1] > sequence]
+
+    def give_up(self) -> None:
+        """Ship no more of what is there: it cannot be read."""
+        lost = self.end - self.sent
+        self.end -= lost
+        self.base -= lost
+        self._previous_base -= lost
+
+    def headers(self, start: int, size: int) -> Mapping[str, str]:
+        """Headers of the chunk at an offset; the id makes a repeat of the same chunk harmless."""
+        return {
+            FILE_HEADER: self.name,
+            OFFSET_HEADER: str(start),
+            "Nats-Msg-Id": f"{self.subject}/{self.name}/{start}-{start + size}",
+        }
+
+    def rest(self) -> None:
+        """Close it until it is used again."""
+        for descriptor in (self._file, self._previous):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._file = self._previous = -1
+        if self.shipped - self._remembered >= _REMEMBER_BYTES:
+            self._remember()
+
+    def close(self) -> None:
+        """Close it for this boot, and remember how far it was shipped."""
+        self.rest()
+        if self.shipped != self._remembered:
+            self._remember()
+
+    def _roll_if_large(self) -> None:
+        if self._roll_at and self.end - self.base >= self._roll_size and self.shipped >= self.base:
+            self._roll()
+
+    def _roll(self) -> None:
+        """Set the file aside; what is unshipped of it is read from there."""
+        self._remember(next_base=self.end)
+        try:
+            os.rename(self._path, _previous_path(self._path))
+        except OSError as error:
+            logger.warning("log file was not set aside", file=self._path, error=str(error))
+            self._roll_size += self._roll_at
+            return
+        if self._previous >= 0:
+            os.close(self._previous)
+        self._previous, self._file = self._file, -1
+        self._previous_base, self.base = self.base, self.end
+        self._roll_size = self._roll_at
+        if self.sequence:
+            self.marks.append((self.base, self.sequence))
+        self._remember()
+
+    def _open(self) -> None:
+        if self._file >= 0:
+            return
+        try:
+            self._file = os.open(self._path, _FLAGS, 0o644)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            self._file = os.open(self._path, _FLAGS, 0o644)
+        size = os.fstat(self._file).st_size
+        if size != self.end - self.base:
+            # Somebody removed the file or changed it: what comes now follows what was sent.
+            logger.warning("log file was changed by somebody", file=self._path)
+            if self.sent > self.base:
+                self.end = self.sent
+                self.base = self.end - size
+            else:
+                self.end = self.base + size
+            self._previous_base = min(self._previous_base, self.base)
+            self._mid_line = False
+
+    def _forget_unsent(self, start: int) -> None:
+        """Leave out bytes that somebody took away before they were sent: offsets go on without a gap."""
+        logger.warning("a part of a log was taken away before it was shipped", file=self._path)
+        if start < self.base:
+            self.end -= self.base - start
+            self.base = start
+        else:
+            self.end = start
+            self.base = start - os.fstat(self._file).st_size
+        self._previous_base = min(self._previous_base, self.base)
+        self._mid_line = False
+
+    def _open_previous(self) -> None:
+        if self._previous < 0:
+            self._previous = os.open(_previous_path(self._path), os.O_RDONLY | os.O_CLOEXEC)
+
+    def _remember(self, next_base: int = 0) -> None:
+        if self._state:
+            self._remembered = self.shipped
+            write_state(self._state, ShippingState(self.base, self.shipped, next_base, self.marks))
+
+
+def _previous_path(path: str) -> str:
+    return f"{path}.prev"
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
