@@ -68,7 +68,7 @@ async def open_app(
     async with (
         connect_bus(settings.nats_url, name="api", subjects=Subjects(settings.namespace)) as bus,
         bus.erasing(bus.settings, bus.hooks),
-        bus.live_settings(environment) as live_settings,
+        bus.live_settings(environment, restore=True) as live_settings,
         Definitions(bus) as definitions,
         Runners(bus) as runners,
         Tails(bus) as tails,

@@ -46,6 +46,7 @@ class Deployments:
     def __init__(self, bus: Bus, commands: JobCommands) -> None:
         self._bus = bus
         self._commands = commands
+        self._outage = bus.connection.outage_of("removal of uploads")
         self._going_on: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "Deployments":
@@ -81,9 +82,10 @@ class Deployments:
         while True:
             try:
                 await self._bus.packages.delete(upload)
+                self._outage.ended()
                 return
             except BusUnavailable as error:
-                log.warning("upload not removed yet", upload=upload, error=str(error))
+                self._outage.failed(str(error), upload=upload)
                 await asyncio.sleep(_RETRY_DELAY)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -30,6 +30,9 @@ def checks(bus: Bus, runners: Runners, history: History) -> Mapping[str, Check]:
     async def nats() -> str | None:
         return None if bus.is_connected else "the connection is down"
 
+    async def streams() -> str | None:
+        return bus.streams.problem()
+
     async def runner() -> str | None:
         return None if runners.any_alive else "no runner is alive"
 
@@ -40,4 +43,10 @@ def checks(bus: Bus, runners: Runners, history: History) -> Mapping[str, Check]:
             return str(error)
         return None
 
-    return {"nats": nats, "storage": storage_proof(bus).check, "runner": runner, "history": history_answers}
+    return {
+        "nats": nats,
+        "streams": streams,
+        "storage": storage_proof(bus).check,
+        "runner": runner,
+        "history": history_answers,
+    }

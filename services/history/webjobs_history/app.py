@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 from webjobs_events.jetstream import Bus, LiveSettings, connect_bus, stream_state
+from webjobs_events.outage import OUTAGE_PATIENCE, Outage
 from webjobs_events.subjects import Subjects
 from webjobs_service.health import run_health_server
 from webjobs_service.lifetime import cancellable, side_tasks
@@ -83,10 +84,13 @@ async def _serve(settings: HistorySettings, readiness: Readiness) -> None:
         projector = Projector(bus, url, progress)
         projector.on_commit(retention.committed)
         readiness.connected(bus, queries, projector, for_health)
+        outage = Outage(
+            log, "database for queries", patience=OUTAGE_PATIENCE, explained_by=lambda: projector.outage.is_on
+        )
         companions = [retention.while_projecting, log_purge.while_projecting]
         async with (
             side_tasks(projector=projector.run(companions)),
-            bus.serve(SERVICE, VERSION, Endpoints(bus, queries, progress).handlers()),
+            bus.serve(SERVICE, VERSION, Endpoints(bus, queries, progress, outage).handlers()),
         ):
             readiness.serving = True
             try:

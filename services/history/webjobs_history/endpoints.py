@@ -5,17 +5,15 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
-import structlog
 from webjobs_events import queries as q
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, QueryRefused
+from webjobs_events.outage import Outage
 
 from webjobs_history.database import TROUBLES, describe
 from webjobs_history.metrics import QUERIES
 from webjobs_history.progress import Progress
 from webjobs_history.queries import Queries, Snapshot
-
-log = structlog.stdlib.get_logger(__name__)
 
 SERVICE = "webjobs-history"
 VERSION = "1.0.0"
@@ -33,10 +31,11 @@ Read = Callable[[], Awaitable[Snapshot | None]]
 class Endpoints:
     """Handlers by endpoint name, for `Bus.serve`."""
 
-    def __init__(self, bus: Bus, queries: Queries, progress: Progress) -> None:
+    def __init__(self, bus: Bus, queries: Queries, progress: Progress, outage: Outage) -> None:
         self._bus = bus
         self._queries = queries
         self._progress = progress
+        self._outage = outage
         self._run = msgspec.json.Decoder(q.RunQuery)
         self._runs = msgspec.json.Decoder(q.RunsQuery)
         self._latest_runs = msgspec.json.Decoder(q.LatestRunsQuery)
@@ -99,6 +98,7 @@ class Endpoints:
                     if snapshot.position >= at_least and not looked_for_end and is_miss(snapshot):
                         at_least = await self._bus.last_sequence(self._bus.subjects.events_stream)
                         looked_for_end = True
+                    self._outage.ended()
                     if snapshot.position >= at_least:
                         return snapshot
         except TimeoutError as error:
@@ -106,7 +106,7 @@ class Endpoints:
         except BusUnavailable as error:
             raise QueryRefused(503, str(error)) from error
         except TROUBLES as error:
-            log.warning("query refused", error=describe(error))
+            self._outage.failed(describe(error))
             raise QueryRefused(503, "History cannot reach its database; ask again in a moment.") from error
 
 

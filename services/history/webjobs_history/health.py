@@ -46,6 +46,7 @@ class Readiness:
         """The checks by name."""
         return {
             "nats": self._nats,
+            "streams": self._streams,
             "postgres": self._postgres,
             "storage": self._storage,
             "projection": self._projection,
@@ -54,6 +55,9 @@ class Readiness:
 
     async def _nats(self) -> str | None:
         return None if self._bus is not None and self._bus.is_connected else "not connected"
+
+    async def _streams(self) -> str | None:
+        return _WAITS if self._bus is None else self._bus.streams.problem()
 
     async def _postgres(self) -> str | None:
         if self._queries is None:

@@ -42,6 +42,7 @@ class LogPurge:
         self._engine = engine
         self._events = bus.subjects.events_stream
         self._logs = bus.subjects.logs_stream
+        self._outage = bus.connection.outage_of("log purge")
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     @contextlib.asynccontextmanager
@@ -55,7 +56,7 @@ class LogPurge:
             try:
                 await self._follow()
             except (BusUnavailable, *TROUBLES) as error:
-                log.warning("log purge waits", error=describe(error), retry_seconds=RETRY_DELAY)
+                self._outage.failed(describe(error))
                 await asyncio.sleep(RETRY_DELAY)
 
     async def _follow(self) -> None:
@@ -78,6 +79,7 @@ class LogPurge:
                     for event in events:
                         await self._purge(event, message)
                 await self._save(created_at, batch[-1].sequence)
+                self._outage.ended()
         finally:
             await reader.close()
 

@@ -14,6 +14,7 @@ import asyncpg
 import structlog
 from webjobs_events.errors import BusUnavailable, WebJobsError
 from webjobs_events.jetstream import Bus, StreamMessage, stream_state
+from webjobs_events.outage import Outage
 from webjobs_service.lifetime import cancellable, leaves
 
 from webjobs_history import metrics, store
@@ -58,7 +59,7 @@ class Projector:
         self._progress = progress
         self._stream = bus.subjects.events_stream
         self._listeners: list[Committed] = []
-        self._complaint = ""
+        self.outage = Outage(log, "projection", explained_by=lambda: not bus.is_connected)
         self.trouble = ""
         """Why the last try to project ended; empty once the rows are written again, or complete."""
         self.position = 0
@@ -77,9 +78,8 @@ class Projector:
                 await self._project_in_turn(companions)
             except* _PASSING as group:
                 reason = "; ".join(describe(error) for error in leaves(group))
-                if reason != self._complaint:  # once an outage, not once a try
-                    log.warning("projection interrupted", reason=reason, retry_seconds=RETRY_DELAY)
-                self._complaint = self.trouble = reason
+                self.outage.failed(reason)
+                self.trouble = reason
             # A task group that ends with errors swallows a cancellation that came at the same time.
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise asyncio.CancelledError
@@ -135,7 +135,7 @@ class Projector:
             self.position = state.first - 1
             await store.skip_to(connection, self.position)
         self.replay_until = state.last
-        self._complaint = ""
+        self.outage.ended()
         if self.position >= state.last:
             self.trouble = ""
         self._progress.reached(self.position)

@@ -48,6 +48,7 @@ class Retention:
         self._bus = bus
         self._engine = engine
         self._limit = limit
+        self._outage = bus.connection.outage_of("retention")
         self._counts: dict[JobName, int] = {}
         """Jobs to look at, by their number of runs."""
         self._asked: dict[JobName, int] = {}
@@ -87,8 +88,9 @@ class Retention:
                 continue
             try:
                 await self._round()
+                self._outage.ended()
             except (BusUnavailable, *TROUBLES) as error:
-                log.warning("retention waits", error=describe(error), retry_seconds=RETRY_DELAY)
+                self._outage.failed(describe(error))
                 self._wake.set()
                 await asyncio.sleep(RETRY_DELAY)
             await asyncio.sleep(PACE)

@@ -117,6 +117,9 @@ async def _working(settings: RunnerSettings, ground: Ground, parts: Parts) -> As
     async def nats() -> str | None:
         return None if ground.bus.is_connected else "NATS is away"
 
+    async def streams() -> str | None:
+        return ground.bus.streams.problem()
+
     async with (
         parts.files.served(),  # before anybody sees that this runner lives
         parts.definitions.followed(),
@@ -146,7 +149,7 @@ async def _working(settings: RunnerSettings, ground: Ground, parts: Parts) -> As
         run_health_server(
             settings.health_host,
             settings.health_port,
-            {"nats": nats, "heartbeat": parts.peers.writes.check},
+            {"nats": nats, "streams": streams, "heartbeat": parts.peers.writes.check},
         ),
     ):
         yield

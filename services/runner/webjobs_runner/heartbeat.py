@@ -49,6 +49,7 @@ class Peers:
         self._instance = instance
         self._outbox = outbox
         self._terms = terms
+        self._outage = bus.connection.outage_of("heartbeat")
         self._key = Subjects.instance_key(instance.id)
         self._peers: dict[str, _Peer] = {}
         self._missed = asyncio.Event()  # also set when the lease is to be renewed at once
@@ -119,9 +120,10 @@ class Peers:
                 await self._bus.leases.put(self._key, value, ttl=self._terms.seconds)
         except (BusUnavailable, TimeoutError) as error:
             self.writes.failed(str(error) or "no acknowledgement in time")
-            logger.warning("heartbeat not renewed", error=str(error))
+            self._outage.failed(str(error) or "no answer in time")
             return
         self.writes.acknowledged()
+        self._outage.ended()
         # What counts is when the answer came: the request may have been on its way while the lease ended.
         answered_at, vouched_until = time.monotonic(), self._vouched_until
         self._vouched_until = asked_at + self._terms.seconds

@@ -53,6 +53,7 @@ class Outbox:
 
     def __init__(self, bus: Bus, journal: Path) -> None:
         self._bus = bus
+        self._outage = bus.connection.outage_of("publishing of events")
         self._journal = Journal(journal, "events", OutboxRecord)
         self._entries: deque[_Entry] = deque()
         self._in_flight: deque[asyncio.Future[int]] = deque()  # of the first entries
@@ -68,11 +69,13 @@ class Outbox:
             self._reached = await self._bus.last_sequence(self._bus.subjects.events_stream)
         except BusUnavailable as error:
             logger.debug("position of events unknown; all of them are read if need be", error=str(error))
+        self._unhook = self._bus.streams.on_replaced(self._bus.subjects.events_stream, self._forget_position)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._unhook()
         for entry in self._entries:
             entry.stored.cancel()
         self._journal.close()
@@ -132,8 +135,7 @@ class Outbox:
                 async with self._bus.pipeline() as pipeline:
                     await self._ship(pipeline)
             except BusUnavailable as error:
-                tell = logger.warning if self._bus.is_connected else logger.debug
-                tell("events wait for nats", waiting=len(self._entries), error=str(error))
+                self._outage.failed(str(error), waiting=len(self._entries))
                 self._in_flight.clear()
                 await asyncio.sleep(_RETRY_DELAY)
 
@@ -155,6 +157,7 @@ class Outbox:
                 self._reached = max(self._reached, sequence)
                 self._settle(self._entries.popleft(), sequence)
                 has_settled = True
+                self._outage.ended()
             if not has_settled:
                 await self._wait()
 
@@ -180,6 +183,17 @@ class Outbox:
                 await self._wake.wait()
         except TimeoutError as error:
             raise BusUnavailable("publishing events", "no acknowledgement came") from error
+
+    async def _known_to_be_before(self, entries: list[_Entry]) -> int:
+        """A sequence behind which all of these come, if the stream has them; 0 in one that is made anew."""
+        after = min(entry.record.after for entry in entries)
+        return after if after <= await self._bus.last_sequence(self._bus.subjects.events_stream) else 0
+
+    def _forget_position(self) -> None:
+        """The stream was replaced by another one, which gives its sequences again."""
+        self._reached = 0
+        for entry in self._entries:
+            entry.record = msgspec.structs.replace(entry.record, after=0)
 
     def _settle(self, entry: _Entry, sequence: int) -> None:
         if not entry.stored.done():
@@ -210,7 +224,7 @@ class Outbox:
             self._bus.stored(
                 self._bus.subjects.events_stream,
                 sorted(filters) if len(filters) <= _MOST_FILTERS else [],
-                start_sequence=min(entry.record.after for entry in doubtful) + 1,
+                start_sequence=await self._known_to_be_before(doubtful) + 1,
             )
         ) as batches:
             async for batch in batches:

@@ -177,3 +177,23 @@ async def test_unanswered_publishes_fail_at_once_and_a_resend_keeps_the_order_wi
         sequences = await asyncio.wait_for(asyncio.gather(*await send(0, 2000)), 5)
         assert sequences == list(range(1, 2001))
     assert await stored(own_bus) == list(range(2000))
+
+
+async def test_an_outage_is_logged_once_however_many_addresses_are_tried(
+    own_server: NatsServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = own_server.port
+    url = ",".join(f"nats://{host}:{port}" for host in ("localhost", "127.0.0.1", "127.0.0.2", "127.0.0.3"))
+    async with connect_bus(url, name="test", subjects=SUBJECTS) as bus:
+        outage = bus.connection.outage
+        capsys.readouterr()
+        await crash(own_server)
+        await eventually(lambda: outage._tries > 30, 20)
+        await own_server.start()
+        await eventually(lambda: bus.is_connected, 10)
+        await eventually(lambda: not outage.is_on, 5)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "[debug" not in line]
+    assert [line.split("] ")[1].partition("  ")[0] for line in lines] == [
+        "nats unavailable",
+        "nats available again",
+    ], lines

@@ -1,8 +1,10 @@
 """The vocabulary on NATS JetStream: the only package of the project that imports nats."""
 
-from webjobs_events.jetstream.bucket import Bucket, BucketMirror, Entry
+from webjobs_events.jetstream.bucket import Bucket
 from webjobs_events.jetstream.bus import Bus, connect_bus
+from webjobs_events.jetstream.entry import Entry
 from webjobs_events.jetstream.live_settings import LiveSettings
+from webjobs_events.jetstream.mirror import BucketMirror
 from webjobs_events.jetstream.objects import ObjectNotFound
 from webjobs_events.jetstream.pipeline import PublishPipeline
 from webjobs_events.jetstream.queue import KEEP_SECONDS, ConsumerTerms, QueuedMessage, TakenMessage, WorkQueue

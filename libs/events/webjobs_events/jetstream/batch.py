@@ -12,6 +12,7 @@ from webjobs_events.jetstream.reader import StreamMessage
 _ANSWER_TIMEOUT = 5.0  # seconds
 _END_OF_BATCH = "204"
 _NOT_FOUND = "404"
+_NO_RESPONDERS = "503"
 
 
 async def messages_from(
@@ -51,6 +52,8 @@ async def messages_from(
                         return found, 0
                     if status == _END_OF_BATCH:
                         return found, int(headers.get("Nats-Num-Pending", "0"))
+                    if status == _NO_RESPONDERS:
+                        raise nats.errors.NoRespondersError
                     if status is not None:
                         raise nats.errors.Error(headers.get("Description", status))
                     subject, sequence = headers["Nats-Subject"], int(headers["Nats-Sequence"])

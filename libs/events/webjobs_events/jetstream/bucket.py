@@ -1,32 +1,19 @@
-"""Key-value buckets: compare-and-set writes, entries that expire, and a mirror that follows every change."""
+"""Key-value buckets: compare-and-set writes, and entries that expire."""
 
-import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Callable
 
 from nats.js import errors as js_errors
 
 from webjobs_events.errors import RevisionConflict
-from webjobs_events.jetstream.connection import Connection, describe
+from webjobs_events.jetstream.connection import Connection
+from webjobs_events.jetstream.entry import OPERATION_HEADER, Entry, is_removal
 from webjobs_events.jetstream.erasure import Eraser
+from webjobs_events.jetstream.mirror import BucketMirror
 from webjobs_events.jetstream.pipeline import EXPECTED_SEQUENCE_HEADER, PublishPipeline
-from webjobs_events.jetstream.reader import StreamMessage, StreamReader
-from webjobs_events.log import logger
 
 _TTL = "Nats-TTL"
-_OPERATION = "KV-Operation"
-_MARKER = "Nats-Marker-Reason"
 _SOLE = {"Nats-Rollup": "sub"}  # the server keeps no other revision of the key
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A value and the revision (sequence in the bucket's stream) at which it was written."""
-
-    value: bytes
-    revision: int
 
 
 class Bucket:
@@ -124,10 +111,12 @@ class Bucket:
             BusUnavailable: No answer; the removal may or may not have happened.
         """
         headers = {} if revision is None else {EXPECTED_SEQUENCE_HEADER: str(revision)}
-        passing = {_OPERATION: "PURGE", _TTL: str(marker_ttl), **_SOLE}
+        passing = {OPERATION_HEADER: "PURGE", _TTL: str(marker_ttl), **_SOLE}
         if not self._is_secret(key):
-            return await self._send(key, b"", headers | (passing if marker_ttl else {_OPERATION: "DEL"}))
-        removed_at = await self._send(key, b"", headers | {_OPERATION: "DEL"})
+            return await self._send(
+                key, b"", headers | (passing if marker_ttl else {OPERATION_HEADER: "DEL"})
+            )
+        removed_at = await self._send(key, b"", headers | {OPERATION_HEADER: "DEL"})
         is_erased = await self.eraser.erase_before(self._prefix + key, removed_at)
         if marker_ttl is None or not is_erased:
             return removed_at
@@ -144,7 +133,7 @@ class Bucket:
         Raises:
             BusUnavailable: NATS is away; it stays.
         """
-        headers = {_OPERATION: "PURGE", _TTL: str(marker_ttl), **_SOLE}
+        headers = {OPERATION_HEADER: "PURGE", _TTL: str(marker_ttl), **_SOLE}
         await self._publisher.send(self._prefix + key, b"", headers)
 
     async def _write(self, key: str, value: bytes, *, expected: int | None, ttl: int | None) -> int:
@@ -179,13 +168,17 @@ class Bucket:
             except js_errors.NotFoundError:
                 return None
         assert message.seq is not None
-        return Entry(message.data or b"", message.seq), _is_removal(message.headers or {})
+        return Entry(message.data or b"", message.seq), is_removal(message.headers or {})
 
     def mirror(
-        self, on_change: Callable[[str, Entry | None], None] | None = None, *, keys: str = ">"
-    ) -> "BucketMirror":
-        """A copy in memory of the entries whose key matches `keys`, kept current."""
-        return BucketMirror(self._connection, self, on_change, keys)
+        self,
+        on_change: Callable[[str, Entry | None], None] | None = None,
+        *,
+        keys: str = ">",
+        restore: bool = False,
+    ) -> BucketMirror:
+        """A copy in memory of the entries whose key matches `keys`, kept current; see `BucketMirror`."""
+        return BucketMirror(self._connection, self, on_change, keys, restore=restore)
 
     def key_of(self, subject: str) -> str:
         """The key a stored message is about."""
@@ -194,101 +187,3 @@ class Bucket:
     def subject_of(self, keys: str) -> str:
         """The subject, or filter, of a key or pattern of keys."""
         return self._prefix + keys
-
-
-class BucketMirror:
-    """An async context manager: the bucket's entries in memory, complete when entered, current from then on.
-
-    Changes are told one by one, in order, to `on_change(key, entry)`, `None` for a removal. A listener that
-    fails at one change is told the next all the same.
-    """
-
-    def __init__(
-        self,
-        connection: Connection,
-        bucket: Bucket,
-        on_change: Callable[[str, Entry | None], None] | None,
-        keys: str,
-    ) -> None:
-        self._connection = connection
-        self._bucket = bucket
-        self._keys = keys
-        self._entries: dict[str, Entry] = {}
-        self._listeners = [on_change] if on_change else []
-        self._position = 0
-        self._advanced = asyncio.Condition()
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> "BucketMirror":
-        reader = StreamReader(
-            self._connection,
-            self._bucket.stream,
-            [self._bucket.subject_of(self._keys)],
-            latest_only=True,
-        )
-        self._task = asyncio.create_task(self._follow(reader), name=f"mirror {self._bucket.name}")
-        complete = asyncio.create_task(reader.caught_up.wait())
-        try:
-            await asyncio.wait({complete, self._task}, return_when=asyncio.FIRST_COMPLETED)
-            if self._task.done():
-                self._task.result()  # it ends by an error only
-        except BaseException:
-            await self._stop()
-            raise
-        finally:
-            complete.cancel()
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self._stop()
-
-    async def _stop(self) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.wait({self._task})
-        if not self._task.cancelled() and (error := self._task.exception()) is not None:
-            logger.error("mirror ended", bucket=self._bucket.name, error=describe(error))
-
-    @property
-    def entries(self) -> Mapping[str, Entry]:
-        """What the bucket holds, as far as told."""
-        return MappingProxyType(self._entries)
-
-    def get(self, key: str) -> Entry | None:
-        """The entry of a key as last told."""
-        return self._entries.get(key)
-
-    def on_change(self, listener: Callable[[str, Entry | None], None]) -> None:
-        """Tell this listener too, from the next change on."""
-        self._listeners.append(listener)
-
-    async def reached(self, revision: int) -> None:
-        """Wait until the mirror has been told of this revision, or of a later one."""
-        async with self._advanced:
-            await self._advanced.wait_for(lambda: self._position >= revision)
-
-    async def _follow(self, reader: StreamReader) -> None:
-        async with reader, contextlib.aclosing(reader.batches()) as batches:
-            async for batch in batches:
-                for message in batch:
-                    self._apply(message)
-                async with self._advanced:
-                    self._position = batch[-1].sequence
-                    self._advanced.notify_all()
-
-    def _apply(self, message: StreamMessage) -> None:
-        key = self._bucket.key_of(message.subject)
-        entry = None if _is_removal(message.headers) else Entry(message.data, message.sequence)
-        if entry is None:
-            self._entries.pop(key, None)
-        else:
-            self._entries[key] = entry
-        for listener in self._listeners:
-            try:
-                listener(key, entry)
-            except Exception:  # whatever it is, it must not hide this bucket's other changes
-                logger.exception("a listener failed", bucket=self._bucket.name, key=key)
-
-
-def _is_removal(headers: Mapping[str, str]) -> bool:
-    return headers.get(_OPERATION) in ("DEL", "PURGE") or _MARKER in headers

@@ -25,6 +25,7 @@ from webjobs_events.jetstream.queue import ConsumerTerms, QueuedMessage, TakenMe
 from webjobs_events.jetstream.reader import StreamMessage
 from webjobs_events.jetstream.service import Handler, ask, serve_endpoints
 from webjobs_events.jetstream.stored import Streams
+from webjobs_events.jetstream.stream_watch import StreamWatch
 from webjobs_events.jetstream.streams import ensure_streams
 from webjobs_events.jetstream.tunnels import Acceptor, Tunnels
 from webjobs_events.redaction import redacted_copy
@@ -37,10 +38,13 @@ _COMMANDS_AT_ONCE = 1000
 class Bus(Streams):
     """Everything webjobs does on NATS. Made by `connect_bus`."""
 
-    def __init__(self, connection: Connection, publisher: PublishPipeline, subjects: Subjects) -> None:
+    def __init__(
+        self, connection: Connection, publisher: PublishPipeline, watch: StreamWatch, subjects: Subjects
+    ) -> None:
         super().__init__(connection)
         self._publisher = publisher
         self.subjects = subjects
+        self.streams = watch
         self.jobs = Bucket(connection, publisher, subjects.jobs_bucket, secrets="")
         self.leases = Bucket(connection, publisher, subjects.leases_bucket)
         self.requests = Bucket(connection, publisher, subjects.requests_bucket)
@@ -231,9 +235,11 @@ class Bus(Streams):
     # Settings
 
     @asynccontextmanager
-    async def live_settings(self, environment: Mapping[str, str]) -> AsyncIterator[LiveSettings]:
-        """App settings: `environment` overlaid by the bucket."""
-        async with self.settings.mirror() as mirror:
+    async def live_settings(
+        self, environment: Mapping[str, str], *, restore: bool = False
+    ) -> AsyncIterator[LiveSettings]:
+        """App settings: `environment` overlaid by the bucket; `restore` as for `BucketMirror`."""
+        async with self.settings.mirror(restore=restore) as mirror:
             yield LiveSettings(environment, mirror)
 
     def erasing(self, *buckets: Bucket) -> AbstractAsyncContextManager[None]:
@@ -334,4 +340,10 @@ async def connect_bus(url: str, *, name: str, subjects: Subjects) -> AsyncIterat
     async with open_connection(url, name) as connection:
         await ensure_streams(connection.js, subjects, patience=_JETSTREAM_PATIENCE)
         async with PublishPipeline(connection) as publisher:
-            yield Bus(connection, publisher, subjects)
+            watch = StreamWatch(connection, subjects)
+            watching = asyncio.create_task(watch.run(), name="watch of the streams")
+            try:
+                yield Bus(connection, publisher, watch, subjects)
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)

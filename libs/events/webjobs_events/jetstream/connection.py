@@ -1,18 +1,23 @@
 """The connection to NATS: made once, mended for ever, and telling when it breaks and when it is mended."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import nats.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
+from nats.js import errors as js_errors
 
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.log import logger
+from webjobs_events.outage import OUTAGE_PATIENCE, REMIND_SECONDS, Outage
 
 _RECONNECT_WAIT = 0.2  # seconds between tries
 _BUFFER_BYTES = 8 * 1024 * 1024  # of messages written while the connection is mended
+_STREAM_NOT_FOUND = 10059  # JSStreamNotFoundErr
+_MOST_COMPLAINTS = 100  # texts remembered, so that each is logged once a minute
 
 
 class Connection:
@@ -24,6 +29,10 @@ class Connection:
         self._on_reconnect: list[Callable[[], None]] = []
         self._on_disconnect: list[Callable[[], None]] = []
         self._asking: set[asyncio.Timeout] = set()
+        self.outage = Outage(logger, "nats")
+        """Of the connection; other loops stay silent while it is on."""
+        self.stream_missed = asyncio.Event()
+        """Set whenever NATS answers that a stream does not exist."""
 
     @property
     def is_connected(self) -> bool:
@@ -39,6 +48,10 @@ class Connection:
         """Call back when the connection is lost; answers a function that ends this."""
         self._on_disconnect.append(callback)
         return lambda: self._on_disconnect.remove(callback) if callback in self._on_disconnect else None
+
+    def outage_of(self, what: str) -> Outage:
+        """An outage of what a loop does over this connection, logged only while the connection is there."""
+        return Outage(logger, what, patience=OUTAGE_PATIENCE, explained_by=lambda: not self.is_connected)
 
     @asynccontextmanager
     async def asking(self, doing: str) -> AsyncIterator[None]:
@@ -61,9 +74,12 @@ class Connection:
         except (nats.errors.Error, TimeoutError, OSError) as error:
             if _cancellations() > cancelled_before:
                 raise asyncio.CancelledError from error
-            raise BusUnavailable(
-                doing, "the connection broke" if limit.expired() else describe(error)
-            ) from error
+            if limit.expired():
+                raise BusUnavailable(doing, "the connection broke") from error
+            if is_stream_missing(error):
+                self.stream_missed.set()
+                raise BusUnavailable(doing, "its stream or bucket does not exist") from error
+            raise BusUnavailable(doing, describe(error)) from error
         finally:
             self._asking.discard(limit)
         # asyncio.wait_for of Python 3.11, by which the client waits, swallows a cancellation that comes in
@@ -102,25 +118,23 @@ async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
     """
     client = Client()
     connection = Connection(client)
-    last_complaint = ""
+    complaints = _Complaints()
 
     async def complain(error: Exception) -> None:
-        nonlocal last_complaint
+        if client.is_connected and not isinstance(error, nats.errors.UnexpectedEOF):
+            complaints.log(describe(error))
+            return
         if not client.is_connected:
             _close_half_made(client)
-        if describe(error) != last_complaint:
-            last_complaint = describe(error)
-            logger.warning("nats connection trouble", error=last_complaint)
+        connection.outage.failed(describe(error))
 
     async def lost() -> None:
         if not client.is_closed:
-            logger.warning("nats connection lost")
+            connection.outage.failed("the connection is lost")
         connection._broke()
 
     async def mended() -> None:
-        nonlocal last_complaint
-        last_complaint = ""
-        logger.info("nats connection is back")
+        connection.outage.ended()
         connection._mended()
 
     try:
@@ -140,10 +154,27 @@ async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
     except asyncio.CancelledError:
         await client.close()  # it may hold a half-made connection
         raise
+    connection.outage.ended()
     try:
         yield connection
     finally:
         await _close(client)
+
+
+class _Complaints:
+    """Errors that the server reports on a connection that stays: each text is logged once a minute."""
+
+    def __init__(self) -> None:
+        self._logged_at: dict[str, float] = {}
+
+    def log(self, text: str) -> None:
+        now = time.monotonic()
+        if now - self._logged_at.get(text, float("-inf")) < REMIND_SECONDS:
+            return
+        if len(self._logged_at) >= _MOST_COMPLAINTS:
+            self._logged_at.clear()
+        self._logged_at[text] = now
+        logger.warning("nats reports an error", error=text)
 
 
 async def _close(client: Client) -> None:
@@ -167,6 +198,20 @@ def _close_half_made(client: Client) -> None:
     """Close what a failed try to reconnect has opened: the client only forgets it."""
     if client._transport is not None:
         client._transport.close()  # type: ignore[no-untyped-call]  # the library leaves it unannotated
+
+
+def is_stream_missing(error: BaseException | None) -> bool:
+    """Whether an error of the client, or what caused it, means that a stream or bucket does not exist."""
+    while error is not None:
+        if isinstance(
+            error,
+            nats.errors.NoRespondersError | js_errors.BucketNotFoundError | js_errors.NoStreamResponseError,
+        ):
+            return True
+        if isinstance(error, js_errors.APIError) and error.err_code == _STREAM_NOT_FOUND:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def describe(error: BaseException) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from webjobs_events.app_settings import is_true
-from webjobs_events.jetstream.bucket import BucketMirror, Entry
+from webjobs_events.jetstream.entry import Entry
+from webjobs_events.jetstream.mirror import BucketMirror
 from webjobs_events.log import logger
 
 

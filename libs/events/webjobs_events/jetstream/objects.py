@@ -6,12 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+import nats.errors
 from nats.js import errors as js_errors
 from nats.js.object_store import ObjectStore
 
 from webjobs_events.errors import WebJobsError
 from webjobs_events.jetstream.batch import messages_from
-from webjobs_events.jetstream.connection import Connection
+from webjobs_events.jetstream.connection import Connection, is_stream_missing
 
 _CHUNKS_AT_ONCE = 32  # of 128 KiB
 _ABSENT = (js_errors.ObjectNotFoundError, js_errors.ObjectDeletedError, js_errors.NotFoundError)
@@ -57,6 +58,7 @@ class ObjectBucket:
             try:
                 found = await (await self._opened()).list(ignore_deletes=True)
             except js_errors.NotFoundError:
+                await self._connection.js.stream_info(f"OBJ_{self._bucket}")  # raises if there is no store
                 return {}
         return {
             each.name: datetime.fromisoformat(each.mtime) for each in found if each.mtime and not each.deleted
@@ -74,6 +76,7 @@ class ObjectBucket:
                 with target.open("wb") as file:
                     await asyncio.wait_for((await self._opened()).get(name, writeinto=file), timeout)
             except _ABSENT as error:
+                _unless_store_is_missing(error)
                 raise ObjectNotFound(name) from error
 
     async def exists(self, name: str) -> bool:
@@ -85,7 +88,8 @@ class ObjectBucket:
         async with self._connection.asking(f"looking for {name}"):
             try:
                 await (await self._opened()).get_info(name)
-            except _ABSENT:
+            except _ABSENT as error:
+                _unless_store_is_missing(error)
                 return False
         return True
 
@@ -118,3 +122,13 @@ class ObjectBucket:
                 for chunk in found:
                     await self._connection.js.delete_msg(stream, chunk.sequence)
         await self.delete(name)
+
+
+def _unless_store_is_missing(error: BaseException) -> None:
+    """Return if only an object is absent.
+
+    Raises:
+        NoRespondersError: The whole store is: nothing can be said about the object.
+    """
+    if is_stream_missing(error):
+        raise nats.errors.NoRespondersError from error

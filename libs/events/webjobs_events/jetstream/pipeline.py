@@ -116,6 +116,7 @@ class PublishPipeline:
             return
         if not message.data:
             if message.headers:  # the status that nobody is there
+                self._connection.stream_missed.set()
                 _fail(future, BusUnavailable(f"publishing on {subject}", "no stream takes this subject"))
             else:
                 future.set_result(0)

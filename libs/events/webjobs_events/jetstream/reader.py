@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -80,6 +80,9 @@ class StreamReader:
         self._unhook = connection.on_reconnect(self._break)
         self.caught_up = asyncio.Event()
         """Set once everything stored at one moment has been taken from `batches`."""
+        self.on_replaced: Callable[[], None] = lambda: None
+        """Called when the stream turns out to be another one of its name, or to have lost messages that were
+        read: after the last message of before was taken, before the first one that is read anew."""
 
     async def __aenter__(self) -> "StreamReader":
         return self
@@ -204,8 +207,7 @@ class StreamReader:
 
     async def _make_consumer(self) -> None:
         async with self._connection.asking(f"reading {self._stream}"):
-            if not self._latest_only:
-                self._look_at(await self._connection.js.stream_info(self._stream))
+            self._look_at(await self._connection.js.stream_info(self._stream))
             info = await self._connection.js.add_consumer(self._stream, self._consumer_config())
         self._consumer = info.name
         self._consumer_sequence = 0
@@ -231,20 +233,21 @@ class StreamReader:
             await self._delete_consumer(probe.name)
 
     def _look_at(self, info: api.StreamInfo) -> None:
-        """A stream that lost what we have read gives its sequences again; to wait for ours loses more."""
-        expected, created_at, last = self._next_sequence, self._stream_created_at, info.state.last_seq
-        if created_at is not None and created_at != info.created:
-            self._next_sequence = 1
-        elif created_at is not None and last < expected - 1:
-            self._next_sequence = last + 1
-        self._stream_created_at = info.created
-        if self._next_sequence != expected:
-            logger.error(
-                "stream lost messages that were read",
-                stream=self._stream,
-                expected_sequence=expected,
-                read_on_from=self._next_sequence,
-            )
+        """Begin anew in a stream that lost what was read: it gives its sequences again."""
+        expected, last = self._next_sequence, info.state.last_seq
+        known, self._stream_created_at = self._stream_created_at, info.created
+        is_another = known is not None and known != info.created
+        if known is None or not (is_another or last < expected - 1):
+            return
+        self._next_sequence = 1 if is_another or self._latest_only else last + 1
+        self.caught_up.clear()
+        logger.error(
+            "stream lost messages that were read",
+            stream=self._stream,
+            expected_sequence=expected,
+            read_on_from=self._next_sequence,
+        )
+        self.on_replaced()
 
     def _consumer_config(self) -> api.ConsumerConfig:
         started = self._next_sequence > 1 or not self._latest_only

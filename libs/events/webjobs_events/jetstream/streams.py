@@ -15,7 +15,7 @@ _MARKER_TTL = 60.0  # seconds that the trace of an expired key stays, for those 
 _PUBLISHED_AGE = 7 * 86_400.0  # seconds; longer than anybody tries to deliver it
 _DELIVERIES_AGE = 14 * 86_400.0  # seconds
 _DELIVERIES_PER_HOOK = 1000
-_NAME_TAKEN = 10058  # JSStreamNameExistErr: there is one of this name with another configuration
+NAME_TAKEN = 10058  # JSStreamNameExistErr: there is one of this name with another configuration
 _RETRY_DELAY = 0.5  # seconds between tries
 
 
@@ -143,7 +143,7 @@ async def _ensure(js: JetStreamContext, config: api.StreamConfig) -> None:
     try:
         await js.add_stream(config)
     except js_errors.APIError as error:
-        if error.err_code != _NAME_TAKEN:
+        if error.err_code != NAME_TAKEN:
             raise BusUnavailable(f"making the stream {config.name}", str(error)) from error
     except Exception as error:
         raise BusUnavailable(

@@ -37,7 +37,7 @@ class Hooks:
         self._known: dict[str, tuple[Hook, int]] = {}  # by key, with the revision
         self._states: dict[str, HookState] = {}
         self._listeners: list[Listener] = []
-        self._mirror = bus.hooks.mirror(self._changed)
+        self._mirror = bus.hooks.mirror(self._changed, restore=True)
 
     async def __aenter__(self) -> "Hooks":
         await self._mirror.__aenter__()

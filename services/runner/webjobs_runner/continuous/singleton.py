@@ -43,6 +43,7 @@ class SingletonLeases:
         self._bus = bus
         self._instance = instance
         self._terms = terms
+        self._outage = bus.connection.outage_of("renewal of singleton leases")
         self._value = msgspec.json.encode(Holder(instance.id, instance.boot))
         self._held: dict[JobName, _Lease] = {}
         self._awaited: set[JobName] = set()  # asked for in vain
@@ -154,6 +155,8 @@ class SingletonLeases:
             )
             # After a failure there is less time left, of which the try itself took a good part.
             is_well = all(renewed)
+            if is_well:
+                self._outage.ended()
             delay = self._terms.singleton_renewal_seconds if is_well else self._terms.retry_seconds
 
     async def _watch_ends(self) -> None:
@@ -194,7 +197,7 @@ class SingletonLeases:
         except RevisionConflict:
             await self._look_again(job_name, lease)
         except (BusUnavailable, TimeoutError) as error:
-            logger.warning("singleton lease not renewed", job=job_name, error=str(error))
+            self._outage.failed(str(error) or "no answer in time", job=job_name)
         return False
 
     async def _look_again(self, job_name: JobName, lease: _Lease) -> None:

@@ -46,7 +46,7 @@ class Definitions:
         """Know every definition, and be told of each change, while the body runs."""
         unhook = self._bus.connection.on_reconnect(self._reconnected)
         try:
-            async with self._bus.jobs.mirror(self._changed) as mirror:
+            async with self._bus.jobs.mirror(self._changed, restore=True) as mirror:
                 self._mirror = mirror
                 yield
         finally:

@@ -36,6 +36,7 @@ class LogShipper:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
+        self._outage = bus.connection.outage_of("shipping of logs")
         self._unfinished: dict[LogFile, None] = {}  # something of them is not stored yet
         self._unsent: dict[LogFile, None] = {}  # something of them was not even sent; served in turn
         self._in_flight: deque[_Chunk] = deque()
@@ -85,8 +86,7 @@ class LogShipper:
                 async with self._bus.pipeline() as pipeline:
                     await self._ship(pipeline)
             except BusUnavailable as error:
-                tell = logger.warning if self._bus.is_connected else logger.debug
-                tell("logs wait for nats", files=len(self._unfinished), error=str(error))
+                self._outage.failed(str(error), files=len(self._unfinished))
                 self._begin_again()
                 await asyncio.sleep(_RETRY_DELAY)
 
@@ -152,6 +152,7 @@ class LogShipper:
                 self._oversized[chunk.file] = None
             self._rest_if_done(chunk.file)
             has_settled = True
+            self._outage.ended()
         return has_settled
 
     async def _remove_old_chunks(self) -> None:

@@ -1,0 +1,166 @@
+"""Watches that the streams and buckets exist: makes missing ones anew, and reports every loss."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
+
+from nats.js import api
+from nats.js import errors as js_errors
+from prometheus_client import Counter, Gauge
+
+from webjobs_events.errors import BusUnavailable
+from webjobs_events.jetstream.connection import Connection, is_stream_missing
+from webjobs_events.jetstream.streams import NAME_TAKEN, stream_configs
+from webjobs_events.log import logger
+from webjobs_events.subjects import Subjects
+
+MISSING = Gauge("webjobs_streams_missing", "Streams and buckets that do not exist at the moment")
+LOST = Counter(
+    "webjobs_streams_lost", "Streams and buckets found deleted or replaced by new ones", ["stream"]
+)
+
+_LOOK_SECONDS = 2.0  # between looks at all streams
+_SOON_SECONDS = 0.25  # between looks while one is missing, and at least between two looks
+_SEQUENCE_GAP = 1_000_000
+"""Added to the last known sequence of a lost stream: what it took since the last look stays below that."""
+
+Replaced = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A stream as it was at the last look."""
+
+    created_at: datetime | None
+    last: int
+    messages: int
+
+
+class StreamWatch:
+    """Knows which streams exist. Owned by the bus, which runs it as long as the bus is open.
+
+    A stream that is made anew gets sequences above those of the one before, as far as this service knows
+    them, so that positions, revisions and fencing tokens go on growing. Nothing relies on that: who made a
+    stream anew may not have known.
+    """
+
+    def __init__(self, connection: Connection, subjects: Subjects) -> None:
+        self._connection = connection
+        self._configs = {config.name or "": config for config in stream_configs(subjects)}
+        self._known: dict[str, _Known] = {}
+        self._missing: dict[str, str] = {}
+        self._listeners: dict[str, list[Replaced]] = {}
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """Streams that do not exist at the moment, each with the reason why it could not be made."""
+        return MappingProxyType(self._missing)
+
+    def problem(self) -> str | None:
+        """One sentence for a health check; None while every stream exists."""
+        if not self._missing:
+            return None
+        each = "; ".join(f"{name} ({reason})" for name, reason in sorted(self._missing.items()))
+        return f"missing on NATS, being made anew: {each}"
+
+    def on_replaced(self, stream: str, listener: Replaced) -> Callable[[], None]:
+        """Call this when a stream was replaced by an empty one; returns a function that ends that."""
+        listeners = self._listeners.setdefault(stream, [])
+        listeners.append(listener)
+        return lambda: listeners.remove(listener) if listener in listeners else None
+
+    async def run(self) -> None:
+        """Look until cancelled: every two seconds, at a reconnection, and when a stream is missed."""
+        missed = self._connection.stream_missed
+        unhook = self._connection.on_reconnect(missed.set)
+        try:
+            while True:
+                missed.clear()
+                await self._look()
+                await asyncio.sleep(_SOON_SECONDS)
+                if not self._missing:
+                    try:
+                        async with asyncio.timeout(_LOOK_SECONDS):
+                            await missed.wait()
+                    except TimeoutError:
+                        continue
+        finally:
+            unhook()
+            self._note_missing({})
+
+    async def _look(self) -> None:
+        try:
+            missing = await asyncio.gather(*(self._look_at(name) for name in self._configs))
+        except BusUnavailable as error:
+            logger.debug("streams not looked at", error=str(error))
+            return
+        except Exception:  # whatever it is, the next look must follow
+            logger.exception("streams not looked at")
+            return
+        self._note_missing({name: why for name, why in zip(self._configs, missing, strict=True) if why})
+
+    def _note_missing(self, missing: dict[str, str]) -> None:
+        MISSING.inc(len(missing) - len(self._missing))  # several connections of a process share the gauge
+        self._missing = missing
+
+    async def _look_at(self, name: str) -> str | None:
+        """Look at a stream and make it if it does not exist; returns why that failed, None when it exists.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        why: str | None = None
+        async with self._connection.asking(f"looking at {name}"):
+            try:
+                info = await self._connection.js.stream_info(name)
+            except js_errors.NotFoundError as error:
+                if not is_stream_missing(error):
+                    raise
+                if name not in self._missing:
+                    self._log_loss(name)
+                why = await self._make(name)
+                if why is not None:
+                    return why
+                info = await self._connection.js.stream_info(name)
+        self._note(name, info)
+        return None
+
+    async def _make(self, name: str) -> str | None:
+        known = self._known.get(name)
+        config = self._configs[name]
+        if known is not None:
+            config = replace(config, first_seq=known.last + _SEQUENCE_GAP)
+        try:
+            await self._connection.js.add_stream(config)
+        except js_errors.APIError as error:
+            if error.err_code == NAME_TAKEN:  # another service was faster
+                return None
+            reason = str(error.description or error)
+            logger.error("stream not made anew", stream=name, error=reason)
+            return reason
+        logger.warning("stream made anew", stream=name)
+        return None
+
+    def _log_loss(self, name: str) -> None:
+        known = self._known.get(name)
+        logger.error(
+            "stream is missing; what it held is lost",
+            stream=name,
+            messages=known.messages if known else None,
+            last_sequence=known.last if known else None,
+        )
+
+    def _note(self, name: str, info: api.StreamInfo) -> None:
+        before = self._known.get(name)
+        self._known[name] = _Known(info.created, info.state.last_seq, info.state.messages)
+        if before is None or before.created_at == info.created:
+            return
+        logger.error("stream was replaced by an empty one", stream=name, last_sequence_before=before.last)
+        LOST.labels(name).inc()
+        for listener in list(self._listeners.get(name, ())):
+            try:
+                listener()
+            except Exception:
+                logger.exception("a listener failed", stream=name)
