@@ -2,18 +2,39 @@
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 
 _TIMEOUT_SECONDS = 2.0
 _EVERY_INTERFACE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered to a GET."""
+
+    status: int
+    body: bytes
+
+
 async def is_healthy(host: str, port: int) -> bool:
     """Whether `GET /healthz` answers 200; False if nobody listens or nobody answers."""
     try:
-        async with asyncio.timeout(_TIMEOUT_SECONDS):
-            return await _status(reachable(host), port) == 200
-    except (OSError, TimeoutError, ValueError, IndexError):
+        return (await get(host, port, "/healthz")).status == 200
+    except OSError:
         return False
+
+
+async def get(host: str, port: int, path: str) -> Answer:
+    """The answer to a GET.
+
+    Raises:
+        OSError: There is no answer within 2 s, or it is not HTTP.
+    """
+    try:
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            return await _get(reachable(host), port, path)
+    except (ValueError, IndexError) as error:
+        raise OSError(f"{host}:{port} does not answer as HTTP says") from error
 
 
 def reachable(host: str) -> str:
@@ -21,12 +42,13 @@ def reachable(host: str) -> str:
     return _EVERY_INTERFACE.get(host, host)
 
 
-async def _status(host: str, port: int) -> int:
+async def _get(host: str, port: int, path: str) -> Answer:
     reader, writer = await asyncio.open_connection(host, port)
     try:
-        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        status_line = await reader.readline()
-        return int(status_line.split()[1])
+        # 1.0: the body comes in one piece and ends with the connection.
+        writer.write(f"GET {path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        return Answer(int(head.split()[1]), body)
     finally:
         writer.close()
         with contextlib.suppress(OSError):

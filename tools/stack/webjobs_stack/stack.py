@@ -10,6 +10,7 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 from webjobs_stack.announce import Announcer
+from webjobs_stack.disk_watch import DiskWatch, spare_bytes
 from webjobs_stack.environment import api_spec, history_spec, runner_spec
 from webjobs_stack.errors import InvalidSetting, PortTaken
 from webjobs_stack.folder import DataFolder
@@ -50,6 +51,8 @@ class Stack:
         self._lock: int | None = None
         self._groups: list[list[Daemon]] = []
         self._supervision: dict[Daemon, asyncio.Task[None]] = {}
+        self._disk: DiskWatch | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     @property
     def url(self) -> str:
@@ -65,32 +68,39 @@ class Stack:
         """
         options = self._options
         nats_port = _port_setting(options.environment, "WEBJOBS_NATS_PORT")
+        reserve_mb = _megabytes_setting(options.environment, "WEBJOBS_DISK_RESERVE_MB")
         self.folder.make()
         self._lock = await self.folder.lock(
             lambda: self._announce.waiting_for_a_killed_stack(self.folder.path)
         )
         if not await becomes_free(options.host, options.port):
             raise PortTaken("the api", options.host, options.port, "choose another one with --port")
-        nats = NatsServer(self.folder.nats, port=nats_port, keep_open=[self._lock])
+        spare = spare_bytes(self.folder.path, reserve_mb)
+        nats = NatsServer(self.folder.nats, port=nats_port, keep_open=[self._lock], spare_bytes=spare)
         postgres = Postgres(self.folder.postgres, keep_open=[self._lock])
         nats_url = options.environment.get("WEBJOBS_NATS_URL", "")
         database_url = options.environment.get("WEBJOBS_DATABASE_URL", "")
         for name, url in (("nats", nats_url), ("postgres", database_url)):
             if url:
                 self._announce.uses(name, _without_credentials(url))
+        self._disk = DiskWatch(self.folder.path, None if nats_url else nats, spare, self._announce)
         await self._start_together(
             [server for server, url in ((nats, nats_url), (postgres, database_url)) if not url]
         )
+        self._watching.append(asyncio.create_task(self._disk.run(), name="disk watch"))
         await self._start_services(nats_url or nats.url, database_url or postgres.url)
 
     async def run(self) -> None:
         """Return never: keep everything running until cancelled. A fault in that itself is raised here."""
-        done, _ = await asyncio.wait(self._supervision.values(), return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(
+            [*self._watching, *self._supervision.values()], return_when=asyncio.FIRST_COMPLETED
+        )
         for task in done:
             task.result()
 
     async def stop(self) -> None:
         """Stop all that was started, last things first; harmless at any time."""
+        await _cancel(self._watching)
         while self._groups:
             group = self._groups.pop()
             await asyncio.gather(*(self._stop(daemon) for daemon in group))
@@ -153,7 +163,10 @@ class Stack:
         started_at = time.monotonic()
         address = await daemon.start()
         self._announce.ready(daemon.name, time.monotonic() - started_at, address)
-        self._supervision[daemon] = asyncio.create_task(keep_running(daemon, self._announce))
+        assert self._disk is not None
+        self._supervision[daemon] = asyncio.create_task(
+            keep_running(daemon, self._announce, self._disk.until_room)
+        )
 
     async def _stop(self, daemon: Daemon) -> None:
         supervision = self._supervision.pop(daemon, None)
@@ -178,6 +191,15 @@ def _port_setting(environment: Mapping[str, str], name: str) -> int:
         return 0
     if not (value.isascii() and value.isdigit() and 0 < int(value) < 65_536):
         raise InvalidSetting(name, value, "a port number, 1 to 65535")
+    return int(value)
+
+
+def _megabytes_setting(environment: Mapping[str, str], name: str) -> int | None:
+    value = environment.get(name, "")
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit()):
+        raise InvalidSetting(name, value, "a number of megabytes, 0 or more")
     return int(value)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from webjobs_events.errors import WebJobsError
@@ -38,8 +39,18 @@ def restart_delay(previous_seconds: float, lived_seconds: float) -> float:
     return min(previous_seconds * 2, LONGEST_SECONDS)
 
 
-async def keep_running(daemon: Daemon, announce: Announcer) -> None:
-    """Start a running daemon again whenever it ends, for ever."""
+async def _at_once() -> bool:
+    return False
+
+
+async def keep_running(
+    daemon: Daemon, announce: Announcer, until_room: Callable[[], Awaitable[bool]] = _at_once
+) -> None:
+    """Start a running daemon again whenever it ends, for ever.
+
+    `until_room` waits until the disk has room, and returns whether it had to: a start that failed without
+    room is tried again as soon as there is room.
+    """
     delay = 0.0
     started_at = time.monotonic()
     how = ending(await daemon.wait())
@@ -50,8 +61,10 @@ async def keep_running(daemon: Daemon, announce: Announcer) -> None:
         started_at = time.monotonic()
         try:
             address = await daemon.start()
-        except WebJobsError as error:
+        except (WebJobsError, OSError) as error:
             how = str(error)
+            if await until_room():
+                delay = 0.0
             continue
         announce.ready(daemon.name, time.monotonic() - started_at, address)
         how = ending(await daemon.wait())
