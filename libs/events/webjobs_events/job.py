@@ -36,6 +36,8 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
         cause: Id of the command that asked for it, or `file-drop/<digest>`.
         scheduled_since: When the schedule began to mean what it means now: no due time before that counts.
             None when there is none, or from before this was noted.
+        watches_shutdown_file: Whether the package holds the text `WEBJOBS_SHUTDOWN_FILE`. None in those of
+            earlier releases: each runner looks for itself.
         digest_key: Key of the digest that events carry instead of the values of `env`. Empty in those of
             earlier releases.
     """
@@ -51,6 +53,7 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
     changed_by: str
     cause: str
     scheduled_since: Instant | None = None
+    watches_shutdown_file: bool | None = None
     digest_key: str = ""
 
     @property

@@ -153,6 +153,17 @@ class HealthCheck(_Section, frozen=True, kw_only=True):
     start_period: Annotated[float, Meta(ge=0, le=DAY_SECONDS)] = 30.0
 
 
+class StopSignal(StrEnum):
+    """The signal that asks a script to end."""
+
+    SIGTERM = "SIGTERM"
+    SIGINT = "SIGINT"
+    SIGQUIT = "SIGQUIT"
+    SIGHUP = "SIGHUP"
+    NONE = "none"
+    """No signal: the script has its shutdown file, and is killed when its grace is over."""
+
+
 class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What `settings.job` asks for; keys that are not known stay in the definition untouched.
 
@@ -163,6 +174,8 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
         is_singleton: One instance at a time runs the continuous job.
         is_in_place: Run in the job's folder instead of a copy; None leaves it to the script's type.
         stopping_wait_time: Seconds a script gets to end before it is killed; None is the type's default.
+        stop_signal: What asks a script to end, at once; None: SIGTERM, but nothing until the grace is over
+            for a job that watches its shutdown file.
         timeout: Longest duration of a run in seconds; None: no limit.
         retry: Further attempts of runs that failed; None: there are none.
         concurrency: Runs at once.
@@ -178,6 +191,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     is_singleton: bool = False
     is_in_place: bool | None = None
     stopping_wait_time: Grace | None = None
+    stop_signal: StopSignal | None = None
     timeout: Seconds | None = None
     retry: Retry | None = None
     concurrency: Concurrency = msgspec.field(default_factory=Concurrency)
@@ -218,6 +232,8 @@ def read_job_settings(settings: Mapping[str, Any]) -> JobSettings:
         key = path.strip("`").removeprefix("$").removeprefix(".")
         if key == _SOME_VARIABLE:
             key = f"env[{shown_variable(_first_without_text(known['env']))}]"
+        if reason.startswith("Invalid enum value") and key in _CHOICES:
+            reason = f"{reason}; expected one of {', '.join(_CHOICES[key])}"
         raise InvalidJobSettings(key, f"is wrong: {_in_json_words(reason)}") from error
 
 
@@ -234,6 +250,11 @@ def _first_without_text(variables: Mapping[str, Any]) -> str:
     return next(name for name, value in variables.items() if not isinstance(value, str))
 
 
+_CHOICES: Mapping[str, type[StrEnum]] = {
+    "stop_signal": StopSignal,
+    "concurrency.policy": ConcurrencyPolicy,
+    "missed.policy": MissedPolicy,
+}
 _JSON_WORDS = {"str": "string", "float": "number", "int": "integer", "bool": "boolean"}
 
 

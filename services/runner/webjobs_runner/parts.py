@@ -141,7 +141,6 @@ def build_parts(
     deployment = Deployment(bus, instance, definitions, outbox, starter, packages)
     leases = SingletonLeases(bus, instance, terms)
     watcher = FileDropWatcher(site)
-    shutdown_files = ground.temporary / "JobsShutdown"
     workshop = Workshop(
         instance,
         ground.live,
@@ -149,7 +148,6 @@ def build_parts(
         outbox,
         leases,
         terms,
-        shutdown_files,
         EventNumbers(),
         Ports(instance.id),
     )

@@ -141,7 +141,8 @@ async def test_a_script_is_notified_by_its_shutdown_file_before_the_signal(
         [ -n "$WEBJOBS_SHUTDOWN_FILE" ] && [ ! -e "$WEBJOBS_SHUTDOWN_FILE" ] && echo ready
         while :; do sleep 0.02; done
     """
-    await caller.deploy(CONTINUOUS, "listening", {"run.sh": script})
+    settings = '{"stop_signal": "SIGTERM"}'
+    await caller.deploy(CONTINUOUS, "listening", {"run.sh": script, "settings.job": settings})
     log = tmp_path / "site" / "data" / "jobs" / "continuous" / "listening" / "job.log"
     await eventually(lambda: log.exists() and "INFO] ready" in log.read_text())
     await caller.stop("listening")

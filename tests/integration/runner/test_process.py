@@ -1,6 +1,7 @@
 import asyncio
 import os
 import resource
+import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -117,7 +118,7 @@ async def test_terminate_reaches_the_script_and_its_group(launcher: Launcher) ->
     trap = 'trap "echo bye; exit 7" TERM; sleep 1000 & echo ready $!; wait'
     script = await start(launcher, "/bin/bash", "-c", trap)
     await eventually(lambda: b"\n" in script.stdout)
-    script.process.terminate()
+    script.process.send(signal.SIGTERM)
     ended = await script.process.wait()
     assert (ended.exit_code, ended.leftovers, script.words[-1]) == (7, (), "bye")
     assert not is_alive(int(script.words[1]))
@@ -127,7 +128,7 @@ async def test_kill_ends_a_script_and_its_escaped_child_at_once(launcher: Launch
     deaf = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     script = await start(launcher, *PYTHON, deaf + ESCAPE + "signal.pause()")
     await eventually(lambda: b"\n" in script.stdout)
-    script.process.terminate()
+    script.process.send(signal.SIGTERM)
     script.process.kill()
     escaped = int(script.words[0])
     ended = await script.process.wait()

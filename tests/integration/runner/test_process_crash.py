@@ -140,7 +140,7 @@ async def test_signals_meant_for_the_runner_do_not_end_the_launcher() -> None:
         pid = launcher.pid or 0
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             os.kill(pid, number)
-        script.process.terminate()
+        script.process.send(signal.SIGTERM)
         assert await script.process.wait() == ProcessExit(signal=15)
         assert launcher.pid == pid
 

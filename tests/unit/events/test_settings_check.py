@@ -19,6 +19,7 @@ FULL_TRIGGERED: dict[str, Any] = {
     "is_singleton": True,
     "is_in_place": False,
     "stopping_wait_time": 10,
+    "stop_signal": "none",
     "timeout": 3600,
     "retry": {"max_attempts": 3, "backoff": {"min": 5, "max": 60, "factor": 2}, "on": ["exit_code"]},
     "concurrency": {"policy": "allow", "limit": 4},
@@ -31,6 +32,7 @@ FULL_CONTINUOUS: dict[str, Any] = {
     "is_singleton": True,
     "is_in_place": True,
     "stopping_wait_time": 0,
+    "stop_signal": "SIGINT",
     "restart": {"min": 1, "max": 60, "factor": 2},
     "health_check": {"path": "/health", "interval": 5, "timeout": 1, "failures": 3, "start_period": 10},
     "env": {"A": "1"},
@@ -56,6 +58,12 @@ def test_null_is_the_same_as_absent(job_type: JobType) -> None:
     ("settings", "message"),
     [
         ({"is_singleton": "true"}, "is_singleton in settings.job is wrong: expected boolean, got string."),
+        (
+            {"stop_signal": "SIGKILL"},
+            "stop_signal in settings.job is wrong: invalid enum value 'SIGKILL'; "
+            "expected one of SIGTERM, SIGINT, SIGQUIT, SIGHUP, none.",
+        ),
+        ({"stop_signal": 15}, "stop_signal in settings.job is wrong: expected string, got integer."),
         ({"timeout": "30"}, "timeout in settings.job is wrong: expected number, got string."),
         ({"timeout": 0}, "timeout in settings.job is wrong: expected number > 0.0."),
         ({"schedule": "* * * * *"}, "schedule in settings.job must have six fields"),

@@ -1,12 +1,9 @@
 """One life of a continuous job's script: from its start to the end of its last process."""
 
 import asyncio
-import os
-import secrets
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 
 from webjobs_events.errors import WebJobsError
@@ -23,15 +20,14 @@ from webjobs_runner.continuous.continuous_status import ContinuousStatus
 from webjobs_runner.continuous.halt import REPLACED, STANDBY, Halt
 from webjobs_runner.continuous.health_watch import HealthWatch
 from webjobs_runner.continuous.poke import Poke
-from webjobs_runner.continuous.script_end import ScriptEnd, end_in_good_order
 from webjobs_runner.continuous.workshop import Workshop
 from webjobs_runner.domain.exit_facts import ExitFacts
 from webjobs_runner.domain.still_running import next_word_at
 from webjobs_runner.jobs.definitions import settings_of
 from webjobs_runner.logs.continuous_log import ContinuousLog
 from webjobs_runner.processes.exit_facts import facts_of_exit, reason_not_started
-from webjobs_runner.processes.process import ScriptProcess
 from webjobs_runner.processes.script_start import StartedScript
+from webjobs_runner.processes.script_stop import ScriptEnd
 
 
 class ScriptLife:
@@ -56,7 +52,6 @@ class ScriptLife:
         "_reminder",
         "_settings",
         "_shop",
-        "_shutdown_file",
         "_sick",
         "_started_at",
         "_status",
@@ -81,7 +76,6 @@ class ScriptLife:
         self._poked = poked
         self._interruption = interruption
         self._has_lost_lease = has_lost_lease
-        self._shutdown_file = workshop.shutdown_files / secrets.token_hex(8)
         self._sick: str | None = None
         self._started_at = time.monotonic()
         self._reminder: asyncio.TimerHandle | None = None
@@ -107,14 +101,12 @@ class ScriptLife:
             self._started_at = time.monotonic()
             self._remind()
             started.process.resume_reading()
-            end = await self._watch(started.process, port)
+            end = await self._watch(started, port)
         finally:
             self.port = None
             if self._reminder is not None:
                 self._reminder.cancel()
             started.release()
-            with suppress(FileNotFoundError):
-                os.unlink(self._shutdown_file)
         self._log.script.finish()
         return end
 
@@ -139,7 +131,6 @@ class ScriptLife:
             self._shop.starter.start(
                 definition,
                 self._log.script,
-                shutdown_file=str(self._shutdown_file),
                 port=port,
                 fencing_token=self._shop.leases.token(definition.job_name),
             )
@@ -159,8 +150,9 @@ class ScriptLife:
                 starting.cancel()
                 await asyncio.gather(starting, return_exceptions=True)
 
-    async def _watch(self, process: ScriptProcess, port: int) -> ExitFacts | None:
+    async def _watch(self, started: StartedScript, port: int) -> ExitFacts | None:
         """Wait for the process's end; None when it was made to end for good."""
+        process = started.process
         process.when_over(self._poked.set)
         self._shop.leases.guard(self._definition.job_name, process.limit)
         health = self._begin_health_watch(port)
@@ -168,10 +160,10 @@ class ScriptLife:
             while (ended := process.over) is None:
                 halt = self._interruption(self._definition)
                 if halt is not None:
-                    await self._stop(process, halt)
+                    await self._stop(started, halt)
                     return None
                 if self._sick is not None:
-                    return await self._end_sick(process, self._sick)
+                    return await self._end_sick(started, self._sick)
                 await self._poked.wait()
                 self._poked.clear()
             if ended.signal == signal.SIGKILL and self._has_lost_lease(self._definition):
@@ -187,13 +179,14 @@ class ScriptLife:
                 process.kill()
                 await process.wait()
 
-    async def _stop(self, process: ScriptProcess, halt: Halt) -> None:
+    async def _stop(self, started: StartedScript, halt: Halt) -> None:
         """Notify, wait, kill; the event of the end follows the proof that nothing is left."""
         grace = self._settings.stopping_wait_seconds(JobType.CONTINUOUS)
-        if halt is STANDBY:
-            grace = min(grace, self._shop.terms.stop_grace_seconds)
+        longest = self._shop.terms.stop_grace_seconds if halt is STANDBY else None
+        if longest is not None:
+            grace = min(grace, longest)
         self._status.enter(ContinuousStopping, self._definition, reason=halt.reason, grace_seconds=grace)
-        self._tell_stopped(halt, await self._end(process, grace))
+        self._tell_stopped(halt, await self._end(started, longest))
 
     def _tell_stopped(self, halt: Halt, end: ScriptEnd) -> None:
         self._log.script.finish()
@@ -206,14 +199,20 @@ class ScriptLife:
             signal=end.exit.signal,
         )
 
-    async def _end(self, process: ScriptProcess, grace: float) -> ScriptEnd:
+    async def _end(self, started: StartedScript, longest_grace: float | None = None) -> ScriptEnd:
         """End the script; not even a long grace outlives the lease on a singleton."""
 
         def shorter_grace() -> float | None:
             is_lost = self._has_lost_lease(self._definition)
             return self._shop.terms.stop_grace_seconds if is_lost else None
 
-        return await end_in_good_order(process, self._shutdown_file, grace, self._poked, shorter_grace)
+        return await started.stop(
+            self._settings,
+            JobType.CONTINUOUS,
+            self._poked,
+            longest_grace=longest_grace,
+            shorter_grace=shorter_grace,
+        )
 
     # Its health
 
@@ -227,8 +226,8 @@ class ScriptLife:
         self._sick = evidence
         self._poked.set()
 
-    async def _end_sick(self, process: ScriptProcess, evidence: str) -> ExitFacts:
+    async def _end_sick(self, started: StartedScript, evidence: str) -> ExitFacts:
         grace = self._settings.stopping_wait_seconds(JobType.CONTINUOUS)
         self._log.script.say(f"{evidence} It has {grace:g} s to end.", "SYS ERROR")
-        end = await self._end(process, grace)
+        end = await self._end(started)
         return ExitFacts(Reason.HEALTH_CHECK, f"{evidence} {end.how}", end.exit.exit_code, end.exit.signal)

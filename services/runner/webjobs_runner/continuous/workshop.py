@@ -1,7 +1,6 @@
 """What every supervisor of a runner shares."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from webjobs_events.jetstream import LiveSettings
 
@@ -24,6 +23,5 @@ class Workshop:
     outbox: Outbox
     leases: SingletonLeases
     terms: LeaseTerms
-    shutdown_files: Path
     numbers: EventNumbers
     ports: Ports

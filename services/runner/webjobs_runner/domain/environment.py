@@ -16,7 +16,7 @@ class ScriptFacts:
     """What a process is told about the job it runs.
 
     `home` is the site folder, `webroot_path` the `site/wwwroot` in it. `run_id` is empty for a continuous
-    job; `shutdown_file` and `port` are for continuous jobs only, `fencing_token` for singletons.
+    job; `port` is for continuous jobs only, `fencing_token` for singletons.
     """
 
     path: str

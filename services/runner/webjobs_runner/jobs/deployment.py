@@ -29,6 +29,7 @@ from webjobs_runner.domain.scheduled_since import scheduled_since
 from webjobs_runner.domain.script import choose_script, script_folder
 from webjobs_runner.files.package import Manifest, scan_folder
 from webjobs_runner.files.package_store import PackageStore
+from webjobs_runner.files.text_search import mentions_shutdown_file
 from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.log import logger
@@ -45,6 +46,7 @@ class _Version:
     manifest: Manifest
     script: str
     host: str
+    watches_shutdown_file: bool
 
     @property
     def digest(self) -> str:
@@ -122,6 +124,7 @@ class Deployment:
                 changed_by=self._instance.id,
                 cause=cause,
                 scheduled_since=scheduled_since(now, job_type, meant, written_at),
+                watches_shutdown_file=version.watches_shutdown_file,
                 digest_key=(now.digest_key if now else "") or new_digest_key(),
             )
             if now is None:
@@ -148,7 +151,8 @@ class Deployment:
         names = [path[len(prefix) :] for path in paths if path.startswith(prefix)]
         at_root = [name for name in names if "/" not in name]
         chosen = choose_script(at_root, self._starter.hosts, self._starter.is_available)
-        return _Version(manifest, prefix + chosen.file_name, chosen.host.name)
+        watches = await asyncio.to_thread(mentions_shutdown_file, folder, paths)
+        return _Version(manifest, prefix + chosen.file_name, chosen.host.name, watches)
 
     async def change_settings(
         self,

@@ -168,6 +168,8 @@ class ScriptLauncher:
         if run.pid in self._mains:
             with suppress(OSError):
                 os.killpg(run.pid, number)
+                if number != signal.SIGKILL:  # which needs no help
+                    os.killpg(run.pid, signal.SIGCONT)
         else:
             self._settle()
 

@@ -81,9 +81,9 @@ class ScriptProcess:
             await asyncio.shield(self._awaited)
         return self._exit
 
-    def terminate(self) -> None:
-        """Ask the script, and its process group, to end: SIGTERM."""
-        self._launcher.signal(self._run, signal.SIGTERM)
+    def send(self, number: signal.Signals) -> None:
+        """Signal the script and its process group; a stopped one is continued, so that it gets the signal."""
+        self._launcher.signal(self._run, number)
 
     def kill(self) -> None:
         """End the script and everything it started: SIGKILL, wherever its processes went."""

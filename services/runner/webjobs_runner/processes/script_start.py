@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -10,31 +11,43 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from webjobs_events.jetstream import LiveSettings
-from webjobs_events.job import JobDefinition
-from webjobs_events.job_settings import read_job_settings
+from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job_settings import JobSettings, read_job_settings
 
+from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused
 from webjobs_runner.domain.arguments import split_arguments
 from webjobs_runner.domain.environment import ScriptFacts, inherited_environment, script_environment
 from webjobs_runner.domain.script import ScriptHost, command_line, host_of
+from webjobs_runner.domain.stop_plan import stop_plan
 from webjobs_runner.domain.wine import PREFIX_VARIABLE, wine_environment
 from webjobs_runner.errors import MissingInterpreter
+from webjobs_runner.files.package import list_files
 from webjobs_runner.files.site import Site
+from webjobs_runner.files.text_search import mentions_shutdown_file
 from webjobs_runner.files.versions import Versions
 from webjobs_runner.instance import Instance
 from webjobs_runner.logs.script_log import ScriptLog
 from webjobs_runner.processes.process import Launcher, ScriptProcess
+from webjobs_runner.processes.script_stop import ScriptEnd, Wakeup, stop_script
 from webjobs_runner.processes.wine_prefix import WinePrefixes
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedScript:
-    """All that starting a script needs; `release` gives its working copy back."""
+    """All that starting a script needs; `release` gives its working copy back.
+
+    Attributes:
+        shutdown_file: Its path, which is written when the script has to end.
+        watches_shutdown_file: Whether the package mentions that file.
+    """
 
     command_line: Sequence[str]
     folder: str
     environment: Mapping[str, str]
     host: str
     release: Callable[[], None]
+    shutdown_file: Path
+    watches_shutdown_file: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,33 @@ class StartedScript:
     process: ScriptProcess
     host: str
     release: Callable[[], None]
+    shutdown_file: Path
+    watches_shutdown_file: bool
+
+    async def stop(
+        self,
+        settings: JobSettings,
+        job_type: JobType,
+        woken: Wakeup,
+        *,
+        longest_grace: float | None = None,
+        shorter_grace: Callable[[], float | None] = lambda: None,
+    ) -> ScriptEnd:
+        """Ask the script to end as the job's settings say, and kill what is left of it.
+
+        Returns when no process of it is left.
+
+        Args:
+            settings: Of the job.
+            job_type: Of the job.
+            woken: Set by the end of the process.
+            longest_grace: Seconds that the script gets at most, whatever the settings say.
+            shorter_grace: As for `stop_script`.
+        """
+        plan = stop_plan(settings, job_type, watches_shutdown_file=self.watches_shutdown_file)
+        if longest_grace is not None:
+            plan = plan.within(longest_grace)
+        return await stop_script(self.process, plan, self.shutdown_file, woken, shorter_grace)
 
 
 class ScriptStarter:
@@ -79,6 +119,8 @@ class ScriptStarter:
         self._settings = settings
         self._hosts = hosts
         self._temporary_folder = str(temporary_folder)
+        self._shutdown_files = temporary_folder / "JobsShutdown"
+        self._watching: dict[str, bool] = {}  # by digest, where the definition does not say it
         self._home = str(site.root)
         self._webroot = str(site.root / "site" / "wwwroot")
         self._site_name = site_name
@@ -107,7 +149,6 @@ class ScriptStarter:
         definition: JobDefinition,
         log: ScriptLog,
         *,
-        shutdown_file: str | None = None,
         port: int | None = None,
         fencing_token: int | None = None,
     ) -> StartedScript:
@@ -115,9 +156,7 @@ class ScriptStarter:
 
         Raises: As `prepare` and `begin`.
         """
-        prepared = await self.prepare(
-            definition, shutdown_file=shutdown_file, port=port, fencing_token=fencing_token
-        )
+        prepared = await self.prepare(definition, port=port, fencing_token=fencing_token)
         started = await self.begin(prepared, log.on_stdout, log.on_stderr)
         try:
             await started.process.started()
@@ -132,7 +171,6 @@ class ScriptStarter:
         *,
         run_id: str = "",
         arguments: str | None = None,
-        shutdown_file: str | None = None,
         port: int | None = None,
         fencing_token: int | None = None,
     ) -> PreparedScript:
@@ -153,6 +191,8 @@ class ScriptStarter:
             version = await self._versions.acquire(definition, in_place=in_place)
             held.callback(version.release)
             script = version.folder / definition.script
+            watches_shutdown_file = await self._watches_shutdown_file(definition, version.folder)
+            shutdown_file = self._shutdown_files / secrets.token_hex(8)
             facts = ScriptFacts(
                 path=str(version.folder),
                 name=definition.job_name,
@@ -165,7 +205,7 @@ class ScriptStarter:
                 temporary_folder=self._temporary_folder,
                 run_id=run_id,
                 command_arguments=arguments or "",
-                shutdown_file=shutdown_file,
+                shutdown_file=str(shutdown_file),
                 port=port,
                 fencing_token=fencing_token,
             )
@@ -177,7 +217,15 @@ class ScriptStarter:
             command = command_line(host, str(script), words, program)
             rest = held.pop_all()  # a kilobyte, which would be held as long as the script runs
             release = rest.close if host.by_wine else version.release
-            return PreparedScript(command, str(script.parent), environment, host.name, release)
+            return PreparedScript(
+                command,
+                str(script.parent),
+                environment,
+                host.name,
+                release,
+                shutdown_file,
+                watches_shutdown_file,
+            )
 
     async def begin(
         self, prepared: PreparedScript, on_stdout: Callable[[bytes], None], on_stderr: Callable[[bytes], None]
@@ -198,7 +246,24 @@ class ScriptStarter:
         except BaseException:
             prepared.release()
             raise
-        return StartedScript(process, prepared.host, prepared.release)
+        return StartedScript(
+            process,
+            prepared.host,
+            prepared.release,
+            prepared.shutdown_file,
+            prepared.watches_shutdown_file,
+        )
+
+    async def _watches_shutdown_file(self, definition: JobDefinition, folder: Path) -> bool:
+        """Whether the package mentions its shutdown file; looked for here if the definition is old."""
+        if definition.watches_shutdown_file is not None:
+            return definition.watches_shutdown_file
+        known = self._watching.get(definition.digest)
+        if known is None:
+            known = self._watching[definition.digest] = await asyncio.to_thread(
+                _mentions_shutdown_file, folder
+            )
+        return known
 
     async def _with_wine(self, environment: dict[str, str], wine: str, held: ExitStack) -> dict[str, str]:
         """The environment for Wine, with a prefix that is there until `held` is closed."""
@@ -219,17 +284,9 @@ class ScriptStarter:
         return folder
 
 
-async def end_script(process: ScriptProcess, grace_seconds: float) -> bool:
-    """Ask a script to end, and kill what is left of it after the grace; answers whether it had to be killed.
-
-    Returns when no process of it is left.
-    """
-    process.terminate()
+def _mentions_shutdown_file(folder: Path) -> bool:
     try:
-        async with asyncio.timeout(grace_seconds):
-            await process.wait()
-            return False
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        return True
+        files, _ = list_files(folder)
+    except (FolderRefused, FolderChangedMeanwhile, FileNotFoundError):
+        return False
+    return mentions_shutdown_file(folder, (entry.path for entry in files))

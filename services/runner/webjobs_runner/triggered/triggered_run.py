@@ -10,6 +10,7 @@ from webjobs_events.errors import WebJobsError
 from webjobs_events.events import RunEnded
 from webjobs_events.jetstream import Bus, LiveSettings
 from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job_settings import JobSettings
 from webjobs_events.status import Reason
 
 from webjobs_runner.domain.attempt import Attempt
@@ -32,7 +33,7 @@ from webjobs_runner.outbox import Outbox
 from webjobs_runner.processes.exit_facts import facts_of_exit, reason_not_started
 from webjobs_runner.processes.idle import idle_verdict
 from webjobs_runner.processes.process import ScriptProcess
-from webjobs_runner.processes.script_start import PreparedScript, ScriptStarter, StartedScript, end_script
+from webjobs_runner.processes.script_start import PreparedScript, ScriptStarter, StartedScript
 from webjobs_runner.triggered.finish import Finish
 from webjobs_runner.triggered.run_log import RunLogs
 
@@ -225,7 +226,7 @@ class TriggeredRun:
                 await turn
             if process.over is not None:
                 return exited(facts_of_exit(process.over))
-            return await self._end(process, settings.stopping_wait_seconds(JobType.TRIGGERED))
+            return await self._end(started, settings)
         finally:
             for limit in limits:
                 limit.cancel()
@@ -243,7 +244,7 @@ class TriggeredRun:
         )
         self._want(over_limit(Reason.MAX_DURATION, evidence))
 
-    async def _end(self, process: ScriptProcess, grace: float) -> Outcome:
+    async def _end(self, started: StartedScript, settings: JobSettings) -> Outcome:
         """End the script: somebody wishes that, it took too long, or it is idle."""
         if self._wish.done():
             wanted = self._wish.result()
@@ -251,9 +252,10 @@ class TriggeredRun:
             assert self._idle is not None
             wanted = over_limit(Reason.IDLE_TIMEOUT, self._idle.result())
         self._log.say(wanted.evidence, "SYS WARN")
-        was_killed = await end_script(process, grace)
-        how = f"It was killed after {grace:g} s of grace." if was_killed else "It ended within its grace."
-        return with_grace(wanted, how)
+        woken = asyncio.Event()
+        started.process.when_over(woken.set)
+        end = await started.stop(settings, JobType.TRIGGERED, woken)
+        return with_grace(wanted, end.how)
 
     @property
     def _idle_limit(self) -> float:
