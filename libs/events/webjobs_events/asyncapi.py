@@ -233,6 +233,7 @@ def _other_messages() -> dict[str, Any]:
                 "properties": {
                     "Webjobs-Subject": {**_TEXT, "description": "Whence it came."},
                     "Webjobs-Reason": {**_TEXT, "description": "Why it cannot be read."},
+                    "Webjobs-Size": {**_TEXT, "description": "Bytes that it had; at most 512 KiB are kept."},
                 },
                 "required": ["Webjobs-Subject", "Webjobs-Reason"],
             },

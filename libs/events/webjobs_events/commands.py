@@ -1,15 +1,20 @@
 """What may be asked of a runner: one frozen message for each verb, and the reply."""
 
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
+from msgspec import Meta
 
+from webjobs_events.arguments import bounded_arguments
 from webjobs_events.errors import MALFORMED, UndecodableMessage
 from webjobs_events.instant import Instant
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
 from webjobs_events.subjects import Subjects
+
+Text = Annotated[str, Meta(max_length=1000)]
+"""What a command repeats in events and headers, none of which may grow with what a publisher writes."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
@@ -26,12 +31,12 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
 
     verb: ClassVar[str]
 
-    command_id: str
+    command_id: Text
     job_type: JobType
     job_name: JobName
     requested_at: Instant
-    requested_by: str
-    reply_to: str | None = None
+    requested_by: Text
+    reply_to: Text | None = None
 
     def subject(self, subjects: Subjects) -> str:
         """The subject it is published on."""
@@ -43,7 +48,8 @@ class RunTriggeredJob(Command, frozen=True, kw_only=True, tag="run"):
 
     Attributes:
         run_id: Of the run, or of its first attempt.
-        arguments: As given, before splitting; None when there were none.
+        arguments: As given, before splitting; None when there were none. At most 32 KiB: longer ones are
+            cut when the command is read, to a length that is still refused.
         attempt: 1, or more when the run is tried again.
         slot: Last token of the subject when the job may have several commands; empty: it has one.
         may_repeat: Whether the asker may send it again after the run has ended: whoever takes it looks
@@ -59,7 +65,7 @@ class RunTriggeredJob(Command, frozen=True, kw_only=True, tag="run"):
     run_id: RunId
     arguments: str | None = None
     attempt: int = 1
-    slot: str = ""
+    slot: Text = ""
     may_repeat: bool = False
     looked_until: int = 0
     scheduled_for: Instant | None = None
@@ -92,9 +98,9 @@ class DeployJob(Command, frozen=True, kw_only=True, tag="deploy"):
 
     verb: ClassVar[str] = "deploy"
 
-    upload: str
+    upload: Text
     kind: UploadKind
-    file_name: str | None = None
+    file_name: Text | None = None
 
 
 class DeleteJob(Command, frozen=True, kw_only=True, tag="delete"):
@@ -174,6 +180,11 @@ def decode_command(subject: str, data: bytes) -> AnyCommand:
         UndecodableMessage: It is no command of this vocabulary.
     """
     try:
-        return _decoder.decode(data)
+        command = _decoder.decode(data)
     except MALFORMED as error:
         raise UndecodableMessage(subject, str(error)) from error
+    if isinstance(command, RunTriggeredJob):  # its events repeat the arguments, and must fit into a message
+        arguments = bounded_arguments(command.arguments)
+        if arguments != command.arguments:
+            return msgspec.structs.replace(command, arguments=arguments)
+    return command

@@ -35,6 +35,14 @@ class InvalidRunId(WebJobsError):
         super().__init__(f"{text[:60]!r} is not a run id; it has the form yyyyMMddHHmmssffff, 18 digits.")
 
 
+class InvalidArguments(WebJobsError):
+    """Arguments that cannot be handed to a script as they are."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The arguments cannot be passed on: {reason}.")
+
+
 class InvalidJobSettings(WebJobsError):
     """A `settings.job` that cannot be understood; `key` is empty when the whole text is at fault."""
 

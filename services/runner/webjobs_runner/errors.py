@@ -29,15 +29,6 @@ class MissingInterpreter(WebJobsError):
         super().__init__(f"Found {file_name}, which needs {named}: install it on the runner.")
 
 
-class InvalidArguments(WebJobsError):
-    """Arguments that cannot be handed to the script as they are."""
-
-    def __init__(self, arguments: str, reason: str) -> None:
-        self.arguments = arguments
-        self.reason = reason
-        super().__init__(f"The arguments {arguments[:200]!r} cannot be passed on: {reason}.")
-
-
 class InvalidScriptHosts(WebJobsError):
     """WEBJOBS_SCRIPT_HOSTS does not say which program runs which extension."""
 

@@ -1,14 +1,16 @@
 """Runs of triggered jobs on a real runner, from the command to the last event."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support.eventually import eventually
 from support.processes import is_alive
 from support.runners import Caller, RunningRunner, running_runner
 from support.witness import Witness
-from webjobs_events.commands import ReplyCode
+from webjobs_events.commands import ReplyCode, encode_command
 from webjobs_events.errors import CommandRefused
 from webjobs_events.events import RunAborted, RunFailed, RunInitializing, RunRunning, RunSuccess
 from webjobs_events.jetstream import Bus
@@ -265,3 +267,35 @@ async def test_what_a_stopping_runner_has_not_begun_is_left_to_the_next_one(
         assert witness.of_run(waiting) == []
     async with running_runner(bus, nats_url, tmp_path):
         assert isinstance(await witness.end_of(waiting, 3), RunSuccess)
+
+
+@pytest.mark.parametrize("unit", ["a", "'a'", '"\\\\', "\\", "\0", "\u0001", "é"])
+async def test_a_command_with_huge_arguments_fails_at_once_and_the_next_run_of_the_job_starts(
+    runner: RunningRunner, caller: Caller, witness: Witness, unit: str
+) -> None:
+    await caller.deploy(TRIGGERED, "hello", {"run.sh": "echo"})
+    escaped = len(json.dumps(unit, ensure_ascii=False).encode()) - 2
+    run_id = await caller.run("hello", unit * (900_000 // escaped))
+    end = await witness.end_of(run_id)
+    assert isinstance(end, RunFailed) and end.reason is Reason.START_ERROR
+    assert "32,768 bytes" in end.evidence
+    assert end.arguments and len(end.arguments.encode()) < 33_000
+    await eventually(lambda: caller.is_free("hello"))
+    largest = await caller.run("hello", "é" * (16 * 1024))
+    assert (await witness.end_of(largest)).exit_code == 0
+
+
+async def test_a_command_whose_other_texts_are_huge_is_parked(
+    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus
+) -> None:
+    await caller.deploy(TRIGGERED, "hello", {"run.sh": "echo"})
+    for number, name in enumerate(("command_id", "requested_by", "reply_to")):
+        command = replace(caller.run_command("hello"), **{name: "x" * 1_040_000})
+        await bus.connection.js.publish(command.subject(bus.subjects), encode_command(command))
+
+        async def is_parked(wanted: int = number + 1) -> bool:
+            return await bus.last_sequence(bus.subjects.dead_letters_stream) == wanted
+
+        await eventually(is_parked)
+        await eventually(lambda: caller.is_free("hello"))
+    assert (await witness.end_of(await caller.run("hello"))).exit_code == 0

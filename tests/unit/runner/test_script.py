@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from webjobs_events.errors import InvalidArguments
 from webjobs_runner.domain.script import (
     SCRIPT_HOSTS,
     choose_script,
@@ -9,7 +10,7 @@ from webjobs_runner.domain.script import (
     host_of,
     script_folder,
 )
-from webjobs_runner.errors import InvalidArguments, InvalidScriptHosts, MissingInterpreter, NoRunnableScript
+from webjobs_runner.errors import InvalidScriptHosts, MissingInterpreter, NoRunnableScript
 
 ORDER = [".cmd", ".bat", ".exe", ".ps1", ".sh", ".php", ".py", ".js"]
 

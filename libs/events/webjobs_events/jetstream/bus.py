@@ -33,6 +33,7 @@ from webjobs_events.subjects import Subjects
 
 _JETSTREAM_PATIENCE = 30.0  # seconds from the connection to the first answer of JetStream
 _COMMANDS_AT_ONCE = 1000
+_PARKED_BYTES, _PARKED_HEADERS, _PARKED_HEADER_LENGTH = 512 * 1024, 30, 1000  # that are kept of a dead letter
 
 
 class Bus(Streams):
@@ -221,16 +222,22 @@ class Bus(Streams):
     async def park(self, service: str, message: StreamMessage | TakenMessage, reason: str) -> None:
         """Keep a copy of a message that cannot be read, with the reason, where an operator finds it.
 
-        Values of `env` are not copied.
+        Values of `env` are not copied. Of a large message the beginning is kept; `Webjobs-Size` is the size
+        that it had.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        headers = dict(message.headers) | {"Webjobs-Subject": message.subject, "Webjobs-Reason": reason}
-        headers.pop(MESSAGE_ID_HEADER, None)
-        await self._publisher.publish(
-            self.subjects.dead_letter(service), redacted_copy(message.data), headers
-        )
+        # With the reason beside it a message of the largest size would be too large, and never be parked.
+        first = list(message.headers.items())[:_PARKED_HEADERS]
+        headers = {name: value[:_PARKED_HEADER_LENGTH] for name, value in first if name != MESSAGE_ID_HEADER}
+        headers |= {
+            "Webjobs-Subject": message.subject,
+            "Webjobs-Reason": reason[:_PARKED_HEADER_LENGTH],
+            "Webjobs-Size": str(len(message.data)),
+        }
+        data = redacted_copy(message.data)[:_PARKED_BYTES]
+        await self._publisher.publish(self.subjects.dead_letter(service), data, headers)
 
     # Settings
 

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from webjobs_runner.errors import InvalidArguments, InvalidScriptHosts, MissingInterpreter, NoRunnableScript
+from webjobs_events.errors import InvalidArguments
+
+from webjobs_runner.errors import InvalidScriptHosts, MissingInterpreter, NoRunnableScript
 
 SCRIPT_PATH = "{script}"
 SCRIPT_NAME = "{name}"
@@ -130,10 +132,10 @@ def command_line(
 def _refuse_what_cmd_would_run(arguments: Sequence[str]) -> None:
     for argument in arguments:
         if _CMD_SPECIAL.intersection(argument):
-            reason = (
-                'a .cmd or .bat script cannot be given & | < > ^ % " or a line end; use another script type'
+            raise InvalidArguments(
+                f"{argument[:200]!r} is not for a .cmd or .bat script, which cannot be given "
+                '& | < > ^ % " or a line end; use another script type'
             )
-            raise InvalidArguments(argument, reason)
 
 
 def extend_hosts(hosts: Sequence[ScriptHost], text: str) -> tuple[ScriptHost, ...]:

@@ -10,12 +10,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from webjobs_events.arguments import split_arguments
 from webjobs_events.jetstream import LiveSettings
 from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.job_settings import JobSettings, read_job_settings
 
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused
-from webjobs_runner.domain.arguments import split_arguments
 from webjobs_runner.domain.environment import ScriptFacts, inherited_environment, script_environment
 from webjobs_runner.domain.script import ScriptHost, command_line, host_of
 from webjobs_runner.domain.stop_plan import stop_plan
