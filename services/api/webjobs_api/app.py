@@ -8,6 +8,7 @@ from importlib.metadata import version
 import msgspec
 import structlog
 from aiohttp import web
+from webjobs_events.arguments import MAX_ARGUMENTS_BYTES
 from webjobs_events.asyncapi import build_asyncapi
 from webjobs_events.jetstream import connect_bus
 from webjobs_events.subjects import Subjects
@@ -35,6 +36,8 @@ from webjobs_api.live.tail import Tails
 from webjobs_api.live.terms import LiveTerms
 from webjobs_api.metrics import metrics_middleware
 from webjobs_api.openapi.handlers import encoded_document
+from webjobs_api.openapi.operations import OPERATIONS
+from webjobs_api.request_check import checked
 from webjobs_api.routes import routes, with_trailing_slashes
 from webjobs_api.runner_files import RunnerFiles
 from webjobs_api.runners import Runners
@@ -46,6 +49,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 _SHUTDOWN_TIMEOUT = 3.0  # seconds that requests under way have to end
 _MAX_BODY_BYTES = 1024 * 1024  # of forms and settings; uploads are streamed and have their own limit
+_MAX_LINE_BYTES = 3 * MAX_ARGUMENTS_BYTES + 4096  # of a request line with arguments
 
 
 @asynccontextmanager
@@ -118,7 +122,7 @@ async def open_app(
 
             app.on_shutdown.append(end_live_answers)
             health = health_routes(checks(bus, runners, history))
-            app.add_routes(with_trailing_slashes([*routes(), *health]))
+            app.add_routes(with_trailing_slashes(checked([*routes(), *health], OPERATIONS)))
             yield app
 
 
@@ -134,7 +138,11 @@ async def run_api(
     async with open_app(settings, environment, patience, live_terms, hook_terms) as app:
         # A handler ends when its client leaves: nobody reads on in a log that nobody gets.
         runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_TIMEOUT
+            app,
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=_SHUTDOWN_TIMEOUT,
+            max_line_size=_MAX_LINE_BYTES,
         )
         await runner.setup()
         try:

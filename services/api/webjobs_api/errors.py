@@ -1,10 +1,11 @@
 """What can go wrong with jobs, their runs and what is asked about them."""
 
+from collections.abc import Sequence
+
 from webjobs_events.commands import ReplyCode
-from webjobs_events.errors import (
-    WebJobsError,
-)
+from webjobs_events.errors import WebJobsError
 from webjobs_events.job import JobType
+from webjobs_events.names import similar_name
 from webjobs_events.queries import RunView
 
 
@@ -222,12 +223,49 @@ class UploadTooLarge(WebJobsError):
         super().__init__(f"The body is larger than the limit of {limit_bytes:,} bytes.{raised}")
 
 
-class InvalidArguments(WebJobsError):
-    """Arguments that cannot be handed to a script."""
+class UnknownParameter(WebJobsError):
+    """A query parameter, or a field of a body, that the address does not take.
+
+    Args:
+        kind: What it is: `query parameter`, `form field` or `JSON field`.
+        name: As given.
+        known: What the address takes instead.
+        hint: Another sentence for this case.
+    """
+
+    def __init__(self, kind: str, name: str, known: Sequence[str], hint: str = "") -> None:
+        self.name = name
+        self.known = tuple(known)
+        close = similar_name(name, known)
+        meant = f" Did you mean {close!r}?" if close else ""
+        takes = f"takes: {', '.join(known)}" if known else f"takes no {kind}s"
+        super().__init__(f"Unknown {kind} {name[:100]!r}.{meant} This address {takes}.{hint and ' '}{hint}")
+
+
+class RepeatedParameter(WebJobsError):
+    """A query parameter, or a field of a body, that is given more than once."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        self.name = name
+        super().__init__(f"The {kind} {name!r} is given more than once. Give it once.")
+
+
+class UnexpectedBody(WebJobsError):
+    """A body where the address reads none."""
+
+    def __init__(self, method: str, path: str) -> None:
+        super().__init__(f"{method} {path[:200]} takes no body. Send the request without one.")
+
+
+class UnsupportedArgumentsBody(WebJobsError):
+    """A body of a run request from which no arguments can be read."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__(f"The arguments cannot be passed on: {reason}.")
+        super().__init__(
+            f'The body cannot be used: {reason}. Send no body, or {{"arguments": "--name Ann"}} as '
+            "application/json, or the field arguments as application/x-www-form-urlencoded."
+        )
 
 
 class InvalidPage(WebJobsError):

@@ -99,6 +99,18 @@ def show(request: web.Request, answer: Any, beside: Any = None) -> web.Response:
     return response
 
 
+async def read_at_most(request: web.Request, limit: int) -> bytes | None:
+    """The body of a request; None when it is longer than `limit` bytes, of which no more is read then."""
+    if (request.content_length or 0) > limit:
+        return None
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            return None
+    return bytes(body)
+
+
 def refuse_encoded_body(request: web.Request) -> None:
     """Take files as they are only: the end of a compressed body can be missing, and nobody would notice.
 

@@ -19,10 +19,9 @@ from webjobs_api.cancellation import cancel
 from webjobs_api.error_answers import headers_of, status_of
 from webjobs_api.invocation import RunRequest
 from webjobs_api.keys import BUS, DEFINITIONS, HISTORY, INVOCATIONS, LIVE_SETTINGS, RUNNERS, RUNS, TICKS
-from webjobs_api.requests import form_arguments, run_arguments
 from webjobs_api.responses import continuous_status, duration, run_command
 from webjobs_api.schedules.preview import next_run
-from webjobs_api.triggered import known_run
+from webjobs_api.triggered import arguments_of, known_run
 from webjobs_api.urls import Urls
 
 _HEADERS = {
@@ -73,12 +72,11 @@ async def show_continuous_job(request: web.Request) -> web.Response:
 
 async def run_job(request: web.Request) -> web.Response:
     """`POST /pages/triggered/{job}/run`: the form's button, then the page again."""
-    body = await request.read()
 
     async def run() -> None:
         name = exchange.job_name(request)
         definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, name)
-        arguments = run_arguments(form_arguments(request.content_type, body))
+        arguments = await arguments_of(request) or None
         asked = RunRequest(definition, arguments, _REQUESTED_BY)
         await request.app[INVOCATIONS].start(asked, datetime.now(UTC))
 

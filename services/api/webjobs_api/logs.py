@@ -79,7 +79,7 @@ async def _serve_continuous(request: web.Request, file_name: str) -> web.StreamR
 async def _serve(
     request: web.Request, subject: str, file_name: str, *, must_have_text: bool, ended: Ended, start: int = 0
 ) -> web.StreamResponse:
-    following = request.query.get("follow", "").lower() in ("1", "true")
+    following = exchange.is_set(request, "follow")
     follow_until = ended if following else None
     pieces = read_log(request.app[BUS], subject, file_name, start=start, follow_until=follow_until)
     async with aclosing(pieces):

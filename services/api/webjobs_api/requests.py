@@ -1,11 +1,10 @@
 """HTTP input → the values of a command; pure, and no input is ever a fault of the server."""
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from webjobs_events.commands import UploadKind
@@ -15,7 +14,6 @@ from webjobs_events.run_id import RunId, parse_run_id
 from webjobs_api.app_setting_errors import InvalidAppSettingsBody
 from webjobs_api.errors import (
     FileNameMissing,
-    InvalidArguments,
     InvalidFileName,
     InvalidIdempotencyKey,
     InvalidPage,
@@ -125,29 +123,6 @@ def _extended(value: str) -> str:
         raise InvalidFileName(value, f"it is not {charset} text") from error
 
 
-def run_arguments(text: str | None) -> str | None:
-    """The arguments of a run as given; None when there are none.
-
-    Raises:
-        InvalidArguments: They cannot be split as a shell would, or handed to a process.
-    """
-    if text is None or not text.strip():
-        return None
-    if "\0" in text:
-        raise InvalidArguments("they hold a NUL character, which no process can be given")
-    try:
-        text.encode("utf-8")
-        shlex.split(text)
-    except UnicodeError as error:
-        raise InvalidArguments("they are not UTF-8 text") from error
-    except ValueError as error:
-        unescaped = "escaped" in str(error)
-        raise InvalidArguments(
-            "they end in a lone back-slash" if unescaped else "a quote is not closed"
-        ) from error
-    return text
-
-
 def page_of(query: Mapping[str, str]) -> Page:
     """Which of a job's runs are asked for: `?limit=` and `?before=`.
 
@@ -161,23 +136,6 @@ def page_of(query: Mapping[str, str]) -> Page:
         return Page(int(limit) if limit else MAX_PAGE, parse_run_id(before) if before is not None else None)
     except InvalidRunId as error:
         raise InvalidPage("before", "it is not a run id of 18 digits") from error
-
-
-def form_arguments(content_type: str, body: bytes) -> str | None:
-    """The field `arguments` of a form that a page sent; None when there is none.
-
-    Raises:
-        InvalidArguments: It is a form of another kind, or the field is no text.
-    """
-    if not body:
-        return None
-    if content_type != "application/x-www-form-urlencoded":
-        raise InvalidArguments("the form must be sent as application/x-www-form-urlencoded")
-    try:
-        fields = parse_qs(body.decode("utf-8"), errors="strict")
-    except UnicodeError as error:
-        raise InvalidArguments("they are not UTF-8 text") from error
-    return fields.get("arguments", [None])[0]
 
 
 def settings_of(body: bytes) -> dict[str, Any]:

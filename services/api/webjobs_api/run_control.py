@@ -10,7 +10,7 @@ from webjobs_api.invocation import RunRequest
 from webjobs_api.keys import BUS
 from webjobs_api.problems import with_problems
 from webjobs_api.requests import requested_by
-from webjobs_api.triggered import known_run, started
+from webjobs_api.triggered import arguments_of, known_run, started
 
 
 @with_problems
@@ -24,7 +24,9 @@ async def cancel_run(request: web.Request) -> web.Response:
 
 @with_problems
 async def rerun(request: web.Request) -> web.Response:
-    """`POST …/history/{id}/rerun`: the job as it is now, with the arguments of that run."""
+    """`POST …/history/{id}/rerun`: the job as it is now, with the given arguments or those of that run."""
     definition, run = await known_run(request)
+    given = await arguments_of(request)
+    arguments = run.arguments if given is None else given or None
     by = requested_by(request.headers.get("User-Agent"))
-    return await started(request, RunRequest(definition, run.arguments, by, rerun_of=run.run_id))
+    return await started(request, RunRequest(definition, arguments, by, rerun_of=run.run_id))

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 from msgspec.structs import replace
+from webjobs_events.arguments import too_long
 from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.queries import RunView
 from webjobs_events.run_id import parse_run_id
@@ -14,8 +15,9 @@ from webjobs_api.invocation import RunRequest
 from webjobs_api.keys import DEFINITIONS, IDEMPOTENT_INVOCATIONS, INVOCATIONS, RUNS, TICKS
 from webjobs_api.kudu_responses import KuduTriggeredJob
 from webjobs_api.problems import with_problems
-from webjobs_api.requests import IDEMPOTENCY_KEY, idempotency_key, page_of, requested_by, run_arguments
+from webjobs_api.requests import IDEMPOTENCY_KEY, idempotency_key, page_of, requested_by
 from webjobs_api.responses import JobJson, in_name_order
+from webjobs_api.run_arguments import MAX_BODY_BYTES, given_arguments
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -37,12 +39,25 @@ async def run_job(request: web.Request) -> web.StreamResponse:
 
 async def _run(request: web.Request) -> web.Response:
     definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, exchange.job_name(request))
-    arguments = run_arguments(request.query.get("arguments"))
+    arguments = await arguments_of(request) or None
     by = requested_by(request.headers.get("User-Agent"))
     return await started(request, RunRequest(definition, arguments, by))
 
 
 _run_under_key = with_problems(_run)
+
+
+async def arguments_of(request: web.Request) -> str | None:
+    """The arguments in the query or the body; None when the request does not name any.
+
+    Raises: As `given_arguments`.
+    """
+    body: bytes | None = b""
+    if request.can_read_body:
+        body = await exchange.read_at_most(request, MAX_BODY_BYTES)
+    if body is None:
+        raise too_long()
+    return given_arguments(request.query, request.content_type, body)
 
 
 async def get_history(request: web.Request) -> web.Response:

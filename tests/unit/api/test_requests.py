@@ -2,7 +2,6 @@ import pytest
 from webjobs_api.app_setting_errors import InvalidAppSettingsBody
 from webjobs_api.errors import (
     FileNameMissing,
-    InvalidArguments,
     InvalidFileName,
     InvalidPage,
     InvalidSettingsBody,
@@ -13,10 +12,8 @@ from webjobs_api.requests import (
     Upload,
     app_settings_of,
     arm_settings_of,
-    form_arguments,
     page_of,
     requested_by,
-    run_arguments,
     script_name,
     settings_of,
     upload_of,
@@ -102,32 +99,6 @@ def test_the_content_type_decides_how_a_body_is_read() -> None:
 def test_a_form_is_refused_with_the_way_out() -> None:
     with pytest.raises(UnsupportedUpload, match="curl --upload-file"):
         upload_of("multipart/form-data", "attachment; filename=run.sh", merge=False)
-
-
-@pytest.mark.parametrize("text", ["a", "a 'b c' \"d\"", "$HOME; rm -rf *", "--x=\\ y", "é 日本"])
-def test_arguments_are_passed_on_as_given(text: str) -> None:
-    assert run_arguments(text) == text
-
-
-@pytest.mark.parametrize("text", [None, "", "  "])
-def test_no_arguments_are_none(text: str | None) -> None:
-    assert run_arguments(text) is None
-
-
-@pytest.mark.parametrize("text", ["'open", '"open', "end\\", "a\0b", "\udcff"])
-def test_arguments_that_no_process_can_be_given_are_refused(text: str) -> None:
-    with pytest.raises(InvalidArguments):
-        run_arguments(text)
-
-
-def test_a_form_tells_the_arguments() -> None:
-    form = "application/x-www-form-urlencoded"
-    assert form_arguments(form, b"arguments=a+%27b+%C3%A9%27&other=1") == "a 'b é'"
-    assert form_arguments(form, b"arguments=&x") is None
-    assert form_arguments("", b"") is None
-    for content_type, body in ((form, b"\xff"), (form, b"arguments=%ff"), ("multipart/form-data", b"x")):
-        with pytest.raises(InvalidArguments):
-            form_arguments(content_type, body)
 
 
 def test_settings_are_any_json_object() -> None:

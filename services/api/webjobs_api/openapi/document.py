@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 from webjobs_events.schemas import schema_components
 
-from webjobs_api.openapi.errors import EVERYWHERE, STATUS_SAYS
+from webjobs_api.openapi.errors import EVERYWHERE, GUARDED, STATUS_SAYS
 from webjobs_api.openapi.operation import PROBLEM, TEXT, Answer, Body, Operation, Parameter, Schema
 from webjobs_api.openapi.parameters import PATH_PARAMETERS
 from webjobs_api.problems import Problem
@@ -169,8 +169,8 @@ def _answers(operation: Operation, path: str, schemas: _Schemas) -> dict[str, An
     if operation.has_etag:
         told[304] = _answer(_NOT_MODIFIED, schemas)
     in_path = [status for part, status in _REFUSED_PARTS.items() if part in path]
-    everywhere = () if path in _OPEN else EVERYWHERE
-    for status in (*operation.errors, *in_path, *everywhere):
+    guarded = () if path in _OPEN else GUARDED
+    for status in (*operation.errors, *in_path, *EVERYWHERE, *guarded):
         told.setdefault(status, _error(status, operation, schemas))
     return {str(status): told[status] for status in sorted(told)}
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 
-EVERYWHERE = (401, 403, 503)
+EVERYWHERE = (400,)
+"""Statuses that every route may answer."""
+
+GUARDED = (401, 403, 503)
 """Statuses that every route but the open ones may answer."""
 
 STATUS_SAYS: Mapping[int, str] = {
-    400: "Something in the request cannot be: a name, an argument, the body.",
+    400: "Something in the request is invalid: an unknown query parameter, a name, an argument, the body.",
     401: "Credentials are set on this server, and the request has none or wrong ones.",
     403: "A page of another site asks for a change, or the host is not this machine's.",
     404: "There is no such thing, or no longer.",

@@ -67,14 +67,17 @@ class Operation:
         tag: The chapter it belongs to.
         summary: What it does, in a few words.
         description: More, where that is needed.
-        query: Parameters after the question mark.
+        query: Parameters after the question mark. Others are refused, and so is one that is given twice,
+            unless its schema is an array.
         headers: Parameters in headers, but for those of HTTP itself.
-        body: None when the route reads none.
+        body: None when the route reads none; one that is sent is refused then, unless it is blank.
         answers: By status, errors apart.
         errors: Statuses of errors of its own; those that any route can answer are added.
         says: What an error means here, where the table of errors is too general.
-        problems: Whether its own errors are problem documents instead of plain text.
+        problems: Whether its own errors are problem documents instead of plain text; or the name of the
+            header with which they are.
         has_etag: Whether the answer bears an ETag, and is 304 to whoever has it already.
+        passes_on: Whether any query and any body goes on to a job's own server.
         deprecated: Kept for old clients only.
     """
 
@@ -87,8 +90,9 @@ class Operation:
     answers: Mapping[int, Answer]
     errors: tuple[int, ...] = ()
     says: Mapping[int, str] = field(default_factory=dict)
-    problems: bool = False
+    problems: bool | str = False
     has_etag: bool = False
+    passes_on: bool = False
     deprecated: bool = False
 
 

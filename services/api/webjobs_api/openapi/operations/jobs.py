@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from webjobs_api.openapi.operation import Body, Operation, Parameter, json_of, list_of, nothing
+from webjobs_api.openapi.operation import JSON, Body, Operation, Parameter, json_of, list_of, nothing
 from webjobs_api.openapi.parameters import RUN_ID
 from webjobs_api.requests import MAX_PAGE
 from webjobs_api.responses import ContinuousJobJson, RunJson, RunsJson, TriggeredJobJson
@@ -13,7 +13,19 @@ _ALL, _TRIGGERED, _CONTINUOUS, _BOTH = "All jobs", "Triggered jobs", "Continuous
 ARGUMENTS = Parameter(
     name="arguments",
     schema={"type": "string", "examples": ["--name 'Ann B'"]},
-    says="Arguments of the script, split as a shell would split them, and never run by one.",
+    says="Arguments of the script, at most 32 KiB, split as a shell would split them, and never run by one.",
+)
+ARGUMENTS_BODY = Body(
+    says="The arguments, where the query does not name them. Another field is refused.",
+    content={
+        media: {
+            "type": "object",
+            "properties": {"arguments": {"type": "string"}},
+            "additionalProperties": False,
+        }
+        for media in (JSON, "application/x-www-form-urlencoded")
+    },
+    is_required=False,
 )
 DISPOSITION = Parameter(
     name="Content-Disposition",
@@ -83,10 +95,11 @@ OPERATIONS: Mapping[str, Operation] = {
         "otherwise. With an Idempotency-Key errors are problem documents.",
         query=(ARGUMENTS,),
         headers=(IDEMPOTENCY_KEY,),
+        body=ARGUMENTS_BODY,
         answers={202: _RUN_ACCEPTED},
         errors=(404, 409, 413, 422),
         says={422: "The key was used for another request."},
-        problems=True,
+        problems=IDEMPOTENCY_KEY.name,
     ),
     "GET /api/jobs/triggered/{job}": Operation(
         tag=_TRIGGERED,
@@ -115,10 +128,13 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /api/jobs/triggered/{job}/history/{id}/rerun": Operation(
         tag=_TRIGGERED,
         summary="Run again",
-        description="Starts a new run of the job as it is now, with the arguments of this one.",
+        description="Starts a new run of the job as it is now, with the given arguments, else with "
+        "those of this run.",
+        query=(ARGUMENTS,),
         headers=(IDEMPOTENCY_KEY,),
+        body=ARGUMENTS_BODY,
         answers={202: _RUN_ACCEPTED},
-        errors=(400, 404, 409, 422),
+        errors=(404, 409, 422),
         says={422: "The key was used for another request."},
         problems=True,
     ),

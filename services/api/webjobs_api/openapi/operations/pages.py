@@ -43,6 +43,7 @@ _FORM = Body(
         "application/x-www-form-urlencoded": {
             "type": "object",
             "properties": {"arguments": {"type": "string"}},
+            "additionalProperties": False,
         }
     },
     is_required=False,

@@ -41,6 +41,7 @@ def _operation(method: str, prefix: str) -> Operation:
         },
         errors=(404, 502),
         says={503: "The job is stopped, runs nowhere or does not listen, or a part of webjobs is away."},
+        passes_on=True,
         deprecated=prefix != _CURRENT,
     )
 
