@@ -19,7 +19,7 @@ from webjobs_api.cancellation import cancel
 from webjobs_api.error_answers import headers_of, status_of
 from webjobs_api.invocation import RunRequest
 from webjobs_api.keys import BUS, DEFINITIONS, HISTORY, INVOCATIONS, LIVE_SETTINGS, RUNNERS, RUNS, TICKS
-from webjobs_api.responses import continuous_status, duration, run_command
+from webjobs_api.responses import duration, legacy_status, run_command
 from webjobs_api.schedules.preview import next_run
 from webjobs_api.triggered import arguments_of, known_run
 from webjobs_api.urls import Urls
@@ -178,7 +178,7 @@ async def _continuous_facts(request: web.Request, definition: JobDefinition) -> 
     told = (await request.app[HISTORY].statuses([name])).get(name, [])
     living = [view for view in told if is_alive(view.instance)]
     return {
-        "status": continuous_status(definition, living).value,
+        "status": legacy_status(definition, living),  # as in the list of jobs
         "instances": living,
         "job_log": _URLS.job_log(name),
         "application_log": _URLS.application_log(name),

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol, cast
 
 import msgspec
+from msgspec.structs import replace
 from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.queries import InstanceView, RunView
 from webjobs_events.status import Status
@@ -20,6 +21,9 @@ _MOST_TELLING = (
     Status.STOPPING,
     Status.STOPPED,
 )
+LegacyStatus = Literal["Initializing", "Starting", "Running", "PendingRestart", "Stopped"]
+"""The words that this dialect has for a continuous job."""
+
 _HAS_A_PROCESS = frozenset({Status.STARTING, Status.RUNNING, Status.STOPPING})
 
 
@@ -70,7 +74,7 @@ class ContinuousJobJson(msgspec.Struct, frozen=True):
     """A continuous job."""
 
     name: str
-    status: str
+    status: LegacyStatus
     run_command: str = msgspec.field(name="runCommand")
     log_url: str
     extra_info_url: str
@@ -139,7 +143,7 @@ def continuous_job_json(
     name = definition.job_name
     return ContinuousJobJson(
         name=name,
-        status=continuous_status(definition, living).value,
+        status=legacy_status(definition, living),
         run_command=run_command(definition),
         log_url=urls.job_log(name),
         extra_info_url=urls.page(JobType.CONTINUOUS, name),
@@ -157,6 +161,18 @@ def continuous_status(definition: JobDefinition, living: Iterable[InstanceView])
     if definition.is_stopped and not told & _HAS_A_PROCESS:
         return Status.STOPPED
     return next((status for status in _MOST_TELLING if status in told), Status.INITIALIZING)
+
+
+def legacy_status(definition: JobDefinition, living: Iterable[InstanceView]) -> LegacyStatus:
+    """One of the five words of this dialect, from what the living instances of a job do.
+
+    An instance that is `Stopping` counts as `Running`. A job of which there are only standbys
+    (`InactiveInstance`) is `Initializing`: none of them runs it yet.
+    """
+    known = (
+        replace(view, status=Status.RUNNING) if view.status is Status.STOPPING else view for view in living
+    )
+    return cast(LegacyStatus, continuous_status(definition, known).value)
 
 
 def in_name_order(definitions: Collection[JobDefinition]) -> list[JobDefinition]:

@@ -269,3 +269,45 @@ async def test_every_triggered_job_is_an_operation_in_swagger(
         )
 
     await eventually(is_listed)
+
+
+@pytest.mark.parametrize(
+    ("status", "legacy", "kudu"),
+    [
+        (Status.STOPPING, "Running", "Stopping"),
+        (Status.INACTIVE_INSTANCE, "Initializing", "InactiveInstance"),
+    ],
+)
+async def test_the_legacy_dialect_has_five_words_for_continuous_jobs_everywhere(
+    api: aiohttp.ClientSession, stand_in: StandIn, status: Status, legacy: str, kudu: str
+) -> None:
+    await stand_in.define(JobType.CONTINUOUS, "worker")
+    stand_in.tell("worker", **{f"i{INSTANCE}": status})
+    assert (await get(api, "/api/jobs/continuous/worker"))["status"] == legacy
+    for path in ("/api/jobs", "/api/jobs/continuous"):
+        assert [job["status"] for job in await get(api, path)] == [legacy]
+    for path in ("/", "/pages/continuous/worker"):
+        async with api.get(path) as page:
+            assert f'class="{legacy}">{legacy}<' in await page.text()
+    for dialect in (KUDU, KUDU_OLDER, KUDU_OLDEST):
+        job = await get(api, f"{dialect.jobs_of(JobType.CONTINUOUS)}/worker")
+        assert job["detailed_status"] == f"{INSTANCE} - {kudu}\r\n"
+
+
+async def test_the_legacy_tag_does_not_tell_of_a_stop_before_its_words_do(
+    api: aiohttp.ClientSession, stand_in: StandIn
+) -> None:
+    """The tag of Kudu's dialect does: there the word changes."""
+    await stand_in.define(JobType.CONTINUOUS, "worker")
+    paths = (
+        "/api/jobs/continuous/worker",
+        "/api/jobs/continuous",
+        "/api/jobs",
+        "/api/continuouswebjobs/worker",
+    )
+    stand_in.tell("worker", **{f"i{INSTANCE}": Status.RUNNING})
+    running = [await tag_of(api, path) for path in paths]
+    stand_in.tell("worker", **{f"i{INSTANCE}": Status.STOPPING})
+    stopping = [await tag_of(api, path) for path in paths]
+    assert running[:3] == stopping[:3]
+    assert running[3] != stopping[3]

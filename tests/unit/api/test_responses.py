@@ -1,9 +1,12 @@
+import itertools
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import msgspec
 import pytest
 from unit.api.views import NOW, definition, instance, run
 from webjobs_api.responses import (
+    LegacyStatus,
     continuous_job_json,
     continuous_status,
     duration,
@@ -14,7 +17,7 @@ from webjobs_api.responses import (
 )
 from webjobs_api.urls import Urls
 from webjobs_events.job import JobType
-from webjobs_events.status import Status
+from webjobs_events.status import TERMINAL_STATUSES, Status
 
 URLS = Urls("http://host")
 
@@ -118,3 +121,38 @@ def test_one_word_tells_what_all_living_instances_do(
     job = definition(job_type=JobType.CONTINUOUS, disabled=disabled)
     views = [instance(name, status) for name, status in statuses.items()]
     assert continuous_status(job, views) is expected
+
+
+@pytest.mark.parametrize(
+    ("disabled", "statuses", "expected"),
+    [
+        (False, {}, "Initializing"),
+        (True, {}, "Stopped"),
+        (True, {"a": Status.STOPPING}, "Running"),
+        (False, {"a": Status.STOPPING}, "Running"),  # a new version replaces the one before
+        (True, {"a": Status.STOPPING, "b": Status.STOPPED}, "Running"),
+        (False, {"a": Status.STOPPING, "b": Status.PENDING_RESTART}, "Running"),
+        (False, {"a": Status.STOPPING, "b": Status.INACTIVE_INSTANCE}, "Running"),
+        (False, {"a": Status.INACTIVE_INSTANCE}, "Initializing"),
+        (True, {"a": Status.INACTIVE_INSTANCE}, "Stopped"),
+        (False, {"a": Status.INACTIVE_INSTANCE, "b": Status.PENDING_RESTART}, "PendingRestart"),
+        (False, {"a": Status.INACTIVE_INSTANCE, "b": Status.STOPPED}, "Stopped"),
+        (False, {"a": Status.STARTING}, "Starting"),
+    ],
+)
+def test_the_legacy_dialect_has_five_words_for_a_continuous_job(
+    disabled: bool, statuses: dict[str, Status], expected: str
+) -> None:
+    job = definition(job_type=JobType.CONTINUOUS, disabled=disabled)
+    views = [instance(name, status) for name, status in statuses.items()]
+    assert continuous_job_json(job, views, URLS).status == expected
+
+
+def test_no_combination_of_instances_says_another_word() -> None:
+    words = get_args(LegacyStatus)
+    each = [status for status in Status if status not in TERMINAL_STATUSES]
+    for first, second in itertools.product(each, each):
+        for disabled in (False, True):
+            job = definition(job_type=JobType.CONTINUOUS, disabled=disabled)
+            views = [instance("a", first), instance("b", second)]
+            assert continuous_job_json(job, views, URLS).status in words
