@@ -19,6 +19,7 @@ from webjobs_runner.domain.script import SCRIPT_HOSTS, extend_hosts
 from webjobs_runner.files.archive_guard import UploadLimits
 from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.in_place import InPlaceFiles
+from webjobs_runner.files.installed_folders import InstalledFolders
 from webjobs_runner.files.package_store import PackageStore
 from webjobs_runner.files.site import Site
 from webjobs_runner.files.versions import Versions
@@ -27,6 +28,7 @@ from webjobs_runner.heartbeat import Peers
 from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.definitions import Definitions, JobKey
 from webjobs_runner.jobs.deployment import Deployment
+from webjobs_runner.jobs.edited_folders import EditedFolders
 from webjobs_runner.jobs.job_commands import JobCommands
 from webjobs_runner.jobs.job_inbox import JobInbox
 from webjobs_runner.jobs.reconciler import Reconciler
@@ -135,16 +137,20 @@ def build_parts(
     finish = Finish(bus, instance, site, outbox, claims, wishes)
     burial = Burial(bus, instance, claims, definitions, finish, wishes, logs)
     unfinished = ground.unfinished
-    versions = Versions(bus, site, ground.copies, ground.state / "downloads")
+    watcher, in_place = FileDropWatcher(site), InPlaceFiles(ground.state / "in-place")
+    installed = InstalledFolders(in_place, watcher)
+    versions = Versions(bus, site, ground.copies, installed, ground.state / "downloads")
     starter = _starter(settings, ground, versions)
     packages = PackageStore(bus, definitions, versions)
     deployment = Deployment(bus, instance, definitions, outbox, starter, packages)
+    reconciler = Reconciler(bus, site, definitions, deployment, versions, watcher, in_place, installed)
+    folders = EditedFolders(definitions, installed, reconciler)
     leases = SingletonLeases(bus, instance, terms)
-    watcher = FileDropWatcher(site)
     workshop = Workshop(
         instance,
         ground.live,
         starter,
+        folders,
         outbox,
         leases,
         terms,
@@ -152,7 +158,7 @@ def build_parts(
         Ports(instance.id),
     )
     continuous = ContinuousJobs(bus, site, ground.state / "logs", workshop, shipper)
-    run_workshop = RunWorkshop(bus, instance, ground.live, starter, outbox, logs, finish)
+    run_workshop = RunWorkshop(bus, instance, ground.live, starter, folders, outbox, logs, finish)
     turns = Turns(bus, definitions, wishes)
     cancellation = Cancellation(bus, instance, claims, definitions, outbox, burial, wishes)
     judgement = Judgement(bus, instance, outbox, claims, peers, burial, finish, unfinished)
@@ -196,16 +202,7 @@ def build_parts(
 
     peers.on_lost = burial.lost
     peers.on_lapse = lapsed
-    reconciler = Reconciler(
-        bus,
-        site,
-        definitions,
-        deployment,
-        versions,
-        watcher,
-        InPlaceFiles(ground.state / "in-place"),
-        defined,
-    )
+    reconciler.on_definition(defined)
     ticks = Ticks(bus)
     due_times = DueTimes(instance, ground.live, ticks, ScheduledRuns(bus), clock)
     limits = UploadLimits(unpacked_bytes=settings.unpacked_limit_mb * 1024 * 1024)

@@ -55,7 +55,7 @@ def package(site: Site, name: str, **files: str) -> tuple[Path, str]:
 def install(
     site: Site, version: tuple[Path, str], settings: dict[str, Any] | None = None, disabled: bool = False
 ) -> bool:
-    return install_version(site, TRIGGERED, JOB, *version, settings or {}, disabled)
+    return install_version(site, TRIGGERED, JOB, *version, settings or {}, disabled).exchanged
 
 
 def content(site: Site) -> dict[str, str]:

@@ -9,7 +9,7 @@ from webjobs_events.events import (
     ContinuousInitializing,
     ContinuousPendingRestart,
 )
-from webjobs_events.job import JobDefinition
+from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.status import Reason, Status
 
 from webjobs_runner.continuous.continuous_status import ContinuousStatus
@@ -88,7 +88,8 @@ class Supervisor:
                         break
                     await self._give_lease_up()
                 elif await self._may_run_here():
-                    await self._run_once()
+                    if await self._deployed_edit():
+                        await self._run_once()
                     continue
                 await self._poked.wait()
         finally:
@@ -145,6 +146,20 @@ class Supervisor:
         return wanted.is_singleton and running.is_singleton and not self._shop.leases.holds(wanted.job_name)
 
     # Its lives
+
+    async def _deployed_edit(self) -> bool:
+        """Have an edit in the job's folder deployed before the script starts; False when it may not start."""
+        job_name = self._definition.job_name
+        deploying = asyncio.ensure_future(self._shop.folders.newest(JobType.CONTINUOUS, job_name))
+        deploying.add_done_callback(lambda _: self.poke())
+        try:
+            while not deploying.done() and self._halt() is None:
+                await self._poked.wait()
+                self._poked.clear()
+        finally:
+            deploying.cancel()
+            await asyncio.gather(deploying, return_exceptions=True)  # without NATS: what is known is run
+        return self._halt() is None
 
     async def _run_once(self) -> None:
         definition = self._definition

@@ -8,6 +8,7 @@ from webjobs_runner.continuous.continuous_status import EventNumbers
 from webjobs_runner.continuous.ports import Ports
 from webjobs_runner.continuous.singleton import SingletonLeases
 from webjobs_runner.instance import Instance
+from webjobs_runner.jobs.edited_folders import EditedFolders
 from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.outbox import Outbox
 from webjobs_runner.processes.script_start import ScriptStarter
@@ -20,6 +21,7 @@ class Workshop:
     instance: Instance
     settings: LiveSettings
     starter: ScriptStarter
+    folders: EditedFolders
     outbox: Outbox
     leases: SingletonLeases
     terms: LeaseTerms

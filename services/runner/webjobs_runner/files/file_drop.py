@@ -90,11 +90,24 @@ class FileDropWatcher:
         self._waiting: dict[_Key, Debounce] = {}
         self._lost_with_root: set[_Key] = set()
         self._refused: set[tuple[JobType, str]] = set()
+        self._are_notices_lost = False
 
     @property
     def is_watching(self) -> bool:
         """Whether it runs, and the folders of jobs are there."""
         return bool(self._roots) and all(self._roots.values())
+
+    def undisturbed_look(self, key: _Key) -> str | None:
+        """Fingerprint of a job's folder, if the kernel would have reported any change since it was taken.
+
+        None when the folder is not at rest, or the kernel reports nothing here.
+        """
+        if self._notices.is_polling or not self.is_watching:
+            return None
+        self._disturb(self._notices.take())
+        if self._are_notices_lost or key in self._waiting:
+            return None
+        return self._settled.get(key)
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -107,11 +120,9 @@ class FileDropWatcher:
                     seconds = self._poll_seconds if self._notices.is_polling else self._rescan_seconds
                     rescan_at = time.monotonic() + seconds
                 await self._look_at_waiting()
-                changed = await self._notices.wait(self._seconds_to_wait(rescan_at))
-                if changed is None:
-                    rescan_at = time.monotonic()
-                for path in changed or ():
-                    self._disturb_job_of(path)
+                self._disturb(await self._notices.wait(self._seconds_to_wait(rescan_at)))
+                if self._are_notices_lost:
+                    self._are_notices_lost, rescan_at = False, time.monotonic()
         finally:
             self._roots.clear()
             self._notices.close()
@@ -175,6 +186,13 @@ class FileDropWatcher:
 
     def _new_wait(self) -> Debounce:
         return Debounce(self._quiet_seconds, self._quiet_seconds / _TICKS)
+
+    def _disturb(self, changed: list[str] | None) -> None:
+        """Take in what the kernel has reported; None: reports were lost."""
+        if changed is None:
+            self._are_notices_lost = True
+        for path in changed or ():
+            self._disturb_job_of(path)
 
     def _disturb_job_of(self, path: str) -> None:
         now = time.monotonic()

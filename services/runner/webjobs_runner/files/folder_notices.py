@@ -73,8 +73,15 @@ class FolderNotices:
             return []
         await asyncio.sleep(_BREATH_SECONDS)
         self._readable.clear()
-        notices = list(self._inotify.notices())
+        changed = self.take()
         self._listen()
+        return changed
+
+    def take(self) -> list[str] | None:
+        """Paths in which something has changed by now; None when notices were lost."""
+        if self._inotify is None:
+            return []
+        notices = list(self._inotify.notices())
         if any(notice.folder is None for notice in notices):
             return None
         return list(

@@ -29,11 +29,13 @@ class Snapshot:
         fingerprint: Equal when names, kinds, sizes, inodes, mtimes and ctimes are; contents are not read.
         folders: Every folder, relative, the job's folder itself as "".
         newest_change_ns: The latest ctime, for judging whether a later change could have the same one.
+        entries: How many files and folders there are.
     """
 
     fingerprint: str
     folders: tuple[str, ...]
     newest_change_ns: int
+    entries: int = 0
 
 
 def walk_folder(folder: Path) -> Iterator[Entry]:
@@ -68,18 +70,18 @@ def snapshot_folder(folder: Path) -> Snapshot | None:
     except OSError as fault:
         return Snapshot(f"unreadable {fault.errno}", (), 0)
     seen = hashlib.blake2b(_facts("", status), digest_size=16)
-    newest, folders = status.st_ctime_ns, [""]
+    newest, folders, entries = status.st_ctime_ns, [""], 0
     try:
         for entry in walk_folder(folder) if stat.S_ISDIR(status.st_mode) else ():
             seen.update(_facts(entry.path, entry.status))
-            newest = max(newest, entry.status.st_ctime_ns)
+            newest, entries = max(newest, entry.status.st_ctime_ns), entries + 1
             if entry.is_folder:
                 folders.append(entry.path)
     except FileNotFoundError:
         seen.update(os.urandom(8))
     except OSError as fault:
         seen.update(f"{fault.errno} {fault.filename}".encode("utf-8", "surrogateescape"))
-    return Snapshot(seen.hexdigest(), tuple(folders), newest)
+    return Snapshot(seen.hexdigest(), tuple(folders), newest, entries)
 
 
 def _facts(path: str, status: os.stat_result) -> bytes:

@@ -54,6 +54,11 @@ class InPlaceFiles:
             files = VersionFiles(manifest.digest, list(manifest.files))
             self._path(key).write_bytes(msgspec.json.encode(files))
 
+    def files_of(self, definition: JobDefinition) -> list[str]:
+        """Paths of the files of the definition's version, as far as remembered."""
+        version = self._known((definition.job_type, definition.job_name))
+        return [file.path for file in version.files] if version.digest == definition.digest else []
+
     def version_beneath(
         self, key: tuple[JobType, JobName], folder: Path, known: Collection[str]
     ) -> str | None:

@@ -36,7 +36,7 @@ from webjobs_runner.files.folder_note import (
     write_note,
 )
 from webjobs_runner.files.folder_swap import Staging
-from webjobs_runner.files.folder_walk import snapshot_folder
+from webjobs_runner.files.folder_walk import Snapshot, snapshot_folder
 from webjobs_runner.files.job_lock import job_lock
 from webjobs_runner.files.package import scan_folder, unpack_package
 from webjobs_runner.files.site import STAGING, Site
@@ -51,6 +51,7 @@ class InspectedFolder:
         folder: Where it is, or would be.
         content: None when there is no folder, or no file in it.
         note: None when this site never installed or packaged the job.
+        look: How the folder looked then; None when there is none.
         settings_fault: What is wrong with its `settings.job`; None when nothing is.
         settings_version: Names the saved file when something is wrong with it.
     """
@@ -58,8 +59,24 @@ class InspectedFolder:
     folder: Path
     content: FolderContent | None
     note: FolderNote | None
+    look: Snapshot | None = None
     settings_fault: InvalidJobSettings | None = None
     settings_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A version in a job's folder.
+
+    Attributes:
+        folder: The job's.
+        exchanged: Whether files were exchanged; False when the folder held the version before.
+        look: How the folder looks with it.
+    """
+
+    folder: Path
+    exchanged: bool
+    look: Snapshot | None
 
 
 def inspect_folder(site: Site, job_type: JobType, job_name: JobName) -> InspectedFolder:
@@ -73,12 +90,14 @@ def inspect_folder(site: Site, job_type: JobType, job_name: JobName) -> Inspecte
     """
     with job_lock(site, job_type, job_name):
         folder = site.job_folder(job_type, job_name)
-        digest = _digest(site, job_type, job_name, folder)
+        looked_at_ns = time.time_ns()
+        look = snapshot_folder(folder)
+        digest = _digest(site, job_type, job_name, folder, look, looked_at_ns)
         note = read_note(site, job_type, job_name)
         if digest is None:
             if not site.present_roots(job_type):
                 raise JobsFolderMissing(folder.parent)
-            return InspectedFolder(folder, None, note)
+            return InspectedFolder(folder, None, note, look)
         fault, refused = None, ""
         settings: Mapping[str, Any] | None = None
         try:
@@ -86,13 +105,18 @@ def inspect_folder(site: Site, job_type: JobType, job_name: JobName) -> Inspecte
         except InvalidJobSettings as found:
             fault, refused = found, settings_version(folder)
         content = FolderContent(digest, settings, is_disabled(folder))
-        return InspectedFolder(folder, content, note, fault, refused)
+        return InspectedFolder(folder, content, note, look, fault, refused)
 
 
-def _digest(site: Site, job_type: JobType, job_name: JobName, folder: Path) -> str | None:
-    """The digest of the folder's files; None when there are none."""
-    looked_at_ns = time.time_ns()
-    snapshot = snapshot_folder(folder)
+def _digest(
+    site: Site,
+    job_type: JobType,
+    job_name: JobName,
+    folder: Path,
+    snapshot: Snapshot | None,
+    looked_at_ns: int,
+) -> str | None:
+    """The digest of the folder's files, which look like this; None when there are none."""
     if snapshot is None:
         return None
     note = read_note(site, job_type, job_name)
@@ -118,8 +142,8 @@ def install_version(
     *,
     cause: str = "",
     decided_on: InspectedFolder | None = None,
-) -> bool:
-    """Make a packaged version the content of the job's folder; True when files were exchanged.
+) -> Installation:
+    """Make a packaged version the content of the job's folder.
 
     The version is unpacked beside the folder and put in its place at one stroke. A folder that holds
     this version already, perhaps installed by another runner of the same site, keeps its files.
@@ -142,13 +166,15 @@ def install_version(
                 _stage(staging, package, digest)
                 write_definition_files(staging.new, settings, disabled, staging.scratch)
                 _note_beginning(site, job_type, job_name, digest)
+                look = snapshot_folder(staging.new)  # what a person edits in its place looks different
                 staging.put_in_place()
             else:
                 write_definition_files(staging.folder, settings, disabled, staging.scratch)
+                look = snapshot_folder(staging.folder)
             note_version(site, job_type, job_name, digest, settings, disabled, cause=cause)
         finally:
             staging.recover()
-    return exchanged
+    return Installation(staging.folder, exchanged, look)
 
 
 def _check_unnoted(site: Site, job_type: JobType, job_name: JobName, decided_on: InspectedFolder) -> None:
@@ -160,7 +186,8 @@ def _check_unnoted(site: Site, job_type: JobType, job_name: JobName, decided_on:
 
 def _holds(site: Site, job_type: JobType, job_name: JobName, folder: Path, digest: str) -> bool:
     try:
-        return _digest(site, job_type, job_name, folder) == digest
+        looked_at_ns = time.time_ns()
+        return _digest(site, job_type, job_name, folder, snapshot_folder(folder), looked_at_ns) == digest
     except (FolderRefused, FolderChangedMeanwhile):
         return False
 
@@ -220,22 +247,25 @@ def apply_settings(
     disabled: bool,
     *,
     cause: str = "",
-) -> bool:
-    """Make the folder's `settings.job` and `disable.job` say this; False when there is no folder."""
+) -> Snapshot | None:
+    """Make the folder's `settings.job` and `disable.job` say this; returns how it looks then.
+
+    None when there is no folder.
+    """
     with job_lock(site, job_type, job_name):
         staging = Staging(site.job_folder(job_type, job_name))
         staging.prepare()
         try:
             if not staging.folder.is_dir():
-                return False
+                return None
             write_definition_files(staging.folder, settings, disabled, staging.scratch)
             note = read_note(site, job_type, job_name)
             if note is not None:
                 written = replace(note.saying(settings, disabled), cause=cause)
                 write_note(site, job_type, job_name, written)
+            return snapshot_folder(staging.folder)
         finally:
             staging.recover()
-    return True
 
 
 def remove_job(site: Site, job_type: JobType, job_name: JobName, with_data: bool) -> None:

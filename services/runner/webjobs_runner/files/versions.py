@@ -13,9 +13,15 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobName, JobType
 
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused, WrongVersion
-from webjobs_runner.files.job_files import InspectedFolder, install_version
+from webjobs_runner.files.installed_folders import InstalledFolders
+from webjobs_runner.files.job_files import InspectedFolder, Installation, install_version
 from webjobs_runner.files.site import Site
 from webjobs_runner.files.working_copy import WorkingCopies
+
+_NOT_IN_PLACE = (
+    "The job's folder does not hold the deployed version, so a copy of that version runs instead; "
+    "the job's error says what was refused."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +30,25 @@ class Version:
 
     folder: Path
     release: Callable[[], None]
+    warning: str = ""
+    """Why these are not the files in the job's own folder, where the job asks for those."""
 
 
 class Versions:
     """Versions of jobs on this runner's disk.
 
     Args:
+        installed: What the folders of jobs hold.
         downloads: A folder of the runner's own for packages on their way.
     """
 
-    def __init__(self, bus: Bus, site: Site, copies: WorkingCopies, downloads: Path) -> None:
+    def __init__(
+        self, bus: Bus, site: Site, copies: WorkingCopies, installed: InstalledFolders, downloads: Path
+    ) -> None:
         self._bus = bus
         self._site = site
         self._copies = copies
+        self._installed = installed
         self._downloads = downloads
         downloads.mkdir(parents=True, exist_ok=True)
         for left_over in downloads.iterdir():
@@ -48,19 +60,25 @@ class Versions:
     async def acquire(self, definition: JobDefinition, *, in_place: bool) -> Version:
         """The version's files for one process: a working copy, or the job's own folder if `in_place`.
 
+        A job's own folder that holds something else, such as an edit that was refused, is not used: what
+        runs is always the version that the definition names.
+
         Raises:
             ObjectNotFound: The version was replaced meanwhile.
             BusUnavailable: The version is not here, and NATS does not answer.
             FolderRefused, PackageDamaged, OutsideSite: The files cannot be had as they are.
         """
+        warning = ""
         if in_place:
-            return Version(self._site.job_folder(definition.job_type, definition.job_name), _nothing)
+            if self._installed.holds(definition):
+                return Version(self._site.job_folder(definition.job_type, definition.job_name), _nothing)
+            warning = _NOT_IN_PLACE
         path = self._copies.reuse(definition.job_type, definition.job_name, definition.digest)
         if path is None:
             path = await self._copy(definition)
-        return Version(path, partial(self._copies.release, path))
+        return Version(path, partial(self._copies.release, path), warning)
 
-    async def install(self, definition: JobDefinition, decided_on: InspectedFolder) -> None:
+    async def install(self, definition: JobDefinition, decided_on: InspectedFolder) -> Installation:
         """Make the definition's version the content of the job's folder, as it was when that was decided.
 
         Raises:
@@ -70,7 +88,7 @@ class Versions:
             PackageDamaged, OutsideSite: It cannot be installed.
         """
         async with self.package(definition.digest) as package:
-            await asyncio.to_thread(
+            return await asyncio.to_thread(
                 install_version,
                 self._site,
                 definition.job_type,

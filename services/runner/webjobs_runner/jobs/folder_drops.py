@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from webjobs_events.errors import WebJobsError
@@ -15,6 +16,8 @@ from webjobs_runner.files.site import Site
 from webjobs_runner.jobs.definitions import Definitions, JobKey
 from webjobs_runner.jobs.deployment import Deployment
 from webjobs_runner.log import logger
+
+_MIRROR_SECONDS = 5.0
 
 
 class FolderDrops:
@@ -37,7 +40,7 @@ class FolderDrops:
         cause = f"file-drop/{content.digest}/{datetime.now(UTC).timestamp():.3f}"
         if drop.action is DropAction.DEPLOY:
             try:
-                definition, _ = await self._deployment.deploy(
+                definition, revision = await self._deployment.deploy(
                     job_type,
                     job_name,
                     inspected.folder,
@@ -55,11 +58,14 @@ class FolderDrops:
                 await asyncio.to_thread(forget_version, self._site, job_type, job_name)
                 return True
             digest, cause = definition.digest, definition.cause
+            changed_at: int | None = revision
         else:
             if drop.action is DropAction.ENABLE_OR_DISABLE:
-                await self._deployment.set_disabled(job_type, job_name, drop.disabled, cause=cause)
+                changed_at = await self._deployment.set_disabled(
+                    job_type, job_name, drop.disabled, cause=cause
+                )
             else:
-                await self._deployment.change_settings(
+                changed_at = await self._deployment.change_settings(
                     job_type, job_name, drop.settings, cause=cause, disabled=drop.disabled
                 )
             digest = content.digest
@@ -74,6 +80,7 @@ class FolderDrops:
             content.disabled,
             cause=cause,
         )
+        await self._mirrored(changed_at)
         return True
 
     def _lacks_interpreter_only(self, key: JobKey, inspected: InspectedFolder, error: WebJobsError) -> bool:
@@ -87,7 +94,13 @@ class FolderDrops:
         """A person took the job, or its script, away: it is no job any more, its history is kept."""
         job_type, job_name = key
         cause = f"file-drop/removed/{datetime.now(UTC).timestamp():.3f}"
-        await self._deployment.remove(job_type, job_name, Removed, cause=cause)
+        await self._mirrored(await self._deployment.remove(job_type, job_name, Removed, cause=cause))
+
+    async def _mirrored(self, revision: int | None) -> None:
+        """Wait until this runner knows of the change, so that it is reconciled next."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_MIRROR_SECONDS):
+                await self._definitions.told(revision or 0)
 
     def refuse(self, key: JobKey, what: str, reason: str) -> None:
         """Log and publish that a folder was refused."""

@@ -1,8 +1,8 @@
 """Brings this runner's job folders, and its continuous jobs, to what the definitions say, and back."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from webjobs_events.errors import BusUnavailable, RevisionConflict, WebJobsError
 from webjobs_events.jetstream import Bus, ObjectNotFound
@@ -17,7 +17,9 @@ from webjobs_runner.deploy_errors import (
 )
 from webjobs_runner.domain.folder_diff import DropAction, KnownContent, decide_drop
 from webjobs_runner.files.file_drop import FileDropWatcher, NameRefused
+from webjobs_runner.files.folder_walk import Snapshot, snapshot_folder
 from webjobs_runner.files.in_place import InPlaceFiles, runs_in_place
+from webjobs_runner.files.installed_folders import InstalledFolders
 from webjobs_runner.files.job_files import (
     InspectedFolder,
     apply_settings,
@@ -29,7 +31,7 @@ from webjobs_runner.files.job_files import (
 )
 from webjobs_runner.files.site import Site
 from webjobs_runner.files.versions import Versions
-from webjobs_runner.jobs.definitions import Definitions, JobKey
+from webjobs_runner.jobs.definitions import Definitions, JobKey, Listener
 from webjobs_runner.jobs.deployment import Deployment
 from webjobs_runner.jobs.folder_drops import FolderDrops
 from webjobs_runner.log import logger
@@ -49,9 +51,6 @@ class Reconciler:
 
     What a person does in a folder counts only once the folder is at rest, as the watcher reports;
     what a definition says is applied at once.
-
-    Args:
-        on_definition: Told of each definition once its files are here, or None once they are gone.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class Reconciler:
         versions: Versions,
         watcher: FileDropWatcher,
         in_place: InPlaceFiles,
-        on_definition: Callable[[JobKey, JobDefinition | None], None],
+        installed: InstalledFolders,
     ) -> None:
         self._bus = bus
         self._site = site
@@ -73,13 +72,18 @@ class Reconciler:
         self._versions = versions
         self._watcher = watcher
         self._in_place = in_place
-        self._on_definition = on_definition
+        self._installed = installed
+        self._listeners: list[Listener] = []
         self._due: dict[JobKey, bool] = {}  # job → whether its folder is at rest
         self._working: dict[JobKey, asyncio.Task[None]] = {}
         self._pauses: dict[JobKey, asyncio.Event] = {}  # ended by a poke
         self._is_open = True
         self._turns = asyncio.Semaphore(_TURNS)
         definitions.on_change(lambda key, _: self._poke(key, at_rest=False))
+
+    def on_definition(self, listener: Listener) -> None:
+        """Call this with each definition once its files are here, and with None once they are gone."""
+        self._listeners.append(listener)
 
     async def run(self) -> None:
         """Follow the folders until cancelled; what is half done then is mended at the next start.
@@ -99,6 +103,11 @@ class Reconciler:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def reconcile_now(self, key: JobKey) -> None:
+        """Take what a job's folder holds now for the person's last word, and wait until that is done."""
+        self._poke(key, at_rest=True)
+        await self.settled(key)
 
     async def settled(self, key: JobKey) -> None:
         """Wait until nothing is due for a job."""
@@ -150,9 +159,15 @@ class Reconciler:
             logger.error("job cannot be brought in line", job=key[1], error=str(error))
         else:
             logger.error("job cannot be brought in line", job=key[1], exc_info=error)
-        self._on_definition(key, self._definitions.get(*key))
+        self._publish(key, self._definitions.get(*key))
         loop = asyncio.get_running_loop()
         loop.call_later(_FAILURE_DELAY, lambda: self._poke(key, at_rest=at_rest))
+
+    def _publish(self, key: JobKey, definition: JobDefinition | None) -> None:
+        if definition is None:
+            self._installed.forget(key)
+        for listener in self._listeners:
+            listener(key, definition)
 
     async def _reconcile(self, key: JobKey, at_rest: bool) -> None:
         job_type, job_name = key
@@ -164,7 +179,8 @@ class Reconciler:
         except (FolderRefused, OutsideSite) as error:
             if at_rest:
                 self._drops.refuse(key, "unreadable", str(error))
-            self._on_definition(key, definition)
+                await self._record_refusal(key)
+            self._publish(key, definition)
             return
         was_deleted = definition is None and await self._bus.jobs.was_removed(
             Subjects.definition_key(job_type, job_name)
@@ -177,12 +193,14 @@ class Reconciler:
             await self._deployment.tell_settings_refused(*key, inspected.settings_version, reason)
         if drop.action in _DROPPED_HERE:
             if was_deleted:
-                self._on_definition(key, None)
+                self._publish(key, None)
             if at_rest and not await self._drops.take(key, inspected, drop):
-                self._on_definition(key, definition)  # the version before goes on
+                self._installed.record_refusal(key, inspected.look)
+                self._publish(key, definition)  # the version before goes on
             return
+        folder, look = inspected.folder, inspected.look
         if drop.action is DropAction.CONVERGE:
-            await self._converge(key, inspected, definition)
+            folder, look = await self._converge(key, inspected, definition)
         elif definition is not None and known is None:
             await asyncio.to_thread(
                 note_version,
@@ -199,8 +217,17 @@ class Reconciler:
                 note_definition, self._site, job_type, job_name, inspected, definition.cause
             )
         if definition is not None and runs_in_place(definition):
-            await asyncio.to_thread(self._in_place.remember, definition, inspected.folder)
-        self._on_definition(key, definition)
+            await asyncio.to_thread(self._in_place.remember, definition, folder)
+        if definition is not None and look is not None:
+            await self._installed.record(definition, folder, look)
+        self._publish(key, definition)
+
+    async def _record_refusal(self, key: JobKey) -> None:
+        try:
+            folder = await asyncio.to_thread(self._site.job_folder, *key)
+        except OutsideSite:
+            return
+        self._installed.record_refusal(key, await asyncio.to_thread(snapshot_folder, folder))
 
     async def _without_additions(
         self,
@@ -222,24 +249,26 @@ class Reconciler:
 
     async def _converge(
         self, key: JobKey, inspected: InspectedFolder, definition: JobDefinition | None
-    ) -> None:
-        """Make the folder say what the definition says."""
+    ) -> tuple[Path, Snapshot | None]:
+        """Make the folder say what the definition says; returns it, and how it looks then."""
         job_type, job_name = key
         if definition is None:
-            self._on_definition(key, None)
+            self._publish(key, None)
             if inspected.content is None and inspected.folder.is_dir():  # a person has emptied it
                 await asyncio.to_thread(forget_version, self._site, job_type, job_name)
             else:
                 await asyncio.to_thread(remove_job, self._site, job_type, job_name, False)
-        elif inspected.content is None or inspected.content.digest != definition.digest:
-            await self._versions.install(definition, inspected)
-        else:
-            await asyncio.to_thread(
-                apply_settings,
-                self._site,
-                job_type,
-                job_name,
-                definition.settings,
-                definition.disabled,
-                cause=definition.cause,
-            )
+            return inspected.folder, None
+        if inspected.content is None or inspected.content.digest != definition.digest:
+            installation = await self._versions.install(definition, inspected)
+            return installation.folder, installation.look
+        look = await asyncio.to_thread(
+            apply_settings,
+            self._site,
+            job_type,
+            job_name,
+            definition.settings,
+            definition.disabled,
+            cause=definition.cause,
+        )
+        return inspected.folder, look

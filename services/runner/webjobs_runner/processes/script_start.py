@@ -39,6 +39,7 @@ class PreparedScript:
     Attributes:
         shutdown_file: Its path, which is written when the script has to end.
         watches_shutdown_file: Whether the package mentions that file.
+        warning: For the log of the script; empty when there is none.
     """
 
     command_line: Sequence[str]
@@ -48,6 +49,7 @@ class PreparedScript:
     release: Callable[[], None]
     shutdown_file: Path
     watches_shutdown_file: bool
+    warning: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class StartedScript:
     release: Callable[[], None]
     shutdown_file: Path
     watches_shutdown_file: bool
+    warning: str
 
     async def stop(
         self,
@@ -225,6 +228,7 @@ class ScriptStarter:
                 release,
                 shutdown_file,
                 watches_shutdown_file,
+                version.warning,
             )
 
     async def begin(
@@ -252,6 +256,7 @@ class ScriptStarter:
             prepared.release,
             prepared.shutdown_file,
             prepared.watches_shutdown_file,
+            prepared.warning,
         )
 
     async def _watches_shutdown_file(self, definition: JobDefinition, folder: Path) -> bool:

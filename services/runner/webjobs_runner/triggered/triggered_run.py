@@ -28,6 +28,7 @@ from webjobs_runner.domain.run_outcome import (
 )
 from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.definitions import settings_of
+from webjobs_runner.jobs.edited_folders import EditedFolders
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
 from webjobs_runner.processes.exit_facts import facts_of_exit, reason_not_started
@@ -49,6 +50,7 @@ class RunWorkshop:
     instance: Instance
     settings: LiveSettings
     starter: ScriptStarter
+    folders: EditedFolders
     outbox: Outbox
     logs: RunLogs
     finish: Finish
@@ -171,6 +173,8 @@ class TriggeredRun:
             self._last_told = self._shop.outbox.add(running, self.attempt.cause, may_wait=True)
             self._log.say(f"Run script '{script}' with script host - '{host}'")
             self._log.say("Status changed to Running")
+            if started.warning:
+                self._log.say(started.warning, "SYS WARN")
             started.process.resume_reading()
             return await self._see_through(started, self._definition)
         finally:

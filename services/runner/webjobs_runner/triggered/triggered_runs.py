@@ -197,7 +197,7 @@ class TriggeredRuns:
         for _ in range(2):  # turns of the loop in which the claim is sent, and then written to the socket:
             await asyncio.sleep(0)  # what takes time comes after that
         try:
-            definition = await self._definitions.newest(JobType.TRIGGERED, command.job_name)
+            definition = await self._shop.folders.newest(JobType.TRIGGERED, command.job_name)
             run = TriggeredRun(self._shop, first_attempt(command), definition, after)  # prepares itself
             if await claiming:
                 if await self._judgement.has_run_before(command):
