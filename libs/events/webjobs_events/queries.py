@@ -1,5 +1,7 @@
 """What may be asked of history, and what it answers: read models as messages on NATS request/reply."""
 
+from enum import StrEnum
+
 import msgspec
 
 from webjobs_events.instant import Instant
@@ -98,6 +100,73 @@ class Runs(msgspec.Struct, frozen=True, kw_only=True):
     runs: list[RunView]
 
 
+class TriggerKind(StrEnum):
+    """What started a run."""
+
+    API = "api"
+    SCHEDULE = "schedule"
+    RERUN = "rerun"
+
+    @classmethod
+    def of(cls, run: RunView) -> "TriggerKind":
+        """What started this run; a later attempt has the trigger of the first."""
+        if run.rerun_of is not None:
+            return cls.RERUN
+        return cls.API if run.scheduled_for is None else cls.SCHEDULE
+
+
+RunKey = tuple[JobName, RunId]
+"""Names a run among those of all jobs."""
+
+
+class AllRunsQuery(Query, frozen=True, kw_only=True):
+    """A page of the runs of all jobs, newest first: by run id, then by job name, both descending.
+
+    A filter that is empty or None lets every run through.
+
+    Attributes:
+        statuses: Runs that have one of these.
+        job_names: Runs of these jobs.
+        triggers: Runs that one of these started.
+        instances: Runs on these runners.
+        since: Runs whose id is this one or a later one; of the form of a run id.
+        until: Runs whose id is an earlier one.
+        before: Runs after this one in the order of the list.
+        limit: At most this many, 1 to 1,000.
+        waiting: Runs whose command is in the queue: the answer says which of them have begun.
+        queued: Jobs that have a command in the queue: the answer has their runs that are to be tried again.
+    """
+
+    statuses: list[Status] = []
+    job_names: list[JobName] = []
+    triggers: list[TriggerKind] = []
+    instances: list[str] = []
+    since: str | None = None
+    until: str | None = None
+    before: RunKey | None = None
+    limit: int = 1000
+    waiting: list[RunKey] = []
+    queued: list[JobName] = []
+
+
+class AllRuns(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `AllRunsQuery`.
+
+    Attributes:
+        position: Sequence of the last event in it.
+        runs: The page.
+        has_more: Whether there are runs after the page.
+        begun: Places in the query's `waiting` of the runs that history knows.
+        retried: Ended runs of the `queued` jobs whose next attempt has not begun.
+    """
+
+    position: int
+    runs: list[RunView]
+    has_more: bool
+    begun: list[int]
+    retried: list[RunView]
+
+
 class RunQuery(Query, frozen=True, kw_only=True):
     """One run of a job."""
 
@@ -140,6 +209,7 @@ class Statuses(msgspec.Struct, frozen=True, kw_only=True):
 
 LATEST_RUNS = "latest_runs"
 RUNS = "runs"
+ALL_RUNS = "all_runs"
 RUN = "run"
 STATUSES = "statuses"
 """Names of the endpoints, under `Subjects.query`."""

@@ -44,6 +44,9 @@ class Reason(StrEnum):
 TERMINAL_STATUSES = frozenset({Status.SUCCESS, Status.FAILED, Status.ABORTED})
 """A triggered run that has one of these never changes again."""
 
+RUN_STATUSES = (Status.INITIALIZING, Status.RUNNING, Status.SUCCESS, Status.FAILED, Status.ABORTED)
+"""What a triggered run can be, in the order in which it goes on."""
+
 _ENDS = frozenset({Status.SUCCESS, Status.FAILED, Status.ABORTED})
 # Initializing may follow every status of an instance: there a runner starts anew after it was lost.
 _ANEW_OR_STOP = frozenset({Status.INITIALIZING, Status.STOPPING, Status.STOPPED})

@@ -296,6 +296,16 @@ class InvalidSettingsBody(WebJobsError):
         super().__init__(f'Settings must be a JSON object such as {{"is_singleton": true}}: {reason}.')
 
 
+class InvalidRunFilter(WebJobsError):
+    """A parameter that asks for what no run can be."""
+
+    def __init__(self, parameter: str, value: str, reason: str) -> None:
+        self.parameter = parameter
+        self.value = value
+        self.reason = reason
+        super().__init__(f"{parameter}={value[:150]!r} selects no runs: {reason}.")
+
+
 class InvalidEventFilter(WebJobsError):
     """A parameter that asks for what no event can be."""
 

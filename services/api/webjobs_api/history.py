@@ -20,6 +20,7 @@ _TOO_LARGE = 413
 _encoder = msgspec.json.Encoder()
 _latest_runs = msgspec.json.Decoder(queries.LatestRuns)
 _runs = msgspec.json.Decoder(queries.Runs)
+_all_runs = msgspec.json.Decoder(queries.AllRuns)
 _found_run = msgspec.json.Decoder(queries.FoundRun)
 _statuses = msgspec.json.Decoder(queries.Statuses)
 
@@ -62,6 +63,11 @@ class History:
             job_name=job_name, limit=limit, before=before, at_least=self._floor(at_least)
         )
         return (await self._ask(queries.RUNS, query, _runs)).runs
+
+    async def all_runs(self, query: queries.AllRunsQuery) -> queries.AllRuns:
+        """A page of the runs of all jobs, newest first."""
+        query = msgspec.structs.replace(query, at_least=self._floor(query.at_least))
+        return await self._ask(queries.ALL_RUNS, query, _all_runs)
 
     async def run(self, job_name: JobName, run_id: RunId) -> RunView | None:
         """One run; None only after the projection has reached the end of the stream."""

@@ -55,6 +55,18 @@ class KuduRuns(msgspec.Struct, frozen=True):
     runs: list[KuduRun]
 
 
+class KuduAllRuns(msgspec.Struct, frozen=True):
+    """Runs of all jobs, newest first; ours.
+
+    Attributes:
+        runs: The page.
+        next: Address of the next page; null when this is the last one.
+    """
+
+    runs: list[KuduRun]
+    next: str | None
+
+
 class KuduTriggeredJob(msgspec.Struct, frozen=True):
     """A triggered job; `latest_run` is null when it never ran."""
 

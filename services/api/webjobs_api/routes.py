@@ -7,6 +7,7 @@ from aiohttp.typedefs import Handler
 from webjobs_events.job import JobType
 
 from webjobs_api import (
+    all_runs,
     app_settings,
     asyncapi,
     continuous,
@@ -47,6 +48,7 @@ def routes() -> list[web.RouteDef]:
         *_job_routes(KUDU_OLDER),
         *[_with_page(route) for route in _job_routes(KUDU_OLDEST)],
         web.get("/api/triggeredwebjobsswagger", swagger.get_swagger),
+        web.get(all_runs.PATH, all_runs.list_runs),
         # App settings
         web.get("/api/settings", app_settings.get_all),
         web.post("/api/settings", app_settings.change),

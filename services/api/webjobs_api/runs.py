@@ -13,8 +13,10 @@ from webjobs_events.status import Status
 
 from webjobs_api.history import History
 from webjobs_api.requests import Page
+from webjobs_api.run_filter import RunFilter, RunPage, key_of
 
 _NEWEST = Page()
+_MOST_BEGUN = 2000  # runs that have begun and whose command is still in the queue
 _NEAR = 200  # runs of the job between an attempt and the one that follows it, at most
 
 log = structlog.stdlib.get_logger(__name__)
@@ -47,6 +49,26 @@ class Runs:
         known = {run.run_id for run in runs}
         runs += [run for run in waiting if run.run_id not in known]
         return sorted(runs, key=lambda run: run.run_id, reverse=True)[: page.limit]
+
+    async def of_all(self, wanted: RunFilter) -> RunPage:
+        """A page of the runs of all jobs, newest first.
+
+        History includes every event that is stored now, and its snapshot also says which of the waiting runs
+        have begun. So no run is missing, and none is shown with an earlier status.
+        """
+        waiting = await self.waiting()
+        end = await self._bus.last_sequence(self._bus.subjects.events_stream)
+        shown = wanted.newest(waiting, wanted.limit + _MOST_BEGUN)
+        found = await self._history.all_runs(
+            wanted.query(
+                at_least=end,
+                waiting=[key_of(run) for run in shown],
+                queued=sorted({run.job_name for run in waiting}),
+            )
+        )
+        begun = set(found.begun)
+        beginning = [run for place, run in enumerate(shown) if place not in begun]
+        return wanted.page(found, [*beginning, *(_next_of(run) for run in found.retried)])
 
     async def latest(self, job_name: JobName) -> RunView | None:
         """The latest run of a job."""

@@ -38,6 +38,7 @@ class Endpoints:
         self._outage = outage
         self._run = msgspec.json.Decoder(q.RunQuery)
         self._runs = msgspec.json.Decoder(q.RunsQuery)
+        self._all_runs = msgspec.json.Decoder(q.AllRunsQuery)
         self._latest_runs = msgspec.json.Decoder(q.LatestRunsQuery)
         self._statuses = msgspec.json.Decoder(q.StatusesQuery)
         self._encoder = msgspec.json.Encoder()
@@ -47,6 +48,7 @@ class Endpoints:
         return {
             q.RUN: _counted(q.RUN, self.run),
             q.RUNS: _counted(q.RUNS, self.runs),
+            q.ALL_RUNS: _counted(q.ALL_RUNS, self.all_runs),
             q.LATEST_RUNS: _counted(q.LATEST_RUNS, self.latest_runs),
             q.STATUSES: _counted(q.STATUSES, self.statuses),
         }
@@ -64,6 +66,22 @@ class Endpoints:
         is_miss = _is_empty if query.before is None else _never
         found = await self._recent(query, lambda: self._queries.runs(query), is_miss)
         return self._encoder.encode({"position": found.position, "runs": _that_fit(found.items)})
+
+    async def all_runs(self, data: bytes) -> bytes:
+        """`AllRunsQuery` → `AllRuns`; a page that would be too large for one message ends earlier."""
+        query = _decode(self._all_runs, data)
+        found = await self._recent(query, lambda: self._queries.all_runs(query), _never)
+        retried = _all_fit(found.retried)
+        runs = _that_fit(found.items[: query.limit], MAX_REPLY - sum(len(bytes(run)) for run in retried))
+        return self._encoder.encode(
+            {
+                "position": found.position,
+                "runs": runs,
+                "has_more": len(found.items) > len(runs),
+                "begun": [int(place) for place in found.names],
+                "retried": retried,
+            }
+        )
 
     async def latest_runs(self, data: bytes) -> bytes:
         """`LatestRunsQuery` → `LatestRuns`."""
@@ -149,12 +167,12 @@ def _lacks(query: q.LatestRunsQuery | q.StatusesQuery) -> Callable[[Snapshot], b
     return lambda snapshot: not asked <= set(snapshot.names)
 
 
-def _that_fit(items: list[msgspec.Raw]) -> list[msgspec.Raw]:
-    """The first items that fit into one reply, at least one."""
+def _that_fit(items: list[msgspec.Raw], most: int = MAX_REPLY) -> list[msgspec.Raw]:
+    """The first items that fit into so many bytes of one reply, at least one."""
     size = 0
     for index, item in enumerate(items):
         size += len(bytes(item)) + 1
-        if size > MAX_REPLY and index > 0:
+        if size > most and index > 0:
             return items[:index]
     return items
 

@@ -12,9 +12,11 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql import Select
+from sqlalchemy.sql.elements import TextClause
 from webjobs_events.job import JobName
-from webjobs_events.queries import InstanceView, RunQuery, RunsQuery
+from webjobs_events.queries import AllRunsQuery, InstanceView, RunQuery, RunsQuery
 
+from webjobs_history.all_runs import all_runs_statement
 from webjobs_history.store import PROJECTION
 from webjobs_history.tables import instances, jobs, positions, runs
 
@@ -29,12 +31,14 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         replay_until: Until the position is there, the rows are an incomplete replay.
         items: JSON of each item, in order.
         names: Jobs the items are about, where a query is about several.
+        retried: JSON of runs whose next attempt is not known yet, where a query asks for them.
     """
 
     position: int
     replay_until: int
     items: list[msgspec.Raw]
     names: list[str] = []
+    retried: list[msgspec.Raw] = []
 
 
 def _with_position(items: ScalarSelect[Any], names: ScalarSelect[Any] | None = None) -> Select[Any]:
@@ -119,6 +123,14 @@ class Queries:
             limit=max(1, min(query.limit, MAX_PAGE)),
         )
 
+    async def all_runs(self, query: AllRunsQuery) -> Snapshot | None:
+        """A page of the runs of all jobs, and one more if there is one; see `all_runs_statement`.
+
+        `names` are the places of the waiting runs that are known.
+        """
+        statement, values = all_runs_statement(query, max(1, min(query.limit, MAX_PAGE)))
+        return await self._read(statement, **values)
+
     async def run(self, query: RunQuery) -> Snapshot | None:
         """One run, or none."""
         return await self._read(_RUN, job_name=query.job_name, run_id=query.run_id)
@@ -139,7 +151,7 @@ class Queries:
         """Whether anything was ever projected; fails when Postgres is not there."""
         return await self._read(_NOTHING) is not None
 
-    async def _read(self, statement: Select[Any], **values: Any) -> Snapshot | None:
+    async def _read(self, statement: Select[Any] | TextClause, **values: Any) -> Snapshot | None:
         try:
             async with self._engine.connect() as connection:
                 row = (await connection.execute(statement, values)).one_or_none()
@@ -154,4 +166,5 @@ class Queries:
             replay_until=row[1],
             items=[msgspec.Raw(text.encode()) for text in row[2]],
             names=list(row[3]) if len(row) > 3 else [],
+            retried=[msgspec.Raw(text.encode()) for text in row[4]] if len(row) > 4 else [],
         )

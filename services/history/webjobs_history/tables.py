@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Index,
     Integer,
     MetaData,
     Table,
@@ -50,6 +51,8 @@ runs = Table(
     Column("output_log_bytes", BigInteger),
     Column("error_log_bytes", BigInteger),
     Column("dropped_lines", BigInteger),
+    # Read backwards, the index of newest-first pages of the runs of all jobs.
+    Index("runs_by_status", "status", "run_id", "job_name"),
 )
 
 jobs = Table(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from webjobs_api.run_filter import RunFilter
 from webjobs_events import commands, events, files, queries
 from webjobs_events.commands import JOB_VERBS, CommandReply, ReplyCode, RunTriggeredJob, decode_command
 from webjobs_events.jetstream import Bus, QueryRefused, QueuedMessage
@@ -211,6 +212,29 @@ class StandIn:
         newest = sorted(runs, key=lambda run: run.run_id, reverse=True)
         return encode(queries.Runs(position=self.position, runs=newest[: query.limit]))
 
+    async def all_runs(self, data: bytes) -> bytes:
+        query = msgspec.json.decode(data, type=queries.AllRunsQuery)
+        await self._ready(query)
+        known = {(run.job_name, run.run_id): run for runs in self.runs.values() for run in runs.values()}
+        wanted = RunFilter(
+            statuses=frozenset(query.statuses), job_names=frozenset(query.job_names), before=query.before
+        )
+        runs = wanted.newest(known.values(), query.limit + 1)
+        answer = queries.AllRuns(
+            position=self.position,
+            runs=runs[: query.limit],
+            has_more=len(runs) > query.limit,
+            begun=[place for place, key in enumerate(query.waiting) if key in known],
+            retried=[
+                run
+                for run in known.values()
+                if run.job_name in query.queued
+                and run.next_run_id is not None
+                and (run.job_name, run.next_run_id) not in known
+            ],
+        )
+        return encode(answer)
+
     async def run(self, data: bytes) -> bytes:
         query = msgspec.json.decode(data, type=queries.RunQuery)
         await self._ready(query)
@@ -296,6 +320,7 @@ async def run_stand_in(bus: Bus, folder: Path) -> AsyncIterator[StandIn]:
     endpoints = {
         queries.LATEST_RUNS: stand_in.latest_runs,
         queries.RUNS: stand_in.page,
+        queries.ALL_RUNS: stand_in.all_runs,
         queries.RUN: stand_in.run,
         queries.STATUSES: stand_in.status,
     }

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from support.eventually import eventually
@@ -64,6 +64,9 @@ class History:
         cursor = None if before is None else RunId(before)
         query = q.RunsQuery(job_name=JobName(job), before=cursor, limit=limit, at_least=at_least)
         return (await self._ask(q.RUNS, query, q.Runs)).runs
+
+    async def all_runs(self, at_least: int, **wanted: Any) -> q.AllRuns:
+        return await self._ask(q.ALL_RUNS, q.AllRunsQuery(at_least=at_least, **wanted), q.AllRuns)
 
     async def run_ids(self, job: str, at_least: int = 0) -> list[str]:
         return [run.run_id for run in await self.runs(job, at_least)]

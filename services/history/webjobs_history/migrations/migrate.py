@@ -7,7 +7,7 @@ from webjobs_history.database import Connection, connect, open_pool
 
 log = structlog.stdlib.get_logger(__name__)
 
-HEAD = "0003"
+HEAD = "0004"
 """The version this release works with: the last one in `versions/`."""
 
 _LOCK = 0x5765624A_6D696772  # "WebJmigr": the advisory lock of who migrates

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from webjobs_api.openapi.dialects import in_every_dialect
 from webjobs_api.openapi.operation import Operation
 from webjobs_api.openapi.operations import (
+    all_runs,
     app_settings,
     files,
     hooks,
@@ -18,6 +19,7 @@ from webjobs_api.openapi.operations import (
 )
 
 _DESCRIBED: Mapping[str, Operation] = {
+    **all_runs.OPERATIONS,
     **jobs.OPERATIONS,
     **schedules.OPERATIONS,
     **passthrough.OPERATIONS,

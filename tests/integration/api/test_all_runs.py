@@ -1,0 +1,124 @@
+"""GET /api/runs: what runs and what ran, of all jobs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+import pytest
+from integration.api.stand_in import INSTANCE, StandIn
+from support.eventually import eventually
+from webjobs_events.job import JobType
+
+NAMES = ["a", "b", "c"]
+
+
+async def start(api: aiohttp.ClientSession, name: str) -> str:
+    async with api.post(f"/api/jobs/triggered/{name}/run") as answer:
+        assert answer.status == 202, await answer.text()
+        return answer.headers["Location"].rpartition("/")[2]
+
+
+async def listed(api: aiohttp.ClientSession, query: str = "") -> dict[str, Any]:
+    async with api.get(f"/api/runs{query}") as answer:
+        assert answer.status == 200, await answer.text()
+        found: dict[str, Any] = await answer.json()
+        return found
+
+
+def shown(answer: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(run["job_name"], run["status"]) for run in answer["runs"]]
+
+
+async def define(stand_in: StandIn, names: Sequence[str] = NAMES) -> None:
+    for name in names:
+        await stand_in.define(JobType.TRIGGERED, name)
+
+
+async def test_what_runs_and_waits_and_ended_is_listed_newest_first(
+    api: aiohttp.ClientSession, stand_in: StandIn
+) -> None:
+    await define(stand_in)
+    await start(api, "a")
+    await eventually(lambda: "a" in stand_in.held)
+    await stand_in.end_run("a")
+    await start(api, "b")
+    await eventually(lambda: "b" in stand_in.held)
+    stand_in.may_take_runs.clear()
+    waiting = await start(api, "c")
+
+    everything = [("c", "Initializing"), ("b", "Running"), ("a", "Success")]
+    assert shown(await listed(api)) == everything
+    assert shown(await listed(api, "?status=Running")) == [("b", "Running")]
+    assert shown(await listed(api, "?status=Initializing")) == [("c", "Initializing")]
+    assert shown(await listed(api, "?status=active")) == everything[:2]
+    assert shown(await listed(api, "?status=running,success")) == everything[1:]
+    assert shown(await listed(api, "?status=Running&status=Success")) == everything[1:]
+    assert shown(await listed(api, "?job=c&job=a")) == [everything[0], everything[2]]
+    assert shown(await listed(api, "?job=C")) == [everything[0]]
+    assert shown(await listed(api, f"?runner={INSTANCE}&status=Running")) == [("b", "Running")]
+
+    run = (await listed(api, "?job=c"))["runs"][0]
+    assert run["id"] == waiting and run["trigger"] == "External - tests/1" and run["attempt"] == 1
+    async with api.get(run["url"]) as answer:
+        assert (await answer.json())["id"] == waiting
+    stand_in.may_take_runs.set()
+
+
+async def test_pages_lead_to_each_other_and_hold_every_run_once(
+    api: aiohttp.ClientSession, stand_in: StandIn
+) -> None:
+    names = [f"job {number}" for number in range(5)]
+    await define(stand_in, names)
+    for name in names[:3]:
+        await start(api, name)
+        await eventually(lambda name=name: name in stand_in.held)
+    stand_in.may_take_runs.clear()
+    for name in names[3:]:
+        await start(api, name)
+
+    seen, address = [], "/api/runs?status=active&limit=2"
+    while address:
+        async with api.get(address) as answer:
+            assert answer.status == 200, await answer.text()
+            page = await answer.json()
+            assert answer.headers.get("Link") == (page["next"] and f'<{page["next"]}>; rel="next"')
+        seen.append([run["job_name"] for run in page["runs"]])
+        address = page["next"]
+    assert seen == [["job 4", "job 3"], ["job 2", "job 1"], ["job 0"]]
+    stand_in.may_take_runs.set()
+
+
+async def test_a_run_that_has_just_ended_is_never_missing_nor_shown_as_before(
+    api: aiohttp.ClientSession, stand_in: StandIn
+) -> None:
+    await define(stand_in)
+    await start(api, "a")
+    await eventually(lambda: "a" in stand_in.held)
+    stand_in.may_project.clear()  # history has not heard of the end
+    await stand_in.end_run("a")
+    async with api.get("/api/runs?status=Running") as answer:
+        assert answer.status == 503
+    stand_in.may_project.set()
+    assert shown(await listed(api, "?status=Running")) == []
+    assert shown(await listed(api)) == [("a", "Success")]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("?status=Runing", "Initializing, Running, Success, Failed, Aborted, active"),
+        ("?trigger=cron", "api, schedule, rerun"),
+        ("?since=soon", "2026-01-02T03:04:05Z"),
+        ("?before=7", "18 digits"),
+        ("?limit=-1", "1 to 1000"),
+        ("?type=continuous", "triggered"),
+    ],
+)
+async def test_a_bad_value_is_400_with_the_value_and_what_is_allowed(
+    api: aiohttp.ClientSession, query: str, words: str
+) -> None:
+    async with api.get(f"/api/runs{query}") as answer:
+        assert answer.status == 400
+        assert answer.content_type == "application/problem+json"
+        detail = (await answer.json())["detail"]
+    assert words in detail and query.partition("=")[2] in detail
