@@ -17,6 +17,7 @@ from webjobs_events.events import ContinuousPendingRestart, ContinuousStopped, R
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Reason
+from webjobs_runner.triggered.status_file import read_status
 
 CONTINUOUS, TRIGGERED = JobType.CONTINUOUS, JobType.TRIGGERED
 LONG = {"stopping_wait_time": 30}
@@ -243,7 +244,7 @@ ENDINGS: dict[str, tuple[dict[str, Any], Reason]] = {
 
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_a_run_that_watches_its_shutdown_file_gets_no_signal_whatever_ends_it(
-    runner: RunningRunner, caller: Caller, witness: Witness, seen: Path, ending: str
+    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path, seen: Path, ending: str
 ) -> None:
     settings, reason = ENDINGS[ending]
     await caller.deploy(
@@ -265,6 +266,9 @@ async def test_a_run_that_watches_its_shutdown_file_gets_no_signal_whatever_ends
     end = await witness.end_of(run_id)
     assert end.reason is reason and end.evidence.endswith("It ended within its grace.")
     assert "file" in seen.read_text() and "signal" not in seen.read_text()
+    if ending != "delete":
+        folder = tmp_path / "site" / "data" / "jobs" / "triggered" / "job" / run_id
+        assert read_status(folder) == end
 
 
 async def test_an_idle_run_gets_its_stop_signal(

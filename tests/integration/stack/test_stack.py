@@ -13,6 +13,7 @@ import pytest
 from support.announcements import Announcements
 from support.eventually import eventually
 from support.living import processes_with, processes_working_in
+from webjobs_stack import environment
 from webjobs_stack.errors import DataFolderInUse, InvalidSetting, PortTaken, ServiceRefused
 from webjobs_stack.folder import DataFolder
 from webjobs_stack.health import is_healthy
@@ -118,6 +119,25 @@ async def test_hurry_kills_a_service_that_does_not_listen(options: StackOptions,
     hurry.set()
     async with asyncio.timeout(5):
         await stopping
+    assert processes_with(marker) == []
+
+
+async def test_a_runner_has_as_long_to_stop_as_its_scripts_are_granted(
+    options: StackOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "RUNNER_STOP_SECONDS", 0.2)
+    heard = Announcements()
+    async with Stack(with_variables(options, TOY_FAULT="slow"), heard):
+        pass
+    assert '{"ended": "by itself"}' in heard.lines["runner"]
+
+
+async def test_a_runner_that_hangs_while_it_stops_is_killed(
+    options: StackOptions, monkeypatch: pytest.MonkeyPatch, marker: str
+) -> None:
+    monkeypatch.setattr(environment, "RUNNER_STOP_SECONDS", 0.2)
+    async with Stack(with_variables(options, TOY_FAULT="hung"), Announcements()):
+        pass
     assert processes_with(marker) == []
 
 

@@ -50,6 +50,7 @@ def runner_spec(
         health_port=health_port,
         address=f"{HEALTH_HOST}:{health_port} (instance {instance_id})",
         stop_seconds=RUNNER_STOP_SECONDS,
+        ends_scripts=True,
     )
 
 

@@ -57,8 +57,17 @@ class Child:
         *,
         hurry: asyncio.Event | None = None,
         hard: signal.Signals = signal.SIGKILL,
+        is_at_work: Callable[[], Awaitable[bool]] | None = None,
     ) -> int:
-        """Ask with one signal; after the deadline, or when `hurry` is set, insist with another."""
+        """Ask with one signal; after the deadline, or when `hurry` is set, insist with another.
+
+        Args:
+            gently: The first signal.
+            deadline_seconds: How long it has to end by that.
+            hurry: Ends the waiting.
+            hard: The second signal.
+            is_at_work: Asked at the deadline: as long as it is, it has as many seconds more.
+        """
         ended = asyncio.ensure_future(self.wait())
         hurried = asyncio.ensure_future((hurry or asyncio.Event()).wait())
         try:
@@ -67,6 +76,10 @@ class Child:
                 waiting = {ended, hurried} if number == gently else {ended}
                 limit = deadline_seconds if number == gently else 5.0
                 await asyncio.wait(waiting, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+                while number == gently and is_at_work and not (ended.done() or hurried.done()):
+                    if not await is_at_work():
+                        break
+                    await asyncio.wait(waiting, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
                 if ended.done():
                     break
             return await ended

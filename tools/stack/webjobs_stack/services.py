@@ -32,6 +32,8 @@ class ServiceSpec:
     address: str
     """What the terminal says about where it is."""
     stop_seconds: float = 10.0
+    ends_scripts: bool = False
+    """Stopping takes as long as its scripts are granted: it is not killed while it is healthy."""
 
 
 class Service:
@@ -96,7 +98,10 @@ class Service:
     async def stop(self, hurry: asyncio.Event | None = None) -> None:
         """Stop it; harmless if it does not run."""
         if self._child is not None:
-            await self._child.stop(signal.SIGTERM, self._spec.stop_seconds, hurry=hurry)
+            is_at_work = self._is_healthy if self._spec.ends_scripts else None
+            await self._child.stop(
+                signal.SIGTERM, self._spec.stop_seconds, hurry=hurry, is_at_work=is_at_work
+            )
         await self._finish_reading()
 
     def kill(self) -> None:
