@@ -5,11 +5,13 @@ import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from webjobs_service.credentials import refuse_bad_port, refuse_unescaped_credentials
 
 ENV_PREFIX = "WEBJOBS_"
 NATS_SCHEMES = frozenset({"nats", "tls", "ws", "wss"})
@@ -97,6 +99,8 @@ class ServiceSettings(BaseSettings):
             parts = urlsplit(address.strip())
             if parts.scheme not in NATS_SCHEMES or not parts.hostname:
                 raise ValueError("wants nats://[user:password@]host:port, comma-separated when several")
+            refuse_unescaped_credentials(address)
+            refuse_bad_port(address)
         return value
 
     @classmethod
@@ -138,16 +142,6 @@ def load_settings_or_exit(settings_type: type[S]) -> S:
 def variables(settings_type: type[ServiceSettings]) -> Mapping[str, FieldInfo]:
     """The fields of a service's settings by the environment variable that sets each."""
     return {_variable(name, field): field for name, field in settings_type.model_fields.items()}
-
-
-def without_credentials(url: str) -> str:
-    """A URL, or several comma-separated, as it may be logged: user and password are left out."""
-    return ",".join(_without_credentials(part.strip()) for part in url.split(","))
-
-
-def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
 
 
 def _variable(name: str, field: FieldInfo) -> str:

@@ -12,8 +12,8 @@ from webjobs_events.arguments import MAX_ARGUMENTS_BYTES
 from webjobs_events.asyncapi import build_asyncapi
 from webjobs_events.jetstream import connect_bus
 from webjobs_events.subjects import Subjects
+from webjobs_service.credentials import without_credentials
 from webjobs_service.health import health_routes
-from webjobs_service.settings import without_credentials
 
 from webjobs_api import keys
 from webjobs_api.auth import access_guard

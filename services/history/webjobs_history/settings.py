@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
+from webjobs_service.credentials import refuse_bad_port, refuse_unescaped_credentials
 from webjobs_service.settings import ServiceSettings
 
 POSTGRES_SCHEMES = frozenset({"postgresql", "postgres", "postgresql+asyncpg"})
@@ -38,4 +39,7 @@ class HistorySettings(ServiceSettings):
         scheme, separator, rest = value.partition("://")
         if scheme not in POSTGRES_SCHEMES or not separator or not urlsplit(value).path.strip("/"):
             raise ValueError("wants postgresql://user:password@host:port/database")
+        refuse_unescaped_credentials(value)
+        if "," not in value:  # asyncpg takes several hosts
+            refuse_bad_port(value)
         return f"postgresql://{rest}"

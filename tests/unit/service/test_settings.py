@@ -1,5 +1,6 @@
 import pytest
 from pydantic import Field
+from webjobs_service.credentials import without_credentials
 from webjobs_service.settings import (
     InvalidSettings,
     LogFormat,
@@ -7,7 +8,6 @@ from webjobs_service.settings import (
     load_settings,
     load_settings_or_exit,
     variables,
-    without_credentials,
 )
 
 
@@ -108,7 +108,33 @@ def test_every_field_tells_what_it_is_for() -> None:
         ("nats://127.0.0.1:4222", "nats://127.0.0.1:4222"),
         ("nats://me:secret@a:4222,nats://token@b:4222", "nats://a:4222,nats://b:4222"),
         ("postgresql://me:secret@db/webjobs?password=x", "postgresql://db/webjobs"),
+        ("nats://me:se/cr#et@a:4222", "nats://a:4222"),
+        ("nats://me:se@cr/et@a:4222", "nats://a:4222"),
+        ("nats://me:se,cret@a:4222", "nats://(hidden),(hidden)"),
+        ("nats://me:secret@[::1", "nats://(hidden)"),
     ],
 )
 def test_a_logged_url_has_no_credentials(url: str, shown: str) -> None:
     assert without_credentials(url) == shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nats://me:hun/ter2@here:4222",
+        "nats://me:hun#ter2@here:4222",
+        "nats://me:hun?ter2@here:4222",
+        "nats://me:h@hun/ter2@here:4222",
+        "nats://hun:ter2",
+        "nats://good:4222,nats://me:hun/ter2@here",
+    ],
+)
+def test_a_password_that_is_not_escaped_is_refused_without_a_word_of_it(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("WEBJOBS_PASSWORD", "x")
+    monkeypatch.setenv("WEBJOBS_NATS_URL", url)
+    with pytest.raises(InvalidSettings) as raised:
+        load_settings(Example)
+    assert "WEBJOBS_NATS_URL" in str(raised.value)
+    assert "hun" not in str(raised.value) and "ter2" not in str(raised.value)

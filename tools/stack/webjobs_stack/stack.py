@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import urlsplit
+
+from webjobs_service.credentials import without_credentials
 
 from webjobs_stack.announce import Announcer
 from webjobs_stack.disk_watch import DiskWatch, spare_bytes
@@ -82,7 +83,7 @@ class Stack:
         database_url = options.environment.get("WEBJOBS_DATABASE_URL", "")
         for name, url in (("nats", nats_url), ("postgres", database_url)):
             if url:
-                self._announce.uses(name, _without_credentials(url))
+                self._announce.uses(name, without_credentials(url))
         self._disk = DiskWatch(self.folder.path, None if nats_url else nats, spare, self._announce)
         await self._start_together(
             [server for server, url in ((nats, nats_url), (postgres, database_url)) if not url]
@@ -201,8 +202,3 @@ def _megabytes_setting(environment: Mapping[str, str], name: str) -> int | None:
     if not (value.isascii() and value.isdigit()):
         raise InvalidSetting(name, value, "a number of megabytes, 0 or more")
     return int(value)
-
-
-def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
