@@ -32,12 +32,13 @@ class EventReader:
             return await self._next()
 
     async def take(self, count: int) -> list[ServerSentEvent]:
-        """The next events, which must come."""
-        events = []
-        for _ in range(count):
+        """The next events, which must come; those of unfinished lines are left out."""
+        events: list[ServerSentEvent] = []
+        while len(events) < count:
             event = await self.next()
             assert event is not None, "the answer has ended"
-            events.append(event)
+            if event.name != "partial":
+                events.append(event)
         return events
 
     async def until_heartbeat(self) -> None:

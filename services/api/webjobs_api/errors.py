@@ -35,6 +35,20 @@ class LogNotFound(WebJobsError):
         super().__init__(f"There is no log file {file_name[:200]!r}.")
 
 
+class LogIncomplete(WebJobsError):
+    """A part of a log is missing: it is still on its way to the stream of logs, or it was removed."""
+
+    def __init__(self, file_name: str, reached: int, size: int | None) -> None:
+        self.file_name = file_name
+        self.reached = reached
+        self.size = size
+        of = f" of {size:,}" if size is not None else ""
+        super().__init__(
+            f"The log {file_name[:200]!r} is not whole here: {reached:,}{of} bytes of it are stored. "
+            "The rest is on its way, or was removed. Try again."
+        )
+
+
 class SchemaNotFound(WebJobsError):
     """There is no JSON Schema of this name."""
 

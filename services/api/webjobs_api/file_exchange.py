@@ -71,26 +71,35 @@ def is_unmodified(info: FileInfo, if_none_match: Iterable[str], if_modified_sinc
     return since is not None and _seconds(info) <= since.timestamp()
 
 
-def range_of(info: FileInfo, wanted: str | None, if_range: str | None) -> tuple[int, int] | None:
-    """The part of a file to be answered, as first byte and the one after the last; None for all of it.
-
-    Several ranges at once, other units, and ranges of another version of the file are answered with all.
+def range_of_file(info: FileInfo, wanted: str | None, if_range: str | None) -> tuple[int, int] | None:
+    """The part of a file to be answered; a range of another version of the file is answered with all.
 
     Raises:
         RangeNotSatisfiable: The part lies behind the end of the file.
     """
+    return range_of(info.size, wanted) if _is_version(info, if_range) else None
+
+
+def range_of(size: int, wanted: str | None) -> tuple[int, int] | None:
+    """The part to be answered, as first byte and the one after the last; None for all of it.
+
+    Several ranges at once, and other units, are answered with all.
+
+    Raises:
+        RangeNotSatisfiable: The part lies behind the end.
+    """
     match = _RANGE.fullmatch(wanted.strip()) if wanted else None
-    if match is None or match[1] == match[2] == "" or not _is_version(info, if_range):
+    if match is None or match[1] == match[2] == "":
         return None
     if not match[1]:
-        start, stop = max(0, info.size - int(match[2])), info.size
+        start, stop = max(0, size - int(match[2])), size
     else:
         start = int(match[1])
-        stop = min(info.size, int(match[2]) + 1) if match[2] else info.size
+        stop = min(size, int(match[2]) + 1) if match[2] else size
         if match[2] and int(match[2]) < start:
             return None  # no range at all, says the standard
     if start >= stop:
-        raise RangeNotSatisfiable(info.size)
+        raise RangeNotSatisfiable(size)
     return start, stop
 
 

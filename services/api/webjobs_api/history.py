@@ -69,9 +69,9 @@ class History:
         query = msgspec.structs.replace(query, at_least=self._floor(query.at_least))
         return await self._ask(queries.ALL_RUNS, query, _all_runs)
 
-    async def run(self, job_name: JobName, run_id: RunId) -> RunView | None:
+    async def run(self, job_name: JobName, run_id: RunId, *, at_least: int = 0) -> RunView | None:
         """One run; None only after the projection has reached the end of the stream."""
-        query = queries.RunQuery(job_name=job_name, run_id=run_id, at_least=self._floor(0))
+        query = queries.RunQuery(job_name=job_name, run_id=run_id, at_least=self._floor(at_least))
         return (await self._ask(queries.RUN, query, _found_run)).run
 
     async def statuses(

@@ -93,6 +93,12 @@ class Runs:
             latest[run.job_name] = _newest(views) or run
         return latest
 
+    async def newest_view(self, job_name: JobName, run_id: RunId) -> RunView | None:
+        """One run, with all that the stream of events says of its job at this moment."""
+        pattern = self._bus.subjects.job_event(JobType.TRIGGERED, job_name, "*")
+        last = await self._bus.last_message(self._bus.subjects.events_stream, pattern)
+        return await self._history.run(job_name, run_id, at_least=last.sequence if last else 0)
+
     async def find(self, job_name: JobName, run_id: RunId) -> RunView | None:
         """One run; None when there is none."""
         known = await self._history.run(job_name, run_id)

@@ -23,7 +23,7 @@ from webjobs_api.file_exchange import (
     is_unmodified,
     mime_of,
     path_of,
-    range_of,
+    range_of_file,
 )
 from webjobs_api.keys import FILES, SETTINGS
 from webjobs_api.runner_files import FilesOfRunner, OpenedFile
@@ -141,7 +141,7 @@ async def _file(request: web.Request, opened: OpenedFile) -> web.StreamResponse:
     if is_unmodified(info, headers.getall("If-None-Match", []), headers.get("If-Modified-Since")):
         return web.Response(status=304, headers=told)
     try:
-        part = range_of(info, headers.get("Range"), headers.get("If-Range"))
+        part = range_of_file(info, headers.get("Range"), headers.get("If-Range"))
     except RangeNotSatisfiable as error:
         told["Content-Range"] = f"bytes */{info.size}"
         return web.Response(status=status_of(error), text=str(error), headers=told)

@@ -88,7 +88,9 @@ class StandIn:
         await self.bus.publish_event(events.RunRunning(**self._about(command), at=now, script="run.sh"))
         self.held[command.job_name] = HeldRun(command, message, now)
 
-    async def end_run(self, job_name: str, *, has_error_log: bool = False, free_the_job: bool = True) -> None:
+    async def end_run(
+        self, job_name: str, *, has_error_log: bool = False, free_the_job: bool = True, **sizes: int
+    ) -> None:
         held = self.held[job_name]
         await self.bus.publish_event(
             events.RunSuccess(
@@ -98,6 +100,7 @@ class StandIn:
                 reason=Reason.EXIT_CODE,
                 exit_code=0,
                 has_error_log=has_error_log,
+                **sizes,
             )
         )
         if free_the_job:

@@ -115,8 +115,9 @@ async def test_the_log_stream_of_a_run_ends_with_the_run(
         await welcomed(answer)
         await stand_in.log(subject, f"output_{run_id}.log", 0, b"one\nend")
         assert await line(answer) == b"one\n"
+        assert await answer.content.readexactly(3) == b"end"  # though its line has no end
         await stand_in.end_run("hello")
-        assert await line(answer) == b"end\n"
+        assert await line(answer) == b"\n"
         assert await line(answer) == b""
 
 
@@ -225,3 +226,31 @@ async def test_followers_of_logs_end_when_the_api_stops(
         assert asyncio.get_running_loop().time() - began < 2
         assert await answer.content.readline() == b""
         assert b"event" not in await log.read()
+
+
+async def test_an_unfinished_line_is_told_and_continued(
+    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+) -> None:
+    subject, output = bus.subjects.log(JobType.TRIGGERED, "hello", run_id), f"output_{run_id}.log"
+    prompt = MARK + b"Password: "
+    async with (
+        reading(api, log_of(run_id)) as reader,
+        api.get(f"/api/logstream/triggered/hello/{run_id}") as text,
+        api.get(f"/vfs/data/jobs/triggered/hello/{run_id}/{output}?follow=1") as plain,
+    ):
+        await welcomed(text)
+        await stand_in.log(subject, output, 0, prompt)
+        partial = await reader.next()
+        assert partial is not None
+        assert (partial.id, partial.name, partial.data) == ("0", "partial", prompt.decode())
+        for answer in (text, plain):
+            assert await answer.content.readexactly(len(prompt)) == prompt
+        await stand_in.log(subject, output, len(prompt), b"***\n")
+        (whole,) = await reader.take(1)
+        assert (whole.id, whole.name, whole.data) == (
+            str(len(prompt) + 4),
+            "message",
+            prompt.decode() + "***",
+        )
+        for answer in (text, plain):
+            assert await answer.content.readexactly(4) == b"***\n"

@@ -9,7 +9,7 @@ from webjobs_api.file_exchange import (
     is_unmodified,
     mime_of,
     path_of,
-    range_of,
+    range_of_file,
 )
 from webjobs_events.files import Condition, FileInfo, Kind
 
@@ -122,20 +122,20 @@ def test_a_client_has_the_file_already(if_none_match: list[str], since: str | No
 def test_the_part_of_a_file_is_the_one_asked_for(
     wanted: str | None, if_range: str | None, part: tuple[int, int] | None
 ) -> None:
-    assert range_of(INFO, wanted, if_range) == part
+    assert range_of_file(INFO, wanted, if_range) == part
 
 
 @pytest.mark.parametrize("wanted", ["bytes=10-", "bytes=10-20", "bytes=-0", f"bytes={'9' * 40}-"])
 def test_a_part_behind_the_end_is_refused(wanted: str) -> None:
     with pytest.raises(RangeNotSatisfiable, match="10 bytes"):
-        range_of(INFO, wanted, None)
+        range_of_file(INFO, wanted, None)
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_no_header_is_a_fault_of_the_server(one: str, other: str) -> None:
     condition_of([one], [other])
     is_unmodified(INFO, [], one)
-    range_of(INFO, one, other)
+    range_of_file(INFO, one, other)
 
 
 @pytest.mark.parametrize(

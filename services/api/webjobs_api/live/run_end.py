@@ -1,26 +1,34 @@
-"""Whether a run that somebody follows has ended."""
+"""How the log of a run that is read ends."""
 
 import structlog
 from webjobs_events.errors import WebJobsError
-from webjobs_events.job import JobName
-from webjobs_events.run_id import RunId
+from webjobs_events.queries import RunView
 from webjobs_events.status import is_terminal
 
-from webjobs_api.log_stream import Ended
+from webjobs_api.log_stream import FinalLog, Look
 from webjobs_api.runs import Runs
+from webjobs_api.urls import error_file
 
 log = structlog.stdlib.get_logger(__name__)
 
 
-def end_of_run(runs: Runs, job_name: JobName, run_id: RunId) -> Ended:
-    """Answers whether the run has ended; while nobody can tell, it has not, and the reader stays."""
+def final_log(run: RunView, file_name: str) -> FinalLog | None:
+    """Returns what a run's final event says of a log of it; None while the run goes on."""
+    if not is_terminal(run.status):
+        return None
+    is_error_log = file_name == error_file(run.run_id)
+    return FinalLog(run.error_log_bytes if is_error_log else run.output_log_bytes)
 
-    async def has_ended() -> bool:
+
+def look_for_end(runs: Runs, run: RunView, file_name: str) -> Look:
+    """Asks history; while it does not answer, the log may still grow, and its reader stays."""
+
+    async def look() -> FinalLog | None:
         try:
-            current = await runs.find(job_name, run_id)
+            current = await runs.find(run.job_name, run.run_id)
         except WebJobsError as error:
-            log.debug("the end of a followed run is unknown", run_id=run_id, error=str(error))
-            return False
-        return current is None or is_terminal(current.status)
+            log.debug("the end of a followed run is unknown", run_id=run.run_id, error=str(error))
+            return None
+        return FinalLog(None, is_gone=True) if current is None else final_log(current, file_name)
 
-    return has_ended
+    return look

@@ -22,7 +22,7 @@ _IF_MATCH = Parameter(
     schema={"type": "string", "examples": ["*"]},
     says="The ETag of the file that is to be changed, or `*`: a file that exists is not changed without it.",
 )
-_RANGE = Parameter(
+RANGE = Parameter(
     name="Range", schema={"type": "string", "examples": ["bytes=0-99"]}, says="The part that is wanted."
 )
 _IF_NONE_MATCH = Parameter(
@@ -35,7 +35,7 @@ READ = Operation(
     tag=_TAG,
     summary="Read a file, or list a folder",
     query=(_INSTANCE,),
-    headers=(_RANGE, _IF_NONE_MATCH),
+    headers=(RANGE, _IF_NONE_MATCH),
     answers={
         200: Answer(
             says="The file, or as JSON what is in the folder.",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from webjobs_api.live.event_filter import KINDS, NAMES
 from webjobs_api.openapi.operation import TEXT, Answer, Operation, Parameter, text
+from webjobs_api.openapi.operations.files import RANGE
 
 _EVENT_STREAM = "text/event-stream"
 _SEQUENCE = {"type": "integer", "minimum": 0}
@@ -38,7 +39,8 @@ OPERATIONS: Mapping[str, Operation] = {
         tag="Logs",
         summary="Read or follow a run's output",
         description="With `Accept: text/event-stream` the log is followed until the run has ended: the id of "
-        "an event is the offset in bytes of what comes next, the last event is named `end`.",
+        "an event is the offset in bytes of what comes next, the last event is named `end`. An event named "
+        "`partial` holds a line that has not ended.",
         query=(
             Parameter(name="offset", schema=_SEQUENCE, says="Bytes that the client has already."),
             Parameter(
@@ -51,6 +53,7 @@ OPERATIONS: Mapping[str, Operation] = {
             Parameter(
                 name="Last-Event-ID", schema={"type": "string"}, says="Id of the last event that was taken."
             ),
+            RANGE,
         ),
         answers={
             200: Answer(
@@ -58,8 +61,13 @@ OPERATIONS: Mapping[str, Operation] = {
                 content={TEXT: {"type": "string"}, _EVENT_STREAM: {"type": "string"}},
             ),
             204: Answer(says="The client has had the `end` already."),
+            206: Answer(
+                says="A part of the log of a run that has ended.",
+                content={TEXT: {"type": "string"}},
+                headers={"Content-Range": "Which part, and of how many bytes."},
+            ),
         },
-        errors=(400, 404),
+        errors=(400, 404, 416),
         problems=True,
     ),
     "GET /api/events": Operation(
