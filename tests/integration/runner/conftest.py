@@ -1,13 +1,23 @@
 """A bus, a caller and a witness for tests that run whole runners."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 from support.runners import Caller
 from support.witness import Witness, witness_of
 from webjobs_events.jetstream import Bus, connect_bus
 from webjobs_events.subjects import Subjects
+
+
+@pytest.fixture(autouse=True)
+def plain_stacks() -> Iterator[None]:
+    """Log stacks as services do: the rich ones block the event loop for seconds on a busy machine."""
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, plain])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

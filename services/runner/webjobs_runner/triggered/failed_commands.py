@@ -78,8 +78,9 @@ class FailedCommands:
             "run command not handled",
             run_id=command.run_id,
             failures=known.count,
+            error=known.error,
             again_in=delay,
-            exc_info=error,
+            exc_info=error if known.count == 1 else None,  # the stack once, for it is long
         )
         await message.give_back(delay)
 
