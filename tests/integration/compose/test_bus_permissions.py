@@ -12,6 +12,8 @@ from nats.aio.msg import Msg
 from support.background import in_background
 from support.compose_processes import ComposeRun
 from support.eventually import eventually
+from webjobs_events.jetstream import Bucket, connect_bus
+from webjobs_events.subjects import Subjects
 
 PASSWORDS = {
     "NATS_API_PASSWORD": "a1",
@@ -134,6 +136,29 @@ async def test_nobody_connects_without_the_password(bus: ComposeRun, login: str)
     await writer.wait_closed()
     assert b"Authorization Violation" in answer
     assert b"PONG" not in answer
+
+
+@pytest.mark.parametrize(
+    ("user", "name", "key"),
+    [("api", "settings", "A"), ("api", "hooks", "hook.a"), ("runner", "jobs", "triggered.a")],
+)
+async def test_who_writes_secrets_may_overwrite_them(bus: ComposeRun, user: str, name: str, key: str) -> None:
+    url = f"nats://{user}:{PASSWORDS[f'NATS_{user.upper()}_PASSWORD']}@127.0.0.1:{bus.nats_port}"
+
+    def is_on_disk() -> bool:
+        files = [path for path in (bus.folder / "nats").rglob("*") if path.is_file()]
+        return any(b"canary" in path.read_bytes() for path in files)
+
+    async with connect_bus(url, name="test", subjects=Subjects()) as connected_bus:
+        bucket: Bucket = getattr(connected_bus, name)
+        await bucket.put(key, b"canary-1")
+        await bucket.put(key, b"good")
+        assert not is_on_disk()
+        for value in (b"canary-2", b"good"):  # as a writer that dies before it overwrites
+            await connected_bus.publish(bucket.subject_of(key), value)
+        assert is_on_disk()
+        await bucket.eraser.look()
+        assert not is_on_disk()
 
 
 async def test_the_history_may_answer_and_only_answer(bus: ComposeRun) -> None:
