@@ -27,6 +27,8 @@ from webjobs_events.events import (
     Deployed,
     DeployFailed,
     Disabled,
+    DiskLow,
+    DiskOk,
     Enabled,
     Event,
     InstanceLost,
@@ -84,6 +86,7 @@ _process: dict[str, Any] = {
     "boot": _BOOT,
     "digest": _DIGEST,
 }
+_disk: dict[str, Any] = {"free_bytes": 9_437_184, "reserve_bytes": 20_971_520, "total_bytes": 419_430_400}
 _instance: dict[str, Any] = {"at": _AT, "instance": _INSTANCE, "about_instance": _INSTANCE, "boot": _BOOT}
 
 
@@ -168,6 +171,8 @@ EVENTS: dict[str, Event] = {
     "instance.InstanceStarted": InstanceStarted(**_instance),
     "instance.InstanceStopped": InstanceStopped(**_instance),
     "instance.InstanceLost": InstanceLost(**(_instance | {"instance": "abcdef"})),
+    "instance.DiskLow": DiskLow(**_instance, **_disk),
+    "instance.DiskOk": DiskOk(**_instance, **(_disk | {"free_bytes": 104_857_600})),
     **_job_events(JobType.TRIGGERED),
     **_job_events(JobType.CONTINUOUS),
 }

@@ -147,6 +147,7 @@ class ReplyCode(StrEnum):
     NO_RUNNABLE_SCRIPT = "no_runnable_script"
     INVALID_SETTINGS = "invalid_settings"
     TOO_LARGE = "too_large"
+    NO_SPACE = "no_space"
     FAILED = "failed"
 
 

@@ -100,6 +100,14 @@ class BusUnavailable(WebJobsError):
         super().__init__(f"NATS did not answer while {doing}: {reason}. Try again in a moment.")
 
 
+class StorageFull(BusUnavailable):
+    """A message or file was not stored: JetStream has reached its limit, or a disk is full."""
+
+    def __init__(self, doing: str, reason: str) -> None:
+        super().__init__(doing, reason)
+        self.args = (f"There is no space left for {doing}: {reason}. Free some disk space, then try again.",)
+
+
 class NobodyListens(BusUnavailable):
     """NATS is there, but nobody who would answer: the question reached nobody."""
 

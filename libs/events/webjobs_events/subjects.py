@@ -269,6 +269,10 @@ class Subjects:
         """Key of the wish that a run be ended; `cancel.>` matches all of them."""
         return f"cancel.{token_of(job_name)}.{run_id}"
 
+    def heartbeat(self, instance_id: str) -> str:
+        """Where a runner says what its lease says, without storing it; `*` for all of them."""
+        return f"{self.namespace}.heartbeats.{instance_id}"
+
     # Files
 
     def files_group(self, instance_id: str) -> str:

@@ -50,12 +50,16 @@ class AcknowledgedWrites:
         """Record why the newest write was not acknowledged."""
         self._failure = reason
 
+    def expire(self) -> None:
+        """Let earlier acknowledgements count no more."""
+        self._last = None
+
     async def check(self) -> str | None:
         """Returns what is wrong when no write was acknowledged within the last 10 s."""
         if self.age <= WRITE_AGE_LIMIT:
             return None
         finding = (
-            "no write was acknowledged yet"
+            "no write is acknowledged"
             if self._last is None
             else f"the last acknowledged write is {self.age:.0f} s old"
         )
@@ -67,18 +71,21 @@ class ProvenWrites(AcknowledgedWrites):
 
     Args:
         write: Returns when the store has acknowledged it.
-        failures: What it raises when the store does not take it.
+        failures: What it raises when the store does not answer, or does not take it.
+        refusals: Those of them that say that the store takes nothing: they count at once.
     """
 
     def __init__(
         self,
         write: Callable[[], Awaitable[object]],
         failures: tuple[type[Exception], ...],
+        refusals: tuple[type[Exception], ...] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(clock)
         self._write = write
         self._failures = failures
+        self._refusals = refusals
         self._writing = asyncio.Lock()
 
     async def check(self) -> str | None:
@@ -94,6 +101,9 @@ class ProvenWrites(AcknowledgedWrites):
                 await self._write()
         except TimeoutError:
             self.failed(f"no acknowledgement within {_WRITE_TIMEOUT:g} s")
+        except self._refusals as error:
+            self.expire()
+            self.failed(str(error))
         except self._failures as error:
             self.failed(str(error) or type(error).__name__)
         else:

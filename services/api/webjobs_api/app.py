@@ -44,6 +44,7 @@ from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
 from webjobs_api.schedules.ticks import Ticks
 from webjobs_api.settings import ApiSettings
+from webjobs_api.storage import Storage
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -75,6 +76,7 @@ async def open_app(
         bus.live_settings(environment, restore=True) as live_settings,
         Definitions(bus) as definitions,
         Runners(bus) as runners,
+        Storage(bus, runners) as storage,
         Tails(bus) as tails,
         Hooks(bus) as hooks,
         Dispatcher(bus, hooks, hook_terms, allow_private=settings.hooks_allow_private),
@@ -82,7 +84,7 @@ async def open_app(
     ):
         history = History(bus)
         runs = Runs(bus, history)
-        commands = JobCommands(bus, definitions, runners, history, patience)
+        commands = JobCommands(bus, definitions, runners, storage, history, patience)
         async with (
             Deployments(bus, commands) as deployments,
             RunnerFiles(bus, runners) as files,
@@ -105,7 +107,7 @@ async def open_app(
             app[keys.FILES] = files
             app[keys.HISTORY] = history
             app[keys.HOOKS] = hooks
-            app[keys.INVOCATIONS] = Invocations(bus, runs, runners, live_settings)
+            app[keys.INVOCATIONS] = Invocations(bus, runs, runners, storage, live_settings)
             app[keys.IDEMPOTENT_INVOCATIONS] = IdempotentInvocations(bus, app[keys.INVOCATIONS], runs)
             app[keys.JOB_TUNNELS] = job_tunnels
             app[keys.LIVE_SETTINGS] = live_settings
@@ -114,6 +116,7 @@ async def open_app(
             app[keys.RUNNERS] = runners
             app[keys.RUNS] = runs
             app[keys.SETTINGS] = settings
+            app[keys.STORAGE] = storage
             app[keys.TICKS] = ticks
             set_up_templates(app)
 
@@ -121,7 +124,7 @@ async def open_app(
                 tails.end()
 
             app.on_shutdown.append(end_live_answers)
-            health = health_routes(checks(bus, runners, history))
+            health = health_routes(checks(bus, storage, runners, history))
             app.add_routes(with_trailing_slashes(checked([*routes(), *health], OPERATIONS)))
             yield app
 

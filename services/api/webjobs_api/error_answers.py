@@ -14,6 +14,7 @@ from webjobs_events.errors import (
     InvalidRunId,
     MessageTooLarge,
     NobodyListens,
+    StorageFull,
     WebJobsError,
 )
 from webjobs_events.files import Fault
@@ -44,6 +45,7 @@ from webjobs_api.errors import (
     LogIncomplete,
     LogNotFound,
     NoRunnerAlive,
+    NoSpaceLeft,
     RepeatedParameter,
     RunAlreadyInProgress,
     RunHasEnded,
@@ -125,6 +127,8 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     JobNotServing: 503,
     CommandWithdrawn: 503,
     CommandUnanswered: 503,
+    NoSpaceLeft: 507,
+    StorageFull: 507,
 }
 
 REPLY_STATUSES: Mapping[ReplyCode, int] = {
@@ -134,6 +138,7 @@ REPLY_STATUSES: Mapping[ReplyCode, int] = {
     ReplyCode.TOO_LARGE: 413,
     ReplyCode.JOB_NOT_FOUND: 404,
     ReplyCode.FAILED: 500,
+    ReplyCode.NO_SPACE: 507,
 }
 
 FAULT_STATUSES: Mapping[Fault, int] = {

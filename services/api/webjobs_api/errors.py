@@ -106,6 +106,16 @@ class IdempotencyKeyReused(WebJobsError):
         )
 
 
+class NoSpaceLeft(WebJobsError):
+    """No runner has room on its disk; nothing was done."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"There is no space left: {reason}. Free some disk space, or add some; nothing was changed."
+        )
+
+
 class JobsAreStopped(WebJobsError):
     """WEBJOBS_STOPPED holds every job back."""
 

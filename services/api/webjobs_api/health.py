@@ -3,29 +3,34 @@
 import secrets
 from collections.abc import Mapping
 
-from webjobs_events.errors import WebJobsError
+from webjobs_events.errors import StorageFull, WebJobsError
 from webjobs_events.jetstream import Bus
 from webjobs_events.subjects import Subjects
 from webjobs_service.health import Check, ProvenWrites
 
 from webjobs_api.history import History
 from webjobs_api.runners import Runners
+from webjobs_api.storage import Storage
 
 _KEY_TTL = 10  # seconds
 
 
-def storage_proof(bus: Bus) -> ProvenWrites:
+def stored_writes(bus: Bus) -> ProvenWrites:
     """Writes a key of this api, which expires when nobody asks for its health any more."""
     key = Subjects.api_key(secrets.token_hex(4))
 
     async def write() -> None:
         await bus.leases.put(key, b"", ttl=_KEY_TTL)
 
-    return ProvenWrites(write, (WebJobsError,))
+    return ProvenWrites(write, (WebJobsError,), (StorageFull,))
 
 
-def checks(bus: Bus, runners: Runners, history: History) -> Mapping[str, Check]:
+def checks(bus: Bus, storage: Storage, runners: Runners, history: History) -> Mapping[str, Check]:
     """The checks behind `/healthz`."""
+    writes = stored_writes(bus)
+    # What was acknowledged before proves nothing then.
+    storage.on_change(writes.expire)
+    bus.connection.on_reconnect(writes.expire)
 
     async def nats() -> str | None:
         return None if bus.is_connected else "the connection is down"
@@ -46,7 +51,8 @@ def checks(bus: Bus, runners: Runners, history: History) -> Mapping[str, Check]:
     return {
         "nats": nats,
         "streams": streams,
-        "storage": storage_proof(bus).check,
+        "storage": writes.check,
+        "disk": storage.check,
         "runner": runner,
         "history": history_answers,
     }

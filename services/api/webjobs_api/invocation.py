@@ -19,6 +19,7 @@ from webjobs_events.subjects import token_of
 from webjobs_api.errors import JobNotEnabled, JobsAreStopped, RunAlreadyInProgress
 from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
+from webjobs_api.storage import Storage
 
 _ENDING = 2.0  # seconds in which the command of a run that has ended leaves the queue
 _RETRY_DELAY = 0.005  # seconds
@@ -45,10 +46,13 @@ class RunRequest:
 class Invocations:
     """Starts runs; how many of one job there may be at once, the queue itself and the runners see to."""
 
-    def __init__(self, bus: Bus, runs: Runs, runners: Runners, settings: LiveSettings) -> None:
+    def __init__(
+        self, bus: Bus, runs: Runs, runners: Runners, storage: Storage, settings: LiveSettings
+    ) -> None:
         self._bus = bus
         self._runs = runs
         self._runners = runners
+        self._storage = storage
         self._settings = settings
         self._mint = RunIdMint()
 
@@ -63,6 +67,7 @@ class Invocations:
         Raises:
             JobNotEnabled: The job's own settings keep it from running.
             JobsAreStopped: By the setting.
+            NoSpaceLeft: No runner has room on its disk; nothing was queued.
             NoRunnerAlive: Nobody would run it; nothing was queued.
             RunAlreadyInProgress: The job runs, and refuses another run meanwhile.
             BusUnavailable: NATS does not answer.
@@ -94,6 +99,7 @@ class Invocations:
             raise JobNotEnabled(definition.job_name)
         if self.are_stopped:
             raise JobsAreStopped
+        self._storage.require_room()
         await self._runners.require_one()
         concurrency = _concurrency(definition)
         if concurrency.policy is ConcurrencyPolicy.REJECT:

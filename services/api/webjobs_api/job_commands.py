@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 from msgspec.structs import replace
-from webjobs_events.commands import CommandReply, DeleteJob, JobCommand, ReplyCode
+from webjobs_events.commands import CommandReply, DeleteJob, JobCommand, ReplyCode, StopContinuousJob
 from webjobs_events.errors import BusUnavailable, CommandRefused
 from webjobs_events.jetstream import Bus
 
@@ -15,6 +15,7 @@ from webjobs_api.definitions import Definitions
 from webjobs_api.errors import CommandFailed, CommandUnanswered, CommandWithdrawn, JobIsBusy, JobNotFound
 from webjobs_api.history import History
 from webjobs_api.runners import Runners
+from webjobs_api.storage import Storage
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -33,6 +34,8 @@ class Patience:
     """For the reply to a command that could not be taken back, because a runner is done with it."""
     runners_gone: float = 5.0
     """Without any living runner, before the reply is given up early."""
+    no_space: float = 2.0
+    """Without room on any runner's disk, before the reply is given up early."""
 
 
 def new_command_id(verb: str) -> str:
@@ -48,12 +51,14 @@ class JobCommands:
         bus: Bus,
         definitions: Definitions,
         runners: Runners,
+        storage: Storage,
         history: History,
         patience: Patience | None = None,
     ) -> None:
         self._bus = bus
         self._definitions = definitions
         self._runners = runners
+        self._storage = storage
         self._history = history
         self._patience = patience or Patience()
 
@@ -61,6 +66,7 @@ class JobCommands:
         """Have a command carried out; afterwards every read of this api shows its effect.
 
         Raises:
+            NoSpaceLeft: No runner has room on its disk; nothing was sent, or it was taken back.
             NoRunnerAlive: Nobody would carry it out; nothing was sent.
             JobIsBusy: Another command of this verb for this job took too long; nothing was sent.
             CommandWithdrawn: No runner took it in time; it was taken back.
@@ -69,6 +75,8 @@ class JobCommands:
             CommandFailed: A runner answered with another fault.
             BusUnavailable: NATS does not answer; nothing was sent, as far as known.
         """
+        if not isinstance(command, DeleteJob | StopContinuousJob):  # these help when a disk is full
+            self._storage.require_room()
         await self._runners.require_one()
         reply = await self._exchange(command)
         if reply.code is ReplyCode.JOB_NOT_FOUND:
@@ -112,6 +120,7 @@ class JobCommands:
         if await self._replied(answer, self._patience.reply):
             return answer.result()
         if await self._bus.withdraw_command(sequence):
+            self._storage.require_room()
             raise CommandWithdrawn(command.job_name, command.verb)
         if await self._replied(answer, self._patience.last_words):
             return answer.result()
@@ -120,8 +129,12 @@ class JobCommands:
     async def _replied(self, answer: asyncio.Future[CommandReply], seconds: float) -> bool:
         """Whether the reply came in time; without a runner there is no use in waiting long."""
         loop = asyncio.get_running_loop()
-        give_up_at, seen_at = loop.time() + seconds, loop.time()
+        give_up_at, seen_at, had_room_at = loop.time() + seconds, loop.time(), loop.time()
         while not answer.done() and loop.time() < give_up_at:
+            if not self._storage.shortage:
+                had_room_at = loop.time()
+            elif loop.time() - had_room_at > self._patience.no_space:
+                return False
             if self._runners.any_alive:
                 seen_at = loop.time()
             elif loop.time() - seen_at > self._patience.runners_gone:

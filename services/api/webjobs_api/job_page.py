@@ -18,7 +18,17 @@ from webjobs_api import continuous, exchange, jobs
 from webjobs_api.cancellation import cancel
 from webjobs_api.error_answers import headers_of, status_of
 from webjobs_api.invocation import RunRequest
-from webjobs_api.keys import BUS, DEFINITIONS, HISTORY, INVOCATIONS, LIVE_SETTINGS, RUNNERS, RUNS, TICKS
+from webjobs_api.keys import (
+    BUS,
+    DEFINITIONS,
+    HISTORY,
+    INVOCATIONS,
+    LIVE_SETTINGS,
+    RUNNERS,
+    RUNS,
+    STORAGE,
+    TICKS,
+)
 from webjobs_api.responses import duration, legacy_status, run_command
 from webjobs_api.schedules.preview import next_run
 from webjobs_api.triggered import arguments_of, known_run
@@ -190,6 +200,7 @@ def _indented(settings: dict[str, Any]) -> str:
 
 
 def _render(request: web.Request, template: str, context: dict[str, Any], status: int = 200) -> web.Response:
-    response = aiohttp_jinja2.render_template(template, request, context, status=status)
+    notices = {"shortage": request.app[STORAGE].shortage}
+    response = aiohttp_jinja2.render_template(template, request, notices | context, status=status)
     response.headers.update(_HEADERS | dict(headers_of(status)))
     return response

@@ -17,6 +17,7 @@ from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
 from webjobs_api.schedules.ticks import Ticks
 from webjobs_api.settings import ApiSettings
+from webjobs_api.storage import Storage
 
 ASYNCAPI = web.AppKey("asyncapi", bytes)
 BUS = web.AppKey("bus", Bus)
@@ -35,4 +36,5 @@ OPENAPI = web.AppKey("openapi", bytes)
 RUNNERS = web.AppKey("runners", Runners)
 RUNS = web.AppKey("runs", Runs)
 SETTINGS = web.AppKey("settings", ApiSettings)
+STORAGE = web.AppKey("storage", Storage)
 TICKS = web.AppKey("ticks", Ticks)

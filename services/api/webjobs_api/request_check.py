@@ -1,5 +1,7 @@
 """Refuses what a route does not take: unknown and repeated query parameters, and bodies that nobody reads.
 
+It also refuses what would store something while no runner has room on its disk.
+
 What a route takes is what its description in `openapi/operations` declares.
 """
 
@@ -10,7 +12,8 @@ from aiohttp.typedefs import Handler
 
 from webjobs_api import exchange
 from webjobs_api.errors import RepeatedParameter, UnexpectedBody, UnknownParameter
-from webjobs_api.openapi.document import keys_of
+from webjobs_api.keys import STORAGE
+from webjobs_api.openapi.document import is_refused_without_room, keys_of
 from webjobs_api.openapi.operation import Operation
 from webjobs_api.problems import with_problems
 from webjobs_api.run_arguments import BLANK_BODIES
@@ -32,7 +35,7 @@ def checked(definitions: Iterable[web.RouteDef], operations: Mapping[str, Operat
         web.RouteDef(
             route.method,
             route.path,
-            _checked(route.handler, operations[keys_of(route)[0]]),
+            _checked(route.handler, operations[keys_of(route)[0]], route.method),
             route.kwargs,
         )
         for route in definitions
@@ -58,15 +61,18 @@ def refuse_unknown_parameters(given: Iterable[str], operation: Operation) -> Non
         seen.add(name)
 
 
-def _checked(handler: Handler, operation: Operation) -> Handler:
+def _checked(handler: Handler, operation: Operation, method: str) -> Handler:
     if operation.passes_on:
         return handler
+    stores = is_refused_without_room(method, operation)
 
     async def check_and_handle(request: web.Request) -> web.StreamResponse:
         if request.query_string:
             refuse_unknown_parameters((name for name, _ in request.query.items()), operation)
         if operation.body is None and request.can_read_body:
             await _refuse_body(request)
+        if stores:
+            request.app[STORAGE].require_room()
         return await handler(request)
 
     as_problems = with_problems(check_and_handle)

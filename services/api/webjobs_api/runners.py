@@ -2,6 +2,8 @@
 
 import asyncio
 
+import msgspec
+from webjobs_events.heartbeat import DiskReport, decode_heartbeat
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.subjects import Subjects
 
@@ -43,6 +45,10 @@ class Runners:
         """Instance ids of all runners, in order."""
         return sorted(key.rpartition(".")[2] for key in self._mirror.entries)
 
+    def disks(self) -> dict[str, DiskReport | None]:
+        """What the living runners say of their disks in their leases; None where one says nothing."""
+        return {key.rpartition(".")[2]: _disk_in(entry) for key, entry in self._mirror.entries.items()}
+
     async def require_one(self) -> None:
         """Go on when there is a runner, at once or in a moment.
 
@@ -61,3 +67,10 @@ class Runners:
 
     def _changed(self, _key: str, _entry: Entry | None) -> None:
         self._change.set()
+
+
+def _disk_in(entry: Entry) -> DiskReport | None:
+    try:
+        return decode_heartbeat(entry.value).disk
+    except msgspec.MsgspecError:
+        return None

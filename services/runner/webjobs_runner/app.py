@@ -129,6 +129,7 @@ async def _working(settings: RunnerSettings, ground: Ground, parts: Parts) -> As
         parts.wishes.followed(),
         parts.peers.joined(),
         side_tasks(
+            disk=parts.disk.run(),
             heartbeat=parts.peers.run(),
             leases=parts.leases.run(),
             watcher=parts.watcher.run(),
@@ -149,7 +150,12 @@ async def _working(settings: RunnerSettings, ground: Ground, parts: Parts) -> As
         run_health_server(
             settings.health_host,
             settings.health_port,
-            {"nats": nats, "streams": streams, "heartbeat": parts.peers.writes.check},
+            {
+                "nats": nats,
+                "streams": streams,
+                "heartbeat": parts.peers.writes.check,
+                "disk": parts.disk.check,
+            },
         ),
     ):
         yield

@@ -10,21 +10,16 @@ from datetime import UTC, datetime
 import msgspec
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import InstanceLost
+from webjobs_events.heartbeat import Heartbeat, decode_heartbeat, encode_heartbeat
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.subjects import Subjects
 from webjobs_service.health import AcknowledgedWrites
 
+from webjobs_runner.disk_watch import DiskWatch
 from webjobs_runner.instance import Instance
 from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
-
-
-class Heartbeat(msgspec.Struct, frozen=True):
-    """What a runner says of itself in its lease; `leaving` before it stops in good order."""
-
-    boot: str
-    leaving: bool = False
 
 
 @dataclass(slots=True)
@@ -34,9 +29,6 @@ class _Peer:
     is_missed: bool = False  # we were told that its lease ended
 
 
-_decoder = msgspec.json.Decoder(Heartbeat)
-
-
 class Peers:
     """Keeps this runner's lease, and notices when another one's ends.
 
@@ -44,10 +36,13 @@ class Peers:
     still, every lease ends at once and says nothing about anybody.
     """
 
-    def __init__(self, bus: Bus, instance: Instance, outbox: Outbox, terms: LeaseTerms) -> None:
+    def __init__(
+        self, bus: Bus, instance: Instance, outbox: Outbox, disk: DiskWatch, terms: LeaseTerms
+    ) -> None:
         self._bus = bus
         self._instance = instance
         self._outbox = outbox
+        self._disk = disk
         self._terms = terms
         self._outage = bus.connection.outage_of("heartbeat")
         self._key = Subjects.instance_key(instance.id)
@@ -63,6 +58,7 @@ class Peers:
         """Told of each lost runner: its instance id and its boot."""
         self.on_lapse: Callable[[], None] = lambda: None
         """Told when our own lease holds again after a gap, in which others may have judged us."""
+        disk.on_change(self.renew_soon)
 
     @asynccontextmanager
     async def joined(self) -> AsyncIterator[None]:
@@ -91,6 +87,21 @@ class Peers:
                 await self._renew()
             await self._judge()
 
+    def renew_soon(self) -> None:
+        """Renew the lease at once: what it says has changed, or it may have ended."""
+        self._is_due = True
+        self._missed.set()
+
+    def has_room_elsewhere(self) -> bool:
+        """Whether another runner that is alive has room on its disk, as far as its last heartbeat says."""
+        heard_since = time.monotonic() - self._terms.seconds
+        return any(
+            peer.heard_at > heard_since
+            and not peer.heartbeat.leaving
+            and (peer.heartbeat.disk is None or not peer.heartbeat.disk.is_low)
+            for peer in self._peers.values()
+        )
+
     def held_since(self, instant: float) -> bool:
         """Whether our own lease has held without a gap since this monotonic instant: nobody judged us."""
         return self._lapsed_at <= instant and time.monotonic() < self._vouched_until
@@ -114,8 +125,10 @@ class Peers:
     async def _renew(self) -> None:
         self._is_due = False
         asked_at = time.monotonic()
-        value = msgspec.json.encode(Heartbeat(boot=self._instance.boot))
+        value = encode_heartbeat(Heartbeat(boot=self._instance.boot, disk=self._disk.report))
         try:
+            # First to those who listen now: a full disk stores nothing.
+            await self._bus.broadcast(self._bus.subjects.heartbeat(self._instance.id), value)
             async with asyncio.timeout(self._terms.heartbeat_seconds):
                 await self._bus.leases.put(self._key, value, ttl=self._terms.seconds)
         except (BusUnavailable, TimeoutError) as error:
@@ -134,7 +147,7 @@ class Peers:
                 self.on_lapse()
 
     async def _leave(self) -> None:
-        value = msgspec.json.encode(Heartbeat(boot=self._instance.boot, leaving=True))
+        value = encode_heartbeat(Heartbeat(boot=self._instance.boot, leaving=True))
         try:
             await self._bus.leases.put(self._key, value, ttl=self._terms.seconds)
             await self._bus.leases.delete(self._key, marker_ttl=self._terms.seconds)
@@ -143,8 +156,7 @@ class Peers:
 
     def _reconnected(self) -> None:
         self._whole_since = time.monotonic()
-        self._is_due = True
-        self._missed.set()
+        self.renew_soon()
 
     def _changed(self, key: str, entry: Entry | None) -> None:
         instance_id = key.removeprefix("instance.")
@@ -157,7 +169,7 @@ class Peers:
                 self._missed.set()
             return
         try:
-            heartbeat = _decoder.decode(entry.value)
+            heartbeat = decode_heartbeat(entry.value)
         except msgspec.MsgspecError as error:
             logger.error("unreadable heartbeat left alone", key=key, error=str(error))
             return

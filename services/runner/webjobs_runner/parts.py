@@ -15,6 +15,7 @@ from webjobs_runner.continuous.passthrough import Passthrough
 from webjobs_runner.continuous.ports import Ports
 from webjobs_runner.continuous.singleton import SingletonLeases
 from webjobs_runner.continuous.workshop import Workshop
+from webjobs_runner.disk_watch import DiskWatch
 from webjobs_runner.domain.script import SCRIPT_HOSTS, extend_hosts
 from webjobs_runner.files.archive_guard import UploadLimits
 from webjobs_runner.files.file_drop import FileDropWatcher
@@ -101,6 +102,7 @@ class Ground:
 class Parts:
     """Those with a life of their own."""
 
+    disk: DiskWatch
     peers: Peers
     definitions: Definitions
     leases: SingletonLeases
@@ -129,7 +131,8 @@ def build_parts(
 ) -> Parts:
     """Make every part, and tell each about those it works with."""
     bus, instance, site, outbox = ground.bus, ground.instance, ground.site, ground.outbox
-    peers = Peers(bus, instance, outbox, terms)
+    disk = DiskWatch(site.root, settings.disk_reserve_mb, instance, outbox)
+    peers = Peers(bus, instance, outbox, disk, terms)
     shipper = LogShipper(bus)
     definitions = Definitions(bus)
     claims = Claims(bus, instance)
@@ -174,7 +177,8 @@ def build_parts(
         FailedCommands(instance, outbox, claims, burial, ground.watchdog),
         unfinished,
     )
-    runs = RunInbox(bus, settings.slots, triggered.handle)
+    runs = RunInbox(bus, settings.slots, triggered.handle, has_room=lambda: not disk.is_low)
+    disk.on_change(runs.room_changed)
     next_in_line = NextInLine(bus, turns, triggered, runs)
     finish.on_freed = next_in_line.freed
     burial.on_next = next_in_line.attempt_waits
@@ -207,6 +211,7 @@ def build_parts(
     due_times = DueTimes(instance, ground.live, ticks, ScheduledRuns(bus), clock)
     limits = UploadLimits(unpacked_bytes=settings.unpacked_limit_mb * 1024 * 1024)
     return Parts(
+        disk=disk,
         peers=peers,
         definitions=definitions,
         leases=leases,
@@ -219,7 +224,11 @@ def build_parts(
         next_in_line=next_in_line,
         wishes=wishes,
         cancellation=cancellation,
-        jobs=JobInbox(bus, JobCommands(bus, definitions, deployment, versions, reconciler, limits)),
+        jobs=JobInbox(
+            bus,
+            JobCommands(bus, definitions, deployment, versions, reconciler, limits, disk),
+            leave_deployments=lambda: disk.is_low and peers.has_room_elsewhere(),
+        ),
         reconciler=reconciler,
         watcher=watcher,
         packages=packages,
@@ -237,7 +246,9 @@ def build_parts(
         ),
         retention=Retention(bus, site, definitions, ground.state / "retention", is_running),
         schedules=Schedules(definitions, ground.live, ticks, due_times, clock),
-        files=FileService(bus, instance, SiteFiles(site, ground.state / "uploads"), limits),
+        files=FileService(
+            bus, instance, SiteFiles(site, ground.state / "uploads"), limits, without_room=disk.refusal
+        ),
     )
 
 

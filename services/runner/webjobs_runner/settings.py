@@ -40,6 +40,12 @@ class RunnerSettings(ServiceSettings):
         default="",
         description='More script types, as JSON: {".rb": ["ruby"]} runs .rb files with ruby.',
     )
+    disk_reserve_mb: int | None = Field(
+        default=None,
+        ge=0,
+        description="Megabytes of the disk of WEBJOBS_DATA that are kept free: below that no new runs and "
+        "deployments are taken; 5 % of the disk, at most 500, when not given.",
+    )
     unpacked_limit_mb: int = Field(
         default=1024, ge=1, description="Megabytes that an upload may unpack to; more is refused."
     )

@@ -65,7 +65,7 @@ class Clock:
 async def test_a_service_is_ready_for_10_s_after_an_acknowledged_write() -> None:
     clock = Clock()
     writes = AcknowledgedWrites(clock)
-    assert await writes.check() == "no write was acknowledged yet"
+    assert await writes.check() == "no write is acknowledged"
     writes.acknowledged()
     clock.now += 10
     assert await writes.check() is None
@@ -95,7 +95,7 @@ class Store:
 
 async def test_the_check_writes_at_most_every_3_s() -> None:
     store, clock = Store(), Clock()
-    writes = ProvenWrites(store.write, (OSError,), clock)
+    writes = ProvenWrites(store.write, (OSError,), clock=clock)
     await asyncio.gather(*(writes.check() for _ in range(5)))
     clock.now += 3
     await writes.check()
@@ -107,7 +107,7 @@ async def test_the_check_writes_at_most_every_3_s() -> None:
 
 async def test_a_store_that_takes_no_writes_is_told_with_its_reason_until_it_takes_one() -> None:
     store, clock = Store(), Clock()
-    writes = ProvenWrites(store.write, (OSError,), clock)
+    writes = ProvenWrites(store.write, (OSError,), clock=clock)
     assert await writes.check() is None
     store.is_full = True
     clock.now += 10.1
@@ -121,4 +121,26 @@ async def test_a_store_that_does_not_answer_is_not_waited_for(monkeypatch: pytes
     store = Store()
     store.hangs = True
     finding = await ProvenWrites(store.write, (OSError,)).check()
-    assert finding == "no write was acknowledged yet: no acknowledgement within 0.01 s"
+    assert finding == "no write is acknowledged: no acknowledgement within 0.01 s"
+
+
+async def test_a_refusal_counts_at_once() -> None:
+    store, clock = Store(), Clock()
+    writes = ProvenWrites(store.write, (OSError,), (OSError,), clock)
+    assert await writes.check() is None
+    store.is_full = True
+    clock.now += 3.1
+    assert await writes.check() == "no write is acknowledged: No space left on device"
+    store.is_full = False
+    assert await writes.check() is None
+
+
+async def test_what_was_acknowledged_before_a_shortage_proves_nothing_after_it() -> None:
+    store, clock = Store(), Clock()
+    writes = ProvenWrites(store.write, (OSError,), (), clock)
+    assert await writes.check() is None
+    store.is_full = True
+    writes.expire()
+    assert await writes.check() == "no write is acknowledged: No space left on device"
+    store.is_full = False
+    assert await writes.check() is None

@@ -32,6 +32,8 @@ from webjobs_events.events.definitions import (
 from webjobs_events.events.event import Event
 from webjobs_events.events.instances import (
     AnyInstanceEvent,
+    DiskLow,
+    DiskOk,
     InstanceEvent,
     InstanceLost,
     InstanceStarted,
@@ -70,6 +72,8 @@ __all__ = [
     "DeployFailed",
     "Deployed",
     "Disabled",
+    "DiskLow",
+    "DiskOk",
     "Enabled",
     "Event",
     "InstanceEvent",

@@ -43,4 +43,30 @@ class InstanceLost(InstanceEvent, frozen=True, kw_only=True, tag="InstanceLost")
     """A runner's heartbeat ended without a farewell; another runner noticed."""
 
 
-AnyInstanceEvent = InstanceStarted | InstanceStopped | InstanceLost
+class DiskChanged(InstanceEvent, frozen=True, kw_only=True):
+    """The free space of the disk that a runner's site folder lies on has crossed the reserve; in bytes.
+
+    Attributes:
+        free_bytes: What could still be written.
+        reserve_bytes: What is kept free for the runs in hand.
+        total_bytes: Size of the disk.
+    """
+
+    free_bytes: int
+    reserve_bytes: int
+    total_bytes: int
+
+    @property
+    def event_id(self) -> str:
+        return f"{super().event_id}/{self.at.timestamp():.6f}"
+
+
+class DiskLow(DiskChanged, frozen=True, kw_only=True, tag="DiskLow"):
+    """The free space is below the reserve: this runner takes no new runs and deployments."""
+
+
+class DiskOk(DiskChanged, frozen=True, kw_only=True, tag="DiskOk"):
+    """There is room again: this runner takes runs and deployments."""
+
+
+AnyInstanceEvent = InstanceStarted | InstanceStopped | InstanceLost | DiskLow | DiskOk

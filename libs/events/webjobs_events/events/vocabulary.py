@@ -24,6 +24,8 @@ from webjobs_events.events.definitions import (
 from webjobs_events.events.event import Event
 from webjobs_events.events.instances import (
     AnyInstanceEvent,
+    DiskLow,
+    DiskOk,
     InstanceLost,
     InstanceStarted,
     InstanceStopped,
@@ -69,7 +71,13 @@ _JOB: tuple[type[Event], ...] = (
     DeployFailed,
     SettingsRefused,
 )
-_INSTANCE: tuple[type[Event], ...] = (InstanceStarted, InstanceStopped, InstanceLost)
+_INSTANCE: tuple[type[Event], ...] = (
+    InstanceStarted,
+    InstanceStopped,
+    InstanceLost,
+    DiskLow,
+    DiskOk,
+)
 
 
 def _by_name(kind: str, classes: tuple[type[Event], ...]) -> dict[tuple[str, str], type[Event]]:

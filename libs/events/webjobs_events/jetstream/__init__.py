@@ -10,6 +10,7 @@ from webjobs_events.jetstream.pipeline import PublishPipeline
 from webjobs_events.jetstream.queue import KEEP_SECONDS, ConsumerTerms, QueuedMessage, TakenMessage, WorkQueue
 from webjobs_events.jetstream.reader import StreamMessage, StreamReader
 from webjobs_events.jetstream.service import QueryRefused
+from webjobs_events.jetstream.space import lacks_space
 from webjobs_events.jetstream.stream_state import StreamState, first_since, purge_until, stream_state
 from webjobs_events.jetstream.subscriptions import end_subscription, subscription_names
 from webjobs_events.jetstream.tunnel_transport import TunnelTransport
@@ -37,6 +38,7 @@ __all__ = [
     "connect_bus",
     "end_subscription",
     "first_since",
+    "lacks_space",
     "purge_until",
     "stream_state",
     "subscription_names",

@@ -308,6 +308,27 @@ class Bus(Streams):
         """The end of a runner, which takes tunnels."""
         return Tunnels(self.connection, self.subjects.tunnels(instance_id), accept)
 
+    # Plain messages, which are not stored
+
+    async def broadcast(self, subject: str, data: bytes) -> None:
+        """Send a message to whoever listens now; while NATS is away it is dropped."""
+        if self.connection.is_connected:
+            await self.connection.client.publish(subject, data)
+
+    @asynccontextmanager
+    async def hearing(self, subject: str, on_message: Callable[[str, bytes], None]) -> AsyncIterator[None]:
+        """Call back with the subject and body of each message while the body runs."""
+
+        async def received(message: Msg) -> None:
+            on_message(message.subject, message.data)
+
+        subscription = await self.connection.client.subscribe(subject, cb=received)
+        try:
+            yield
+        finally:
+            if not self.connection.client.is_closed:
+                await subscription.unsubscribe()
+
     # Replies
 
     async def reply(self, subject: str, data: bytes) -> None:

@@ -10,7 +10,8 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js import errors as js_errors
 
-from webjobs_events.errors import BusUnavailable
+from webjobs_events.errors import BusUnavailable, StorageFull
+from webjobs_events.jetstream.space import lacks_space
 from webjobs_events.log import logger
 from webjobs_events.outage import OUTAGE_PATIENCE, REMIND_SECONDS, Outage
 
@@ -28,7 +29,10 @@ class Connection:
         self.js: JetStreamContext = client.jetstream(timeout=5.0)
         self._on_reconnect: list[Callable[[], None]] = []
         self._on_disconnect: list[Callable[[], None]] = []
+        self._on_give_up: list[Callable[[str], None]] = []
         self._asking: set[asyncio.Timeout] = set()
+        self._storing: set[asyncio.Timeout] = set()
+        self._given_up: dict[asyncio.Timeout, str] = {}
         self.outage = Outage(logger, "nats")
         """Of the connection; other loops stay silent while it is on."""
         self.stream_missed = asyncio.Event()
@@ -49,18 +53,34 @@ class Connection:
         self._on_disconnect.append(callback)
         return lambda: self._on_disconnect.remove(callback) if callback in self._on_disconnect else None
 
+    def on_give_up(self, callback: Callable[[str], None]) -> Callable[[], None]:
+        """Call back with the reason when writes are given up; returns a function that ends this."""
+        self._on_give_up.append(callback)
+        return lambda: self._on_give_up.remove(callback) if callback in self._on_give_up else None
+
+    def give_up_writes(self, reason: str) -> None:
+        """Fail every write that waits for its acknowledgement: JetStream does not answer on a full disk."""
+        storing, self._storing = self._storing, set()
+        for limit in storing:
+            self._given_up[limit] = reason
+            limit.reschedule(0)
+        for callback in list(self._on_give_up):
+            callback(reason)
+
     def outage_of(self, what: str) -> Outage:
         """An outage of what a loop does over this connection, logged only while the connection is there."""
         return Outage(logger, what, patience=OUTAGE_PATIENCE, explained_by=lambda: not self.is_connected)
 
     @asynccontextmanager
-    async def asking(self, doing: str) -> AsyncIterator[None]:
+    async def asking(self, doing: str, *, stores: bool = False) -> AsyncIterator[None]:
         """Around a question: it fails at once while NATS is away, and the moment the connection breaks.
 
         Args:
             doing: What fails then, such as `reading a key`.
+            stores: It is a write, which `give_up_writes` fails.
 
         Raises:
+            StorageFull: JetStream has no space, or the disk to which the answer is written is full.
             BusUnavailable: NATS did not answer, or answered with an error nobody inside took care of.
         """
         if not self.is_connected:
@@ -70,18 +90,26 @@ class Connection:
         try:
             async with limit:
                 self._asking.add(limit)
+                if stores:
+                    self._storing.add(limit)
                 yield
         except (nats.errors.Error, TimeoutError, OSError) as error:
             if _cancellations() > cancelled_before:
                 raise asyncio.CancelledError from error
             if limit.expired():
+                if limit in self._given_up:
+                    raise StorageFull(doing, self._given_up[limit]) from error
                 raise BusUnavailable(doing, "the connection broke") from error
+            if lacks_space(error):
+                raise StorageFull(doing, describe(error)) from error
             if is_stream_missing(error):
                 self.stream_missed.set()
                 raise BusUnavailable(doing, "its stream or bucket does not exist") from error
             raise BusUnavailable(doing, describe(error)) from error
         finally:
             self._asking.discard(limit)
+            self._storing.discard(limit)
+            self._given_up.pop(limit, None)
         # asyncio.wait_for of Python 3.11, by which the client waits, swallows a cancellation that comes in
         # the same moment as the answer: who cancelled would wait for ever.
         if _cancellations() > cancelled_before:

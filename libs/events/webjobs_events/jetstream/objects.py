@@ -43,9 +43,10 @@ class ObjectBucket:
         """Store the rest of an open file under this name, in chunks; an object of that name is replaced.
 
         Raises:
+            StorageFull: There is no space; nothing is stored under the name.
             BusUnavailable: No answer; nothing is stored under the name.
         """
-        async with self._connection.asking(f"storing {name}"):
+        async with self._connection.asking(f"storing {name}", stores=True):
             await (await self._opened()).put(name, content)  # type: ignore[arg-type]
 
     async def listed(self) -> dict[str, datetime]:
@@ -69,6 +70,7 @@ class ObjectBucket:
 
         Raises:
             ObjectNotFound: There is none of this name.
+            StorageFull: The disk is full.
             BusUnavailable: No answer, or what came is damaged.
         """
         async with self._connection.asking(f"fetching {name}"):

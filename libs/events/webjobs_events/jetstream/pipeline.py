@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 import nats.errors
@@ -14,9 +14,11 @@ from webjobs_events.errors import (
     CommandRefused,
     MessageTooLarge,
     RevisionConflict,
+    StorageFull,
     WebJobsError,
 )
 from webjobs_events.jetstream.connection import Connection, describe
+from webjobs_events.jetstream.space import is_refused_for_space
 
 EXPECTED_SEQUENCE_HEADER = "Nats-Expected-Last-Subject-Sequence"
 EXPECTED_SUBJECT_HEADER = "Nats-Expected-Last-Subject-Sequence-Subject"  # a filter, instead of the own one
@@ -56,11 +58,15 @@ class PublishPipeline:
 
     async def __aenter__(self) -> "PublishPipeline":
         self._subscription = await self._connection.client.subscribe(f"{self._inbox}.*", cb=self._receive)
-        self._unhook = self._connection.on_disconnect(self._lose_all)
+        self._unhooks = [
+            self._connection.on_disconnect(self._lose_all),
+            self._connection.on_give_up(self._give_up),
+        ]
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        self._unhook()
+        for unhook in self._unhooks:
+            unhook()
         self._lose_all()
         if self._subscription is not None and not self._connection.client.is_closed:
             await self._subscription.unsubscribe()
@@ -72,6 +78,7 @@ class PublishPipeline:
             CommandRefused: The subject takes one message at a time and holds one.
             RevisionConflict: The subject's last sequence is not the one the headers expect.
             MessageTooLarge: NATS takes no message of this size.
+            StorageFull: JetStream has no space for it.
             BusUnavailable: No answer, or JetStream is in trouble; the message may or may not be stored.
         """
         return await _answer_in_time(await self.send(subject, data, headers), subject, _PUBLISH_TIMEOUT)
@@ -128,10 +135,16 @@ class PublishPipeline:
             future.set_result(answer.seq)
 
     def _lose_all(self) -> None:
+        self._fail_waiting(lambda subject: BusUnavailable(f"publishing on {subject}", "the connection broke"))
+
+    def _give_up(self, reason: str) -> None:
+        self._fail_waiting(lambda subject: StorageFull(f"a message on {subject}", reason))
+
+    def _fail_waiting(self, error_of: Callable[[str], WebJobsError]) -> None:
         waiting, self._waiting = self._waiting, {}
         for subject, future in waiting.values():
             if not future.done():
-                _fail(future, BusUnavailable(f"publishing on {subject}", "the connection broke"))
+                _fail(future, error_of(subject))
 
 
 async def _answer_in_time(future: asyncio.Future[int], subject: str, timeout: float) -> int:
@@ -147,6 +160,8 @@ def _error_of(refusal: _Refusal, subject: str) -> WebJobsError:
         return RevisionConflict(subject)
     if refusal.description == _PER_SUBJECT_LIMIT:
         return CommandRefused(subject)
+    if is_refused_for_space(refusal.err_code, refusal.description):
+        return StorageFull(f"a message on {subject}", refusal.description)
     return BusUnavailable(f"publishing on {subject}", refusal.description)
 
 

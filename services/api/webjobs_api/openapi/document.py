@@ -125,7 +125,7 @@ def _operation(key: str, route: web.RouteDef, operation: Operation, schemas: _Sc
         "description": operation.description,
         "parameters": parameters,
         "requestBody": _body(operation.body, schemas) if operation.body else None,
-        "responses": _answers(operation, path, schemas),
+        "responses": _answers(operation, path, route.method, schemas),
         "deprecated": operation.deprecated,
     }
     told = {name: value for name, value in told.items() if value}
@@ -164,13 +164,19 @@ def _body(body: Body, schemas: _Schemas) -> dict[str, Any]:
     }
 
 
-def _answers(operation: Operation, path: str, schemas: _Schemas) -> dict[str, Any]:
+def is_refused_without_room(method: str, operation: Operation) -> bool:
+    """Whether a route answers 507 while no runner has room on its disk."""
+    return method in ("POST", "PUT") and operation.needs_room and not operation.passes_on
+
+
+def _answers(operation: Operation, path: str, method: str, schemas: _Schemas) -> dict[str, Any]:
     told = {status: _answer(answer, schemas) for status, answer in operation.answers.items()}
     if operation.has_etag:
         told[304] = _answer(_NOT_MODIFIED, schemas)
     in_path = [status for part, status in _REFUSED_PARTS.items() if part in path]
     guarded = () if path in _OPEN else GUARDED
-    for status in (*operation.errors, *in_path, *EVERYWHERE, *guarded):
+    no_space = (507,) if is_refused_without_room(method, operation) else ()
+    for status in (*operation.errors, *in_path, *EVERYWHERE, *guarded, *no_space):
         told.setdefault(status, _error(status, operation, schemas))
     return {str(status): told[status] for status in sorted(told)}
 

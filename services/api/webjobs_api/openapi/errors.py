@@ -24,5 +24,5 @@ STATUS_SAYS: Mapping[int, str] = {
     502: "The job answered something that is not HTTP.",
     503: "A part of webjobs is away: NATS, every runner, or history with its database.",
     504: "The job did not answer in time.",
-    507: "The runner's disk is full.",
+    507: "A disk is full: no runner has more free space than its reserve, or JetStream has none.",
 }

@@ -78,6 +78,7 @@ class Operation:
             header with which they are.
         has_etag: Whether the answer bears an ETag, and is 304 to whoever has it already.
         passes_on: Whether any query and any body goes on to a job's own server.
+        needs_room: Whether a POST or PUT is 507 while no runner has room on its disk.
         deprecated: Kept for old clients only.
     """
 
@@ -93,6 +94,7 @@ class Operation:
     problems: bool | str = False
     has_etag: bool = False
     passes_on: bool = False
+    needs_room: bool = True
     deprecated: bool = False
 
 

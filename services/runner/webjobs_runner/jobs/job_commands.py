@@ -14,12 +14,13 @@ from webjobs_events.commands import (
     StartContinuousJob,
     UploadKind,
 )
-from webjobs_events.errors import BusUnavailable, InvalidJobSettings, WebJobsError
+from webjobs_events.errors import BusUnavailable, InvalidJobSettings, StorageFull, WebJobsError
 from webjobs_events.events import Deleted
-from webjobs_events.jetstream import Bus, ObjectNotFound
+from webjobs_events.jetstream import Bus, ObjectNotFound, lacks_space
 from webjobs_events.settings_check import check_settings
 
 from webjobs_runner.deploy_errors import BadUpload, FolderRefused
+from webjobs_runner.disk_watch import DiskWatch
 from webjobs_runner.errors import MissingInterpreter, NoRunnableScript
 from webjobs_runner.files.archive_guard import UploadLimits
 from webjobs_runner.files.definition_files import has_settings, is_disabled, read_settings
@@ -42,6 +43,11 @@ _REFUSALS: tuple[tuple[type[WebJobsError], ReplyCode], ...] = (
 )
 
 
+def no_space(reason: str) -> CommandReply:
+    """The reply to a command that was not carried out for lack of space."""
+    return CommandReply(code=ReplyCode.NO_SPACE, message=f"{reason} Nothing was changed.")
+
+
 class JobCommands:
     """Carries commands out; one that comes again after it was done changes nothing."""
 
@@ -53,6 +59,7 @@ class JobCommands:
         versions: Versions,
         reconciler: Reconciler,
         limits: UploadLimits,
+        disk: DiskWatch,
     ) -> None:
         self._bus = bus
         self._definitions = definitions
@@ -60,11 +67,13 @@ class JobCommands:
         self._versions = versions
         self._reconciler = reconciler
         self._limits = limits
+        self._disk = disk
 
     async def carry_out(self, command: JobCommand) -> CommandReply:
         """Do what a command asks for.
 
         Raises:
+            StorageFull: There is no space for it, and it was not done.
             BusUnavailable: NATS does not answer; nothing is lost by trying again.
             RevisionConflict: Others kept changing the definition.
         """
@@ -109,7 +118,7 @@ class JobCommands:
         work = self._versions.new_path()
         upload, folder = work.with_suffix(".upload"), work.with_suffix(".folder")
         try:
-            reply = await self._deploy_upload(command, upload, folder)
+            reply = await self._deploy_if_there_is_room(command, upload, folder)
             may_hold_secrets = reply.code is not ReplyCode.DONE or has_settings(folder)
         finally:
             upload.unlink(missing_ok=True)
@@ -120,6 +129,16 @@ class JobCommands:
         except BusUnavailable as error:
             logger.warning("upload left behind", upload=command.upload, error=str(error))
         return reply
+
+    async def _deploy_if_there_is_room(self, command: DeployJob, upload: Path, folder: Path) -> CommandReply:
+        if refusal := self._disk.refusal():
+            return no_space(refusal)
+        try:
+            return await self._deploy_upload(command, upload, folder)
+        except (StorageFull, OSError) as error:
+            if isinstance(error, OSError) and not lacks_space(error):
+                raise
+            return no_space(str(error))
 
     async def _deploy_upload(self, command: DeployJob, upload: Path, folder: Path) -> CommandReply:
         found = await self._definitions.current(command.job_type, command.job_name)

@@ -1,22 +1,24 @@
 """Takes commands about definitions from the queue; each is carried out once and answered."""
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 from webjobs_events.commands import (
     JOB_VERBS,
     CommandReply,
+    DeployJob,
     JobCommand,
     ReplyCode,
     RunTriggeredJob,
     decode_command,
 )
-from webjobs_events.errors import BusUnavailable, RevisionConflict, UndecodableMessage
+from webjobs_events.errors import BusUnavailable, RevisionConflict, StorageFull, UndecodableMessage
 from webjobs_events.jetstream import Bus, QueuedMessage
 
 from webjobs_runner.commands_in_hand import CommandsInHand
 from webjobs_runner.jobs.definitions import JobKey
-from webjobs_runner.jobs.job_commands import JobCommands
+from webjobs_runner.jobs.job_commands import JobCommands, no_space
 from webjobs_runner.log import logger
 
 _ROOM = 4  # commands in hand at the same time
@@ -28,8 +30,12 @@ _encoder = msgspec.json.Encoder()
 class JobInbox:
     """Takes the commands; those about the same job are carried out one after the other."""
 
-    def __init__(self, bus: Bus, commands: JobCommands) -> None:
+    def __init__(
+        self, bus: Bus, commands: JobCommands, leave_deployments: Callable[[], bool] = lambda: False
+    ) -> None:
+        """While `leave_deployments` is true another runner, which has room, gets the deployments."""
         self._bus = bus
+        self._leave_deployments = leave_deployments
         self._commands = commands
         self._latest: dict[JobKey, asyncio.Task[None]] = {}
         self._in_hand = CommandsInHand(
@@ -71,8 +77,13 @@ class JobInbox:
                 del self._latest[key]
 
     async def _answer(self, command: JobCommand, message: QueuedMessage) -> None:
+        if isinstance(command, DeployJob) and self._leave_deployments():
+            await message.give_back(_RETRY_DELAY)
+            return
         try:
             reply = await self._commands.carry_out(command)
+        except StorageFull as error:
+            reply = no_space(str(error))
         except (BusUnavailable, RevisionConflict) as error:
             logger.warning("command is tried again", command=command.verb, error=str(error))
             await message.give_back(_RETRY_DELAY)

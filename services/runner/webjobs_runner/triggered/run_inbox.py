@@ -24,11 +24,15 @@ class RunInbox:
     Args:
         slots: Scripts of triggered jobs that may run at the same time.
         handle: Runs one.
+        has_room: False while no run may begin, whatever slots are free; call `room_changed` after a change.
     """
 
-    def __init__(self, bus: Bus, slots: int, handle: Handler) -> None:
+    def __init__(
+        self, bus: Bus, slots: int, handle: Handler, has_room: Callable[[], bool] = lambda: True
+    ) -> None:
         self._slots = slots
         self._handle = handle
+        self._has_room = has_room
         self._busy = 0
         self._ahead: deque[tuple[QueuedMessage, asyncio.TimerHandle]] = deque()
         self._freed = asyncio.Event()
@@ -36,7 +40,7 @@ class RunInbox:
             bus,
             "runs",
             bus.subjects.run_commands,
-            room=lambda: self._slots + _LOOK_AHEAD - self._busy - len(self._ahead),
+            room=self._room,
             on_message=self._take,
             waiting=lambda: (message for message, _ in self._ahead),
         )
@@ -52,7 +56,7 @@ class RunInbox:
 
     def offer(self, message: TakenMessage) -> bool:
         """Begin a command that was found elsewhere, if a slot is free; answers whether it is begun."""
-        if not self._in_hand.is_open or self._busy >= self._slots:
+        if not self._in_hand.is_open or self._busy >= self._slots or not self._has_room():
             return False
         self._begin(message)
         return True
@@ -73,8 +77,21 @@ class RunInbox:
             await self._freed.wait()
         await self._in_hand.finish(patience_seconds())
 
+    def room_changed(self) -> None:
+        """Begin what was fetched ahead, and look again how many commands may be taken."""
+        while self._ahead and self._in_hand.is_open and self._busy < self._slots and self._has_room():
+            message, timer = self._ahead.popleft()
+            timer.cancel()
+            self._begin(message)
+        self._in_hand.room_changed()
+
+    def _room(self) -> int:
+        if not self._has_room():
+            return 0
+        return self._slots + _LOOK_AHEAD - self._busy - len(self._ahead)
+
     def _take(self, message: QueuedMessage) -> None:
-        if self._in_hand.is_open and self._busy < self._slots:
+        if self._in_hand.is_open and self._busy < self._slots and self._has_room():
             self._begin(message)
             return
         timer = asyncio.get_running_loop().call_later(_HOARD_SECONDS, self._return_oldest)
@@ -100,7 +117,7 @@ class RunInbox:
                 is_free = True
                 self._busy -= 1
                 self._freed.set()
-                self._next()
+                self.room_changed()
 
         self._in_hand.hold(message, self._work(message, free))
 
@@ -112,10 +129,3 @@ class RunInbox:
             await message.give_back(_FAILURE_DELAY)
         finally:
             free()
-
-    def _next(self) -> None:
-        if self._ahead and self._in_hand.is_open:
-            message, timer = self._ahead.popleft()
-            timer.cancel()
-            self._begin(message)
-        self._in_hand.room_changed()

@@ -73,11 +73,14 @@ class FileService:
         site_files: SiteFiles,
         limits: UploadLimits,
         session_seconds: float = files.SESSION_SECONDS,
+        without_room: Callable[[], str] = lambda: "",
     ) -> None:
+        """While `without_room` returns a reason, nothing new is written."""
         self._bus = bus
         self._instance = instance
         self._files = site_files
         self._limits = limits
+        self._without_room = without_room
         self._sessions = Sessions(session_seconds)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="files-read")
         self._changers = ThreadPoolExecutor(_CHANGERS, thread_name_prefix="files-change")
@@ -191,10 +194,14 @@ class FileService:
     # Changing
 
     async def _make_folder(self, question: files.MakeFolder) -> files.Reply:
+        if reason := self._without_room():
+            return files.Refused(fault=Fault.NO_SPACE, message=reason)
         await self._begin_change(self._files.make_folder, parse_path(question.path))
         return files.Done()
 
     async def _write(self, question: files.Write) -> files.Reply:
+        if reason := self._without_room():
+            return files.Refused(fault=Fault.NO_SPACE, message=reason)
         path = parse_path(question.path)
         if question.unpack:
             await self._blocking(self._files.may_make_folder, path)

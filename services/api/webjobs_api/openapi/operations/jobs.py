@@ -63,6 +63,7 @@ _CANCEL = Operation(
     errors=(404, 409),
     says={409: "The run has ended already."},
     problems=True,
+    needs_room=False,
 )
 _ANY_JOB = {"anyOf": [TriggeredJobJson, ContinuousJobJson]}
 _DEPLOYED = json_of(_ANY_JOB, "Deployed: the job as its GET shows it.")
@@ -163,6 +164,7 @@ OPERATIONS: Mapping[str, Operation] = {
         description="Its processes are stopped on every runner, and it stays disabled over restarts.",
         answers={200: nothing("The job is disabled.")},
         errors=(404, 409),
+        needs_room=False,
     ),
     "PUT /api/jobs/{type}/{job}": Operation(
         tag=_BOTH,

@@ -16,6 +16,7 @@ _NOT_DONE: Mapping[int, Answer] = {
         409: "The page, saying why not now.",
         413: "The page, saying what is too large.",
         503: "A page that says what is away.",
+        507: "The page, saying which disk is full.",
     }.items()
 }
 _BACK = nothing("Done: back to the page.", Location="Of the page.")
@@ -34,7 +35,8 @@ def _page(summary: str, *errors: int, data: Schema = None) -> Operation:
 
 
 def _button(summary: str, body: Body | None = None) -> Operation:
-    return Operation(tag="Pages", summary=summary, body=body, answers={303: _BACK, **_NOT_DONE})
+    answers = {303: _BACK, **_NOT_DONE}
+    return Operation(tag="Pages", summary=summary, body=body, answers=answers, needs_room=False)
 
 
 _FORM = Body(

@@ -1,0 +1,24 @@
+"""When a disk counts as low: pure."""
+
+from webjobs_service.disk_reserve import DiskSpace
+
+_MARGIN = 10  # one part in so many of the reserve must be free above it before the disk counts as well
+
+
+def is_low(space: DiskSpace, reserve: int, was_low: bool) -> bool:
+    """Whether the free space is below the reserve; a disk that was low must exceed it by a tenth.
+
+    Args:
+        space: Of the disk.
+        reserve: Bytes that are kept free.
+        was_low: The last answer: without a margin it would change with every file.
+    """
+    if was_low:
+        return space.free < min(reserve + reserve // _MARGIN, space.total)
+    return space.free < reserve
+
+
+def as_text(space: DiskSpace, reserve: int) -> str:
+    """`3 MB of 400 MB are free; the reserve is 20 MB`."""
+    free, total, kept = (bytes_ // (1024 * 1024) for bytes_ in (space.free, space.total, reserve))
+    return f"{free} MB of {total} MB are free; the reserve is {kept} MB"
