@@ -90,7 +90,7 @@ def has_said(seen: Path, *words: str) -> Callable[[], bool]:
     return lambda: seen.exists() and seen.read_text().split() == list(words)
 
 
-async def stopped(caller: Caller, witness: Witness, timeout: float = 10) -> ContinuousStopped:
+async def stopped(caller: Caller, witness: Witness, timeout: float = 20) -> ContinuousStopped:
     await caller.stop("job")
     (end,) = await eventually(lambda: witness.of(ContinuousStopped), timeout)
     return end
@@ -168,7 +168,7 @@ async def test_a_plain_loop_stops_at_once_however_long_its_grace(
 ) -> None:
     await caller.deploy(CONTINUOUS, "job", job(seen, PLAIN, LONG))
     await eventually(has_said(seen, "ready"))
-    assert (await stopped(caller, witness, 5)).signal == signal.SIGTERM
+    assert (await stopped(caller, witness)).signal == signal.SIGTERM
 
 
 @pytest.mark.parametrize(
@@ -217,19 +217,25 @@ async def test_a_process_that_was_stopped_hears_of_its_end(
     assert seen.read_text().split()[-1] in ("TERM", "file")
 
 
-async def test_a_new_version_and_a_health_restart_ask_in_the_same_way(
+async def test_a_failed_health_check_asks_in_the_same_way(
     runner: RunningRunner, caller: Caller, witness: Witness, seen: Path
 ) -> None:
     check = {"interval": 0.1, "timeout": 0.5, "failures": 1, "start_period": 0}
-    sick = {**LONG, "health_check": check, "restart": {"min": 0}}
-    await caller.deploy(CONTINUOUS, "job", job(seen, POLLS_FILE["run.sh"], sick))
-    (pending,) = (await eventually(lambda: witness.of(ContinuousPendingRestart)))[:1]
+    await caller.deploy(CONTINUOUS, "job", job(seen, POLLS_FILE["run.sh"], {**LONG, "health_check": check}))
+    (pending,) = await eventually(lambda: witness.of(ContinuousPendingRestart), 20)
     assert (pending.reason, pending.exit_code) == (Reason.HEALTH_CHECK, 0)
+    assert seen.read_text().split() == ["ready", "file"]
+
+
+async def test_a_new_version_asks_in_the_same_way(
+    runner: RunningRunner, caller: Caller, witness: Witness, seen: Path
+) -> None:
     await caller.deploy(CONTINUOUS, "job", job(seen, POLLS_FILE["run.sh"], LONG))
-    await eventually(lambda: witness.statuses("job")[-1] == "Running" and has_said(seen, "ready")())
-    await caller.deploy(CONTINUOUS, "job", job(seen, "echo new > {seen}; sleep 1000", LONG))
-    await eventually(has_said(seen, "new"))
-    assert witness.of(ContinuousStopped)[-1].exit_code == 0
+    await eventually(has_said(seen, "ready"))
+    await caller.deploy(CONTINUOUS, "job", job(seen, "echo new >> {seen}; sleep 1000", LONG))
+    (end,) = await eventually(lambda: witness.of(ContinuousStopped), 20)
+    assert (end.reason, end.exit_code) == (Reason.REPLACED, 0)
+    await eventually(has_said(seen, "ready", "file", "new"), 20)
 
 
 ENDINGS: dict[str, tuple[dict[str, Any], Reason]] = {
@@ -263,7 +269,7 @@ async def test_a_run_that_watches_its_shutdown_file_gets_no_signal_whatever_ends
         await runner.stop()
     elif ending == "stopped":
         await caller.set("WEBJOBS_STOPPED", "1")
-    end = await witness.end_of(run_id)
+    end = await witness.end_of(run_id, 20)
     assert end.reason is reason and end.evidence.endswith("It ended within its grace.")
     assert "file" in seen.read_text() and "signal" not in seen.read_text()
     if ending != "delete":
