@@ -11,6 +11,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY libs libs
 COPY services services
 COPY tools tools
+COPY deploy/nats deploy/nats
 RUN /opt/webjobs/bin/pip install --no-deps --no-build-isolation .
 
 FROM python:${PYTHON_VERSION}-slim AS base

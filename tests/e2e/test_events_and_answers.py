@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from support.bus import job_events, replay
-from support.client import TERMINAL, Answer, Client, job_url, unique
+from support.client import TERMINAL, Answer, Client, client_of, job_url, unique
 from support.eventually import eventually
-from support.stack import RunningStack
+from support.stack import RunningStack, webjobs_up
 from webjobs_events.events import (
     ContinuousEvent,
     Deleted,
@@ -171,23 +171,25 @@ async def everything_readable(client: Client) -> dict[str, Answer]:
     return found
 
 
-async def test_a_rebuilt_history_answers_as_before(client: Client, stack: RunningStack) -> None:
-    await some_life(client, stack)
-    before = await everything_readable(client)
-    variables = (
-        Path(f"/proc/{stack.pid_of('history')}/environ").read_bytes().decode().rstrip("\0").split("\0")
-    )
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "webjobs_history", "rebuild"),
-        env={
-            **dict(variable.split("=", 1) for variable in variables),
-            "PYTHONPATH": os.pathsep.join(sys.path),
-        },
-    )
-    assert await asyncio.wait_for(process.wait(), 60) == 0
+async def test_a_rebuilt_history_answers_as_before(tmp_path: Path, empty_database_url: str) -> None:
+    async with (
+        webjobs_up(tmp_path / "data", WEBJOBS_DATABASE_URL=empty_database_url) as stack,
+        client_of(stack.url) as client,
+    ):
+        await some_life(client, stack)
+        before = await everything_readable(client)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "webjobs_history", "rebuild"),
+            env={
+                "WEBJOBS_NATS_URL": stack.nats_url,
+                "WEBJOBS_DATABASE_URL": empty_database_url,
+                "PYTHONPATH": os.pathsep.join(sys.path),
+            },
+        )
+        assert await asyncio.wait_for(process.wait(), 60) == 0
 
-    async def answers() -> bool:
-        return (await client.get("/api/jobs")).status == 200
+        async def answers() -> bool:
+            return (await client.get("/api/jobs")).status == 200
 
-    await eventually(answers, 60)
-    assert await everything_readable(client) == before
+        await eventually(answers, 60)
+        assert await everything_readable(client) == before

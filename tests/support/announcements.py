@@ -38,6 +38,11 @@ class Announcements:
     def names(self, event: str) -> list[str]:
         return [name for happened, name in self.events if happened == event]
 
+    def credentials_of(self, name: str) -> dict[str, str]:
+        """What a toy service was handed when it was last started."""
+        told: dict[str, str] = json.loads(self.lines[name][-1])["credentials"]
+        return told
+
     def environment_of(self, name: str) -> dict[str, str]:
         """What a toy service said of its environment when it was last started."""
         told: dict[str, str] = json.loads(self.lines[name][-1])

@@ -80,10 +80,8 @@ class ComposeRun:
     @contextlib.asynccontextmanager
     async def postgres(self) -> AsyncIterator[list[str]]:
         """A Postgres with the file's password; yields its health check."""
-        folder = self.folder / "postgres"
-        folder.mkdir()
-        (folder / "password").write_text(self.services["postgres"]["environment"]["POSTGRES_PASSWORD"])
-        server = Postgres(folder, settings={"fsync": "off"})
+        password = self.services["postgres"]["environment"]["POSTGRES_PASSWORD"]
+        server = Postgres(self.folder / "postgres", settings={"fsync": "off"}, password=password)
         try:
             await server.start()
             self.postgres_port = server.port

@@ -25,11 +25,17 @@ class RunningStack:
 
     def __init__(self, process: asyncio.subprocess.Process, data: Path, output: Path, marker: str) -> None:
         self.data = data
+        """The data folder."""
         self.url = ""
-        self.nats_url = ""
+        self.nats_address = ""
         self.marker = marker
         self._process = process
         self._output = output
+
+    @property
+    def nats_url(self) -> str:
+        """Where an operator, who may do everything, connects to NATS."""
+        return (self.data / "nats" / "operator.url").read_text().strip()
 
     @property
     def said(self) -> str:
@@ -123,7 +129,7 @@ async def webjobs_up(
             env=environment,
         )
     stack = RunningStack(process, data, output, marker)
-    stack.url, stack.nats_url = f"http://127.0.0.1:{port}", f"nats://127.0.0.1:{nats_port}"
+    stack.url, stack.nats_address = f"http://127.0.0.1:{port}", f"nats://127.0.0.1:{nats_port}"
     try:
         if wait:
             await stack.until_said(READY)

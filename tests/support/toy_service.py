@@ -1,6 +1,7 @@
 """Stands in for a service in tests of the stack: `python -m support.toy_service`.
 
-It is healthy and says its environment in JSON. TOY_FAULT: `refuse` ends at once, `deaf` ignores SIGTERM,
+It is healthy and says its environment and credentials in JSON.
+TOY_FAULT: `refuse` ends at once, `deaf` ignores SIGTERM,
 a runner that is `slow` takes a second to end, healthy meanwhile; one that is `hung` never ends, and does not
 answer after SIGTERM.
 """
@@ -13,6 +14,8 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+
+from webjobs_service.credential_handover import receive_credentials
 
 _is_hung = threading.Event()
 
@@ -50,8 +53,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _reactions().get(fault, lambda *_: sys.exit(0)))
     host = os.environ.get("WEBJOBS_HEALTH_HOST") or os.environ["WEBJOBS_HOST"]
     port = os.environ.get("WEBJOBS_HEALTH_PORT") or os.environ["WEBJOBS_PORT"]
+    credentials = receive_credentials()
     told = {name: value for name, value in os.environ.items() if name.startswith("WEBJOBS_")}
-    sys.stdout.write(json.dumps({"pid": os.getpid(), **told}) + "\n")
+    sys.stdout.write(json.dumps({"pid": os.getpid(), **told, "credentials": credentials}) + "\n")
     sys.stdout.flush()
     HTTPServer((host, int(port)), _Health).serve_forever()
 

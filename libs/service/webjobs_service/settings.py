@@ -11,6 +11,12 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from webjobs_service.credential_handover import (
+    BadHandOver,
+    close_to_others,
+    erase_variables,
+    receive_credentials,
+)
 from webjobs_service.credentials import refuse_bad_port, refuse_unescaped_credentials
 
 ENV_PREFIX = "WEBJOBS_"
@@ -104,14 +110,22 @@ class ServiceSettings(BaseSettings):
         return value
 
     @classmethod
-    def from_environment(cls) -> Self:
+    def from_environment(cls, handed_over: Mapping[str, str] | None = None) -> Self:
         """The settings this process's environment gives.
+
+        Args:
+            handed_over: More variables by name; they beat those of the environment.
 
         Raises:
             InvalidSettings: Naming every faulty variable.
         """
+        given: dict[str, Any] = {
+            name: handed_over[variable]
+            for name, field in cls.model_fields.items()
+            if handed_over and (variable := _variable(name, field)) in handed_over
+        }
         try:
-            return cls()
+            return cls(**given)
         except ValidationError as error:
             raise InvalidSettings([_fault(cls, fault) for fault in error.errors()]) from None
         except SettingsError as error:
@@ -131,12 +145,19 @@ def load_settings(settings_type: type[S]) -> S:
 
 
 def load_settings_or_exit(settings_type: type[S]) -> S:
-    """The same for a program's first line: faults are told on standard error, exit code 2."""
+    """The same for a program's first line: prints faults on standard error and exits with code 2.
+
+    Credentials come from the parent process or from the environment. Afterwards they are in the settings
+    only, and other processes of the user cannot read them.
+    """
+    close_to_others()
     try:
-        return load_settings(settings_type)
-    except InvalidSettings as error:
+        settings = settings_type.from_environment(receive_credentials())
+    except (InvalidSettings, BadHandOver) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
+    erase_variables({name for name, field in variables(settings_type).items() if not field.repr})
+    return settings
 
 
 def variables(settings_type: type[ServiceSettings]) -> Mapping[str, FieldInfo]:

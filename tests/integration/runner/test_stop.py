@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import textwrap
 from collections.abc import AsyncIterator, Callable
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 from support.eventually import eventually
+from support.programs import need_program
 from support.runners import Caller, RunningRunner, running_runner
 from support.witness import Witness
 from webjobs_events.events import ContinuousPendingRestart, ContinuousStopped, RunRunning
@@ -100,8 +100,8 @@ async def stopped(caller: Caller, witness: Witness, timeout: float = 20) -> Cont
 async def test_a_job_that_watches_its_shutdown_file_gets_no_signal_before_it_has_seen_the_file(
     runner: RunningRunner, caller: Caller, witness: Witness, seen: Path, name: str
 ) -> None:
-    if name == "run.js" and shutil.which("node") is None:
-        pytest.skip("node is not installed")
+    if name == "run.js":
+        need_program("node")
     await caller.deploy(CONTINUOUS, "job", job(seen, POLLS_FILE[name], LONG, name))
     await eventually(has_said(seen, "ready"))
     end = await stopped(caller, witness)

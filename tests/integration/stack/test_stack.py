@@ -76,8 +76,11 @@ async def test_each_service_gets_its_own_environment(options: StackOptions) -> N
     assert runner["WEBJOBS_DATA"] == str(options.data)
     assert len(runner["WEBJOBS_INSTANCE_ID"]) == 6
     assert runner["WEBJOBS_RESTART_TIME"] == "7"
-    assert "WEBJOBS_DATABASE_URL" not in api.keys() | runner.keys()
-    assert history["WEBJOBS_DATABASE_URL"] == options.environment["WEBJOBS_DATABASE_URL"]
+    credentials = {name: heard.credentials_of(name) for name in ("api", "runner", "history")}
+    nats = {"WEBJOBS_NATS_URL": options.environment["WEBJOBS_NATS_URL"]}
+    database = {"WEBJOBS_DATABASE_URL": options.environment["WEBJOBS_DATABASE_URL"]}
+    assert credentials == {"api": nats, "runner": nats, "history": {**nats, **database}}
+    assert not {*nats, *database} & (api.keys() | runner.keys() | history.keys())
     assert ("uses", "postgres postgresql://127.0.0.1/webjobs") in heard.events
 
 
@@ -197,7 +200,7 @@ async def test_embedded_servers_come_first_go_last_and_are_restarted(options: St
     heard = Announcements()
     async with Stack(embedded, heard) as stack:
         assert set(heard.names("ready")[:2]) == {"nats", "postgres"}
-        assert heard.environment_of("api")["WEBJOBS_NATS_URL"] == f"nats://127.0.0.1:{port}"
+        assert heard.credentials_of("api")["WEBJOBS_NATS_URL"].endswith(f"@127.0.0.1:{port}")
         pid = int(next(stack.folder.nats.glob("*.ports")).stem.rpartition("_")[2])
         os.kill(pid, signal.SIGKILL)
         await eventually(lambda: heard.names("ready").count("nats") == 2)

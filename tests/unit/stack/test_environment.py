@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from webjobs_stack.environment import api_spec, history_spec, runner_spec
+from webjobs_stack.environment import api_spec, history_spec, public_variables, runner_spec
 
 CALLER = {
     "PATH": "/bin",
@@ -12,18 +12,17 @@ CALLER = {
 
 
 def test_only_the_api_gets_the_login() -> None:
-    environment = api_spec(CALLER, "nats://n", "m", "127.0.0.1", 8080).environment
-    assert environment["WEBJOBS_USERNAME"] == "ada"
-    assert environment["WEBJOBS_PASSWORD"] == "secret"
-    assert "WEBJOBS_DATABASE_URL" not in environment
+    credentials = api_spec(CALLER, "nats://n", "m", "127.0.0.1", 8080).credentials
+    assert credentials == {
+        "WEBJOBS_NATS_URL": "nats://n",
+        "WEBJOBS_USERNAME": "ada",
+        "WEBJOBS_PASSWORD": "secret",
+    }
 
 
 def test_only_the_history_gets_the_database() -> None:
-    environment = history_spec(
-        CALLER, "nats://n", "m", database_url="postgresql://x", health_port=1
-    ).environment
-    assert environment["WEBJOBS_DATABASE_URL"] == "postgresql://x"
-    assert "WEBJOBS_PASSWORD" not in environment
+    spec = history_spec(CALLER, "nats://n", "m", database_url="postgresql://x", health_port=1)
+    assert spec.credentials == {"WEBJOBS_NATS_URL": "nats://n", "WEBJOBS_DATABASE_URL": "postgresql://x"}
 
 
 def test_a_runner_gets_settings_and_no_credentials() -> None:
@@ -32,7 +31,19 @@ def test_a_runner_gets_settings_and_no_credentials() -> None:
     )
     assert spec.environment["WEBJOBS_RESTART_TIME"] == "5"
     assert spec.environment["WEBJOBS_DATA"] == "/d"
-    assert "secret" not in "".join(spec.environment.values())
+    assert spec.credentials == {"WEBJOBS_NATS_URL": "nats://n"}
+
+
+def test_no_credential_is_in_the_environment_of_any_service() -> None:
+    specs = (
+        api_spec(CALLER, "nats://secret@n", "m", "127.0.0.1", 8080),
+        history_spec(CALLER, "nats://secret@n", "m", database_url="postgresql://secret@x", health_port=1),
+        runner_spec(
+            CALLER, "nats://secret@n", "m", name="r", data=Path("/d"), instance_id="a1b2c3", health_port=1
+        ),
+    )
+    assert not [spec.name for spec in specs if "secret" in "".join(spec.environment.values())]
+    assert "secret" not in "".join(public_variables(CALLER).values())
 
 
 def test_lines_are_readable_unless_the_caller_wants_json() -> None:

@@ -5,6 +5,8 @@ import os
 import signal
 from pathlib import Path
 
+from webjobs_events.app_settings import is_credential
+from webjobs_service.credential_handover import close_to_others, erase_variables
 from webjobs_stack.stack import Stack, StackOptions
 
 from webjobs_cli.terminal import Terminal
@@ -18,7 +20,10 @@ def up(data: Path, host: str, port: int, runners: int) -> None:
     Raises:
         WebJobsError: Something could not start; what was started is stopped.
     """
-    asyncio.run(_up(StackOptions(data, dict(os.environ), host, port, runners)))
+    environment = dict(os.environ)
+    close_to_others()
+    erase_variables({name for name in environment if is_credential(name)})
+    asyncio.run(_up(StackOptions(data, environment, host, port, runners)))
 
 
 async def _up(options: StackOptions) -> None:

@@ -1,15 +1,15 @@
-"""What each service gets in its environment: the caller's variables, its addresses, its own credentials."""
+"""What each service gets: the caller's variables, its addresses, and apart from them its credentials."""
 
 from collections.abc import Mapping
 from pathlib import Path
+
+from webjobs_events.app_settings import is_credential
 
 from webjobs_stack.services import ServiceSpec
 
 HEALTH_HOST = "127.0.0.1"
 # A runner lets a script take its time to stop; its own deadline must be longer than the script's.
 RUNNER_STOP_SECONDS = 40.0
-
-_CREDENTIALS = ("WEBJOBS_DATABASE_URL", "WEBJOBS_USERNAME", "WEBJOBS_PASSWORD")
 
 
 def api_spec(caller: Mapping[str, str], nats_url: str, module: str, host: str, port: int) -> ServiceSpec:
@@ -19,7 +19,8 @@ def api_spec(caller: Mapping[str, str], nats_url: str, module: str, host: str, p
     return ServiceSpec(
         name="api",
         module=module,
-        environment={**_common(caller, nats_url), **own, **login},
+        environment={**_common(caller), **own},
+        credentials={"WEBJOBS_NATS_URL": nats_url, **login},
         health_host=host,
         health_port=port,
         address=f"{host}:{port}",
@@ -45,7 +46,8 @@ def runner_spec(
     return ServiceSpec(
         name=name,
         module=module,
-        environment={**_common(caller, nats_url), **own},
+        environment={**_common(caller), **own},
+        credentials={"WEBJOBS_NATS_URL": nats_url},
         health_host=HEALTH_HOST,
         health_port=health_port,
         address=f"{HEALTH_HOST}:{health_port} (instance {instance_id})",
@@ -58,22 +60,26 @@ def history_spec(
     caller: Mapping[str, str], nats_url: str, module: str, *, database_url: str, health_port: int
 ) -> ServiceSpec:
     """The history, which alone knows the database."""
-    own = {"WEBJOBS_DATABASE_URL": database_url, **_health(health_port)}
+    credentials = {"WEBJOBS_NATS_URL": nats_url, "WEBJOBS_DATABASE_URL": database_url}
     return ServiceSpec(
         name="history",
         module=module,
-        environment={**_common(caller, nats_url), **own},
+        environment={**_common(caller), **_health(health_port)},
+        credentials=credentials,
         health_host=HEALTH_HOST,
         health_port=health_port,
         address=f"{HEALTH_HOST}:{health_port}",
     )
 
 
-def _common(caller: Mapping[str, str], nats_url: str) -> dict[str, str]:
+def public_variables(caller: Mapping[str, str]) -> dict[str, str]:
+    """The caller's variables that any process of the stack may have."""
+    return {name: value for name, value in caller.items() if not is_credential(name)}
+
+
+def _common(caller: Mapping[str, str]) -> dict[str, str]:
     # A person reads the lines on a terminal, though the services see a pipe.
-    readable = {"WEBJOBS_LOG_FORMAT": "console"}
-    kept = {name: value for name, value in caller.items() if name not in _CREDENTIALS}
-    return {**readable, **kept, "WEBJOBS_NATS_URL": nats_url}
+    return {"WEBJOBS_LOG_FORMAT": "console", **public_variables(caller)}
 
 
 def _health(port: int) -> dict[str, str]:

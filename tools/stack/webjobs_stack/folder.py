@@ -69,6 +69,18 @@ class DataFolder:
             stack_id.write_text(secrets.token_hex(16) + "\n")
         return hashlib.sha256(f"{stack_id.read_text().strip()}/{index}".encode()).hexdigest()[:6]
 
+    @property
+    def operator_url(self) -> Path:
+        """The address of the embedded NATS server for an operator, who may do everything there."""
+        return self.nats / "operator.url"
+
+    def write_operator_url(self, url: str | None) -> None:
+        """Make the file anew, for its owner only; None removes it."""
+        self.operator_url.unlink(missing_ok=True)
+        if url is not None:
+            with open(os.open(self.operator_url, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(url + "\n")
+
     async def lock(self, waiting: Callable[[], None], leftover_seconds: float = LEFTOVER_SECONDS) -> int:
         """Hold the folder until the answered descriptor is closed.
 

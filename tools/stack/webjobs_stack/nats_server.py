@@ -7,13 +7,14 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from webjobs_service.disk import space_of
 
 from webjobs_stack.errors import BinaryMissing, DidNotStart, PortTaken
 from webjobs_stack.health import get
+from webjobs_stack.nats_config import NAMESPACE, NatsLogins, password_file, server_config
 from webjobs_stack.ports import becomes_free, free_port
 from webjobs_stack.process import Child, NotReady, last_lines, open_log, spawn, until_ready
 
@@ -34,6 +35,9 @@ class NatsServer:
         *,
         port: int = 0,
         sync_interval: str = "10s",
+        logins: NatsLogins | None = None,
+        namespace: str = NAMESPACE,
+        environment: Mapping[str, str] | None = None,
         keep_open: Sequence[int] = (),
         spare_bytes: int = 0,
     ) -> None:
@@ -44,6 +48,9 @@ class NatsServer:
             port: 0 for a free one, chosen at the first start and kept.
             sync_interval: Longest time until what was acknowledged is forced to disk, or `always`. Only a
                 crash of the machine can lose it, a crash of the server cannot.
+            logins: Its users; without them every client may do everything.
+            namespace: Of the subjects that its users may use.
+            environment: Of the process; None: that of this one.
             keep_open: Descriptors the process inherits.
             spare_bytes: So much of the disk stays free of streams.
         """
@@ -54,14 +61,22 @@ class NatsServer:
         self._refuses_next = False
         self._fixed_port = port != 0
         self._sync_interval = sync_interval
+        self._logins = logins
+        self._passwords = None if logins is None else password_file(logins)
+        self._namespace = namespace
+        self._environment = environment
         self._keep_open = keep_open
         self._spare_bytes = spare_bytes
         self._child: Child | None = None
 
     @property
     def url(self) -> str:
-        """Where clients connect."""
+        """Where clients connect without a login."""
         return f"nats://{HOST}:{self.port}"
+
+    def url_of(self, user: str) -> str:
+        """Where a user connects; without logins everybody is the same."""
+        return self._logins.url(user, HOST, self.port) if self._logins else self.url
 
     @property
     def pid(self) -> int:
@@ -103,7 +118,8 @@ class NatsServer:
                 death_signal=signal.SIGTERM,
                 output=log,
                 working_directory=self.store_dir,
-                keep_open=self._keep_open,
+                environment=self._environment,
+                keep_open=[*self._keep_open, *([self._passwords] if self._passwords is not None else [])],
             )
         finally:
             os.close(log)
@@ -231,7 +247,7 @@ class NatsServer:
             },
         }
         unfinished = path.with_name("nats-server.new")
-        unfinished.write_text(json.dumps(config, indent=2) + "\n")
+        unfinished.write_text(server_config(config, self._passwords, self._namespace), encoding="utf-8")
         unfinished.replace(path)
 
 
@@ -244,10 +260,17 @@ def _size_on_disk(file: Path) -> int:
 
 @contextlib.asynccontextmanager
 async def run_nats_server(
-    store_dir: Path, *, port: int = 0, sync_interval: str = "10s", spare_bytes: int = 0
+    store_dir: Path,
+    *,
+    port: int = 0,
+    sync_interval: str = "10s",
+    logins: NatsLogins | None = None,
+    spare_bytes: int = 0,
 ) -> AsyncIterator[NatsServer]:
     """A running server, stopped at the end."""
-    server = NatsServer(store_dir, port=port, sync_interval=sync_interval, spare_bytes=spare_bytes)
+    server = NatsServer(
+        store_dir, port=port, sync_interval=sync_interval, logins=logins, spare_bytes=spare_bytes
+    )
     try:
         await server.start()
         yield server

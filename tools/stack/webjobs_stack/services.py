@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from webjobs_service.credential_handover import DESCRIPTOR, hand_over
+
 from webjobs_stack.announce import Announcer
 from webjobs_stack.errors import ServiceRefused
 from webjobs_stack.health import is_healthy
@@ -27,6 +29,8 @@ class ServiceSpec:
     name: str
     module: str
     environment: Mapping[str, str]
+    credentials: Mapping[str, str]
+    """Variables that only the process itself gets to see."""
     health_host: str
     health_port: int
     address: str
@@ -66,20 +70,22 @@ class Service:
         """
         await self._finish_reading()
         reader, writer = os.pipe()
+        credentials = hand_over(self._spec.credentials)
         try:
             # -P: a file of the caller's folder must not take the place of a module.
             self._child = await spawn(
                 [Path(sys.executable), "-P", "-u", "-m", self._spec.module],
                 death_signal=signal.SIGTERM,
                 output=writer,
-                environment=self._spec.environment,
-                keep_open=self._keep_open,
+                environment={**self._spec.environment, DESCRIPTOR: str(credentials)},
+                keep_open=[*self._keep_open, credentials],
             )
         except BaseException:
             os.close(reader)
             raise
         finally:
             os.close(writer)
+            os.close(credentials)
         self._reading = asyncio.create_task(self._pass_on(reader))
         try:
             await until_ready(self._child, self._is_healthy, _START_SECONDS)

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,10 +13,11 @@ from webjobs_service.credentials import without_credentials
 
 from webjobs_stack.announce import Announcer
 from webjobs_stack.disk_watch import DiskWatch, spare_bytes
-from webjobs_stack.environment import api_spec, history_spec, runner_spec
+from webjobs_stack.environment import api_spec, history_spec, public_variables, runner_spec
 from webjobs_stack.errors import InvalidSetting, PortTaken
 from webjobs_stack.folder import DataFolder
 from webjobs_stack.health import reachable
+from webjobs_stack.nats_config import NAMESPACE, NatsLogins
 from webjobs_stack.nats_server import NatsServer
 from webjobs_stack.ports import becomes_free, free_port
 from webjobs_stack.postgres import Postgres
@@ -77,7 +79,15 @@ class Stack:
         if not await becomes_free(options.host, options.port):
             raise PortTaken("the api", options.host, options.port, "choose another one with --port")
         spare = spare_bytes(self.folder.path, reserve_mb)
-        nats = NatsServer(self.folder.nats, port=nats_port, keep_open=[self._lock], spare_bytes=spare)
+        nats = NatsServer(
+            self.folder.nats,
+            port=nats_port,
+            logins=NatsLogins(),
+            namespace=_namespace(options.environment),
+            environment=public_variables(options.environment),
+            keep_open=[self._lock],
+            spare_bytes=spare,
+        )
         postgres = Postgres(self.folder.postgres, keep_open=[self._lock])
         nats_url = options.environment.get("WEBJOBS_NATS_URL", "")
         database_url = options.environment.get("WEBJOBS_DATABASE_URL", "")
@@ -89,7 +99,9 @@ class Stack:
             [server for server, url in ((nats, nats_url), (postgres, database_url)) if not url]
         )
         self._watching.append(asyncio.create_task(self._disk.run(), name="disk watch"))
-        await self._start_services(nats_url or nats.url, database_url or postgres.url)
+        operator_url = None if nats_url else nats.url_of("operator")
+        self.folder.write_operator_url(operator_url)
+        await self._start_services(lambda user: nats_url or nats.url_of(user), database_url or postgres.url)
 
     async def run(self) -> None:
         """Return never: keep everything running until cancelled. A fault in that itself is raised here."""
@@ -106,6 +118,7 @@ class Stack:
             group = self._groups.pop()
             await asyncio.gather(*(self._stop(daemon) for daemon in group))
         if self._lock is not None:
+            self.folder.write_operator_url(None)
             os.close(self._lock)
             self._lock = None
 
@@ -124,17 +137,21 @@ class Stack:
         """Stop."""
         await self.stop()
 
-    async def _start_services(self, nats_url: str, database_url: str) -> None:
+    async def _start_services(self, nats_url: Callable[[str], str], database_url: str) -> None:
         """All of them together, though they are stopped in order: api, runners, history."""
         options = self._options
         caller = options.environment
         history = history_spec(
-            caller, nats_url, options.history_module, database_url=database_url, health_port=free_port()
+            caller,
+            nats_url("history"),
+            options.history_module,
+            database_url=database_url,
+            health_port=free_port(),
         )
         runners = [
             runner_spec(
                 caller,
-                nats_url,
+                nats_url("runner"),
                 options.runner_module,
                 name="runner" if options.runners == 1 else f"runner-{index + 1}",
                 data=self.folder.path,
@@ -143,7 +160,7 @@ class Stack:
             )
             for index in range(options.runners)
         ]
-        api = api_spec(caller, nats_url, options.api_module, options.host, options.port)
+        api = api_spec(caller, nats_url("api"), options.api_module, options.host, options.port)
         await self._start_together(
             [self._service(history)], [self._service(r) for r in runners], [self._service(api)]
         )
@@ -202,3 +219,9 @@ def _megabytes_setting(environment: Mapping[str, str], name: str) -> int | None:
     if not (value.isascii() and value.isdigit()):
         raise InvalidSetting(name, value, "a number of megabytes, 0 or more")
     return int(value)
+
+
+def _namespace(environment: Mapping[str, str]) -> str:
+    """The namespace of the services; one that they will refuse does not matter here."""
+    given = environment.get("WEBJOBS_NAMESPACE", "")
+    return given if re.fullmatch("[a-z][a-z0-9]*", given) else NAMESPACE

@@ -4,9 +4,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import nats.errors
-from nats.aio.client import Client
+from nats.aio.client import DEFAULT_INBOX_PREFIX, Client
 from nats.js import JetStreamContext
 from nats.js import errors as js_errors
 
@@ -16,6 +17,7 @@ from webjobs_events.log import logger
 from webjobs_events.outage import OUTAGE_PATIENCE, REMIND_SECONDS, Outage
 
 _RECONNECT_WAIT = 0.2  # seconds between tries
+_USERS_WITH_AN_INBOX = frozenset({"api", "runner", "history"})
 _BUFFER_BYTES = 8 * 1024 * 1024  # of messages written while the connection is mended
 _STREAM_NOT_FOUND = 10059  # JSStreamNotFoundErr
 _MOST_COMPLAINTS = 100  # texts remembered, so that each is logged once a minute
@@ -175,6 +177,7 @@ async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
             ping_interval=5,
             max_outstanding_pings=2,
             pending_size=_BUFFER_BYTES,
+            inbox_prefix=inbox_prefix(url),
             error_cb=complain,
             disconnected_cb=lost,
             reconnected_cb=mended,
@@ -203,6 +206,16 @@ class _Complaints:
             self._logged_at.clear()
         self._logged_at[text] = now
         logger.warning("nats reports an error", error=text)
+
+
+def inbox_prefix(url: str) -> str:
+    """First word of the subjects on which a client of this address takes replies.
+
+    Any client may read `_INBOX.>`, a program that only follows events included. The users of
+    deploy/nats/nats-server.conf have inboxes that no other user may read.
+    """
+    user = urlsplit(url.split(",")[0].strip()).username
+    return f"_INBOX_{user}" if user in _USERS_WITH_AN_INBOX else DEFAULT_INBOX_PREFIX.decode()
 
 
 async def _close(client: Client) -> None:
