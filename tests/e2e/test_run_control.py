@@ -92,3 +92,36 @@ async def test_a_request_sent_again_under_its_key_and_a_rerun(client: Client) ->
     second = await client.ended(name, again.headers["Location"].rpartition("/")[2])
     assert await client.output_of(second) == ["got this"]
     assert (await record_of(client, name, second["id"]))["rerun_of"] == run_id
+
+
+async def test_every_run_that_goes_on_is_listed_and_so_is_one_that_waits(client: Client) -> None:
+    name, other = unique("beside"), unique("other")
+    await client.put_script("triggered", name, 'while [ ! -e "$1" ]; do sleep 0.05; done')
+    await client.put_script("triggered", other, "exit 3")
+    await settings(client, name, concurrency={"policy": "allow", "limit": 3})
+    await client.run_to_end(other)
+    run_ids = [await client.run(name, "never") for _ in range(4)]
+    for run_id in run_ids[:3]:
+        await client.begun(name, run_id)
+
+    async def listed(query: str) -> list[tuple[str, str]]:
+        runs = (await client.json(f"/api/runs?{query}"))["runs"]
+        return [(run["job_name"], run["id"]) for run in runs]
+
+    newest_first = [(name, run_id) for run_id in reversed(run_ids)]
+    assert await listed(f"job={name}&status=Running") == newest_first[1:]
+    assert await listed(f"job={name}&status=active") == newest_first
+    assert await listed(f"job={name}&status=Initializing") == newest_first[:1]
+    both = await listed(f"job={name}&job={other}&status=active,Failed")
+    assert both[:4] == newest_first and [job for job, _ in both[4:]] == [other]
+    running = (await client.json(f"/api/runs?job={name}&status=Running"))["runs"][0]
+    assert running["trigger"].startswith("External - ")
+    assert (running["attempt"], running["reason"], running["duration"][:3]) == (1, None, "00:")
+    assert await listed(f"job={name}&status=Running&runner={running['instance']}") == newest_first[1:]
+
+    for run_id in reversed(run_ids):
+        assert (await client.delete(f"{job_url('triggered', name)}/history/{run_id}")).status == 202
+    for run_id in run_ids:
+        await client.ended(name, run_id)
+    assert await listed(f"job={name}&status=active") == []
+    assert await listed(f"job={name}&status=Aborted") == newest_first

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from webjobs_api.hooks.back_off import HookTerms
 from webjobs_api.hooks.errors import InvalidHook
-from webjobs_api.hooks.hook import Hook, Source, event_name
+from webjobs_api.hooks.hook import Hook, HookState, Outcome, Source, event_name
 from webjobs_api.hooks.hook_request import hook_of
 from webjobs_api.hooks.rendering import delivery_of
 from webjobs_api.hooks.responses import hook_json
@@ -276,3 +276,19 @@ def test_an_event_of_an_earlier_release_is_delivered_without_the_values_of_env()
     )
     body = json.loads(told(hook(event="*"), event).body)
     assert (body["settings"], body["env_names"]) == ({"timeout": 5}, ["TOKEN"])
+
+
+def test_what_was_sent_by_an_earlier_release_is_shown_without_the_values_of_env() -> None:
+    sent = '{"event":"Deployed","settings":{"timeout":5,"env":{"TOKEN":"canary"}}}'
+    for context in (sent, sent[:-10]):
+        state = HookState(
+            sequence=1,
+            attempt=1,
+            at=NOW,
+            outcome=Outcome.DELIVERED,
+            status=200,
+            reason="OK",
+            context=context,
+        )
+        last = hook_json(hook(event="*"), state).last_context
+        assert last and "canary" not in last

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import msgspec
+from webjobs_events.redaction import redacted_copy
 
 from webjobs_api.hooks.hook import Attempt, Hook, HookState
 from webjobs_api.hooks.sender import status_word
@@ -86,12 +87,19 @@ def hook_json(hook: Hook, last: HookState | None) -> HookView:
         last_status=status_word(last.status) if last else None,
         last_reason=last.reason if last else None,
         last_datetime=instant(last.at) if last else None,
-        last_context=last.context if last else None,
+        last_context=_context(last) if last else None,
         type=hook.job_type.value if hook.job_type else None,
         job=hook.job_name,
         is_signed=hook.secret is not None,
         created_at=instant(hook.created_at),
     )
+
+
+def _context(state: HookState) -> str:
+    """What was sent, without the values of `env` that an earlier release sent."""
+    if '"env"' not in state.context:
+        return state.context
+    return redacted_copy(state.context.encode()).decode()
 
 
 def deliveries_json(attempts: Iterable[Attempt]) -> AttemptsView:
