@@ -124,6 +124,26 @@ async def test_while_the_disk_is_full_writes_are_507_at_once_and_then_all_is_wel
     assert (await client.put_script("triggered", unique("new"), "echo"))["latest_run"] is None
 
 
+async def test_a_run_that_ends_on_a_full_disk_keeps_its_outcome_though_its_runner_is_killed(
+    client: Client, stack: RunningStack, disk: SmallDisk
+) -> None:
+    name = unique("waits")
+    await client.put_script("triggered", name, WAITS)
+    run_id = await client.run(name)
+    await client.begun(name, run_id)
+
+    disk.fill()
+    await eventually(lambda: low(client), AT_ONCE)
+    go(stack, name)
+    (spare,) = (stack.data / "data" / ".runner").glob("*/statuses.spare")
+    await eventually(lambda: run_id.encode() in spare.read_bytes())
+    stack.kill("runner")
+    disk.free()
+    ended = await client.ended(name, run_id)
+    assert ended["status"] == "Failed", "not Aborted: its outcome was known"
+    assert [run["id"] for run in await client.runs_of(name)] == [run_id]
+
+
 async def test_below_the_reserve_nothing_new_is_taken_and_what_runs_goes_on(
     client: Client, stack: RunningStack, disk: SmallDisk
 ) -> None:

@@ -28,6 +28,7 @@ from webjobs_runner.processes.process import Launcher
 from webjobs_runner.schedule.due_times import Clock
 from webjobs_runner.schedule.schedules import wall_clock
 from webjobs_runner.settings import RunnerSettings
+from webjobs_runner.triggered.status_file import StatusFiles
 from webjobs_runner.triggered.unfinished import UnfinishedRuns
 
 _PATIENCE = (
@@ -92,6 +93,7 @@ async def _prepared(settings: RunnerSettings, environment: Mapping[str, str]) ->
         live = await stack.enter_async_context(bus.live_settings(environment))
         outbox = await stack.enter_async_context(Outbox(bus, state / "outbox.jsonl"))
         unfinished = stack.enter_context(UnfinishedRuns(state / "unfinished.jsonl"))
+        statuses = stack.enter_context(StatusFiles(site, state / "statuses.spare"))
         launcher = await stack.enter_async_context(Launcher(instance.id))
         watchdog = stack.enter_context(watched_loop())
         yield Ground(
@@ -104,6 +106,7 @@ async def _prepared(settings: RunnerSettings, environment: Mapping[str, str]) ->
             live,
             outbox,
             unfinished,
+            statuses,
             launcher,
             environment,
             watchdog,

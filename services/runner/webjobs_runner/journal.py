@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from webjobs_runner.log import logger
+from webjobs_runner.spare_space import SpareSpace
 
 _COMPACT_BYTES = 4 * 1024 * 1024  # of settled lines, from which on the file is written anew
 
@@ -31,6 +32,7 @@ class Journal(Generic[T]):
         self._path = path
         self._holds = holds
         self._decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(record_type)
+        self._spare = SpareSpace(path.with_suffix(".spare"))
         self._file = -1
         self._size = 0
         self._settled = 0
@@ -43,18 +45,21 @@ class Journal(Generic[T]):
         must not be glued to it.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        records = self._read()
+        records = self._read(self._path.read_bytes() if self._path.exists() else b"")
+        records += self._read(self._spare.open())
         return list(zip(records, self.write_anew(records), strict=True))
 
     def append(self, record: T) -> int:
-        """Add a line; answers its size, 0 when the disk takes nothing."""
+        """Add a line; returns its size, 0 when the disk takes nothing and the spare space is used up."""
         line = _encoder.encode(record) + b"\n"
+        if self._spare.is_used and not self._empty_spare():
+            return self._append_to_spare(line)
         try:
             if os.write(self._file, line) != len(line):
                 raise OSError("the disk took a part only")
         except OSError as error:
             self._take_back(error)
-            return 0
+            return self._append_to_spare(line)
         self._is_failing = False
         self._size += len(line)
         return len(line)
@@ -72,19 +77,47 @@ class Journal(Generic[T]):
         """No line is needed any more."""
         if self._size:
             os.ftruncate(self._file, 0)
+        if self._spare.is_used:
+            self._spare.clear()
         self._size = self._settled = 0
 
     def close(self) -> None:
         """Close the file; what it holds is read at the next start."""
+        self._close_file()
+        self._spare.close()
+
+    def _close_file(self) -> None:
         if self._file >= 0:
             os.close(self._file)
         self._file = -1
 
-    def _take_back(self, error: OSError) -> None:
-        """The disk is full: the record is kept in memory alone, and half a line must not stay."""
+    def _append_to_spare(self, line: bytes) -> int:
+        if self._spare.append(line):
+            return len(line)
         if not self._is_failing:
-            logger.error("journal not written; a kill now loses it", holds=self._holds, error=str(error))
+            logger.error("journal not written; a kill now loses it", holds=self._holds)
         self._is_failing = True
+        return 0
+
+    def _empty_spare(self) -> bool:
+        """Move the lines of the spare space into the file, before any later one; False while it is full."""
+        lines = self._spare.held()
+        try:
+            if os.write(self._file, lines) != len(lines):
+                raise OSError("the disk took a part only")
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._file, self._size)
+            return False
+        self._size += len(lines)
+        self._spare.clear()
+        logger.info("journal is written to the disk again", holds=self._holds)
+        return True
+
+    def _take_back(self, error: OSError) -> None:
+        """The disk is full: half a line must not stay."""
+        if not self._is_failing:
+            logger.warning("journal goes on in its spare space", holds=self._holds, error=str(error))
         with suppress(OSError):
             os.ftruncate(self._file, self._size)
 
@@ -106,17 +139,16 @@ class Journal(Generic[T]):
                 raise
             logger.error("journal cannot be written anew", holds=self._holds, error=str(error))
         else:
-            self.close()
+            self._close_file()
+            self._spare.clear()
             self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
             self._size = sum(map(len, lines))
         self._settled = 0
         return list(map(len, lines))
 
-    def _read(self) -> list[T]:
-        if not self._path.exists():
-            return []
+    def _read(self, lines: bytes) -> list[T]:
         records = []
-        for line in self._path.read_bytes().split(b"\n"):
+        for line in lines.split(b"\n"):
             try:
                 if line:
                     records.append(self._decoder.decode(line))

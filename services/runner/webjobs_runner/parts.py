@@ -56,6 +56,7 @@ from webjobs_runner.triggered.next_in_line import NextInLine
 from webjobs_runner.triggered.recovery import Recovery
 from webjobs_runner.triggered.run_inbox import RunInbox
 from webjobs_runner.triggered.run_log import RunLogs
+from webjobs_runner.triggered.status_file import StatusFiles
 from webjobs_runner.triggered.triggered_run import RunWorkshop
 from webjobs_runner.triggered.triggered_runs import TriggeredRuns
 from webjobs_runner.triggered.turns import Turns
@@ -79,6 +80,7 @@ class Ground:
         live: App settings as they are now.
         outbox: Of events.
         unfinished: Runs in hand, noted on disk.
+        statuses: How runs ended, noted on disk.
         launcher: Of scripts.
         environment: Of the runner, as it was started.
         watchdog: Of the event loop.
@@ -93,6 +95,7 @@ class Ground:
     live: LiveSettings
     outbox: Outbox
     unfinished: UnfinishedRuns
+    statuses: StatusFiles
     launcher: Launcher
     environment: Mapping[str, str]
     watchdog: LoopWatchdog
@@ -137,7 +140,8 @@ def build_parts(
     definitions = Definitions(bus)
     claims = Claims(bus, instance)
     wishes, logs = Wishes(bus), RunLogs(bus, instance, site, shipper, LogCap(ground.live))
-    finish = Finish(bus, instance, site, outbox, claims, wishes)
+    finish = Finish(bus, instance, ground.statuses, outbox, claims, wishes)
+    disk.on_change(ground.statuses.write_kept)
     burial = Burial(bus, instance, claims, definitions, finish, wishes, logs)
     unfinished = ground.unfinished
     watcher, in_place = FileDropWatcher(site), InPlaceFiles(ground.state / "in-place")

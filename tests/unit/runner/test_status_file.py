@@ -1,5 +1,6 @@
 """The status file of a run holds its final event."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from webjobs_events.events import RunSuccess
 from webjobs_events.job import JobName
 from webjobs_events.run_id import RunId
 from webjobs_events.status import Reason
-from webjobs_runner.triggered.status_file import read_status, write_status
+from webjobs_runner.files.site import Site
+from webjobs_runner.triggered.status_file import StatusFiles, read_status
 
 AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 EVENT = RunSuccess(
@@ -25,9 +27,24 @@ EVENT = RunSuccess(
 )
 
 
-def test_a_final_event_is_read_back_as_it_was_written(tmp_path: Path) -> None:
-    write_status(tmp_path / "run", EVENT)
-    assert read_status(tmp_path / "run") == EVENT
+@pytest.fixture
+def statuses(tmp_path: Path) -> Iterator[StatusFiles]:
+    with opened(tmp_path) as files:
+        yield files
+
+
+def opened(folder: Path) -> StatusFiles:
+    return StatusFiles(Site(folder), folder / "statuses.spare")
+
+
+def run_folder(folder: Path) -> Path:
+    return Site(folder).run_folder(EVENT.job_name, EVENT.run_id)
+
+
+def test_a_final_event_is_read_back_as_it_was_written(tmp_path: Path, statuses: StatusFiles) -> None:
+    statuses.write(EVENT)
+    assert statuses.read(EVENT.job_name, EVENT.run_id) == EVENT
+    assert read_status(run_folder(tmp_path)) == EVENT
 
 
 @pytest.mark.parametrize("content", [None, b"", b'{"event":"Success"', b'{"event":"Running"}', b"\xff"])
@@ -37,7 +54,19 @@ def test_a_status_file_that_is_not_whole_is_none(tmp_path: Path, content: bytes 
     assert read_status(tmp_path) is None
 
 
-def test_a_disk_that_takes_no_status_file_costs_nothing_else(tmp_path: Path) -> None:
-    (tmp_path / "run").write_text("a file where the folder of the run should be")
-    write_status(tmp_path / "run", EVENT)
-    assert read_status(tmp_path / "run") is None
+def test_what_the_disk_refuses_is_known_after_a_kill_and_written_when_there_is_room(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path)
+    folder.parent.mkdir(parents=True)
+    folder.write_text("a file where the folder of the run should be")
+    before = opened(tmp_path)
+    with before:
+        before.write(EVENT)
+        assert before.read(EVENT.job_name, EVENT.run_id) == EVENT
+    with opened(tmp_path) as after:
+        assert after.read(EVENT.job_name, EVENT.run_id) == EVENT
+        folder.unlink()
+        after.write_kept()
+    assert read_status(folder) == EVENT
+    folder.joinpath("status").unlink()
+    with opened(tmp_path) as last:
+        assert last.read(EVENT.job_name, EVENT.run_id) is None, "it was not kept any longer"

@@ -23,7 +23,6 @@ from webjobs_events.status import Reason
 from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.domain.run_events import initializing_event
 from webjobs_runner.domain.run_outcome import Ended, Outcome, final_event, final_log_lines
-from webjobs_runner.files.site import Site
 from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.definitions import settings_of
 from webjobs_runner.log import logger
@@ -31,7 +30,7 @@ from webjobs_runner.outbox import Outbox
 from webjobs_runner.triggered.claims import Claims
 from webjobs_runner.triggered.event_lookup import find_end, look_at_run
 from webjobs_runner.triggered.run_log import RunLog
-from webjobs_runner.triggered.status_file import read_status, write_status
+from webjobs_runner.triggered.status_file import StatusFiles
 from webjobs_runner.triggered.wishes import Wishes
 
 _RETRY_DELAY = 0.25  # seconds
@@ -67,11 +66,17 @@ class Finish:
     """Ends runs, of this runner and of others; any number of runners may end the same attempt."""
 
     def __init__(
-        self, bus: Bus, instance: Instance, site: Site, outbox: Outbox, claims: Claims, wishes: Wishes
+        self,
+        bus: Bus,
+        instance: Instance,
+        statuses: StatusFiles,
+        outbox: Outbox,
+        claims: Claims,
+        wishes: Wishes,
     ) -> None:
         self._bus = bus
         self._instance = instance
-        self._site = site
+        self._statuses = statuses
         self._outbox = outbox
         self._claims = claims
         self._wishes = wishes
@@ -117,7 +122,7 @@ class Finish:
         digest = found.digest or run.digest or (run.definition.digest if run.definition else "")
         if not found.has_begun:
             await self._publish_beginning(run, digest)
-        event = read_status(self._site.run_folder(attempt.job_name, attempt.run_id)) if run.log else None
+        event = self._statuses.read(attempt.job_name, attempt.run_id) if run.log else None
         if event is not None and run.log is not None:
             event = run.log.with_sizes(event)  # a power cut may have cost the end of the log
         if event is None:
@@ -215,9 +220,9 @@ class Finish:
         return await self._pending_sequence(command) is not None
 
     def _write_status(self, event: RunEnded) -> None:
-        folder = self._site.run_folder(event.job_name, event.run_id)
-        if event.reason is not Reason.DELETED or folder.is_dir():  # the data of a deleted job stay away
-            write_status(folder, event)
+        # The data of a deleted job stay away.
+        if event.reason is not Reason.DELETED or self._statuses.has_folder(event):
+            self._statuses.write(event)
 
     async def _publish_beginning(self, run: Unattended, digest: str) -> None:
         """Publish the first event of an attempt that ends without having it."""

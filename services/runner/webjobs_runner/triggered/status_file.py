@@ -1,18 +1,101 @@
 """The final event of a run in the run's folder, from which a restarted runner reports it after a kill."""
 
 from pathlib import Path
+from types import TracebackType
 
 import msgspec
 from webjobs_events.events import AnyRunEvent, RunEnded
+from webjobs_events.job import JobName
+from webjobs_events.run_id import RunId
 
+from webjobs_runner.files.site import Site
 from webjobs_runner.log import logger
+from webjobs_runner.spare_space import SpareSpace
 
 STATUS_FILE = "status"
 _decoder = msgspec.json.Decoder(AnyRunEvent)
 
 
-def write_status(folder: Path, event: RunEnded) -> None:
-    """Write the final event into the run's folder; a disk that refuses it is logged."""
+class StatusFiles:
+    """A context manager: the status files of this site.
+
+    What a full disk refuses is kept in spare space of this runner, and written when there is room.
+
+    Args:
+        site: The site folder.
+        spare: Where the spare space is.
+    """
+
+    def __init__(self, site: Site, spare: Path) -> None:
+        self._site = site
+        self._spare = SpareSpace(spare)
+        self._kept: dict[tuple[JobName, RunId], RunEnded] = {}
+
+    def __enter__(self) -> "StatusFiles":
+        for line in self._spare.open().splitlines():
+            event = _final_event(line)
+            if event is not None:
+                self._kept[event.job_name, event.run_id] = event
+        self.write_kept()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._spare.close()
+
+    def write(self, event: RunEnded) -> None:
+        """Write a final event into the folder of its run; if the disk refuses it, into the spare space."""
+        fault = _write(self._folder(event), event)
+        if fault is None:
+            self._kept.pop((event.job_name, event.run_id), None)
+            return
+        self._kept[event.job_name, event.run_id] = event
+        if self._spare.append(msgspec.json.encode(event) + b"\n"):
+            logger.warning("status file is kept in spare space", run_id=event.run_id, error=str(fault))
+        else:
+            logger.error(
+                "status file not written; a kill now loses it", run_id=event.run_id, error=str(fault)
+            )
+
+    def read(self, job_name: JobName, run_id: RunId) -> RunEnded | None:
+        """Returns the final event of a run; None when there is none that is whole."""
+        return read_status(self._site.run_folder(job_name, run_id)) or self._kept.get((job_name, run_id))
+
+    def has_folder(self, event: RunEnded) -> bool:
+        """Whether the run has a folder."""
+        return self._folder(event).is_dir()
+
+    def write_kept(self) -> None:
+        """Write what was kept in the spare space into the folders of its runs, if there is room now."""
+        for key, event in list(self._kept.items()):
+            if _write(self._folder(event), event) is None:
+                del self._kept[key]
+        if self._spare.is_used and not self._kept:
+            self._spare.clear()
+
+    def _folder(self, event: RunEnded) -> Path:
+        return self._site.run_folder(event.job_name, event.run_id)
+
+
+def read_status(folder: Path) -> RunEnded | None:
+    """Returns the final event in a run's folder; None when there is none that is whole."""
+    try:
+        return _final_event((folder / STATUS_FILE).read_bytes())
+    except OSError:
+        return None
+
+
+def _final_event(data: bytes) -> RunEnded | None:
+    try:
+        event = _decoder.decode(data)
+    except msgspec.MsgspecError:
+        return None
+    return event if isinstance(event, RunEnded) else None
+
+
+def _write(folder: Path, event: RunEnded) -> OSError | None:
+    """Returns why it could not be written; None when it was."""
     content, path = msgspec.json.encode(event), f"{folder}/{STATUS_FILE}"
     try:
         try:
@@ -21,15 +104,8 @@ def write_status(folder: Path, event: RunEnded) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             file = open(path, "wb", buffering=0)
         with file:
-            file.write(content)
+            if file.write(content) != len(content):
+                return OSError("the disk took a part only")
     except OSError as error:
-        logger.error("status file of a run not written", run_id=event.run_id, error=str(error))
-
-
-def read_status(folder: Path) -> RunEnded | None:
-    """Returns the final event in a run's folder; None when there is none that is whole."""
-    try:
-        event = _decoder.decode((folder / STATUS_FILE).read_bytes())
-    except (OSError, msgspec.MsgspecError):
-        return None
-    return event if isinstance(event, RunEnded) else None
+        return error
+    return None
