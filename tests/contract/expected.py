@@ -200,6 +200,12 @@ GROWN_EVENTS |= {
     for kind in ("triggered", "continuous")
     for name in ("Deployed", "SettingsChanged", "Enabled", "Disabled")
 }
+_warned = {"warnings": ["2 entries were left out: a/b (a link that leads out), c (a socket)."]}
+GROWN_EVENTS |= {
+    f"{kind}.{name}.warnings": replace(EVENTS[f"{kind}.{name}"], **_warned)
+    for kind in ("triggered", "continuous")
+    for name in ("Deployed", "SettingsChanged", "Enabled", "Disabled")
+}
 """Events with fields that were added after their first sample, by `<kind>.<Name>.<what was added>`."""
 
 

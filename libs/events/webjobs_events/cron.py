@@ -58,11 +58,13 @@ class Cron:
         text: As written.
         minutes: That its second field allows.
         hours: That its third field allows.
+        warnings: Sentences about what is unusual in it.
     """
 
     text: str
     minutes: frozenset[int]
     hours: frozenset[int]
+    warnings: tuple[str, ...]
     _canonical: str
 
     def after(self, wall: datetime) -> Iterator[datetime]:
@@ -98,10 +100,27 @@ def parse_cron(text: str) -> Cron:
         "*" if len(found) == field.most - field.least + 1 else ",".join(map(str, sorted(found)))
         for field, found in zip(_FIELDS, values, strict=True)
     )
-    cron = Cron(text, frozenset(values[1]), frozenset(values[2]), canonical)
+    cron = Cron(text, frozenset(values[1]), frozenset(values[2]), tuple(_warnings(parts, values)), canonical)
     if not _comes(cron):
         raise InvalidSchedule(text, "names a day that never comes")
     return cron
+
+
+def _warnings(parts: Sequence[str], values: Sequence[set[int]]) -> Iterator[str]:
+    every_second, every_minute = (len(found) == 60 for found in values[:2])
+    if every_second and (every_minute or len(values[1]) < 60) and len(values[2]) < 24:
+        yield (
+            f"runs every second of the hours that the third field names ({parts[2]}); "
+            f'to run once, write "0 0 {" ".join(parts[2:])}"'
+        )
+    for field, part in zip(_FIELDS, parts, strict=True):
+        for item in part.split(","):
+            span, _, step = item.partition("/")
+            if step and int(step) > field.most - field.least:
+                yield (
+                    f"has a step of {int(step)} for the {field.name}, which is beyond its range: "
+                    f"only the first value of {span} counts"
+                )
 
 
 def _comes(cron: Cron) -> bool:

@@ -40,6 +40,8 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
             earlier releases: each runner looks for itself.
         digest_key: Key of the digest that events carry instead of the values of `env`. Empty in those of
             earlier releases.
+        warnings: About the files of this version, such as what was left out; until the next deployment.
+        settings_warnings: About the settings; until they are changed.
     """
 
     job_type: JobType
@@ -55,6 +57,13 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
     scheduled_since: Instant | None = None
     watches_shutdown_file: bool | None = None
     digest_key: str = ""
+    warnings: list[str] = []
+    settings_warnings: list[str] = []
+
+    @property
+    def all_warnings(self) -> list[str]:
+        """Every warning about the job: about its files, then about its settings."""
+        return [*self.warnings, *self.settings_warnings]
 
     @property
     def is_stopped(self) -> bool:

@@ -58,6 +58,16 @@ def check_settings(settings: Mapping[str, Any], job_type: JobType) -> JobSetting
     return known
 
 
+def warnings_of(settings: Mapping[str, Any]) -> list[str]:
+    """What is doubtful in settings, though not refused; empty for settings that this release refuses."""
+    try:
+        known = read_job_settings(settings)
+        cron = parse_cron(known.schedule) if known.schedule else None
+    except (InvalidJobSettings, InvalidSchedule):
+        return []
+    return [f'The schedule "{cron.text}" {warning}.' for warning in cron.warnings] if cron else []
+
+
 def _check_size(settings: Mapping[str, Any]) -> None:
     try:
         size = len(msgspec.json.encode(settings))

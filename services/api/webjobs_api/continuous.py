@@ -25,7 +25,9 @@ async def list_jobs(request: web.Request) -> web.Response:
 async def get_job(request: web.Request) -> web.Response:
     """`GET /api/jobs/continuous/{job}`."""
     definition = await request.app[DEFINITIONS].get(JobType.CONTINUOUS, exchange.job_name(request))
-    return exchange.show(request, await job_json(request, definition), definition.settings)
+    beside = [definition.settings, definition.all_warnings]
+    answer = exchange.show(request, await job_json(request, definition), beside)
+    return exchange.warned(answer, definition)
 
 
 async def start_job(request: web.Request) -> web.Response:

@@ -126,4 +126,4 @@ async def _deployed(request: web.Request, job_type: JobType, name: JobName) -> w
             job = written.triggered_job_json(definition, None, urls, datetime.now(UTC))
         else:
             job = written.continuous_job_json(definition, [], urls)
-    return exchange.json(exchange.enveloped(request, job))
+    return exchange.warned(exchange.json(exchange.enveloped(request, job)), definition)

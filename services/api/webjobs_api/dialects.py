@@ -33,6 +33,9 @@ class Responses(Protocol):
     ) -> JobJson:
         """A continuous job with what its living instances do."""
 
+    def settings_changed_json(self, definition: JobDefinition) -> msgspec.Struct | None:
+        """The answer to new settings of this job; None: nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:

@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
-from webjobs_events.job import JobName, JobType, parse_job_name
+from webjobs_events.job import JobDefinition, JobName, JobType, parse_job_name
+from webjobs_events.job_warnings import HEADER, header_values
 
 from webjobs_api import arm
 from webjobs_api.dialects import SEED, Dialect, Responses, dialect_of
@@ -96,6 +97,13 @@ def show(request: web.Request, answer: Any, beside: Any = None) -> web.Response:
         response = json(enveloped(request, answer))
     response.headers["ETag"] = f'W/"{tag}"'  # aiohttp would spell it Etag
     response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def warned(response: web.Response, definition: JobDefinition) -> web.Response:
+    """The answer with a header for each warning about a job."""
+    for value in header_values(definition.all_warnings):
+        response.headers.add(HEADER, value)
     return response
 
 

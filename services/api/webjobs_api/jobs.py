@@ -35,7 +35,9 @@ async def put_settings(request: web.Request) -> web.Response:
     """`PUT /api/jobs/{type}/{job}/settings`."""
     definition = await request.app[DEFINITIONS].get(exchange.job_type(request), exchange.job_name(request))
     await _change_settings(request, definition, settings_of(await _small_body(request)))
-    return web.Response()
+    changed = await request.app[DEFINITIONS].get(definition.job_type, definition.job_name)
+    answer = exchange.responses(request).settings_changed_json(changed)
+    return exchange.warned(web.Response() if answer is None else exchange.json(answer), changed)
 
 
 async def put_arm_settings(request: web.Request) -> web.Response:
@@ -44,7 +46,8 @@ async def put_arm_settings(request: web.Request) -> web.Response:
     await _change_settings(request, definition, arm_settings_of(await _small_body(request)))
     changed = await request.app[DEFINITIONS].get(definition.job_type, definition.job_name)
     handlers = triggered if definition.job_type is JobType.TRIGGERED else continuous
-    return exchange.json(exchange.enveloped(request, await handlers.job_json(request, changed)))
+    answer = exchange.enveloped(request, await handlers.job_json(request, changed))
+    return exchange.warned(exchange.json(answer), changed)
 
 
 async def all_jobs(request: web.Request) -> list[JobJson]:

@@ -67,6 +67,16 @@ class KuduAllRuns(msgspec.Struct, frozen=True):
     next: str | None
 
 
+class KuduSettingsChanged(msgspec.Struct, frozen=True):
+    """The answer to new settings; ours: Kudu's is empty.
+
+    Attributes:
+        warnings: Sentences about what the settings say, and how it was understood.
+    """
+
+    warnings: list[str]
+
+
 class KuduTriggeredJob(msgspec.Struct, frozen=True):
     """A triggered job; `latest_run` is null when it never ran."""
 
@@ -81,6 +91,7 @@ class KuduTriggeredJob(msgspec.Struct, frozen=True):
     error: str | None
     using_sdk: bool
     settings: dict[str, Any]
+    warnings: list[str]
 
 
 class KuduContinuousJob(msgspec.Struct, frozen=True):
@@ -97,6 +108,7 @@ class KuduContinuousJob(msgspec.Struct, frozen=True):
     error: str | None
     using_sdk: bool
     settings: dict[str, Any]
+    warnings: list[str]
 
 
 def instant(at: datetime | None) -> str:
@@ -175,6 +187,7 @@ def triggered_job_json(
         error=None,
         using_sdk=False,
         settings=definition.settings,
+        warnings=definition.all_warnings,
     )
 
 
@@ -195,4 +208,10 @@ def continuous_job_json(
         error=None,
         using_sdk=False,
         settings=definition.settings,
+        warnings=definition.all_warnings,
     )
+
+
+def settings_changed_json(definition: JobDefinition) -> KuduSettingsChanged:
+    """The warnings about a job whose settings were changed."""
+    return KuduSettingsChanged(definition.all_warnings)

@@ -152,6 +152,10 @@ def continuous_job_json(
     )
 
 
+def settings_changed_json(definition: JobDefinition) -> None:
+    """This dialect answers new settings with an empty body."""
+
+
 def continuous_status(definition: JobDefinition, living: Iterable[InstanceView]) -> Status:
     """One word for a continuous job, from what its living instances do; standbys do not count.
 

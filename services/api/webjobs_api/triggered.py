@@ -29,7 +29,9 @@ async def list_jobs(request: web.Request) -> web.Response:
 async def get_job(request: web.Request) -> web.Response:
     """`GET /api/jobs/triggered/{job}`."""
     definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, exchange.job_name(request))
-    return exchange.show(request, await job_json(request, definition), definition.settings)
+    beside = [definition.settings, definition.all_warnings]
+    answer = exchange.show(request, await job_json(request, definition), beside)
+    return exchange.warned(answer, definition)
 
 
 async def run_job(request: web.Request) -> web.StreamResponse:

@@ -311,3 +311,24 @@ async def test_the_legacy_tag_does_not_tell_of_a_stop_before_its_words_do(
     stopping = [await tag_of(api, path) for path in paths]
     assert running[:3] == stopping[:3]
     assert running[3] != stopping[3]
+
+
+@pytest.mark.parametrize("job_type", JobType)
+async def test_warnings_are_in_kudus_json_in_headers_elsewhere_and_on_the_page(
+    job_type: JobType, api: aiohttp.ClientSession, stand_in: StandIn
+) -> None:
+    await stand_in.define(job_type, "job", warnings=["ä was left out."], settings_warnings=["<b> is odd."])
+    both, in_headers = ["ä was left out.", "<b> is odd."], ["\\xe4 was left out.", "<b> is odd."]
+    kudu, legacy = f"/api/{job_type.value}webjobs/job", f"/api/jobs/{job_type.value}/job"
+    assert (await get(api, kudu))["warnings"] == both
+    async with api.get(legacy) as answer:
+        assert answer.headers.getall("Webjobs-Warning") == in_headers
+        assert "warnings" not in await answer.json()
+    async with api.put(f"{kudu}/settings", json={"a": 1}) as answer:
+        assert (answer.status, await answer.json()) == (200, {"warnings": both})
+    async with api.put(f"{legacy}/settings", json={"a": 2}) as answer:
+        assert (answer.status, await answer.read()) == (200, b"")
+        assert answer.headers.getall("Webjobs-Warning") == in_headers
+    async with api.get(f"/pages/{job_type.value}/job") as answer:
+        page = await answer.text()
+        assert "ä was left out." in page and "&lt;b&gt; is odd." in page

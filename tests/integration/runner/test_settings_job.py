@@ -162,3 +162,25 @@ async def test_an_unreadable_command_is_parked_without_values_of_env(
     await eventually(parked)
     (copy,) = await parked()
     assert b"canary" not in copy
+
+
+async def test_what_is_doubtful_in_settings_is_kept_with_the_job_and_told_by_the_event(
+    runner: RunningRunner, caller: Caller, bus: Bus, witness: Witness
+) -> None:
+    doubtful, plain = {"schedule": "* * 8 * * *"}, {"schedule": "0 0 8 * * *"}
+    upload = {"run.sh": "x", "settings.job": msgspec.json.encode(doubtful)}
+    await caller.deploy(TRIGGERED, "job", upload)
+    found = await definition(bus, TRIGGERED, "job")
+    [warning] = found.settings_warnings
+    assert '"* * 8 * * *" runs every second' in warning and found.warnings == []
+    await caller.deploy(TRIGGERED, "job", {"run.sh": "y"})  # keeps the settings, and so the warning
+    assert (await definition(bus, TRIGGERED, "job")).settings_warnings == [warning]
+    assert (await caller.change_settings("job", plain, TRIGGERED)).code is ReplyCode.DONE
+    assert (await definition(bus, TRIGGERED, "job")).settings_warnings == []
+    assert (await caller.change_settings("job", doubtful, TRIGGERED)).code is ReplyCode.DONE
+    assert (await definition(bus, TRIGGERED, "job")).settings_warnings == [warning]
+
+    def told() -> list[list[str]]:
+        return [event.warnings for event in witness.of(JobChanged, "job")]
+
+    await eventually(lambda: told() == [[warning], [warning], [], [warning]])

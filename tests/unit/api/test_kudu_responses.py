@@ -80,6 +80,7 @@ def test_a_triggered_job_is_written_as_kudu_does() -> None:
         "error": None,
         "using_sdk": False,
         "settings": {"mine": [1]},
+        "warnings": [],
     }
     assert as_json(runs_json([ENDED], URLS, NOW)) == {"runs": [EXPECTED_RUN]}
 
@@ -99,6 +100,7 @@ def test_a_continuous_job_tells_every_instance() -> None:
         "error": None,
         "using_sdk": False,
         "settings": {},
+        "warnings": [],
     }
 
 

@@ -51,6 +51,7 @@ class JobChanged(JobEvent, frozen=True, kw_only=True):
         env_names: Names of the variables in `env` of the settings, sorted. Their values are in no event.
         env_digest: HMAC-SHA-256 of names and values of `env`; only the definition holds the key. Equal in
             two events of a job when its variables are the same. None without variables.
+        warnings: Sentences about the files and the settings: what was left out, cleaned or doubtful.
     """
 
     digest: str
@@ -59,6 +60,7 @@ class JobChanged(JobEvent, frozen=True, kw_only=True):
     disabled: bool
     env_names: list[str] = msgspec.field(default_factory=list)
     env_digest: str | None = None
+    warnings: list[str] = msgspec.field(default_factory=list)
 
 
 class Deployed(JobChanged, frozen=True, kw_only=True, tag="Deployed"):

@@ -7,8 +7,14 @@ from typing import Any
 from webjobs_events.job import JobType
 
 from webjobs_api.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, SEED, Dialect
-from webjobs_api.kudu_responses import KuduContinuousJob, KuduRun, KuduRuns, KuduTriggeredJob
-from webjobs_api.openapi.operation import Answer, Operation, Schema
+from webjobs_api.kudu_responses import (
+    KuduContinuousJob,
+    KuduRun,
+    KuduRuns,
+    KuduSettingsChanged,
+    KuduTriggeredJob,
+)
+from webjobs_api.openapi.operation import Answer, Operation, Schema, json_of
 from webjobs_api.responses import ContinuousJobJson, RunJson, RunsJson, TriggeredJobJson
 
 _AS_KUDU_WRITES: Mapping[Any, Any] = {
@@ -17,6 +23,13 @@ _AS_KUDU_WRITES: Mapping[Any, Any] = {
     TriggeredJobJson: KuduTriggeredJob,
     ContinuousJobJson: KuduContinuousJob,
 }
+_ANSWERS: Mapping[str, Mapping[int, Answer]] = {
+    "PUT /api/jobs/{type}/{job}/settings": {
+        200: json_of(KuduSettingsChanged, "They are in effect.", Webjobs_Warning="One for each warning.")
+    },
+}
+"""Answers that have no body in the first clients' dialect."""
+
 _OLD = "older prefixes"
 _TAGS: Mapping[Dialect, str] = {KUDU: "in Kudu's dialect", KUDU_OLDER: _OLD, KUDU_OLDEST: _OLD}
 
@@ -29,7 +42,8 @@ def in_every_dialect(operations: Mapping[str, Operation]) -> dict[str, Operation
             method, _, path = key.partition(" ")
             moved = _moved(path, dialect)
             if moved is not None:
-                described.setdefault(f"{method} {moved}", _rewritten(operation, tag, dialect is not KUDU))
+                rewritten = _rewritten(key, operation, tag, deprecated=dialect is not KUDU)
+                described.setdefault(f"{method} {moved}", rewritten)
     return described
 
 
@@ -44,8 +58,9 @@ def _moved(path: str, dialect: Dialect) -> str | None:
     return None
 
 
-def _rewritten(operation: Operation, tag: str, deprecated: bool) -> Operation:
+def _rewritten(key: str, operation: Operation, tag: str, *, deprecated: bool) -> Operation:
     answers = {status: _as_kudu(answer) for status, answer in operation.answers.items()}
+    answers |= _ANSWERS.get(key, {})
     return replace(
         operation,
         tag=f"{operation.tag}, {tag}",

@@ -96,8 +96,8 @@ class ScriptLife:
             return None
         try:
             self._log.script.say(f"Run script '{definition.script}' with script host - '{started.host}'")
-            if started.warning:
-                self._log.script.say(started.warning, "SYS WARN")
+            for warning in started.warnings:
+                self._log.script.say(warning, "SYS WARN")
             self._status.enter(ContinuousRunning, definition, script=definition.script)
             self.port = port
             self._started_at = time.monotonic()

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,9 @@ from webjobs_events.events import (
 )
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job_warnings import bounded_warnings
 from webjobs_events.redaction import env_digest, env_names, new_digest_key, sealed, without_env
+from webjobs_events.settings_check import warnings_of
 
 from webjobs_runner.domain.scheduled_since import scheduled_since
 from webjobs_runner.domain.script import choose_script, script_folder
@@ -82,6 +84,8 @@ class Deployment:
         settings: Mapping[str, Any] | None,
         disabled: bool | None,
         unless_same: bool = False,
+        warnings: Sequence[str] = (),
+        settings_warnings: Sequence[str] = (),
     ) -> tuple[JobDefinition, int]:
         """Make a folder the job's version; a repeat with the same cause changes nothing.
 
@@ -94,6 +98,9 @@ class Deployment:
             disabled: Whether it is disabled; None keeps what the definition says.
             unless_same: Leave a definition alone that says all of this already: another runner of the
                 same site folder was faster.
+            warnings: About the files: what was left out or changed on their way into the folder.
+            settings_warnings: About how `settings` were read; those that the settings themselves cause
+                are added here.
 
         Returns:
             The definition as it is now, and its revision.
@@ -112,6 +119,10 @@ class Deployment:
             kept = now.settings if now else {}
             written_at = datetime.now(UTC)
             meant = dict(kept if settings is None else settings)
+            if settings is None:
+                doubts = now.settings_warnings if now else []
+            else:
+                doubts = bounded_warnings([*settings_warnings, *warnings_of(meant)])
             wanted = JobDefinition(
                 job_type=job_type,
                 job_name=job_name,
@@ -126,6 +137,8 @@ class Deployment:
                 scheduled_since=scheduled_since(now, job_type, meant, written_at),
                 watches_shutdown_file=version.watches_shutdown_file,
                 digest_key=(now.digest_key if now else "") or new_digest_key(),
+                warnings=bounded_warnings(warnings),
+                settings_warnings=doubts,
             )
             if now is None:
                 return wanted
@@ -162,8 +175,11 @@ class Deployment:
         *,
         cause: str,
         disabled: bool | None = None,
+        warnings: Sequence[str] = (),
     ) -> int | None:
-        """Replace a job's settings; answers the revision, None when there is no such job.
+        """Replace a job's settings; returns the revision, None when there is no such job.
+
+        `warnings` are about how they were read; those that the settings themselves cause are added here.
 
         Raises:
             BusUnavailable: NATS does not answer.
@@ -171,7 +187,10 @@ class Deployment:
 
         def decide(now: JobDefinition) -> JobDefinition:
             return replace(
-                now, settings=dict(settings), disabled=now.disabled if disabled is None else disabled
+                now,
+                settings=dict(settings),
+                disabled=now.disabled if disabled is None else disabled,
+                settings_warnings=bounded_warnings([*warnings, *warnings_of(settings)]),
             )
 
         return await self._revise(job_type, job_name, decide, SettingsChanged, cause)
@@ -331,6 +350,7 @@ class Deployment:
                 disabled=definition.disabled,
                 env_names=env_names(definition.settings),
                 env_digest=env_digest(definition.settings, definition.digest_key),
+                warnings=definition.all_warnings,
             )
         )
 

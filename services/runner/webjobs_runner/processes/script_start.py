@@ -39,7 +39,7 @@ class PreparedScript:
     Attributes:
         shutdown_file: Its path, which is written when the script has to end.
         watches_shutdown_file: Whether the package mentions that file.
-        warning: For the log of the script; empty when there is none.
+        warnings: For the log of the script.
     """
 
     command_line: Sequence[str]
@@ -49,7 +49,7 @@ class PreparedScript:
     release: Callable[[], None]
     shutdown_file: Path
     watches_shutdown_file: bool
-    warning: str
+    warnings: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class StartedScript:
     release: Callable[[], None]
     shutdown_file: Path
     watches_shutdown_file: bool
-    warning: str
+    warnings: Sequence[str]
 
     async def stop(
         self,
@@ -228,7 +228,7 @@ class ScriptStarter:
                 release,
                 shutdown_file,
                 watches_shutdown_file,
-                version.warning,
+                [*filter(None, [version.warning]), *definition.warnings],
             )
 
     async def begin(
@@ -256,7 +256,7 @@ class ScriptStarter:
             prepared.release,
             prepared.shutdown_file,
             prepared.watches_shutdown_file,
-            prepared.warning,
+            prepared.warnings,
         )
 
     async def _watches_shutdown_file(self, definition: JobDefinition, folder: Path) -> bool:

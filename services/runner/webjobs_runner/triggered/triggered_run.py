@@ -173,8 +173,8 @@ class TriggeredRun:
             self._last_told = self._shop.outbox.add(running, self.attempt.cause, may_wait=True)
             self._log.say(f"Run script '{script}' with script host - '{host}'")
             self._log.say("Status changed to Running")
-            if started.warning:
-                self._log.say(started.warning, "SYS WARN")
+            for warning in started.warnings:
+                self._log.say(warning, "SYS WARN")
             started.process.resume_reading()
             return await self._see_through(started, self._definition)
         finally:

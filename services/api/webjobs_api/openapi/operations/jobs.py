@@ -65,8 +65,9 @@ _CANCEL = Operation(
     problems=True,
     needs_room=False,
 )
+_WARNED = {"Webjobs_Warning": "One for each warning about the job."}
 _ANY_JOB = {"anyOf": [TriggeredJobJson, ContinuousJobJson]}
-_DEPLOYED = json_of(_ANY_JOB, "Deployed: the job as its GET shows it.")
+_DEPLOYED = json_of(_ANY_JOB, "Deployed: the job as its GET shows it.", **_WARNED)
 _DELETED = nothing("Deleted, or was not there.")
 _RECURSIVE = Parameter(
     name="recursive",
@@ -106,7 +107,7 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=_TRIGGERED,
         summary="Read a triggered job",
         has_etag=True,
-        answers={200: json_of(TriggeredJobJson, "The job with its latest run.")},
+        answers={200: json_of(TriggeredJobJson, "The job with its latest run.", **_WARNED)},
         errors=(404,),
     ),
     "GET /api/jobs/triggered/{job}/history": Operation(
@@ -149,7 +150,11 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=_CONTINUOUS,
         summary="Read a continuous job",
         has_etag=True,
-        answers={200: json_of(ContinuousJobJson, "The job with the status of its most telling instance.")},
+        answers={
+            200: json_of(
+                ContinuousJobJson, "The job with the status of its most telling instance.", **_WARNED
+            )
+        },
         errors=(404,),
     ),
     "POST /api/jobs/continuous/{job}/start": Operation(
@@ -192,7 +197,7 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=_BOTH,
         summary="Replace a job's settings",
         body=Body(says="The new content of settings.job.", content={"application/json": dict[str, Any]}),
-        answers={200: nothing("They are in effect.")},
+        answers={200: nothing("They are in effect.", **_WARNED)},
         errors=(404, 409, 413),
     ),
     "GET /api/triggeredwebjobsswagger": Operation(
