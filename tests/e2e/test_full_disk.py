@@ -120,6 +120,8 @@ async def test_while_the_disk_is_full_writes_are_507_at_once_and_then_all_is_wel
     assert ended["status"] == "Failed"
     assert [run["id"] for run in await client.runs_of(name)] == [run_id]
     assert await client.runs_of(other) == [again, before]
+    died = [line.split()[1] for line in stack.said.splitlines() if line.startswith("✗")]
+    assert died == ["nats"], "nothing else was started again"
     assert (await client.delete(job_url("continuous", fails))).status == 200
     assert (await client.put_script("triggered", unique("new"), "echo"))["latest_run"] is None
 

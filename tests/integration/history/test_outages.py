@@ -7,6 +7,7 @@ import msgspec
 import pytest_asyncio
 from integration.history.replicas import History, Replica
 from support.eventually import eventually
+from support.small_disk import small_disk
 from unit.history.stories import Run
 from webjobs_events import queries as q
 from webjobs_events.jetstream import QueryRefused, connect_bus
@@ -70,28 +71,57 @@ async def test_a_history_whose_postgres_stores_nothing_is_not_ready_though_it_an
 ) -> None:
     run, port = Run(1), free_port()
 
-    async def missing() -> dict[str, str]:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.get(f"http://127.0.0.1:{port}/healthz") as answer,
-        ):
-            return dict((await answer.json()).get("missing", {}))
-
     async with replica(settings.model_copy(update={"database_url": own_postgres.url, "health_port": port})):
         end = await history.publish([run.initializing()])
         assert await history.run("job", run.run_id, end)
-        assert await missing() == {}
+        assert await _missing(port) == {}
         await _let_postgres_store(own_postgres, False)
         await history.publish([run.running()])
-        found = await eventually(missing)
+        found = await eventually(lambda: _missing(port))
         assert "read-only" in found["projection"]
         assert await refusal(history) == 0
         await _let_postgres_store(own_postgres, True)
 
         async def is_ready() -> bool:
-            return not await missing()
+            return not await _missing(port)
 
         await eventually(is_ready)
+
+
+async def test_a_full_disk_of_postgres_is_said_and_projecting_resumes_when_there_is_room(
+    history: History, settings: HistorySettings, replica: Replica, tmp_path: Path
+) -> None:
+    port = free_port()
+    with small_disk(tmp_path / "disk", 128) as disk:
+        async with (
+            run_postgres(disk.path / "postgres", settings={"fsync": "off"}) as server,
+            replica(settings.model_copy(update={"database_url": server.url, "health_port": port})),
+        ):
+            first = Run(1)
+            end = await history.publish([first.initializing()])
+            assert await history.run("job", first.run_id, end)
+            disk.fill()
+            runs = [Run(number) for number in range(2, 150)]
+            end = await history.publish([run.initializing() for run in runs])
+            missing = await eventually(lambda: _missing(port))
+            assert "No space left on device" in missing["projection"]
+            assert await refusal(history) == 0, "what is projected is answered"
+            disk.free()
+            assert await history.run("job", runs[-1].run_id, end)
+
+            async def is_ready() -> bool:
+                return not await _missing(port)
+
+            await eventually(is_ready)
+
+
+async def _missing(port: int) -> dict[str, str]:
+    """What /healthz of history says is missing, by the name of the check."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}/healthz") as answer,
+    ):
+        return dict((await answer.json()).get("missing", {}))
 
 
 async def _let_postgres_store(server: Postgres, stores: bool) -> None:

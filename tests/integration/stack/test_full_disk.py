@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncpg
 import nats
 import pytest
 from nats.aio.client import Client
@@ -14,6 +15,7 @@ from support.eventually import eventually
 from support.small_disk import SmallDisk, small_disk
 from webjobs_stack.disk_watch import DiskWatch
 from webjobs_stack.nats_server import NatsServer, run_nats_server
+from webjobs_stack.postgres import Postgres, run_postgres
 from webjobs_stack.supervise import keep_running
 
 MEGABYTE = 1024 * 1024
@@ -36,10 +38,11 @@ async def client_of(server: NatsServer) -> AsyncIterator[Client]:
 
 
 @contextlib.asynccontextmanager
-async def watched(server: NatsServer, disk: SmallDisk) -> AsyncIterator[Announcements]:
+async def watched(server: NatsServer | Postgres, disk: SmallDisk) -> AsyncIterator[Announcements]:
     """What `webjobs up` does for its server."""
     announced = Announcements()
-    watch = DiskWatch(disk.path, server, SPARE, announced)
+    embedded = server if isinstance(server, NatsServer) else None
+    watch = DiskWatch(disk.path, embedded, SPARE, announced)
     tasks = [
         asyncio.create_task(watch.run()),
         asyncio.create_task(keep_running(server, announced, watch.until_room)),
@@ -136,3 +139,25 @@ async def test_a_server_with_more_streams_than_free_space_takes_messages_after_a
         await server.start()
         async with client_of(server) as client:
             assert await is_taken(client)
+
+
+async def test_a_postgres_that_crashed_for_want_of_space_is_back_when_there_is_room(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "large", 128) as disk:
+        async with run_postgres(disk.path / "postgres") as server:
+            connection = await asyncpg.connect(server.url)
+            await connection.execute("CREATE TABLE kept (number integer)")
+            async with watched(server, disk) as announced:
+                await connection.execute("INSERT INTO kept VALUES (1)")
+                disk.fill()
+                with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+                    while True:  # until its log needs a new file
+                        await connection.execute(
+                            "SELECT pg_logical_emit_message(true, 'x', repeat('x', 1000000))"
+                        )
+                connection.terminate()
+                await eventually(lambda: announced.ends, 20)
+                disk.free()
+                await eventually(lambda: announced.names("ready") == ["postgres"], 10)
+            connection = await asyncpg.connect(server.url)
+            assert await connection.fetchval("SELECT count(*) FROM kept") == 1
+            await connection.close()
