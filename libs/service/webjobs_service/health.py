@@ -15,6 +15,9 @@ log = structlog.stdlib.get_logger(__name__)
 Check = Callable[[], Awaitable[str | None]]
 """Answers None when all is well, else a few words saying what is missing."""
 
+Notes = Callable[[], Mapping[str, str]]
+"""Returns what an operator should know of a service though it is ready, by subject."""
+
 CHECK_TIMEOUT = 2.0  # seconds
 WRITE_AGE_LIMIT = 10.0  # seconds
 _FRESH = 3.0  # seconds that an acknowledged write needs no proof by another one
@@ -126,14 +129,22 @@ async def _finding(check: Check) -> str | None:
         return str(error) or type(error).__name__
 
 
-def health_routes(checks: Mapping[str, Check]) -> list[web.RouteDef]:
-    """Routes to add to an app: 200 `{"status": "ready"}`, or 503 naming what is missing; and the metrics."""
+def _no_notes() -> Mapping[str, str]:
+    return {}
+
+
+def health_routes(checks: Mapping[str, Check], notes: Notes = _no_notes) -> list[web.RouteDef]:
+    """Routes to add to an app: 200 `{"status": "ready"}`, or 503 naming what is missing; and the metrics.
+
+    Both answers have the notes, when there are any.
+    """
 
     async def healthz(_request: web.Request) -> web.Response:
         missing = await unready(checks)
+        noted = {"notes": dict(found)} if (found := notes()) else {}
         if missing:
-            return web.json_response({"status": "not ready", "missing": missing}, status=503)
-        return web.json_response({"status": "ready", "checks": list(checks)})
+            return web.json_response({"status": "not ready", "missing": missing, **noted}, status=503)
+        return web.json_response({"status": "ready", "checks": list(checks), **noted})
 
     async def metrics(_request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -142,19 +153,22 @@ def health_routes(checks: Mapping[str, Check]) -> list[web.RouteDef]:
 
 
 @asynccontextmanager
-async def run_health_server(host: str, port: int, checks: Mapping[str, Check]) -> AsyncIterator[str]:
+async def run_health_server(
+    host: str, port: int, checks: Mapping[str, Check], notes: Notes = _no_notes
+) -> AsyncIterator[str]:
     """Serve both pages while the body runs.
 
     Args:
         host: Address to listen on.
         port: 0 takes any free one.
         checks: What makes the service ready, by name.
+        notes: What else an operator should know.
 
     Yields:
         The base URL, such as `http://127.0.0.1:8082`.
     """
     app = web.Application()
-    app.add_routes(health_routes(checks))
+    app.add_routes(health_routes(checks, notes))
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
     await runner.setup()
     try:

@@ -124,7 +124,7 @@ async def open_app(
                 tails.end()
 
             app.on_shutdown.append(end_live_answers)
-            health = health_routes(checks(bus, storage, runners, history))
+            health = health_routes(checks(bus, storage, runners, history), bus.streams.notes)
             app.add_routes(with_trailing_slashes(checked([*routes(), *health], OPERATIONS)))
             yield app
 

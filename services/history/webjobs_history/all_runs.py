@@ -20,7 +20,7 @@ _OF_TRIGGER = {
 }
 
 _STATEMENT = """
-SELECT sequence, replay_until,
+SELECT sequence, replay_until, stream_created_at,
   ARRAY(SELECT row_to_json(page)::text
         FROM (SELECT * FROM ({pages}) AS pages ORDER BY run_id DESC, job_name DESC LIMIT :rows) AS page),
   ARRAY(SELECT (waiting.place - 1)::text
@@ -47,9 +47,9 @@ _TYPES: dict[str, Any] = {
 def all_runs_statement(query: AllRunsQuery, limit: int) -> tuple[TextClause, dict[str, Any]]:
     """The statement and its values.
 
-    It returns one row: the position, until where the rows are an incomplete replay, the JSON of at most
-    `limit` + 1 runs, the places of those in `query.waiting` that are known, and the runs that are followed by
-    an attempt that is not known yet. No row before anything was ever projected.
+    It returns one row: the position, until where the rows are an incomplete replay, when the stream was made,
+    the JSON of at most `limit` + 1 runs, the places of those in `query.waiting` that are known, and the runs
+    that are followed by an attempt that is not known yet. No row before anything was ever projected.
     """
     values: dict[str, Any] = {
         "reader": PROJECTION,

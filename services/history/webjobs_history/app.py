@@ -7,14 +7,13 @@ from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
-from webjobs_events.jetstream import Bus, LiveSettings, connect_bus, stream_state
+from webjobs_events.jetstream import Bus, LiveSettings, connect_bus
 from webjobs_events.outage import OUTAGE_PATIENCE, Outage
 from webjobs_events.subjects import Subjects
 from webjobs_service.health import run_health_server
 from webjobs_service.lifetime import cancellable, side_tasks
 
-from webjobs_history import store
-from webjobs_history.database import connect, open_pool
+from webjobs_history.database import open_pool
 from webjobs_history.endpoints import READ_TIMEOUT, SERVICE, VERSION, Endpoints
 from webjobs_history.health import Readiness
 from webjobs_history.log_purge import LogPurge
@@ -22,6 +21,7 @@ from webjobs_history.migrations.migrate import migrate
 from webjobs_history.progress import Progress
 from webjobs_history.projector import Projector
 from webjobs_history.queries import Queries
+from webjobs_history.rebuild import RebuildOptions, rebuild_projection
 from webjobs_history.retention import Retention
 from webjobs_history.settings import HistorySettings
 
@@ -30,23 +30,29 @@ log = structlog.stdlib.get_logger(__name__)
 HISTORY_SIZE = "WEBJOBS_HISTORY_SIZE"
 
 _QUERY_CONNECTIONS = 8
-_REBUILD_POLL = 0.1  # seconds between looks at how far a rebuild is
 
 
 async def serve(settings: HistorySettings, stop: asyncio.Event) -> None:
     """Project and answer until told to stop; then answer what was asked, finish the batch, and close."""
     readiness = Readiness()
-    async with run_health_server(settings.health_host, settings.health_port, readiness.checks()):
+    async with run_health_server(
+        settings.health_host, settings.health_port, readiness.checks(), readiness.notes
+    ):
         await _until(stop, _serve(settings, readiness))
 
 
-async def rebuild(settings: HistorySettings, stop: asyncio.Event) -> None:
-    """Drop the projection and replay the stream; returns when the rows are complete again.
+async def rebuild(
+    settings: HistorySettings,
+    stop: asyncio.Event,
+    options: RebuildOptions = RebuildOptions(),  # noqa: B008
+) -> None:
+    """Drop the projection and replay the stream; see `rebuild_projection`."""
 
-    A replica that projects meanwhile starts over and does the work; without one it is done here. Until the
-    end queries are refused rather than answered from half of the rows.
-    """
-    await _until(stop, _rebuild(settings))
+    async def work() -> None:
+        async with _connected(settings) as (bus, _live):
+            await rebuild_projection(bus, settings.database_url, options)
+
+    await _until(stop, work())
 
 
 async def migrate_tables(settings: HistorySettings, stop: asyncio.Event) -> None:
@@ -119,21 +125,3 @@ def _retention(settings: HistorySettings, bus: Bus, live: LiveSettings, engine: 
 
     live.on_change(on_change)
     return retention
-
-
-async def _rebuild(settings: HistorySettings) -> None:
-    url = settings.database_url
-    await migrate(url)
-    connection = await connect(url, "rebuild")
-    try:
-        async with _connected(settings) as (bus, _live):
-            stream = bus.subjects.events_stream
-            state = await stream_state(bus, stream)
-            await store.reset(connection, stream, state.created_at, state.last)
-            log.info("rebuilding", events=state.last)
-            async with side_tasks(projector=Projector(bus, url, Progress()).run()):
-                while not await store.is_complete(connection):  # noqa: ASYNC110
-                    await asyncio.sleep(_REBUILD_POLL)
-            log.info("rebuilt", events=state.last)
-    finally:
-        await connection.close()

@@ -103,14 +103,18 @@ class Endpoints:
         Raises:
             QueryRefused: The projection did not get there in time, or Postgres or NATS is away.
         """
-        at_least, looked_for_end, guess = query.at_least, False, 0.0
+        looked_for_end, guess = False, 0.0
         try:
             async with asyncio.timeout(MAX_WAIT):
+                at_least = await self._reachable(query.at_least)
                 while True:
                     await self._progress.worth_reading(at_least, guess)
                     guess = min(guess + _GUESS, _MAX_GUESS)
                     snapshot = await read()
                     if snapshot is None:
+                        continue
+                    if not self._is_of_this_stream(snapshot):
+                        await asyncio.sleep(_MAX_GUESS)  # until a replica goes on in the new stream
                         continue
                     at_least = max(at_least, snapshot.replay_until)
                     if snapshot.position >= at_least and not looked_for_end and is_miss(snapshot):
@@ -126,6 +130,21 @@ class Endpoints:
         except TROUBLES as error:
             self._outage.failed(describe(error))
             raise QueryRefused(503, "History cannot reach its database; ask again in a moment.") from error
+
+    def _is_of_this_stream(self, snapshot: Snapshot) -> bool:
+        """Whether its position is in the stream of events that exists now, as far as known."""
+        created_at = self._bus.streams.created_at(self._bus.subjects.events_stream)
+        return created_at is None or created_at.isoformat() == snapshot.stream_created_at
+
+    async def _reachable(self, sequence: int) -> int:
+        """The sequence, or the end of the stream if that is lower: the stream is another one since then.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        if self._progress.has(sequence):
+            return sequence
+        return min(sequence, await self._bus.last_sequence(self._bus.subjects.events_stream))
 
 
 def _counted(

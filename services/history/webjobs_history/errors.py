@@ -18,7 +18,29 @@ class StreamReplaced(WebJobsError):
 
     def __init__(self, stream: str) -> None:
         self.stream = stream
-        super().__init__(f"The stream {stream} was made anew or lost its end; the projection starts over.")
+        super().__init__(f"The stream {stream} was made anew or lost its end.")
+
+
+class DatabaseTooNew(WebJobsError):
+    """The tables are of a release that this one does not know."""
+
+    def __init__(self, found: str, known: str) -> None:
+        self.found = found
+        self.known = known
+        super().__init__(
+            f"The database has version {found} of the tables, and this release knows versions up to {known}: "
+            "a newer release of webjobs has used it. Run that release or a later one, or name another "
+            "database in WEBJOBS_DATABASE_URL; history is rebuilt there from the events."
+        )
+
+
+class RebuildRefused(WebJobsError):
+    """A rebuild would delete what it cannot bring back."""
+
+    def __init__(self, reason: str, option: str) -> None:
+        self.reason = reason
+        self.option = option
+        super().__init__(f"{reason} A rebuild deletes that from history; {option} does it all the same.")
 
 
 class ConnectionEnded(WebJobsError):

@@ -13,6 +13,7 @@ from webjobs_history.queries import Queries
 from webjobs_history.store import PROJECTION
 from webjobs_history.tables import positions
 
+_MOST_LOSSES = 3  # shown
 _WAITS = "waits for NATS"
 _REWRITE_POSITION = (
     update(positions)
@@ -52,6 +53,13 @@ class Readiness:
             "projection": self._projection,
             "endpoints": self._endpoints,
         }
+
+    def notes(self) -> Mapping[str, str]:
+        """What an operator should know though history is ready."""
+        notes = dict(self._bus.streams.notes()) if self._bus is not None else {}
+        if self._projector is not None and self._projector.losses:
+            notes["history"] = " ".join(self._projector.losses[-_MOST_LOSSES:])
+        return notes
 
     async def _nats(self) -> str | None:
         return None if self._bus is not None and self._bus.is_connected else "not connected"

@@ -10,4 +10,7 @@ PURGED = Counter("webjobs_history_purged_runs", "Runs that retention asked to re
 QUERIES = Counter("webjobs_history_queries", "Queries answered", ["endpoint", "code"])
 POSITION = Gauge("webjobs_history_position", "Sequence of the last event this replica knows to be projected")
 LAG = Gauge("webjobs_history_lag", "Events in the stream that are not projected yet, by who projects")
+LOSSES = Gauge(
+    "webjobs_history_stream_losses", "Times that the stream of events lost what rows were made from"
+)
 PROJECTING = Gauge("webjobs_history_projecting", "1 on the replica that projects")

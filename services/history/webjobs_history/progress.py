@@ -27,6 +27,10 @@ class Progress:
         PROJECTING.set(0)
         self._wake()
 
+    def has(self, sequence: int) -> bool:
+        """Whether the rows are known to include this event."""
+        return sequence == 0 or (self._projecting and self._sequence >= sequence)
+
     async def worth_reading(self, sequence: int, guess: float) -> None:
         """Wait until the rows include this event, or, where another replica projects, `guess` seconds."""
         if not self._projecting and guess:

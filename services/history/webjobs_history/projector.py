@@ -13,7 +13,14 @@ from datetime import datetime
 import asyncpg
 import structlog
 from webjobs_events.errors import BusUnavailable, WebJobsError
-from webjobs_events.jetstream import Bus, StreamMessage, stream_state
+from webjobs_events.jetstream import (
+    Bus,
+    StreamMessage,
+    StreamState,
+    first_after,
+    stored_at_ns,
+    stream_state,
+)
 from webjobs_events.outage import Outage
 from webjobs_service.lifetime import cancellable, leaves
 
@@ -21,6 +28,7 @@ from webjobs_history import metrics, store
 from webjobs_history.batch import Unreadable, decode_batch
 from webjobs_history.database import TROUBLES, Connection, connect, describe
 from webjobs_history.domain.fold import Fold, keys_of
+from webjobs_history.domain.resume import Place, Resume, Stream, resume
 from webjobs_history.errors import ConnectionEnded, PositionMoved, StreamReplaced
 from webjobs_history.migrations.migrate import migrate
 from webjobs_history.progress import Progress
@@ -62,6 +70,8 @@ class Projector:
         self.outage = Outage(log, "projection", explained_by=lambda: not bus.is_connected)
         self.trouble = ""
         """Why the last try to project ended; empty once the rows are written again, or complete."""
+        self.losses: list[str] = []
+        """What the stream of events has lost since the rows were begun, oldest first."""
         self.position = 0
         """Sequence of the last event committed, while this replica projects."""
         self.replay_until = 0
@@ -98,7 +108,7 @@ class Projector:
                 async with contextlib.AsyncExitStack() as stack:
                     for companion in companions:
                         await stack.enter_async_context(companion(self))
-                    await cancellable(self._follow(connection))
+                    await cancellable(self._follow(connection, over))
             finally:
                 self._progress.ended()
                 for task in watching:
@@ -110,6 +120,7 @@ class Projector:
         connection = await connect(self._database_url, "projector")
         try:
             # Asked again and again: a session that waits inside Postgres would hold back its vacuum.
+            self.losses = await store.losses(connection)
             while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110
                 await asyncio.sleep(LOCK_POLL)
             yield connection
@@ -117,23 +128,24 @@ class Projector:
             connection.terminate()
 
     async def _take_position(self, connection: Connection) -> datetime:
-        """Find where to go on; start over when the stream is not the one the rows are from.
-
-        Answers when the stream was made.
-        """
+        """Find where to go on, with the rows that are there; returns when the stream was made."""
         state = await stream_state(self._bus, self._stream)
         stored = await store.load_position(connection)
-        if stored is not None:
-            same_stream = stored.stream_created_at == state.created_at.isoformat()
-            if stored.stream != self._stream or not same_stream or state.last < stored.sequence:
-                log.warning("the stream was made anew: starting over", stream=self._stream)
-                stored = None
-        if stored is None:
-            await store.reset(connection, self._stream, state.created_at, state.last)
-        self.position = stored.sequence if stored else 0
-        if self.position < state.first - 1:  # its limits took the events before
-            self.position = state.first - 1
-            await store.skip_to(connection, self.position)
+        going_on = await self.going_on(connection, stored, state)
+        if stored is None or going_on.loss or going_on.sequence != stored.sequence:
+            await store.place(
+                connection,
+                self._stream,
+                state.created_at,
+                going_on.sequence,
+                state.last,
+                loss=going_on.loss,
+            )
+        if going_on.loss:
+            log.error("events were lost", loss=going_on.loss)
+            self.losses.append(going_on.loss)
+        metrics.LOSSES.set(len(self.losses))
+        self.position = going_on.sequence
         self.replay_until = state.last
         self.outage.ended()
         if self.position >= state.last:
@@ -142,13 +154,44 @@ class Projector:
         log.info("projecting", position=self.position, end=state.last)
         return state.created_at
 
-    async def _follow(self, connection: Connection) -> None:
+    async def going_on(
+        self, connection: Connection, stored: store.Position | None, state: StreamState
+    ) -> Resume:
+        """Where the projection goes on, and what the stream has lost since its last commit.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        if stored is None:
+            has_rows = await store.has_rows(connection)
+            loss = "How far the rows go was lost with the table of positions; all events are projected again."
+            return Resume(sequence=state.first - 1, loss=loss if has_rows else "")
+        known = Place(stream=stored.stream, created_at=stored.stream_created_at, sequence=stored.sequence)
+        now = Stream(
+            name=self._stream,
+            created_at=state.created_at.isoformat(),
+            first=state.first,
+            last=state.last,
+            rewritten_from=await self._rewritten_from(stored, state),
+        )
+        return resume(known, now)
+
+    async def _rewritten_from(self, stored: store.Position, state: StreamState) -> int | None:
+        """First event that was stored after the last projected one, unless the stream still has that one."""
+        if not stored.stored_at_ns or stored.sequence > state.last:
+            return None
+        if await stored_at_ns(self._bus, self._stream, stored.sequence) == stored.stored_at_ns:
+            return None
+        return await first_after(self._bus, self._stream, stored.stored_at_ns)
+
+    async def _follow(self, connection: Connection, over: "asyncio.Future[WebJobsError]") -> None:
         reader = self._bus.read_stream(
             self._stream,
             [self._bus.subjects.all_events],
             start_sequence=self.position + 1,
             window=READ_AHEAD,
         )
+        reader.on_replaced = lambda: _end(over, StreamReplaced(self._stream))
         try:
             async for batch in reader.batches(max_messages=MAX_BATCH):
                 began = time.monotonic()
@@ -167,7 +210,7 @@ class Projector:
         for event in events:
             fold.apply(event)
         try:
-            await store.write(connection, fold, self.position, batch[-1].sequence)
+            await store.write(connection, fold, self.position, batch[-1].sequence, batch[-1].stored_at_ns)
         except _UNSTORABLE as error:
             if len(batch) > 1:
                 for message in batch:  # one by one, to find the message that spoils the rest
@@ -175,7 +218,7 @@ class Projector:
                 return
             await self._park([Unreadable(batch[0], describe(error))])
             fold = Fold()
-            await store.write(connection, fold, self.position, batch[-1].sequence)
+            await store.write(connection, fold, self.position, batch[-1].sequence, batch[-1].stored_at_ns)
         self._committed(fold, batch, len(events))
 
     async def _park(self, unreadable: list[Unreadable]) -> None:
@@ -203,15 +246,11 @@ class Projector:
         """Why this turn is over, once it is: Postgres went away, or a rebuild was asked for."""
         over: asyncio.Future[WebJobsError] = asyncio.get_running_loop().create_future()
 
-        def end(reason: WebJobsError) -> None:
-            if not over.done():
-                over.set_result(reason)
-
         def on_reset(_connection: object, author: int, _channel: str, _payload: object) -> None:
             if author != connection.get_server_pid():
-                end(PositionMoved(self.position))
+                _end(over, PositionMoved(self.position))
 
-        connection.add_termination_listener(lambda _connection: end(ConnectionEnded()))
+        connection.add_termination_listener(lambda _connection: _end(over, ConnectionEnded()))
         await connection.add_listener(store.RESET_CHANNEL, on_reset)
         return over
 
@@ -227,6 +266,11 @@ class Projector:
                 if state.created_at != created_at or state.last < self.position:
                     raise StreamReplaced(self._stream)
             await asyncio.sleep(CHECK_INTERVAL)
+
+
+def _end(over: "asyncio.Future[WebJobsError]", reason: WebJobsError) -> None:
+    if not over.done():
+        over.set_result(reason)
 
 
 async def _to_its_end(work: Awaitable[None]) -> None:

@@ -29,6 +29,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         position: Sequence of the last event in them.
         replay_until: Until the position is there, the rows are an incomplete replay.
+        stream_created_at: Tells the stream that the position is in from another one of its name.
         items: JSON of each item, in order.
         names: Jobs the items are about, where a query is about several.
         retried: JSON of runs whose next attempt is not known yet, where a query asks for them.
@@ -36,6 +37,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     position: int
     replay_until: int
+    stream_created_at: str
     items: list[msgspec.Raw]
     names: list[str] = []
     retried: list[msgspec.Raw] = []
@@ -43,7 +45,12 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 def _with_position(items: ScalarSelect[Any], names: ScalarSelect[Any] | None = None) -> Select[Any]:
     """The position beside an array of JSON texts (and one of names), as one row."""
-    columns: list[ColumnElement[Any]] = [positions.c.sequence, positions.c.replay_until, func.array(items)]
+    columns: list[ColumnElement[Any]] = [
+        positions.c.sequence,
+        positions.c.replay_until,
+        positions.c.stream_created_at,
+        func.array(items),
+    ]
     if names is not None:
         columns.append(func.array(names))
     return select(*columns).where(positions.c.reader == PROJECTION)
@@ -164,7 +171,8 @@ class Queries:
         return Snapshot(
             position=row[0],
             replay_until=row[1],
-            items=[msgspec.Raw(text.encode()) for text in row[2]],
-            names=list(row[3]) if len(row) > 3 else [],
-            retried=[msgspec.Raw(text.encode()) for text in row[4]] if len(row) > 4 else [],
+            stream_created_at=row[2],
+            items=[msgspec.Raw(text.encode()) for text in row[3]],
+            names=list(row[4]) if len(row) > 4 else [],
+            retried=[msgspec.Raw(text.encode()) for text in row[5]] if len(row) > 5 else [],
         )

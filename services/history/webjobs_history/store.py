@@ -14,7 +14,7 @@ from webjobs_history.database import Connection
 from webjobs_history.domain.fold import Fold, Keys
 from webjobs_history.domain.rows import InstanceRow, JobRow
 from webjobs_history.errors import PositionMoved
-from webjobs_history.tables import instances, jobs, runs
+from webjobs_history.tables import instances, jobs, metadata, runs
 
 PROJECTION = "projection"
 """Reader name of the projector in `positions`."""
@@ -64,18 +64,21 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         stream_created_at: Tells that stream from another one of its name.
         sequence: Of the last event folded.
         replay_until: Until this sequence is folded, the rows are part of a replay.
+        stored_at_ns: When the stream took that last event, in nanoseconds since 1970; 0: unknown.
     """
 
     stream: str
     stream_created_at: str
     sequence: int
     replay_until: int
+    stored_at_ns: int = 0
 
 
 async def load_position(connection: Connection) -> Position | None:
     """The stored position; None before anything was projected."""
     row = await connection.fetchrow(
-        "SELECT stream, stream_created_at, sequence, replay_until FROM positions WHERE reader = $1",
+        "SELECT stream, stream_created_at, sequence, replay_until, stored_at_ns FROM positions "
+        "WHERE reader = $1",
         PROJECTION,
     )
     return Position(**row) if row else None
@@ -97,8 +100,15 @@ async def load(connection: Connection, keys: Keys) -> Fold:
     return Fold(_runs.decode(row[0]), _jobs.decode(row[1]), _instances.decode(row[2]))
 
 
-async def write(connection: Connection, fold: Fold, before: int, after: int) -> None:
+async def write(connection: Connection, fold: Fold, before: int, after: int, stored_at_ns: int) -> None:
     """Write what a fold changed and move the position, both or neither.
+
+    Args:
+        connection: Of who projects.
+        fold: With the changes.
+        before: The position now.
+        after: The position then.
+        stored_at_ns: When the stream took the event at the new position.
 
     Raises:
         PositionMoved: The position is not `before`; nothing was written.
@@ -106,10 +116,11 @@ async def write(connection: Connection, fold: Fold, before: int, after: int) -> 
     async with connection.transaction():
         # First the position: whoever moves it meanwhile (a rebuild) waits here or makes us wait here.
         moved = await connection.execute(
-            "UPDATE positions SET sequence = $1 WHERE reader = $2 AND sequence = $3",
+            "UPDATE positions SET sequence = $1, stored_at_ns = $4 WHERE reader = $2 AND sequence = $3",
             after,
             PROJECTION,
             before,
+            stored_at_ns,
         )
         if moved != "UPDATE 1":
             raise PositionMoved(before)
@@ -157,30 +168,68 @@ async def _latest_run(connection: Connection, job: JobRow) -> RunView:
     return _runs.decode(text)[0]
 
 
-async def reset(connection: Connection, stream: str, created_at: datetime, replay_until: int) -> None:
-    """Drop every row and go back to before the first event; a running projector is told."""
+_PUT_POSITION = """
+INSERT INTO positions (reader, stream, stream_created_at, sequence, replay_until, stored_at_ns)
+VALUES ($1, $2, $3, $4, $5, 0)
+ON CONFLICT (reader) DO UPDATE
+SET stream = EXCLUDED.stream, stream_created_at = EXCLUDED.stream_created_at,
+    sequence = EXCLUDED.sequence, replay_until = EXCLUDED.replay_until, stored_at_ns = 0
+"""
+
+
+async def reset(
+    connection: Connection, stream: str, created_at: datetime, sequence: int, replay_until: int
+) -> None:
+    """Drop every row and go back to before the first event, after `sequence`; a running projector is told.
+
+    Only a rebuild that was asked for does so: what the stream has lost is lost for good with its rows.
+    """
     async with connection.transaction():
         await connection.execute(
-            """
-            INSERT INTO positions (reader, stream, stream_created_at, sequence, replay_until)
-            VALUES ($1, $2, $3, 0, $4)
-            ON CONFLICT (reader) DO UPDATE
-            SET stream = EXCLUDED.stream, stream_created_at = EXCLUDED.stream_created_at,
-                sequence = 0, replay_until = EXCLUDED.replay_until
-            """,
-            PROJECTION,
-            stream,
-            created_at.isoformat(),
-            replay_until,
+            _PUT_POSITION, PROJECTION, stream, created_at.isoformat(), sequence, replay_until
         )
-        await connection.execute("TRUNCATE runs, jobs, instances")
+        await connection.execute("TRUNCATE runs, jobs, instances, stream_losses")
         await connection.execute("SELECT pg_notify($1, '')", RESET_CHANNEL)
 
 
-async def skip_to(connection: Connection, sequence: int) -> None:
-    """Move the position over events that the stream no longer has."""
-    await connection.execute(
-        "UPDATE positions SET sequence = $1 WHERE reader = $2 AND sequence < $1", sequence, PROJECTION
+async def place(
+    connection: Connection,
+    stream: str,
+    created_at: datetime,
+    sequence: int,
+    replay_until: int,
+    *,
+    loss: str = "",
+) -> None:
+    """Go on after an event of a stream with the rows that are there, and note what was lost."""
+    async with connection.transaction():
+        await connection.execute(
+            _PUT_POSITION, PROJECTION, stream, created_at.isoformat(), sequence, replay_until
+        )
+        if loss:
+            await connection.execute(
+                "INSERT INTO stream_losses (noticed_at, loss) VALUES (now(), $1) ON CONFLICT DO NOTHING", loss
+            )
+
+
+async def losses(connection: Connection) -> list[str]:
+    """What the stream has lost since the rows were begun, oldest first."""
+    rows = await connection.fetch("SELECT loss FROM stream_losses ORDER BY noticed_at")
+    return [row["loss"] for row in rows]
+
+
+async def has_tables(connection: Connection) -> bool:
+    """Whether the tables exist."""
+    names = ", ".join(f"to_regclass('{table.name}')" for table in metadata.sorted_tables)
+    return await connection.fetchval(f"SELECT num_nulls({names}) = 0") is True
+
+
+async def has_rows(connection: Connection) -> bool:
+    """Whether anything was ever projected into these tables."""
+    return bool(
+        await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM runs) OR EXISTS (SELECT FROM jobs) OR EXISTS (SELECT FROM instances)"
+        )
     )
 
 

@@ -78,8 +78,9 @@ instances = Table(
     Column("evidence", Text, nullable=False),
 )
 
-# One row per reader of the event stream. `stream_created_at` tells a stream from an earlier one of the
-# same name; until `replay_until` is reached, the rows are an incomplete replay and nothing is answered.
+# One row per reader of the event stream. `stream_created_at` tells a stream from another one of its name, and
+# `stored_at_ns`, when the event at `sequence` was stored, that event from another one. Until `replay_until`
+# is reached, the rows are an incomplete replay and nothing is answered.
 positions = Table(
     "positions",
     metadata,
@@ -88,4 +89,13 @@ positions = Table(
     Column("stream_created_at", Text, nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("replay_until", BigInteger, nullable=False),
+    Column("stored_at_ns", BigInteger, nullable=False, server_default="0"),
+)
+
+# What the stream of events has lost since these rows were begun: they cannot be rebuilt from it.
+stream_losses = Table(
+    "stream_losses",
+    metadata,
+    Column("noticed_at", _INSTANT, primary_key=True),
+    Column("loss", Text, primary_key=True),
 )

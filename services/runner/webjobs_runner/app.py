@@ -159,6 +159,7 @@ async def _working(settings: RunnerSettings, ground: Ground, parts: Parts) -> As
                 "heartbeat": parts.peers.writes.check,
                 "disk": parts.disk.check,
             },
+            ground.bus.streams.notes,
         ),
     ):
         yield

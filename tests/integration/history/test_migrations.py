@@ -2,6 +2,7 @@ import asyncio
 from pathlib import Path
 
 import msgspec
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -11,6 +12,7 @@ from sqlalchemy import Connection
 from webjobs_events.queries import RunView
 from webjobs_history import migrations
 from webjobs_history.database import connect, open_pool
+from webjobs_history.errors import DatabaseTooNew
 from webjobs_history.migrations.migrate import HEAD, migrate
 from webjobs_history.tables import metadata
 
@@ -67,12 +69,13 @@ def _downgrade(connection: Connection) -> None:
     command.downgrade(config, "0001")
 
 
-async def test_tables_of_a_later_release_are_left_alone(database_url: str) -> None:
+async def test_tables_of_a_later_release_are_refused_and_left_alone(database_url: str) -> None:
     await migrate(database_url)
     connection = await connect(database_url, "test")
     try:
         await connection.execute("UPDATE alembic_version SET version_num = '9999'")
-        await migrate(database_url)
+        with pytest.raises(DatabaseTooNew, match=f"version 9999 .* up to {HEAD}"):
+            await migrate(database_url)
         assert await connection.fetchval("SELECT version_num FROM alembic_version") == "9999"
     finally:
         await connection.close()

@@ -68,22 +68,6 @@ async def test_an_event_that_cannot_be_stored_is_parked_alone(history: History, 
     assert await bus.last_sequence(bus.subjects.dead_letters_stream) == 1
 
 
-async def test_a_stream_made_anew_is_projected_from_its_start(
-    history: History, settings: HistorySettings, replica: Replica
-) -> None:
-    old, new, bus = Run(1), Run(2), history.bus
-    async with replica(settings):
-        end = await history.publish(old.whole())
-        assert await history.run_ids("job", end) == [old.run_id]
-    stream = bus.subjects.events_stream
-    config = (await bus.connection.js.stream_info(stream)).config
-    await bus.connection.js.delete_stream(stream)
-    await bus.connection.js.add_stream(config)
-    async with replica(settings):
-        end = await history.publish([*new.whole(), *Run(3, "other").whole()])
-        assert await history.run_ids("job", end) == [new.run_id]
-
-
 async def test_events_the_stream_no_longer_holds_are_passed_over(
     history: History, settings: HistorySettings, replica: Replica
 ) -> None:

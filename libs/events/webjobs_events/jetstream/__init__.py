@@ -11,7 +11,14 @@ from webjobs_events.jetstream.queue import KEEP_SECONDS, ConsumerTerms, QueuedMe
 from webjobs_events.jetstream.reader import StreamMessage, StreamReader
 from webjobs_events.jetstream.service import QueryRefused
 from webjobs_events.jetstream.space import lacks_space
-from webjobs_events.jetstream.stream_state import StreamState, first_since, purge_until, stream_state
+from webjobs_events.jetstream.stream_state import (
+    StreamState,
+    first_after,
+    first_since,
+    purge_until,
+    stored_at_ns,
+    stream_state,
+)
 from webjobs_events.jetstream.subscriptions import end_subscription, subscription_names
 from webjobs_events.jetstream.tunnel_transport import TunnelTransport
 from webjobs_events.jetstream.tunnels import Tunnels
@@ -37,9 +44,11 @@ __all__ = [
     "WorkQueue",
     "connect_bus",
     "end_subscription",
+    "first_after",
     "first_since",
     "lacks_space",
     "purge_until",
+    "stored_at_ns",
     "stream_state",
     "subscription_names",
 ]

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
+from nats.js import errors as js_errors
 
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream.bus import Bus
+from webjobs_events.jetstream.connection import is_stream_missing
+from webjobs_events.jetstream.streams import expired_messages, missing_messages
 
 _NOT_FOUND = "404"
 
@@ -19,11 +22,15 @@ class StreamState:
         created_at: When it was made; another one of the same name was made at another time.
         first: Sequence of its first message; one more than `last` when it is empty.
         last: Sequence of the last message it ever took; 0 when there was none.
+        missing: Messages it should have and does not; see `streams.missing_messages`.
+        expired: Messages that its limits have removed.
     """
 
     created_at: datetime
     first: int
     last: int
+    missing: int = 0
+    expired: int = 0
 
 
 async def stream_state(bus: Bus, stream: str) -> StreamState:
@@ -41,7 +48,32 @@ async def stream_state(bus: Bus, stream: str) -> StreamState:
         created_at=info.created,
         first=info.state.last_seq + 1 if empty else info.state.first_seq,
         last=info.state.last_seq,
+        missing=missing_messages(info),
+        expired=expired_messages(info),
     )
+
+
+async def stored_at_ns(bus: Bus, stream: str, sequence: int) -> int | None:
+    """When a stream took the message at a sequence, in nanoseconds since 1970; None when it has none there.
+
+    Raises:
+        BusUnavailable: NATS does not answer.
+    """
+    async with bus.connection.asking(f"reading message {sequence} of {stream}"):
+        try:
+            message = await bus.connection.js.get_msg(stream, seq=sequence, direct=True)
+        except js_errors.NotFoundError as error:
+            if is_stream_missing(error):
+                raise
+            return None
+    return ns_of_timestamp((message.headers or {})["Nats-Time-Stamp"])
+
+
+def ns_of_timestamp(text: str) -> int:
+    """Nanoseconds since 1970 of a timestamp as the server writes it, such as `2026-11-22T09:00:00.5Z`."""
+    seconds, _, fraction = text.removesuffix("Z").partition(".")
+    instant = datetime.fromisoformat(seconds).replace(tzinfo=UTC)
+    return int(instant.timestamp()) * 1_000_000_000 + int(fraction.ljust(9, "0")[:9])
 
 
 async def purge_until(bus: Bus, stream: str, subject: str, instant_ns: int) -> None:
@@ -61,6 +93,21 @@ async def purge_until(bus: Bus, stream: str, subject: str, instant_ns: int) -> N
     async with bus.connection.asking(f"purging {subject}"):
         first_kept = await _first_since(bus, stream, subject, instant_ns)
         await bus.connection.js.purge_stream(stream, seq=first_kept or beyond, subject=subject)
+
+
+async def first_after(bus: Bus, stream: str, instant_ns: int) -> int | None:
+    """Sequence of the first message that a stream took after an instant; None when there is none.
+
+    Args:
+        bus: Where the stream is.
+        stream: The stream.
+        instant_ns: In nanoseconds since 1970, by the clock of the stream's server.
+
+    Raises:
+        BusUnavailable: NATS does not answer.
+    """
+    async with bus.connection.asking(f"looking into {stream}"):
+        return await _first_since(bus, stream, ">", instant_ns + 1)
 
 
 async def first_since(bus: Bus, stream: str, subject: str, instant: datetime) -> int | None:

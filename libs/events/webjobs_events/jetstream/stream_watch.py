@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 from nats.js import api
@@ -12,11 +12,12 @@ from prometheus_client import Counter, Gauge
 
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream.connection import Connection, is_stream_missing
-from webjobs_events.jetstream.streams import NAME_TAKEN, stream_configs
+from webjobs_events.jetstream.streams import NAME_TAKEN, missing_messages, stream_configs
 from webjobs_events.log import logger
 from webjobs_events.subjects import Subjects
 
 MISSING = Gauge("webjobs_streams_missing", "Streams and buckets that do not exist at the moment")
+MISSING_EVENTS = Gauge("webjobs_events_missing", "Events that the stream of events should have and does not")
 LOST = Counter(
     "webjobs_streams_lost", "Streams and buckets found deleted or replaced by new ones", ["stream"]
 )
@@ -51,6 +52,9 @@ class StreamWatch:
         self._configs = {config.name or "": config for config in stream_configs(subjects)}
         self._known: dict[str, _Known] = {}
         self._missing: dict[str, str] = {}
+        self._lost_at: dict[str, datetime] = {}
+        self._events = subjects.events_stream
+        self._missing_events = 0
         self._listeners: dict[str, list[Replaced]] = {}
 
     @property
@@ -64,6 +68,26 @@ class StreamWatch:
             return None
         each = "; ".join(f"{name} ({reason})" for name, reason in sorted(self._missing.items()))
         return f"missing on NATS, being made anew: {each}"
+
+    def created_at(self, stream: str) -> datetime | None:
+        """When a stream was made, as of the last look; None before the first one."""
+        known = self._known.get(stream)
+        return known.created_at if known else None
+
+    def notes(self) -> Mapping[str, str]:
+        """What an operator should know though the service is ready, by subject, for `/healthz`."""
+        notes = {}
+        if self._missing_events:
+            notes["events"] = (
+                f"{self._missing_events} events are missing in the stream {self._events}: damage of its "
+                "files or a purge took them. What history shows of them stays; it cannot be rebuilt."
+            )
+        if self._lost_at:
+            each = ", ".join(
+                f"{name} at {at:%Y-%m-%dT%H:%M:%SZ}" for name, at in sorted(self._lost_at.items())
+            )
+            notes["streams"] = f"found deleted or replaced by an empty one since this service started: {each}"
+        return notes
 
     def on_replaced(self, stream: str, listener: Replaced) -> Callable[[], None]:
         """Call this when a stream was replaced by an empty one; returns a function that ends that."""
@@ -152,13 +176,26 @@ class StreamWatch:
             last_sequence=known.last if known else None,
         )
 
+    def _note_missing_events(self, count: int) -> None:
+        before, self._missing_events = self._missing_events, count
+        MISSING_EVENTS.set(count)
+        if count > before:
+            logger.error(
+                "events are missing in their stream; the history of them cannot be rebuilt",
+                stream=self._events,
+                missing=count,
+            )
+
     def _note(self, name: str, info: api.StreamInfo) -> None:
+        if name == self._events:
+            self._note_missing_events(missing_messages(info))
         before = self._known.get(name)
         self._known[name] = _Known(info.created, info.state.last_seq, info.state.messages)
         if before is None or before.created_at == info.created:
             return
         logger.error("stream was replaced by an empty one", stream=name, last_sequence_before=before.last)
         LOST.labels(name).inc()
+        self._lost_at[name] = datetime.now(UTC)
         for listener in list(self._listeners.get(name, ())):
             try:
                 listener()

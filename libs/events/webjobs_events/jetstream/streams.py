@@ -115,6 +115,36 @@ def _object_store_config(bucket: str, description: str) -> api.StreamConfig:
     )
 
 
+def missing_messages(info: api.StreamInfo) -> int:
+    """How many messages a stream should have and does not: those that damage of its files, or a purge, took.
+
+    Messages that its limits removed are not missing. A stream whose single messages can be deleted, such as
+    a bucket, has none to speak of.
+    """
+    config, state = info.config, info.state
+    if not config.deny_delete or (config.max_msgs_per_subject or -1) > 0:
+        return 0
+    between = max(0, state.last_seq - _first_of(info) + 1 - state.messages)
+    return between if _is_limited(config) else between + _before_first(info)
+
+
+def expired_messages(info: api.StreamInfo) -> int:
+    """How many messages the limits of a stream have removed from its beginning."""
+    return _before_first(info) if _is_limited(info.config) else 0
+
+
+def _is_limited(config: api.StreamConfig) -> bool:
+    return bool(config.max_age) or (config.max_msgs or -1) > 0 or (config.max_bytes or -1) > 0
+
+
+def _first_of(info: api.StreamInfo) -> int:
+    return info.state.first_seq if info.state.messages else info.state.last_seq + 1
+
+
+def _before_first(info: api.StreamInfo) -> int:
+    return max(0, _first_of(info) - max(1, info.config.first_seq or 1))
+
+
 async def ensure_streams(js: JetStreamContext, subjects: Subjects, *, patience: float = 0.0) -> None:
     """Create what is missing; what exists is left as its operator configured it.
 

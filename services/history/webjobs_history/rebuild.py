@@ -1,0 +1,98 @@
+"""Drops the projection and folds the events anew, unless the stream cannot bring back what that deletes."""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+from webjobs_events.jetstream import Bus, StreamState, stream_state
+from webjobs_service.lifetime import side_tasks
+
+from webjobs_history import store
+from webjobs_history.database import TROUBLES, Connection, connect, describe
+from webjobs_history.errors import RebuildRefused
+from webjobs_history.migrations.migrate import drop_tables, migrate
+from webjobs_history.progress import Progress
+from webjobs_history.projector import Projector
+
+log = structlog.stdlib.get_logger(__name__)
+
+FORCE = "--force"
+ACCEPT_NEW_STREAM = "--accept-new-stream"
+
+_POLL = 0.1  # seconds between looks at how far a rebuild is
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildOptions:
+    """What a rebuild may do.
+
+    Attributes:
+        force: Rebuild though events are missing in the stream.
+        accept_new_stream: Rebuild though rows are of events that the stream does not have any more.
+        recreate_tables: Drop the tables and make them again, because they are damaged.
+    """
+
+    force: bool = False
+    accept_new_stream: bool = False
+    recreate_tables: bool = False
+
+
+async def rebuild_projection(bus: Bus, database_url: str, options: RebuildOptions) -> None:
+    """Rebuild, and return when the rows are complete again.
+
+    A replica that projects meanwhile starts over and does the work; without one it is done here. Until the
+    end queries are refused rather than answered from half of the rows.
+
+    Raises:
+        RebuildRefused: The stream cannot bring back everything; nothing was changed.
+        DatabaseTooNew: A newer release has made the tables.
+    """
+    stream = bus.subjects.events_stream
+    state = await stream_state(bus, stream)
+    _refuse_gaps(stream, state, options)
+    connection = await connect(database_url, "rebuild")
+    try:
+        if not options.recreate_tables:
+            await migrate(database_url)
+        await _refuse_losses(bus, connection, state, options)
+        if options.recreate_tables:
+            await drop_tables(database_url)
+            await migrate(database_url)
+        await store.reset(connection, stream, state.created_at, state.first - 1, state.last)
+        log.info("rebuilding", events=state.last - state.first + 1 - state.missing)
+        async with side_tasks(projector=Projector(bus, database_url, Progress()).run()):
+            while not await store.is_complete(connection):  # noqa: ASYNC110
+                await asyncio.sleep(_POLL)
+        log.info("rebuilt", until=state.last)
+    finally:
+        await connection.close()
+
+
+def _refuse_gaps(stream: str, state: StreamState, options: RebuildOptions) -> None:
+    if state.missing and not options.force:
+        raise RebuildRefused(f"{state.missing} events are missing in the stream {stream}.", FORCE)
+
+
+async def _refuse_losses(
+    bus: Bus, connection: Connection, state: StreamState, options: RebuildOptions
+) -> None:
+    try:
+        if not await store.has_tables(connection) or not await store.has_rows(connection):
+            return
+        losses = await store.losses(connection)
+        stored = await store.load_position(connection)
+        if stored is not None:
+            now = await Projector(bus, "", Progress()).going_on(connection, stored, state)
+            losses += [now.loss] if now.loss else []
+    except TROUBLES as error:
+        log.warning(
+            "rows cannot be read; whether the stream has all of them is unknown", error=describe(error)
+        )
+        return
+    if losses and not options.accept_new_stream:
+        raise RebuildRefused(" ".join(losses), ACCEPT_NEW_STREAM)
+    if state.expired and not options.force:
+        raise RebuildRefused(
+            f"The limits of {bus.subjects.events_stream} have removed its first {state.expired} events.",
+            FORCE,
+        )
