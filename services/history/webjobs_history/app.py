@@ -13,6 +13,7 @@ from webjobs_events.subjects import Subjects
 from webjobs_service.health import run_health_server
 from webjobs_service.lifetime import cancellable, side_tasks
 
+from webjobs_history.damage import Damage
 from webjobs_history.database import open_pool
 from webjobs_history.endpoints import READ_TIMEOUT, SERVICE, VERSION, Endpoints
 from webjobs_history.health import Readiness
@@ -87,16 +88,17 @@ async def _serve(settings: HistorySettings, readiness: Readiness) -> None:
         queries = Queries(for_queries)
         retention = _retention(settings, bus, live, for_upkeep)
         log_purge = LogPurge(bus, for_upkeep)
-        projector = Projector(bus, url, progress)
+        damage = Damage()
+        projector = Projector(bus, url, progress, damage)
         projector.on_commit(retention.committed)
-        readiness.connected(bus, queries, projector, for_health)
+        readiness.connected(bus, queries, projector, for_health, damage)
         outage = Outage(
             log, "database for queries", patience=OUTAGE_PATIENCE, explained_by=lambda: projector.outage.is_on
         )
         companions = [retention.while_projecting, log_purge.while_projecting]
         async with (
             side_tasks(projector=projector.run(companions)),
-            bus.serve(SERVICE, VERSION, Endpoints(bus, queries, progress, outage).handlers()),
+            bus.serve(SERVICE, VERSION, Endpoints(bus, queries, progress, outage, damage).handlers()),
         ):
             readiness.serving = True
             try:

@@ -65,6 +65,12 @@ async def open_pool(
         await engine.dispose()
 
 
+def sqlstate_of(error: BaseException) -> str:
+    """The code that Postgres gave an error; empty when it did not come from there."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return str(getattr(cause, "sqlstate", None) or "")
+
+
 def describe(error: BaseException) -> str:
     """What went wrong, without the statement that SQLAlchemy adds."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error

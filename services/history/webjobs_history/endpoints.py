@@ -10,7 +10,8 @@ from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, QueryRefused
 from webjobs_events.outage import Outage
 
-from webjobs_history.database import TROUBLES, describe
+from webjobs_history.damage import Damage
+from webjobs_history.database import TROUBLES
 from webjobs_history.metrics import QUERIES
 from webjobs_history.progress import Progress
 from webjobs_history.queries import Queries, Snapshot
@@ -31,11 +32,14 @@ Read = Callable[[], Awaitable[Snapshot | None]]
 class Endpoints:
     """Handlers by endpoint name, for `Bus.serve`."""
 
-    def __init__(self, bus: Bus, queries: Queries, progress: Progress, outage: Outage) -> None:
+    def __init__(
+        self, bus: Bus, queries: Queries, progress: Progress, outage: Outage, damage: Damage
+    ) -> None:
         self._bus = bus
         self._queries = queries
         self._progress = progress
         self._outage = outage
+        self._damage = damage
         self._run = msgspec.json.Decoder(q.RunQuery)
         self._runs = msgspec.json.Decoder(q.RunsQuery)
         self._all_runs = msgspec.json.Decoder(q.AllRunsQuery)
@@ -111,10 +115,8 @@ class Endpoints:
                     await self._progress.worth_reading(at_least, guess)
                     guess = min(guess + _GUESS, _MAX_GUESS)
                     snapshot = await read()
-                    if snapshot is None:
-                        continue
-                    if not self._is_of_this_stream(snapshot):
-                        await asyncio.sleep(_MAX_GUESS)  # until a replica goes on in the new stream
+                    if snapshot is None or not self._is_of_this_stream(snapshot):
+                        await asyncio.sleep(_MAX_GUESS)  # until a replica begins, or goes on in a new stream
                         continue
                     at_least = max(at_least, snapshot.replay_until)
                     if snapshot.position >= at_least and not looked_for_end and is_miss(snapshot):
@@ -128,8 +130,10 @@ class Endpoints:
         except BusUnavailable as error:
             raise QueryRefused(503, str(error)) from error
         except TROUBLES as error:
-            self._outage.failed(describe(error))
-            raise QueryRefused(503, "History cannot reach its database; ask again in a moment.") from error
+            found = self._damage.note(error)
+            self._outage.failed(found)
+            text = self._damage.reason or "History cannot reach its database; ask again in a moment."
+            raise QueryRefused(503, text) from error
 
     def _is_of_this_stream(self, snapshot: Snapshot) -> bool:
         """Whether its position is in the stream of events that exists now, as far as known."""

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from webjobs_events.jetstream import Bus
 from webjobs_service.health import Check, ProvenWrites
 
+from webjobs_history.damage import Damage
 from webjobs_history.database import TROUBLES
 from webjobs_history.projector import Projector
 from webjobs_history.queries import Queries
@@ -32,8 +33,11 @@ class Readiness:
         self._queries: Queries | None = None
         self._projector: Projector | None = None
         self._writes: ProvenWrites | None = None
+        self._damage = Damage()
 
-    def connected(self, bus: Bus, queries: Queries, projector: Projector, engine: AsyncEngine) -> None:
+    def connected(
+        self, bus: Bus, queries: Queries, projector: Projector, engine: AsyncEngine, damage: Damage
+    ) -> None:
         """From now on these are checked; `engine` is for writes that prove that Postgres stores."""
 
         async def rewrite() -> None:
@@ -41,6 +45,7 @@ class Readiness:
                 await connection.execute(_REWRITE_POSITION)
 
         self._bus, self._queries, self._projector = bus, queries, projector
+        self._damage = damage
         self._writes = ProvenWrites(rewrite, TROUBLES)
 
     def checks(self) -> Mapping[str, Check]:
@@ -49,6 +54,7 @@ class Readiness:
             "nats": self._nats,
             "streams": self._streams,
             "postgres": self._postgres,
+            "database": self._database,
             "storage": self._storage,
             "projection": self._projection,
             "endpoints": self._endpoints,
@@ -70,7 +76,13 @@ class Readiness:
     async def _postgres(self) -> str | None:
         if self._queries is None:
             return _WAITS
-        return None if await self._queries.is_there() else "nothing was projected yet"
+        try:
+            return None if await self._queries.is_there() else "nothing was projected yet"
+        except TROUBLES as error:
+            return self._damage.note(error)
+
+    async def _database(self) -> str | None:
+        return self._damage.reason or None
 
     async def _storage(self) -> str | None:
         return _WAITS if self._writes is None else await self._writes.check()

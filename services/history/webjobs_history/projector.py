@@ -26,6 +26,7 @@ from webjobs_service.lifetime import cancellable, leaves
 
 from webjobs_history import metrics, store
 from webjobs_history.batch import Unreadable, decode_batch
+from webjobs_history.damage import Damage
 from webjobs_history.database import TROUBLES, Connection, connect, describe
 from webjobs_history.domain.fold import Fold, keys_of
 from webjobs_history.domain.resume import Place, Resume, Stream, resume
@@ -61,8 +62,9 @@ Companion = Callable[["Projector"], AbstractAsyncContextManager[None]]
 class Projector:
     """The loop that projects, and waits for its turn while another replica does."""
 
-    def __init__(self, bus: Bus, database_url: str, progress: Progress) -> None:
+    def __init__(self, bus: Bus, database_url: str, progress: Progress, damage: Damage | None = None) -> None:
         self._bus = bus
+        self._damage = damage or Damage()
         self._database_url = database_url
         self._progress = progress
         self._stream = bus.subjects.events_stream
@@ -87,7 +89,10 @@ class Projector:
             try:
                 await self._project_in_turn(companions)
             except* _PASSING as group:
-                reason = "; ".join(describe(error) for error in leaves(group))
+                errors = leaves(group)
+                reason = "; ".join(self._damage.note(error) for error in errors)
+                if any(isinstance(error, PositionMoved) for error in errors):
+                    self._damage.mended()  # by a rebuild
                 self.outage.failed(reason)
                 self.trouble = reason
             # A task group that ends with errors swallows a cancellation that came at the same time.
@@ -147,9 +152,8 @@ class Projector:
         metrics.LOSSES.set(len(self.losses))
         self.position = going_on.sequence
         self.replay_until = state.last
-        self.outage.ended()
         if self.position >= state.last:
-            self.trouble = ""
+            self._is_well()
         self._progress.reached(self.position)
         log.info("projecting", position=self.position, end=state.last)
         return state.created_at
@@ -234,13 +238,17 @@ class Projector:
 
     def _committed(self, fold: Fold, batch: list[StreamMessage], event_count: int) -> None:
         self.position = batch[-1].sequence
-        self.trouble = ""
+        self._is_well()
         metrics.EVENTS.inc(event_count)
         metrics.BATCHES.inc()
         metrics.REFUSED.inc(fold.refused)
         self._progress.reached(self.position)
         for listener in self._listeners:
             listener(fold, self.position)
+
+    def _is_well(self) -> None:
+        self.trouble = ""
+        self.outage.ended()
 
     async def _hear_of_the_end(self, connection: Connection) -> "asyncio.Future[WebJobsError]":
         """Why this turn is over, once it is: Postgres went away, or a rebuild was asked for."""

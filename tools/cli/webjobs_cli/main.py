@@ -42,6 +42,29 @@ def up(
     run_stack(data, host, port, runners)
 
 
+repair = typer.Typer(no_args_is_help=True, help="Mend what damage has left.")
+app.add_typer(repair, name="repair")
+
+
+@repair.command()
+def history(
+    data: Annotated[Path, typer.Option(help="The data folder; no stack may run on it.")] = Path(".webjobs"),
+    force: Annotated[
+        bool, typer.Option("--force", help="Though events are missing in their stream.")
+    ] = False,
+    accept_new_stream: Annotated[
+        bool,
+        typer.Option(
+            "--accept-new-stream", help="Though runs of an event stream that is gone are deleted by that."
+        ),
+    ] = False,
+) -> None:
+    """Rebuild the history from the events, in a new database if the old one is damaged."""
+    from webjobs_cli.repair import repair_history
+
+    repair_history(data, force=force, accept_new_stream=accept_new_stream)
+
+
 def main() -> None:
     """Run the command line; an expected fault is one line on the standard error and exit code 1."""
     try:

@@ -76,6 +76,15 @@ class InvalidSetting(WebJobsError):
         super().__init__(f"{name} is {value!r}; it must be {wanted}.")
 
 
+class HistoryNotRepaired(WebJobsError):
+    """The rebuild of the history was refused, or failed."""
+
+    def __init__(self, is_refused: bool) -> None:
+        self.is_refused = is_refused
+        what = "was refused and nothing was changed" if is_refused else "failed"
+        super().__init__(f"The rebuild of the history {what}; its lines above say why.")
+
+
 class ServiceRefused(WebJobsError):
     """A service ended by itself while it started: what it printed says why."""
 

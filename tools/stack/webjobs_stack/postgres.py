@@ -153,6 +153,17 @@ class Postgres:
         """End it as a crash would."""
         self._running.send(signal.SIGKILL)
 
+    def set_aside(self) -> Path:
+        """Move the cluster of a stopped server out of the way; the next start makes a new one."""
+        aside = self.folder / f"cluster.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+        self.cluster.rename(aside)
+        return aside
+
+    def put_back(self, aside: Path) -> None:
+        """Undo `set_aside`: what was made since is removed."""
+        shutil.rmtree(self.cluster, ignore_errors=True)
+        aside.rename(self.cluster)
+
     def _make_folder(self) -> None:
         """The folder, owned by the user the server runs as, closed to everyone else."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
