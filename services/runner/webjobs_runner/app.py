@@ -140,6 +140,7 @@ async def _working(settings: RunnerSettings, ground: Ground, parts: Parts) -> As
             packages=parts.packages.run(),
             burial=parts.burial.run(),
             retention=parts.retention.run(),
+            restoration=parts.restoration.run(),
             schedules=parts.schedules.run(),
             contradiction=parts.continuous.run(),
             lapses=parts.triggered.run(),

@@ -65,7 +65,8 @@ class Peers:
         """Be alive in the eyes of the others while the body runs; say farewell at the end."""
         unhook = self._bus.connection.on_reconnect(self._reconnected)
         try:
-            async with self._bus.leases.mirror(keys="instance.*", on_change=self._changed):
+            async with self._bus.leases.mirror(keys="instance.*", on_change=self._changed) as mirror:
+                mirror.on_replaced(self._reconnected)
                 await self._renew()
                 yield
                 await self._leave()
@@ -155,6 +156,7 @@ class Peers:
             logger.warning("heartbeat left to expire", error=str(error))
 
     def _reconnected(self) -> None:
+        """After an outage, or in a new bucket, an absent lease says nothing about its runner for a while."""
         self._whole_since = time.monotonic()
         self.renew_soon()
 

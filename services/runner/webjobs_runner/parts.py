@@ -40,6 +40,7 @@ from webjobs_runner.outbox import Outbox
 from webjobs_runner.processes.process import Launcher
 from webjobs_runner.processes.script_start import ScriptStarter
 from webjobs_runner.processes.wine_prefix import WinePrefixes
+from webjobs_runner.restoration import Restoration
 from webjobs_runner.retention import Retention
 from webjobs_runner.schedule.due_times import Clock, DueTimes
 from webjobs_runner.schedule.scheduled_runs import ScheduledRuns
@@ -125,6 +126,7 @@ class Parts:
     burial: Burial
     recovery: Recovery
     retention: Retention
+    restoration: Restoration
     schedules: Schedules
     files: FileService
 
@@ -249,6 +251,7 @@ def build_parts(
             logs,
         ),
         retention=Retention(bus, site, definitions, ground.state / "retention", is_running),
+        restoration=Restoration(bus, site, outbox, claims, packages, unfinished),
         schedules=Schedules(definitions, ground.live, ticks, due_times, clock),
         files=FileService(
             bus, instance, SiteFiles(site, ground.state / "uploads"), limits, without_room=disk.refusal

@@ -9,7 +9,7 @@ from pathlib import Path
 from webjobs_events.envelope import decode_event
 from webjobs_events.errors import BusUnavailable, UndecodableMessage
 from webjobs_events.events import Deleted, Event, Purged
-from webjobs_events.jetstream import Bus, StreamMessage
+from webjobs_events.jetstream import Bus, StreamMessage, StreamState, stream_state
 from webjobs_events.job import JobType
 from webjobs_events.run_id import RunId, run_id_at
 
@@ -44,6 +44,7 @@ class Retention:
         self._is_running = is_running
         self._unfinished: set[int] = set()  # sequences of events that are not carried out yet
         self._seen = 0
+        self._created_at = ""  # of the stream that the position is in
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -57,6 +58,7 @@ class Retention:
             ],
             start_sequence=await self._start(),
         )
+        reader.on_replaced = self._begin_anew
         async with asyncio.TaskGroup() as group, contextlib.aclosing(reader.batches()) as batches:
             async for batch in batches:
                 self._seen = batch[-1].sequence
@@ -78,29 +80,47 @@ class Retention:
             logger.exception("what an event removes was not removed", sequence=message.sequence)
         self._unfinished.discard(message.sequence)
         reached = min(self._unfinished) - 1 if self._unfinished else self._seen
-        try:
-            self._position.write_text(str(reached))
-        except OSError as error:
-            logger.error("position of retention not noted", error=str(error))
+        if self._created_at:
+            self._note(reached)
 
     async def _until_nothing_runs(self, event: Deleted) -> None:
         key = (event.job_type, event.job_name)
         while self._is_running(key) and not self._is_defined(event):  # noqa: ASYNC110  # rare, and alone
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _start(self) -> int:
-        """After what was done before; a runner that is new here has nothing to remove yet."""
+    def _note(self, reached: int) -> None:
         try:
-            return int(self._position.read_text()) + 1
-        except (FileNotFoundError, ValueError):
-            last = await self._last_sequence()
-            self._position.write_text(str(last))
-            return last + 1
+            self._position.write_text(f"{reached} {self._created_at}")
+        except OSError as error:
+            logger.error("position of retention not noted", error=str(error))
 
-    async def _last_sequence(self) -> int:
+    async def _start(self) -> int:
+        """After what was done before; a runner that is new here has nothing to remove yet.
+
+        In a stream that is not the one known, or has lost what was seen of it, everything is new.
+        """
+        state = await self._state()
+        self._created_at = state.created_at.isoformat()
+        try:
+            sequence, _, created_at = self._position.read_text().partition(" ")
+            reached = int(sequence)
+        except (OSError, ValueError):
+            self._note(state.last)
+            return state.last + 1
+        is_known = created_at in ("", self._created_at) and reached <= state.last
+        return reached + 1 if is_known else 1
+
+    def _begin_anew(self) -> None:
+        """The stream was replaced by another one: sequences of before mean nothing in it."""
+        created_at = self._bus.streams.created_at(self._bus.subjects.events_stream)
+        self._created_at = created_at.isoformat() if created_at else ""
+        self._unfinished = set()
+        self._seen = 0
+
+    async def _state(self) -> StreamState:
         while True:
             try:
-                return await self._bus.last_sequence(self._bus.subjects.events_stream)
+                return await stream_state(self._bus, self._bus.subjects.events_stream)
             except BusUnavailable:
                 await asyncio.sleep(_RETRY_DELAY)
 

@@ -14,6 +14,7 @@ from unit.history.stories import Run
 from webjobs_events import queries as q
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import QueryRefused
+from webjobs_events.job import JobName
 from webjobs_history.database import connect
 from webjobs_history.settings import HistorySettings
 from webjobs_stack.ports import free_port
@@ -44,7 +45,7 @@ async def missing(settings: HistorySettings) -> dict[str, str]:
 async def refusal(history: History) -> str:
     """Why a query is refused; empty when it is answered."""
     try:
-        query = q.RunsQuery(job_name=RUNS[0].job_name, limit=1000)
+        query = q.RunsQuery(job_name=JobName("job"), limit=1000)
         await history.bus.ask(q.RUNS, msgspec.json.encode(query))
     except QueryRefused as error:
         assert error.code == 503

@@ -4,6 +4,8 @@ import asyncio
 import os
 from pathlib import Path
 
+from webjobs_events.app_settings import is_credential
+from webjobs_service.credential_handover import close_to_others, erase_variables
 from webjobs_stack import repair
 
 
@@ -15,7 +17,10 @@ def repair_history(data: Path, *, force: bool, accept_new_stream: bool) -> None:
     """
     given = {"--force": force, "--accept-new-stream": accept_new_stream}
     rebuild = [name for name, is_given in given.items() if is_given]
-    options = repair.RepairOptions(data, dict(os.environ), rebuild)
+    environment = dict(os.environ)
+    close_to_others()
+    erase_variables({name for name in environment if is_credential(name)})
+    options = repair.RepairOptions(data, environment, rebuild)
     asyncio.run(repair.repair_history(options, _say))
 
 

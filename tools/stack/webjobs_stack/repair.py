@@ -8,11 +8,15 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from webjobs_stack.environment import history_spec
+from webjobs_service.credential_handover import DESCRIPTOR, hand_over
+
+from webjobs_stack.environment import history_spec, public_variables
 from webjobs_stack.errors import DataFolderUnusable, DidNotStart, HistoryNotRepaired
 from webjobs_stack.folder import DataFolder
+from webjobs_stack.nats_config import NatsLogins
 from webjobs_stack.nats_server import NatsServer
 from webjobs_stack.postgres import Postgres
+from webjobs_stack.stack import namespace_of
 
 REFUSED = 3
 """Exit code of `python -m webjobs_history rebuild` when it would delete what it cannot bring back."""
@@ -58,10 +62,16 @@ async def repair_history(options: RepairOptions, say: Say) -> None:
         stack.callback(os.close, lock)
         nats_url = options.environment.get("WEBJOBS_NATS_URL", "")
         if not nats_url:
-            nats = NatsServer(folder.nats, keep_open=[lock])
+            nats = NatsServer(
+                folder.nats,
+                logins=NatsLogins(),
+                namespace=namespace_of(options.environment),
+                environment=public_variables(options.environment),
+                keep_open=[lock],
+            )
             stack.push_async_callback(nats.stop)
             await nats.start()
-            nats_url = nats.url
+            nats_url = nats.url_of("history")
         if database_url := options.environment.get("WEBJOBS_DATABASE_URL", ""):
             code = await _rebuild(options, nats_url, database_url)
         else:
@@ -104,11 +114,25 @@ async def _rebuild(options: RepairOptions, nats_url: str, database_url: str) -> 
     spec = history_spec(
         options.environment, nats_url, options.history_module, database_url=database_url, health_port=0
     )
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-u", "-m", spec.module, "rebuild", "--recreate-tables", *options.rebuild),
-        stdin=asyncio.subprocess.DEVNULL,
-        env=spec.environment,
-    )
+    credentials = hand_over(spec.credentials)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(
+                sys.executable,
+                "-P",
+                "-u",
+                "-m",
+                spec.module,
+                "rebuild",
+                "--recreate-tables",
+                *options.rebuild,
+            ),
+            stdin=asyncio.subprocess.DEVNULL,
+            env={**spec.environment, DESCRIPTOR: str(credentials)},
+            pass_fds=[credentials],
+        )
+    finally:
+        os.close(credentials)
     try:
         return await process.wait()
     except BaseException:

@@ -83,7 +83,7 @@ class Stack:
             self.folder.nats,
             port=nats_port,
             logins=NatsLogins(),
-            namespace=_namespace(options.environment),
+            namespace=namespace_of(options.environment),
             environment=public_variables(options.environment),
             keep_open=[self._lock],
             spare_bytes=spare,
@@ -221,7 +221,7 @@ def _megabytes_setting(environment: Mapping[str, str], name: str) -> int | None:
     return int(value)
 
 
-def _namespace(environment: Mapping[str, str]) -> str:
+def namespace_of(environment: Mapping[str, str]) -> str:
     """The namespace of the services; one that they will refuse does not matter here."""
     given = environment.get("WEBJOBS_NAMESPACE", "")
     return given if re.fullmatch("[a-z][a-z0-9]*", given) else NAMESPACE

@@ -32,6 +32,7 @@ class ObjectBucket:
     def __init__(self, connection: Connection, bucket: str) -> None:
         self._connection = connection
         self._bucket = bucket
+        self.stream = f"OBJ_{bucket}"
         self._store: ObjectStore | None = None
 
     async def _opened(self) -> ObjectStore:

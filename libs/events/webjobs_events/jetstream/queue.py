@@ -128,11 +128,13 @@ class ConsumerTerms:
         at_a_time: Messages that may be unfinished at a time, over all takers; -1: any number. With 1 they
             are finished in the order of the stream.
         start_sequence: First message of the stream to hand out; 0: the first it has.
+        since: When that sequence was read. Of a stream that was made later all messages are handed out.
     """
 
     ack_wait: float | None = None
     at_a_time: int = -1
     start_sequence: int = 0
+    since: datetime | None = None
 
 
 class WorkQueue:
@@ -234,14 +236,21 @@ class WorkQueue:
             max_ack_pending=self._terms.at_a_time,
             max_waiting=4096,
         )
-        if self._terms.start_sequence:
-            config.deliver_policy = api.DeliverPolicy.BY_START_SEQUENCE
-            config.opt_start_seq = self._terms.start_sequence
         while True:
             try:
                 async with self._connection.asking(f"taking messages as {self._durable}"):
+                    if start := await self._start_sequence():
+                        config.deliver_policy = api.DeliverPolicy.BY_START_SEQUENCE
+                        config.opt_start_seq = start
                     await self._connection.js.add_consumer(self._stream, config)
                 return
             except BusUnavailable as error:
                 logger.debug("work queue waits", consumer=self._durable, error=str(error))
                 await asyncio.sleep(_RETRY_DELAY)
+
+    async def _start_sequence(self) -> int:
+        """The first sequence to hand out; 0 for all, also when the sequence is one of an earlier stream."""
+        if not self._terms.start_sequence or self._terms.since is None:
+            return self._terms.start_sequence
+        created = (await self._connection.js.stream_info(self._stream)).created
+        return 0 if created is not None and created > self._terms.since else self._terms.start_sequence

@@ -69,6 +69,7 @@ class Deliverer:
                 ack_wait=self._terms.ack_wait,
                 at_a_time=1,
                 start_sequence=self._hook.after.get(self._source, 0) + 1,
+                since=self._hook.created_at,
             ),
             room=lambda: 0 if self._is_busy else 1,
             on_message=self._take,

@@ -100,6 +100,7 @@ class Ticks:
             [self._subject("*", "ScheduleTicked"), self._subject("*", "Deleted")],
             latest_only=True,
         )
+        reader.on_replaced = self._begin_anew
         async with reader, contextlib.aclosing(reader.batches()) as batches:
             async for batch in batches:
                 for message in batch:
@@ -108,6 +109,11 @@ class Ticks:
                         self._told[event.job_name] = message.sequence
                     elif isinstance(event, Deleted):
                         self._deleted[event.job_name] = message.sequence
+
+    def _begin_anew(self) -> None:
+        """The stream was replaced by another one, whose sequences say nothing about those of before."""
+        self._told = {name: 0 for name in self._told if self.has_any(name)}
+        self._deleted = dict.fromkeys(self._told, -1)
 
     def _subject(self, job_name: str, event_name: str) -> str:
         return self._bus.subjects.job_event(JobType.TRIGGERED, job_name, event_name)

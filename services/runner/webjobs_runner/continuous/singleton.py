@@ -108,6 +108,8 @@ class SingletonLeases:
         try:
             async with asyncio.timeout(self._terms.singleton_renewal_seconds):
                 entry = await self._bus.leases.get(key)
+                if entry is None and await self._is_lost_with_its_bucket(key):
+                    return False
                 if entry is None:
                     revision = await self._bus.leases.create(key, self._value, ttl=self._terms.seconds)
                 elif _holder_of(entry) == self._instance.id:
@@ -208,8 +210,37 @@ class SingletonLeases:
             return
         if entry is not None and entry.value == self._value:
             lease.revision = entry.revision
-        else:
+        elif entry is not None or not await self._hold_again(job_name, lease):
             self._lose(job_name, lease)
+
+    async def _hold_again(self, job_name: JobName, lease: _Lease) -> bool:
+        """Write a lease again that is lost with its bucket, if it still holds and nobody else has it."""
+        asked_at = time.monotonic()
+        if asked_at >= self._usable_until(lease):
+            return False
+        try:
+            lease.revision = await self._bus.leases.create(
+                Subjects.singleton_key(job_name), self._value, ttl=self._terms.seconds, once_only=True
+            )
+        except RevisionConflict:
+            return False
+        except BusUnavailable:
+            return True  # unknown: the next renewal shows it, in time or not at all
+        lease.valid_until = asked_at + self._terms.seconds
+        return True
+
+    async def _is_lost_with_its_bucket(self, key: str) -> bool:
+        """Whether another runner held this lease a moment ago, and no trace says that it gave it up.
+
+        It has a while to write it again. An end of a lease leaves a trace; a lost bucket does not.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        known = self._mirror.get(key) if self._mirror else None
+        if known is None or _holder_of(known) == self._instance.id:
+            return False
+        return not await self._bus.leases.was_removed(key)
 
     def _lose(self, job_name: JobName, lease: _Lease) -> None:
         if self._held.get(job_name) is lease:

@@ -5,10 +5,11 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from webjobs_events.errors import BusUnavailable
+from webjobs_events.errors import BusUnavailable, WebJobsError
 from webjobs_events.jetstream import Bus
 
-from webjobs_runner.files.package import Manifest, write_package
+from webjobs_runner.files.package import Manifest, scan_folder, write_package
+from webjobs_runner.files.site import Site
 from webjobs_runner.files.versions import Versions
 from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.log import logger
@@ -43,6 +44,32 @@ class PackageStore:
                 await self._bus.packages.put(manifest.digest, file)
         finally:
             path.unlink(missing_ok=True)
+
+    async def store_missing(self, site: Site) -> None:
+        """Store the packages that definitions name and the store lacks, from the folders of their jobs.
+
+        The store may have been deleted and made anew. A folder that differs from its definition is left
+        alone: its edit becomes a version of its own.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        stored = await self._bus.packages.listed()
+        for (job_type, job_name), definition in self._definitions.all():
+            if definition.digest in stored:
+                continue
+            try:
+                folder = site.job_folder(job_type, job_name)
+                manifest = await asyncio.to_thread(scan_folder, folder)
+                if manifest.digest != definition.digest:
+                    logger.warning("package is missing; the job's folder differs from it", job=job_name)
+                    continue
+                await self.store(folder, manifest)
+                logger.warning("missing package stored again", job=job_name, digest=definition.digest)
+            except (WebJobsError, OSError) as error:
+                if isinstance(error, BusUnavailable):
+                    raise
+                logger.warning("package is missing and was not stored again", job=job_name, error=str(error))
 
     def supersede(self, digest: str) -> None:
         """A definition stopped using a package."""

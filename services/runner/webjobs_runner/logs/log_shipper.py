@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.jetstream import Bus, PublishPipeline
+from webjobs_events.jetstream import Bus, PublishPipeline, stream_state
 
 from webjobs_runner.log import logger
 from webjobs_runner.logs.log_file import LogFile
@@ -44,11 +44,14 @@ class LogShipper:
         self._waiters: dict[LogFile, list[asyncio.Future[None]]] = {}
         self._oversized: dict[LogFile, None] = {}  # the stream has more of them than it has to keep
         self._grown_at = 0.0  # time of the loop
+        self._stream = ""  # when the stream of logs was made, as far as known
+        self._is_replaced = False
         self._wake = asyncio.Event()
         self._urgent = asyncio.Event()
 
     def note(self, file: LogFile) -> None:
         """Say that a file has grown."""
+        self._adopt(file)
         self._unfinished[file] = None
         self._unsent[file] = None
         self._grown_at = asyncio.get_running_loop().time()
@@ -56,6 +59,7 @@ class LogShipper:
 
     async def shipped(self, file: LogFile, timeout: float | None) -> bool:
         """Ship a file now and wait until all of it is stored; False when that took too long."""
+        self._adopt(file)
         if file.is_shipped:
             return True
         waiter = asyncio.get_running_loop().create_future()
@@ -81,23 +85,49 @@ class LogShipper:
 
     async def run(self) -> None:
         """Ship until cancelled."""
-        while True:
-            try:
-                async with self._bus.pipeline() as pipeline:
-                    await self._ship(pipeline)
-            except BusUnavailable as error:
-                self._outage.failed(str(error), files=len(self._unfinished))
-                self._begin_again()
-                await asyncio.sleep(_RETRY_DELAY)
+        unhook = self._bus.streams.on_replaced(self._bus.subjects.logs_stream, self._replaced)
+        try:
+            while True:
+                try:
+                    # Looked at whenever something failed: a chunk in a new stream must not be the first.
+                    await self._look_at_stream()
+                    async with self._bus.pipeline() as pipeline:
+                        await self._ship(pipeline)
+                except BusUnavailable as error:
+                    self._outage.failed(str(error), files=len(self._unfinished))
+                    self._begin_again()
+                    await asyncio.sleep(_RETRY_DELAY)
+        finally:
+            unhook()
 
     def close_all(self) -> None:
         """Close every file that is still waiting; what is unshipped is found again at the next start."""
         for file in self._unfinished:
             file.close()
 
+    async def _look_at_stream(self) -> None:
+        state = await stream_state(self._bus, self._bus.subjects.logs_stream)
+        self._is_replaced = False
+        self._stream = state.created_at.isoformat()
+        for file in self._unfinished:
+            self._adopt(file)
+
+    def _adopt(self, file: LogFile) -> None:
+        """Ship a file from its beginning if the stream that has its bytes was replaced by another one."""
+        if self._stream and file.stream != self._stream:
+            if file.stream:
+                file.ship_again()
+            file.stream = self._stream
+
+    def _replaced(self) -> None:
+        self._is_replaced = True
+        self._wake.set()
+
     async def _ship(self, pipeline: PublishPipeline) -> None:
         while True:
             self._wake.clear()
+            if self._is_replaced:
+                raise BusUnavailable("shipping logs", "their stream was replaced by an empty one")
             await self._send_round(pipeline)
             if not self._settle() and not self._can_send:
                 await self._wait()

@@ -35,7 +35,8 @@ class SpoolFile:
 
     __slots__ = (
         "_file", "_mid_line", "_path", "_previous", "_previous_base", "_remembered", "_roll_at", "_roll_size",
-        "_state", "base", "end", "kept_in_stream", "marks", "name", "sent", "sequence", "shipped", "subject",
+        "_state", "base", "end", "kept_in_stream", "marks", "name", "sent", "sequence", "shipped", "stream",
+        "subject",
     )  # fmt: skip
 
     def __init__(self, path: str, *, name: str, subject: str, state: str = "", roll_at: int = 0) -> None:
@@ -60,6 +61,8 @@ class SpoolFile:
         self._previous_base = self.base - previous_size
         self.shipped = self.sent = max(self.shipped, self._previous_base)
         self._remembered = self.shipped
+        self.stream = known.stream
+        """When the stream of logs was made that has what was shipped; empty: not known."""
         self.sequence = 0
         """In the stream of logs, of the newest chunk that it has acknowledged; 0: not known."""
         self.marks = list(known.marks)
@@ -101,6 +104,12 @@ class SpoolFile:
             return self.read_unsent(limit)
         self.sent += len(data)
         return start, data
+
+    def ship_again(self) -> None:
+        """Ship all that is on disk: the stream that had it is gone."""
+        self.shipped = self.sent = self._previous_base
+        self.sequence = 0
+        self.marks = []
 
     def sequence_to_remove(self) -> int:
         """Sequence of the newest chunk in the stream of logs that need not be kept; 0: there is none."""
@@ -204,7 +213,9 @@ class SpoolFile:
     def _remember(self, next_base: int = 0) -> None:
         if self._state:
             self._remembered = self.shipped
-            write_state(self._state, ShippingState(self.base, self.shipped, next_base, self.marks))
+            write_state(
+                self._state, ShippingState(self.base, self.shipped, next_base, self.marks, self.stream)
+            )
 
 
 def _previous_path(path: str) -> str:

@@ -1,5 +1,6 @@
 """Who has a run: each command is claimed once, ever, and its claim goes from attempt to attempt."""
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from webjobs_events.subjects import Subjects, name_of
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
+from webjobs_runner.triggered.unfinished import UnfinishedRun
 
 TRACE_SECONDS = 15 * 60
 """How long a settled claim leaves a trace in the bucket: who comes late does not take it for free."""
@@ -159,6 +161,21 @@ class Claims:
             ),
             None,
         )
+
+    async def write_again(self, run: UnfinishedRun, reached: int) -> None:
+        """Write a claim of ours that is lost with its bucket; harmless when there is one, or was.
+
+        Args:
+            run: That this runner has.
+            reached: Sequence of the stream of events, which may be another one than before.
+
+        Raises:
+            BusUnavailable: Unknown whether it is written; ask again.
+        """
+        value = self._own(run.begun, min(run.after, reached))
+        key = Subjects.claim_key(run.command.job_name, run.command.run_id)
+        with contextlib.suppress(RevisionConflict):
+            await self._bus.leases.create(key, _encoder.encode(value), once_only=True)
 
     async def drop(self, job_name: JobName, run_id: RunId) -> None:
         """Remove a claim whose command has left the queue; a failure leaves a harmless key behind."""
