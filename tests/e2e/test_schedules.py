@@ -50,7 +50,7 @@ async def test_settings_with_a_fault_are_refused_in_every_dialect(client: Client
     await client.put_script("triggered", name, "exit 0")
     for prefix in ("/api/jobs/triggered", "/api/triggeredwebjobs", "/api/triggeredjobs", "/jobs/triggered"):
         address = f"{prefix}/{name}/settings"
-        answer = await client.put(address, json.dumps({"schedule": "* * * * *"}).encode())
+        answer = await client.put(address, json.dumps({"schedule": "* * * *"}).encode())
         assert answer.status == 400
         assert answer.text.startswith("schedule in settings.job must have six fields")
         kept = {"enabled": False, "mine": [prefix]}

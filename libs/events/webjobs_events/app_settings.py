@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from webjobs_events.errors import InvalidAppSetting, UnknownTimeZone
 from webjobs_events.time_zone import parse_time_zone
+from webjobs_events.windows_zones import WINDOWS_ZONES
 
 MAX_NAME_LENGTH = 256  # characters
 MAX_VALUE_BYTES = 32 * 1024
@@ -88,8 +89,9 @@ def _is_switch(name: str, value: str) -> None:
 
 
 def _is_time_zone(name: str, value: str) -> None:
+    written = value.strip()
     try:
-        parse_time_zone(value)
+        parse_time_zone(WINDOWS_ZONES.get(written, written))
     except UnknownTimeZone as error:
         raise InvalidAppSetting(name, str(error).rstrip(".?")) from error
 

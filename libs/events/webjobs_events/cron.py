@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from cronsim import CronSim, CronSimError
 
+from webjobs_events.cron_dialects import rewritten, six_fields
 from webjobs_events.errors import InvalidSchedule
 
 _LONGEST = 500  # characters
@@ -56,12 +57,14 @@ class Cron:
 
     Attributes:
         text: As written.
+        normalized: The six fields that it stands for.
         minutes: That its second field allows.
         hours: That its third field allows.
-        warnings: Sentences about what is unusual in it.
+        warnings: What is unusual in it; each continues a sentence that begins with the expression.
     """
 
     text: str
+    normalized: str
     minutes: frozenset[int]
     hours: frozenset[int]
     warnings: tuple[str, ...]
@@ -83,43 +86,61 @@ def parse_cron(text: str) -> Cron:
 
     In each field: `*`, `a`, `a-b`, each with `/n` (`a/n` goes on to the field's end), and lists of these
     with commas; months and weekdays also by name or the beginning of one, in any case. Weekdays are
-    0 to 6 from Sunday. A range that is written backwards means the same forwards.
+    0 to 6 from Sunday. `six_fields` says which lines of other programs are taken as well.
 
-    Source: NCrontab, CrontabFieldImpl.cs and CrontabField.cs; unlike there a step of 0 is refused.
+    Source: NCrontab, CrontabFieldImpl.cs and CrontabField.cs; unlike there a step of 0 is refused, and so
+    is a range that is written backwards, which NCrontab turns round.
 
     Raises:
         InvalidSchedule: It cannot be understood, or names a time that never comes.
     """
     if len(text) > _LONGEST:
         raise InvalidSchedule(text, f"is longer than {_LONGEST} characters")
-    parts = text.split()
-    if len(parts) != len(_FIELDS):
-        raise InvalidSchedule(text, _wrong_number(parts))
-    values = [_values(text, field, part) for field, part in zip(_FIELDS, parts, strict=True)]
+    parts = six_fields(text)
+    try:
+        values = [_values(text, parts, position) for position in range(len(_FIELDS))]
+    except InvalidSchedule as error:
+        if len(text.split()) == 5:
+            raise InvalidSchedule(text, f"{error.reason}; the first of five fields is the minute") from None
+        raise
     canonical = " ".join(
         "*" if len(found) == field.most - field.least + 1 else ",".join(map(str, sorted(found)))
         for field, found in zip(_FIELDS, values, strict=True)
     )
-    cron = Cron(text, frozenset(values[1]), frozenset(values[2]), tuple(_warnings(parts, values)), canonical)
+    cron = Cron(
+        text,
+        " ".join(parts),
+        frozenset(values[1]),
+        frozenset(values[2]),
+        tuple([*rewritten(text, parts), *_doubts(parts, values)]),
+        canonical,
+    )
     if not _comes(cron):
         raise InvalidSchedule(text, "names a day that never comes")
     return cron
 
 
-def _warnings(parts: Sequence[str], values: Sequence[set[int]]) -> Iterator[str]:
-    every_second, every_minute = (len(found) == 60 for found in values[:2])
-    if every_second and (every_minute or len(values[1]) < 60) and len(values[2]) < 24:
+def _doubts(parts: Sequence[str], values: Sequence[set[int]]) -> Iterator[str]:
+    """What is allowed, and yet is seldom meant."""
+    is_full = [
+        len(found) == field.most - field.least + 1 for field, found in zip(_FIELDS, values, strict=True)
+    ]
+    if is_full[0] and not all(is_full):
+        restricted = is_full.index(False)
+        once = " ".join(["0"] * min(restricted, 3) + list(parts[min(restricted, 3) :]))
         yield (
-            f"runs every second of the hours that the third field names ({parts[2]}); "
-            f'to run once, write "0 0 {" ".join(parts[2:])}"'
+            f"runs every second of each {_FIELDS[restricted].name} that it names; "
+            f'to run once in each, write "{once}"'
         )
-    for field, part in zip(_FIELDS, parts, strict=True):
+    for position, part in enumerate(parts):
         for item in part.split(","):
-            span, _, step = item.partition("/")
-            if step and int(step) > field.most - field.least:
+            span, slash, step = item.partition("/")
+            found = sorted(_item(" ".join(parts), parts, position, item)) if slash else []
+            if len(found) == 1 and int(step) > 1:
+                field = _FIELDS[position]
                 yield (
-                    f"has a step of {int(step)} for the {field.name}, which is beyond its range: "
-                    f"only the first value of {span} counts"
+                    f"has {item!r} for the {field.name}, which is only {found[0]}: a step counts within "
+                    f"{span if span != '*' else f'{field.least}-{field.most}'} and starts anew each time"
                 )
 
 
@@ -130,24 +151,16 @@ def _comes(cron: Cron) -> bool:
         return False
 
 
-def _wrong_number(parts: Sequence[str]) -> str:
-    wanted = "must have six fields: second minute hour day month weekday"
-    if len(parts) == 1 and parts[0].startswith("@"):
-        return f"{wanted}; names such as {parts[0][:20]} are not known"
-    if len(parts) == len(_FIELDS) - 1:
-        return f'{wanted}; it has five, perhaps without the seconds: "0 {" ".join(parts)}"'
-    return f"{wanted}; it has {len(parts)}"
-
-
-def _values(text: str, field: _Field, part: str) -> set[int]:
+def _values(text: str, parts: Sequence[str], position: int) -> set[int]:
     found: set[int] = set()
-    for item in part.split(","):
-        found |= _items(text, field, item)
+    for item in parts[position].split(","):
+        found |= _item(text, parts, position, item)
     return found
 
 
-def _items(text: str, field: _Field, item: str) -> set[int]:
+def _item(text: str, parts: Sequence[str], position: int, item: str) -> set[int]:
     """The values of one item of a list."""
+    field = _FIELDS[position]
     span, slash, step = item.partition("/")
     every = 1
     if slash:
@@ -158,20 +171,59 @@ def _items(text: str, field: _Field, item: str) -> set[int]:
         first, last = field.least, field.most
     elif "-" in span[1:]:
         begin, _, end = span.partition("-")
-        first, last = sorted((_value(text, field, begin), _value(text, field, end)))
+        first, last = _value(text, field, begin), _value(text, field, end)
+        if first > last:
+            raise InvalidSchedule(text, _backwards(parts, position, item))
     else:
         first = _value(text, field, span)
         last = field.most if slash else first
     return set(range(first, last + 1, every))
 
 
+def _backwards(parts: Sequence[str], position: int, item: str) -> str:
+    """What to write instead of a range that goes on beyond the end of its field."""
+    whole = " ".join(
+        ",".join(_forwards(at, each) or each for each in part.split(",")) for at, part in enumerate(parts)
+    )
+    return (
+        f"has the range {item!r} for the {_FIELDS[position].name}, which is written backwards; "
+        f"write '{_forwards(position, item)}' for it: \"{whole}\""
+    )
+
+
+def _forwards(position: int, item: str) -> str:
+    """The ranges before and after the end of the field for one that is written backwards; else empty."""
+    field = _FIELDS[position]
+    span, _, step = item.partition("/")
+    begin, _, end = span.partition("-")
+    try:
+        first, last, every = _value("", field, begin), _value("", field, end), int(step or 1)
+    except (ValueError, InvalidSchedule):
+        return ""
+    if first <= last or every < 1:
+        return ""
+    is_named = not begin.isdecimal()
+    ranges = [_written(field, first, field.most, every, is_named)]
+    begins_anew = range(first, field.most + every + 1, every)[-1] - (field.most - field.least + 1)
+    if begins_anew <= last:
+        ranges.append(_written(field, begins_anew, last, every, is_named))
+    return ",".join(ranges)
+
+
+def _written(field: _Field, first: int, last: int, every: int, is_named: bool) -> str:
+    """A range as short as it can be written."""
+    shown = [field.names[value - field.least][:3] if is_named else str(value) for value in (first, last)]
+    if first + every > last:
+        return shown[0]
+    return f"{'-'.join(shown)}/{every}" if every > 1 else "-".join(shown)
+
+
 def _value(text: str, field: _Field, word: str) -> int:
     if _NUMBER.fullmatch(word):
         number = int(word)
         if not field.least <= number <= field.most:
-            hint = "; Sunday is 0" if field.names is _WEEKDAYS and number == 7 else ""
             wanted = f"must be from {field.least} to {field.most}"
-            raise InvalidSchedule(text, f"says {number} for the {field.name}, which {wanted}{hint}")
+            raise InvalidSchedule(text, f"says {number} for the {field.name}, which {wanted}")
         return number
     if word.isalpha():
         for position, name in enumerate(field.names):

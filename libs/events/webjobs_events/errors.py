@@ -65,11 +65,15 @@ class InvalidSchedule(WebJobsError):
 class UnknownTimeZone(WebJobsError):
     """A name that the database of time zones does not have."""
 
-    def __init__(self, name: str, similar: str | None) -> None:
+    def __init__(self, name: str, similar: str | None, note: str = "") -> None:
         self.name = name
         self.similar = similar
-        hint = f"; did you mean {similar}" if similar else ", such as Europe/Berlin"
+        hint = (
+            f"; did you mean {similar}" if similar else "; write the name of a place, such as Europe/Berlin"
+        )
         self.reason = f"is {name[:100]!r}, which the IANA database of time zones does not have{hint}"
+        if note:
+            self.reason += f" ({note})"
         super().__init__(f"The time zone {self.reason}.")
 
 

@@ -217,12 +217,17 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_job_settings(settings: Mapping[str, Any]) -> JobSettings:
-    """The known keys, with their types and ranges checked; null is the same as absent.
+    """The known keys, with their types and ranges checked.
+
+    Null is the same as absent, and so is a schedule that is blank.
 
     Raises:
         InvalidJobSettings: Naming the key and what is expected.
     """
     known = {key: value for key, value in settings.items() if value is not None}
+    schedule = known.get("schedule")
+    if isinstance(schedule, str) and not schedule.strip():
+        del known["schedule"]
     try:
         return msgspec.convert(known, JobSettings)
     except msgspec.ValidationError as error:

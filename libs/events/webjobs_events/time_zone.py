@@ -1,6 +1,5 @@
 """Time zones by their IANA names, and when their clocks are changed."""
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,7 +7,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from webjobs_events.errors import UnknownTimeZone
-from webjobs_events.windows_zones import WINDOWS_ZONES
+from webjobs_events.zone_advice import explain_offset, meant_zone
 
 _LONGEST_SHIFT = timedelta(days=2)  # a whole day was skipped once, when a country crossed the date line
 _STEP = timedelta(hours=12)  # no zone changes its offset and takes that back within this time
@@ -44,18 +43,11 @@ def parse_time_zone(name: str) -> ZoneInfo:
     """The time zone of this name.
 
     Raises:
-        UnknownTimeZone: There is none, perhaps with the name that was meant.
+        UnknownTimeZone: There is none; with the zone that was meant, if that is clear.
     """
     if name in zone_names():
         return ZoneInfo(name)
-    if name in WINDOWS_ZONES:
-        raise UnknownTimeZone(name, WINDOWS_ZONES[name])
-    by_lower = {each.lower(): each for each in zone_names()}
-    by_place = {lower.rpartition("/")[2]: each for lower, each in sorted(by_lower.items())}
-    wanted = name.strip().lower().replace(" ", "_")[:100]
-    exact = by_lower.get(wanted) or by_place.get(wanted)
-    close = difflib.get_close_matches(wanted, by_lower, n=1, cutoff=0.75)
-    raise UnknownTimeZone(name, exact or (by_lower[close[0]] if close else None))
+    raise UnknownTimeZone(name, meant_zone(name, zone_names()), explain_offset(name))
 
 
 def offsets(zone: ZoneInfo, begin: datetime, end: datetime) -> Iterator[Offset]:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given
@@ -121,6 +122,35 @@ def test_a_rare_day_is_found_soon() -> None:
         ("Europe", None),
         ("../../etc/passwd", None),
         ("Europe/Berlin\0", "Europe/Berlin"),
+        ("berlin ", "Europe/Berlin"),
+        ("Asia/Berlin", "Europe/Berlin"),
+        ("w. europe standard time", "Europe/Berlin"),
+        ("GMT+2", "Etc/GMT-2"),
+        ("GMT-2", "Etc/GMT+2"),
+        ("utc +2", "Etc/GMT-2"),
+        ("UTC+02:00", "Etc/GMT-2"),
+        ("UTC-0500", "Etc/GMT+5"),
+        ("UTC\u22125", "Etc/GMT+5"),
+        ("+02:00", "Etc/GMT-2"),
+        ("-8", "Etc/GMT+8"),
+        ("UTC+0", "UTC"),
+        ("UTC+14", "Etc/GMT-14"),
+        ("UTC+15", None),
+        ("UTC-13", None),
+        ("UTC2", None),
+        ("+05:30", None),
+        ("EST5", None),
+        ("EST+5", None),
+        ("CET+1", None),
+        ("CEST", None),
+        ("AEST", None),
+        ("PST", None),
+        ("Etc/GMT+15", None),
+        ("Etc/UTC+2", None),
+        ("US/Est", None),
+        ("West", None),
+        ("Pacific", None),
+        ("Asia/Londan", None),
     ],
 )
 def test_an_unknown_zone_is_refused_with_the_one_that_was_meant(written: str, meant: str | None) -> None:
@@ -143,6 +173,17 @@ def test_the_zone_of_the_site_may_have_the_name_that_windows_has_for_it(
     setting: str | None, zone: str
 ) -> None:
     assert known_zone(setting) == zone
+
+
+@given(st.sampled_from(["UTC", "GMT", "", "utc "]), st.integers(-15, 15), st.sampled_from(["", ":00", "00"]))
+def test_a_zone_that_is_advised_for_an_offset_has_that_offset(name: str, hours: int, minutes: str) -> None:
+    with pytest.raises(UnknownTimeZone) as fault:
+        parse_time_zone(written := f"{name}{hours:+03d}{minutes}")
+    if fault.value.similar is not None:
+        shown = datetime(2026, 7, 1, tzinfo=ZoneInfo(fault.value.similar)).utcoffset()
+        assert shown == timedelta(hours=hours), written
+    else:
+        assert not -12 <= hours <= 14
 
 
 def test_every_windows_name_is_a_zone_that_there_is() -> None:

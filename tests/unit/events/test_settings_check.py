@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from webjobs_events.errors import InvalidJobSettings
 from webjobs_events.job import JobType
 from webjobs_events.job_settings import JobSettings
-from webjobs_events.settings_check import MAX_SETTINGS_BYTES, check_settings
+from webjobs_events.settings_check import MAX_SETTINGS_BYTES, check_settings, warnings_of
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 
@@ -49,6 +49,16 @@ def test_keys_that_nobody_knows_are_taken() -> None:
     check_settings({"run_mode": "continuous", "mine": {"deep": [None]}}, CONTINUOUS)
 
 
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_blank_schedule_is_none(blank: str) -> None:
+    assert check_settings({"schedule": blank}, TRIGGERED).schedule is None
+
+
+def test_what_is_doubtful_is_said_with_the_schedule_as_it_is_written() -> None:
+    assert warnings_of({"schedule": "@daily"}) == ['The schedule "@daily" is read as "0 0 0 * * *".']
+    assert warnings_of({"schedule": "0 0 0 * * *"}) == warnings_of({"schedule": "x"}) == warnings_of({}) == []
+
+
 @pytest.mark.parametrize("job_type", JobType)
 def test_null_is_the_same_as_absent(job_type: JobType) -> None:
     check_settings(dict.fromkeys(JobSettings.__struct_fields__), job_type)
@@ -66,8 +76,11 @@ def test_null_is_the_same_as_absent(job_type: JobType) -> None:
         ({"stop_signal": 15}, "stop_signal in settings.job is wrong: expected string, got integer."),
         ({"timeout": "30"}, "timeout in settings.job is wrong: expected number, got string."),
         ({"timeout": 0}, "timeout in settings.job is wrong: expected number > 0.0."),
-        ({"schedule": "* * * * *"}, "schedule in settings.job must have six fields"),
-        ({"schedule": "0 0 0 * * 7"}, "schedule in settings.job says 7 for the day of the week"),
+        ({"schedule": "* * * *"}, "schedule in settings.job must have six fields"),
+        ({"schedule": "0 0 0 * * 8"}, "schedule in settings.job says 8 for the day of the week"),
+        ({"schedule": "0 0 0 * * Sat-Sun"}, """write 'Sat,Sun' for it: "0 0 0 * * Sat,Sun"."""),
+        ({"time_zone": "GMT+2"}, "did you mean Etc/GMT-2 (names such as Etc/GMT-2 count the other way round"),
+        ({"time_zone": "CEST"}, "does not have; write the name of a place, such as Europe/Berlin."),
         ({"time_zone": "Europe/Belrin"}, "did you mean Europe/Berlin."),
         ({"time_zone": "Europe/Belrin"}, "time_zone in settings.job is 'Europe/Belrin'"),
         (

@@ -44,7 +44,8 @@ class ScheduleJson(msgspec.Struct, frozen=True):
     """A triggered job's schedule; `schedule` is null when it has none.
 
     Attributes:
-        schedule: The cron expression.
+        schedule: The cron expression as it is written.
+        normalized: The six fields that it stands for; null when there is none, or it is refused.
         time_zone: The zone that it is meant in.
         enabled: False while the job's settings keep it from running.
         held_back: Why it starts nothing at the moment; null when it does.
@@ -55,6 +56,7 @@ class ScheduleJson(msgspec.Struct, frozen=True):
     """
 
     schedule: str | None
+    normalized: str | None
     time_zone: str
     enabled: bool
     held_back: str | None
@@ -93,6 +95,7 @@ def schedule_json(
         zone, written = known_zone(site_zone), definition.settings.get("schedule")
         return ScheduleJson(
             schedule=written if isinstance(written, str) else None,
+            normalized=None,
             time_zone=zone,
             enabled=definition.settings.get("enabled") is not False,
             held_back=str(error),
@@ -105,6 +108,7 @@ def schedule_json(
         held_back = "enabled is false in settings.job."
     return ScheduleJson(
         schedule=settings.schedule,
+        normalized=schedule.cron.normalized if schedule else None,
         time_zone=schedule.time_zone if schedule else settings.time_zone or known_zone(site_zone),
         enabled=settings.enabled,
         held_back=held_back,
