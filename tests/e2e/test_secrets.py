@@ -7,6 +7,7 @@ import secrets
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import asyncpg
@@ -26,6 +27,11 @@ class Canaries:
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
+
+    def add(self, place: str, secret: str) -> None:
+        """One that was made elsewhere."""
+        assert len(secret) > 8
+        self._known[place] = secret
 
     def new(self, place: str) -> str:
         return self._known.setdefault(place, f"canary{secrets.token_hex(12)}")
@@ -52,9 +58,9 @@ def files_below(folder: Path) -> Iterator[tuple[Path, bytes]]:
 
 
 def is_home(path: Path, data: Path) -> bool:
-    """Whether a secret may be in this file: settings.job of a job, and the three buckets."""
+    """Whether a secret may be in this file: settings.job of a job, the operator's address, three buckets."""
     inside = path.relative_to(data).as_posix()
-    return path.name == "settings.job" or any(f"/{bucket}/" in inside for bucket in BUCKETS)
+    return path.name in ("settings.job", "operator.url") or any(f"/{bucket}/" in inside for bucket in BUCKETS)
 
 
 async def with_env(client: Client, canaries: Canaries, jobs: Path) -> None:
@@ -121,13 +127,9 @@ async def messages_outside(nats_url: str, canaries: Canaries) -> list[tuple[str,
     return found
 
 
-async def rows_with(stack: RunningStack, canaries: Canaries) -> list[str]:
+async def rows_with(database_url: str, canaries: Canaries) -> list[str]:
     """Tables of history that hold a secret."""
-    port = (stack.data / "postgres" / "cluster" / "postmaster.pid").read_text().splitlines()[3]
-    password = (stack.data / "postgres" / "password").read_text()
-    database = await asyncpg.connect(
-        user="webjobs", password=password, host="127.0.0.1", port=int(port), database="webjobs"
-    )
+    database = await asyncpg.connect(database_url)
     try:
         tables = await database.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         dumps = [(name, await database.fetch(f'SELECT t::text FROM "{name}" AS t')) for (name,) in tables]
@@ -137,13 +139,17 @@ async def rows_with(stack: RunningStack, canaries: Canaries) -> list[str]:
     return [name for name, rows in dumps if canaries.within(str(rows).encode())]
 
 
-async def test_secrets_are_in_their_homes_only_and_gone_when_removed(tmp_path: Path) -> None:
+async def test_secrets_are_in_their_homes_only_and_gone_when_removed(
+    tmp_path: Path, empty_database_url: str
+) -> None:
     canaries = Canaries()
+    canaries.add("database password", urlsplit(empty_database_url).password or "")
     password = canaries.new("password")
     variables = {
         "WEBJOBS_USERNAME": USER,
         "WEBJOBS_PASSWORD": password,
         "WEBJOBS_HOOKS_ALLOW_PRIVATE": "true",
+        "WEBJOBS_DATABASE_URL": empty_database_url,
     }
     authorization = {"Authorization": aiohttp.encode_basic_auth(USER, password)}
     async with (
@@ -151,6 +157,7 @@ async def test_secrets_are_in_their_homes_only_and_gone_when_removed(tmp_path: P
         webjobs_up(tmp_path / "data", WEBJOBS_LOG_LEVEL="debug", **variables) as stack,
         aiohttp.ClientSession(headers=authorization) as session,
     ):
+        canaries.add("operator of nats", urlsplit(stack.nats_url).password or "")
         client = Client(session, stack.url)
         hook = {
             "url": receiver.url().replace("//", f"//bob:{canaries.new('hook password')}@"),
@@ -171,6 +178,7 @@ async def test_secrets_are_in_their_homes_only_and_gone_when_removed(tmp_path: P
         assert canaries.within((await client.get(f"{job_url('triggered', 'by-put')}/settings")).body)
 
         await nothing_tells_them(stack, client, receiver, canaries, hook_address)
+        assert await rows_with(empty_database_url, canaries) == []
 
         assert (await client.delete(hook_address)).status == 200
         assert (await client.delete("/api/settings/A")).status == 204
@@ -183,7 +191,8 @@ async def test_secrets_are_in_their_homes_only_and_gone_when_removed(tmp_path: P
             assert (await client.delete(job_url(kind, job))).status == 200
 
         def left() -> list[tuple[str, list[str]]]:
-            found = [(str(path), canaries.within(data)) for path, data in files_below(stack.data)]
+            files = [(path, data) for path, data in files_below(stack.data) if path.name != "operator.url"]
+            found = [(str(path), canaries.within(data)) for path, data in files]
             return [each for each in found if each[1]]
 
         def nothing_is_left() -> bool:
@@ -208,7 +217,6 @@ async def nothing_tells_them(
     for address in ("/api/hooks", hook_address, f"{hook_address}/deliveries", "/metrics", "/api/runs", "/"):
         assert canaries.within((await client.get(address)).body) == [], address
     assert await messages_outside(stack.nats_url, canaries) == []
-    assert await rows_with(stack, canaries) == []
     outside = [
         (str(path), places)
         for path, data in files_below(stack.data)
