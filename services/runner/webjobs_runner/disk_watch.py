@@ -1,6 +1,7 @@
 """Watches the disk of the site folder: below the reserve this runner takes no new runs and deployments."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from webjobs_events.heartbeat import DiskReport
 from webjobs_service.disk import space_of
 from webjobs_service.disk_reserve import DiskSpace, reserve_of
 
-from webjobs_runner.domain.disk_reserve import as_text, is_low
+from webjobs_runner.domain.disk_reserve import as_text, is_low, log_floor
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
@@ -67,6 +68,14 @@ class DiskWatch:
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call this after each crossing of the reserve."""
         self._listeners.append(listener)
+
+    def room_for_logs(self) -> float:
+        """Bytes that logs may take now: a script writes more between two looks than the reserve has."""
+        try:
+            free = space_of(self._folder).free
+        except OSError:
+            return math.inf
+        return max(0, free - log_floor(self._reserve))
 
     async def check(self) -> str | None:
         """For `/healthz`: what is wrong while the disk is low."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
-from webjobs_events.errors import BusUnavailable
+from webjobs_events.errors import BusUnavailable, StorageFull
 from webjobs_events.events import InstanceLost
 from webjobs_events.heartbeat import Heartbeat, decode_heartbeat, encode_heartbeat
 from webjobs_events.jetstream import Bus, Entry
@@ -49,6 +49,7 @@ class Peers:
         self._peers: dict[str, _Peer] = {}
         self._missed = asyncio.Event()  # also set when the lease is to be renewed at once
         self._is_due = False
+        self._is_refused = False
         self.writes = AcknowledgedWrites()
         """Of the lease: what JetStream acknowledges is what makes this runner ready."""
         self._whole_since = time.monotonic()
@@ -84,8 +85,9 @@ class Peers:
                 self._is_due = True
             self._missed.clear()
             if self._is_due:
-                renew_at = time.monotonic() + self._terms.heartbeat_seconds
                 await self._renew()
+                pause = self._terms.retry_seconds if self._is_refused else self._terms.heartbeat_seconds
+                renew_at = time.monotonic() + pause
             await self._judge()
 
     def renew_soon(self) -> None:
@@ -133,9 +135,11 @@ class Peers:
             async with asyncio.timeout(self._terms.heartbeat_seconds):
                 await self._bus.leases.put(self._key, value, ttl=self._terms.seconds)
         except (BusUnavailable, TimeoutError) as error:
+            self._is_refused = isinstance(error, StorageFull)  # at once, and until there is room
             self.writes.failed(str(error) or "no acknowledgement in time")
             self._outage.failed(str(error) or "no answer in time")
             return
+        self._is_refused = False
         self.writes.acknowledged()
         self._outage.ended()
         # What counts is when the answer came: the request may have been on its way while the lease ended.

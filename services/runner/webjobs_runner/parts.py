@@ -138,10 +138,12 @@ def build_parts(
     bus, instance, site, outbox = ground.bus, ground.instance, ground.site, ground.outbox
     disk = DiskWatch(site.root, settings.disk_reserve_mb, instance, outbox)
     peers = Peers(bus, instance, outbox, disk, terms)
-    shipper = LogShipper(bus)
+    # On one disk with NATS, what is shipped would take the space that logs leave free.
+    shipper = LogShipper(bus, may_ship=lambda: disk.room_for_logs() > 0)
+    cap = LogCap(ground.live, disk.room_for_logs)
     definitions = Definitions(bus)
     claims = Claims(bus, instance)
-    wishes, logs = Wishes(bus), RunLogs(bus, instance, site, shipper, LogCap(ground.live))
+    wishes, logs = Wishes(bus), RunLogs(bus, instance, site, shipper, cap)
     finish = Finish(bus, instance, ground.statuses, outbox, claims, wishes)
     disk.on_change(ground.statuses.write_kept)
     burial = Burial(bus, instance, claims, definitions, finish, wishes, logs)
@@ -165,6 +167,7 @@ def build_parts(
         terms,
         EventNumbers(),
         Ports(instance.id),
+        cap,
     )
     continuous = ContinuousJobs(bus, site, ground.state / "logs", workshop, shipper)
     run_workshop = RunWorkshop(bus, instance, ground.live, starter, folders, outbox, logs, finish)

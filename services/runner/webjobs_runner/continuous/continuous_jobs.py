@@ -15,7 +15,6 @@ from webjobs_runner.continuous.workshop import Workshop
 from webjobs_runner.files.site import Site
 from webjobs_runner.log import logger
 from webjobs_runner.logs.continuous_log import ContinuousLog
-from webjobs_runner.logs.log_cap import LogCap
 from webjobs_runner.logs.log_shipper import LogShipper
 
 _SETTINGS_THAT_MATTER = frozenset({"WEBJOBS_STOPPED", "WEBJOBS_RESTART_TIME"})
@@ -137,7 +136,7 @@ class ContinuousJobs:
                 self._shop.instance.id,
                 job_name,
                 self._shipper,
-                LogCap(self._shop.settings),
+                self._shop.cap,
             )
             self._logs[job_name] = log
         supervisor = self._supervisors[job_name] = Supervisor(self._shop, self._wanted[job_name], log)

@@ -10,6 +10,7 @@ from webjobs_runner.continuous.singleton import SingletonLeases
 from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.edited_folders import EditedFolders
 from webjobs_runner.lease_terms import LeaseTerms
+from webjobs_runner.logs.log_cap import LogCap
 from webjobs_runner.outbox import Outbox
 from webjobs_runner.processes.script_start import ScriptStarter
 
@@ -27,3 +28,4 @@ class Workshop:
     terms: LeaseTerms
     numbers: EventNumbers
     ports: Ports
+    cap: LogCap

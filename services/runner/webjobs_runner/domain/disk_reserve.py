@@ -18,6 +18,11 @@ def is_low(space: DiskSpace, reserve: int, was_low: bool) -> bool:
     return space.free < reserve
 
 
+def log_floor(reserve: int) -> int:
+    """Bytes that logs leave free: three quarters of the reserve are for events, outcomes and NATS."""
+    return reserve * 3 // 4
+
+
 def as_text(space: DiskSpace, reserve: int) -> str:
     """`3 MB of 400 MB are free; the reserve is 20 MB`."""
     free, total, kept = (bytes_ // (1024 * 1024) for bytes_ in (space.free, space.total, reserve))

@@ -24,7 +24,7 @@ class LogFile(SpoolFile):
         instance_id: Named in the marks of what is said here about the log itself.
     """
 
-    __slots__ = ("_dropped", "_instance_id", "_is_capped", "_owes_line_end", "room")
+    __slots__ = ("_dropped", "_instance_id", "_is_capped", "_owes_line_end", "disk_room", "room")
 
     def __init__(
         self, path: str, *, name: str, subject: str, instance_id: str, state: str = "", roll_at: int = 0
@@ -36,6 +36,8 @@ class LogFile(SpoolFile):
         self._owes_line_end = False  # that of the last line on disk was dropped
         self.room: Callable[[], float] = unlimited
         """Bytes that may be added before the cap is reached."""
+        self.disk_room: Callable[[], float] = unlimited
+        """Bytes that logs may take from the disk; the rest is kept for what is more important."""
 
     @property
     def dropped_lines(self) -> int:
@@ -53,6 +55,10 @@ class LogFile(SpoolFile):
         if not data:
             return
         self._roll_if_large()
+        if not is_system and len(data) > self.disk_room():
+            self._log_loss("the free space of the disk is below its reserve")
+            self._drop(data, is_system)
+            return
         room = math.inf if is_system else self.room()
         if not self._say_what_was_dropped(room):
             self._drop(data, is_system)
@@ -80,8 +86,7 @@ class LogFile(SpoolFile):
                 written += count
                 self.end += count
         except OSError as error:
-            if not self._dropped.unreported:
-                logger.error("log lines dropped", file=self._path, error=str(error))
+            self._log_loss(str(error))
             written -= self._take_back(written - (data.rfind(b"\n", 0, written) + 1))
         if written:
             self._mid_line = not data.endswith(b"\n", 0, written)
@@ -96,6 +101,10 @@ class LogFile(SpoolFile):
                 return 0
             self.end -= count
         return count
+
+    def _log_loss(self, reason: str) -> None:
+        if not self._dropped.unreported:
+            logger.error("log lines dropped", file=self._path, error=reason)
 
     def _drop(self, data: bytes, is_system: bool) -> None:
         self._owes_line_end = self._owes_line_end or (self._mid_line and b"\n" in data)

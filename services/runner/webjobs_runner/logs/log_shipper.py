@@ -1,7 +1,9 @@
 """Ships what log files hold to the stream of logs, so that a log outlives its runner."""
 
 import asyncio
+import contextlib
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from webjobs_events.errors import BusUnavailable
@@ -17,6 +19,7 @@ _PAUSE_SECONDS = 0.02  # after a file has grown: a busy script's small writes tr
 _ROUND_BYTES = 1024 * 1024
 _ANSWER_TIMEOUT = 5.0  # seconds
 _RETRY_DELAY = 0.25  # seconds
+_HELD_SECONDS = 1.0  # between questions whether shipping may go on
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,16 @@ class LogShipper:
 
     While NATS is away the files keep what is to be shipped; afterwards shipping goes on where it stood.
     While scripts write, shipping pauses between rounds, unless somebody waits for the end of a log.
+
+    Args:
+        bus: To NATS.
+        may_ship: False while nothing is to be shipped; asked again every second.
     """
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, may_ship: Callable[[], bool] = lambda: True) -> None:
         self._bus = bus
+        self._may_ship = may_ship
+        self._is_held = False
         self._outage = bus.connection.outage_of("shipping of logs")
         self._unfinished: dict[LogFile, None] = {}  # something of them is not stored yet
         self._unsent: dict[LogFile, None] = {}  # something of them was not even sent; served in turn
@@ -128,7 +137,9 @@ class LogShipper:
             self._wake.clear()
             if self._is_replaced:
                 raise BusUnavailable("shipping logs", "their stream was replaced by an empty one")
-            await self._send_round(pipeline)
+            self._is_held = bool(self._unsent) and not self._may_ship()
+            if not self._is_held:
+                await self._send_round(pipeline)
             if not self._settle() and not self._can_send:
                 await self._wait()
             if self._oversized:
@@ -138,7 +149,7 @@ class LogShipper:
 
     @property
     def _can_send(self) -> bool:
-        return bool(self._unsent) and self._in_flight_bytes < _WINDOW_BYTES
+        return bool(self._unsent) and not self._is_held and self._in_flight_bytes < _WINDOW_BYTES
 
     async def _send_round(self, pipeline: PublishPipeline) -> None:
         """One chunk of each file that has unsent bytes, as round and window allow."""
@@ -206,7 +217,9 @@ class LogShipper:
     async def _wait(self) -> None:
         """Wait until an acknowledgement comes or a file grows."""
         if not self._in_flight:
-            await self._wake.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_HELD_SECONDS if self._is_held else None):
+                    await self._wake.wait()
             return
         try:
             async with asyncio.timeout(_ANSWER_TIMEOUT):
