@@ -19,6 +19,9 @@ class Announcements:
     def ready(self, name: str, seconds: float, address: str) -> None:
         self.events.append(("ready", name))
 
+    def unready(self, name: str, seconds: float, why: str) -> None:
+        self.events.append(("unready", name))
+
     def uses(self, name: str, address: str) -> None:
         self.events.append(("uses", f"{name} {address}"))
 

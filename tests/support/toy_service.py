@@ -1,7 +1,7 @@
 """Stands in for a service in tests of the stack: `python -m support.toy_service`.
 
 It is healthy and says its environment and credentials in JSON.
-TOY_FAULT: `refuse` ends at once, `deaf` ignores SIGTERM,
+TOY_FAULT: `refuse` ends at once, `deaf` ignores SIGTERM, `unready` waits for Postgres for ever,
 a runner that is `slow` takes a second to end, healthy meanwhile; one that is `hung` never ends, and does not
 answer after SIGTERM.
 """
@@ -18,12 +18,18 @@ from typing import Any
 from webjobs_service.credential_handover import receive_credentials
 
 _is_hung = threading.Event()
+_UNREADY = {"status": "not ready", "missing": {"postgres": "it is away"}}
 
 
 class _Health(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if _is_hung.is_set():
             time.sleep(1000)
+        if os.environ.get("TOY_FAULT") == "unready":
+            self.send_response(503)
+            self.end_headers()
+            self.wfile.write(json.dumps(_UNREADY).encode())
+            return
         self.send_response(200 if self.path == "/healthz" else 404)
         self.end_headers()
 

@@ -14,7 +14,8 @@ from support.client import client_of
 from support.living import processes_with
 from support.stack import READY, webjobs_up
 from webjobs_stack.folder import DataFolder
-from webjobs_stack.postgres import USER_INSTEAD_OF_ROOT, Postgres, run_postgres
+from webjobs_stack.postgres import Postgres, run_postgres
+from webjobs_stack.postgres_cluster import USER_INSTEAD_OF_ROOT
 from webjobs_stack.proc import is_alive, processes_in
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -84,7 +85,8 @@ async def killed_postgres(tmp_path: Path) -> AsyncIterator[Postgres]:
     """A server of which no process is left, but its pid file."""
     async with run_postgres(tmp_path / "postgres", settings={"fsync": "off"}) as server:
         for pid in {server.pid, *processes_in(server.cluster)}:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         await server.wait()
         assert (server.cluster / "postmaster.pid").exists()
         yield server

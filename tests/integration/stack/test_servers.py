@@ -135,6 +135,20 @@ async def test_a_postgres_that_cannot_start_says_why(tmp_path: Path) -> None:
     assert "max_connections" in error.value.last_output
 
 
+@pytest.mark.parametrize("damage", ["a file in its place", "no control file", "no version"])
+async def test_a_damaged_cluster_is_said_not_to_start(tmp_path: Path, damage: str) -> None:
+    async with run_postgres(tmp_path / "postgres", settings={"fsync": "off"}) as server:
+        await server.stop()
+        if damage == "a file in its place":
+            shutil.rmtree(server.cluster)
+            server.cluster.write_text("")
+        else:
+            missing = {"no control file": "global/pg_control", "no version": "PG_VERSION"}[damage]
+            (server.cluster / missing).unlink()
+        with pytest.raises(DidNotStart, match="postgres did not start"):
+            await Postgres(tmp_path / "postgres", settings={"fsync": "off"}).start()
+
+
 def test_free_ports_are_outside_the_range_of_outgoing_connections() -> None:
     first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     assert all(free_port() < first for _ in range(20))

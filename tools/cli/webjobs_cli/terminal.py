@@ -3,6 +3,7 @@
 import io
 import sys
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -34,6 +35,10 @@ class Terminal:
         """A part can be used."""
         self._progress("✓", "green", name, f"ready in {seconds:.1f} s on {address}")
 
+    def unready(self, name: str, seconds: float, why: str) -> None:
+        """A part runs and waits for another."""
+        self._progress("!", "yellow", name, f"runs since {seconds:.1f} s, but is not ready: {why}")
+
     def uses(self, name: str, address: str) -> None:
         """A server that somebody else runs is used."""
         self._progress("✓", "green", name, f"using {address}")
@@ -57,14 +62,15 @@ class Terminal:
             prefix = self._prefixes[name] = self._prefix(name)
         self._raw(f"{prefix}{line}\n")
 
-    def welcome(self, url: str, jobs: Path, login: bool) -> None:
-        """All is ready: what to do next."""
+    def welcome(self, url: str, jobs: Path, login: bool, missing: Sequence[str] = ()) -> None:
+        """Jobs can run: what to do next, and which parts are missing."""
         curl = "curl -u $WEBJOBS_USERNAME:$WEBJOBS_PASSWORD" if login else "curl"
         job = f"{url}/api/jobs/triggered/hello"
         self._write(
             Text.assemble(
                 "\nwebjobs is ready: ",
                 (url, "bold underline"),
+                (f"\nNot ready: {', '.join(missing)}; the lines above say why." if missing else "", "yellow"),
                 f"\nDrop jobs into {jobs}/{{triggered,continuous}}/<name>/",
                 "\nor put a script there and run it:",
                 (

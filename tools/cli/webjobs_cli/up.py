@@ -56,5 +56,5 @@ async def _up(options: StackOptions) -> None:
 
 async def _run(stack: Stack, terminal: Terminal, login: bool) -> None:
     await stack.start()
-    terminal.welcome(stack.url, stack.folder.jobs, login)
+    terminal.welcome(stack.url, stack.folder.jobs, login, stack.missing)
     await stack.run()

@@ -10,6 +10,9 @@ class Announcer(Protocol):
     def ready(self, name: str, seconds: float, address: str) -> None:
         """A part can be used, `seconds` after it was started."""
 
+    def unready(self, name: str, seconds: float, why: str) -> None:
+        """A part runs, `seconds` after it was started, and waits for something else to be ready."""
+
     def uses(self, name: str, address: str) -> None:
         """A server that somebody else runs takes the place of ours."""
 

@@ -88,7 +88,8 @@ class HistoryNotRepaired(WebJobsError):
 class ServiceRefused(WebJobsError):
     """A service ended by itself while it started: what it printed says why."""
 
-    def __init__(self, name: str, reason: str) -> None:
+    def __init__(self, name: str, reason: str, exit_code: int | None = None) -> None:
         self.name = name
         self.reason = reason
+        self.exit_code = exit_code
         super().__init__(f"{name} did not start: {reason}; its lines above say why.")

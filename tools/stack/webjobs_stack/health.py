@@ -24,14 +24,14 @@ async def is_healthy(host: str, port: int) -> bool:
         return False
 
 
-async def get(host: str, port: int, path: str) -> Answer:
+async def get(host: str, port: int, path: str, timeout: float = _TIMEOUT_SECONDS) -> Answer:
     """The answer to a GET.
 
     Raises:
-        OSError: There is no answer within 2 s, or it is not HTTP.
+        OSError: There is no answer within the time-out in seconds, or it is not HTTP.
     """
     try:
-        async with asyncio.timeout(_TIMEOUT_SECONDS):
+        async with asyncio.timeout(timeout):
             return await _get(reachable(host), port, path)
     except (ValueError, IndexError) as error:
         raise OSError(f"{host}:{port} does not answer as HTTP says") from error

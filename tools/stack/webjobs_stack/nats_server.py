@@ -28,6 +28,7 @@ class NatsServer:
     """One nats-server; it may be started again after it ended, on the same port with the same streams."""
 
     name = "nats"
+    problem = None
 
     def __init__(
         self,
@@ -145,6 +146,19 @@ class NatsServer:
     def kill(self) -> None:
         """End it as a crash would."""
         self._running.send(signal.SIGKILL)
+
+    async def answers(self) -> bool:
+        """Whether it answers a client's ping."""
+        with contextlib.suppress(OSError):
+            reader, writer = await asyncio.open_connection(HOST, self.port)
+            try:
+                writer.write(b'CONNECT {"verbose":false}\r\nPING\r\n')
+                while line := await reader.readline():
+                    if line.startswith(b"PONG"):
+                        return True
+            finally:
+                writer.close()
+        return False
 
     async def _is_ready(self) -> bool:
         # It writes the file once it listens, which is after its streams are recovered.

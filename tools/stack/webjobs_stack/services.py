@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -13,10 +14,11 @@ from webjobs_service.credential_handover import DESCRIPTOR, hand_over
 
 from webjobs_stack.announce import Announcer
 from webjobs_stack.errors import ServiceRefused
-from webjobs_stack.health import is_healthy
+from webjobs_stack.health import get, is_healthy
 from webjobs_stack.process import Child, NotReady, spawn, until_ready
 
 _START_SECONDS = 30.0
+_LONGEST_CHECK = 5.0  # seconds; the checks behind /healthz take up to 2 s
 # A killed runner leaves a process that ends its scripts and holds the pipe meanwhile.
 _LAST_LINES_SECONDS = 5.0
 _LONGEST_LINE = 65_536
@@ -43,9 +45,24 @@ class ServiceSpec:
 class Service:
     """The process of one service; it may be started again after it ended."""
 
-    def __init__(self, spec: ServiceSpec, announce: Announcer, keep_open: Sequence[int] = ()) -> None:
-        """Nothing is started yet; `keep_open` are descriptors the process inherits."""
+    def __init__(
+        self,
+        spec: ServiceSpec,
+        announce: Announcer,
+        keep_open: Sequence[int] = (),
+        ready_seconds: float | None = None,
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            spec: What to run.
+            announce: Gets its lines.
+            keep_open: Descriptors the process inherits.
+            ready_seconds: After this time a service that answers, but is not ready, counts as started.
+        """
         self.name = spec.name
+        self.problem: str | None = None
+        self._ready_seconds = _START_SECONDS if ready_seconds is None else ready_seconds
         self._spec = spec
         self._announce = announce
         self._keep_open = keep_open
@@ -65,8 +82,11 @@ class Service:
     async def start(self) -> str:
         """Start it, wait until it is healthy, and answer its address.
 
+        A service that answers in time but is not ready waits for another part: it goes on running, and
+        `problem` says for what.
+
         Raises:
-            ServiceRefused: It ended or was not healthy in time.
+            ServiceRefused: It ended or did not answer in time.
         """
         await self._finish_reading()
         reader, writer = os.pipe()
@@ -88,10 +108,11 @@ class Service:
             os.close(credentials)
         self._reading = asyncio.create_task(self._pass_on(reader))
         try:
-            await until_ready(self._child, self._is_healthy, _START_SECONDS)
+            self.problem = await self._until_started(self._child)
         except NotReady as error:
+            exit_code = self._child.exit_code
             await self.stop()
-            raise ServiceRefused(self.name, str(error)) from error
+            raise ServiceRefused(self.name, str(error), exit_code) from error
         except BaseException:
             await self.stop()
             raise
@@ -114,8 +135,43 @@ class Service:
         """End it as a crash would."""
         self._running.send(signal.SIGKILL)
 
+    async def answers(self) -> bool:
+        """Whether it answers at all, be it with the reason why it is not ready."""
+        return await self._finding() is not None
+
+    async def _until_started(self, child: Child) -> str | None:
+        """Wait until it is healthy, or answers after the time for that; returns why it is not ready then.
+
+        Raises:
+            NotReady: It ended or does not answer.
+        """
+        try:
+            await until_ready(child, self._is_healthy, self._ready_seconds)
+        except NotReady:
+            if child.exit_code is not None:
+                raise
+            await until_ready(child, self.answers, _START_SECONDS - self._ready_seconds)
+            return await self._finding() or None
+        return None
+
     async def _is_healthy(self) -> bool:
         return await is_healthy(self._spec.health_host, self._spec.health_port)
+
+    async def _finding(self) -> str | None:
+        """What /healthz says is missing: empty when nothing is, None when there is no answer."""
+        try:
+            answer = await get(
+                self._spec.health_host, self._spec.health_port, "/healthz", timeout=_LONGEST_CHECK
+            )
+        except OSError:
+            return None
+        if answer.status == 200:
+            return ""
+        try:
+            missing = json.loads(answer.body)["missing"].items()
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return f"/healthz answers {answer.status}"
+        return "; ".join(f"{name}: {why}" for name, why in missing)
 
     async def _pass_on(self, descriptor: int) -> None:
         async for line in _lines(descriptor):

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from webjobs_events.errors import WebJobsError
 from webjobs_service.credentials import without_credentials
 
 from webjobs_stack.announce import Announcer
 from webjobs_stack.disk_watch import DiskWatch, spare_bytes
 from webjobs_stack.environment import api_spec, history_spec, public_variables, runner_spec
-from webjobs_stack.errors import InvalidSetting, PortTaken
+from webjobs_stack.errors import DidNotStart, InvalidSetting, PortTaken, ServiceRefused
 from webjobs_stack.folder import DataFolder
 from webjobs_stack.health import reachable
 from webjobs_stack.nats_config import NAMESPACE, NatsLogins
@@ -22,7 +23,14 @@ from webjobs_stack.nats_server import NatsServer
 from webjobs_stack.ports import becomes_free, free_port
 from webjobs_stack.postgres import Postgres
 from webjobs_stack.services import Service, ServiceSpec
-from webjobs_stack.supervise import Daemon, keep_running
+from webjobs_stack.supervise import Daemon, announce_start, keep_running
+
+_FAULTY_SETTINGS = 2  # exit code of a service
+_DEGRADED_SECONDS = 5.0  # that services have to become ready when a part of the stack is missing
+_WITHOUT_HISTORY = (
+    "Jobs run without Postgres and history; their runs are shown again when both are back. "
+    "If the database is damaged, stop everything and run `webjobs repair history`, which makes a new one."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,7 @@ class Stack:
         self._groups: list[list[Daemon]] = []
         self._supervision: dict[Daemon, asyncio.Task[None]] = {}
         self._disk: DiskWatch | None = None
+        self._failed: set[str] = set()
         self._watching: list[asyncio.Task[None]] = []
 
     @property
@@ -63,8 +72,16 @@ class Stack:
         host = reachable(self._options.host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self._options.port}"
 
+    @property
+    def missing(self) -> list[str]:
+        """Parts that were not ready when the stack had started; jobs run without them."""
+        unready = {daemon.name for group in self._groups for daemon in group if daemon.problem is not None}
+        return sorted(self._failed | unready)
+
     async def start(self) -> None:
         """Start servers, then services; each group together, the next when all of it is ready.
+
+        Jobs run without Postgres and history: when these two cannot start, the rest does.
 
         Raises:
             WebJobsError: Something could not start; call `stop` then, too.
@@ -167,7 +184,9 @@ class Stack:
 
     def _service(self, spec: ServiceSpec) -> Service:
         assert self._lock is not None
-        return Service(spec, self._announce, keep_open=[self._lock])
+        if not self._failed:
+            return Service(spec, self._announce, keep_open=[self._lock])
+        return Service(spec, self._announce, keep_open=[self._lock], ready_seconds=_DEGRADED_SECONDS)
 
     async def _start_together(self, *groups: Sequence[Daemon]) -> None:
         self._groups.extend(list(group) for group in groups)
@@ -179,11 +198,20 @@ class Stack:
 
     async def _start(self, daemon: Daemon) -> None:
         started_at = time.monotonic()
-        address = await daemon.start()
-        self._announce.ready(daemon.name, time.monotonic() - started_at, address)
+        failed: WebJobsError | None = None
+        try:
+            address = await daemon.start()
+        except (DidNotStart, ServiceRefused) as error:
+            if not _can_be_missing(daemon, error):
+                raise
+            failed = error
+            self._failed.add(daemon.name)
+            self._announce.said(daemon.name, _WITHOUT_HISTORY)
+        else:
+            announce_start(daemon, self._announce, time.monotonic() - started_at, address)
         assert self._disk is not None
         self._supervision[daemon] = asyncio.create_task(
-            keep_running(daemon, self._announce, self._disk.until_room)
+            keep_running(daemon, self._announce, self._disk.until_room, failed)
         )
 
     async def _stop(self, daemon: Daemon) -> None:
@@ -194,6 +222,12 @@ class Stack:
         await daemon.stop(self._hurry)
         if supervision is not None:
             self._announce.stopped(daemon.name, time.monotonic() - asked_at)
+
+
+def _can_be_missing(daemon: Daemon, error: WebJobsError) -> bool:
+    """Whether jobs run without it; faulty settings stop every start all the same."""
+    is_misconfigured = isinstance(error, ServiceRefused) and error.exit_code == _FAULTY_SETTINGS
+    return daemon.name in ("postgres", "history") and not is_misconfigured
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -1,6 +1,7 @@
-"""Keeps one part of the stack running: when it dies it is started again, after a pause that grows."""
+"""Keeps one part of the stack running: when it ends or hangs, it is started again after a growing pause."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -13,6 +14,11 @@ from webjobs_stack.process import ending
 SHORTEST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0
 FORGIVEN_AFTER_SECONDS = 60.0
+SILENT_SECONDS = 25.0
+"""A part that gives no answer for so long hangs. One that says why it is not ready does not."""
+_PROBE_SECONDS = 1.5  # between two questions
+_ANSWER_SECONDS = 6.0  # that one question may take
+_LEAST_PROBES = 3
 
 
 class Daemon(Protocol):
@@ -22,8 +28,18 @@ class Daemon(Protocol):
     def name(self) -> str:
         """What it is called on the terminal."""
 
+    @property
+    def problem(self) -> str | None:
+        """Why it was not ready when it was last started, though it runs; None when it was."""
+
     async def start(self) -> str:
         """Start it, wait until it is ready, and answer its address; if that fails, no process is left."""
+
+    async def answers(self) -> bool:
+        """Whether it answers at all; cancelled when that takes too long."""
+
+    def kill(self) -> None:
+        """End it as a crash would."""
 
     async def wait(self) -> int:
         """Its exit code, once it ended."""
@@ -43,28 +59,108 @@ async def _at_once() -> bool:
     return False
 
 
-async def keep_running(
-    daemon: Daemon, announce: Announcer, until_room: Callable[[], Awaitable[bool]] = _at_once
-) -> None:
-    """Start a running daemon again whenever it ends, for ever.
+class Silence:
+    """How long a part has given no answer; pure.
 
-    `until_room` waits until the disk has room, and returns whether it had to: a start that failed without
-    room is tried again as soon as there is room.
+    Time in which this process itself stood still counts for nothing: several questions must have failed.
+    """
+
+    def __init__(self, now: float) -> None:
+        """It has just answered; `now` is in seconds, monotonic."""
+        self._answered_at = now
+        self._failed = 0
+
+    def note(self, answered: bool, now: float) -> None:
+        """Take in how a question ended."""
+        if answered:
+            self._answered_at = now
+            self._failed = 0
+        else:
+            self._failed += 1
+
+    def left(self, now: float) -> float:
+        """Seconds until it counts as hanging; 0 or less when it does."""
+        if self._failed < _LEAST_PROBES:
+            return SILENT_SECONDS
+        return self._answered_at + SILENT_SECONDS - now
+
+
+async def until_silent(answers: Callable[[], Awaitable[bool]]) -> None:
+    """Return when a part gives no answer any more."""
+    silence = Silence(time.monotonic())
+    while (left := silence.left(time.monotonic())) > 0:
+        await asyncio.sleep(min(_PROBE_SECONDS, left))
+        answered = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(_ANSWER_SECONDS, left)):
+                answered = await answers()
+        silence.note(answered, time.monotonic())
+
+
+async def keep_running(
+    daemon: Daemon,
+    announce: Announcer,
+    until_room: Callable[[], Awaitable[bool]] = _at_once,
+    failed: WebJobsError | None = None,
+) -> None:
+    """Start a running daemon again whenever it ends or hangs, for ever.
+
+    Args:
+        daemon: It runs, unless `failed` says why it could not be started.
+        announce: Is told of each end and start.
+        until_room: Waits until the disk has room, and returns whether it had to: a start that failed without
+            room is tried again as soon as there is room.
+        failed: Why its first start failed.
     """
     delay = 0.0
     started_at = time.monotonic()
-    how = ending(await daemon.wait())
+    how = str(failed) if failed else await _until_it_ends(daemon)
+    known = ""
     while True:
         delay = restart_delay(delay, time.monotonic() - started_at)
-        announce.died(daemon.name, how, delay)
+        if how != known:
+            announce.died(daemon.name, how, delay)
         await asyncio.sleep(delay)
         started_at = time.monotonic()
         try:
             address = await daemon.start()
         except (WebJobsError, OSError) as error:
-            how = str(error)
+            known, how = how, _in_short(error)
             if await until_room():
                 delay = 0.0
             continue
-        announce.ready(daemon.name, time.monotonic() - started_at, address)
-        how = ending(await daemon.wait())
+        known = ""
+        announce_start(daemon, announce, time.monotonic() - started_at, address)
+        how = await _until_it_ends(daemon)
+
+
+def announce_start(daemon: Daemon, announce: Announcer, seconds: float, address: str) -> None:
+    """Tell that a daemon runs, and whether it is ready."""
+    if daemon.problem is None:
+        announce.ready(daemon.name, seconds, address)
+    else:
+        announce.unready(daemon.name, seconds, daemon.problem)
+
+
+def _in_short(error: Exception) -> str:
+    """The cause without the log's last lines, which differ each time."""
+    reason = getattr(error, "reason", None)
+    return f"did not start: {reason}" if reason else str(error)
+
+
+async def _until_it_ends(daemon: Daemon) -> str:
+    """How it ended, in words; one that hangs is killed."""
+    ended = asyncio.ensure_future(daemon.wait())
+    silent = asyncio.ensure_future(until_silent(daemon.answers))
+    try:
+        await asyncio.wait({ended, silent}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            return ending(ended.result())
+        silent.result()
+        daemon.kill()
+        await ended
+        return f"gave no answer for {SILENT_SECONDS:g} s and was killed"
+    finally:
+        for task in (ended, silent):
+            task.cancel()
+        await asyncio.gather(ended, silent, return_exceptions=True)
