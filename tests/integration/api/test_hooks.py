@@ -20,6 +20,7 @@ from support.programs import need_program
 from support.receiver import Receiver, receiving
 from webjobs_api.app import run_api
 from webjobs_api.hooks.back_off import HookTerms
+from webjobs_api.hooks.deliverer import durable_name
 from webjobs_api.hooks.signature import signature
 from webjobs_api.settings import ApiSettings
 from webjobs_events.events import Enabled, RunSuccess
@@ -520,3 +521,35 @@ async def test_certificates_are_looked_at_unless_told_otherwise(
 
         await eventually(was_refused)
         assert receiver.of("/strict") == []
+
+
+@pytest.mark.parametrize("lost", ["the events", "the consumer", "the hooks", "the deliveries"])
+async def test_a_hook_is_called_on_when_what_it_stands_on_was_deleted(
+    api: aiohttp.ClientSession, bus: Bus, receiver: Receiver, lost: str
+) -> None:
+    for number in range(1, 6):
+        await tell(bus, number)
+    hook = await make(api, receiver.url(), "*")
+    await tell(bus, 6)
+    await receiver.has(1)
+    js, events = bus.connection.js, bus.subjects.events_stream
+    if lost == "the consumer":
+        await js.delete_consumer(events, durable_name(hook["id"]))
+    else:
+        stream = {
+            "the events": events,
+            "the hooks": bus.hooks.stream,
+            "the deliveries": bus.subjects.deliveries_stream,
+        }[lost]
+        replaced = asyncio.Event()
+        bus.streams.on_replaced(stream, replaced.set)
+        await eventually(lambda: bus.streams.created_at(stream), 10)
+        await js.delete_stream(stream)
+        await asyncio.wait_for(replaced.wait(), 15)
+
+    async def is_listed() -> bool:
+        return [each["id"] for each in await get(api, "/api/hooks")] == [hook["id"]]
+
+    await eventually(is_listed, 15)
+    await tell(bus, 7)
+    await eventually(lambda: numbers(receiver) == [6, 7], 20)

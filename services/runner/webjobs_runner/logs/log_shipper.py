@@ -20,6 +20,7 @@ _ROUND_BYTES = 1024 * 1024
 _ANSWER_TIMEOUT = 5.0  # seconds
 _RETRY_DELAY = 0.25  # seconds
 _HELD_SECONDS = 1.0  # between questions whether shipping may go on
+_RECENT_SECONDS = 10.0  # within which a stream that was replaced is noticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class LogShipper:
         self._outage = bus.connection.outage_of("shipping of logs")
         self._unfinished: dict[LogFile, None] = {}  # something of them is not stored yet
         self._unsent: dict[LogFile, None] = {}  # something of them was not even sent; served in turn
+        self._recent: dict[LogFile, float] = {}  # all of them was stored, at this time of the loop
         self._in_flight: deque[_Chunk] = deque()
         self._in_flight_bytes = 0
         self._waiters: dict[LogFile, list[asyncio.Future[None]]] = {}
@@ -115,11 +117,21 @@ class LogShipper:
             file.close()
 
     async def _look_at_stream(self) -> None:
-        state = await stream_state(self._bus, self._bus.subjects.logs_stream)
-        self._is_replaced = False
-        self._stream = state.created_at.isoformat()
-        for file in self._unfinished:
+        """Find out which stream of logs there is; into another one than before, logs are shipped anew.
+
+        Until that was noticed, parts of some logs may have come into it that must not be the first.
+        """
+        stream = self._bus.subjects.logs_stream
+        created_at = (await stream_state(self._bus, stream)).created_at.isoformat()
+        touched = {**self._unfinished, **self._recent}
+        if self._stream and self._stream != created_at:
+            for subject in {file.subject for file in touched}:
+                await self._bus.purge_subject(stream, subject)
+        self._stream, self._is_replaced = created_at, False
+        for file in touched:
             self._adopt(file)
+            if not file.is_shipped:
+                self.note(file)
 
     def _adopt(self, file: LogFile) -> None:
         """Ship a file from its beginning if the stream that has its bytes was replaced by another one."""
@@ -209,10 +221,18 @@ class LogShipper:
         if not file.is_shipped:
             return
         self._unfinished.pop(file, None)
+        self._finish(file)
         file.rest()
         for waiter in self._waiters.pop(file, ()):
             if not waiter.done():
                 waiter.set_result(None)
+
+    def _finish(self, file: LogFile) -> None:
+        now = asyncio.get_running_loop().time()
+        self._recent.pop(file, None)
+        self._recent[file] = now
+        while now - next(iter(self._recent.values())) > _RECENT_SECONDS:
+            del self._recent[next(iter(self._recent))]
 
     async def _wait(self) -> None:
         """Wait until an acknowledgement comes or a file grows."""
