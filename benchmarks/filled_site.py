@@ -89,7 +89,7 @@ async def filled_site(
     port = free_port()
     api = Service(api_spec(caller, nats_url, "webjobs_api", "127.0.0.1", port), Silence())
     async with connect_bus(nats_url, name="benchmark", subjects=Subjects(namespace)) as bus:
-        await bus.leases.put(Subjects.instance_key(_INSTANCE), b"{}", ttl=_HEARTBEAT_SECONDS)
+        await bus.leases.put(Subjects.instance_key(_INSTANCE), b'{"boot": "filled"}', ttl=_HEARTBEAT_SECONDS)
         await _define(bus, [*jobs, DEEP])
         try:
             await history.start()

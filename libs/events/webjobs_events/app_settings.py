@@ -24,6 +24,11 @@ def is_credential(name: str) -> bool:
     return name.upper() in _CREDENTIALS or name.upper().startswith(_CREDENTIAL_PREFIXES)
 
 
+def fits_environment(name: str, value: str) -> bool:
+    """Whether a process can be started with this variable: one that cannot would keep every job from it."""
+    return bool(_NAME.fullmatch(name)) and len(value) <= MAX_VALUE_BYTES and "\0" not in value
+
+
 def is_true(text: str | None) -> bool:
     """Whether a setting is switched on: `1` or `true`. Source: Kudu, a6."""
     return (text or "").strip().lower() in _TRUE

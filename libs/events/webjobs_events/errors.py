@@ -10,6 +10,19 @@ class WebJobsError(Exception):
     """Root of the errors that a caller can act on; each says what to do."""
 
 
+class UnreadableDefinition(WebJobsError):
+    """The stored definition of a job cannot be read; deploying or deleting the job replaces it."""
+
+    def __init__(self, job_type: str, job_name: str, reason: str) -> None:
+        self.job_type = job_type
+        self.job_name = job_name
+        self.reason = reason
+        super().__init__(
+            f"The stored definition of the {job_type} job {job_name!r} cannot be read: {reason}. "
+            "Deploy the job again, or delete it."
+        )
+
+
 class InvalidJobName(WebJobsError):
     """A job name that no folder, subject or URL could carry safely."""
 

@@ -46,6 +46,6 @@ def decode_heartbeat(data: bytes) -> Heartbeat:
     """The heartbeat in the value of a lease, or in a message.
 
     Raises:
-        msgspec.MsgspecError: It is none.
+        MALFORMED: It is none; one of the errors in `errors.MALFORMED`.
     """
     return _decoder.decode(data)

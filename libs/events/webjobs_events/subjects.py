@@ -273,6 +273,11 @@ class Subjects:
         """Where a runner says what its lease says, without storing it; `*` for all of them."""
         return f"{self.namespace}.heartbeats.{instance_id}"
 
+    @staticmethod
+    def refusal_key(instance_id: str, job_type: JobType, folder_name: str) -> str:
+        """Key of what a runner refused in a job's folder; `refusal.>` matches all of them."""
+        return f"refusal.{instance_id}.{job_type}.{token_of(folder_name)}"
+
     # Files
 
     def files_group(self, instance_id: str) -> str:

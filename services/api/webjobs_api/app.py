@@ -37,6 +37,7 @@ from webjobs_api.live.terms import LiveTerms
 from webjobs_api.metrics import metrics_middleware
 from webjobs_api.openapi.handlers import encoded_document
 from webjobs_api.openapi.operations import OPERATIONS
+from webjobs_api.refusals import Refusals
 from webjobs_api.request_check import checked
 from webjobs_api.routes import routes, with_trailing_slashes
 from webjobs_api.runner_files import RunnerFiles
@@ -74,9 +75,10 @@ async def open_app(
         connect_bus(settings.nats_url, name="api", subjects=Subjects(settings.namespace)) as bus,
         bus.erasing(bus.settings, bus.hooks),
         bus.live_settings(environment, restore=True) as live_settings,
-        Definitions(bus) as definitions,
         Runners(bus) as runners,
         Storage(bus, runners) as storage,
+        Refusals(bus, runners) as refusals,
+        Definitions(bus, refusals) as definitions,
         Tails(bus) as tails,
         Hooks(bus) as hooks,
         Dispatcher(bus, hooks, hook_terms, allow_private=settings.hooks_allow_private),

@@ -38,7 +38,7 @@ async def change(request: web.Request) -> web.Response:
         check_name(name)
         check_value(name, value)
     live = request.app[LIVE_SETTINGS]
-    size = sum(len(f"{name}{value}".encode()) for name, value in {**live.app_settings(), **changes}.items())
+    size = sum(len(f"{name}{value}".encode()) for name, value in {**live.stored(), **changes}.items())
     if size > MAX_TOTAL_BYTES:
         raise AppSettingsTooLarge(MAX_TOTAL_BYTES)
     bucket = request.app[BUS].settings
@@ -59,7 +59,7 @@ async def delete(request: web.Request) -> web.Response:
 def _shown(live: LiveSettings) -> dict[str, str]:
     """What anybody who may ask may see."""
     obeyed = {name: value for name in UNDERSTOOD if (value := live.get(name)) is not None}
-    settings = {**obeyed, **live.app_settings()}
+    settings = {**obeyed, **live.stored()}
     return {name: value for name, value in settings.items() if not is_credential(name)}
 
 

@@ -12,6 +12,7 @@ from webjobs_api import exchange
 from webjobs_api.errors import JobNotEnabled
 from webjobs_api.job_commands import new_command_id
 from webjobs_api.keys import COMMANDS, DEFINITIONS, HISTORY, RUNNERS
+from webjobs_api.known_job import require_readable
 from webjobs_api.requests import requested_by
 from webjobs_api.responses import JobJson, in_name_order
 
@@ -49,10 +50,12 @@ async def change_state(
 
     Raises:
         JobNotFound: There is no such job.
+        UnreadableDefinition: Its stored definition cannot be read.
         JobNotEnabled: It is to be started, and its own settings keep it stopped.
         WebJobsError: As `JobCommands.send`.
     """
     definition = await request.app[DEFINITIONS].get(JobType.CONTINUOUS, exchange.job_name(request))
+    require_readable(definition)
     if command_type is StartContinuousJob and definition.settings.get("enabled") is False:
         raise JobNotEnabled(definition.job_name)
     await request.app[COMMANDS].send(

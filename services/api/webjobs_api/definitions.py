@@ -4,28 +4,35 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import structlog
+from msgspec.structs import replace
+from webjobs_events.definition import defined_job
 from webjobs_events.errors import BusUnavailable, InvalidToken
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.subjects import Subjects
 
 from webjobs_api.errors import JobNotFound
+from webjobs_api.known_job import KnownJob, known_job
+from webjobs_api.refusals import Refusals
 
 log = structlog.stdlib.get_logger(__name__)
 
 _SETTLE_TIMEOUT = 5.0  # seconds
-_decoder = msgspec.json.Decoder(JobDefinition)
 
 
 class Definitions:
-    """An async context manager: every job definition, current while it is entered."""
+    """An async context manager: every job definition, current while it is entered.
 
-    def __init__(self, bus: Bus) -> None:
+    A job whose stored definition cannot be read is a job too: it has an error, and can be replaced or
+    deleted.
+    """
+
+    def __init__(self, bus: Bus, refusals: Refusals) -> None:
         self._bus = bus
+        self._refusals = refusals
         self._bucket = bus.jobs
-        self._known: dict[str, JobDefinition] = {}
+        self._known: dict[str, KnownJob] = {}
         self._mirror = bus.jobs.mirror(self._changed)
         self._change = asyncio.Event()
 
@@ -38,7 +45,7 @@ class Definitions:
 
     def all_of(self, job_type: JobType) -> list[JobDefinition]:
         """Every job of a type."""
-        return [definition for definition in self._known.values() if definition.job_type is job_type]
+        return [self._shown(known) for known in self._known.values() if known.job_type is job_type]
 
     def settings_of(self, job_type: JobType) -> dict[JobName, dict[str, Any]]:
         """The settings of every job of a type."""
@@ -53,7 +60,9 @@ class Definitions:
             BusUnavailable: The mirror lacks it and NATS does not answer.
         """
         known = self._known.get(Subjects.definition_key(job_type, job_name))
-        return known or await self.read(job_type, job_name) or self._spelled_otherwise(job_type, job_name)
+        if known is not None:
+            return self._shown(known)
+        return await self.read(job_type, job_name) or self._spelled_otherwise(job_type, job_name)
 
     async def get(self, job_type: JobType, job_name: JobName) -> JobDefinition:
         """The same for a job that must be there.
@@ -64,7 +73,7 @@ class Definitions:
         """
         definition = await self.find(job_type, job_name)
         if definition is None:
-            raise JobNotFound(job_type, job_name)
+            raise JobNotFound(job_type, job_name, self._refusals.reason(job_type, job_name))
         return definition
 
     async def read(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
@@ -75,7 +84,7 @@ class Definitions:
         """
         key = Subjects.definition_key(job_type, job_name)
         entry = await self._bucket.get(key)
-        return _decode(key, entry) if entry else None
+        return self._shown(known_job(job_type, job_name, entry.value)) if entry else None
 
     async def revision(self, job_type: JobType, job_name: JobName) -> int:
         """Revision of a job's definition now; 0 when there is none.
@@ -128,18 +137,22 @@ class Definitions:
             await self._change.wait()
 
     def _changed(self, key: str, entry: Entry | None) -> None:
-        definition = _decode(key, entry) if entry else None
-        if definition is None:
-            self._known.pop(key, None)
-        else:
-            self._known[key] = definition
+        self._known.pop(key, None)
         self._change.set()
+        if entry is None:
+            return
+        try:
+            job = known_job(*defined_job(key), entry.value)
+        except InvalidToken as error:
+            log.error("key of no job ignored", bucket=self._bucket.name, key=key, error=str(error))
+            return
+        if job.unreadable:
+            log.error("definition cannot be read", key=key, error=job.error)
+        self._known[key] = job
 
-
-def _decode(key: str, entry: Entry) -> JobDefinition | None:
-    try:
-        Subjects.parse_definition_key(key)
-        return _decoder.decode(entry.value)
-    except (InvalidToken, msgspec.MsgspecError) as error:
-        log.error("definition ignored: it cannot be read", key=key, error=str(error))
-        return None
+    def _shown(self, known: KnownJob) -> KnownJob:
+        """The job with what runners refused in its folder."""
+        if known.unreadable:
+            return known
+        refused = self._refusals.reason(known.job_type, known.job_name)
+        return replace(known, error=refused) if refused else known

@@ -15,6 +15,7 @@ from webjobs_events.errors import (
     MessageTooLarge,
     NobodyListens,
     StorageFull,
+    UnreadableDefinition,
     WebJobsError,
 )
 from webjobs_events.files import Fault
@@ -110,6 +111,7 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     RunHasEnded: 409,
     JobsAreStopped: 409,
     JobNotEnabled: 409,
+    UnreadableDefinition: 409,
     JobIsBusy: 409,
     FolderNotEmpty: 409,
     HookConflict: 409,

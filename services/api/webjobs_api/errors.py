@@ -12,10 +12,12 @@ from webjobs_events.queries import RunView
 class JobNotFound(WebJobsError):
     """No job of this type has this name."""
 
-    def __init__(self, job_type: JobType, job_name: str) -> None:
+    def __init__(self, job_type: JobType, job_name: str, refused: str | None = None) -> None:
         self.job_type = job_type
         self.job_name = job_name
-        super().__init__(f"There is no {job_type} job named {job_name!r}.")
+        self.refused = refused
+        why = f" A folder of this name was refused: {refused}" if refused else ""
+        super().__init__(f"There is no {job_type} job named {job_name!r}.{why}")
 
 
 class RunNotFound(WebJobsError):

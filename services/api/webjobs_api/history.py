@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 from webjobs_events import queries
-from webjobs_events.errors import BusUnavailable
+from webjobs_events.errors import MALFORMED, BusUnavailable
 from webjobs_events.jetstream import Bus, QueryRefused
 from webjobs_events.job import JobName
 from webjobs_events.queries import InstanceView, JobStatus, Query, RunView
@@ -94,7 +94,7 @@ class History:
         data = await self._bus.ask(name, _encoder.encode(query))
         try:
             return decoder.decode(data)
-        except msgspec.MsgspecError as error:
+        except MALFORMED as error:
             raise BusUnavailable(f"asking {name}", f"the answer cannot be read ({error})") from error
 
     def _floor(self, at_least: int) -> int:

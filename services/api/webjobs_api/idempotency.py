@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 import structlog
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.errors import BusUnavailable, RevisionConflict
+from webjobs_events.errors import MALFORMED, BusUnavailable, RevisionConflict
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.run_id import RunId
 
@@ -66,11 +66,17 @@ class IdempotentInvocations:
             except RevisionConflict:
                 entry = await self._bus.requests.get(entry_key)
                 if entry is not None:
-                    return await self._repeat(asked, key, entry_key, entry)
+                    return await self._repeat(asked, key, entry_key, entry, new)
         raise BusUnavailable("remembering a request", "its key comes and goes")
 
-    async def _repeat(self, asked: RunRequest, key: str, entry_key: str, entry: Entry) -> RunId:
-        known = _decoder.decode(entry.value)
+    async def _repeat(
+        self, asked: RunRequest, key: str, entry_key: str, entry: Entry, new: _Remembered
+    ) -> RunId:
+        try:
+            known = _decoder.decode(entry.value)
+        except MALFORMED:
+            log.error("unreadable request replaced", key=entry_key)
+            return await self._replace(asked, entry_key, new, entry.revision)
         if known.fingerprint != _fingerprint(asked):
             raise IdempotencyKeyReused(asked.definition.job_name, key, known.command.run_id)
         run_id = known.command.run_id
@@ -78,6 +84,16 @@ class IdempotentInvocations:
             return run_id
         # Whoever came first died, or is at it this moment. If the run is over already, no runner begins it.
         return await self._send(asked, entry_key, known, entry.revision)
+
+    async def _replace(self, asked: RunRequest, entry_key: str, new: _Remembered, revision: int) -> RunId:
+        """Remember a new request in the place of one that cannot be read."""
+        try:
+            revision = await self._bus.requests.update(
+                entry_key, _encoder.encode(new), revision, ttl=KEPT_SECONDS
+            )
+        except RevisionConflict as error:
+            raise BusUnavailable("remembering a request", "its key comes and goes") from error
+        return await self._send(asked, entry_key, new, revision)
 
     async def _send(self, asked: RunRequest, entry_key: str, known: _Remembered, revision: int) -> RunId:
         try:

@@ -17,6 +17,7 @@ from webjobs_events.status import is_terminal
 from webjobs_events.subjects import token_of
 
 from webjobs_api.errors import JobNotEnabled, JobsAreStopped, RunAlreadyInProgress
+from webjobs_api.known_job import require_readable
 from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
 from webjobs_api.storage import Storage
@@ -65,6 +66,7 @@ class Invocations:
         """Put a run into the queue; answers its id.
 
         Raises:
+            UnreadableDefinition: The job's stored definition cannot be read.
             JobNotEnabled: The job's own settings keep it from running.
             JobsAreStopped: By the setting.
             NoSpaceLeft: No runner has room on its disk; nothing was queued.
@@ -95,6 +97,7 @@ class Invocations:
 
         Raises: As `start`.
         """
+        require_readable(definition)
         if definition.settings.get("enabled") is False:
             raise JobNotEnabled(definition.job_name)
         if self.are_stopped:

@@ -29,6 +29,7 @@ from webjobs_api.keys import (
     STORAGE,
     TICKS,
 )
+from webjobs_api.known_job import error_of
 from webjobs_api.responses import duration, legacy_status, run_command
 from webjobs_api.schedules.preview import next_run
 from webjobs_api.triggered import arguments_of, known_run
@@ -141,6 +142,7 @@ async def _job_page(
         "settings": _indented(definition.settings),
         "are_stopped": request.app[INVOCATIONS].are_stopped,
         "fault": str(fault) if fault else "",
+        "error": error_of(definition) or "",
     }
     return _render(request, template, shared | facts, status_of(fault) if fault else 200)
 

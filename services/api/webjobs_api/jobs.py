@@ -12,6 +12,7 @@ from webjobs_api import continuous, exchange, triggered
 from webjobs_api.errors import UploadTooLarge
 from webjobs_api.job_commands import new_command_id
 from webjobs_api.keys import COMMANDS, DEFINITIONS
+from webjobs_api.known_job import require_readable
 from webjobs_api.requests import arm_settings_of, requested_by, settings_of
 from webjobs_api.responses import JobJson
 
@@ -64,6 +65,7 @@ async def _small_body(request: web.Request) -> bytes:
 
 
 async def _change_settings(request: web.Request, definition: JobDefinition, settings: dict[str, Any]) -> None:
+    require_readable(definition)
     await request.app[COMMANDS].send(
         ChangeJobSettings(
             command_id=new_command_id(ChangeJobSettings.verb),

@@ -11,6 +11,7 @@ import msgspec
 from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.queries import InstanceView, RunView
 
+from webjobs_api.known_job import error_of
 from webjobs_api.responses import continuous_status, run_command
 from webjobs_api.urls import Urls
 
@@ -184,7 +185,7 @@ def triggered_job_json(
         url=urls.job(JobType.TRIGGERED, name),
         extra_info_url=urls.page(JobType.TRIGGERED, name),
         type=JobType.TRIGGERED.value,
-        error=None,
+        error=error_of(definition),
         using_sdk=False,
         settings=definition.settings,
         warnings=definition.all_warnings,
@@ -205,7 +206,7 @@ def continuous_job_json(
         url=urls.job(JobType.CONTINUOUS, name),
         extra_info_url=urls.page(JobType.CONTINUOUS, name),
         type=JobType.CONTINUOUS.value,
-        error=None,
+        error=error_of(definition),
         using_sdk=False,
         settings=definition.settings,
         warnings=definition.all_warnings,

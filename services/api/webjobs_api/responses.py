@@ -10,6 +10,7 @@ from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.queries import InstanceView, RunView
 from webjobs_events.status import Status
 
+from webjobs_api.known_job import error_of
 from webjobs_api.urls import Urls
 
 # Of several instances the one that does most speaks for the job.
@@ -59,7 +60,7 @@ class RunsJson(msgspec.Struct, frozen=True):
 
 
 class TriggeredJobJson(msgspec.Struct, frozen=True):
-    """A triggered job; `latest_run` is null when it never ran."""
+    """A triggered job; `latest_run` is null when it never ran, `error` is there when something is wrong."""
 
     name: str
     run_command: str = msgspec.field(name="runCommand")
@@ -68,10 +69,11 @@ class TriggeredJobJson(msgspec.Struct, frozen=True):
     history_url: str
     extra_info_url: str
     latest_run: RunJson | None
+    error: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class ContinuousJobJson(msgspec.Struct, frozen=True):
-    """A continuous job."""
+    """A continuous job; `error` is there when something is wrong."""
 
     name: str
     status: LegacyStatus
@@ -80,6 +82,7 @@ class ContinuousJobJson(msgspec.Struct, frozen=True):
     extra_info_url: str
     url: str
     type: str
+    error: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def instant(at: datetime) -> str:
@@ -133,6 +136,7 @@ def triggered_job_json(
         history_url=urls.history(name),
         extra_info_url=urls.page(JobType.TRIGGERED, name),
         latest_run=run_json(latest, urls, now) if latest else None,
+        error=error_of(definition) or msgspec.UNSET,
     )
 
 
@@ -149,6 +153,7 @@ def continuous_job_json(
         extra_info_url=urls.page(JobType.CONTINUOUS, name),
         url=urls.job(JobType.CONTINUOUS, name),
         type=JobType.CONTINUOUS.value,
+        error=error_of(definition) or msgspec.UNSET,
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-import msgspec
+from webjobs_events.errors import MALFORMED
 from webjobs_events.heartbeat import DiskReport, decode_heartbeat
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.subjects import Subjects
@@ -17,6 +17,7 @@ class Runners:
 
     def __init__(self, bus: Bus) -> None:
         self._mirror = bus.leases.mirror(self._changed, keys=Subjects.instance_key("*"))
+        self._living: set[str] = set()
         self._change = asyncio.Event()
 
     async def __aenter__(self) -> "Runners":
@@ -28,26 +29,27 @@ class Runners:
 
     def is_alive(self, instance_id: str) -> bool:
         """Whether this runner's heartbeat is there."""
-        return self._mirror.get(Subjects.instance_key(instance_id)) is not None
+        return instance_id in self._living
 
     @property
     def alive(self) -> list[str]:
         """Instance ids of the living runners."""
-        return [key.removeprefix(Subjects.instance_key("")) for key in self._mirror.entries]
+        return list(self._living)
 
     @property
     def any_alive(self) -> bool:
         """Whether there is a runner at all."""
-        return bool(self._mirror.entries)
+        return bool(self._living)
 
     @property
     def living(self) -> list[str]:
         """Instance ids of all runners, in order."""
-        return sorted(key.rpartition(".")[2] for key in self._mirror.entries)
+        return sorted(self._living)
 
     def disks(self) -> dict[str, DiskReport | None]:
         """What the living runners say of their disks in their leases; None where one says nothing."""
-        return {key.rpartition(".")[2]: _disk_in(entry) for key, entry in self._mirror.entries.items()}
+        found = ((each, self._mirror.get(Subjects.instance_key(each))) for each in self._living)
+        return {instance_id: _disk_in(entry) for instance_id, entry in found if entry is not None}
 
     async def require_one(self) -> None:
         """Go on when there is a runner, at once or in a moment.
@@ -65,12 +67,24 @@ class Runners:
         except TimeoutError as error:
             raise NoRunnerAlive from error
 
-    def _changed(self, _key: str, _entry: Entry | None) -> None:
+    def _changed(self, key: str, entry: Entry | None) -> None:
+        instance_id = key.removeprefix(Subjects.instance_key(""))
+        if entry is not None and _is_heartbeat(entry.value):
+            self._living.add(instance_id)
+        else:
+            self._living.discard(instance_id)
         self._change.set()
 
 
 def _disk_in(entry: Entry) -> DiskReport | None:
     try:
         return decode_heartbeat(entry.value).disk
-    except msgspec.MsgspecError:
+    except MALFORMED:
         return None
+
+
+def _is_heartbeat(data: bytes) -> bool:
+    try:
+        return bool(decode_heartbeat(data).boot)
+    except MALFORMED:
+        return False

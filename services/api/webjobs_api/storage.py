@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import msgspec
 import structlog
+from webjobs_events.errors import MALFORMED
 from webjobs_events.heartbeat import DiskReport, decode_heartbeat
 from webjobs_events.jetstream import Bus
 
@@ -81,7 +81,7 @@ class Storage:
     def _hear(self, subject: str, data: bytes) -> None:
         try:
             heartbeat = decode_heartbeat(data)
-        except msgspec.MsgspecError as error:
+        except MALFORMED as error:
             log.warning("unreadable heartbeat ignored", subject=subject, error=str(error))
             return
         self._heard[subject.rpartition(".")[2]] = _Heard(heartbeat.disk, time.monotonic())

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 from webjobs_events import queries as q
-from webjobs_events.errors import BusUnavailable
+from webjobs_events.errors import MALFORMED, BusUnavailable
 from webjobs_events.jetstream import Bus, QueryRefused
 from webjobs_events.outage import Outage
 
@@ -172,7 +172,7 @@ def _counted(
 def _decode(decoder: msgspec.json.Decoder[Q], data: bytes) -> Q:
     try:
         return decoder.decode(data or b"{}")
-    except msgspec.MsgspecError as error:
+    except MALFORMED as error:
         raise QueryRefused(400, f"The query cannot be read: {error}.") from error
 
 

@@ -125,6 +125,7 @@ async def _working(settings: RunnerSettings, ground: Ground, parts: Parts) -> As
 
     async with (
         parts.files.served(),  # before anybody sees that this runner lives
+        parts.refusals.followed(),
         parts.definitions.followed(),
         ground.bus.erasing(ground.bus.jobs),
         parts.leases.followed(),

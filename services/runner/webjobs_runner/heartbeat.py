@@ -7,8 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import msgspec
-from webjobs_events.errors import BusUnavailable, StorageFull
+from webjobs_events.errors import MALFORMED, BusUnavailable, StorageFull
 from webjobs_events.events import InstanceLost
 from webjobs_events.heartbeat import Heartbeat, decode_heartbeat, encode_heartbeat
 from webjobs_events.jetstream import Bus, Entry
@@ -47,6 +46,7 @@ class Peers:
         self._outage = bus.connection.outage_of("heartbeat")
         self._key = Subjects.instance_key(instance.id)
         self._peers: dict[str, _Peer] = {}
+        self._unreadable: dict[str, tuple[int, float]] = {}  # revision, and since when it is known
         self._missed = asyncio.Event()  # also set when the lease is to be renewed at once
         self._is_due = False
         self._is_refused = False
@@ -123,7 +123,16 @@ class Peers:
         """
         if not self.can_judge():
             return False
-        return await self._bus.leases.get(Subjects.instance_key(instance_id)) is None
+        entry = await self._bus.leases.get(Subjects.instance_key(instance_id))
+        if entry is None or _heartbeat_of(entry) is not None:
+            self._unreadable.pop(instance_id, None)
+            return entry is None
+        # A runner that is alive writes a readable one before long.
+        revision, since = self._unreadable.get(instance_id, (0, 0.0))
+        if revision != entry.revision:
+            self._unreadable[instance_id] = entry.revision, time.monotonic()
+            return False
+        return time.monotonic() - since >= self._terms.seconds
 
     async def _renew(self) -> None:
         self._is_due = False
@@ -174,10 +183,9 @@ class Peers:
                 peer.is_missed = True
                 self._missed.set()
             return
-        try:
-            heartbeat = decode_heartbeat(entry.value)
-        except msgspec.MsgspecError as error:
-            logger.error("unreadable heartbeat left alone", key=key, error=str(error))
+        heartbeat = _heartbeat_of(entry)
+        if heartbeat is None:
+            logger.error("unreadable heartbeat left alone", key=key)
             return
         self._peers[instance_id] = _Peer(heartbeat, time.monotonic())
 
@@ -209,3 +217,10 @@ class Peers:
             )
         )
         self.on_lost(instance_id, boot)
+
+
+def _heartbeat_of(entry: Entry) -> Heartbeat | None:
+    try:
+        return decode_heartbeat(entry.value)
+    except MALFORMED:
+        return None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import msgspec
+from webjobs_events.errors import MALFORMED
 
 from webjobs_runner.log import logger
 from webjobs_runner.spare_space import SpareSpace
@@ -152,6 +153,6 @@ class Journal(Generic[T]):
             try:
                 if line:
                     records.append(self._decoder.decode(line))
-            except msgspec.MsgspecError:
+            except MALFORMED:
                 logger.warning("unreadable line of a journal dropped", journal=str(self._path))
         return records

@@ -33,6 +33,7 @@ from webjobs_runner.jobs.edited_folders import EditedFolders
 from webjobs_runner.jobs.job_commands import JobCommands
 from webjobs_runner.jobs.job_inbox import JobInbox
 from webjobs_runner.jobs.reconciler import Reconciler
+from webjobs_runner.jobs.refusals import Refusals
 from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.logs.log_cap import LogCap
 from webjobs_runner.logs.log_shipper import LogShipper
@@ -121,6 +122,7 @@ class Parts:
     cancellation: Cancellation
     jobs: JobInbox
     reconciler: Reconciler
+    refusals: Refusals
     watcher: FileDropWatcher
     packages: PackageStore
     burial: Burial
@@ -153,8 +155,11 @@ def build_parts(
     versions = Versions(bus, site, ground.copies, installed, ground.state / "downloads")
     starter = _starter(settings, ground, versions)
     packages = PackageStore(bus, definitions, versions)
-    deployment = Deployment(bus, instance, definitions, outbox, starter, packages)
-    reconciler = Reconciler(bus, site, definitions, deployment, versions, watcher, in_place, installed)
+    refusals = Refusals(bus, instance)
+    deployment = Deployment(bus, instance, definitions, outbox, starter, packages, refusals)
+    reconciler = Reconciler(
+        bus, site, definitions, deployment, versions, watcher, in_place, installed, refusals
+    )
     folders = EditedFolders(definitions, installed, reconciler)
     leases = SingletonLeases(bus, instance, terms)
     workshop = Workshop(
@@ -239,6 +244,7 @@ def build_parts(
             leave_deployments=lambda: disk.is_low and peers.has_room_elsewhere(),
         ),
         reconciler=reconciler,
+        refusals=refusals,
         watcher=watcher,
         packages=packages,
         burial=burial,

@@ -57,7 +57,7 @@ class StandIn:
     # The runner
 
     async def beat(self) -> None:
-        await self.bus.leases.put(Subjects.instance_key(INSTANCE), b"{}", ttl=60)
+        await self.bus.leases.put(Subjects.instance_key(INSTANCE), b'{"boot": "test"}', ttl=60)
 
     async def fall_silent(self) -> None:
         await self.bus.leases.delete(Subjects.instance_key(INSTANCE))

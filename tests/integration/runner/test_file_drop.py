@@ -14,13 +14,8 @@ import pytest
 from support.eventually import eventually
 from webjobs_events.job import JobName, JobType
 from webjobs_runner.files import folder_notices
-from webjobs_runner.files.file_drop import (
-    DropReport,
-    FileDropWatcher,
-    FolderChanged,
-    FolderGone,
-    NameRefused,
-)
+from webjobs_runner.files.drop_reports import DropReport, FolderChanged, FolderGone, NameRefused
+from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.folder_note import read_note
 from webjobs_runner.files.inotify import Inotify, Notice
 from webjobs_runner.files.job_files import install_version, note_version

@@ -36,6 +36,11 @@ async def is_gone(bus: Bus, job_type: JobType, job_name: str) -> bool:
     return await bus.jobs.get(Subjects.definition_key(job_type, job_name)) is None
 
 
+async def until_installed(folder: Path) -> None:
+    """The reply to an upload waits for its files, but not for ever on a busy disk."""
+    await eventually((folder / "run.sh").exists, 30, interval=0.001)
+
+
 def take_folder(folder: Path) -> None:
     shutil.rmtree(folder)
 
@@ -67,6 +72,7 @@ async def test_files_taken_away_at_any_moment_after_an_upload_take_the_job_away(
     async def upload_and_remove(delay: float) -> None:
         name = f"job-{delay}"
         await caller.deploy(TRIGGERED, name, {"run.sh": "echo", "settings.job": "{}"})
+        await until_installed(folder_of(tmp_path, TRIGGERED, name))
         await asyncio.sleep(delay)  # the property is over this delay
         remove(folder_of(tmp_path, TRIGGERED, name))
         await eventually(lambda: is_gone(bus, TRIGGERED, name), LIMIT)
@@ -81,6 +87,7 @@ async def test_files_taken_away_at_any_moment_after_an_edit_take_the_job_away(
     async def edit_and_remove(delay: float) -> None:
         name = f"job-{delay}"
         await caller.deploy(TRIGGERED, name, {"run.sh": "echo"})
+        await until_installed(folder_of(tmp_path, TRIGGERED, name))
         (folder_of(tmp_path, TRIGGERED, name) / "run.sh").write_text("echo edited")
         await asyncio.sleep(delay)  # the property is over this delay
         remove(folder_of(tmp_path, TRIGGERED, name))
@@ -159,6 +166,7 @@ async def test_a_folder_that_two_runners_share_does_not_come_back(
         async def upload_and_remove(delay: float) -> None:
             name = f"job-{delay}"
             await caller.deploy(TRIGGERED, name, {"run.sh": "echo"})
+            await until_installed(folder_of(tmp_path, TRIGGERED, name))
             await asyncio.sleep(delay)  # the property is over this delay
             shutil.rmtree(folder_of(tmp_path, TRIGGERED, name))
             await eventually(lambda: is_gone(bus, TRIGGERED, name), LIMIT)

@@ -5,7 +5,12 @@ from webjobs_events.errors import InvalidJobSettings
 from webjobs_events.job import JobType
 from webjobs_events.job_settings import read_job_settings
 from webjobs_events.settings_check import MAX_SETTINGS_BYTES
-from webjobs_runner.domain.job_settings import MAX_FILE_BYTES, parse_settings, settings_text
+from webjobs_runner.domain.job_settings import (
+    MAX_FILE_BYTES,
+    parse_settings,
+    readable_settings,
+    settings_text,
+)
 
 TRIGGERED = JobType.TRIGGERED
 
@@ -84,3 +89,8 @@ def test_blanks_do_not_count() -> None:
 def test_what_types_alone_cannot_say_is_checked_too() -> None:
     with pytest.raises(InvalidJobSettings, match=r"^schedule in settings\.job says '\?'"):
         parse_settings('{"schedule": "0 0 0 ? * *"}', TRIGGERED)
+
+
+def test_faults_in_stored_settings_are_left_out_and_the_rest_is_kept() -> None:
+    stored = {"schedule": 5, "retry": [], "timeout": 7, "mine": {"a": [1]}}
+    assert readable_settings(stored) == {"timeout": 7, "mine": {"a": [1]}}

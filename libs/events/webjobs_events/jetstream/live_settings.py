@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from webjobs_events.app_settings import is_true
+from webjobs_events.app_settings import fits_environment, is_true
 from webjobs_events.jetstream.entry import Entry
 from webjobs_events.jetstream.mirror import BucketMirror
 from webjobs_events.log import logger
@@ -20,6 +20,7 @@ class LiveSettings:
     def __init__(self, environment: Mapping[str, str], mirror: BucketMirror) -> None:
         self._environment = environment
         self._mirror = mirror
+        self._reported: frozenset[str] = frozenset()
 
     def get(self, name: str) -> str | None:
         """A setting's text; None when it is set nowhere."""
@@ -48,11 +49,22 @@ class LiveSettings:
         """Whether a setting is `1` or `true`. Source: Kudu, a6."""
         return is_true(self.get(name))
 
-    def app_settings(self) -> Mapping[str, str]:
-        """All settings of the bucket: they are part of every job's environment."""
+    def stored(self) -> Mapping[str, str]:
+        """All settings of the bucket."""
         return MappingProxyType(
             {name: entry.value.decode("utf-8", "replace") for name, entry in self._mirror.entries.items()}
         )
+
+    def app_settings(self) -> Mapping[str, str]:
+        """The settings that are part of every job's environment: all that a process can have."""
+        found = self.stored()
+        unfit = [name for name, value in found.items() if not fits_environment(name, value)]
+        if not unfit:
+            return found
+        for name in self._reported.symmetric_difference(unfit):
+            logger.error("app setting left out of the environment of jobs", name=name[:200])
+        self._reported = frozenset(unfit)
+        return MappingProxyType({name: value for name, value in found.items() if name not in self._reported})
 
     async def reached(self, revision: int) -> None:
         """Wait until a change of the bucket is to be seen here."""

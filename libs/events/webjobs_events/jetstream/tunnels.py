@@ -12,7 +12,7 @@ import nats.errors
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from webjobs_events.errors import BusUnavailable, WebJobsError
+from webjobs_events.errors import MALFORMED, BusUnavailable, WebJobsError
 from webjobs_events.jetstream.connection import Connection, describe
 from webjobs_events.jetstream.tunnel_transport import TunnelTransport
 from webjobs_events.log import logger
@@ -122,7 +122,7 @@ class Tunnels:
         tunnel.transport.lose(None)
         try:
             refusal = _refusal.decode(answer.body)
-        except msgspec.MsgspecError as error:
+        except MALFORMED as error:
             raise BusUnavailable("opening a tunnel", "the answer cannot be read") from error
         raise TunnelRefused(refusal.code, refusal.reason)
 
@@ -181,7 +181,7 @@ class Tunnels:
         except TunnelRefused as error:
             self._put(tunnel.peer, name, _refused(error.code, error.reason))
             tunnel.transport.lose(None)
-        except msgspec.MsgspecError as error:
+        except MALFORMED as error:
             tunnel.transport.reset(f"the request cannot be read: {error}")
         except Exception as error:
             logger.exception("tunnel not opened")

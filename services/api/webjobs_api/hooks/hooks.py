@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 import structlog
-from webjobs_events.errors import RevisionConflict
+from webjobs_events.errors import MALFORMED, RevisionConflict
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.subjects import Subjects
 
@@ -96,12 +96,21 @@ class Hooks:
         except RevisionConflict as error:
             entry = await self._bus.hooks.get(key)
             existing = _decode_hook(key, entry.value) if entry else None
-            if existing is None or not existing.wants_the_same_as(hook):
+            if entry is not None and existing is None:
+                revision = await self._replace_unreadable(key, hook, entry.revision)
+            elif existing is None or not existing.wants_the_same_as(hook):
                 raise HookConflict(shown(hook.url), existing.event if existing else "") from error
-            return existing
+            else:
+                return existing
         await self._mirror.reached(revision)
         log.info("hook made", hook=hook.id, url=shown(hook.url), hook_event=hook.event)
         return hook
+
+    async def _replace_unreadable(self, key: str, hook: Hook, revision: int) -> int:
+        try:
+            return await self._bus.hooks.update(key, _encode(hook), revision)
+        except RevisionConflict as error:
+            raise HookConflict(shown(hook.url), "") from error
 
     async def remove(self, hook: Hook) -> None:
         """Call it no more; harmless when it is gone.
@@ -172,7 +181,7 @@ class Hooks:
         found: list[Attempt] = []
         stream, subject = self._bus.subjects.deliveries_stream, self._bus.subjects.delivery(hook.id)
         async for batch in self._bus.stored(stream, [subject]):
-            found += [_attempt_decoder.decode(message.data) for message in batch]
+            found += [attempt for message in batch if (attempt := _decode_attempt(message.data)) is not None]
         return found[::-1]
 
     def _changed(self, key: str, entry: Entry | None) -> None:
@@ -194,7 +203,7 @@ class Hooks:
 def _decode_hook(key: str, data: bytes) -> Hook | None:
     try:
         return _hook_decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         log.error("hook ignored: it cannot be read", key=key)
         return None
 
@@ -202,6 +211,14 @@ def _decode_hook(key: str, data: bytes) -> Hook | None:
 def _decode_state(key: str, data: bytes) -> HookState | None:
     try:
         return _state_decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except MALFORMED:
         log.error("state of a hook ignored: it cannot be read", key=key)
+        return None
+
+
+def _decode_attempt(data: bytes) -> Attempt | None:
+    try:
+        return _attempt_decoder.decode(data)
+    except MALFORMED:
+        log.error("try of a hook ignored: it cannot be read")
         return None

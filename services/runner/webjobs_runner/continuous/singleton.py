@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
-from webjobs_events.errors import BusUnavailable, RevisionConflict
+from webjobs_events.errors import MALFORMED, BusUnavailable, RevisionConflict
 from webjobs_events.jetstream import BucketMirror, Bus, Entry
 from webjobs_events.job import JobName
 from webjobs_events.subjects import Subjects
@@ -47,6 +47,7 @@ class SingletonLeases:
         self._value = msgspec.json.encode(Holder(instance.id, instance.boot))
         self._held: dict[JobName, _Lease] = {}
         self._awaited: set[JobName] = set()  # asked for in vain
+        self._unreadable: dict[JobName, tuple[int, float]] = {}  # revision, and since when it is known
         self._listeners: dict[str, Callable[[], None]] = {}
         self._guards: dict[JobName, Callable[[float], None]] = {}
         self._mirror: BucketMirror | None = None
@@ -112,7 +113,7 @@ class SingletonLeases:
                     return False
                 if entry is None:
                     revision = await self._bus.leases.create(key, self._value, ttl=self._terms.seconds)
-                elif _holder_of(entry) == self._instance.id:
+                elif self._may_replace(job_name, entry, asked_at):
                     revision = await self._bus.leases.update(
                         key, self._value, entry.revision, ttl=self._terms.seconds
                     )
@@ -127,6 +128,18 @@ class SingletonLeases:
         self._awaited.discard(job_name)
         self._changed_hands.set()
         return True
+
+    def _may_replace(self, job_name: JobName, entry: Entry, now: float) -> bool:
+        """Whether a lease is our own, or cannot be read and any holder has given the job up by now."""
+        holder = _holder_of(entry)
+        if holder:
+            self._unreadable.pop(job_name, None)
+            return holder == self._instance.id
+        revision, since = self._unreadable.get(job_name, (0, 0.0))
+        if revision != entry.revision:
+            self._unreadable[job_name] = entry.revision, now
+            return False
+        return now - since >= self._terms.seconds
 
     async def release(self, job_name: JobName) -> None:
         """Give a lease up; only once nothing of the job runs here."""
@@ -267,6 +280,6 @@ class SingletonLeases:
 def _holder_of(entry: Entry) -> str:
     try:
         return _decoder.decode(entry.value).instance
-    except msgspec.MsgspecError as error:
+    except MALFORMED as error:
         logger.error("unreadable singleton lease", revision=entry.revision, error=str(error))
         return ""

@@ -122,6 +122,19 @@ def decide_drop(
     return Drop(DropAction.NOTHING if agrees else DropAction.CONVERGE, settings, disabled)
 
 
+def decide_drop_of_unreadable(folder: FolderContent | None, known: KnownContent | None) -> Drop:
+    """The same for a job whose stored definition cannot be read.
+
+    It stays as it is, with its error, until a person does something: removes the folder, or edits it.
+    """
+    if folder is None:
+        return Drop(DropAction.NOTHING if known is None else DropAction.REMOVE)
+    if known is not None and folder.digest in known.digests:
+        return Drop(DropAction.NOTHING)
+    settings, disabled = _merged(folder, known, None)
+    return Drop(DropAction.DEPLOY, settings, disabled)
+
+
 def _without_folder(known: KnownContent | None, definition: JobDefinition | None) -> Drop:
     if definition is None:
         return Drop(DropAction.NOTHING if known is None else DropAction.CONVERGE)

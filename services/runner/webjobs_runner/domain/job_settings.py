@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from webjobs_events.errors import InvalidJobSettings
 from webjobs_events.job import JobType
+from webjobs_events.job_settings import read_job_settings
 from webjobs_events.settings_check import MAX_SETTINGS_BYTES, check_settings
 
 MAX_FILE_BYTES = 4 * MAX_SETTINGS_BYTES
@@ -21,6 +23,16 @@ def parse_settings(text: str, job_type: JobType) -> dict[str, Any]:
     settings = load_settings(text)
     check_settings(settings, job_type)
     return settings
+
+
+def readable_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings without the keys whose stored value has a fault; unknown keys are kept."""
+    found = {}
+    for key, value in settings.items():
+        with suppress(InvalidJobSettings):
+            read_job_settings({key: value})
+            found[key] = value
+    return found
 
 
 def load_settings(text: str) -> dict[str, Any]:

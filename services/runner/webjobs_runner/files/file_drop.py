@@ -4,13 +4,13 @@ import asyncio
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from webjobs_events.errors import InvalidJobName
 from webjobs_events.job import JobName, JobType, parse_job_name
 
 from webjobs_runner.domain.debounce import Debounce
+from webjobs_runner.files.drop_reports import DropReport, FolderChanged, FolderGone, NameRefused
 from webjobs_runner.files.folder_note import remove_note
 from webjobs_runner.files.folder_notices import FolderNotices
 from webjobs_runner.files.folder_walk import Snapshot, snapshot_folder
@@ -25,34 +25,6 @@ _GONE = "gone"
 _Key = tuple[JobType, JobName]
 _Root = tuple[Path, int, int]  # with device and inode, which tell another folder of the same name
 _NoteId = tuple[int, int]  # inode and mtime: another one each time that the note is written
-
-
-@dataclass(frozen=True, slots=True)
-class FolderChanged:
-    """A job's folder is new or different, and at rest."""
-
-    job_type: JobType
-    job_name: JobName
-
-
-@dataclass(frozen=True, slots=True)
-class FolderGone:
-    """A job that was in the folder of jobs, or was noted as installed, is not there any more."""
-
-    job_type: JobType
-    job_name: JobName
-
-
-@dataclass(frozen=True, slots=True)
-class NameRefused:
-    """A folder whose name cannot be a job's; told once, until it is renamed or removed."""
-
-    job_type: JobType
-    folder_name: str
-    reason: str
-
-
-DropReport = FolderChanged | FolderGone | NameRefused
 
 
 class FileDropWatcher:
@@ -171,11 +143,8 @@ class FileDropWatcher:
                 self._waiting.setdefault(key, self._new_wait())
         for key in self._reported_gone.keys() - known:
             del self._reported_gone[key]
-        self._refused = {
-            (job_type, name)
-            for job_type, name in self._refused
-            if any(os.path.isdir(root / name) for root, _, _ in self._roots[job_type])
-        }
+        for job_type, folder_name in list(self._refused):
+            self._check_refused(job_type, folder_name)
 
     def _consider(self, job_type: JobType, folder_name: str) -> None:
         key = self._key(job_type, folder_name)
@@ -210,13 +179,19 @@ class FileDropWatcher:
         try:
             return job_type, parse_job_name(folder_name)
         except InvalidJobName as fault:
-            roots = self._roots[job_type]
-            if (job_type, folder_name) not in self._refused and any(
-                os.path.isdir(root / folder_name) for root, _, _ in roots
-            ):
-                self._refused.add((job_type, folder_name))
-                self.reports.put_nowait(NameRefused(job_type, folder_name, fault.reason))
+            self._check_refused(job_type, folder_name, fault.reason)
             return None
+
+    def _check_refused(self, job_type: JobType, folder_name: str, reason: str = "") -> None:
+        """Report a folder whose name no job can have, once, and once when it is gone."""
+        is_there = any(os.path.isdir(root / folder_name) for root, _, _ in self._roots[job_type])
+        was_there = (job_type, folder_name) in self._refused
+        if is_there and not was_there:
+            self._refused.add((job_type, folder_name))
+            self.reports.put_nowait(NameRefused(job_type, folder_name, reason))
+        elif was_there and not is_there:
+            self._refused.remove((job_type, folder_name))
+            self.reports.put_nowait(NameRefused(job_type, folder_name, ""))
 
     async def _look_at_waiting(self) -> None:
         now = time.monotonic()

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from msgspec.structs import replace
+from webjobs_events.errors import MALFORMED
 from webjobs_events.job import JobType
 from webjobs_events.redaction import new_digest_key, sealed
 
@@ -82,7 +83,7 @@ def read_note(site: Site, job_type: JobType, job_name: str) -> FolderNote | None
     """The note about a job; None when there is none that can be read."""
     try:
         return msgspec.json.decode(site.note(job_type, job_name).read_bytes(), type=FolderNote)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, *MALFORMED):
         return None
 
 

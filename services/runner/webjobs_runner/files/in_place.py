@@ -4,8 +4,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
+from webjobs_events.errors import MALFORMED, InvalidJobSettings
 from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.job_settings import read_job_settings
+from webjobs_events.job_settings import JobSettings, read_job_settings
 from webjobs_events.subjects import Subjects
 
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused
@@ -23,8 +24,12 @@ _decoder = msgspec.json.Decoder(VersionFiles)
 
 
 def runs_in_place(definition: JobDefinition) -> bool:
-    """Whether the job's script runs in the job's folder."""
-    return read_job_settings(definition.settings).runs_in_place(definition.script)
+    """Whether the job's script runs in the job's folder; settings that cannot be read ask for nothing."""
+    try:
+        settings = read_job_settings(definition.settings)
+    except InvalidJobSettings:
+        settings = JobSettings()
+    return settings.runs_in_place(definition.script)
 
 
 class InPlaceFiles:
@@ -81,7 +86,7 @@ class InPlaceFiles:
     def _known(self, key: tuple[JobType, JobName]) -> VersionFiles:
         try:
             return _decoder.decode(self._path(key).read_bytes())
-        except (FileNotFoundError, msgspec.MsgspecError):
+        except (FileNotFoundError, *MALFORMED):
             return VersionFiles("", [])
 
     def _path(self, key: tuple[JobType, JobName]) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 from webjobs_events.errors import InvalidJobSettings
-from webjobs_events.job import JobName, JobType
+from webjobs_events.job import JobDefinition, JobName, JobType
 
 from webjobs_runner.deploy_errors import (
     FolderChangedMeanwhile,
@@ -223,14 +223,16 @@ def note_version(
     write_note(site, job_type, job_name, note)
 
 
-def note_definition(
-    site: Site, job_type: JobType, job_name: JobName, inspected: InspectedFolder, cause: str
-) -> None:
+def note_definition(site: Site, definition: JobDefinition, inspected: InspectedFolder) -> None:
     """Note which definition the inspected folder agrees with, unless the note has changed since then."""
-    with job_lock(site, job_type, job_name):
-        note = read_note(site, job_type, job_name)
-        if note is not None and note.is_same_state(inspected.note):
-            write_note(site, job_type, job_name, replace(note, cause=cause))
+    key = definition.job_type, definition.job_name
+    with job_lock(site, *key):
+        note = read_note(site, *key)
+        if note is None and inspected.note is None:
+            new = FolderNote(digest=definition.digest, cause=definition.cause)
+            write_note(site, *key, new.saying(definition.settings, definition.disabled))
+        elif note is not None and note.is_same_state(inspected.note):
+            write_note(site, *key, replace(note, cause=definition.cause))
 
 
 def forget_version(site: Site, job_type: JobType, job_name: str) -> None:

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
-import msgspec
-from webjobs_events.errors import InvalidJobSettings, InvalidToken, RevisionConflict
+from webjobs_events.definition import decode_definition, defined_job, encode_definition
+from webjobs_events.errors import InvalidJobSettings, InvalidToken, RevisionConflict, UnreadableDefinition
 from webjobs_events.jetstream import BucketMirror, Bus, Entry
 from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.job_settings import JobSettings, read_job_settings
@@ -16,8 +16,6 @@ from webjobs_runner.log import logger
 JobKey = tuple[JobType, JobName]
 Listener = Callable[[JobKey, JobDefinition | None], None]
 
-_decoder = msgspec.json.Decoder(JobDefinition)
-_encoder = msgspec.json.Encoder()
 _TRIES = 20
 _LAG_SECONDS = 10.0
 
@@ -38,6 +36,7 @@ class Definitions:
         self._bus = bus
         self._mirror: BucketMirror | None = None
         self._known: dict[JobKey, tuple[JobDefinition, int]] = {}
+        self._unreadable: dict[JobKey, UnreadableDefinition] = {}
         self._listeners: list[Listener] = []
         self._may_lag_until = 0.0  # monotonic
 
@@ -61,6 +60,13 @@ class Definitions:
         known = self._known.get((job_type, job_name))
         return known[0] if known else None
 
+    def fault_of(self, key: JobKey) -> UnreadableDefinition | None:
+        """Why the stored definition of a job cannot be read; None when it can, or there is none.
+
+        What was known before it became unreadable stays known until this runner ends.
+        """
+        return self._unreadable.get(key)
+
     def all(self) -> Iterator[tuple[JobKey, JobDefinition]]:
         """Every definition as last told."""
         return iter([(key, definition) for key, (definition, _) in self._known.items()])
@@ -69,15 +75,27 @@ class Definitions:
         """A definition as the bucket has it now, with its revision.
 
         Raises:
+            UnreadableDefinition: It cannot be read.
             BusUnavailable: NATS does not answer.
         """
         entry = await self._bus.jobs.get(Subjects.definition_key(job_type, job_name))
-        return (_decoder.decode(entry.value), entry.revision) if entry else None
+        return (decode_definition(job_type, job_name, entry.value), entry.revision) if entry else None
+
+    async def readable(self, job_type: JobType, job_name: JobName) -> tuple[JobDefinition, int] | None:
+        """The same for callers that replace or remove the definition: None also when it cannot be read.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        with suppress(UnreadableDefinition):
+            return await self.current(job_type, job_name)
+        return None
 
     async def newest(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
         """A definition as last told; asked of the bucket when that may be old, or nothing was told.
 
         Raises:
+            UnreadableDefinition: It cannot be read.
             BusUnavailable: NATS does not answer.
         """
         known = self.get(job_type, job_name)
@@ -103,19 +121,23 @@ class Definitions:
             The definition now, its revision, and whether it was written; None when there is none.
 
         Raises:
+            UnreadableDefinition: It cannot be read, and `decide` does not replace it.
             RevisionConflict: Others kept changing it.
             BusUnavailable: NATS does not answer.
         """
         key = Subjects.definition_key(job_type, job_name)
         for _ in range(_TRIES):
-            found = await self.current(job_type, job_name)
-            wanted = decide(found[0] if found else None)
+            entry = await self._bus.jobs.get(key)
+            now, fault = _read(job_type, job_name, entry)
+            wanted = decide(now)
             if wanted is None:
-                return (*found, False) if found else None
+                if fault is not None:
+                    raise fault
+                return (now, entry.revision, False) if now and entry else None
             try:
-                value = _encoder.encode(wanted)
-                if found:
-                    return wanted, await self._bus.jobs.update(key, value, found[1]), True
+                value = encode_definition(wanted)
+                if entry:
+                    return wanted, await self._bus.jobs.update(key, value, entry.revision), True
                 return wanted, await self._bus.jobs.create(key, value), True
             except RevisionConflict:
                 continue
@@ -130,11 +152,11 @@ class Definitions:
         """
         key = Subjects.definition_key(job_type, job_name)
         for _ in range(_TRIES):
-            found = await self.current(job_type, job_name)
-            if found is None:
+            entry = await self._bus.jobs.get(key)
+            if entry is None:
                 return None
             try:
-                return await self._bus.jobs.delete(key, found[1])
+                return await self._bus.jobs.delete(key, entry.revision)
             except RevisionConflict:
                 continue
         raise RevisionConflict(key)
@@ -158,10 +180,15 @@ class Definitions:
 
     def _changed(self, key: str, entry: Entry | None) -> None:
         try:
-            job_key = Subjects.parse_definition_key(key)
-            definition = _decoder.decode(entry.value) if entry else None
-        except (InvalidToken, msgspec.MsgspecError) as error:
-            logger.error("unreadable job definition left alone", key=key, error=str(error))
+            job_key = defined_job(key)
+        except InvalidToken as error:
+            logger.error("key of no job left alone", bucket=self._bus.jobs.name, key=key, error=str(error))
+            return
+        self._unreadable.pop(job_key, None)
+        definition, fault = _read(*job_key, entry)
+        if fault is not None:
+            logger.error("unreadable job definition left alone", key=key, error=str(fault))
+            self._unreadable[job_key] = fault
             return
         if definition is None or entry is None:
             self._known.pop(job_key, None)
@@ -169,3 +196,15 @@ class Definitions:
             self._known[job_key] = (definition, entry.revision)
         for listener in self._listeners:
             listener(job_key, definition)
+
+
+def _read(
+    job_type: JobType, job_name: JobName, entry: Entry | None
+) -> tuple[JobDefinition | None, UnreadableDefinition | None]:
+    """The definition in an entry, or why it cannot be read."""
+    if entry is None:
+        return None, None
+    try:
+        return decode_definition(job_type, job_name, entry.value), None
+    except UnreadableDefinition as fault:
+        return None, fault

@@ -27,6 +27,7 @@ from webjobs_events.job_warnings import bounded_warnings
 from webjobs_events.redaction import env_digest, env_names, new_digest_key, sealed, without_env
 from webjobs_events.settings_check import warnings_of
 
+from webjobs_runner.domain.job_settings import readable_settings
 from webjobs_runner.domain.scheduled_since import scheduled_since
 from webjobs_runner.domain.script import choose_script, script_folder
 from webjobs_runner.files.package import Manifest, scan_folder
@@ -34,6 +35,7 @@ from webjobs_runner.files.package_store import PackageStore
 from webjobs_runner.files.text_search import mentions_shutdown_file
 from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.definitions import Definitions
+from webjobs_runner.jobs.refusals import Refusals
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
 from webjobs_runner.processes.script_start import ScriptStarter
@@ -66,6 +68,7 @@ class Deployment:
         outbox: Outbox,
         starter: ScriptStarter,
         packages: PackageStore,
+        refusals: Refusals,
     ) -> None:
         self._bus = bus
         self._instance = instance
@@ -73,6 +76,7 @@ class Deployment:
         self._outbox = outbox
         self._starter = starter
         self._packages = packages
+        self._refusals = refusals
 
     async def deploy(
         self,
@@ -94,7 +98,7 @@ class Deployment:
             job_name: Of the job.
             folder: Its new files.
             cause: Id of the command, or of the drop.
-            settings: New content of `settings.job`; None keeps what the definition says.
+            settings: New content of `settings.job`; None keeps what the definition says, without faults.
             disabled: Whether it is disabled; None keeps what the definition says.
             unless_same: Leave a definition alone that says all of this already: another runner of the
                 same site folder was faster.
@@ -116,7 +120,7 @@ class Deployment:
 
         def decide(now: JobDefinition | None) -> JobDefinition | None:
             before[:] = [now] if now else []
-            kept = now.settings if now else {}
+            kept = readable_settings(now.settings) if now else {}
             written_at = datetime.now(UTC)
             meant = dict(kept if settings is None else settings)
             if settings is None:
@@ -154,6 +158,7 @@ class Deployment:
             self._packages.supersede(before[0].digest)
         # Whoever removes superseded packages may not have known that this one is wanted again.
         await self._packages.store(folder, version.manifest)
+        await self._refusals.mended(job_type, job_name)
         return definition, revision
 
     async def _read(self, folder: Path) -> _Version:
@@ -246,7 +251,7 @@ class Deployment:
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        known = await self._definitions.current(job_type, job_name)
+        known = await self._definitions.readable(job_type, job_name)
         revision = await self._definitions.remove(job_type, job_name)
         if revision is None:
             revision = await self._untold_removal(job_type, job_name, event_type)
@@ -264,6 +269,7 @@ class Deployment:
         )
         if known is not None:
             self._packages.supersede(known[0].digest)
+        await self._refusals.mended(job_type, job_name)
         return revision
 
     async def _untold_removal(

@@ -28,13 +28,13 @@ class FolderDrops:
         self._definitions = definitions
         self._deployment = deployment
 
-    async def take(self, key: JobKey, inspected: InspectedFolder, drop: Drop) -> bool:
-        """Make what a person did in the folder the job's definition; returns False when it is refused."""
+    async def take(self, key: JobKey, inspected: InspectedFolder, drop: Drop) -> str:
+        """Make what a person did in the folder the job's definition; returns why that was refused, or ""."""
         job_type, job_name = key
         logger.info("job changed on disk", type=job_type.value, job=job_name, change=drop.action.value)
         if drop.action is DropAction.REMOVE:
             await self._remove(key)
-            return True
+            return ""
         content = inspected.content
         assert content is not None
         cause = f"file-drop/{content.digest}/{datetime.now(UTC).timestamp():.3f}"
@@ -52,11 +52,11 @@ class FolderDrops:
             except (NoRunnableScript, MissingInterpreter, FolderRefused) as error:
                 self.refuse(key, content.digest, str(error))
                 if isinstance(error, FolderRefused) or self._lacks_interpreter_only(key, inspected, error):
-                    return False
+                    return str(error)
                 await self._remove(key)
                 # What is left is not the installed version: restoring that later makes it a job again.
                 await asyncio.to_thread(forget_version, self._site, job_type, job_name)
-                return True
+                return str(error)
             digest, cause = definition.digest, definition.cause
             changed_at: int | None = revision
         else:
@@ -81,7 +81,7 @@ class FolderDrops:
             cause=cause,
         )
         await self._mirrored(changed_at)
-        return True
+        return ""
 
     def _lacks_interpreter_only(self, key: JobKey, inspected: InspectedFolder, error: WebJobsError) -> bool:
         """Whether the job's script is still there, and this runner just has no program to run it."""

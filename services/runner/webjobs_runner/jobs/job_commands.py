@@ -14,7 +14,13 @@ from webjobs_events.commands import (
     StartContinuousJob,
     UploadKind,
 )
-from webjobs_events.errors import BusUnavailable, InvalidJobSettings, StorageFull, WebJobsError
+from webjobs_events.errors import (
+    BusUnavailable,
+    InvalidJobSettings,
+    StorageFull,
+    UnreadableDefinition,
+    WebJobsError,
+)
 from webjobs_events.events import Deleted
 from webjobs_events.jetstream import Bus, ObjectNotFound, lacks_space
 from webjobs_events.settings_check import check_settings
@@ -40,6 +46,7 @@ _REFUSALS: tuple[tuple[type[WebJobsError], ReplyCode], ...] = (
     (InvalidJobSettings, ReplyCode.INVALID_SETTINGS),
     (BadUpload, ReplyCode.BAD_UPLOAD),
     (FolderRefused, ReplyCode.BAD_UPLOAD),
+    (UnreadableDefinition, ReplyCode.BAD_UPLOAD),  # nothing can be merged into it
 )
 
 
@@ -80,6 +87,13 @@ class JobCommands:
         logger.info("command", command=command.verb, type=command.job_type.value, job=command.job_name)
         if isinstance(command, DeployJob):
             return await self._deploy(command)
+        try:
+            return await self._change(command)
+        except UnreadableDefinition as error:
+            return CommandReply(code=ReplyCode.FAILED, message=str(error))
+
+    async def _change(self, command: JobCommand) -> CommandReply:
+        """Change or remove a definition."""
         if isinstance(command, DeleteJob):
             revision = await self._deployment.remove(
                 command.job_type, command.job_name, Deleted, cause=command.command_id
@@ -141,7 +155,7 @@ class JobCommands:
             return no_space(str(error))
 
     async def _deploy_upload(self, command: DeployJob, upload: Path, folder: Path) -> CommandReply:
-        found = await self._definitions.current(command.job_type, command.job_name)
+        found = await self._definitions.readable(command.job_type, command.job_name)
         if found is not None and found[0].cause == command.command_id:  # done before, by a runner that died
             self._deployment.tell_deployed(*found)
             return CommandReply(code=ReplyCode.DONE, revision=found[1])

@@ -1,12 +1,13 @@
 """Brings this runner's job folders, and its continuous jobs, to what the definitions say, and back."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from webjobs_events.errors import BusUnavailable, RevisionConflict, WebJobsError
 from webjobs_events.jetstream import Bus, ObjectNotFound
-from webjobs_events.job import JobDefinition
+from webjobs_events.job import JobDefinition, JobName
 from webjobs_events.subjects import Subjects
 
 from webjobs_runner.deploy_errors import (
@@ -15,8 +16,9 @@ from webjobs_runner.deploy_errors import (
     JobsFolderMissing,
     OutsideSite,
 )
-from webjobs_runner.domain.folder_diff import DropAction, KnownContent, decide_drop
-from webjobs_runner.files.file_drop import FileDropWatcher, NameRefused
+from webjobs_runner.domain.folder_diff import DropAction, KnownContent, decide_drop, decide_drop_of_unreadable
+from webjobs_runner.files.drop_reports import NameRefused
+from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.folder_walk import Snapshot, snapshot_folder
 from webjobs_runner.files.in_place import InPlaceFiles, runs_in_place
 from webjobs_runner.files.installed_folders import InstalledFolders
@@ -26,7 +28,6 @@ from webjobs_runner.files.job_files import (
     forget_version,
     inspect_folder,
     note_definition,
-    note_version,
     remove_job,
 )
 from webjobs_runner.files.site import Site
@@ -34,6 +35,7 @@ from webjobs_runner.files.versions import Versions
 from webjobs_runner.jobs.definitions import Definitions, JobKey, Listener
 from webjobs_runner.jobs.deployment import Deployment
 from webjobs_runner.jobs.folder_drops import FolderDrops
+from webjobs_runner.jobs.refusals import Refusals
 from webjobs_runner.log import logger
 
 _TURNS = 8  # jobs worked at at the same time: each may hold a package's piece in memory
@@ -63,6 +65,7 @@ class Reconciler:
         watcher: FileDropWatcher,
         in_place: InPlaceFiles,
         installed: InstalledFolders,
+        refusals: Refusals,
     ) -> None:
         self._bus = bus
         self._site = site
@@ -73,6 +76,7 @@ class Reconciler:
         self._watcher = watcher
         self._in_place = in_place
         self._installed = installed
+        self._refusals = refusals
         self._listeners: list[Listener] = []
         self._due: dict[JobKey, bool] = {}  # job → whether its folder is at rest
         self._working: dict[JobKey, asyncio.Task[None]] = {}
@@ -90,13 +94,15 @@ class Reconciler:
 
         Definitions are followed from the moment they are told.
         """
+        for key in self._refusals.own():  # of an earlier start: the folder may be gone since then
+            self._poke((key[0], JobName(key[1])), at_rest=False)
         try:
             while True:
                 report = await self._watcher.reports.get()
                 if isinstance(report, NameRefused):
-                    logger.error("a folder is no job", folder=report.folder_name, reason=report.reason)
-                    continue
-                self._poke((report.job_type, report.job_name), at_rest=True)
+                    await self._refuse_name(report)
+                else:
+                    self._poke((report.job_type, report.job_name), at_rest=True)
         finally:
             self._is_open = False
             tasks = list(self._working.values())
@@ -144,6 +150,9 @@ class Reconciler:
         delay = _RETRY_DELAY * 2 ** min(_MOST_DOUBLINGS, max(0, misses - 1))
         tell = logger.warning if misses == _MISSES_TO_TELL else logger.debug
         tell("job is brought in line later", job=key[1], error=str(error), seconds=delay)
+        if misses == _MISSES_TO_TELL:
+            with suppress(BusUnavailable):
+                await self._refusals.put(*key, f"{error} Deploy the job again.")
         pause = self._pauses[key] = asyncio.Event()
         try:
             async with asyncio.timeout(delay):
@@ -165,62 +174,72 @@ class Reconciler:
 
     def _publish(self, key: JobKey, definition: JobDefinition | None) -> None:
         if definition is None:
+            if self._definitions.fault_of(key) is not None:
+                return  # it is not gone: what runs of it goes on
             self._installed.forget(key)
         for listener in self._listeners:
             listener(key, definition)
 
+    async def _refuse_name(self, report: NameRefused) -> None:
+        if report.reason:
+            logger.error("a folder is no job", folder=report.folder_name, reason=report.reason)
+        reason = f"No job can be named {report.folder_name!r}: {report.reason}." if report.reason else ""
+        try:
+            await self._refusals.put(report.job_type, report.folder_name, reason)
+        except BusUnavailable as error:
+            logger.warning("refused folder not published", folder=report.folder_name, error=str(error))
+
     async def _reconcile(self, key: JobKey, at_rest: bool) -> None:
+        refused = await self._bring_in_line(key, at_rest)
+        if refused is not None:
+            await self._refusals.put(*key, refused)
+
+    async def _bring_in_line(self, key: JobKey, at_rest: bool) -> str | None:
+        """Returns why the folder was refused, empty when it was not; None while that is not known."""
         job_type, job_name = key
         definition = self._definitions.get(job_type, job_name)
         try:
             inspected = await asyncio.to_thread(inspect_folder, self._site, job_type, job_name)
         except JobsFolderMissing:
-            return  # a share may be away for a moment: that takes no job away
+            return None  # a share may be away for a moment: that takes no job away
         except (FolderRefused, OutsideSite) as error:
             if at_rest:
                 self._drops.refuse(key, "unreadable", str(error))
                 await self._record_refusal(key)
             self._publish(key, definition)
-            return
+            return str(error) if at_rest else None
         was_deleted = definition is None and await self._bus.jobs.was_removed(
             Subjects.definition_key(job_type, job_name)
         )
         known = inspected.note.known if inspected.note else None
         inspected = await self._without_additions(key, definition, known, inspected)
         drop = decide_drop(inspected.content, known, definition, was_deleted)
-        if at_rest and inspected.settings_fault is not None:
-            reason = str(inspected.settings_fault)
-            await self._deployment.tell_settings_refused(*key, inspected.settings_version, reason)
+        if definition is None and self._definitions.fault_of(key) is not None:
+            drop = decide_drop_of_unreadable(inspected.content, known)
+        settings_fault = str(inspected.settings_fault or "")
+        if at_rest and settings_fault:
+            await self._deployment.tell_settings_refused(*key, inspected.settings_version, settings_fault)
         if drop.action in _DROPPED_HERE:
             if was_deleted:
                 self._publish(key, None)
-            if at_rest and not await self._drops.take(key, inspected, drop):
+            if not at_rest:
+                return None
+            refused = await self._drops.take(key, inspected, drop)
+            if refused and self._definitions.get(*key) is not None:
                 self._installed.record_refusal(key, inspected.look)
-                self._publish(key, definition)  # the version before goes on
-            return
+                self._publish(key, self._definitions.get(*key))  # the version before goes on
+            return refused or settings_fault
         folder, look = inspected.folder, inspected.look
         if drop.action is DropAction.CONVERGE:
             folder, look = await self._converge(key, inspected, definition)
-        elif definition is not None and known is None:
-            await asyncio.to_thread(
-                note_version,
-                self._site,
-                job_type,
-                job_name,
-                definition.digest,
-                definition.settings,
-                definition.disabled,
-                cause=definition.cause,
-            )
-        elif definition is not None and known is not None and known.cause != definition.cause:
-            await asyncio.to_thread(
-                note_definition, self._site, job_type, job_name, inspected, definition.cause
-            )
+        elif definition is not None and (known is None or known.cause != definition.cause):
+            await asyncio.to_thread(note_definition, self._site, definition, inspected)
         if definition is not None and runs_in_place(definition):
             await asyncio.to_thread(self._in_place.remember, definition, folder)
         if definition is not None and look is not None:
             await self._installed.record(definition, folder, look)
         self._publish(key, definition)
+        return settings_fault if at_rest or not settings_fault else None
 
     async def _record_refusal(self, key: JobKey) -> None:
         try:

@@ -4,6 +4,7 @@ import os
 from contextlib import suppress
 
 import msgspec
+from webjobs_events.errors import MALFORMED
 
 from webjobs_runner.log import logger
 
@@ -38,7 +39,7 @@ def read_state(path: str) -> ShippingState:
             return msgspec.json.decode(file.read(), type=ShippingState)
     except OSError:
         return ShippingState()
-    except msgspec.MsgspecError:
+    except MALFORMED:
         logger.warning("unreadable shipping state", file=path)
         return ShippingState()
 

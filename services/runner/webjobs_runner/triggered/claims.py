@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.errors import BusUnavailable, InvalidToken, RevisionConflict
+from webjobs_events.errors import MALFORMED, BusUnavailable, InvalidToken, RevisionConflict
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName
 from webjobs_events.run_id import RunId
@@ -133,7 +133,7 @@ class Claims:
             return None
         try:
             claim = _decoder.decode(entry.value)
-        except msgspec.MsgspecError:
+        except MALFORMED:
             logger.error("unreadable claim taken for that of a lost runner", key=key)
             claim = Claim(instance=UNKNOWN_INSTANCE, boot="")
         return ClaimedRun(job_name, run_id, claim, entry.revision)
@@ -200,7 +200,7 @@ class Claims:
                     _, token, run_id = key.split(".")
                     claim = _decoder.decode(entry.value)
                     found.append(ClaimedRun(name_of(token), RunId(run_id), claim, entry.revision))
-                except (ValueError, InvalidToken, msgspec.MsgspecError):
+                except (ValueError, InvalidToken, *MALFORMED):
                     logger.error("unreadable claim left alone", key=key)
         return found
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from types import TracebackType
 
 import msgspec
+from webjobs_events.errors import MALFORMED
 from webjobs_events.events import AnyRunEvent, RunEnded
 from webjobs_events.job import JobName
 from webjobs_events.run_id import RunId
@@ -89,7 +90,7 @@ def read_status(folder: Path) -> RunEnded | None:
 def _final_event(data: bytes) -> RunEnded | None:
     try:
         event = _decoder.decode(data)
-    except msgspec.MsgspecError:
+    except MALFORMED:
         return None
     return event if isinstance(event, RunEnded) else None
 

@@ -1,0 +1,48 @@
+"""What a runner refused in the folder of a job: kept in the bucket of leases until it is mended."""
+
+import msgspec
+
+from webjobs_events.errors import MALFORMED, UndecodableMessage
+from webjobs_events.instant import Instant
+from webjobs_events.job import JobType
+
+MAX_REASON = 2000  # characters
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder, or the settings in it, that did not become the job's version.
+
+    Attributes:
+        job_type: In whose folder of jobs it lies.
+        folder_name: The job's name, or a name that no job can have.
+        reason: A sentence that says what to mend.
+        at: Since when.
+        instance: On whose disk.
+    """
+
+    job_type: JobType
+    folder_name: str
+    reason: str
+    at: Instant
+    instance: str
+
+
+_decoder = msgspec.json.Decoder(Refusal)
+_encoder = msgspec.json.Encoder()
+
+
+def encode_refusal(refusal: Refusal) -> bytes:
+    """A refusal as JSON."""
+    return _encoder.encode(refusal)
+
+
+def decode_refusal(key: str, data: bytes) -> Refusal:
+    """The refusal in an entry.
+
+    Raises:
+        UndecodableMessage: It is none.
+    """
+    try:
+        return _decoder.decode(data)
+    except MALFORMED as error:
+        raise UndecodableMessage(key, str(error)) from error

@@ -1,0 +1,59 @@
+"""A job definition with what is wrong about the job; an unreadable definition included."""
+
+from datetime import UTC, datetime
+
+import msgspec
+from webjobs_events.definition import decode_definition
+from webjobs_events.errors import InvalidJobSettings, UnreadableDefinition
+from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job_settings import read_job_settings
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class KnownJob(JobDefinition, frozen=True, kw_only=True):
+    """A job as the api knows it.
+
+    Attributes:
+        error: What is wrong about the job and what to do, for its clients; None when nothing is.
+        unreadable: Why its stored definition cannot be read; empty when it can.
+    """
+
+    error: str | None = None
+    unreadable: str = ""
+
+
+def known_job(job_type: JobType, job_name: JobName, data: bytes) -> KnownJob:
+    """The job whose stored definition is this; one that cannot be read has nothing but its error."""
+    try:
+        definition = decode_definition(job_type, job_name, data)
+    except UnreadableDefinition as fault:
+        return KnownJob(
+            job_type=job_type,
+            job_name=job_name,
+            digest="",
+            script="",
+            script_host="",
+            changed_at=_NEVER,
+            changed_by="",
+            cause="",
+            error=str(fault),
+            unreadable=fault.reason,
+        )
+    try:
+        read_job_settings(definition.settings)
+        error = None
+    except InvalidJobSettings as invalid:
+        error = str(invalid)
+    return KnownJob(**msgspec.structs.asdict(definition), error=error)
+
+
+def error_of(definition: JobDefinition) -> str | None:
+    """What is wrong about a job; None when nothing is."""
+    return definition.error if isinstance(definition, KnownJob) else None
+
+
+def require_readable(definition: JobDefinition) -> None:
+    """Raise `UnreadableDefinition` for a job whose stored definition cannot be read."""
+    if isinstance(definition, KnownJob) and definition.unreadable:
+        raise UnreadableDefinition(definition.job_type, definition.job_name, definition.unreadable)

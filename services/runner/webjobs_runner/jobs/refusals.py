@@ -1,0 +1,105 @@
+"""The folders that this runner refused, published until they are mended."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from webjobs_events.errors import InvalidJobName, RevisionConflict, UndecodableMessage
+from webjobs_events.jetstream import BucketMirror, Bus
+from webjobs_events.job import JobName, JobType
+from webjobs_events.refusal import MAX_REASON, Refusal, decode_refusal, encode_refusal
+from webjobs_events.subjects import Subjects, token_of
+
+from webjobs_runner.instance import Instance
+from webjobs_runner.log import logger
+
+_TRACE_SECONDS = 60  # that a refusal leaves a trace, for those who follow the bucket
+
+
+class Refusals:
+    """Written when they change only: what is published already costs nothing."""
+
+    def __init__(self, bus: Bus, instance: Instance) -> None:
+        self._bus = bus
+        self._instance = instance
+        self._mirror: BucketMirror | None = None
+
+    @asynccontextmanager
+    async def followed(self) -> AsyncIterator[None]:
+        """Know what is published while the body runs."""
+        async with self._bus.leases.mirror(keys="refusal.>") as mirror:
+            self._mirror = mirror
+            yield
+
+    def own(self) -> list[tuple[JobType, str]]:
+        """Type and folder name of each refusal of this runner, those of earlier starts included."""
+        found = []
+        prefix = f"refusal.{self._instance.id}."
+        for key, entry in self._entries():
+            if key.startswith(prefix):
+                try:
+                    refusal = decode_refusal(key, entry)
+                except UndecodableMessage as error:
+                    logger.error("unreadable refusal left alone", key=key, error=str(error))
+                    continue
+                found.append((refusal.job_type, refusal.folder_name))
+        return found
+
+    async def put(self, job_type: JobType, folder_name: str, reason: str) -> None:
+        """Publish that a folder was refused; an empty reason: it is mended.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        try:
+            key = Subjects.refusal_key(self._instance.id, job_type, folder_name)
+        except InvalidJobName:  # a name that is no UTF-8: the log says it
+            return
+        published = self._published(key)
+        if not reason:
+            if published is not None or self._has(key):
+                await self._delete(key)
+            return
+        reason = reason[:MAX_REASON]
+        if published is not None and published.reason == reason:
+            return
+        refusal = Refusal(
+            job_type=job_type,
+            folder_name=folder_name,
+            reason=reason,
+            at=datetime.now(UTC),
+            instance=self._instance.id,
+        )
+        await self._bus.leases.put(key, encode_refusal(refusal))
+
+    async def mended(self, job_type: JobType, job_name: JobName) -> None:
+        """Remove what any runner refused of a job, whose new version takes the place of all of it.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        suffix = f".{job_type}.{token_of(job_name)}"
+        for key, _ in self._entries():
+            if key.endswith(suffix):
+                await self._delete(key)
+
+    def _entries(self) -> list[tuple[str, bytes]]:
+        if self._mirror is None:
+            return []
+        return [(key, entry.value) for key, entry in self._mirror.entries.items()]
+
+    def _has(self, key: str) -> bool:
+        return self._mirror is not None and self._mirror.get(key) is not None
+
+    def _published(self, key: str) -> Refusal | None:
+        entry = self._mirror.get(key) if self._mirror is not None else None
+        try:
+            return decode_refusal(key, entry.value) if entry else None
+        except UndecodableMessage:
+            return None
+
+    async def _delete(self, key: str) -> None:
+        try:
+            await self._bus.leases.delete(key, marker_ttl=_TRACE_SECONDS)
+        except RevisionConflict as error:
+            logger.debug("refusal left behind", key=key, error=str(error))

@@ -1,0 +1,123 @@
+"""What was refused in a folder is published until it is mended, and by nobody else's doing."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from support.eventually import eventually
+from support.runners import Caller, RunningRunner, running_runner
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobType
+from webjobs_events.refusal import decode_refusal
+from webjobs_events.subjects import Subjects
+
+TRIGGERED = JobType.TRIGGERED
+
+
+@pytest.fixture
+async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
+    async with running_runner(bus, nats_url, tmp_path) as running:
+        yield running
+
+
+def folder_of(tmp_path: Path, job_name: str) -> Path:
+    return tmp_path / "site" / "site" / "wwwroot" / "app_data" / "jobs" / "triggered" / job_name
+
+
+async def reason(bus: Bus, runner: RunningRunner, folder_name: str) -> str:
+    """Why a folder is refused; empty when it is not."""
+    key = Subjects.refusal_key(runner.id, TRIGGERED, folder_name)
+    entry = await bus.leases.get(key)
+    return decode_refusal(key, entry.value).reason if entry else ""
+
+
+async def until_refused(bus: Bus, runner: RunningRunner, folder_name: str, words: str) -> None:
+    async def is_refused() -> bool:
+        return words in await reason(bus, runner, folder_name)
+
+    await eventually(is_refused)
+
+
+async def until_mended(bus: Bus, runner: RunningRunner, folder_name: str) -> None:
+    async def is_mended() -> bool:
+        return not await reason(bus, runner, folder_name)
+
+    await eventually(is_mended)
+
+
+async def test_a_folder_without_a_script_is_refused_until_it_has_one(
+    runner: RunningRunner, bus: Bus, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path, "job")
+    folder.mkdir()
+    (folder / "readme.txt").write_text("no script")
+    await until_refused(bus, runner, "job", "No runnable script")
+    (folder / "run.sh").write_text("echo")
+    await until_mended(bus, runner, "job")
+
+
+async def test_a_refused_folder_that_is_removed_is_refused_no_more(
+    runner: RunningRunner, bus: Bus, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path, "job")
+    folder.mkdir()
+    (folder / "readme.txt").write_text("no script")
+    await until_refused(bus, runner, "job", "No runnable script")
+    shutil.rmtree(folder)
+    await until_mended(bus, runner, "job")
+
+
+async def test_a_job_that_lost_its_script_is_gone_with_the_reason(
+    runner: RunningRunner, caller: Caller, bus: Bus, tmp_path: Path
+) -> None:
+    await caller.deploy(TRIGGERED, "job", {"run.sh": "echo", "go.nosuchtype": "", "data.txt": ""})
+    (folder_of(tmp_path, "job") / "run.sh").unlink()
+    await until_refused(bus, runner, "job", "No runnable script")
+    assert await bus.jobs.get(Subjects.definition_key(TRIGGERED, "job")) is None
+
+
+async def test_settings_with_a_fault_are_refused_until_they_are_mended(
+    runner: RunningRunner, caller: Caller, bus: Bus, tmp_path: Path
+) -> None:
+    await caller.deploy(TRIGGERED, "job", {"run.sh": "echo", "settings.job": '{"schedule": "0 0 0 1 1 *"}'})
+    settings = folder_of(tmp_path, "job") / "settings.job"
+    settings.write_text('{"schedule": "every day"}')
+    await until_refused(bus, runner, "job", "schedule")
+    settings.write_text('{"schedule": "0 0 0 2 2 *"}')
+    await until_mended(bus, runner, "job")
+
+
+async def test_an_upload_mends_what_was_refused_in_the_folder(
+    runner: RunningRunner, caller: Caller, bus: Bus, tmp_path: Path
+) -> None:
+    await caller.deploy(TRIGGERED, "job", {"run.sh": "echo"})
+    (folder_of(tmp_path, "job") / "link").symlink_to("/etc/passwd")
+    await until_refused(bus, runner, "job", "link")
+    await caller.deploy(TRIGGERED, "job", {"run.sh": "echo mended"})
+    await until_mended(bus, runner, "job")
+
+
+async def test_a_name_that_no_job_can_have_is_refused_until_it_is_changed(
+    runner: RunningRunner, bus: Bus, tmp_path: Path
+) -> None:
+    folder_of(tmp_path, "two..dots").mkdir()
+    await until_refused(bus, runner, "two..dots", "two dots")
+    folder_of(tmp_path, "two..dots").rename(folder_of(tmp_path, "no-dots"))
+    await until_mended(bus, runner, "two..dots")
+
+
+async def test_a_refusal_of_an_earlier_start_ends_with_its_folder(
+    bus: Bus, nats_url: str, tmp_path: Path, instance_id: str
+) -> None:
+    async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id) as runner:
+        for name in ("job", "two..dots"):
+            folder_of(tmp_path, name).mkdir()
+            (folder_of(tmp_path, name) / "readme.txt").write_text("no script")
+        await until_refused(bus, runner, "job", "No runnable script")
+        await until_refused(bus, runner, "two..dots", "two dots")
+    for name in ("job", "two..dots"):
+        shutil.rmtree(folder_of(tmp_path, name))
+    async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id) as runner:
+        await until_mended(bus, runner, "job")
+        await until_mended(bus, runner, "two..dots")
