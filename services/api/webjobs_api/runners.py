@@ -1,9 +1,10 @@
 """Which runners are alive, by their heartbeats."""
 
 import asyncio
+from collections.abc import Mapping
 
 from webjobs_events.errors import MALFORMED
-from webjobs_events.heartbeat import DiskReport, decode_heartbeat
+from webjobs_events.heartbeat import DiskReport, Heartbeat, decode_heartbeat
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.subjects import Subjects
 
@@ -17,7 +18,7 @@ class Runners:
 
     def __init__(self, bus: Bus) -> None:
         self._mirror = bus.leases.mirror(self._changed, keys=Subjects.instance_key("*"))
-        self._living: set[str] = set()
+        self._living: dict[str, DiskReport | None] = {}
         self._change = asyncio.Event()
 
     async def __aenter__(self) -> "Runners":
@@ -46,10 +47,10 @@ class Runners:
         """Instance ids of all runners, in order."""
         return sorted(self._living)
 
-    def disks(self) -> dict[str, DiskReport | None]:
+    @property
+    def disks(self) -> Mapping[str, DiskReport | None]:
         """What the living runners say of their disks in their leases; None where one says nothing."""
-        found = ((each, self._mirror.get(Subjects.instance_key(each))) for each in self._living)
-        return {instance_id: _disk_in(entry) for instance_id, entry in found if entry is not None}
+        return self._living
 
     async def require_one(self) -> None:
         """Go on when there is a runner, at once or in a moment.
@@ -69,22 +70,18 @@ class Runners:
 
     def _changed(self, key: str, entry: Entry | None) -> None:
         instance_id = key.removeprefix(Subjects.instance_key(""))
-        if entry is not None and _is_heartbeat(entry.value):
-            self._living.add(instance_id)
+        heartbeat = _heartbeat_in(entry) if entry is not None else None
+        if heartbeat is not None:
+            self._living[instance_id] = heartbeat.disk
         else:
-            self._living.discard(instance_id)
+            self._living.pop(instance_id, None)
         self._change.set()
 
 
-def _disk_in(entry: Entry) -> DiskReport | None:
+def _heartbeat_in(entry: Entry) -> Heartbeat | None:
+    """The heartbeat in a lease; None when it is not readable, and its runner does not count as alive."""
     try:
-        return decode_heartbeat(entry.value).disk
+        heartbeat = decode_heartbeat(entry.value)
     except MALFORMED:
         return None
-
-
-def _is_heartbeat(data: bytes) -> bool:
-    try:
-        return bool(decode_heartbeat(data).boot)
-    except MALFORMED:
-        return False
+    return heartbeat if heartbeat.boot else None

@@ -76,7 +76,7 @@ class Storage:
     def _disks(self) -> dict[str, DiskReport | None]:
         heard_since = time.monotonic() - _REPORT_SECONDS
         heard = {name: each.disk for name, each in self._heard.items() if each.at > heard_since}
-        return self._runners.disks() | heard
+        return {**self._runners.disks, **heard}
 
     def _hear(self, subject: str, data: bytes) -> None:
         try:
