@@ -11,6 +11,8 @@ import msgspec
 
 from webjobs_events.errors import MALFORMED, UndecodableMessage
 
+READ_BYTES = 64 * 1024
+"""Most of a file in one answer to a download: the api holds a few of them for each client."""
 CHUNK_BYTES = 256 * 1024
 """Most that one message carries of a file; less where NATS takes only smaller messages."""
 SESSION_SECONDS = 15.0

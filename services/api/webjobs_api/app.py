@@ -45,6 +45,7 @@ from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
 from webjobs_api.schedules.ticks import Ticks
 from webjobs_api.settings import ApiSettings
+from webjobs_api.stalled_clients import StalledClients, limit_buffer
 from webjobs_api.storage import Storage
 
 log = structlog.stdlib.get_logger(__name__)
@@ -126,6 +127,7 @@ async def open_app(
                 tails.end()
 
             app.on_shutdown.append(end_live_answers)
+            app.on_response_prepare.append(limit_buffer)
             health = health_routes(checks(bus, storage, runners, history), bus.streams.notes)
             app.add_routes(with_trailing_slashes(checked([*routes(), *health], OPERATIONS)))
             yield app
@@ -156,7 +158,9 @@ async def run_api(
             shown = f"[{address[0]}]" if ":" in address[0] else address[0]
             url = f"http://{shown}:{address[1]}"
             log.info("the api is served", url=url)
-            yield url
+            assert runner.server is not None
+            async with StalledClients(runner.server, live_terms.stuck).watched():
+                yield url
         finally:
             await runner.cleanup()
 
@@ -168,7 +172,8 @@ async def serve(settings: ApiSettings, environment: Mapping[str, str], stop: asy
     async def run() -> None:
         nonlocal is_served
         log.info("connecting to nats", url=without_credentials(settings.nats_url))
-        async with run_api(settings, environment):
+        terms = LiveTerms(stuck=settings.stalled_client_seconds)
+        async with run_api(settings, environment, live_terms=terms):
             is_served = True
             await stop.wait()
 

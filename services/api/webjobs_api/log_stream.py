@@ -16,8 +16,8 @@ log = structlog.stdlib.get_logger(__name__)
 FILE_HEADER = "Webjobs-File"
 OFFSET_HEADER = "Webjobs-Offset"
 
-_WINDOW = 16  # chunks asked for ahead of the client, up to 1 MiB each
-_BATCH = 8  # chunks handed on at once
+_WINDOW = 64  # chunks asked for ahead of the client
+_WINDOW_BYTES = 68 * 1024  # of them: one of the largest that a runner sends
 _OPEN_TIMEOUT = 3.0  # seconds
 _LOOK_INTERVAL = 0.5  # seconds without a chunk after which we look whether more can come
 _GAP_PATIENCE = 0.1  # part of the patience after which a gap stays
@@ -97,7 +97,7 @@ class _Reading:
     async def pieces(self) -> AsyncGenerator[Piece, None]:
         self._reader = await _opened(self._bus, self._source.subject, 1, _WINDOW)
         self._left = self._reader.pending_at_start
-        self._batches = self._reader.batches(max_messages=_BATCH)
+        self._batches = self._reader.batches(max_messages=1)
         clock = asyncio.get_running_loop().time
         moved_at = clock()
         while not self._is_at_end:
@@ -210,7 +210,9 @@ def offset_of(message: StreamMessage) -> int:
 
 async def _opened(bus: Bus, subject: str, start_sequence: int, window: int) -> StreamReader:
     stream = bus.subjects.logs_stream
-    reader = bus.read_stream(stream, [subject], start_sequence=start_sequence, window=window)
+    reader = bus.read_stream(
+        stream, [subject], start_sequence=start_sequence, window=window, window_bytes=_WINDOW_BYTES
+    )
     try:
         async with asyncio.timeout(_OPEN_TIMEOUT):
             await reader.open()

@@ -1,7 +1,6 @@
 """Questions to runners about files of their site folders, and transfers of several messages."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Coroutine, Iterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
@@ -12,13 +11,14 @@ from webjobs_events.errors import BusUnavailable, NobodyListens, UndecodableMess
 from webjobs_events.files import Fault, FileInfo
 from webjobs_events.jetstream import Bus, QueryRefused
 
+from webjobs_api.downloads import READ_AHEAD, Downloads, each, in_flight
 from webjobs_api.errors import NoRunnerAlive
 from webjobs_api.file_errors import FilesRefused, InstanceNotAlive
 from webjobs_api.runners import Runners
 
 log = structlog.stdlib.get_logger(__name__)
 
-_WINDOW = 4  # chunks on their way at the same time
+_WINDOW = 4  # chunks of an upload on their way at the same time
 _LONG_ANSWER = 60.0  # seconds that a runner which is there gets for what its disk may take long for
 _PROBE_SECONDS = 1.0  # without an answer, after which we look whether the runner is still there
 _KEEP_SECONDS = files.SESSION_SECONDS / 3
@@ -34,6 +34,7 @@ class RunnerFiles:
         self._bus = bus
         self._runners = runners
         self._going_on: set[asyncio.Task[None]] = set()
+        self._downloads = Downloads()
 
     async def __aenter__(self) -> "RunnerFiles":
         return self
@@ -53,9 +54,9 @@ class RunnerFiles:
         if instance_id is not None:
             if not self._runners.is_alive(instance_id):
                 raise InstanceNotAlive(instance_id)
-            return FilesOfRunner(self._bus, instance_id, self._going_on)
+            return FilesOfRunner(self._bus, instance_id, self._going_on, self._downloads)
         for candidate in self._runners.living:
-            runner = FilesOfRunner(self._bus, candidate, self._going_on)
+            runner = FilesOfRunner(self._bus, candidate, self._going_on, self._downloads)
             if await runner.listens():
                 return runner
         raise NoRunnerAlive
@@ -73,12 +74,14 @@ class FilesOfRunner:
         bus: Bus,
         instance_id: str,
         going_on: set[asyncio.Task[None]],
+        downloads: Downloads,
         keep_seconds: float = _KEEP_SECONDS,
     ) -> None:
         """Ends of transfers are added to `going_on`; that one is wanted is said every `keep_seconds`."""
         self._bus = bus
         self._instance_id = instance_id
         self._going_on = going_on
+        self._downloads = downloads
         self._keep_seconds = keep_seconds
 
     async def listens(self) -> bool:
@@ -125,7 +128,7 @@ class FilesOfRunner:
                 while True:
                     yield self._ask(files.ZipMore(session=session), files.Piece, timeout=_LONG_ANSWER)
 
-            async with aclosing(in_flight(_each(more()), 2)) as pieces:
+            async with aclosing(in_flight(each(more()), READ_AHEAD)) as pieces:
                 async for piece in pieces:
                     if not piece.data:
                         return
@@ -246,14 +249,16 @@ class OpenedFile:
         if start < at:
             yield self._opened.data[start:at]
         at = max(start, at)
-        async with aclosing(in_flight(_each(self._reads(at, stop)), _WINDOW)) as pieces:
-            async for piece in pieces:
-                yield piece
+        with self._runner._downloads.one():
+            async with aclosing(in_flight(each(self._reads(at, stop)), READ_AHEAD)) as pieces:
+                async for piece in pieces:
+                    yield piece
 
-    def _reads(self, start: int, stop: int) -> Iterator[Coroutine[Any, Any, bytes]]:
-        step = self._runner.chunk_bytes
-        for offset in range(start, stop, step):
-            yield self._read(offset, min(step, stop - offset))
+    def _reads(self, offset: int, stop: int) -> Iterator[Coroutine[Any, Any, bytes]]:
+        while offset < stop:
+            length = min(self._runner._downloads.piece_bytes, self._runner.chunk_bytes, stop - offset)
+            yield self._read(offset, length)
+            offset += length
 
     async def _read(self, offset: int, length: int) -> bytes:
         gathered = b""
@@ -270,28 +275,6 @@ class OpenedFile:
                 )
             gathered += piece.data
         return gathered
-
-
-async def in_flight(work: AsyncGenerator[Coroutine[Any, Any, T], None], most: int) -> AsyncGenerator[T, None]:
-    """What pieces of work answer, in their order, with at most so many of them going on at the same time."""
-    going_on: deque[asyncio.Task[T]] = deque()
-    try:
-        async with aclosing(work):
-            async for each in work:
-                going_on.append(asyncio.create_task(each))
-                if len(going_on) >= most:
-                    yield await going_on.popleft()
-            while going_on:
-                yield await going_on.popleft()
-    finally:
-        for task in going_on:
-            task.cancel()
-        await asyncio.gather(*going_on, return_exceptions=True)
-
-
-async def _each(work: Iterator[T]) -> AsyncGenerator[T, None]:
-    for each in work:
-        yield each
 
 
 def _expect(reply: files.Reply, expected: type[R]) -> R:

@@ -25,6 +25,12 @@ class ApiSettings(ServiceSettings):
     upload_limit_mb: int = Field(
         default=256, ge=1, le=1_000_000, description="Largest upload in megabytes of 1,048,576 bytes."
     )
+    stalled_client_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        le=86_400,
+        description="Seconds after which a client that takes nothing of its answer is cut off.",
+    )
     hooks_allow_private: bool = Field(
         default=False,
         description="Whether hooks may call loopback, private and other addresses that are not public.",

@@ -211,7 +211,7 @@ async def test_a_client_that_takes_nothing_is_cut_off(
         address = urlsplit(url)
         with socket.create_connection((address.hostname, address.port)) as connection:
             connection.sendall(b"GET /api/events?from=first HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            await eventually(lambda: "live client cut off" in capsys.readouterr().out)
+            await eventually(lambda: "client cut off" in capsys.readouterr().out)
             connection.setblocking(False)
             received = 0
             with contextlib.suppress(ConnectionResetError):

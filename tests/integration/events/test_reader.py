@@ -88,10 +88,10 @@ async def test_a_reader_goes_on_when_its_requests_expire(bus: Bus, monkeypatch: 
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options, expires=0.3, heartbeat=0.1)
 
-        async def request(self, count: int) -> None:
+        async def request(self, count: int, max_bytes: int = 0) -> None:
             nonlocal requests
             requests += 1
-            await super().request(count)
+            await super().request(count, max_bytes)
 
     monkeypatch.setattr("webjobs_events.jetstream.reader.Pull", ImpatientPull)
     async with bus.read_stream(bus.subjects.events_stream, window=10) as reader:
@@ -218,3 +218,23 @@ async def test_a_subscription_that_is_left_behind_is_cleared_away(bus: Bus) -> N
 )
 def test_a_reply_subject_tells_of_its_delivery(reply: str) -> None:
     assert delivery_of(reply) == Delivery(2, 30, 4, 1760000000000000000)
+
+
+@pytest.mark.parametrize("sizes", [[100] * 500, [60_000] * 40, [10, 200_000, 10, 60_000, 900_000, 10, 10]])
+async def test_a_window_of_bytes_loses_nothing_and_holds_little(bus: Bus, sizes: list[int]) -> None:
+    stream, subject = bus.subjects.logs_stream, bus.subjects.log(JobType.TRIGGERED, "job", "1")
+    for number, size in enumerate(sizes):
+        await bus.connection.js.publish(subject, number.to_bytes(4) + bytes(size))
+    window = 68 * 1024
+    reader = bus.read_stream(stream, [subject], window=64, window_bytes=window)
+    found: list[int] = []
+    async with reader, contextlib.aclosing(reader.batches(max_messages=1)) as batches, asyncio.timeout(30):
+        async for (message,) in batches:
+            found.append(int.from_bytes(message.data[:4]))
+            held = sum(len(each.data) for each in reader._buffer)
+            assert held <= max(2 * window, 2 * max(sizes))
+            if len(found) == len(sizes):
+                break
+        await bus.connection.js.publish(subject, len(sizes).to_bytes(4))  # and goes on live
+        (message,) = await anext(batches)
+    assert [*found, int.from_bytes(message.data[:4])] == list(range(len(sizes) + 1))

@@ -10,6 +10,7 @@ import pytest
 from integration.files.conftest import Files, uploads_of
 from support.eventually import eventually
 from support.runners import RunningRunner, runner_process, running_runner
+from webjobs_api.downloads import Downloads
 from webjobs_api.runner_files import FilesOfRunner
 from webjobs_events import files as messages
 from webjobs_events.files import decode_reply, encode, operation_of
@@ -187,7 +188,7 @@ async def test_a_runner_gives_up_what_nobody_asks_about(bus: Bus, service: Path)
 
 
 async def test_a_client_may_be_as_slow_as_it_likes(bus: Bus, service: Path) -> None:
-    runner = FilesOfRunner(bus, "abcdef", set(), keep_seconds=0.1)
+    runner = FilesOfRunner(bus, "abcdef", set(), Downloads(), keep_seconds=0.1)
 
     async def slow() -> AsyncIterator[bytes]:
         yield b"a"

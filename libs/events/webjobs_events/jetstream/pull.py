@@ -16,6 +16,7 @@ from webjobs_events.log import logger
 
 _EXPIRES = 30.0  # seconds a request stays open at the server
 _HEARTBEAT = 5.0  # seconds between the server's signs of life on an open request
+_CONFLICT = "409"  # status of a request that ended before a message too large for what was left of it
 _FINISH_TIMEOUT = 2.0  # seconds
 
 
@@ -26,6 +27,8 @@ class News(Enum):
     """Nothing more is stored at the moment; the request stays open."""
     ENDED = auto()
     """A request ended with messages owed: ask again."""
+    FULL = auto()
+    """A request ended because the next message would have gone beyond its bytes: ask again."""
     LOST = auto()
     """The requests or their consumer are gone: make the consumer anew."""
 
@@ -103,8 +106,14 @@ class Pull:
         subscription, self._subscription = self._subscription, None
         return subscription
 
-    async def request(self, count: int) -> None:
-        """Ask for `count` more messages; while NATS is away nothing is asked, for nothing would be kept."""
+    async def request(self, count: int, max_bytes: int = 0) -> None:
+        """Ask for `count` more messages; while NATS is away nothing is asked, for nothing would be kept.
+
+        Args:
+            count: Messages at most.
+            max_bytes: Of all of them together, headers included; the request ends before the message that
+                would go beyond. 0: no limit.
+        """
         if count <= 0 or self._subscription is None or not self._client.is_connected:
             return
         loop = asyncio.get_running_loop()
@@ -113,7 +122,8 @@ class Pull:
         if self._watch is None:
             self._watch = loop.call_later(self._heartbeat, self._check)
         try:
-            body = json.dumps({"batch": count, **self._limits}).encode()
+            limits = {**self._limits, "max_bytes": max_bytes} if max_bytes else self._limits
+            body = json.dumps({"batch": count, **limits}).encode()
             await self._client.publish(self._next_subject, body, reply=self._inbox)
         except (nats.errors.Error, OSError) as error:
             self._owed = max(0, self._owed - count)
@@ -131,7 +141,7 @@ class Pull:
             self._on_news(News.IDLE)
         elif (unfilled := headers.get("Nats-Pending-Messages")) is not None:
             self._owed = max(0, self._owed - int(unfilled))
-            self._on_news(News.ENDED)
+            self._on_news(News.FULL if headers.get("Status") == _CONFLICT else News.ENDED)
         else:
             # No consumer, no leader, no server, or a request it refused: none of them says what it owed.
             self._owed = 0

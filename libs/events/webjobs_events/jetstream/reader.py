@@ -19,6 +19,8 @@ from webjobs_events.log import logger
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RETRY_DELAY = 0.25  # seconds between tries to make a lost consumer anew
+_LARGEST_MESSAGE = 64 * 1024 * 1024  # bytes; the most that NATS can be set to take
+_MOMENT = 0.02  # seconds
 _INACTIVE = 30.0  # seconds after which the server drops the consumer of a reader that went away
 
 
@@ -49,6 +51,8 @@ class StreamReader:
         start_sequence: First sequence to read; 1 reads from the first message.
         latest_only: Begin with the latest message of each subject, then go on live.
         window: Messages asked for ahead of the reader.
+        window_bytes: Bytes asked for ahead of the reader, who may be slow: what is held for it stays below
+            that, unless one message alone is larger. 0: no limit.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class StreamReader:
         start_sequence: int = 1,
         latest_only: bool = False,
         window: int = 1000,
+        window_bytes: int = 0,
     ) -> None:
         self._connection = connection
         self._stream = stream
@@ -67,6 +72,8 @@ class StreamReader:
         self._next_sequence = start_sequence
         self._latest_only = latest_only
         self._window = window
+        self._window_bytes = window_bytes
+        self._got_since_request = 0
         self._buffer: deque[StreamMessage] = deque()
         self._arrived = asyncio.Event()
         self._broken = True
@@ -141,6 +148,7 @@ class StreamReader:
 
     async def _wait_for_arrival(self) -> None:
         self._arrived.clear()
+        await self._top_up()  # a request may have ended meanwhile
         if not self._buffer and not self._broken and not self._closed:
             await self._arrived.wait()
 
@@ -162,14 +170,24 @@ class StreamReader:
     def _hear(self, news: News) -> None:
         if news is News.LOST:
             self._broken = True
+        elif news is News.FULL and self._window_bytes and not self._got_since_request:
+            self._window_bytes = min(2 * self._window_bytes, _LARGEST_MESSAGE)  # the next message is larger
         self._arrived.set()  # the one who waits looks again, and asks for more
 
     async def _top_up(self) -> None:
         if self._pull is None or self._broken or self._closed:
             return
+        if self._window_bytes:
+            if not self._buffer and not self._pull.outstanding:
+                await self._request(self._pull)
+            return
         wanted = self._window - len(self._buffer) - self._pull.outstanding
         if wanted >= max(1, self._window // 2):
             await self._pull.request(wanted)
+
+    async def _request(self, pull: Pull) -> None:
+        self._got_since_request = 0
+        await pull.request(self._window, self._window_bytes)
 
     def _receive(self, message: Msg) -> None:
         delivery = delivery_of(message.reply)
@@ -180,6 +198,7 @@ class StreamReader:
             return
         self._consumer_sequence = delivery.consumer_sequence
         self._next_sequence = delivery.sequence + 1
+        self._got_since_request += 1
         self._buffer.append(
             StreamMessage(
                 message.subject,
@@ -219,10 +238,10 @@ class StreamReader:
         )
         self._broken = False
         await self._pull.start()
-        await self._pull.request(self._window)
+        await self._request(self._pull)
 
     async def _see_whether_caught_up(self) -> None:
-        if self.caught_up.is_set():
+        if self.caught_up.is_set() or (self._window_bytes and await self._more_comes()):
             return
         # Asked of a consumer that begins here: what our own has pending drifts while keys are overwritten.
         with contextlib.suppress(BusUnavailable):
@@ -231,6 +250,16 @@ class StreamReader:
             if not probe.num_pending:
                 self.caught_up.set()
             await self._delete_consumer(probe.name)
+
+    async def _more_comes(self) -> bool:
+        """Whether a request that ends after so many bytes has ended, or a message comes within a moment."""
+        self._arrived.clear()
+        if self._pull is None or not self._pull.outstanding or self._buffer:
+            return True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_MOMENT):
+                await self._arrived.wait()
+        return self._pull is None or not self._pull.outstanding or bool(self._buffer)
 
     def _look_at(self, info: api.StreamInfo) -> None:
         """Begin anew in a stream that lost what was read: it gives its sequences again."""

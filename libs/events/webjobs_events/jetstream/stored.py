@@ -28,6 +28,7 @@ class Streams:
         start_sequence: int = 1,
         latest_only: bool = False,
         window: int = 1000,
+        window_bytes: int = 0,
     ) -> StreamReader:
         """A gap-free reader; see `StreamReader`."""
         return StreamReader(
@@ -37,6 +38,7 @@ class Streams:
             start_sequence=start_sequence,
             latest_only=latest_only,
             window=window,
+            window_bytes=window_bytes,
         )
 
     async def stored(

@@ -24,7 +24,7 @@ async def follow_events(request: web.Request) -> web.StreamResponse:
     bus, live = request.app[BUS], request.app[LIVE]
     filters = wanted.subjects(bus.subjects)
     stream, everything = bus.subjects.events_stream, bus.subjects.all_events
-    answer = LiveAnswer(request, "text/event-stream", live.terms.stuck)
+    answer = LiveAnswer(request, "text/event-stream")
     async with live.tails.follow(stream, everything, after=after, filters=filters) as follower:
         answer.response.headers[SEQUENCE_HEADER] = str(follower.position)
         if await answer.begin():

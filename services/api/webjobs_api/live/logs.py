@@ -118,7 +118,7 @@ async def _follow(
 ) -> web.StreamResponse:
     bus, live = request.app[BUS], request.app[LIVE]
     wanted = request.query.get("filter", "").encode("utf-8", "replace").lower()
-    answer = LiveAnswer(request, "text/plain", live.terms.stuck)
+    answer = LiveAnswer(request, "text/plain")
     async with live.tails.follow(bus.subjects.logs_stream, subject) as follower:
         if not await answer.begin():
             return answer.response

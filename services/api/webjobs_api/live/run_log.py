@@ -52,7 +52,7 @@ async def get_log(request: web.Request) -> web.StreamResponse:
 async def _follow(request: web.Request, start: int) -> web.StreamResponse:
     _, run = await known_run(request)
     bus, live, runs = request.app[BUS], request.app[LIVE], request.app[RUNS]
-    answer = LiveAnswer(request, "text/event-stream", live.terms.stuck)
+    answer = LiveAnswer(request, "text/event-stream")
     source = logs.source_of_run(request, run, output_file(run.run_id))
     pieces = read_pieces(bus, source, start=start, follow=True)
     async with contextlib.aclosing(pieces):

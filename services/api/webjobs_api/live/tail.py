@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -13,15 +13,21 @@ log = structlog.stdlib.get_logger(__name__)
 
 _KEPT_MESSAGES = 2000
 _KEPT_BYTES = 4 * 1024 * 1024
+_ALL_KEPT_BYTES = 12 * 1024 * 1024  # of all tails together
 _BATCH = 64  # messages handed to a follower at once
+_BATCH_BYTES = 64 * 1024  # of them, unless one alone is larger
 _WINDOW = 64  # messages asked for ahead
+_WINDOW_BYTES = 68 * 1024  # of them
 
 
 class StreamTail:
     """Reads what a stream takes from now on, and keeps the newest of it."""
 
-    def __init__(self, bus: Bus, stream: str, subject: str) -> None:
+    def __init__(
+        self, bus: Bus, stream: str, subject: str, kept_bytes: Callable[[], int] = lambda: _KEPT_BYTES
+    ) -> None:
         self._bus = bus
+        self._most_kept_bytes = kept_bytes
         self._stream = stream
         self._subject = subject
         self._kept: deque[StreamMessage] = deque()
@@ -60,16 +66,27 @@ class StreamTail:
 
     def after(self, position: int) -> list[StreamMessage]:
         """The oldest of the messages that are kept and come after a position."""
-        found: list[StreamMessage] = []
+        newer: list[StreamMessage] = []
         for message in reversed(self._kept):
             if message.sequence <= position:
                 break
+            newer.append(message)
+        found: list[StreamMessage] = []
+        size = 0
+        for message in reversed(newer[-_BATCH:]):
+            size += len(message.data)
+            if found and size > _BATCH_BYTES:
+                break
             found.append(message)
-        return found[: -_BATCH - 1 : -1]
+        return found
 
     async def _read(self) -> None:
         reader = self._bus.read_stream(
-            self._stream, [self._subject], start_sequence=self.last + 1, window=_WINDOW
+            self._stream,
+            [self._subject],
+            start_sequence=self.last + 1,
+            window=_WINDOW,
+            window_bytes=_WINDOW_BYTES,
         )
         try:
             async with reader, contextlib.aclosing(reader.batches(max_messages=_BATCH)) as batches:
@@ -91,7 +108,12 @@ class StreamTail:
         self._kept.append(message)
         self._kept_bytes += len(message.data)
         self.last = message.sequence
-        while len(self._kept) > _KEPT_MESSAGES or (self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1):
+        self.shrink()
+
+    def shrink(self) -> None:
+        """Keep no more than is allowed."""
+        most_bytes = self._most_kept_bytes()
+        while len(self._kept) > _KEPT_MESSAGES or (self._kept_bytes > most_bytes and len(self._kept) > 1):
             dropped = self._kept.popleft()
             self._kept_bytes -= len(dropped.data)
             self.first = dropped.sequence + 1
@@ -181,7 +203,11 @@ class Follower:
     def _catch_up(self) -> None:
         self._target = self._tail.last
         self._reader = self._bus.read_stream(
-            self._stream, self._filters, start_sequence=self.position + 1, window=_WINDOW
+            self._stream,
+            self._filters,
+            start_sequence=self.position + 1,
+            window=_WINDOW,
+            window_bytes=_WINDOW_BYTES,
         )
         self._batches = self._reader.batches(max_messages=_BATCH)
 
@@ -265,14 +291,19 @@ class Tails:
         finally:
             await self._leave(stream, subject, tail)
 
+    def _kept_bytes_of_each(self) -> int:
+        return min(_KEPT_BYTES, _ALL_KEPT_BYTES // max(1, len(self._followers)))
+
     async def _joined(self, stream: str, subject: str) -> StreamTail:
         async with self._starting:
             tail = self._tails.get((stream, subject))
             if tail is None or tail.has_ended:
-                tail = StreamTail(self._bus, stream, subject)
+                tail = StreamTail(self._bus, stream, subject, self._kept_bytes_of_each)
                 await tail.start()
                 self._tails[stream, subject] = tail
                 self._followers[tail] = 0
+                for each in self._followers:
+                    each.shrink()
             self._followers[tail] += 1
             if self.closing.is_set():
                 tail.end()

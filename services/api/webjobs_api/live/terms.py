@@ -12,7 +12,7 @@ class LiveTerms:
         log_heartbeat: Seconds without a line after which the log stream says so.
         look: Seconds between looks at whether a followed run has ended.
         log_patience: Seconds without a new byte after which the missing part of a log is given up.
-        stuck: Seconds that a client may take nothing, after which it is let go.
+        stuck: Seconds that a client may take nothing, after which it is cut off; of every answer.
     """
 
     heartbeat: float = 15.0

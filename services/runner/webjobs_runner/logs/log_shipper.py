@@ -12,7 +12,7 @@ from webjobs_events.jetstream import Bus, PublishPipeline, stream_state
 from webjobs_runner.log import logger
 from webjobs_runner.logs.log_file import LogFile
 
-_CHUNK_BYTES = 256 * 1024
+_CHUNK_BYTES = 64 * 1024  # the api holds two of them for each reader
 _WINDOW_BYTES = 4 * 1024 * 1024  # sent and not yet acknowledged
 _PAUSE_SECONDS = 0.02  # after a file has grown: a busy script's small writes travel together
 # Sent between two pauses. What scripts write faster waits in its file: capturing it goes before shipping it.

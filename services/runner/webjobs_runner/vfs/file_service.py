@@ -163,7 +163,7 @@ class FileService:
             return files.Opened(info=info)
         reading = Reading(descriptor=descriptor)
         try:
-            data = await self._blocking(os.pread, descriptor, min(self._chunk_bytes, info.size), 0)
+            data = await self._blocking(os.pread, descriptor, min(self._read_bytes, info.size), 0)
         except BaseException:
             reading.close()
             raise
@@ -183,7 +183,7 @@ class FileService:
         info = await self._blocking(self._files.look, path)
         if info.kind is not files.Kind.FOLDER:
             raise errors.FileInTheWay(path)
-        pieces = zip_pieces(self._files.root, path, self._chunk_bytes)
+        pieces = zip_pieces(self._files.root, path, self._read_bytes)
         session = Packing(pieces=pieces, end=pieces.close)
         return files.Opened(info=info, session=self._sessions.add(session))
 
@@ -273,6 +273,10 @@ class FileService:
         session = self._sessions.get(session_id, kind)
         async with session.turn:
             yield self._sessions.get(session_id, kind)  # it may have been closed meanwhile
+
+    @property
+    def _read_bytes(self) -> int:
+        return min(files.READ_BYTES, self._chunk_bytes)
 
     @property
     def _chunk_bytes(self) -> int:

@@ -1,0 +1,116 @@
+"""Clients that ask and never read cost the api little memory, and are cut off after a while."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from support.background import in_background
+from support.client import Client, client_of
+from support.eventually import eventually
+from support.stack import RunningStack, webjobs_up
+
+READERS = 150
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    data = tmp_path_factory.mktemp("unread") / "data"
+    with in_background(webjobs_up(data, WEBJOBS_STALLED_CLIENT_SECONDS="8")) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(stack: RunningStack) -> AsyncIterator[Client]:
+    async with client_of(stack.url) as speaking:
+        yield speaking
+
+
+def memory_of(pid: int) -> int:
+    """Bytes of memory that a process has."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+
+
+@contextlib.contextmanager
+def asked(base: str, paths: list[str]) -> Iterator[list[socket.socket]]:
+    """Connections on each of which something is asked for, and nothing is read."""
+    host, port = base.removeprefix("http://").split(":")
+    with contextlib.ExitStack() as opened:
+        connections = []
+        for path in paths:
+            connection = opened.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect((host, int(port)))
+            accept = "Accept: text/event-stream\r\n" if path.endswith(("/log", "=first")) else ""
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n{accept}\r\n".encode())
+            connections.append(connection)
+        yield connections
+
+
+async def addresses(client: Client, stack: RunningStack) -> list[str]:
+    """One of each kind of answer that is long."""
+    await client.put_script("triggered", "big", "yes $(printf 'y%.0s' $(seq 99)) | head -n 150000")
+    await client.put_script(
+        "triggered", "live", "while :; do yes $(printf 'y%.0s' $(seq 99)) | head -n 2000; sleep 0.05; done"
+    )
+    big = await client.ended("big", await client.run("big"))
+    live = await client.run("live")
+    folder = stack.data / "folder"
+    folder.mkdir()
+    (folder / "large.bin").write_bytes(os.urandom(20 * MEGABYTE))
+    log = big["output_url"].removeprefix(stack.url)
+    return [
+        log,
+        f"{log}?follow=1",
+        f"/api/jobs/triggered/big/history/{big['id']}/log",
+        f"/api/jobs/triggered/live/history/{live}/log",
+        "/api/logstream",
+        f"/api/logstream/triggered/live/{live}",
+        "/api/events?from=first",
+        "/api/vfs/folder/large.bin",
+        "/api/zip/folder/",
+        "/api/vfs/data/jobs/triggered/big/" + f"{big['id']}/output_log.txt",
+    ]
+
+
+async def test_readers_that_never_read_cost_little_and_are_cut_off(
+    client: Client, stack: RunningStack
+) -> None:
+    paths = await addresses(client, stack)
+    assert len((await client.get(paths[0])).body) > 19 * MEGABYTE  # what one reader costs is there before
+    api = stack.pid_of("api")
+    before = memory_of(api)
+    most = before
+    wanted = [paths[number % len(paths)] for number in range(READERS)]
+    with asked(stack.url, wanted) as connections:
+        for _ in range(24):
+            await asyncio.sleep(0.25)
+            most = max(most, memory_of(api))
+        assert most - before < 50 * MEGABYTE
+
+        # All that happened so far fits into the buffers of the operating system.
+        long = [each for each, path in zip(connections, wanted, strict=True) if "/events" not in path]
+
+        def are_cut_off() -> bool:
+            return all(map(is_reset, long))
+
+        await eventually(are_cut_off, 60, interval=0.5)
+    await eventually(lambda: memory_of(api) - before < 20 * MEGABYTE, 30, interval=0.5)
+    assert (await client.get("/api/jobs")).status == 200
+
+
+def is_reset(connection: socket.socket) -> bool:
+    """Whether the other end has broken this connection off; reads nothing."""
+    return bool(connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)) or _state(connection) == _CLOSED
+
+
+_CLOSED = 7  # TCP_CLOSE, in linux/tcp_states.h
+
+
+def _state(connection: socket.socket) -> int:
+    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[0]
