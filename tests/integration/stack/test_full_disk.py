@@ -87,13 +87,24 @@ async def test_on_a_full_disk_messages_are_refused_at_once_and_taken_again_when_
             disk.fill()
             await eventually(lambda: is_refused(client), 20)
             assert await server.write_error() is None
-            assert "no space left on device" in announced.lines["nats"][0]
+            assert "restarting it" in announced.lines["nats"][0]
             disk.free()
             await eventually(lambda: is_taken(client), 10)
             assert announced.names("ready") == ["nats"], "started again once, and not when there was room"
         state = (await client.jetstream().stream_info("KEPT")).state
         assert (state.first_seq, state.messages) == (1, state.last_seq)
         assert state.messages > len(kept)
+
+
+async def test_a_full_disk_breaks_no_stream_to_which_nothing_was_published_meanwhile(disk: SmallDisk) -> None:
+    async with run_nats_server(disk.path / "nats", spare_bytes=SPARE) as server, client_of(server) as client:
+        await client.jetstream().add_stream(name="KEPT", subjects=["kept"])
+        async with watched(server, disk) as announced:
+            disk.fill()
+            await eventually(lambda: announced.names("ready") == ["nats"], 20)
+            disk.free()
+            await eventually(lambda: is_taken(client), 10)
+            assert announced.names("ready") == ["nats"]
 
 
 async def test_streams_break_when_a_write_fails_and_are_whole_after_a_restart_with_room(

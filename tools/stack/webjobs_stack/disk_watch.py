@@ -12,7 +12,9 @@ from webjobs_stack.nats_server import NatsServer
 
 POLL_SECONDS = 1.0
 _ROOM_TO_START = 4 * MEGABYTE  # what a server needs at least to come up
-_RESTART_PAUSE = 10.0  # seconds between restarts for the same reason
+_FULL = MEGABYTE  # less free space than that is none
+_FULL_SHARE = 8  # nor is one part in so many of what streams leave free
+_RESTART_PAUSE = 5.0  # seconds between restarts for the same reason
 _TOLERANCE = 8  # the limit of streams follows when the room differs by one part in so many
 
 
@@ -30,8 +32,9 @@ class DiskWatch:
     """Looks once a second, as long as the stack runs.
 
     A write that fails on a full disk closes its stream until the server is started again. So the server is
-    started again at once, but without room it takes no messages: it refuses them with a reason, instead of
-    leaving them unanswered, and no stream breaks. When there is room it is told to take messages.
+    started again at once, or before that happens, and takes no messages without room: it refuses them with a
+    reason, instead of leaving them unanswered, and no stream breaks. When there is room it is told to take
+    messages, which needs no start: nothing is in the way of the first request then.
 
     Args:
         folder: The data folder.
@@ -74,11 +77,13 @@ class DiskWatch:
         return True
 
     async def _look_after(self, nats: NatsServer) -> None:
-        error = await nats.write_error()
+        error, free = await nats.write_error(), space_of(self._folder).free
         if error is not None:
-            self._restart(nats, error)
+            self._restart(nats, f"it has closed streams: {error}")
         elif self.has_room():
-            await self._raise_limit(nats, space_of(self._folder).free - self._spare)
+            await self._raise_limit(nats, free - self._spare)
+        elif free < max(_FULL, self._spare // _FULL_SHARE) and nats.takes_messages:
+            self._restart(nats, "the disk is full, and a write that fails would close its stream")
 
     async def _raise_limit(self, nats: NatsServer, room: int) -> None:
         """Let streams have what others have freed; a lower limit the server takes only when it starts."""
@@ -90,9 +95,9 @@ class DiskWatch:
             nats.raise_storage_limit(limit)
         self._looked_at_room = room
 
-    def _restart(self, nats: NatsServer, error: str) -> None:
+    def _restart(self, nats: NatsServer, reason: str) -> None:
         if time.monotonic() < self._restarted_at + _RESTART_PAUSE:
             return
         self._restarted_at = time.monotonic()
-        self._announce.said(nats.name, f"restarting it, for it has closed streams: {error}")
+        self._announce.said(nats.name, f"restarting it: {reason}")
         nats.restart(takes_messages=self.has_room())
