@@ -6,10 +6,12 @@ from webjobs_runner.domain.script import (
     SCRIPT_HOSTS,
     choose_script,
     command_line,
+    doubt,
     extend_hosts,
     host_of,
     script_folder,
 )
+from webjobs_runner.domain.shebang import Shebang
 from webjobs_runner.errors import InvalidScriptHosts, MissingInterpreter, NoRunnableScript
 
 ORDER = [".cmd", ".bat", ".exe", ".ps1", ".sh", ".php", ".py", ".js"]
@@ -159,3 +161,82 @@ def test_the_choice_does_not_depend_on_the_order_of_the_listing(names: list[str]
             return None
 
     assert answer(names) == answer(names[::-1]) == answer(sorted(names))
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ([".eslintrc.js", "index.js"], "index.js"),
+        ([".prettierrc.js", "a.cmd.txt", "zz.js"], "zz.js"),
+        (["._index.js", "index.js"], "index.js"),
+        (["._run.sh", "run.sh"], "run.sh"),
+        (["__init__.py", "main.py"], "main.py"),
+        (["__main__.py", "__init__.py", "zoo.py"], "zoo.py"),
+        (["conftest.py", "job.py"], "job.py"),
+        (["Setup.py", "work.py"], "work.py"),
+        (["setup.py", "work.js"], "work.js"),
+        (["setup.py", "a.sh"], "a.sh"),
+        (["setup.py"], "setup.py"),
+        (["__main__.py", "readme.md"], "__main__.py"),
+        ([".hidden.sh"], ".hidden.sh"),
+        (["conftest.py", "setup.py"], "conftest.py"),
+        (["a.py", "RUN.PY"], "RUN.PY"),
+        (["RUN.SH", "run.sh"], "RUN.SH"),
+        (["index.mjs"], "index.mjs"),
+        (["index.mjs", "z.js"], "z.js"),
+        (["a.mjs", "run.mjs"], "run.mjs"),
+        (["run.mjs", "z.js"], "z.js"),
+        (["run"], "run"),
+        (["Run", "readme"], "Run"),
+        (["run", "run.js"], "run.js"),
+        (["run", "run.mjs"], "run"),
+        (["run", "setup.py"], "run"),
+    ],
+)
+def test_what_is_seldom_the_script_is_chosen_last_and_the_late_types_after_all_others(
+    names: list[str], expected: str
+) -> None:
+    for order in (names, names[::-1]):
+        script = choose_script(order, SCRIPT_HOSTS, everything, is_program=everything)
+        assert script.file_name == expected
+        assert host_of(f"in/{expected}", SCRIPT_HOSTS) == script.host
+
+
+def test_a_file_named_run_that_is_no_program_is_no_script() -> None:
+    with pytest.raises(NoRunnableScript):
+        choose_script(["run"], SCRIPT_HOSTS, everything)
+
+
+def test_a_file_that_is_seldom_the_script_is_not_run_for_lack_of_an_interpreter() -> None:
+    with pytest.raises(MissingInterpreter, match=r"Found main\.ps1"):
+        choose_script(["main.ps1", "setup.py"], SCRIPT_HOSTS, lambda name: name != "pwsh")
+
+
+def test_the_interpreter_of_the_first_line_is_the_one_that_must_be_there() -> None:
+    shebang = Shebang("/bin/zsh")
+    script = choose_script(["run.sh"], SCRIPT_HOSTS, everything, lambda _: shebang)
+    assert script.interpreter == "/bin/zsh"
+    with pytest.raises(MissingInterpreter, match=r"Found run\.sh, which needs /bin/zsh: install it"):
+        choose_script(["run.sh"], SCRIPT_HOSTS, {"bash"}.__contains__, lambda _: shebang)
+    script = choose_script(["run.sh"], SCRIPT_HOSTS, {"zsh"}.__contains__, lambda _: shebang)
+    assert script.interpreter == "zsh"
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["run.sh", "lib.py", "a.sh"], ""),
+        (["only.py", "readme.md"], ""),
+        (["helper.js", "index.js"], "Chose helper.js as the script among 2 candidates: helper.js, index.js."),
+        ([".eslintrc.js", "index.js"], "Chose index.js as the script among 2 candidates"),
+        (["run.py", "run.sh"], "Chose run.sh as the script among 2 candidates"),
+        (["run", "lib.py"], "Chose lib.py as the script among 2 candidates"),
+        (
+            [f"{letter}.py" for letter in "abcdefgh"],
+            "a.py, b.py, c.py, d.py, e.py and 3 more. To be sure, keep",
+        ),
+    ],
+)
+def test_a_choice_that_may_be_wrong_is_said(names: list[str], said: str) -> None:
+    sentence = doubt(choose_script(names, SCRIPT_HOSTS, everything, is_program=everything))
+    assert said in sentence and bool(said) == bool(sentence)

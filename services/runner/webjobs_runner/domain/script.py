@@ -7,11 +7,13 @@ from itertools import chain
 
 from webjobs_events.errors import InvalidArguments
 
+from webjobs_runner.domain.shebang import Shebang
 from webjobs_runner.errors import InvalidScriptHosts, MissingInterpreter, NoRunnableScript
 
 SCRIPT_PATH = "{script}"
 SCRIPT_NAME = "{name}"
 _SETTINGS_FILES = frozenset({"settings.job", "disable.job"})
+_MOST_NAMED = 5
 _CMD_SPECIAL = frozenset('&|<>^%"\r\n')
 
 
@@ -22,6 +24,7 @@ class ScriptHost:
     `interpreters` are tried in order, by name or absolute path; `arguments` follow the interpreter,
     with `{script}` for the script's path and `{name}` for its bare name in the working folder.
     `by_wine` says that the script is a Windows program: Wine runs it, and it is told Windows' paths.
+    `reads_shebang`: an interpreter that the script names in its first line is used instead.
     """
 
     name: str
@@ -30,15 +33,20 @@ class ScriptHost:
     arguments: tuple[str, ...] = (SCRIPT_PATH,)
     product: str = ""
     by_wine: bool = False
+    reads_shebang: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenScript:
-    """The script of a job, its host, and which of the host's interpreters is there to run it."""
+    """The script of a job, its host, and which of the host's interpreters is there to run it.
+
+    `candidates` are all files that could have been chosen, this one included, in the order of their names.
+    """
 
     file_name: str
     host: ScriptHost
     interpreter: str
+    candidates: tuple[str, ...] = ()
 
 
 # The order is the seed's, and it decides which script is chosen. A .exe is started by wine itself and
@@ -59,39 +67,104 @@ SCRIPT_HOSTS: tuple[ScriptHost, ...] = (
         ("-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-File", SCRIPT_PATH),
         "PowerShell",
     ),
-    ScriptHost("BashScriptHost", ".sh", ("bash",)),
+    ScriptHost("BashScriptHost", ".sh", ("bash",), reads_shebang=True),
     ScriptHost("PhpScriptHost", ".php", ("php",), product="PHP"),
     ScriptHost("PythonScriptHost", ".py", ("python3", "python"), ("-u", SCRIPT_PATH), "Python"),
     ScriptHost("NodeScriptHost", ".js", ("node", "nodejs"), product="Node.js"),
 )
 
 
+LATE_HOSTS: tuple[ScriptHost, ...] = (
+    ScriptHost("ProgramScriptHost", "", (), reads_shebang=True),
+    ScriptHost("NodeScriptHost", ".mjs", ("node", "nodejs"), product="Node.js"),
+)
+"""What is run when there is no file of any other type: `run` without an extension, then `.mjs`."""
+
+_PROGRAM = "run"
+_NEVER = frozenset({"__init__.py", "__main__.py", "conftest.py", "setup.py"})
+
+
 def choose_script(
-    file_names: Iterable[str], hosts: Sequence[ScriptHost], is_available: Callable[[str], bool]
+    file_names: Iterable[str],
+    hosts: Sequence[ScriptHost],
+    is_available: Callable[[str], bool],
+    shebang_of: Callable[[str], Shebang | None] = lambda _: None,
+    is_program: Callable[[str], bool] = lambda _: False,
 ) -> ChosenScript:
     """Choose among the names of the files at the root of a job's folder.
 
     `run.<extension>` comes first, in the order of the hosts; when there is none of any type, the first
-    file of the first extension that has one. Upper and lower case are the same. A type whose
-    interpreter is absent is passed over.
+    file of the first extension that has one. Then the same for `LATE_HOSTS`. Upper and lower case are the
+    same. A type whose interpreter is absent is passed over. Files that are seldom the script, such as
+    `setup.py` and those that begin with a dot, count only when there is no other.
 
-    Source: the seed, "logic to decide which file is the script to run"; Kudu: JobsManagerBase.cs.
+    Args:
+        file_names: At the root of the folder.
+        hosts: In their order.
+        is_available: Whether the runner has a program.
+        shebang_of: The interpreter that a file itself names; asked for hosts that read it.
+        is_program: Whether a file without extension can be run.
+
+    Source: Kudu, "logic to decide which file is the script to run", and JobsManagerBase.cs.
 
     Raises:
         NoRunnableScript: no name has a supported extension.
         MissingInterpreter: some have, but the runner lacks the program for each of them.
     """
     names = sorted(file_names, key=lambda name: (name.lower(), name))
-    passed_over: tuple[str, ScriptHost] | None = None
-    for host, name in chain(_named_run(names, hosts), _any_name(names, hosts)):
-        interpreter = next(filter(is_available, host.interpreters), None)
-        if interpreter is not None:
-            return ChosenScript(name, host, interpreter)
-        passed_over = passed_over or (name, host)
+    found = list(dict.fromkeys(_in_order(names, hosts, is_program)))
+    usual = [(host, name) for host, name in found if not _is_seldom_the_script(name)]
+    passed_over: MissingInterpreter | None = None
+    for host, name in usual or found:
+        shebang = shebang_of(name) if host.reads_shebang else None
+        programs = shebang.programs if shebang else host.interpreters
+        interpreter = next(filter(is_available, programs), None)
+        if interpreter is None and programs:
+            passed_over = passed_over or MissingInterpreter(
+                name, programs[0], "" if shebang else host.product
+            )
+            continue
+        candidates = tuple(sorted({each for _, each in found}, key=lambda each: (each.lower(), each)))
+        return ChosenScript(name, host, interpreter or "", candidates)
     if passed_over is not None:
-        name, host = passed_over
-        raise MissingInterpreter(name, host.interpreters[0], host.product)
-    raise NoRunnableScript(names, [host.extension for host in hosts])
+        raise passed_over
+    raise NoRunnableScript(names, [host.extension for host in (*hosts, *LATE_HOSTS) if host.extension])
+
+
+def doubt(chosen: ChosenScript) -> str:
+    """A sentence about a choice that may not be the one that was meant; empty when it is clear."""
+    others = [name for name in chosen.candidates if name != chosen.file_name]
+    if not others or (_is_named_run(chosen.file_name) and not any(map(_is_named_run, others))):
+        return ""
+    listed = ", ".join(chosen.candidates[:_MOST_NAMED])
+    more = len(chosen.candidates) - _MOST_NAMED
+    return (
+        f"Chose {chosen.file_name} as the script among {len(chosen.candidates)} candidates: {listed}"
+        f"{f' and {more} more' if more > 0 else ''}. "
+        f"To be sure, keep one file named run{chosen.host.extension} at the root of the job."
+    )
+
+
+def _in_order(
+    names: Sequence[str], hosts: Sequence[ScriptHost], is_program: Callable[[str], bool]
+) -> Iterable[tuple[ScriptHost, str]]:
+    program, *late = LATE_HOSTS
+    programs = ((program, name) for name in names if name.lower() == _PROGRAM and is_program(name))
+    return chain(
+        _named_run(names, hosts),
+        _any_name(names, hosts),
+        programs,
+        _named_run(names, late),
+        _any_name(names, late),
+    )
+
+
+def _is_named_run(name: str) -> bool:
+    return name.lower() == _PROGRAM or name.lower().rpartition(".")[0] == _PROGRAM
+
+
+def _is_seldom_the_script(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _NEVER
 
 
 def _named_run(names: Sequence[str], hosts: Sequence[ScriptHost]) -> Iterable[tuple[ScriptHost, str]]:
@@ -108,8 +181,11 @@ def host_of(file_name: str, hosts: Sequence[ScriptHost]) -> ScriptHost:
     Raises:
         NoRunnableScript: no host of the table has its extension (any more).
     """
-    for host in hosts:
-        if file_name.lower().endswith(host.extension):
+    name = file_name.rpartition("/")[2].lower()
+    if name == _PROGRAM:
+        return LATE_HOSTS[0]
+    for host in (*hosts, *LATE_HOSTS[1:]):
+        if name.endswith(host.extension):
             return host
     raise NoRunnableScript([file_name], [host.extension for host in hosts])
 

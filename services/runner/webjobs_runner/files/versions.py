@@ -13,14 +13,20 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobName, JobType
 
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused, WrongVersion
+from webjobs_runner.domain.script_text import may_need_cleaning
 from webjobs_runner.files.installed_folders import InstalledFolders
 from webjobs_runner.files.job_files import InspectedFolder, Installation, install_version
+from webjobs_runner.files.script_file import cleaning_of
 from webjobs_runner.files.site import Site
 from webjobs_runner.files.working_copy import WorkingCopies
 
 _NOT_IN_PLACE = (
     "The job's folder does not hold the deployed version, so a copy of that version runs instead; "
     "the job's error says what was refused."
+)
+_CLEANED_COPY = (
+    "The script has Windows line ends or a byte order mark, and files in the job's folder are never changed: "
+    "a cleaned copy runs instead of the folder. Save the script with Unix line ends to run it in place."
 )
 
 
@@ -71,12 +77,18 @@ class Versions:
         warning = ""
         if in_place:
             if self._installed.holds(definition):
-                return Version(self._site.job_folder(definition.job_type, definition.job_name), _nothing)
-            warning = _NOT_IN_PLACE
-        path = self._copies.reuse(definition.job_type, definition.job_name, definition.digest)
+                folder = self._site.job_folder(definition.job_type, definition.job_name)
+                script = definition.script
+                if not may_need_cleaning(script) or not await asyncio.to_thread(cleaning_of, folder, script):
+                    return Version(folder, _nothing)
+                warning = _CLEANED_COPY
+            else:
+                warning = _NOT_IN_PLACE
+        job_type, job_name, digest = definition.job_type, definition.job_name, definition.digest
+        path = self._copies.reuse(job_type, job_name, digest, definition.script)
         if path is None:
             path = await self._copy(definition)
-        return Version(path, partial(self._copies.release, path), warning)
+        return Version(path, partial(self._copies.release, path), warning or self._copies.cleaning(path))
 
     async def install(self, definition: JobDefinition, decided_on: InspectedFolder) -> Installation:
         """Make the definition's version the content of the job's folder, as it was when that was decided.
@@ -124,16 +136,18 @@ class Versions:
         job_type, job_name, digest = definition.job_type, definition.job_name, definition.digest
         try:
             folder = self._site.job_folder(job_type, job_name)
-            return await self._acquire(job_type, job_name, digest, folder)
+            return await self._acquire(job_type, job_name, digest, folder, definition.script)
         except (WrongVersion, FolderChangedMeanwhile, FolderRefused, FileNotFoundError, NotADirectoryError):
             # The folder is being edited, or is not installed yet: take the version from its package.
             async with self.package(digest) as package:
-                return await self._acquire(job_type, job_name, digest, package)
+                return await self._acquire(job_type, job_name, digest, package, definition.script)
 
-    async def _acquire(self, job_type: JobType, job_name: JobName, digest: str, source: Path) -> Path:
+    async def _acquire(
+        self, job_type: JobType, job_name: JobName, digest: str, source: Path, script: str
+    ) -> Path:
         """A working copy made in a thread; when the caller is cancelled meanwhile it is given back."""
         copying = asyncio.ensure_future(
-            asyncio.to_thread(self._copies.acquire, job_type, job_name, digest, source)
+            asyncio.to_thread(self._copies.acquire, job_type, job_name, digest, source, script)
         )
         try:
             return await asyncio.shield(copying)

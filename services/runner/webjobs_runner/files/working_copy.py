@@ -17,6 +17,7 @@ from webjobs_runner.deploy_errors import TemporaryFolderTaken, WrongVersion
 from webjobs_runner.files.folder_walk import walk_folder
 from webjobs_runner.files.job_lock import job_lock
 from webjobs_runner.files.package import Manifest, copy_version, unpack_package
+from webjobs_runner.files.script_file import clean_script
 from webjobs_runner.files.site import Site
 
 _Key = tuple[JobType, str]
@@ -30,6 +31,8 @@ class _Copy:
     digest: str
     files: tuple[tuple[str, int, int], ...]
     folders: tuple[str, ...]
+    script: str
+    cleaning: str
     users: int = 0
     superseded: bool = False
 
@@ -90,19 +93,26 @@ class WorkingCopies:
         self._sweeper.shutdown(wait=True)
         shutil.rmtree(self._root, ignore_errors=True)
 
-    def reuse(self, job_type: JobType, job_name: JobName, digest: str) -> Path | None:
+    def cleaning(self, path: Path) -> str:
+        """What was cleaned in the script of a copy that is in use; empty when nothing was."""
+        copy = self._by_path.get(path)
+        return copy.cleaning if copy else ""
+
+    def reuse(self, job_type: JobType, job_name: JobName, digest: str, script: str = "") -> Path | None:
         """The current copy for one more run, if it is of this version and unchanged; else None.
 
         Quick enough (a stat for each file) to be called without leaving the event loop.
         """
         with self._guard:
             copy = self._current.get((job_type, job_name))
-            if copy is None or copy.digest != digest or not copy.is_unchanged():
+            if copy is None or (copy.digest, copy.script) != (digest, script) or not copy.is_unchanged():
                 return None
             copy.users += 1
             return copy.path
 
-    def acquire(self, job_type: JobType, job_name: JobName, digest: str, source: Path) -> Path:
+    def acquire(
+        self, job_type: JobType, job_name: JobName, digest: str, source: Path, script: str = ""
+    ) -> Path:
         """A copy of this version for one run, made anew if need be; `release` gives it back.
 
         Args:
@@ -110,17 +120,19 @@ class WorkingCopies:
             job_name: Of the job.
             digest: The version wanted.
             source: The job's installed folder, or the version's package when the folder holds another.
+            script: The version's script, which is cleaned in the copy if it needs that; empty: none is.
 
         Raises:
             WrongVersion: The source holds another version, or is being written to.
             FolderRefused, FolderChangedMeanwhile, PackageDamaged: The source cannot be read whole.
         """
-        path = self.reuse(job_type, job_name, digest)
+        path = self.reuse(job_type, job_name, digest, script)
         if path is not None:
             return path
         with job_lock(self._site, job_type, job_name):
-            path = self.reuse(job_type, job_name, digest)  # made by another run while this one waited
-            return path or self._make(job_type, job_name, digest, source)
+            # Perhaps made by another run while this one waited.
+            path = self.reuse(job_type, job_name, digest, script)
+            return path or self._make(job_type, job_name, digest, source, script)
 
     def release(self, path: Path) -> None:
         """End one run's use of a copy; a superseded copy nobody uses is deleted in the background."""
@@ -136,7 +148,7 @@ class WorkingCopies:
         with self._guard:
             self._supersede((job_type, job_name))
 
-    def _make(self, job_type: JobType, job_name: JobName, digest: str, source: Path) -> Path:
+    def _make(self, job_type: JobType, job_name: JobName, digest: str, source: Path, script: str) -> Path:
         home = self._root / "jobs" / job_type.value / job_name
         home.mkdir(parents=True, exist_ok=True)
         path = Path(tempfile.mkdtemp(prefix="", dir=home))
@@ -145,7 +157,8 @@ class WorkingCopies:
             found = fill(source, path).digest
             if found != digest:
                 raise WrongVersion(job_name, digest, found)
-            copy = _Copy(path, digest, *_facts(path), users=1)
+            cleaning = clean_script(path, script) if script else ""
+            copy = _Copy(path, digest, *_facts(path), script, cleaning, users=1)
         except BaseException:
             shutil.rmtree(path, ignore_errors=True)
             raise

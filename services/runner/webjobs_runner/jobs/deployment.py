@@ -29,9 +29,10 @@ from webjobs_events.settings_check import warnings_of
 
 from webjobs_runner.domain.job_settings import readable_settings
 from webjobs_runner.domain.scheduled_since import scheduled_since
-from webjobs_runner.domain.script import choose_script, script_folder
+from webjobs_runner.domain.script import ChosenScript, choose_script, doubt, script_folder
 from webjobs_runner.files.package import Manifest, scan_folder
 from webjobs_runner.files.package_store import PackageStore
+from webjobs_runner.files.script_file import cleaning_of, is_program, shebang_of
 from webjobs_runner.files.text_search import mentions_shutdown_file
 from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.definitions import Definitions
@@ -51,6 +52,7 @@ class _Version:
     script: str
     host: str
     watches_shutdown_file: bool
+    warnings: Sequence[str]
 
     @property
     def digest(self) -> str:
@@ -141,7 +143,7 @@ class Deployment:
                 scheduled_since=scheduled_since(now, job_type, meant, written_at),
                 watches_shutdown_file=version.watches_shutdown_file,
                 digest_key=(now.digest_key if now else "") or new_digest_key(),
-                warnings=bounded_warnings(warnings),
+                warnings=bounded_warnings([*warnings, *version.warnings]),
                 settings_warnings=doubts,
             )
             if now is None:
@@ -168,9 +170,21 @@ class Deployment:
         prefix = f"{inner}/" if inner else ""
         names = [path[len(prefix) :] for path in paths if path.startswith(prefix)]
         at_root = [name for name in names if "/" not in name]
-        chosen = choose_script(at_root, self._starter.hosts, self._starter.is_available)
+        chosen = await asyncio.to_thread(self._choose, at_root, folder / inner)
+        script = prefix + chosen.file_name
         watches = await asyncio.to_thread(mentions_shutdown_file, folder, paths)
-        return _Version(manifest, prefix + chosen.file_name, chosen.host.name, watches)
+        cleaning = await asyncio.to_thread(cleaning_of, folder, script)
+        said = [each for each in (doubt(chosen), cleaning) if each]
+        return _Version(manifest, script, chosen.host.name, watches, said)
+
+    def _choose(self, names: Sequence[str], folder: Path) -> ChosenScript:
+        return choose_script(
+            names,
+            self._starter.hosts,
+            self._starter.is_available,
+            lambda name: shebang_of(folder / name),
+            lambda name: is_program(folder / name),
+        )
 
     async def change_settings(
         self,

@@ -22,6 +22,7 @@ from webjobs_runner.domain.stop_plan import stop_plan
 from webjobs_runner.domain.wine import PREFIX_VARIABLE, wine_environment
 from webjobs_runner.errors import MissingInterpreter
 from webjobs_runner.files.package import list_files
+from webjobs_runner.files.script_file import is_binary, shebang_of
 from webjobs_runner.files.site import Site
 from webjobs_runner.files.text_search import mentions_shutdown_file
 from webjobs_runner.files.versions import Versions
@@ -184,8 +185,8 @@ class ScriptStarter:
                 job's files from being there.
         """
         host = host_of(definition.script, self._hosts)
-        program = next(filter(None, map(self.find, host.interpreters)), None)
-        if program is None:
+        program = next(filter(None, map(self.find, host.interpreters)), "")
+        if not program and not host.reads_shebang:
             raise MissingInterpreter(definition.script, host.interpreters[0], host.product)
         words = split_arguments(arguments or "")
         settings = read_job_settings(definition.settings)
@@ -217,7 +218,7 @@ class ScriptStarter:
             )
             if host.by_wine:
                 environment = await self._with_wine(environment, program, held)
-            command = command_line(host, str(script), words, program)
+            command = self._command_line(host, script, words, program)
             rest = held.pop_all()  # a kilobyte, which would be held as long as the script runs
             release = rest.close if host.by_wine else version.release
             return PreparedScript(
@@ -228,8 +229,25 @@ class ScriptStarter:
                 release,
                 shutdown_file,
                 watches_shutdown_file,
-                [*filter(None, [version.warning]), *definition.warnings],
+                list(dict.fromkeys([*filter(None, [version.warning]), *definition.warnings])),
             )
+
+    def _command_line(
+        self, host: ScriptHost, script: Path, words: Sequence[str], program: str
+    ) -> Sequence[str]:
+        shebang = shebang_of(script) if host.reads_shebang else None
+        if shebang is not None:
+            found = next(filter(None, map(self.find, shebang.programs)), None)
+            if found is None:
+                raise MissingInterpreter(script.name, shebang.program, "")
+            return [found, *shebang.arguments, str(script), *words]
+        if host.interpreters:
+            if not program:
+                raise MissingInterpreter(script.name, host.interpreters[0], host.product)
+            return command_line(host, str(script), words, program)
+        if is_binary(script):
+            return [str(script), *words]
+        return [self.find("sh") or "/bin/sh", str(script), *words]
 
     async def begin(
         self, prepared: PreparedScript, on_stdout: Callable[[bytes], None], on_stderr: Callable[[bytes], None]

@@ -1,0 +1,64 @@
+"""Reads and cleans the chosen script of a job; blocks, and is quick for a file of usual size."""
+
+import os
+from pathlib import Path
+
+from webjobs_runner.domain.script_text import LONGEST, cleaned, may_need_cleaning
+from webjobs_runner.domain.shebang import HEAD_BYTES, Shebang, parse_shebang
+
+_ELF = b"\x7fELF"
+
+
+def shebang_of(script: Path) -> Shebang | None:
+    """The interpreter that a file names in its first line; None when it names none, or cannot be read."""
+    return parse_shebang(_head(script))
+
+
+def is_program(script: Path) -> bool:
+    """Whether a file without extension can be run: it is executable, or names its interpreter."""
+    try:
+        executable = os.access(script, os.X_OK)
+    except OSError:
+        return False
+    return script.is_file() and (executable or _head(script).removeprefix(b"\xef\xbb\xbf").startswith(b"#!"))
+
+
+def is_binary(script: Path) -> bool:
+    """Whether a file is machine code."""
+    return _head(script).startswith(_ELF)
+
+
+def cleaning_of(folder: Path, script: str) -> str:
+    """A sentence saying what is cleaned in the working copy of a script; empty when nothing is."""
+    content = _content(folder / script)
+    return cleaned(script, content)[1] if content is not None else ""
+
+
+def clean_script(folder: Path, script: str) -> str:
+    """Clean a script in a working copy; returns a sentence saying what was done, empty if nothing was."""
+    content = _content(folder / script)
+    if content is None:
+        return ""
+    text, said = cleaned(script, content)
+    if said:
+        (folder / script).write_bytes(text)  # the same file, so that its permissions stay
+    return said
+
+
+def _content(script: Path) -> bytes | None:
+    if not may_need_cleaning(script.name):
+        return None
+    try:
+        if script.stat().st_size > LONGEST:
+            return None
+        return script.read_bytes()
+    except OSError:
+        return None
+
+
+def _head(script: Path) -> bytes:
+    try:
+        with open(script, "rb", buffering=0) as file:
+            return file.read(HEAD_BYTES)
+    except OSError:
+        return b""
