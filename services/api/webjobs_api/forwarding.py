@@ -89,6 +89,14 @@ def response_headers(headers: Mapping[str, str], instance_id: str) -> CIMultiDic
     return kept
 
 
+def upgrade_headers(headers: Iterable[tuple[str, str]]) -> CIMultiDict[str]:
+    """The headers by which the two ends of a websocket agree on it, of a request or of its answer."""
+    given = CIMultiDict(headers)
+    kept = CIMultiDict((name, value) for name, value in given.items() if name.lower().startswith(_HANDSHAKE))
+    kept["Connection"], kept["Upgrade"] = "Upgrade", "websocket"
+    return kept
+
+
 def _of_this_hop(headers: CIMultiDict[str]) -> frozenset[str]:
     named = (name.strip().lower() for value in headers.getall("Connection", []) for name in value.split(","))
     return _HOP_BY_HOP | frozenset(named)

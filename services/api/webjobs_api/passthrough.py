@@ -1,12 +1,8 @@
 """The handler that leads requests on to the own HTTP server of a continuous job."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import aiohttp
 import structlog
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import web
 from multidict import CIMultiDict
 from webjobs_events.job import JobType
 from yarl import URL
@@ -14,18 +10,22 @@ from yarl import URL
 from webjobs_api import exchange
 from webjobs_api.auth import refuse_foreign_page
 from webjobs_api.errors import JobAnswerBroken, JobNotServing
-from webjobs_api.forwarding import INSTANCE_HEADER, Origin, request_headers, response_headers, target_of
+from webjobs_api.forwarding import (
+    INSTANCE_HEADER,
+    Origin,
+    request_headers,
+    response_headers,
+    target_of,
+    upgrade_headers,
+)
 from webjobs_api.job_tunnels import client_through
 from webjobs_api.keys import DEFINITIONS, JOB_TUNNELS, LIVE_SETTINGS, SETTINGS
+from webjobs_api.upgraded import relay
 
 log = structlog.stdlib.get_logger(__name__)
 
-_LARGEST_MESSAGE = 64 * 1024 * 1024  # bytes of one websocket message
-_CLOSE_TIMEOUT = 5.0  # seconds
-_UNSPEAKABLE = frozenset({1005, 1006, 1015})  # close codes that say what was missing, and are never sent
+_SWITCHING = 101  # status by which a server agrees to a websocket
 _BROKEN = (aiohttp.ClientError, OSError)
-
-_WebSocket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse[bool]
 
 
 async def pass_through(request: web.Request) -> web.StreamResponse:
@@ -65,92 +65,54 @@ async def _pass_request(
     except _BROKEN as error:
         raise JobAnswerBroken(request.match_info["job"], str(error)) from error
     async with answer:
-        response = web.StreamResponse(
-            status=answer.status, reason=answer.reason, headers=response_headers(answer.headers, instance_id)
-        )
-        if answer.content_length is None and request.version >= aiohttp.HttpVersion11:
-            response.enable_chunked_encoding()
-        await response.prepare(request)
-        try:
-            async for piece in answer.content.iter_any():
-                await response.write(piece)
-        except _BROKEN as error:
-            log.warning("answer of a job cut off", path=request.path, error=str(error))
-            if request.transport is not None:
-                request.transport.abort()  # an answer that ended in good order would pass for the whole
-            return response
-        await response.write_eof()
+        return await _pass_answer(request, answer, instance_id)
+
+
+async def _pass_answer(
+    request: web.Request, answer: aiohttp.ClientResponse, instance_id: str
+) -> web.StreamResponse:
+    response = web.StreamResponse(
+        status=answer.status, reason=answer.reason, headers=response_headers(answer.headers, instance_id)
+    )
+    if answer.content_length is None and request.version >= aiohttp.HttpVersion11:
+        response.enable_chunked_encoding()
+    await response.prepare(request)
+    try:
+        async for piece in answer.content.iter_any():
+            await response.write(piece)
+    except _BROKEN as error:
+        log.warning("answer of a job cut off", path=request.path, error=str(error))
+        if request.transport is not None:
+            request.transport.abort()  # an answer that ended in good order would pass for the whole
         return response
+    await response.write_eof()
+    return response
 
 
 async def _pass_websocket(
     request: web.Request, client: aiohttp.ClientSession, instance_id: str
 ) -> web.StreamResponse:
+    """Connect the page and the job for a websocket, whose messages are theirs alone.
+
+    The bytes pass as they are, so no message is ever held whole, however long it is.
+    """
     url, headers = _addressed(request)
-    offered = request.headers.get("Sec-WebSocket-Protocol", "")
+    headers.update(upgrade_headers(request.headers.items()))
     try:
-        job = await client.ws_connect(
-            url,
-            headers=headers,
-            protocols=[name.strip() for name in offered.split(",") if name.strip()],
-            autoping=False,
-            max_msg_size=_LARGEST_MESSAGE,
-            timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT),
-        )
-    except aiohttp.WSServerHandshakeError as error:
-        if error.status == 101:
-            raise JobAnswerBroken(request.match_info["job"], error.message) from error
-        given = response_headers(error.headers or {}, instance_id)
-        for name in ("Content-Length", "Content-Encoding", "Content-Type"):
-            given.popall(name, None)
-        return web.Response(status=error.status, headers=given, text="The job takes no websocket here.")
+        answer = await client.get(url, headers=headers, allow_redirects=False)
     except _BROKEN as error:
         raise JobAnswerBroken(request.match_info["job"], str(error)) from error
-    async with job:
-        page = web.WebSocketResponse(
-            protocols=[job.protocol] if job.protocol else [],
-            autoping=False,
-            max_msg_size=_LARGEST_MESSAGE,
-            timeout=_CLOSE_TIMEOUT,
+    async with answer:
+        if answer.status != _SWITCHING or answer.connection is None or answer.connection.protocol is None:
+            return await _pass_answer(request, answer, instance_id)
+        response = web.StreamResponse(
+            status=_SWITCHING, headers=response_headers(answer.headers, instance_id)
         )
-        page.headers[INSTANCE_HEADER] = instance_id
-        await page.prepare(request)
-        async with _relayed(page, job) as there, _relayed(job, page) as back:
-            await asyncio.wait({there, back}, return_when=asyncio.FIRST_COMPLETED)
-        return page
-
-
-@asynccontextmanager
-async def _relayed(source: _WebSocket, sink: _WebSocket) -> AsyncIterator["asyncio.Task[None]"]:
-    task = asyncio.create_task(_relay(source, sink))
-    try:
-        yield task
-    finally:
-        task.cancel()
-        outcome = (await asyncio.gather(task, return_exceptions=True))[0]
-        if isinstance(outcome, Exception):
-            log.debug("websocket cut off", error=str(outcome))
-
-
-async def _relay(source: _WebSocket, sink: _WebSocket) -> None:
-    """Hand messages on until the source closes, then close the sink in the same way."""
-    while True:
-        message = await source.receive()
-        if message.type is WSMsgType.TEXT:
-            await sink.send_str(message.data)
-        elif message.type is WSMsgType.BINARY:
-            await sink.send_bytes(message.data)
-        elif message.type is WSMsgType.PING:
-            await sink.ping(message.data)
-        elif message.type is WSMsgType.PONG:
-            await sink.pong(message.data)
-        else:
-            break
-    code = source.close_code or WSCloseCode.GOING_AWAY
-    reason = message.extra if message.type is WSMsgType.CLOSE and message.extra else ""
-    await sink.close(
-        code=WSCloseCode.OK if code in _UNSPEAKABLE else code, message=str(reason).encode("utf-8")[:120]
-    )
+        response.headers.update(upgrade_headers(answer.headers.items()))
+        response.force_close()
+        await response.prepare(request)
+        await relay(request, response, answer.connection.protocol)
+        return response
 
 
 def _addressed(request: web.Request) -> tuple[URL, CIMultiDict[str]]:

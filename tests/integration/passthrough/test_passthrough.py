@@ -162,6 +162,25 @@ async def test_a_websocket_carries_messages_of_both_kinds_both_ways(client: aioh
         assert (last.type, last.data, last.extra) == (WSMsgType.CLOSE, 4001, "as you wish")
 
 
+async def test_a_long_message_passes_without_being_held_in_memory(
+    served: Served, client: aiohttp.ClientSession
+) -> None:
+    piece = bytes(64 * 1024)
+    async with client.ws_connect(f"{PASS}/socket", max_msg_size=0) as socket:
+        assert socket._conn is not None and socket._conn.transport is not None
+        transport = socket._conn.transport
+        # The head of one binary message of 60 MiB, masked with zeros; then as much of it as is taken.
+        transport.write(b"\x82\xff" + (60 * 1024 * 1024).to_bytes(8) + bytes(4))
+        before = psutil.Process().memory_info().rss
+        most = before
+        for _ in range(60 * 16):
+            transport.write(piece)
+            while transport.get_write_buffer_size() > len(piece):  # noqa: ASYNC110  # no event tells
+                await asyncio.sleep(0.001)
+            most = max(most, psutil.Process().memory_info().rss)
+        assert most - before < 20 * 1024 * 1024
+
+
 async def test_a_websocket_closed_by_the_page_is_closed_for_the_job(
     served: Served, client: aiohttp.ClientSession
 ) -> None:
