@@ -10,6 +10,8 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from webjobs_service.http_server import serve_http
+
 log = structlog.stdlib.get_logger(__name__)
 
 Check = Callable[[], Awaitable[str | None]]
@@ -19,6 +21,7 @@ Notes = Callable[[], Mapping[str, str]]
 """Returns what an operator should know of a service though it is ready, by subject."""
 
 CHECK_TIMEOUT = 2.0  # seconds
+_OPEN_FILES = 256  # for the connections of the small server; the rest is for the service
 WRITE_AGE_LIMIT = 10.0  # seconds
 _FRESH = 3.0  # seconds that an acknowledged write needs no proof by another one
 _WRITE_TIMEOUT = 1.5  # seconds, less than the check has
@@ -169,14 +172,6 @@ async def run_health_server(
     """
     app = web.Application()
     app.add_routes(health_routes(checks, notes))
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-        address = runner.addresses[0]
-        shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-        url = f"http://{shown}:{address[1]}"
+    async with serve_http(app, host, port, open_files=_OPEN_FILES, shutdown_timeout=1.0) as url:
         log.info("health is served", url=f"{url}/healthz")
         yield url
-    finally:
-        await runner.cleanup()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from importlib.metadata import version
 
 import msgspec
@@ -12,8 +13,11 @@ from webjobs_events.arguments import MAX_ARGUMENTS_BYTES
 from webjobs_events.asyncapi import build_asyncapi
 from webjobs_events.jetstream import connect_bus
 from webjobs_events.subjects import Subjects
+from webjobs_service.connections import ConnectionTerms
 from webjobs_service.credentials import without_credentials
 from webjobs_service.health import health_routes
+from webjobs_service.http_server import TERMS, raise_open_files, serve_http
+from webjobs_service.stalled_clients import limit_buffer
 
 from webjobs_api import keys
 from webjobs_api.auth import access_guard
@@ -45,7 +49,6 @@ from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
 from webjobs_api.schedules.ticks import Ticks
 from webjobs_api.settings import ApiSettings
-from webjobs_api.stalled_clients import StalledClients, limit_buffer
 from webjobs_api.storage import Storage
 
 log = structlog.stdlib.get_logger(__name__)
@@ -140,29 +143,21 @@ async def run_api(
     patience: Patience | None = None,
     live_terms: LiveTerms = LiveTerms(),  # noqa: B008  # frozen
     hook_terms: HookTerms = HookTerms(),  # noqa: B008  # frozen
+    connection_terms: ConnectionTerms = TERMS,
 ) -> AsyncIterator[str]:
     """Serve while the body runs; yields the base URL."""
     async with open_app(settings, environment, patience, live_terms, hook_terms) as app:
-        # A handler ends when its client leaves: nobody reads on in a log that nobody gets.
-        runner = web.AppRunner(
+        async with serve_http(
             app,
-            access_log=None,
-            handler_cancellation=True,
+            settings.host,
+            settings.port,
+            open_files=raise_open_files(),
             shutdown_timeout=_SHUTDOWN_TIMEOUT,
-            max_line_size=_MAX_LINE_BYTES,
-        )
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, settings.host, settings.port).start()
-            address = runner.addresses[0]
-            shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-            url = f"http://{shown}:{address[1]}"
+            max_line_bytes=_MAX_LINE_BYTES,
+            terms=replace(connection_terms, unread=live_terms.stuck),
+        ) as url:
             log.info("the api is served", url=url)
-            assert runner.server is not None
-            async with StalledClients(runner.server, live_terms.stuck).watched():
-                yield url
-        finally:
-            await runner.cleanup()
+            yield url
 
 
 async def serve(settings: ApiSettings, environment: Mapping[str, str], stop: asyncio.Event) -> None:

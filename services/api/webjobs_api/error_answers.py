@@ -20,6 +20,7 @@ from webjobs_events.errors import (
 )
 from webjobs_events.files import Fault
 from webjobs_events.jetstream import QueryRefused
+from webjobs_service.connections import BodyTimedOut
 
 from webjobs_api.access_errors import CredentialsWanted, ForeignHost, ForeignOrigin, InvalidHost
 from webjobs_api.app_setting_errors import AppSettingNotFound, AppSettingsTooLarge, InvalidAppSettingsBody
@@ -198,7 +199,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     except web.RequestPayloadError as error:
         log.debug("body not readable", method=request.method, path=request.path, error=str(error))
         return web.Response(status=400, text="The body is not encoded as Content-Encoding and HTTP say.")
-    except (web.HTTPException, ConnectionError):
+    except (web.HTTPException, ConnectionError, BodyTimedOut):
         raise
     except Exception:
         log.exception("request failed", method=request.method, path=request.path)

@@ -5,7 +5,9 @@ import contextlib
 import json
 import os
 import re
+import resource
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,10 +27,17 @@ NOWHERE = "nats://127.0.0.1:9"
 
 
 @contextlib.asynccontextmanager
-async def api_process(**variables: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def api_process(
+    open_files: tuple[int, int] | None = None, **variables: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     environment = {**os.environ, "WEBJOBS_PORT": "0", "WEBJOBS_LOG_FORMAT": "json", **variables}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "webjobs_api", env=environment, stderr=asyncio.subprocess.PIPE
+        sys.executable,
+        "-m",
+        "webjobs_api",
+        env=environment,
+        stderr=asyncio.subprocess.PIPE,
+        preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, open_files)) if open_files else None,
     )
     try:
         yield process
@@ -57,6 +66,35 @@ async def test_it_serves_until_it_is_asked_to_stop(nats_url: str, namespace: str
             assert set((await answer.json())["missing"]) == {"runner", "history"}
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\n"])
+async def test_more_idle_connections_than_open_files_do_not_keep_it_from_answering(
+    nats_url: str, namespace: str, sent: bytes
+) -> None:
+    variables = {"WEBJOBS_USERNAME": "ann", "WEBJOBS_PASSWORD": "secret"}
+    async with api_process(
+        (400, 400), WEBJOBS_NATS_URL=nats_url, WEBJOBS_NAMESPACE=namespace, **variables
+    ) as process:
+        host, _, port = (await url_of(process)).removeprefix("http://").partition(":")
+        crowd = [socket.create_connection((host, int(port))) for _ in range(420)]
+        try:
+            for each in crowd:
+                with contextlib.suppress(ConnectionError):  # it had to make way for others already
+                    each.sendall(sent)
+            for _ in range(3):
+                async with asyncio.timeout(5), aiohttp.ClientSession(f"http://{host}:{port}") as api:
+                    async with api.get("/healthz") as answer:
+                        assert answer.status == 503, "without a runner and a history, but it answers"
+        finally:
+            for each in crowd:
+                each.close()
+
+
+async def test_it_opens_as_many_files_as_it_may(nats_url: str, namespace: str) -> None:
+    async with api_process((100, 900), WEBJOBS_NATS_URL=nats_url, WEBJOBS_NAMESPACE=namespace) as process:
+        await url_of(process)
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (900, 900)
 
 
 async def test_it_stops_at_once_while_it_still_looks_for_nats() -> None:

@@ -175,8 +175,9 @@ def _answers(operation: Operation, path: str, method: str, schemas: _Schemas) ->
         told[304] = _answer(_NOT_MODIFIED, schemas)
     in_path = [status for part, status in _REFUSED_PARTS.items() if part in path]
     guarded = () if path in _OPEN else GUARDED
+    late = (408,) if operation.body is not None else ()
     no_space = (507,) if is_refused_without_room(method, operation) else ()
-    for status in (*operation.errors, *in_path, *EVERYWHERE, *guarded, *no_space):
+    for status in (*operation.errors, *in_path, *EVERYWHERE, *late, *guarded, *no_space):
         told.setdefault(status, _error(status, operation, schemas))
     return {str(status): told[status] for status in sorted(told)}
 

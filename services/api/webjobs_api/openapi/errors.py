@@ -14,6 +14,7 @@ STATUS_SAYS: Mapping[int, str] = {
     403: "A page of another site asks for a change, or the host is not this machine's.",
     404: "There is no such thing, or no longer.",
     405: "The address exists, but not with this method.",
+    408: "The body stopped arriving.",
     409: "It cannot be done now: something is in progress, stopped or not empty.",
     412: "A condition in the headers does not hold.",
     413: "The body is larger than the limit.",

@@ -1,0 +1,94 @@
+"""An aiohttp app served with time limits for its connections."""
+
+import asyncio
+import resource
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from webjobs_service.connections import Connections, ConnectionTerms, connections_within
+from webjobs_service.stalled_clients import StalledClients
+
+TERMS = ConnectionTerms()
+
+_BACKLOG = 128  # connections that wait to be accepted
+
+
+def raise_open_files() -> int:
+    """Let this process open as many files as it may; returns how many that are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else 1_000_000
+
+
+@asynccontextmanager
+async def serve_http(
+    app: web.Application,
+    host: str,
+    port: int,
+    *,
+    open_files: int,
+    shutdown_timeout: float,
+    max_line_bytes: int = 8190,
+    terms: ConnectionTerms = TERMS,
+) -> AsyncIterator[str]:
+    """Serve while the body runs. A handler is cancelled when its client leaves.
+
+    Args:
+        app: Not started yet.
+        host: Address to listen on.
+        port: 0 takes any free one.
+        open_files: That its connections may need.
+        shutdown_timeout: Seconds that requests in progress have to end.
+        max_line_bytes: Of a request line.
+        terms: Time limits.
+
+    Yields:
+        The base URL, such as `http://127.0.0.1:8080`.
+    """
+    connections = Connections(terms, connections_within(open_files))
+    app.middlewares.insert(0, connections.middleware)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handler_cancellation=True,
+        shutdown_timeout=shutdown_timeout,
+        max_line_size=max_line_bytes,
+        keepalive_timeout=terms.idle,
+    )
+    await runner.setup()
+    server = runner.server
+    assert server is not None
+    try:
+        async with _listening(host, port) as sockets, StalledClients(server, terms.unread).watched():
+            tasks = [asyncio.create_task(connections.watch())]
+            tasks += [asyncio.create_task(connections.accept(each, server)) for each in sockets]
+            try:
+                address = sockets[0].getsockname()
+                shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+                yield f"http://{shown}:{address[1]}"
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def _listening(host: str, port: int) -> AsyncIterator[list[socket.socket]]:
+    """Sockets that listen on every address of the host."""
+    bound = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port, start_serving=False)
+    sockets = [each.dup() for each in bound.sockets]
+    bound.close()
+    try:
+        for each in sockets:
+            each.setblocking(False)
+            each.listen(_BACKLOG)
+        yield sockets
+    finally:
+        for each in sockets:
+            each.close()
