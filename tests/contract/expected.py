@@ -206,6 +206,9 @@ GROWN_EVENTS |= {
     for kind in ("triggered", "continuous")
     for name in ("Deployed", "SettingsChanged", "Enabled", "Disabled")
 }
+GROWN_EVENTS["triggered.SettingsChanged.abridged"] = replace(
+    EVENTS["triggered.SettingsChanged"], **_env, is_abridged=True
+)
 """Events with fields that were added after their first sample, by `<kind>.<Name>.<what was added>`."""
 
 

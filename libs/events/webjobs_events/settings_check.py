@@ -1,5 +1,6 @@
 """Whether settings of a job mean something: asked once, when they are written."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +13,11 @@ from webjobs_events.job_settings import JobSettings, read_job_settings, shown_va
 from webjobs_events.status import Reason
 from webjobs_events.time_zone import parse_time_zone
 
-MAX_SETTINGS_BYTES = 4096
-"""Settings travel in events of at most 8 KB."""
+MAX_SETTINGS_BYTES = 64 * 1024
+"""Of `settings.job` as it is sent or saved, and of what it says without blanks."""
+
+MAX_SETTINGS_LEVELS = 32
+"""Of objects and lists within each other, the outermost one counted."""
 
 _OTHER_TYPE: Mapping[JobType, Mapping[str, str]] = {
     JobType.CONTINUOUS: {
@@ -41,8 +45,10 @@ def check_settings(settings: Mapping[str, Any], job_type: JobType) -> JobSetting
     Raises:
         InvalidJobSettings: Naming the first key at fault, and what is wrong with it.
     """
-    _check_size(settings)
+    check_bounds(settings)
     known = read_job_settings(settings)
+    if _holds_infinity(settings):  # which a file says with 1e400, and which cannot be written
+        raise InvalidJobSettings("", "holds a number that is too large")
     for key, why in _OTHER_TYPE[job_type].items():
         if settings.get(key) is not None:
             raise InvalidJobSettings(key, f"is not for {job_type.value} jobs: {why}")
@@ -68,13 +74,52 @@ def warnings_of(settings: Mapping[str, Any]) -> list[str]:
     return [f'The schedule "{cron.text}" {warning}.' for warning in cron.warnings] if cron else []
 
 
-def _check_size(settings: Mapping[str, Any]) -> None:
+def check_bounds(settings: Mapping[str, Any]) -> None:
+    """Check that settings can be written as a `settings.job` that is accepted when it is read again.
+
+    Raises:
+        InvalidJobSettings: They are too large or too deep, or hold what JSON cannot express.
+    """
+    _check_levels(settings)
     try:
         size = len(msgspec.json.encode(settings))
-    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
-        raise InvalidJobSettings("", "holds what no JSON can say") from error
+    except (msgspec.MsgspecError, UnicodeEncodeError) as error:
+        raise InvalidJobSettings("", "holds what JSON cannot express") from error
     if size > MAX_SETTINGS_BYTES:
-        raise InvalidJobSettings("", f"has {size} bytes; it can have {MAX_SETTINGS_BYTES}")
+        raise too_long()
+
+
+def too_long() -> InvalidJobSettings:
+    """The error for settings above the limit of bytes."""
+    return InvalidJobSettings("", f"is longer than {MAX_SETTINGS_BYTES:,} bytes, which is the limit")
+
+
+def too_deep() -> InvalidJobSettings:
+    """The error for settings above the limit of levels."""
+    limit = f"more than {MAX_SETTINGS_LEVELS} levels deep, which is the limit"
+    return InvalidJobSettings("", f"has objects or lists {limit}")
+
+
+def _holds_infinity(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_infinity, value.values()))
+    if isinstance(value, list):
+        return any(map(_holds_infinity, value))
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _check_levels(settings: Mapping[str, Any]) -> None:
+    level: list[Any] = [settings]
+    for _ in range(MAX_SETTINGS_LEVELS):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, Mapping):
+                below += value.values()
+            elif isinstance(value, list):
+                below += value
+        level = below
+    if any(isinstance(value, Mapping | list) for value in level):
+        raise too_deep()
 
 
 def _check_schedule(settings: JobSettings) -> None:

@@ -12,6 +12,13 @@ class CredentialsWanted(WebJobsError):
         super().__init__("Send the name and password of this webjobs by HTTP Basic.")
 
 
+class TooManyWrongPasswords(WebJobsError):
+    """So many wrong credentials came from this address that no more are compared for a moment."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many wrong passwords came from this address. Try again in a few seconds.")
+
+
 class InvalidHost(WebJobsError):
     """A Host header that no host can have."""
 

@@ -11,6 +11,7 @@ from webjobs_events.errors import (
     InvalidAppSetting,
     InvalidArguments,
     InvalidJobName,
+    InvalidJobSettings,
     InvalidRunId,
     MessageTooLarge,
     NobodyListens,
@@ -22,7 +23,13 @@ from webjobs_events.files import Fault
 from webjobs_events.jetstream import QueryRefused
 from webjobs_service.connections import BodyTimedOut
 
-from webjobs_api.access_errors import CredentialsWanted, ForeignHost, ForeignOrigin, InvalidHost
+from webjobs_api.access_errors import (
+    CredentialsWanted,
+    ForeignHost,
+    ForeignOrigin,
+    InvalidHost,
+    TooManyWrongPasswords,
+)
 from webjobs_api.app_setting_errors import AppSettingNotFound, AppSettingsTooLarge, InvalidAppSettingsBody
 from webjobs_api.errors import (
     CommandFailed,
@@ -87,6 +94,7 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     UnsupportedArgumentsBody: 400,
     InvalidPage: 400,
     InvalidSettingsBody: 400,
+    InvalidJobSettings: 400,
     InvalidEventFilter: 400,
     InvalidRunFilter: 400,
     InvalidAppSettingsBody: 400,
@@ -122,6 +130,7 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     EncodedUpload: 415,
     RangeNotSatisfiable: 416,
     IdempotencyKeyReused: 422,
+    TooManyWrongPasswords: 429,
     JobAnswerBroken: 502,
     BusUnavailable: 503,
     NobodyListens: 503,
@@ -162,6 +171,7 @@ FAULT_STATUSES: Mapping[Fault, int] = {
 
 _HEADERS: Mapping[int, Mapping[str, str]] = {
     401: {"WWW-Authenticate": 'Basic realm="webjobs", charset="UTF-8"'},
+    429: {"Retry-After": str(RETRY_AFTER)},
     503: {"Retry-After": str(RETRY_AFTER)},
 }
 

@@ -7,17 +7,14 @@ from typing import Any
 from aiohttp import web
 from webjobs_events.commands import ChangeJobSettings
 from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.settings_check import MAX_SETTINGS_BYTES, check_bounds, too_long
 
 from webjobs_api import continuous, exchange, triggered
-from webjobs_api.errors import UploadTooLarge
 from webjobs_api.job_commands import new_command_id
 from webjobs_api.keys import COMMANDS, DEFINITIONS
 from webjobs_api.known_job import require_readable
 from webjobs_api.requests import arm_settings_of, requested_by, settings_of
 from webjobs_api.responses import JobJson
-
-MAX_SETTINGS_BYTES = 64 * 1024
-"""Of the body; the runner, which checks what it says, takes less."""
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -58,14 +55,15 @@ async def all_jobs(request: web.Request) -> list[JobJson]:
 
 
 async def _small_body(request: web.Request) -> bytes:
-    body = await request.read()
-    if len(body) > MAX_SETTINGS_BYTES:
-        raise UploadTooLarge(MAX_SETTINGS_BYTES)
+    body = await exchange.read_at_most(request, MAX_SETTINGS_BYTES)
+    if body is None:
+        raise too_long()
     return body
 
 
 async def _change_settings(request: web.Request, definition: JobDefinition, settings: dict[str, Any]) -> None:
     require_readable(definition)
+    check_bounds(settings)
     await request.app[COMMANDS].send(
         ChangeJobSettings(
             command_id=new_command_id(ChangeJobSettings.verb),

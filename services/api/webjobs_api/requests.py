@@ -10,6 +10,7 @@ import msgspec
 from webjobs_events.commands import UploadKind
 from webjobs_events.errors import InvalidAppSetting, InvalidRunId
 from webjobs_events.run_id import RunId, parse_run_id
+from webjobs_events.settings_check import too_deep
 
 from webjobs_api.app_setting_errors import InvalidAppSettingsBody
 from webjobs_api.errors import (
@@ -146,7 +147,9 @@ def settings_of(body: bytes) -> dict[str, Any]:
     """
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+    except RecursionError as error:
+        raise too_deep() from error
+    except (msgspec.MsgspecError, UnicodeError) as error:
         raise InvalidSettingsBody(str(error).rstrip(".")) from error
 
 

@@ -19,6 +19,13 @@ TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 FOR_EVER = {"run.sh": "exec sleep 1000"}
 
 
+def nested(value: Any, levels: int) -> Any:
+    """The value within so many lists."""
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 @pytest.fixture
 async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
     async with running_runner(bus, nats_url, tmp_path) as running:
@@ -43,6 +50,8 @@ def settings_file(tmp_path: Path, job_name: str) -> Path:
         ({"time_zone": "Mars/Olympus"}, "time_zone in settings.job"),
         ({"restart": {}}, "restart in settings.job is not for triggered jobs"),
         ({"env": {"WEBJOBS_NAME": "x"}}, "that name is webjobs' own"),
+        ({"mine": "x" * 65_536}, "longer than 65,536 bytes"),
+        ({"mine": nested(1, 32)}, "more than 32 levels deep"),
     ],
 )
 async def test_a_fault_in_new_settings_changes_nothing(
@@ -57,6 +66,50 @@ async def test_a_fault_in_new_settings_changes_nothing(
     reply = await caller.deploy(TRIGGERED, "job", upload, expect=ReplyCode.INVALID_SETTINGS)
     assert part in reply.message
     assert await definition(bus, TRIGGERED, "job") == before
+
+
+LARGE = [
+    {"mine": [1] * 32_000},
+    {"mine": ["x" * 65_000]},
+    {"a": nested([1] * 32_000, 30)},
+    {"env": {f"NAME_{number}": "x" * 100 for number in range(500)}, "timeout": 60},
+]
+
+
+@pytest.mark.parametrize("settings", LARGE)
+@pytest.mark.parametrize("way", ["settings", "zip", "drop"])
+async def test_the_largest_settings_are_written_so_that_they_are_accepted_again(
+    way: str,
+    settings: dict[str, Any],
+    bus: Bus,
+    nats_url: str,
+    caller: Caller,
+    witness: Witness,
+    tmp_path: Path,
+    instance_id: str,
+) -> None:
+    file, text = settings_file(tmp_path, "job"), msgspec.json.encode(settings)
+    async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
+        files = {"run.sh": "exit 0"} | ({"settings.job": text} if way == "zip" else {})
+        await caller.deploy(TRIGGERED, "job", files)
+        if way == "settings":
+            assert (await caller.change_settings("job", settings, TRIGGERED)).code is ReplyCode.DONE
+        elif way == "drop":
+            file.write_bytes(text)
+
+        async def is_defined() -> bool:
+            return (await definition(bus, TRIGGERED, "job")).settings == settings
+
+        await eventually(is_defined)
+        written = file.read_bytes()
+        assert len(written) <= 65_536 and msgspec.json.decode(written) == settings
+    async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
+        assert (await witness.end_of(await caller.run("job"))).exit_code == 0
+        assert not witness.of(SettingsRefused, "job")
+        assert (await definition(bus, TRIGGERED, "job")).settings == settings
+    assert witness.of(JobChanged, "job")
+    for event in witness.of(JobChanged, "job"):
+        assert len(msgspec.json.encode(event)) <= 8192
 
 
 async def test_a_faulty_file_is_told_once_for_each_content_and_the_good_settings_stay(

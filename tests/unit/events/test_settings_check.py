@@ -59,6 +59,14 @@ def test_what_is_doubtful_is_said_with_the_schedule_as_it_is_written() -> None:
     assert warnings_of({"schedule": "0 0 0 * * *"}) == warnings_of({"schedule": "x"}) == warnings_of({}) == []
 
 
+def nested(levels: int) -> Any:
+    """Objects and lists within each other."""
+    value: Any = 1
+    for level in range(levels):
+        value = [value] if level % 2 else {"a": value}
+    return value
+
+
 @pytest.mark.parametrize("job_type", JobType)
 def test_null_is_the_same_as_absent(job_type: JobType) -> None:
     check_settings(dict.fromkeys(JobSettings.__struct_fields__), job_type)
@@ -104,13 +112,23 @@ def test_null_is_the_same_as_absent(job_type: JobType) -> None:
         ({"env": {"webjobs_port": "1"}}, "that name is webjobs' own"),
         ({"restart": {"min": 1}}, "restart in settings.job is not for triggered jobs: `retry` is for"),
         ({"health_check": {}}, "health_check in settings.job is not for triggered jobs"),
-        ({"mine": "x" * MAX_SETTINGS_BYTES}, "settings.job has 4107 bytes; it can have 4096."),
+        ({"mine": "x" * MAX_SETTINGS_BYTES}, "settings.job is longer than 65,536 bytes, which is the limit."),
+        ({"mine": nested(32)}, "settings.job has objects or lists more than 32 levels deep, which is the"),
+        ({"mine": nested(900)}, "settings.job has objects or lists more than 32 levels deep, which is the"),
+        ({"mine": [{"a": float("inf")}]}, "settings.job holds a number that is too large."),
+        ({"mine": "\udcff"}, "settings.job holds what JSON cannot express."),
     ],
 )
 def test_a_fault_names_its_key_and_says_what_is_wrong(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidJobSettings) as fault:
         check_settings(settings, TRIGGERED)
     assert message in str(fault.value)
+
+
+def test_settings_up_to_both_limits_are_taken() -> None:
+    check_settings({"mine": nested(31)}, TRIGGERED)
+    check_settings({"mine": "x" * (MAX_SETTINGS_BYTES - 11)}, TRIGGERED)
+    check_settings({"mine": ["é" * 1000] * 32}, TRIGGERED)
 
 
 @pytest.mark.parametrize("key", ["time_zone", "timeout", "retry", "concurrency", "missed"])

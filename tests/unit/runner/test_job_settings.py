@@ -6,7 +6,6 @@ from webjobs_events.job import JobType
 from webjobs_events.job_settings import read_job_settings
 from webjobs_events.settings_check import MAX_SETTINGS_BYTES
 from webjobs_runner.domain.job_settings import (
-    MAX_FILE_BYTES,
     parse_settings,
     readable_settings,
     settings_text,
@@ -75,15 +74,43 @@ def test_what_is_not_a_json_object_is_refused(text: str) -> None:
         parse_settings(text, TRIGGERED)
 
 
-def test_settings_too_long_for_an_event_are_refused() -> None:
-    with pytest.raises(InvalidJobSettings, match="it can have 4096"):
-        parse_settings('{"a": "' + "x" * MAX_SETTINGS_BYTES + '"}', TRIGGERED)
-    with pytest.raises(InvalidJobSettings, match="longer than"):
-        parse_settings('{"a": "' + "x" * MAX_FILE_BYTES + '"}', TRIGGERED)
+@pytest.mark.parametrize("text", ['{"a": "' + "x" * 65_536 + '"}', '{"a":' + " " * 65_536 + "1}"])
+def test_a_file_that_is_too_long_is_refused(text: str) -> None:
+    with pytest.raises(InvalidJobSettings, match="longer than 65,536 bytes"):
+        parse_settings(text, TRIGGERED)
 
 
-def test_blanks_do_not_count() -> None:
-    assert parse_settings('{"a":' + " " * MAX_SETTINGS_BYTES + "1}", TRIGGERED) == {"a": 1}
+@pytest.mark.parametrize("text", ['{"a":' * 33 + "1" + "}" * 33, '{"a":' * 10_000, '{"a":[' + "[" * 40_000])
+def test_a_file_that_is_too_deep_is_refused(text: str) -> None:
+    with pytest.raises(InvalidJobSettings, match="32 levels"):
+        parse_settings(text, TRIGGERED)
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1" * 5000])
+def test_a_number_that_could_not_be_written_again_is_refused(number: str) -> None:
+    with pytest.raises(InvalidJobSettings):
+        parse_settings('{"a": ' + number + "}", TRIGGERED)
+
+
+def fill(unit: str, levels: int) -> str:
+    """An object of so many levels with as many of these in its middle as the limit takes."""
+    opening, closing = '{"a":' + "[" * (levels - 1), "]" * (levels - 1) + "}"
+    times = (MAX_SETTINGS_BYTES - len((opening + closing).encode())) // len(f"{unit},".encode())
+    return opening + ",".join([unit] * times) + closing
+
+
+@pytest.mark.parametrize("levels", [3, 32])
+@pytest.mark.parametrize(
+    "unit", ["1", "1e5", "1e16", "1e-7", '"é"', '"\\u0001"', '"\\u007f"', "0.1", "[]", "null"]
+)
+def test_what_is_accepted_is_accepted_again_as_it_is_written(unit: str, levels: int) -> None:
+    text = fill(unit, levels - (unit == "[]"))
+    try:
+        settings = parse_settings(text, TRIGGERED)
+    except InvalidJobSettings as error:
+        assert "longer than 65,536 bytes" in str(error), "as its shortest form is longer than what was sent"
+        return
+    assert parse_settings(settings_text(settings), TRIGGERED) == settings
 
 
 def test_what_types_alone_cannot_say_is_checked_too() -> None:

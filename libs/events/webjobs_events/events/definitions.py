@@ -52,6 +52,7 @@ class JobChanged(JobEvent, frozen=True, kw_only=True):
         env_digest: HMAC-SHA-256 of names and values of `env`; only the definition holds the key. Equal in
             two events of a job when its variables are the same. None without variables.
         warnings: Sentences about the files and the settings: what was left out, cleaned or doubtful.
+        is_abridged: Whether `settings` and `env_names` are only a part, as all of it would be too large.
     """
 
     digest: str
@@ -61,6 +62,7 @@ class JobChanged(JobEvent, frozen=True, kw_only=True):
     env_names: list[str] = msgspec.field(default_factory=list)
     env_digest: str | None = None
     warnings: list[str] = msgspec.field(default_factory=list)
+    is_abridged: bool = False
 
 
 class Deployed(JobChanged, frozen=True, kw_only=True, tag="Deployed"):

@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NoReturn
 
+import msgspec
 from webjobs_events.errors import InvalidJobSettings
 from webjobs_events.job import JobType
 from webjobs_events.job_settings import read_job_settings
-from webjobs_events.settings_check import MAX_SETTINGS_BYTES, check_settings
-
-MAX_FILE_BYTES = 4 * MAX_SETTINGS_BYTES
-"""Of the file, with blanks; what it says may have a quarter of that."""
+from webjobs_events.settings_check import MAX_SETTINGS_BYTES, check_settings, too_deep, too_long
 
 
 def parse_settings(text: str, job_type: JobType) -> dict[str, Any]:
@@ -41,8 +39,8 @@ def load_settings(text: str) -> dict[str, Any]:
     Raises:
         InvalidJobSettings: It is not one JSON object, or is too long.
     """
-    if len(text.encode("utf-8", "surrogateescape")) > MAX_FILE_BYTES:
-        raise InvalidJobSettings("", f"is longer than {MAX_FILE_BYTES} bytes")
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_SETTINGS_BYTES:
+        raise too_long()
     if not text.strip("\ufeff \t\r\n"):
         return {}
     try:
@@ -50,7 +48,9 @@ def load_settings(text: str) -> dict[str, Any]:
     except json.JSONDecodeError as fault:
         reason = f"is not JSON: {fault.msg} at line {fault.lineno}, column {fault.colno}"
         raise InvalidJobSettings("", reason) from fault
-    except (ValueError, RecursionError) as fault:
+    except RecursionError as fault:
+        raise too_deep() from fault
+    except ValueError as fault:
         raise InvalidJobSettings("", "is not JSON that can be read") from fault
     if not isinstance(settings, dict):
         raise InvalidJobSettings("", 'must be a JSON object such as {"is_singleton": true}')
@@ -58,8 +58,11 @@ def load_settings(text: str) -> dict[str, Any]:
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
-    """The content of the `settings.job` that says this."""
-    return json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
+    """The content of the `settings.job` that says this; not indented when that would make it too long."""
+    text = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
+    if len(text.encode("utf-8", "surrogatepass")) <= MAX_SETTINGS_BYTES:
+        return text
+    return msgspec.json.encode(settings).decode()
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -13,13 +13,9 @@ from typing import Any
 
 from webjobs_events.errors import InvalidJobSettings
 from webjobs_events.job import JobType
+from webjobs_events.settings_check import MAX_SETTINGS_BYTES, too_long
 
-from webjobs_runner.domain.job_settings import (
-    MAX_FILE_BYTES,
-    load_settings,
-    parse_settings,
-    settings_text,
-)
+from webjobs_runner.domain.job_settings import load_settings, parse_settings, settings_text
 from webjobs_runner.domain.script import script_folder
 
 SETTINGS_FILE = "settings.job"
@@ -65,10 +61,12 @@ def _settings_bytes(folder: Path) -> bytes:
     if not places:
         return b""
     with open(places[-1], "rb") as file:
-        return file.read(MAX_FILE_BYTES + 1)
+        return file.read(MAX_SETTINGS_BYTES + 1)
 
 
 def _text(content: bytes) -> str:
+    if len(content) > MAX_SETTINGS_BYTES:  # cut off, perhaps within a character
+        raise too_long()
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as fault:

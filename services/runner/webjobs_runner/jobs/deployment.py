@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
+from webjobs_events.event_settings import shown_settings
 from webjobs_events.events import (
     Deleted,
     Deployed,
@@ -24,7 +25,7 @@ from webjobs_events.events import (
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.job_warnings import bounded_warnings
-from webjobs_events.redaction import env_digest, env_names, new_digest_key, sealed, without_env
+from webjobs_events.redaction import env_digest, new_digest_key, sealed, without_env
 from webjobs_events.settings_check import warnings_of
 
 from webjobs_runner.domain.job_settings import readable_settings
@@ -356,6 +357,7 @@ class Deployment:
             self._outbox.add(event)
 
     def _tell(self, event_type: type[JobChanged], definition: JobDefinition, revision: int) -> None:
+        settings, names, is_abridged = shown_settings(definition.settings)
         self._outbox.add(
             event_type(
                 at=definition.changed_at,
@@ -366,11 +368,12 @@ class Deployment:
                 cause=definition.cause,
                 digest=definition.digest,
                 script=definition.script,
-                settings=without_env(definition.settings),
+                settings=settings,
                 disabled=definition.disabled,
-                env_names=env_names(definition.settings),
+                env_names=names,
                 env_digest=env_digest(definition.settings, definition.digest_key),
                 warnings=definition.all_warnings,
+                is_abridged=is_abridged,
             )
         )
 
