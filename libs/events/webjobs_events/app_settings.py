@@ -15,6 +15,46 @@ MAX_TOTAL_BYTES = 256 * 1024
 _NAME = re.compile(r"[A-Za-z0-9_:-]+(\.[A-Za-z0-9_:-]+)*")
 _CREDENTIALS = frozenset({"WEBJOBS_USERNAME", "WEBJOBS_PASSWORD"})
 _CREDENTIAL_PREFIXES = ("WEBJOBS_NATS_", "WEBJOBS_DATABASE_", "WEBJOBS_POSTGRES_")
+
+START_VARIABLES = frozenset(
+    f"WEBJOBS_{name}"
+    for name in (
+        "DATA",
+        "DISK_RESERVE_MB",
+        "HEALTH_HOST",
+        "HEALTH_PORT",
+        "HOOKS_ALLOW_PRIVATE",
+        "HOST",
+        "INSTANCE_ID",
+        "LOG_FORMAT",
+        "LOG_LEVEL",
+        "NAMESPACE",
+        "PORT",
+        "SCRIPT_HOSTS",
+        "SLOTS",
+        "STALLED_CLIENT_SECONDS",
+        "TEMP",
+        "UNPACKED_LIMIT_MB",
+        "UPLOAD_LIMIT_MB",
+    )
+)
+"""What services and `webjobs up` read at their start, beside credentials; a test compares it with them."""
+
+JOB_VARIABLES = frozenset(
+    f"WEBJOBS_{name}"
+    for name in (
+        "COMMAND_ARGUMENTS",
+        "DATA_PATH",
+        "FENCING_TOKEN",
+        "NAME",
+        "PATH",
+        "RUN_ID",
+        "SHUTDOWN_FILE",
+        "TYPE",
+    )
+)
+"""What the runner sets in the environment of each process."""
+
 _TRUE = frozenset({"1", "true"})
 _FALSE = frozenset({"0", "false", ""})
 
@@ -56,10 +96,7 @@ def check_value(name: str, value: str) -> None:
     Raises:
         InvalidAppSetting: Saying why not.
     """
-    if is_credential(name):
-        raise InvalidAppSetting(
-            name, "it is a variable of the services; set it where they are started, then start them anew"
-        )
+    _check_owner(name)
     try:
         size = len(value.encode("utf-8"))
     except UnicodeError as error:
@@ -71,6 +108,20 @@ def check_value(name: str, value: str) -> None:
     rule = _RULES.get(name)
     if rule is not None and value.strip():
         rule(name, value)
+
+
+def _check_owner(name: str) -> None:
+    """Refuse the variables that no app setting changes: it would be stored and have no effect."""
+    capitals = name.upper()
+    if is_credential(name) or capitals in START_VARIABLES:
+        raise InvalidAppSetting(
+            name,
+            "the services read it from their environment when they start; set it there, then restart them",
+        )
+    if capitals in JOB_VARIABLES:
+        raise InvalidAppSetting(name, "webjobs sets it for each process of a job")
+    if capitals in UNDERSTOOD and name != capitals:
+        raise InvalidAppSetting(name, f"the name has capitals only: {capitals}")
 
 
 def _is_seconds(name: str, value: str) -> None:

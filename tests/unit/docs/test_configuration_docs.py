@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from webjobs_api.settings import ApiSettings
+from webjobs_events.app_settings import JOB_VARIABLES, START_VARIABLES, UNDERSTOOD, is_credential
 from webjobs_history.settings import HistorySettings
 from webjobs_runner.settings import RunnerSettings
 from webjobs_service.settings import ServiceSettings, variables
@@ -33,6 +34,23 @@ def test_no_variable_is_documented_that_nothing_reads() -> None:
     documented = set(re.findall(r"`(WEBJOBS_[A-Z_]+)`", PAGE))
     streams = {"WEBJOBS_SETTINGS"}
     assert not {name for name in documented - known - streams if name not in source}
+
+
+def test_variables_that_are_read_at_start_are_known_where_app_settings_are_checked() -> None:
+    known = {name for kind in (ApiSettings, HistorySettings, RunnerSettings) for name in variables(kind)}
+    of_up = set(re.findall(r'"(WEBJOBS_[A-Z_]+)"', sources("tools/stack", "tools/cli")))
+    at_start = {name for name in known | of_up if not is_credential(name)} - UNDERSTOOD
+    assert at_start == START_VARIABLES
+
+
+def test_variables_of_a_job_are_known_where_app_settings_are_checked() -> None:
+    rows = PAGE.split("## What a job sees")[1].split("##")[0]
+    assert JOB_VARIABLES | {"WEBJOBS_PORT"} == set(re.findall(r"(?m)^\| `(WEBJOBS_[A-Z_]+)`", rows))
+
+
+def sources(*folders: str) -> str:
+    """The text of every module below these folders."""
+    return "\n".join(path.read_text() for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
 def test_every_option_of_up_is_documented() -> None:

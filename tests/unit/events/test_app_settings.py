@@ -1,6 +1,8 @@
 import pytest
 from webjobs_events.app_settings import (
+    JOB_VARIABLES,
     MAX_VALUE_BYTES,
+    START_VARIABLES,
     UNDERSTOOD,
     check_name,
     check_value,
@@ -29,13 +31,32 @@ def test_names_that_no_subject_or_environment_can_carry_are_refused(name: str) -
 )
 def test_the_services_own_credentials_are_no_app_settings(name: str) -> None:
     assert is_credential(name)
-    with pytest.raises(InvalidAppSetting, match="where they are started"):
+    with pytest.raises(InvalidAppSetting, match="set it there, then restart them"):
         check_value(name, "x")
+
+
+@pytest.mark.parametrize("name", [*sorted(START_VARIABLES), "webjobs_port", "WebJobs_Hooks_Allow_Private"])
+def test_what_services_read_at_their_start_only_is_refused(name: str) -> None:
+    with pytest.raises(InvalidAppSetting, match="set it there, then restart them"):
+        check_value(name, "1")
+
+
+@pytest.mark.parametrize("name", sorted(JOB_VARIABLES))
+def test_what_webjobs_sets_for_each_process_is_refused(name: str) -> None:
+    with pytest.raises(InvalidAppSetting, match="webjobs sets it for each process"):
+        check_value(name, "1")
+
+
+@pytest.mark.parametrize("name", ["webjobs_stopped", "WebJobs_Restart_Time", "Website_Time_Zone"])
+def test_a_live_setting_in_other_letters_is_refused_with_its_name(name: str) -> None:
+    with pytest.raises(InvalidAppSetting, match=name.upper()):
+        check_value(name, "1")
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("WEBJOBS_OF_MINE", "any"),
         ("GREETING", "anything = at all\n"),
         ("WEBJOBS_RESTART_TIME", "0.5"),
         ("WEBJOBS_IDLE_TIMEOUT", " 120 "),
