@@ -3,12 +3,14 @@
 import base64
 import binascii
 import hmac
+from functools import partial
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from webjobs_api.access_errors import CredentialsWanted, ForeignHost, ForeignOrigin, InvalidHost
+from webjobs_api.failed_logins import FailedLogins
 from webjobs_api.loopback import is_host, is_loopback, without_port
 from webjobs_api.settings import ApiSettings
 
@@ -19,7 +21,7 @@ _OWN_SITE = frozenset({"same-origin", "none"})
 
 def access_guard(settings: ApiSettings) -> Middleware:
     """A middleware that lets through who may ask; `/healthz` is open to everybody."""
-    expected = _expected(settings)
+    expected, failed_logins = _expected(settings), FailedLogins()
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -29,8 +31,11 @@ def access_guard(settings: ApiSettings) -> Middleware:
             if not is_host(host):
                 raise InvalidHost(host)
             if expected is not None:
-                if not has_credentials(headers.get("Authorization", ""), expected):
+                authorization = headers.get("Authorization")
+                if authorization is None:
                     raise CredentialsWanted
+                given = partial(has_credentials, authorization, expected)
+                await failed_logins.check(request.remote or "", given)
             elif host and not is_loopback(without_port(host)):
                 # A name of somebody else's that leads here: a page of his would be same-origin with us.
                 raise ForeignHost(host)

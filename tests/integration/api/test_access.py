@@ -1,5 +1,7 @@
 """Who is let in: this machine only without credentials, whoever has them otherwise."""
 
+import asyncio
+
 import aiohttp
 import pytest
 from integration.api.stand_in import StandIn
@@ -17,7 +19,8 @@ def guarded(settings: ApiSettings) -> ApiSettings:
 async def test_every_route_but_healthz_wants_credentials(guarded: ApiSettings, stand_in: StandIn) -> None:
     async with run_api(guarded, {}) as url, aiohttp.ClientSession(url) as api:
         for path in ("/", "/metrics", "/api/jobs", "/api/nothing", "/jobs/triggered/x", "/vfs/x"):
-            for given in (None, ("ann", "wrong"), ("bob", "paß:wort"), ("ann", "")):
+            wrong = (("ann", "wrong"), ("bob", "paß:wort"), ("ann", "")) if path == "/api/jobs" else ()
+            for given in (None, *wrong):
                 login = aiohttp.encode_basic_auth(*given, "utf-8") if given else ""
                 async with api.get(path, headers={"Authorization": login} if login else {}) as answer:
                     assert answer.status == 401, path
@@ -44,6 +47,46 @@ async def test_headers_that_are_no_credentials_are_refused(guarded: ApiSettings,
         for header in ("Basic", "Basic !!!", "Bearer YW5u", "Basic /w==", "Basic YW5u"):
             async with api.get("/api/jobs", headers={"Authorization": header}) as answer:
                 assert answer.status == 401, header
+
+
+async def test_wrong_passwords_are_answered_ever_later_and_others_are_not_held_up(
+    guarded: ApiSettings, stand_in: StandIn
+) -> None:
+    guarded = guarded.model_copy(update={"host": "0.0.0.0"})
+    right = {"Authorization": aiohttp.encode_basic_auth("ann", "paß:wort", "utf-8")}
+    clock = asyncio.get_running_loop().time
+    async with (
+        run_api(guarded, {}) as url,
+        guesser(url, "127.0.0.1") as guesses,
+        guesser(url, "127.0.0.2") as other,
+    ):
+        began = clock()
+
+        async def guess(number: int) -> int:
+            wrong = aiohttp.encode_basic_auth("ann", f"guess {number}", "utf-8")
+            async with guesses.get("/api/jobs", headers={"Authorization": wrong}) as answer:
+                await answer.read()
+                return answer.status
+
+        guessing = [asyncio.create_task(guess(number)) for number in range(60)]
+        await asyncio.sleep(0.5)
+        asked = clock()
+        for _ in range(5):
+            async with other.get("/api/jobs", headers=right) as answer:
+                assert answer.status == 200
+        assert clock() - asked < 3, "another address is not held up"
+        statuses = await asyncio.gather(*guessing)
+        assert set(statuses) == {401, 429}
+        compared = statuses.count(401)
+        assert clock() - began > compared / 40, "at most some ten guesses a second get through"
+        async with guesses.get("/api/jobs", headers=right) as answer:
+            assert answer.status == 200, "the right password is not locked out"
+
+
+def guesser(url: str, address: str) -> aiohttp.ClientSession:
+    """A client that comes from this address of loopback."""
+    connector = aiohttp.TCPConnector(local_addr=(address, 0), limit=0)
+    return aiohttp.ClientSession(url.replace("0.0.0.0", "127.0.0.1"), connector=connector)
 
 
 async def test_without_credentials_a_foreign_name_is_not_served(api: aiohttp.ClientSession) -> None:

@@ -197,7 +197,7 @@ def _error(status: int, operation: Operation, schemas: _Schemas) -> dict[str, An
     content: dict[str, Schema] = {TEXT: {"type": "string"}}
     if operation.problems:
         content[PROBLEM] = Problem
-    headers = {"Retry-After": "Seconds to wait before asking again."} if status == 503 else {}
+    headers = {"Retry-After": "Seconds to wait before asking again."} if status in (429, 503) else {}
     says = operation.says.get(status, STATUS_SAYS[status])
     return _answer(Answer(says=says, content=content, headers=headers), schemas)
 

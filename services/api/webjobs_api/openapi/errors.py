@@ -5,7 +5,7 @@ from collections.abc import Mapping
 EVERYWHERE = (400,)
 """Statuses that every route may answer."""
 
-GUARDED = (401, 403, 503)
+GUARDED = (401, 403, 429, 503)
 """Statuses that every route but the open ones may answer."""
 
 STATUS_SAYS: Mapping[int, str] = {
@@ -21,7 +21,7 @@ STATUS_SAYS: Mapping[int, str] = {
     415: "The body is of a type that cannot be read here.",
     416: "The range is not within the file.",
     422: "The body can be read, but not be meant.",
-    429: "Too much at once; ask again later.",
+    429: "Too many wrong passwords came from this address; try again later.",
     502: "The job answered something that is not HTTP.",
     503: "A part of webjobs is away: NATS, every runner, or history with its database.",
     504: "The job did not answer in time.",
