@@ -12,6 +12,9 @@ MAX_VALUE_BYTES = 32 * 1024
 MAX_TOTAL_BYTES = 256 * 1024
 """Of all names and values together: they are in the environment of every process, which has a limit."""
 
+MAX_SETTINGS = 1000
+"""Of one installation; each is a key on NATS."""
+
 _NAME = re.compile(r"[A-Za-z0-9_:-]+(\.[A-Za-z0-9_:-]+)*")
 _CREDENTIALS = frozenset({"WEBJOBS_USERNAME", "WEBJOBS_PASSWORD"})
 _CREDENTIAL_PREFIXES = ("WEBJOBS_NATS_", "WEBJOBS_DATABASE_", "WEBJOBS_POSTGRES_")

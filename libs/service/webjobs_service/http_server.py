@@ -3,7 +3,7 @@
 import asyncio
 import resource
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -13,6 +13,8 @@ from webjobs_service.stalled_clients import StalledClients
 
 TERMS = ConnectionTerms()
 
+_Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+_MAX_PATH_BYTES = 8190  # the rest of a request line may be longer
 _BACKLOG = 128  # connections that wait to be accepted
 
 
@@ -62,6 +64,7 @@ async def serve_http(
     await runner.setup()
     server = runner.server
     assert server is not None
+    server.request_handler = _with_short_paths(server.request_handler)
     try:
         async with _listening(host, port) as sockets, StalledClients(server, terms.unread).watched():
             tasks = [asyncio.create_task(connections.watch())]
@@ -76,6 +79,18 @@ async def serve_http(
                 await asyncio.gather(*tasks, return_exceptions=True)
     finally:
         await runner.cleanup()
+
+
+def _with_short_paths(answer: _Answer) -> _Answer:
+    """The same, but for paths above the limit: the router looks at each of their parts, which takes long."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if len(request.rel_url.raw_path) > _MAX_PATH_BYTES:
+            text = f"The path of the address is longer than {_MAX_PATH_BYTES:,} bytes, which is the limit."
+            return web.Response(status=414, text=text)
+        return await answer(request)
+
+    return handle
 
 
 @asynccontextmanager

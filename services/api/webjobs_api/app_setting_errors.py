@@ -30,3 +30,11 @@ class AppSettingsTooLarge(WebJobsError):
             f"All app settings together would be larger than {limit_bytes:,} bytes, too much for the "
             "environment of a job. Keep large values in a file."
         )
+
+
+class TooManyAppSettings(WebJobsError):
+    """More names than an installation can have."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"There would be more than {limit:,} app settings, which is the limit. Delete some.")

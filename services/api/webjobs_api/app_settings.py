@@ -4,11 +4,18 @@ import asyncio
 
 import structlog
 from aiohttp import web
-from webjobs_events.app_settings import MAX_TOTAL_BYTES, UNDERSTOOD, check_name, check_value, is_credential
+from webjobs_events.app_settings import (
+    MAX_SETTINGS,
+    MAX_TOTAL_BYTES,
+    UNDERSTOOD,
+    check_name,
+    check_value,
+    is_credential,
+)
 from webjobs_events.jetstream import LiveSettings
 
 from webjobs_api import exchange
-from webjobs_api.app_setting_errors import AppSettingNotFound, AppSettingsTooLarge
+from webjobs_api.app_setting_errors import AppSettingNotFound, AppSettingsTooLarge, TooManyAppSettings
 from webjobs_api.keys import BUS, LIVE_SETTINGS
 from webjobs_api.requests import app_settings_of
 
@@ -34,10 +41,12 @@ async def get_one(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     """`POST /api/settings`: sets every setting of the body, or, when one of them cannot be, none."""
     changes = app_settings_of(await request.read())
+    live = request.app[LIVE_SETTINGS]
+    if len(live.stored().keys() | changes.keys()) > MAX_SETTINGS:
+        raise TooManyAppSettings(MAX_SETTINGS)
     for name, value in changes.items():
         check_name(name)
         check_value(name, value)
-    live = request.app[LIVE_SETTINGS]
     size = sum(len(f"{name}{value}".encode()) for name, value in {**live.stored(), **changes}.items())
     if size > MAX_TOTAL_BYTES:
         raise AppSettingsTooLarge(MAX_TOTAL_BYTES)

@@ -30,7 +30,12 @@ from webjobs_api.access_errors import (
     InvalidHost,
     TooManyWrongPasswords,
 )
-from webjobs_api.app_setting_errors import AppSettingNotFound, AppSettingsTooLarge, InvalidAppSettingsBody
+from webjobs_api.app_setting_errors import (
+    AppSettingNotFound,
+    AppSettingsTooLarge,
+    InvalidAppSettingsBody,
+    TooManyAppSettings,
+)
 from webjobs_api.errors import (
     CommandFailed,
     CommandUnanswered,
@@ -126,6 +131,7 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     HookConflict: 409,
     UploadTooLarge: 413,
     AppSettingsTooLarge: 413,
+    TooManyAppSettings: 413,
     MessageTooLarge: 413,
     EncodedUpload: 415,
     RangeNotSatisfiable: 416,

@@ -7,9 +7,10 @@ from typing import Any
 from aiohttp import web
 from webjobs_events.commands import ChangeJobSettings
 from webjobs_events.job import JobDefinition, JobType
-from webjobs_events.settings_check import MAX_SETTINGS_BYTES, check_bounds, too_long
+from webjobs_events.settings_check import MAX_SETTINGS_BYTES, check_bounds
 
 from webjobs_api import continuous, exchange, triggered
+from webjobs_api.errors import UploadTooLarge
 from webjobs_api.job_commands import new_command_id
 from webjobs_api.keys import COMMANDS, DEFINITIONS
 from webjobs_api.known_job import require_readable
@@ -57,7 +58,7 @@ async def all_jobs(request: web.Request) -> list[JobJson]:
 async def _small_body(request: web.Request) -> bytes:
     body = await exchange.read_at_most(request, MAX_SETTINGS_BYTES)
     if body is None:
-        raise too_long()
+        raise UploadTooLarge(MAX_SETTINGS_BYTES)
     return body
 
 

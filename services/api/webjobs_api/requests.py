@@ -7,12 +7,13 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
+from webjobs_events.app_settings import MAX_SETTINGS
 from webjobs_events.commands import UploadKind
 from webjobs_events.errors import InvalidAppSetting, InvalidRunId
 from webjobs_events.run_id import RunId, parse_run_id
 from webjobs_events.settings_check import too_deep
 
-from webjobs_api.app_setting_errors import InvalidAppSettingsBody
+from webjobs_api.app_setting_errors import InvalidAppSettingsBody, TooManyAppSettings
 from webjobs_api.errors import (
     FileNameMissing,
     InvalidFileName,
@@ -174,10 +175,14 @@ def app_settings_of(body: bytes) -> dict[str, str]:
 
     Raises:
         InvalidAppSettingsBody: It is no JSON object.
+        TooManyAppSettings: It has more names than an installation can have.
         InvalidAppSetting: A value is neither text nor a number nor a boolean.
     """
     try:
-        given = msgspec.json.decode(body, type=dict[str, Any])
+        written = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        if len(written) > MAX_SETTINGS:
+            raise TooManyAppSettings(MAX_SETTINGS)
+        given = {name: _plain(value) for name, value in written.items()}
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise InvalidAppSettingsBody(str(error).rstrip(".")) from error
     if given.keys() == {"key", "value"}:
@@ -185,6 +190,12 @@ def app_settings_of(body: bytes) -> dict[str, str]:
             raise InvalidAppSettingsBody("the key is no text")
         given = {given["key"]: given["value"]}
     return {name: _setting_text(name, value) for name, value in given.items()}
+
+
+def _plain(value: msgspec.Raw) -> Any:
+    """What is written, but no list or object is built, which a megabyte can hold a million of."""
+    text = bytes(value)
+    return () if text[:1] in (b"[", b"{") else msgspec.json.decode(text)
 
 
 def _setting_text(name: str, value: Any) -> str:

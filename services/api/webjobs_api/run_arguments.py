@@ -1,7 +1,6 @@
 """The arguments that a request gives a run: from the query, a form or a JSON object; pure."""
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
@@ -17,6 +16,8 @@ MAX_BODY_BYTES = 7 * MAX_ARGUMENTS_BYTES
 
 BLANK_BODIES = frozenset({b"", b"{}", b"[]", b'""', b"null"})
 """What clients send that have nothing to send."""
+
+_MOST_FIELDS = 100  # of a form, of which one is known
 
 _FORM = "application/x-www-form-urlencoded"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -57,7 +58,9 @@ def _of_body(content_type: str, body: bytes) -> str | None:
 
 def _of_form(body: bytes) -> str | None:
     try:
-        fields = parse_qs(body.decode("utf-8"), keep_blank_values=True, errors="strict")
+        fields = parse_qs(
+            body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+        )
     except UnicodeError as error:
         raise InvalidArguments("they are not UTF-8 text") from error
     except ValueError as error:
@@ -72,14 +75,13 @@ def _of_form(body: bytes) -> str | None:
 
 def _of_json(body: bytes) -> str | None:
     try:
-        fields = msgspec.json.decode(body, type=dict[str, Any])
+        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        _refuse_others(fields, "JSON field")
+        return msgspec.json.decode(fields[FIELD], type=str | None)
+    except msgspec.ValidationError as error:
+        raise UnsupportedArgumentsBody(f"send an object whose {FIELD} is a string") from error
     except MALFORMED as error:
         raise UnsupportedArgumentsBody(str(error).rstrip(".")) from error
-    _refuse_others(fields, "JSON field")
-    value = fields.get(FIELD)
-    if value is not None and not isinstance(value, str):
-        raise UnsupportedArgumentsBody(f"{FIELD} is not a string")
-    return value
 
 
 def _refuse_others(fields: Mapping[str, object], kind: str, hint: str = "") -> None:

@@ -84,8 +84,9 @@ async def test_a_change_holds_at_once(api: aiohttp.ClientSession, stand_in: Stan
         (b'{"GOOD": "x", "BAD": "' + b"x" * 40_000 + b'"}', 400, "longer"),
         (b'{"GOOD": "x", "BAD": "' + b"x" * 2_000_000 + b'"}', 413, ""),
         (b"{" + b",".join(b'"A%d": "%s"' % (n, b"x" * 30_000) for n in range(10)) + b"}", 413, "together"),
+        (b"{" + b",".join(b'"A%d": ""' % n for n in range(1001)) + b"}", 413, "1,000 app settings"),
     ],
-    ids=range(13),
+    ids=range(17),
 )
 async def test_what_cannot_be_changes_nothing(
     api: aiohttp.ClientSession, body: bytes, status: int, hint: str

@@ -19,7 +19,7 @@ from webjobs_api.requests import (
     upload_of,
 )
 from webjobs_events.commands import UploadKind
-from webjobs_events.errors import InvalidAppSetting
+from webjobs_events.errors import InvalidAppSetting, InvalidJobSettings
 from webjobs_events.run_id import RunId
 
 
@@ -106,9 +106,11 @@ def test_settings_are_any_json_object() -> None:
         "is_singleton": True,
         "mine": [1, None],
     }
-    for body in (b"", b"[]", b"1", b"{", b"\xff", b'{"a":' * 3000):
+    for body in (b"", b"[]", b"1", b"{", b"\xff"):
         with pytest.raises(InvalidSettingsBody):
             settings_of(body)
+    with pytest.raises(InvalidJobSettings, match="32 levels"):
+        settings_of(b'{"a":' * 3000)
 
 
 def test_arm_wraps_settings_in_properties() -> None:

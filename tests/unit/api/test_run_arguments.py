@@ -48,7 +48,7 @@ def test_what_clients_send_that_have_nothing_to_send_is_no_body(content_type: st
         (FORM, b"\xff", InvalidArguments, "UTF-8"),
         (FORM, b"arguments='open", InvalidArguments, "quote"),
         (JSON, b'{"args": "x"}', UnknownParameter, "Did you mean 'arguments'"),
-        (JSON, b'{"arguments": ["x"]}', UnsupportedArgumentsBody, "not a string"),
+        (JSON, b'{"arguments": ["x"]}', UnsupportedArgumentsBody, "arguments is a string"),
         (JSON, b'"mars"', UnsupportedArgumentsBody, "application/json"),
         (JSON, b"{" * 60_000, UnsupportedArgumentsBody, "application/json"),
         (JSON, b'{"a":' * 20_000, UnsupportedArgumentsBody, "application/json"),

@@ -1,5 +1,6 @@
 """Handlers for the schedule of a triggered job, and for its scheduler log."""
 
+import asyncio
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -26,7 +27,8 @@ async def get_schedule(request: web.Request) -> web.Response:
     ticks = await request.app[TICKS].latest(definition.job_name, LAST_TICKS)
     settings = request.app[LIVE_SETTINGS]
     holding = [name for name in ("WEBJOBS_STOPPED", "WEBJOBS_DISABLE_SCHEDULE") if settings.flag(name)]
-    answer = schedule_json(
+    answer = await asyncio.to_thread(  # a hundred due times of a rare schedule take a fraction of a second
+        schedule_json,
         definition,
         site_zone=settings.get("WEBSITE_TIME_ZONE"),
         held_back=f"{holding[0]} is set." if holding else None,

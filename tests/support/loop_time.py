@@ -1,0 +1,51 @@
+"""How long the callbacks of this thread's event loop compute: while one does, nothing else is served."""
+
+import asyncio
+import asyncio.events
+import gc
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest import mock
+
+
+@dataclass
+class LoopTime:
+    """The longest callback so far, in seconds of processor time: a busy machine does not lengthen it."""
+
+    longest: float = 0.0
+    what: str = ""
+
+
+@contextmanager
+def loop_time() -> Iterator[LoopTime]:
+    """Measure every callback, each step of a task among them, for the time of the body.
+
+    What the tests before have left in memory is not collected meanwhile: no service has it.
+    """
+    measured, run = LoopTime(), asyncio.events.Handle._run
+    gc.collect()
+    gc.freeze()
+
+    def timed(handle: Any) -> None:
+        callback, began = handle._callback, time.thread_time()
+        run(handle)
+        took = time.thread_time() - began
+        if took > measured.longest:
+            measured.longest, measured.what = took, _name_of(callback)
+
+    try:
+        with mock.patch.object(asyncio.events.Handle, "_run", timed):
+            yield measured
+    finally:
+        gc.unfreeze()
+
+
+def _name_of(callback: Any) -> str:
+    """The function, or the coroutine of the task; never a `repr`, which may change what it shows."""
+    owner = getattr(callback, "__self__", None)
+    if isinstance(owner, asyncio.Task):
+        return str(owner.get_coro().__qualname__)
+    return str(getattr(callback, "__qualname__", type(callback)))
