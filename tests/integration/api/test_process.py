@@ -83,7 +83,7 @@ async def test_more_idle_connections_than_open_files_do_not_keep_it_from_answeri
                 with contextlib.suppress(ConnectionError):  # it had to make way for others already
                     each.sendall(sent)
             for _ in range(3):
-                async with asyncio.timeout(5), aiohttp.ClientSession(f"http://{host}:{port}") as api:
+                async with asyncio.timeout(20), aiohttp.ClientSession(f"http://{host}:{port}") as api:
                     async with api.get("/healthz") as answer:
                         assert answer.status == 503, "without a runner and a history, but it answers"
         finally:

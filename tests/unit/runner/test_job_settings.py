@@ -114,8 +114,8 @@ def test_what_is_accepted_is_accepted_again_as_it_is_written(unit: str, levels: 
 
 
 def test_what_types_alone_cannot_say_is_checked_too() -> None:
-    with pytest.raises(InvalidJobSettings, match=r"^schedule in settings\.job says '\?'"):
-        parse_settings('{"schedule": "0 0 0 ? * *"}', TRIGGERED)
+    with pytest.raises(InvalidJobSettings, match=r"^schedule in settings\.job has 'L'"):
+        parse_settings('{"schedule": "0 0 0 L * *"}', TRIGGERED)
 
 
 def test_faults_in_stored_settings_are_left_out_and_the_rest_is_kept() -> None:
