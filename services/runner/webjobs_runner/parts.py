@@ -151,7 +151,7 @@ def build_parts(
     burial = Burial(bus, instance, claims, definitions, finish, wishes, logs)
     unfinished = ground.unfinished
     watcher, in_place = FileDropWatcher(site), InPlaceFiles(ground.state / "in-place")
-    installed = InstalledFolders(in_place, watcher)
+    installed = InstalledFolders(site, in_place, watcher)
     versions = Versions(bus, site, ground.copies, installed, ground.state / "downloads")
     starter = _starter(settings, ground, versions)
     packages = PackageStore(bus, definitions, versions)

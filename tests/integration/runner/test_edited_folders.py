@@ -12,9 +12,13 @@ from support.runners import Caller, RunningRunner, running_runner
 from support.witness import Witness
 from webjobs_events.events import ContinuousRunning, Deployed, DeployFailed, RunAborted, RunEnded, RunSuccess
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
+from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
+from webjobs_runner.files.file_drop import FileDropWatcher
+from webjobs_runner.files.in_place import InPlaceFiles
+from webjobs_runner.files.installed_folders import InstalledFolders
 from webjobs_runner.files.package import scan_folder
+from webjobs_runner.files.site import Site
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 # What a run finds: the names of its files, and what they hold.
@@ -267,3 +271,13 @@ async def test_an_edit_of_a_job_in_place_that_adds_files_of_its_own_is_deployed_
     ended = await witness.end_of(run_id)
     assert found_by(tmp_path, "job", run_id) == "edited"
     assert ended.digest == witness.of(Deployed, "job")[-1].digest
+
+
+async def test_a_job_that_is_about_to_be_installed_has_no_edit_to_wait_for(tmp_path: Path) -> None:
+    site = Site(tmp_path / "data")
+    site.ensure()
+    installed = InstalledFolders(site, InPlaceFiles(tmp_path / "in-place"), FileDropWatcher(site))
+    key = (TRIGGERED, JobName("job"))
+    assert not await installed.has_edit(key)
+    site.job_folder(*key).mkdir()
+    assert await installed.has_edit(key), "a folder that was there before the runner may have been edited"

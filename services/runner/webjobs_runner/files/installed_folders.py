@@ -11,6 +11,7 @@ from webjobs_runner.files.definition_files import DISABLE_FILE, SETTINGS_FILE
 from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.folder_walk import Snapshot, snapshot_folder
 from webjobs_runner.files.in_place import InPlaceFiles, runs_in_place
+from webjobs_runner.files.site import Site
 
 FEW_ENTRIES = 64  # looked at by `stat` without leaving the event loop: about 1 ms at most
 
@@ -43,7 +44,8 @@ class InstalledFolders:
     entries are not walked while the kernel has reported no change in them.
     """
 
-    def __init__(self, in_place: InPlaceFiles, watcher: FileDropWatcher) -> None:
+    def __init__(self, site: Site, in_place: InPlaceFiles, watcher: FileDropWatcher) -> None:
+        self._site = site
         self._in_place = in_place
         self._watcher = watcher
         self._installed: dict[_Key, _Installed] = {}
@@ -71,8 +73,8 @@ class InstalledFolders:
     async def has_edit(self, key: _Key) -> bool:
         """Whether the job's folder has changed since it was last deployed, installed or refused."""
         installed = self._installed.get(key)
-        if installed is None:
-            return True
+        if installed is None:  # as before the first comparison; a folder to come holds no edit
+            return bool(self._site.job_folders(*key))
         if installed.own_files is not None and not _have_changed(installed.folder, installed.own_files):
             return False
         known = {installed.look.fingerprint, self._refused.get(key, installed.look.fingerprint)}
