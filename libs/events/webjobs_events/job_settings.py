@@ -1,5 +1,6 @@
 """What the keys of `settings.job` are and mean; the one model from which they are read and described."""
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from msgspec import Meta
 
 from webjobs_events.errors import InvalidJobSettings
 from webjobs_events.job import JobType
+from webjobs_events.near_miss import meant_name
 from webjobs_events.status import Reason
 
 MAX_SECONDS = 366 * 86_400
@@ -239,7 +241,18 @@ def read_job_settings(settings: Mapping[str, Any]) -> JobSettings:
             key = f"env[{shown_variable(_first_without_text(known['env']))}]"
         if reason.startswith("Invalid enum value") and key in _CHOICES:
             reason = f"{reason}; expected one of {', '.join(_CHOICES[key])}"
+        reason += _meant_field(key, reason)
         raise InvalidJobSettings(key, f"is wrong: {_in_json_words(reason)}") from error
+
+
+def _meant_field(key: str, reason: str) -> str:
+    """What to write instead of an unknown field of an object within the settings."""
+    unknown, section = _UNKNOWN_FIELD.search(reason), _SECTIONS.get(key)
+    if unknown is None or section is None:
+        return ""
+    fields = section.__struct_fields__
+    meant = meant_name(unknown[1], fields)
+    return f"; did you mean {meant}" if meant else f"; it can have {', '.join(fields)}"
 
 
 def shown_variable(name: str) -> str:
@@ -255,6 +268,15 @@ def _first_without_text(variables: Mapping[str, Any]) -> str:
     return next(name for name, value in variables.items() if not isinstance(value, str))
 
 
+_UNKNOWN_FIELD = re.compile(r"unknown field `(.*)`", re.DOTALL)
+_SECTIONS: Mapping[str, type[_Section]] = {
+    "retry": Retry,
+    "retry.backoff": Backoff,
+    "restart": Backoff,
+    "concurrency": Concurrency,
+    "missed": Missed,
+    "health_check": HealthCheck,
+}
 _CHOICES: Mapping[str, type[StrEnum]] = {
     "stop_signal": StopSignal,
     "concurrency.policy": ConcurrencyPolicy,

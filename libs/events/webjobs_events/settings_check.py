@@ -10,6 +10,7 @@ from webjobs_events.cron import parse_cron
 from webjobs_events.errors import InvalidJobSettings, InvalidSchedule, UnknownTimeZone
 from webjobs_events.job import JobType
 from webjobs_events.job_settings import JobSettings, read_job_settings, shown_variable
+from webjobs_events.near_miss import meant_name
 from webjobs_events.status import Reason
 from webjobs_events.time_zone import parse_time_zone
 
@@ -36,6 +37,7 @@ _OTHER_TYPE: Mapping[JobType, Mapping[str, str]] = {
 
 _NEVER_RETRIED = frozenset({Reason.CANCELLED, Reason.REPLACED, Reason.DELETED, Reason.STOPPED})
 _OWN_VARIABLES = frozenset({"WEBSITE_INSTANCE_ID", "WEBROOT_PATH"})
+_FOREIGN = frozenset({"singleton"})  # an object in the settings of the WebJobs SDK
 _LONGEST_NAME = 255  # characters
 
 
@@ -46,6 +48,7 @@ def check_settings(settings: Mapping[str, Any], job_type: JobType) -> JobSetting
         InvalidJobSettings: Naming the first key at fault, and what is wrong with it.
     """
     check_bounds(settings)
+    _check_names(settings)
     known = read_job_settings(settings)
     if _holds_infinity(settings):  # which a file says with 1e400, and which cannot be written
         raise InvalidJobSettings("", "holds a number that is too large")
@@ -120,6 +123,16 @@ def _check_levels(settings: Mapping[str, Any]) -> None:
         level = below
     if any(isinstance(value, Mapping | list) for value in level):
         raise too_deep()
+
+
+def _check_names(settings: Mapping[str, Any]) -> None:
+    """Refuse keys that are known ones written otherwise; what they ask for would not be done."""
+    for key, value in settings.items():
+        if value is None or (key in _FOREIGN and isinstance(value, Mapping)):
+            continue
+        meant = meant_name(key, JobSettings.__struct_fields__)
+        if meant is not None:
+            raise InvalidJobSettings(shown_variable(key)[1:-1], f"is not known; did you mean {meant}")
 
 
 def _check_schedule(settings: JobSettings) -> None:

@@ -22,6 +22,7 @@ from webjobs_api.errors import (
     InvalidSettingsBody,
     UnsupportedUpload,
 )
+from webjobs_api.json_body import json_text
 
 _ZIP_TYPES = frozenset({"application/zip", "application/x-zip-compressed", "application/x-zip"})
 _PARAMETER = re.compile(
@@ -147,7 +148,7 @@ def settings_of(body: bytes) -> dict[str, Any]:
         InvalidSettingsBody: It is no JSON object.
     """
     try:
-        return msgspec.json.decode(body, type=dict[str, Any])
+        return msgspec.json.decode(json_text(body), type=dict[str, Any])
     except RecursionError as error:
         raise too_deep() from error
     except (msgspec.MsgspecError, UnicodeError) as error:
@@ -179,7 +180,7 @@ def app_settings_of(body: bytes) -> dict[str, str]:
         InvalidAppSetting: A value is neither text nor a number nor a boolean.
     """
     try:
-        written = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        written = msgspec.json.decode(json_text(body), type=dict[str, msgspec.Raw])
         if len(written) > MAX_SETTINGS:
             raise TooManyAppSettings(MAX_SETTINGS)
         given = {name: _plain(value) for name, value in written.items()}

@@ -8,6 +8,7 @@ from webjobs_events.arguments import MAX_ARGUMENTS_BYTES, check_arguments
 from webjobs_events.errors import MALFORMED, InvalidArguments
 
 from webjobs_api.errors import RepeatedParameter, UnknownParameter, UnsupportedArgumentsBody
+from webjobs_api.json_body import json_text
 
 FIELD = "arguments"
 
@@ -75,7 +76,7 @@ def _of_form(body: bytes) -> str | None:
 
 def _of_json(body: bytes) -> str | None:
     try:
-        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        fields = msgspec.json.decode(json_text(body), type=dict[str, msgspec.Raw])
         _refuse_others(fields, "JSON field")
         return msgspec.json.decode(fields[FIELD], type=str | None)
     except msgspec.ValidationError as error:

@@ -237,3 +237,23 @@ async def test_what_is_doubtful_in_settings_is_kept_with_the_job_and_told_by_the
         return [event.warnings for event in witness.of(JobChanged, "job")]
 
     await eventually(lambda: told() == [[warning], [warning], [], [warning]])
+
+
+async def test_comments_in_a_settings_file_are_ignored_and_said(
+    runner: RunningRunner, caller: Caller, bus: Bus, tmp_path: Path
+) -> None:
+    text = '{\n  // every night\n  "schedule": "0 0 3 * * *",\n}\n'
+    await caller.deploy(TRIGGERED, "job", {"run.sh": "x", "settings.job": text})
+    found = await definition(bus, TRIGGERED, "job")
+    assert found.settings == {"schedule": "0 0 3 * * *"}
+    [warning] = found.settings_warnings
+    assert warning.startswith("settings.job has comments or commas")
+    edited = text.replace("0 0 3", "0 0 4").encode("utf-16")
+    settings_file(tmp_path, "job").write_bytes(edited)
+
+    async def changed() -> bool:
+        now = await definition(bus, TRIGGERED, "job")
+        return now.settings == {"schedule": "0 0 4 * * *"} and now.settings_warnings == [warning]
+
+    await eventually(changed)
+    assert settings_file(tmp_path, "job").read_bytes() == edited

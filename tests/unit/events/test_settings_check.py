@@ -49,6 +49,69 @@ def test_keys_that_nobody_knows_are_taken() -> None:
     check_settings({"run_mode": "continuous", "mine": {"deep": [None]}}, CONTINUOUS)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("timezone", "time_zone"),
+        ("timeZone", "time_zone"),
+        ("Time-Zone", "time_zone"),
+        ("time zone", "time_zone"),
+        ("Schedule", "schedule"),
+        ("shcedule", "schedule"),
+        ("schedul", "schedule"),
+        ("schedules", "schedule"),
+        ("isSingleton", "is_singleton"),
+        ("inPlace", "is_in_place"),
+        ("stoppingWaitTime", "stopping_wait_time"),
+        ("stop_signals", "stop_signal"),
+        ("timout", "timeout"),
+        ("retyr", "retry"),
+        ("concurrent", "concurrency"),
+        ("enable", "enabled"),
+        ("healthcheck", "health_check"),
+        ("ENV", "env"),
+    ],
+)
+def test_a_key_that_is_nearly_a_known_one_is_refused_with_that(written: str, meant: str) -> None:
+    with pytest.raises(InvalidJobSettings) as fault:
+        check_settings({written: True}, TRIGGERED)
+    assert str(fault.value) == f"{written} in settings.job is not known; did you mean {meant}."
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("run_mode", "shutdownGraceTimeLimit", "$schema", "description", "name", "disabled", "cron", "mine"),
+        *("version", "logging", "retries", "end", "url", "zone", "owner", "", "_"),
+    ],
+)
+def test_other_keys_are_taken_whatever_they_hold(key: str) -> None:
+    check_settings({key: {"deep": True}}, TRIGGERED)
+
+
+def test_what_asks_for_nothing_is_no_near_miss() -> None:
+    check_settings({"timezone": None, "singleton": {"lockPeriod": "00:00:15"}}, TRIGGERED)
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"retry": {"maxAttempts": 3}}, "`maxAttempts`; did you mean max_attempts."),
+        ({"retry": {"backoff": {"mx": 3, "factr": 1}}}, "it can have min, max, factor"),
+        ({"retry": {"backoff": {"Factor": 3}}}, "did you mean factor"),
+        ({"concurrency": {"Policy": "queue"}}, "did you mean policy"),
+        ({"missed": {"whitin": 5}}, "did you mean within"),
+        ({"retry": {"attempts": 3}}, "; it can have max_attempts, backoff, on."),
+    ],
+)
+def test_an_unknown_field_of_an_object_is_refused_with_the_known_ones(
+    settings: dict[str, Any], part: str
+) -> None:
+    with pytest.raises(InvalidJobSettings) as fault:
+        check_settings(settings, TRIGGERED)
+    assert part in str(fault.value)
+
+
 @pytest.mark.parametrize("blank", ["", "  "])
 def test_a_blank_schedule_is_none(blank: str) -> None:
     assert check_settings({"schedule": blank}, TRIGGERED).schedule is None

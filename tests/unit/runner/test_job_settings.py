@@ -9,6 +9,7 @@ from webjobs_runner.domain.job_settings import (
     parse_settings,
     readable_settings,
     settings_text,
+    spelling_warnings,
 )
 
 TRIGGERED = JobType.TRIGGERED
@@ -121,3 +122,31 @@ def test_what_types_alone_cannot_say_is_checked_too() -> None:
 def test_faults_in_stored_settings_are_left_out_and_the_rest_is_kept() -> None:
     stored = {"schedule": 5, "retry": [], "timeout": 7, "mine": {"a": [1]}}
     assert readable_settings(stored) == {"timeout": 7, "mine": {"a": [1]}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '// nightly\n{"a": "// no comment", "b": [1, 2]}',
+        '{"a": "// no comment", /* why */ "b": [1, 2] // end',
+        '{"a": "// no comment", "b": [1, 2,],}',
+        '\ufeff{"a": "// no comment", /* , } */ "b": [1,\r\n 2 /* last */ , ] , // x\r\n}',
+    ],
+)
+def test_comments_and_last_commas_are_ignored_and_said(text: str) -> None:
+    text = text if text.rstrip().endswith("}") else f"{text}\n}}"
+    assert parse_settings(text, TRIGGERED) == {"a": "// no comment", "b": [1, 2]}
+    assert spelling_warnings(text) == [
+        "settings.job has comments or commas that JSON does not know; they are ignored."
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "\ufeff{}", '{"a": "/* , } */,]"}', '{"a": "\\\\", "b": "//"}'])
+def test_plain_json_is_taken_without_a_word(text: str) -> None:
+    assert spelling_warnings(text) == []
+
+
+@pytest.mark.parametrize("text", ['{"a": 1 // x', "{,}", '{"a": 1,,}', '{"a": /* 1}', "// {}", "[1,]"])
+def test_what_is_not_json_without_its_comments_is_refused(text: str) -> None:
+    with pytest.raises(InvalidJobSettings):
+        parse_settings(text, TRIGGERED)

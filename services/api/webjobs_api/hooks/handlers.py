@@ -14,6 +14,7 @@ from webjobs_api.hooks.hook import Source, event_name
 from webjobs_api.hooks.hook_request import hook_of
 from webjobs_api.hooks.responses import deliveries_json, hook_json
 from webjobs_api.hooks.target import parse_target
+from webjobs_api.json_body import json_text
 from webjobs_api.keys import BUS, HOOKS, SETTINGS
 from webjobs_api.problems import with_problems
 
@@ -71,7 +72,7 @@ async def list_deliveries(request: web.Request) -> web.Response:
 async def publish(request: web.Request) -> web.Response:
     """`POST /api/hooks/publish/{event}`: send the body to every hook of this event."""
     name = event_name(request.match_info["event"], publishable=True)
-    body = await request.read()
+    body = json_text(await request.read())
     try:
         body.decode("utf-8")
         msgspec.json.decode(body, type=msgspec.Raw)  # looked through, but not built

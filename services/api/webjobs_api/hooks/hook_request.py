@@ -10,6 +10,7 @@ from webjobs_events.job import JobType, parse_job_name
 from webjobs_api.hooks.errors import InvalidHook
 from webjobs_api.hooks.hook import RUN_FINISHED, Hook, Source, event_name
 from webjobs_api.hooks.target import parse_target
+from webjobs_api.json_body import json_text
 
 _LONGEST_SECRET = 500  # characters
 
@@ -44,7 +45,7 @@ def hook_of(body: bytes, base_url: str, after: dict[Source, int], now: datetime)
         InvalidHook: Saying what is wrong.
     """
     try:
-        wanted = _decoder.decode(body)
+        wanted = _decoder.decode(json_text(body))
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         example = '{"url": "https://example.com/", "event": "TriggeredJobFinished"}'
         raise InvalidHook(f"send JSON such as {example} ({str(error).rstrip('.')})") from error

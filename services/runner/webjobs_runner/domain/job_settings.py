@@ -11,6 +11,10 @@ from webjobs_events.job import JobType
 from webjobs_events.job_settings import read_job_settings
 from webjobs_events.settings_check import MAX_SETTINGS_BYTES, check_settings, too_deep, too_long
 
+from webjobs_runner.domain.lenient_json import strict_json
+
+_LENIENT = "settings.job has comments or commas that JSON does not know; they are ignored."
+
 
 def parse_settings(text: str, job_type: JobType) -> dict[str, Any]:
     """Every key and value of a `settings.job`, those unknown to the runner included.
@@ -44,7 +48,7 @@ def load_settings(text: str) -> dict[str, Any]:
     if not text.strip("\ufeff \t\r\n"):
         return {}
     try:
-        settings = json.loads(text.removeprefix("\ufeff"), parse_constant=_refuse_constant)
+        settings, _ = _parsed(text)
     except json.JSONDecodeError as fault:
         reason = f"is not JSON: {fault.msg} at line {fault.lineno}, column {fault.colno}"
         raise InvalidJobSettings("", reason) from fault
@@ -55,6 +59,26 @@ def load_settings(text: str) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise InvalidJobSettings("", 'must be a JSON object such as {"is_singleton": true}')
     return settings
+
+
+def spelling_warnings(text: str) -> list[str]:
+    """Returns a sentence when a `settings.job` that can be read is not strictly JSON."""
+    try:
+        return [_LENIENT] if text.strip("\ufeff \t\r\n") and _parsed(text)[1] else []
+    except (ValueError, RecursionError):
+        return []
+
+
+def _parsed(text: str) -> tuple[Any, bool]:
+    """What JSON text says, and whether it has comments or commas that JSON does not know."""
+    text = text.removeprefix("\ufeff")
+    try:
+        return json.loads(text, parse_constant=_refuse_constant), False
+    except json.JSONDecodeError:
+        strict = strict_json(text)
+        if strict == text:
+            raise
+        return json.loads(strict, parse_constant=_refuse_constant), True
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:

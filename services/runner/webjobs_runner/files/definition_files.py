@@ -6,6 +6,7 @@ anew means what it says. They are written to the job's folder alone, and taken f
 as the choice of the script passes over both names, writing them never hides the script.
 """
 
+import codecs
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,7 +16,12 @@ from webjobs_events.errors import InvalidJobSettings
 from webjobs_events.job import JobType
 from webjobs_events.settings_check import MAX_SETTINGS_BYTES, too_long
 
-from webjobs_runner.domain.job_settings import load_settings, parse_settings, settings_text
+from webjobs_runner.domain.job_settings import (
+    load_settings,
+    parse_settings,
+    settings_text,
+    spelling_warnings,
+)
 from webjobs_runner.domain.script import script_folder
 
 SETTINGS_FILE = "settings.job"
@@ -43,6 +49,14 @@ def read_settings(folder: Path, job_type: JobType) -> dict[str, Any]:
     return parse_settings(_text(_settings_bytes(folder)), job_type)
 
 
+def settings_warnings(folder: Path) -> list[str]:
+    """Sentences about how the folder's `settings.job` is written, if it can be read."""
+    try:
+        return spelling_warnings(_text(_settings_bytes(folder)))
+    except InvalidJobSettings:
+        return []
+
+
 def settings_version(folder: Path) -> str:
     """Names the folder's `settings.job` as it was saved last, by time and size.
 
@@ -68,9 +82,11 @@ def _text(content: bytes) -> str:
     if len(content) > MAX_SETTINGS_BYTES:  # cut off, perhaps within a character
         raise too_long()
     try:
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return content.decode("utf-16")
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
-        raise InvalidJobSettings("", "is not UTF-8 text") from fault
+        raise InvalidJobSettings("", "is not UTF-8 text, nor UTF-16 with a byte order mark") from fault
 
 
 def has_settings(folder: Path) -> bool:

@@ -26,6 +26,7 @@ from webjobs_runner.files.definition_files import (
     is_disabled,
     read_settings,
     settings_version,
+    settings_warnings,
     write_definition_files,
 )
 from webjobs_runner.files.folder_note import (
@@ -54,6 +55,7 @@ class InspectedFolder:
         look: How the folder looked then; None when there is none.
         settings_fault: What is wrong with its `settings.job`; None when nothing is.
         settings_version: Names the saved file when something is wrong with it.
+        settings_warnings: About how its `settings.job` is written.
     """
 
     folder: Path
@@ -62,6 +64,7 @@ class InspectedFolder:
     look: Snapshot | None = None
     settings_fault: InvalidJobSettings | None = None
     settings_version: str = ""
+    settings_warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,8 @@ def inspect_folder(site: Site, job_type: JobType, job_name: JobName) -> Inspecte
         except InvalidJobSettings as found:
             fault, refused = found, settings_version(folder)
         content = FolderContent(digest, settings, is_disabled(folder))
-        return InspectedFolder(folder, content, note, look, fault, refused)
+        said = tuple(settings_warnings(folder))
+        return InspectedFolder(folder, content, note, look, fault, refused, said)
 
 
 def _digest(

@@ -37,6 +37,7 @@ class FolderDrops:
             return ""
         content = inspected.content
         assert content is not None
+        said = inspected.settings_warnings if drop.settings == content.settings else ()
         cause = f"file-drop/{content.digest}/{datetime.now(UTC).timestamp():.3f}"
         if drop.action is DropAction.DEPLOY:
             try:
@@ -48,6 +49,7 @@ class FolderDrops:
                     settings=drop.settings,
                     disabled=drop.disabled,
                     unless_same=True,
+                    settings_warnings=said,
                 )
             except (NoRunnableScript, MissingInterpreter, FolderRefused) as error:
                 self.refuse(key, content.digest, str(error))
@@ -66,7 +68,7 @@ class FolderDrops:
                 )
             else:
                 changed_at = await self._deployment.change_settings(
-                    job_type, job_name, drop.settings, cause=cause, disabled=drop.disabled
+                    job_type, job_name, drop.settings, cause=cause, disabled=drop.disabled, warnings=said
                 )
             digest = content.digest
         # What the folder itself holds: what the definition has from elsewhere is brought here next.

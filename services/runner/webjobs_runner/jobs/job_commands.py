@@ -29,7 +29,7 @@ from webjobs_runner.deploy_errors import BadUpload, FolderRefused
 from webjobs_runner.disk_watch import DiskWatch
 from webjobs_runner.errors import MissingInterpreter, NoRunnableScript
 from webjobs_runner.files.archive_guard import UploadLimits
-from webjobs_runner.files.definition_files import has_settings, is_disabled, read_settings
+from webjobs_runner.files.definition_files import has_settings, is_disabled, read_settings, settings_warnings
 from webjobs_runner.files.package import unpack_package
 from webjobs_runner.files.upload import place_archive, place_merged, place_script
 from webjobs_runner.files.versions import Versions
@@ -175,6 +175,7 @@ class JobCommands:
                 folder,
                 cause=command.command_id,
                 settings=settings,
+                settings_warnings=await asyncio.to_thread(settings_warnings, folder),
                 disabled=True if is_disabled(folder) else None,
             )
         except tuple(refusal for refusal, _ in _REFUSALS) as error:
