@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from support.eventually import eventually
-from support.living import processes_with
+from support.living import processes_with, processes_working_in
 from webjobs_stack.ports import free_port
 
 WEBJOBS = Path(sys.executable).with_name("webjobs")
@@ -73,7 +73,8 @@ class RunningStack:
     def processes(self) -> dict[int, list[str]]:
         """Command lines of everything it runs, scripts included."""
         found = {}
-        for pid in processes_with(self.marker):
+        # The environment of a service is closed to its user: its command line names the folder.
+        for pid in {*processes_with(self.marker), *processes_working_in(self.data)}:
             with contextlib.suppress(OSError):
                 command = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
                 found[pid] = command.rstrip("\0").split("\0")

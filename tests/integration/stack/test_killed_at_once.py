@@ -6,17 +6,17 @@ import ctypes
 import os
 import pwd
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from support.client import client_of
-from support.living import processes_with
 from support.stack import READY, webjobs_up
 from webjobs_stack.folder import DataFolder
 from webjobs_stack.postgres import Postgres, run_postgres
 from webjobs_stack.postgres_cluster import USER_INSTEAD_OF_ROOT
-from webjobs_stack.proc import is_alive, processes_in
+from webjobs_stack.proc import is_alive, processes_in, processes_with_argument
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -62,7 +62,7 @@ async def test_a_stack_starts_at_once_after_everything_was_killed(tmp_path: Path
             await client.put_script("triggered", "before", "echo before")
             await client.run_to_end("before")
         pids = [
-            *processes_with(stack.marker),
+            *stack.processes(),
             stack.pid_of("postgres"),
             *processes_in(data / "postgres/cluster"),
         ]
@@ -137,3 +137,19 @@ async def test_a_stack_killed_a_moment_ago_does_not_hold_the_folder(tmp_path: Pa
     dying = asyncio.create_task(dies_a_moment_later())
     os.close(await folder.lock(lambda: None))
     await dying
+
+
+async def test_a_process_that_is_closed_to_others_is_found_by_its_command_line(tmp_path: Path) -> None:
+    label = DataFolder(tmp_path / "da ta ü").label
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-X", label, "-c", "import sys; print(1, flush=True); sys.stdin.read()"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    await child.stdout.readline()
+    assert processes_with_argument(label) == [child.pid]
+    assert processes_with_argument(label + "x") == []
+    child.kill()
+    await child.wait()
+    assert processes_with_argument(label) == []

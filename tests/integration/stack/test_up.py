@@ -23,8 +23,11 @@ READY = "webjobs is ready: "
 class Up:
     """One `webjobs up`, what it has said so far, and a mark in the environment of all its processes."""
 
-    def __init__(self, process: asyncio.subprocess.Process, output: Path, url: str, marker: str) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, data: Path, output: Path, url: str, marker: str
+    ) -> None:
         self.process = process
+        self._data = data
         self.url = url
         self.marker = marker
         self._output = output
@@ -33,7 +36,7 @@ class Up:
     def said(self) -> str:
         return self._output.read_text(errors="replace")
 
-    async def until_said(self, words: str, timeout: float = 20.0) -> None:
+    async def until_said(self, words: str, timeout: float = 90.0) -> None:
         try:
             await eventually(lambda: words in self.said or self.process.returncode is not None, timeout)
             assert words in self.said
@@ -46,7 +49,8 @@ class Up:
             return await self.process.wait()
 
     def pid_of(self, module: str) -> int:
-        for pid in processes_with(self.marker):
+        # The environment of a service is closed to its user: its command line names the folder.
+        for pid in {*processes_with(self.marker), *processes_working_in(self._data)}:
             with contextlib.suppress(OSError):
                 if f"-m\0{module}\0" in Path(f"/proc/{pid}/cmdline").read_text():
                     return pid
@@ -68,7 +72,7 @@ async def webjobs_up(data: Path, *options: str, port: int = 0, **variables: str)
             env={"PATH": os.environ["PATH"], marker: "1", **variables},
         )
     try:
-        yield Up(process, output, f"http://127.0.0.1:{port}", marker)
+        yield Up(process, data, output, f"http://127.0.0.1:{port}", marker)
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
@@ -147,7 +151,7 @@ async def test_killed_services_come_back(tmp_path: Path) -> None:
             os.kill(up.pid_of(module), signal.SIGKILL)
         killed = r"✗ (\S+) +was killed by SIGKILL; starting it again in 0.5 s"
         await eventually(lambda: len(re.findall(killed, up.said)) == 3)
-        await eventually(lambda: len(re.findall(r"✓ (?:api|runner-\d|history) +ready", up.said)) == 4 + 3, 20)
+        await eventually(lambda: len(re.findall(r"✓ (?:api|runner-\d|history) +ready", up.said)) == 4 + 3, 60)
         await run_hello(up.url)
         assert await up.stop() == 0
         assert processes_with(up.marker) == []

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from webjobs_stack.errors import DataFolderInUse, DataFolderUnusable
-from webjobs_stack.proc import holders_of_lock, is_alive
+from webjobs_stack.proc import holders_of_lock, is_alive, processes_with_argument
 
 # What a killed stack leaves stops by itself; the longest is a runner, whose scripts take their time.
 LEFTOVER_SECONDS = 45.0
@@ -27,6 +27,11 @@ class DataFolder:
     def __init__(self, path: Path) -> None:
         """Nothing is made yet."""
         self.path = path.absolute()
+
+    @property
+    def label(self) -> str:
+        """A word in the command line of each service: which stack it belongs to."""
+        return f"webjobs={self.path}"
 
     @property
     def nats(self) -> Path:
@@ -118,8 +123,9 @@ class DataFolder:
                 waiting()
                 announced = True
             if announced and waited_seconds > leftover_seconds:
-                for pid in holders_of_lock(descriptor):
-                    with contextlib.suppress(ProcessLookupError):
+                # A service closes its descriptors to other processes, so it is known by its label.
+                for pid in {*holders_of_lock(descriptor), *processes_with_argument(self.label)}:
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.kill(pid, signal.SIGKILL)
             await asyncio.sleep(_POLL_SECONDS)
 

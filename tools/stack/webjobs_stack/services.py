@@ -51,6 +51,7 @@ class Service:
         announce: Announcer,
         keep_open: Sequence[int] = (),
         ready_seconds: float | None = None,
+        label: str = "",
     ) -> None:
         """Nothing is started yet.
 
@@ -58,6 +59,7 @@ class Service:
             spec: What to run.
             announce: Gets its lines.
             keep_open: Descriptors the process inherits.
+            label: A word for its command line, by which it can be found.
             ready_seconds: After this time a service that answers, but is not ready, counts as started.
         """
         self.name = spec.name
@@ -66,6 +68,8 @@ class Service:
         self._spec = spec
         self._announce = announce
         self._keep_open = keep_open
+        # Python keeps what -X gives, and makes nothing of it.
+        self._label = ["-X", label] if label else []
         self._child: Child | None = None
         self._reading: asyncio.Task[None] | None = None
 
@@ -94,7 +98,7 @@ class Service:
         try:
             # -P: a file of the caller's folder must not take the place of a module.
             self._child = await spawn(
-                [Path(sys.executable), "-P", "-u", "-m", self._spec.module],
+                [Path(sys.executable), "-P", "-u", *self._label, "-m", self._spec.module],
                 death_signal=signal.SIGTERM,
                 output=writer,
                 environment={**self._spec.environment, DESCRIPTOR: str(credentials)},

@@ -184,9 +184,13 @@ class Stack:
 
     def _service(self, spec: ServiceSpec) -> Service:
         assert self._lock is not None
-        if not self._failed:
-            return Service(spec, self._announce, keep_open=[self._lock])
-        return Service(spec, self._announce, keep_open=[self._lock], ready_seconds=_DEGRADED_SECONDS)
+        return Service(
+            spec,
+            self._announce,
+            keep_open=[self._lock],
+            ready_seconds=_DEGRADED_SECONDS if self._failed else None,
+            label=self.folder.label,
+        )
 
     async def _start_together(self, *groups: Sequence[Daemon]) -> None:
         self._groups.extend(list(group) for group in groups)
