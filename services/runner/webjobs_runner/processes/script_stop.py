@@ -72,12 +72,13 @@ async def _wait_and_kill(
     process: ScriptProcess, plan: StopPlan, woken: Wakeup, shorter_grace: Callable[[], float | None]
 ) -> ScriptEnd:
     asked_at = time.monotonic()
-    kill_at, is_hurried = asked_at + plan.grace_seconds, False
+    kill_at, is_hurried, is_cut = asked_at + plan.grace_seconds, False, False
     last_signal, has_sent_last = plan.last_signal, False
     while process.over is None:
         now = time.monotonic()
         if not is_hurried and (shorter := shorter_grace()) is not None:
-            is_hurried, kill_at, last_signal = True, min(kill_at, now + shorter), None
+            is_hurried, is_cut, last_signal = True, now + shorter < kill_at, None
+            kill_at = min(kill_at, now + shorter)
         if now >= kill_at:
             if last_signal is None:
                 break
@@ -92,12 +93,10 @@ async def _wait_and_kill(
     if process.over is not None:
         return ScriptEnd(process.over, "It ended within its grace.")
     process.kill()
-    given = min(plan.grace_seconds, kill_at - asked_at)
-    cut = (
-        " of its grace, because the lease on the singleton was lost"
-        if given < plan.grace_seconds
-        else " of grace"
-    )
+    if is_cut:
+        given, cut = kill_at - asked_at, " of its grace, because the lease on the singleton was lost"
+    else:
+        given, cut = plan.grace_seconds, " of grace"
     return ScriptEnd(await process.wait(), f"It was killed after {given:.3g} s{cut}.")
 
 
