@@ -121,8 +121,6 @@ def _check_owner(name: str) -> None:
             name,
             "the services read it from their environment when they start; set it there, then restart them",
         )
-    if capitals in JOB_VARIABLES:
-        raise InvalidAppSetting(name, "webjobs sets it for each process of a job")
     if capitals in UNDERSTOOD and name != capitals:
         raise InvalidAppSetting(name, f"the name has capitals only: {capitals}")
 

@@ -80,7 +80,7 @@ async def test_a_change_holds_at_once(api: aiohttp.ClientSession, stand_in: Stan
         (b'{"GOOD": "x", "WEBJOBS_PASSWORD": "mine"}', 400, "services"),
         (b'{"GOOD": "x", "WEBJOBS_HOOKS_ALLOW_PRIVATE": "true"}', 400, "when they start"),
         (b'{"GOOD": "x", "WEBJOBS_UPLOAD_LIMIT_MB": 5}', 400, "when they start"),
-        (b'{"GOOD": "x", "WEBJOBS_RUN_ID": "1"}', 400, "for each process"),
+        (b'{"GOOD": "x", "WEBJOBS_HOST": "1"}', 400, "when they start"),
         (b'{"GOOD": "x", "BAD": "' + b"x" * 40_000 + b'"}', 400, "longer"),
         (b'{"GOOD": "x", "BAD": "' + b"x" * 2_000_000 + b'"}', 413, ""),
         (b"{" + b",".join(b'"A%d": "%s"' % (n, b"x" * 30_000) for n in range(10)) + b"}", 413, "together"),

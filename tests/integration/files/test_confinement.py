@@ -51,7 +51,8 @@ IMPOSSIBLE = (
 async def test_a_path_that_cannot_be_is_refused(files: Files, outside: Path, prefix: str) -> None:
     for path in IMPOSSIBLE:
         for method in METHODS:
-            got = await files.ask(method, f"{prefix}{path}?recursive=true", b"x" if method == "PUT" else None)
+            query = "?recursive=true" if method == "DELETE" else ""
+            got = await files.ask(method, f"{prefix}{path}{query}", b"x" if method == "PUT" else None)
             assert got.status == 400, (method, path, got.text)
             assert method == "HEAD" or got.text.endswith(".")
         for method, body in (("GET", None), ("PUT", b"PK")):
@@ -160,7 +161,8 @@ async def test_what_is_of_webjobs_is_neither_seen_nor_changed(files: Files) -> N
                 continue  # the link itself is not of webjobs
             for slash in ("", "/"):
                 body = b"x" if method == "PUT" else None
-                got = await files.ask(method, f"/vfs/{path}{slash}?recursive=true", body, If_Match="*")
+                query = "?recursive=true" if method == "DELETE" else ""
+                got = await files.ask(method, f"/vfs/{path}{slash}{query}", body, If_Match="*")
                 assert got.status == 403, (method, path, got.text)
         assert (await files.get(f"/api/zip/{path}/")).status == 403
     packed = await files.get("/api/zip/")

@@ -71,7 +71,10 @@ async def test_the_final_event_carries_the_sizes_that_the_logs_have_in_the_end(
 async def test_the_final_event_of_a_script_that_could_not_start_has_sizes_too(
     runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
 ) -> None:
-    await caller.deploy(TRIGGERED, "job", {"run.sh": "#!/no/such/interpreter\n", "settings.job": "{}"})
+    interpreter = tmp_path / "interpreter"
+    interpreter.symlink_to("/bin/sh")
+    await caller.deploy(TRIGGERED, "job", {"run.sh": f"#!{interpreter}\n", "settings.job": "{}"})
+    interpreter.unlink()
     event = await witness.end_of(await caller.run("job"))
     assert event.output_log_bytes == len(logs_of(tmp_path, event)[0]) > 0
 
