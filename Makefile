@@ -6,6 +6,9 @@ STAMP := $(VENV)/.installed
 # The tests wait more than they compute: three at a time suit two cores. Each has servers of its own.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile
 
+# Each test process would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup up test test-unit test-integration test-e2e check lint types imports pins format lock bench docs
 

@@ -26,7 +26,7 @@ LONG = {"stopping_wait_time": 30}
 POLLS_FILE = {
     "run.sh": """
         trap 'echo signal >> {seen}; exit 1' TERM INT HUP QUIT
-        echo ready > {seen}
+        echo ready >> {seen}
         while [ ! -s "$WEBJOBS_SHUTDOWN_FILE" ]; do sleep 0.02; done
         sleep 0.3; echo file >> {seen}; exit 0
     """,
@@ -36,7 +36,7 @@ POLLS_FILE = {
             print("signal", file=open("{seen}", "a")); sys.exit(1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(number, told)
-        open("{seen}", "w").write("ready\\n")
+        open("{seen}", "a").write("ready\\n")
         while not os.path.exists(os.environ["WEBJOBS_SHUTDOWN_FILE"]):
             time.sleep(0.02)
         time.sleep(0.3)
@@ -46,7 +46,7 @@ POLLS_FILE = {
         const fs = require("fs");
         for (const name of ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"])
             process.on(name, () => {{ fs.appendFileSync("{seen}", "signal\\n"); process.exit(1); }});
-        fs.writeFileSync("{seen}", "ready\\n");
+        fs.appendFileSync("{seen}", "ready\\n");
         setInterval(() => {{
             if (!fs.existsSync(process.env.WEBJOBS_SHUTDOWN_FILE)) return;
             setTimeout(() => {{ fs.appendFileSync("{seen}", "file\\n"); process.exit(0); }}, 300);
@@ -57,15 +57,15 @@ POLLS_FILE = {
 POLLS_IN_PIECES = """
     trap 'echo signal >> {seen}; exit 1' TERM
     file=$(printenv "WEBJOBS_SHUTDOWN""_FILE")
-    echo ready > {seen}
+    echo ready >> {seen}
     while [ ! -s "$file" ]; do sleep 0.02; done
     sleep 0.3; echo file >> {seen}; exit 0
 """
 TRAPS = """
     for name in TERM INT HUP QUIT; do trap "sleep 0.3; echo $name >> {seen}; exit 0" $name; done
-    echo ready > {seen}; while :; do sleep 0.02; done
+    echo ready >> {seen}; while :; do sleep 0.02; done
 """
-PLAIN = "echo ready > {seen}; while :; do sleep 0.05; done"
+PLAIN = "echo ready >> {seen}; while :; do sleep 0.05; done"
 
 
 @pytest.fixture

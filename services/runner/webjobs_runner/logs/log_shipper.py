@@ -50,6 +50,7 @@ class LogShipper:
         self._unfinished: dict[LogFile, None] = {}  # something of them is not stored yet
         self._unsent: dict[LogFile, None] = {}  # something of them was not even sent; served in turn
         self._recent: dict[LogFile, float] = {}  # all of them was stored, at this time of the loop
+        self._is_forgetting = False  # a timer is set that removes from `_recent`
         self._in_flight: deque[_Chunk] = deque()
         self._in_flight_bytes = 0
         self._waiters: dict[LogFile, list[asyncio.Future[None]]] = {}
@@ -231,8 +232,23 @@ class LogShipper:
         now = asyncio.get_running_loop().time()
         self._recent.pop(file, None)
         self._recent[file] = now
-        while now - next(iter(self._recent.values())) > _RECENT_SECONDS:
-            del self._recent[next(iter(self._recent))]
+        if not self._is_forgetting:
+            self._forget_at(now + _RECENT_SECONDS)
+
+    def _forget_at(self, time: float) -> None:
+        self._is_forgetting = True
+        asyncio.get_running_loop().call_at(time, self._forget_recent)
+
+    def _forget_recent(self) -> None:
+        """Hold no file for longer than needed, also while nothing more is shipped."""
+        self._is_forgetting = False
+        now = asyncio.get_running_loop().time()
+        while self._recent:
+            oldest, stored_at = next(iter(self._recent.items()))
+            if stored_at + _RECENT_SECONDS > now:
+                self._forget_at(stored_at + _RECENT_SECONDS)
+                return
+            del self._recent[oldest]
 
     async def _wait(self) -> None:
         """Wait until an acknowledgement comes or a file grows."""
