@@ -11,6 +11,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from webjobs_service.http_server import serve_http
+from webjobs_service.route_spelling import RouteSpelling, SpelledRoute
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -171,7 +172,11 @@ async def run_health_server(
         The base URL, such as `http://127.0.0.1:8082`.
     """
     app = web.Application()
-    app.add_routes(health_routes(checks, notes))
-    async with serve_http(app, host, port, open_files=_OPEN_FILES, shutdown_timeout=1.0) as url:
+    routes = health_routes(checks, notes)
+    app.add_routes(routes)
+    spelling = RouteSpelling(SpelledRoute(route.method, route.path) for route in routes)
+    async with serve_http(
+        app, host, port, open_files=_OPEN_FILES, shutdown_timeout=1.0, spelling=spelling
+    ) as url:
         log.info("health is served", url=f"{url}/healthz")
         yield url

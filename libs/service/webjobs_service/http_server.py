@@ -5,15 +5,21 @@ import resource
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiohttp import web
+from aiohttp.http_parser import RawRequestMessage
+from yarl import URL
 
 from webjobs_service.connections import Connections, ConnectionTerms, connections_within
+from webjobs_service.route_spelling import RouteSpelling
 from webjobs_service.stalled_clients import StalledClients
 
 TERMS = ConnectionTerms()
+_AS_WRITTEN = RouteSpelling([])
 
 _Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+_RequestFactory = Callable[..., web.BaseRequest]
 _MAX_PATH_BYTES = 8190  # the rest of a request line may be longer
 _BACKLOG = 128  # connections that wait to be accepted
 
@@ -34,6 +40,7 @@ async def serve_http(
     *,
     open_files: int,
     shutdown_timeout: float,
+    spelling: RouteSpelling = _AS_WRITTEN,
     max_line_bytes: int = 8190,
     terms: ConnectionTerms = TERMS,
 ) -> AsyncIterator[str]:
@@ -45,6 +52,7 @@ async def serve_http(
         port: 0 takes any free one.
         open_files: That its connections may need.
         shutdown_timeout: Seconds that requests in progress have to end.
+        spelling: Of the routes whose case does not matter.
         max_line_bytes: Of a request line.
         terms: Time limits.
 
@@ -65,6 +73,7 @@ async def serve_http(
     server = runner.server
     assert server is not None
     server.request_handler = _with_short_paths(server.request_handler)
+    server.request_factory = _with_spelling(server.request_factory, spelling)
     try:
         async with _listening(host, port) as sockets, StalledClients(server, terms.unread).watched():
             tasks = [asyncio.create_task(connections.watch())]
@@ -91,6 +100,26 @@ def _with_short_paths(answer: _Answer) -> _Answer:
         return await answer(request)
 
     return handle
+
+
+def _with_spelling(make: _RequestFactory, spelling: RouteSpelling) -> _RequestFactory:
+    """The same, but each request has the address that its route spells: nothing behind it sees another."""
+
+    def respelled(message: RawRequestMessage, *rest: Any) -> web.BaseRequest:
+        target = spelling.of(message.method, message.path)
+        if target != message.path:
+            message = message._replace(path=target, url=_url_of(target))
+        return make(message, *rest)
+
+    return respelled
+
+
+def _url_of(target: str) -> URL:
+    """A target as aiohttp's parser reads it."""
+    if not target.startswith("/"):
+        return URL(target, encoded=True)
+    path, _, query = target.partition("?")
+    return URL.build(path=path, query_string=query, encoded=True)
 
 
 @asynccontextmanager

@@ -42,7 +42,7 @@ from webjobs_api.metrics import metrics_middleware
 from webjobs_api.openapi.handlers import encoded_document
 from webjobs_api.openapi.operations import OPERATIONS
 from webjobs_api.refusals import Refusals
-from webjobs_api.request_check import checked
+from webjobs_api.request_check import checked, spelling_of
 from webjobs_api.routes import routes, with_trailing_slashes
 from webjobs_api.runner_files import RunnerFiles
 from webjobs_api.runners import Runners
@@ -132,7 +132,9 @@ async def open_app(
             app.on_shutdown.append(end_live_answers)
             app.on_response_prepare.append(limit_buffer)
             health = health_routes(checks(bus, storage, runners, history), bus.streams.notes)
-            app.add_routes(with_trailing_slashes(checked([*routes(), *health], OPERATIONS)))
+            served = [*routes(), *health]
+            app[keys.SPELLING] = spelling_of(served, OPERATIONS)
+            app.add_routes(with_trailing_slashes(checked(served, OPERATIONS)))
             yield app
 
 
@@ -153,6 +155,7 @@ async def run_api(
             settings.port,
             open_files=raise_open_files(),
             shutdown_timeout=_SHUTDOWN_TIMEOUT,
+            spelling=app[keys.SPELLING],
             max_line_bytes=_MAX_LINE_BYTES,
             terms=replace(connection_terms, unread=live_terms.stuck),
         ) as url:

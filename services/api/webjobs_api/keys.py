@@ -2,6 +2,7 @@
 
 from aiohttp import web
 from webjobs_events.jetstream import Bus, LiveSettings
+from webjobs_service.route_spelling import RouteSpelling
 
 from webjobs_api.definitions import Definitions
 from webjobs_api.deployments import Deployments
@@ -36,5 +37,6 @@ OPENAPI = web.AppKey("openapi", bytes)
 RUNNERS = web.AppKey("runners", Runners)
 RUNS = web.AppKey("runs", Runs)
 SETTINGS = web.AppKey("settings", ApiSettings)
+SPELLING = web.AppKey("spelling", RouteSpelling)
 STORAGE = web.AppKey("storage", Storage)
 TICKS = web.AppKey("ticks", Ticks)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from webjobs_service.route_spelling import RouteSpelling, SpelledRoute
 
 from webjobs_api import exchange
 from webjobs_api.errors import RepeatedParameter, UnexpectedBody, UnknownParameter
@@ -40,6 +41,25 @@ def checked(definitions: Iterable[web.RouteDef], operations: Mapping[str, Operat
         )
         for route in definitions
     ]
+
+
+def spelling_of(definitions: Iterable[web.RouteDef], operations: Mapping[str, Operation]) -> RouteSpelling:
+    """How requests to these routes are spelled, the names of their query parameters included.
+
+    Args:
+        definitions: Without their forms with a trailing slash.
+        operations: By `keys_of`; every route has one.
+    """
+    described = [(route, operations[keys_of(route)[0]]) for route in definitions]
+    return RouteSpelling(
+        SpelledRoute(route.method, route.path, _parameters_of(operation)) for route, operation in described
+    )
+
+
+def _parameters_of(operation: Operation) -> tuple[str, ...]:
+    if operation.passes_on:
+        return ()
+    return (*CLIENT_PARAMETERS, *(parameter.name for parameter in operation.query))
 
 
 def refuse_unknown_parameters(given: Iterable[str], operation: Operation) -> None:

@@ -37,7 +37,7 @@ from webjobs_api.urls import JOB_LOG_FILE, KUDU_JOB_LOG_FILE, SCHEDULER_LOG_FILE
 _JOB = "{job:[^/]+}"
 _TYPE = "{type:triggered|continuous}"
 _PATH = "{path:(?s:.*)}"  # line ends too: handlers say what they think of them
-_FOLDER = f"site/wwwroot/{{app_data:[Aa][Pp][Pp]_[Dd][Aa][Tt][Aa]}}/jobs/{_TYPE}/{_JOB}"
+_FOLDER = f"site/wwwroot/App_Data/jobs/{_TYPE}/{_JOB}"
 
 
 def routes() -> list[web.RouteDef]:

@@ -8,6 +8,7 @@ from webjobs_api.dialects import DIALECTS, KUDU, KUDU_OLDER, KUDU_OLDEST, Dialec
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Status
+from yarl import URL
 
 ARM = {"x-ms-geo-location": "West Europe"}
 EVERY = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda each: each.jobs)
@@ -332,3 +333,34 @@ async def test_warnings_are_in_kudus_json_in_headers_elsewhere_and_on_the_page(
     async with api.get(f"/pages/{job_type.value}/job") as answer:
         page = await answer.text()
         assert "ä was left out." in page and "&lt;b&gt; is odd." in page
+
+
+async def test_addresses_are_understood_in_any_case_and_answered_in_their_own(
+    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn
+) -> None:
+    headers = {"Content-Disposition": "attachment; filename=run.sh"}
+    async with api.put("/Api/TriggeredWebJobs/Hello", data=b"echo", headers=headers) as answer:
+        assert answer.status == 200, await answer.text()
+        assert (await answer.json())["url"] == f"{api_url}/api/triggeredwebjobs/Hello"
+    async with api.post("/api/triggeredWebJobs/hello/Run/?Arguments=A%20b&API-Version=1") as answer:
+        assert answer.status == 202, await answer.text()
+        location = answer.headers["Location"]
+    assert location.startswith(f"{api_url}/api/triggeredwebjobs/Hello/history/")
+    await eventually(lambda: "Hello" in stand_in.held)
+    assert stand_in.held["Hello"].command.arguments == "A b"
+    await stand_in.end_run("Hello")
+    run = await get(api, location)
+    assert await get(api, location.replace("/api/triggeredwebjobs", "/API/TRIGGEREDWEBJOBS")) == run
+    listed = await get(api, "/API/Runs?STATUS=Success&Job=Hello")
+    assert [each["id"] for each in listed["runs"]] == [run["id"]]
+    for path in ("/HealthZ", "/API/WebJobs", "/Jobs/triggered", "/OpenAPI.json", "/Docs", "/API/Settings"):
+        assert await status_of(api, "GET", path) == 200, path
+    assert await status_of(api, "POST", "/API/WebJobs") == 405
+    assert await status_of(api, "GET", "/API/Runs?stat=Success") == 400
+    assert await status_of(api, "GET", "/API/Runs?status=Success&Status=Failed") == 400
+    assert await status_of(api, "GET", "/%76fs/data/jobs/triggered/Hello/1/x") == 404
+
+
+async def status_of(api: aiohttp.ClientSession, method: str, path: str) -> int:
+    async with api.request(method, URL(path, encoded=True)) as answer:
+        return answer.status

@@ -243,6 +243,22 @@ async def test_app_data_has_one_meaning_in_every_spelling(files: Files) -> None:
     assert [entry["name"] for entry in entries] == ["app_data"]
 
 
+async def test_the_folders_above_jobs_are_found_in_any_case_and_others_as_they_are_on_disk(
+    files: Files,
+) -> None:
+    jobs = "/API/VFS/Site/WWWRoot/App_Data/Jobs/Triggered"
+    assert (await files.put(f"{jobs}/Mixed/Data.TXT", b"x")).status == 201
+    assert (files.wwwroot / "app_data/jobs/triggered/Mixed/Data.TXT").read_bytes() == b"x"
+    assert (await files.get(f"{jobs.lower()}/Mixed/Data.TXT")).body == b"x"
+    assert (await files.get(f"{jobs}/mixed/Data.TXT")).status == 404
+    assert (await files.get(f"{jobs}/Mixed/data.txt")).status == 404
+    entries = json.loads((await files.get("/Vfs/SITE/")).body)
+    assert "wwwroot" in [entry["name"] for entry in entries]
+    assert (await files.put("/vfs/site/wwwroot/JOBS/x.txt", b"x")).status == 201
+    assert (files.wwwroot / "JOBS/x.txt").exists(), "no folder above jobs"
+    assert (await files.get("/vfs/site/wwwroot/jobs/x.txt")).status == 404
+
+
 async def test_too_large_an_upload_changes_nothing(files: Files) -> None:
     await files.put(FILE, TEXT)
 

@@ -79,6 +79,7 @@ def test_the_folders_webjobs_works_in_are_kept() -> None:
     [
         ("site/wwwroot/App_Data/jobs/triggered/x", (JobType.TRIGGERED, "x")),
         ("site/wwwroot/app_data/jobs/continuous/x/lib/y", (JobType.CONTINUOUS, "x")),
+        ("Site/WWWRoot/APP_DATA/Jobs/Continuous/X", (JobType.CONTINUOUS, "X")),
         ("site/wwwroot/app_data/jobs/triggered", None),
         ("site/wwwroot/app_data/jobs/others/x", None),
         ("site/wwwroot/other/jobs/triggered/x", None),

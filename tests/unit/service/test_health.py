@@ -34,6 +34,11 @@ async def test_a_service_with_all_it_needs_is_ready() -> None:
     assert '"status": "ready"' in body
 
 
+async def test_the_case_of_its_addresses_does_not_matter() -> None:
+    async with run_health_server("127.0.0.1", 0, {"nats": well}) as url:
+        assert [(await get(f"{url}/{name}"))[0] for name in ("HealthZ", "METRICS")] == [200, 200]
+
+
 async def test_what_is_missing_is_named() -> None:
     checks: dict[str, Check] = {"nats": not_connected, "postgres": failing, "endpoints": well}
     async with run_health_server("127.0.0.1", 0, checks) as url:

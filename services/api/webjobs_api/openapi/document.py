@@ -28,8 +28,8 @@ _SCHEME = {"basic": {"type": "http", "scheme": "basic"}}
 
 
 def canonical(path: str) -> str:
-    """A route's path as people write it: `App_Data` for itself, `{name}` for every other part."""
-    return _PART.sub(lambda part: "App_Data" if part["name"] == "app_data" else f"{{{part['name']}}}", path)
+    """A route's path as people write it: without the patterns of its parts."""
+    return _PART.sub(r"{\g<name>}", path)
 
 
 def keys_of(route: web.RouteDef) -> list[str]:
@@ -65,7 +65,8 @@ def build_document(
             "version": version,
             "summary": "Runs scripts on request, on a schedule or for ever.",
             "description": "Errors are one sentence that says what to do. A trailing slash never matters, "
-            "and HEAD works wherever GET does.",
+            "nor does the case of letters in a path and in the name of a query parameter. HEAD works "
+            "wherever GET does.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "This server"}],
@@ -136,8 +137,6 @@ def _path_parameters(path: str) -> list[Parameter]:
     found = []
     for part in _PART.finditer(path):
         name, pattern = part["name"], part["pattern"]
-        if name == "app_data":
-            continue
         known = PATH_PARAMETERS.get(name)
         if pattern and "|" in pattern and _WORDS.fullmatch(pattern):
             schema: Schema = {"type": "string", "enum": pattern.split("|")}

@@ -9,15 +9,17 @@ APP_DATA = "app_data"
 _STAGING = ".webjobs-staging"
 _SERVERS = frozenset({"nats", "postgres"})
 _LOCKS = ("stack.", ".")  # how the names of what a whole stack notes begin
-_WWWROOT = ("site", "wwwroot")
+_JOBS = ("site", "wwwroot", APP_DATA, "jobs")
+_ABOVE_JOBS = frozenset(
+    {
+        *(_JOBS[:count] for count in range(1, len(_JOBS) + 1)),
+        *((*_JOBS, job_type.value) for job_type in JobType),
+    }
+)
 _KEPT = frozenset(
     {
         (),
-        ("site",),
-        _WWWROOT,
-        (*_WWWROOT, APP_DATA),
-        (*_WWWROOT, APP_DATA, "jobs"),
-        *((*_WWWROOT, APP_DATA, "jobs", job_type.value) for job_type in JobType),
+        *_ABOVE_JOBS,
         ("data",),
         ("data", "jobs"),
         *(("data", "jobs", job_type.value) for job_type in JobType),
@@ -88,16 +90,14 @@ def is_kept(path: Sequence[str]) -> bool:
     return tuple(name.casefold() for name in path) in _KEPT
 
 
-def names_app_data(above: Sequence[str], name: str) -> bool:
-    """Whether a name in the folder `above` is `App_Data`, in any spelling."""
-    return tuple(above) == _WWWROOT and name.casefold() == APP_DATA
+def is_above_jobs(path: Sequence[str]) -> bool:
+    """Whether it is a folder on the way to jobs, `site/wwwroot/App_Data/jobs/{type}`, in any case."""
+    return tuple(name.casefold() for name in path) in _ABOVE_JOBS
 
 
 def job_of(path: Sequence[str]) -> tuple[JobType, str] | None:
     """The job in whose folder this lies, or whose folder it is; None when it is in none."""
-    if len(path) < 6 or not names_app_data(path[:2], path[2]) or path[3] != "jobs":
+    above = path[:5]
+    if len(path) < 6 or not is_above_jobs(above):
         return None
-    try:
-        return JobType(path[4]), path[5]
-    except ValueError:
-        return None
+    return JobType(above[-1].casefold()), path[5]

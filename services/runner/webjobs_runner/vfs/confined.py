@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from webjobs_runner.domain.site_path import APP_DATA, SitePath, is_reserved, names_app_data
+from webjobs_runner.domain.site_path import SitePath, is_above_jobs, is_reserved
 from webjobs_runner.vfs.errors import FileInTheWay, FileMissing, LeadsOutside, Reserved
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -152,10 +152,11 @@ class _Walk:
 
     def _spelled(self, name: str) -> str:
         """A name as it is on disk, where more than one spelling stands for the same."""
-        if not names_app_data(self._path, name) or self._status(name) is not None:
+        if not is_above_jobs((*self._path, name)) or self._status(name) is not None:
             return name
-        spellings = [found for found in os.listdir(self.folder) if names_app_data(self._path, found)]
-        return min(spellings, key=lambda found: (found != APP_DATA, found), default=APP_DATA)
+        usual = name.casefold()
+        spellings = [found for found in os.listdir(self.folder) if found.casefold() == usual]
+        return min(spellings, key=lambda found: (found != usual, found), default=usual)
 
 
 def make_folder(parent: int, name: str) -> None:
