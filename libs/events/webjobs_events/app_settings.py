@@ -37,6 +37,7 @@ START_VARIABLES = frozenset(
         "SLOTS",
         "STALLED_CLIENT_SECONDS",
         "TEMP",
+        "TRUSTED_PROXIES",
         "UNPACKED_LIMIT_MB",
         "UPLOAD_LIMIT_MB",
     )

@@ -3,12 +3,14 @@
 import base64
 import binascii
 import hmac
+from collections.abc import Set
 from functools import partial
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from webjobs_api import exchange
 from webjobs_api.access_errors import CredentialsWanted, ForeignHost, ForeignOrigin, InvalidHost
 from webjobs_api.failed_logins import FailedLogins
 from webjobs_api.loopback import is_host, is_loopback, without_port
@@ -35,12 +37,12 @@ def access_guard(settings: ApiSettings) -> Middleware:
                 if authorization is None:
                     raise CredentialsWanted
                 given = partial(has_credentials, authorization, expected)
-                await failed_logins.check(request.remote or "", given)
+                await failed_logins.check(exchange.public_address(request).client, given)
             elif host and not is_loopback(without_port(host)):
                 # A name of somebody else's that leads here: a page of his would be same-origin with us.
                 raise ForeignHost(host)
             if request.method not in _READING:
-                refuse_foreign_page(host, headers.get("Origin"), headers.get("Sec-Fetch-Site"))
+                refuse_page_of_another_site(request)
         return await handler(request)
 
     return guard
@@ -58,10 +60,26 @@ def has_credentials(authorization: str, expected: bytes) -> bool:
     return hmac.compare_digest(given, expected)
 
 
-def refuse_foreign_page(host: str, origin: str | None, fetch_site: str | None) -> None:
-    """Fail for a change that a page of another site makes a browser ask for.
+def refuse_page_of_another_site(request: web.Request) -> None:
+    """Fail for a request that a page of another site makes a browser send.
+
+    Raises:
+        ForeignOrigin: The page is not one of ours.
+    """
+    headers = request.headers
+    hosts = {headers.get("Host", "").lower(), exchange.public_address(request).host.lower()}
+    refuse_foreign_page(hosts, headers.get("Origin"), headers.get("Sec-Fetch-Site"))
+
+
+def refuse_foreign_page(hosts: Set[str], origin: str | None, fetch_site: str | None) -> None:
+    """Fail for a page of another site.
 
     Browsers name the page's site in Sec-Fetch-Site, older ones in Origin; other clients send neither.
+
+    Args:
+        hosts: Our own, in lower case.
+        origin: Value of Origin.
+        fetch_site: Value of Sec-Fetch-Site.
 
     Raises:
         ForeignOrigin: The page is not one of ours.
@@ -69,7 +87,7 @@ def refuse_foreign_page(host: str, origin: str | None, fetch_site: str | None) -
     if fetch_site is not None:
         if fetch_site not in _OWN_SITE:
             raise ForeignOrigin(origin or fetch_site)
-    elif origin is not None and _host_of(origin) != host.lower():
+    elif origin is not None and _host_of(origin) not in hosts:
         raise ForeignOrigin(origin)
 
 

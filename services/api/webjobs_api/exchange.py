@@ -11,9 +11,14 @@ from webjobs_api import arm
 from webjobs_api.dialects import SEED, Dialect, Responses, dialect_of
 from webjobs_api.entity_tags import entity_tag
 from webjobs_api.errors import EncodedUpload, InvalidFlag
+from webjobs_api.http.public_address import FORWARDED_HEADERS, Peer, PublicAddress, parse_proxies
+from webjobs_api.http.public_address import public_address as address_of
+from webjobs_api.keys import SETTINGS
 from webjobs_api.urls import Urls
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
+_PUBLIC_ADDRESS = web.RequestKey("public_address", PublicAddress)
 
 _encoder = msgspec.json.Encoder()
 
@@ -48,12 +53,34 @@ def urls(request: web.Request) -> Urls:
 
 
 def base(request: web.Request) -> str:
-    """Scheme and host as this client reaches them."""
+    """What every URL of this api begins with, as this client reaches it."""
+    return public_address(request).base
+
+
+def root(request: web.Request) -> str:
+    """Path of this api as this client reaches it, before which a page puts its own links; often empty."""
+    return public_address(request).prefix
+
+
+def public_address(request: web.Request) -> PublicAddress:
+    """How this client reaches the api, and the client's own address."""
+    known = request.get(_PUBLIC_ADDRESS)
+    if known is None:
+        known = request[_PUBLIC_ADDRESS] = address_of(
+            Peer(request.remote or "", request.scheme, _host(request)),
+            {name: request.headers.getall(name, ()) for name in FORWARDED_HEADERS},
+            request.forwarded if "Forwarded" in request.headers else (),
+            parse_proxies(request.app[SETTINGS].trusted_proxies),
+        )
+    return known
+
+
+def _host(request: web.Request) -> str:
     host = request.headers.get("Host")
-    if host is None:  # HTTP/1.0 need not name one
-        address = request.transport.get_extra_info("sockname") if request.transport else None
-        host = f"{address[0]}:{address[1]}" if address else "localhost"
-    return f"{request.scheme}://{host}"
+    if host is not None:
+        return host
+    address = request.transport.get_extra_info("sockname") if request.transport else None  # of HTTP/1.0
+    return f"{address[0]}:{address[1]}" if address else "localhost"
 
 
 def is_set(request: web.Request, name: str) -> bool:

@@ -1,9 +1,10 @@
 """What of a request a job's own server gets to see, and what of its answer the client does; pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from multidict import CIMultiDict
+
+from webjobs_api.http.public_address import FORWARDED_HEADERS, PublicAddress
 
 INSTANCE_HEADER = "X-WebJobs-Instance"
 """In a request: which instance is to answer. In an answer: which one did."""
@@ -21,18 +22,9 @@ _HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
-_NOT_FOR_JOBS = frozenset({"host", "expect", INSTANCE_HEADER.lower()})
+_NOT_FOR_JOBS = frozenset({"host", "expect", "forwarded", INSTANCE_HEADER.lower()})
+_OF_PROXIES = frozenset({*(name.lower() for name in FORWARDED_HEADERS), "x-forwarded-port", "x-real-ip"})
 _HANDSHAKE = "sec-websocket-"
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a request came in, for `X-Forwarded-…`."""
-
-    client: str
-    host: str
-    scheme: str
-    prefix: str
 
 
 def target_of(raw_target: str, route: str) -> tuple[str, str]:
@@ -53,29 +45,38 @@ def target_of(raw_target: str, route: str) -> tuple[str, str]:
 
 
 def request_headers(
-    headers: Iterable[tuple[str, str]], origin: Origin, *, with_authorization: bool
+    headers: Iterable[tuple[str, str]],
+    peer: str,
+    public: PublicAddress,
+    prefix: str,
+    *,
+    with_authorization: bool,
 ) -> CIMultiDict[str]:
     """The headers that the job's server gets.
 
     Args:
         headers: Of the request.
-        origin: Where it came in.
+        peer: Address of the other end of its connection.
+        public: How its client reaches the api.
+        prefix: Path up to `passthrough`, as the api got it.
         with_authorization: False: the request's credentials are those of the api, and nobody else's.
     """
     given = CIMultiDict(headers)
     dropped = _NOT_FOR_JOBS | _of_this_hop(given)
     if not with_authorization:
         dropped |= {"authorization"}
+    if not public.via_proxy:
+        dropped |= _OF_PROXIES
     kept = CIMultiDict(
         (name, value)
         for name, value in given.items()
         if name.lower() not in dropped and not name.lower().startswith(_HANDSHAKE)
     )
-    before = kept.get("X-Forwarded-For")
-    kept["X-Forwarded-For"] = f"{before}, {origin.client}" if before else origin.client
-    kept.setdefault("X-Forwarded-Host", origin.host)
-    kept.setdefault("X-Forwarded-Proto", origin.scheme)
-    kept.setdefault("X-Forwarded-Prefix", origin.prefix)
+    before = ", ".join(kept.getall("X-Forwarded-For", [])) or (public.client if public.client != peer else "")
+    kept["X-Forwarded-For"] = f"{before}, {peer}" if before else peer
+    kept["X-Forwarded-Host"] = public.host
+    kept["X-Forwarded-Proto"] = public.scheme
+    kept["X-Forwarded-Prefix"] = public.prefix + prefix
     kept["Host"] = "localhost"
     return kept
 

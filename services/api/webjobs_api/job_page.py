@@ -45,8 +45,6 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _REQUESTED_BY = "External - job page"
-# On the page every address is relative to the site: the browser knows where that is.
-_URLS = Urls("")
 
 
 def set_up_templates(app: web.Application) -> None:
@@ -61,13 +59,19 @@ def set_up_templates(app: web.Application) -> None:
     )
 
 
+def _urls(request: web.Request) -> Urls:
+    """Addresses on a page, without scheme and host: the browser knows them."""
+    return Urls(exchange.root(request))
+
+
 async def show_index(request: web.Request) -> web.Response:
     """`GET /`: every job."""
     try:
         listed = await jobs.all_jobs(request)
     except WebJobsError as error:
         return _render(request, "index.html", {"jobs": [], "fault": str(error)}, status_of(error))
-    rows = [(job, _URLS.page(JobType(job.type), job.name)) for job in listed]
+    urls = _urls(request)
+    rows = [(job, urls.page(JobType(job.type), job.name)) for job in listed]
     return _render(request, "index.html", {"jobs": rows, "fault": ""})
 
 
@@ -120,7 +124,7 @@ async def _after(request: web.Request, job_type: JobType, action: Awaitable[None
         await action
     except WebJobsError as error:
         return await _job_page(request, job_type, error)
-    raise web.HTTPSeeOther(_URLS.page(job_type, exchange.job_name(request)))
+    raise web.HTTPSeeOther(_urls(request).page(job_type, exchange.job_name(request)))
 
 
 async def _job_page(
@@ -138,7 +142,7 @@ async def _job_page(
     shared = {
         "job": definition,
         "script": run_command(definition),
-        "page": _URLS.page(job_type, definition.job_name),
+        "page": _urls(request).page(job_type, definition.job_name),
         "settings": _indented(definition.settings),
         "are_stopped": request.app[INVOCATIONS].are_stopped,
         "fault": str(fault) if fault else "",
@@ -149,18 +153,18 @@ async def _job_page(
 
 async def _triggered_facts(request: web.Request, definition: JobDefinition) -> dict[str, Any]:
     runs = await request.app[RUNS].of_job(definition.job_name)
-    now = datetime.now(UTC)
+    now, urls = datetime.now(UTC), _urls(request)
     site_zone = request.app[LIVE_SETTINGS].get("WEBSITE_TIME_ZONE")
     has_log = request.app[TICKS].has_any(definition.job_name)
     return {
         "next_run": next_run(definition, site_zone, now),
-        "scheduler_log": _URLS.scheduler_log(definition.job_name) if has_log else "",
-        "runs": [_run_facts(run, now) for run in runs],
+        "scheduler_log": urls.scheduler_log(definition.job_name) if has_log else "",
+        "runs": [_run_facts(run, urls, now) for run in runs],
         "is_running": any(not is_terminal(run.status) for run in runs),
     }
 
 
-def _run_facts(run: RunView, now: datetime) -> dict[str, Any]:
+def _run_facts(run: RunView, urls: Urls, now: datetime) -> dict[str, Any]:
     began = run.started_at or run.requested_at
     return {
         "id": run.run_id,
@@ -171,8 +175,8 @@ def _run_facts(run: RunView, now: datetime) -> dict[str, Any]:
         "why": _why(run),
         "trigger": run.trigger,
         "arguments": run.arguments or "",
-        "output": _URLS.output(run.job_name, run.run_id),
-        "error": _URLS.error(run.job_name, run.run_id) if run.has_error_log else "",
+        "output": urls.output(run.job_name, run.run_id),
+        "error": urls.error(run.job_name, run.run_id) if run.has_error_log else "",
     }
 
 
@@ -192,8 +196,8 @@ async def _continuous_facts(request: web.Request, definition: JobDefinition) -> 
     return {
         "status": legacy_status(definition, living),  # as in the list of jobs
         "instances": living,
-        "job_log": _URLS.job_log(name),
-        "application_log": _URLS.application_log(name),
+        "job_log": _urls(request).job_log(name),
+        "application_log": _urls(request).application_log(name),
     }
 
 
@@ -202,7 +206,7 @@ def _indented(settings: dict[str, Any]) -> str:
 
 
 def _render(request: web.Request, template: str, context: dict[str, Any], status: int = 200) -> web.Response:
-    notices = {"shortage": request.app[STORAGE].shortage}
-    response = aiohttp_jinja2.render_template(template, request, notices | context, status=status)
+    shared = {"root": exchange.root(request), "shortage": request.app[STORAGE].shortage}
+    response = aiohttp_jinja2.render_template(template, request, shared | context, status=status)
     response.headers.update(_HEADERS | dict(headers_of(status)))
     return response

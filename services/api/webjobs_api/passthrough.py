@@ -8,11 +8,10 @@ from webjobs_events.job import JobType
 from yarl import URL
 
 from webjobs_api import exchange
-from webjobs_api.auth import refuse_foreign_page
+from webjobs_api.auth import refuse_page_of_another_site
 from webjobs_api.errors import JobAnswerBroken, JobNotServing
 from webjobs_api.forwarding import (
     INSTANCE_HEADER,
-    Origin,
     request_headers,
     response_headers,
     target_of,
@@ -33,8 +32,7 @@ async def pass_through(request: web.Request) -> web.StreamResponse:
     definition = await request.app[DEFINITIONS].get(JobType.CONTINUOUS, exchange.job_name(request))
     is_websocket = request.headers.get("Upgrade", "").lower() == "websocket"
     if is_websocket:  # a browser lets any page open one, and shows it the answers
-        headers = request.headers
-        refuse_foreign_page(headers.get("Host", ""), headers.get("Origin"), headers.get("Sec-Fetch-Site"))
+        refuse_page_of_another_site(request)
     if definition.is_stopped:
         raise JobNotServing(f"The job {definition.job_name!r} is stopped. Start it first.")
     if request.app[LIVE_SETTINGS].flag("WEBJOBS_STOPPED"):
@@ -120,13 +118,11 @@ def _addressed(request: web.Request) -> tuple[URL, CIMultiDict[str]]:
     resource = request.match_info.route.resource
     assert resource is not None
     prefix, target = target_of(request.raw_path, resource.canonical)
-    origin = Origin(
-        client=request.remote or "unknown",
-        host=request.headers.get("Host", ""),
-        scheme=request.scheme,
-        prefix=prefix,
-    )
     headers = request_headers(
-        request.headers.items(), origin, with_authorization=request.app[SETTINGS].username is None
+        request.headers.items(),
+        request.remote or "unknown",
+        exchange.public_address(request),
+        prefix,
+        with_authorization=request.app[SETTINGS].username is None,
     )
     return URL(f"http://localhost{target}", encoded=True), headers

@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from webjobs_service.settings import ServiceSettings
 
+from webjobs_api.http.public_address import parse_proxies
 from webjobs_api.loopback import is_loopback
 
 
@@ -31,6 +32,11 @@ class ApiSettings(ServiceSettings):
         le=86_400,
         description="Seconds after which a client that takes nothing of its answer is cut off.",
     )
+    trusted_proxies: str = Field(
+        default="127.0.0.0/8,::1",
+        description="Comma-separated addresses and networks of proxies whose X-Forwarded headers count; "
+        "none: no proxy's do.",
+    )
     hooks_allow_private: bool = Field(
         default=False,
         description="Whether hooks may call loopback, private and other addresses that are not public.",
@@ -41,6 +47,12 @@ class ApiSettings(ServiceSettings):
     def _fits_http_basic(cls, value: str | None) -> str | None:
         if value is not None and ":" in value:
             raise ValueError("cannot hold a colon: HTTP Basic ends the name there")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _lists_networks(cls, value: str) -> str:
+        parse_proxies(value)
         return value
 
     @model_validator(mode="after")

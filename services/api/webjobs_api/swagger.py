@@ -19,13 +19,15 @@ async def get_swagger(request: web.Request) -> web.Response:
 
 
 def document(definitions: Iterable[JobDefinition], base: str) -> dict[str, Any]:
-    """The Swagger document; `base` is scheme and host as the client reaches them. Source: Kudu, a2."""
-    scheme, _, host = base.partition("://")
+    """The Swagger document; `base` is the address at which the client reaches this api. Source: Kudu, a2."""
+    scheme, _, address = base.partition("://")
+    host, slash, prefix = address.partition("/")
     paths = KUDU.urls("")
     return {
         "swagger": "2.0",
         "info": {"version": "v1", "title": "WebJobs"},
         "host": host,
+        **({"basePath": f"/{prefix}"} if slash else {}),
         "schemes": [scheme],
         "paths": {
             f"{paths.job(JobType.TRIGGERED, each.job_name)}/run": {"post": _operation(each)}

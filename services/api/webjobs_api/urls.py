@@ -45,7 +45,7 @@ class Urls:
     """Every address an answer names.
 
     Args:
-        base: Scheme and host as the client wrote them, such as `http://localhost:8080`.
+        base: As the client reaches this api, such as `http://localhost:8080`.
         jobs: Path of the jobs of a type, `{type}` standing for it.
         output_log: Name of a run's output log, `{id}` standing for the run's.
         continuous_log: Name of a continuous job's own log.

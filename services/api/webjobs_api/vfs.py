@@ -196,7 +196,7 @@ def _redirect(request: web.Request, has_slash: bool) -> web.Response:
     raw = request.rel_url.raw_path
     question = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
     location = raw.rstrip("/") if has_slash else f"{raw}/"
-    return web.Response(status=307, headers={"Location": location + question})
+    return web.Response(status=307, headers={"Location": exchange.root(request) + location + question})
 
 
 def _refusal(error: FilesRefused) -> web.Response:

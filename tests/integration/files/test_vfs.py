@@ -159,6 +159,11 @@ async def test_an_address_with_a_slash_is_a_folder(files: Files) -> None:
     await files.put("/api/vfs/site/new/file", b"x")
     got = await files.get("/api/vfs/site/new/file/?api-version=1")
     assert (got.status, got.headers["Location"]) == (307, "/api/vfs/site/new/file?api-version=1")
+    behind = {"X_Forwarded_Prefix": "/jobs", "X_Forwarded_Host": "jobs.example"}
+    got = await files.get("/api/vfs/site/new", **behind)
+    assert (got.status, got.headers["Location"]) == (307, "/jobs/api/vfs/site/new/")
+    listed = json.loads((await files.get("/api/vfs/site/new/", **behind)).body)
+    assert "http://jobs.example/jobs/api/vfs/site/new/file" in [each["href"] for each in listed]
 
 
 async def test_a_folder_is_listed_with_the_fields_of_the_reference(files: Files) -> None:

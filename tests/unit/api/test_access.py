@@ -49,7 +49,7 @@ def test_credentials_are_compared_whole() -> None:
     ],
 )
 def test_requests_of_programs_and_of_our_own_pages_pass(origin: str | None, fetch_site: str | None) -> None:
-    refuse_foreign_page("host:8080", origin, fetch_site)
+    refuse_foreign_page({"host:8080"}, origin, fetch_site)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_requests_of_programs_and_of_our_own_pages_pass(origin: str | None, fetc
 )
 def test_requests_of_foreign_pages_are_refused(origin: str | None, fetch_site: str | None) -> None:
     with pytest.raises(ForeignOrigin):
-        refuse_foreign_page("host:8080", origin, fetch_site)
+        refuse_foreign_page({"host:8080"}, origin, fetch_site)
 
 
 @pytest.mark.parametrize(
@@ -83,4 +83,4 @@ def test_a_host_is_nothing_else(host: str) -> None:
 
 def test_an_origin_that_is_no_address_is_foreign() -> None:
     with pytest.raises(ForeignOrigin):
-        refuse_foreign_page("localhost", "http://[", None)
+        refuse_foreign_page({"localhost"}, "http://[", None)

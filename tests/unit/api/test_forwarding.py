@@ -1,13 +1,24 @@
 """What of a request a job's own server gets to see, and what of its answer the client does."""
 
+from collections.abc import Iterable
+
 import pytest
-from webjobs_api.forwarding import Origin, request_headers, response_headers, target_of
+from multidict import CIMultiDict
+from webjobs_api.forwarding import request_headers, response_headers, target_of
+from webjobs_api.http.public_address import PublicAddress
 
 BASE = "/api/continuouswebjobs"
 ROUTE = f"{BASE}/{{job}}/passthrough/{{path}}"
 OLD_BASE = "/api/jobs/continuous"
 OLD_ROUTE = f"{OLD_BASE}/{{job}}/passthrough"
-ORIGIN = Origin(client="10.1.2.3", host="jobs.example", scheme="https", prefix="/api/x")
+DIRECT = PublicAddress("10.1.2.3", "https", "jobs.example")
+PROXIED = PublicAddress("198.51.100.7", "https", "jobs.example", "/team", via_proxy=True)
+
+
+def passed_on(
+    given: Iterable[tuple[str, str]], public: PublicAddress = DIRECT, *, with_authorization: bool = True
+) -> CIMultiDict[str]:
+    return request_headers(given, "10.1.2.3", public, "/api/x", with_authorization=with_authorization)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +57,7 @@ def test_headers_of_the_first_hop_stay_there() -> None:
         ("Accept", "a"),
         ("Accept", "b"),
     ]
-    kept = request_headers(given, ORIGIN, with_authorization=True)
+    kept = passed_on(given)
     assert kept.getall("Accept") == ["a", "b"]
     assert kept["Host"] == "localhost"
     assert kept["X-Forwarded-For"] == "10.1.2.3"
@@ -57,8 +68,44 @@ def test_headers_of_the_first_hop_stay_there() -> None:
 
 
 def test_the_credentials_of_the_api_stay_with_it() -> None:
-    kept = request_headers([("authorization", "Basic x")], ORIGIN, with_authorization=False)
+    kept = passed_on([("authorization", "Basic x")], with_authorization=False)
     assert "Authorization" not in kept
+
+
+SPOOFED = [
+    ("x-forwarded-for", "1.1.1.1"),
+    ("X-Forwarded-Host", "evil.example"),
+    ("X-Forwarded-Proto", "javascript"),
+    ("X-Forwarded-Prefix", "/evil"),
+    ("X-Forwarded-Port", "1"),
+    ("X-Real-IP", "1.1.1.1"),
+    ("Forwarded", "for=1.1.1.1"),
+]
+
+
+def test_a_job_gets_no_address_that_only_the_client_vouches_for() -> None:
+    assert dict(passed_on(SPOOFED)) == {
+        "X-Forwarded-For": "10.1.2.3",
+        "X-Forwarded-Host": "jobs.example",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Prefix": "/api/x",
+        "Host": "localhost",
+    }
+
+
+def test_a_job_gets_the_addresses_that_a_trusted_proxy_vouches_for() -> None:
+    given = [
+        ("X-Forwarded-For", "1.1.1.1"),
+        ("X-Forwarded-For", "198.51.100.7"),
+        ("X-Real-IP", "198.51.100.7"),
+    ]
+    kept = passed_on(given, PROXIED)
+    assert kept.getall("X-Forwarded-For") == ["1.1.1.1, 198.51.100.7, 10.1.2.3"]
+    assert (kept["X-Forwarded-Host"], kept["X-Forwarded-Prefix"]) == ("jobs.example", "/team/api/x")
+    assert kept["X-Real-IP"] == "198.51.100.7"
+    by_standard = passed_on([("Forwarded", "for=198.51.100.7")], PROXIED)
+    assert by_standard["X-Forwarded-For"] == "198.51.100.7, 10.1.2.3"
+    assert "Forwarded" not in by_standard
 
 
 def test_an_answer_keeps_its_headers_and_says_which_instance_it_is_of() -> None:

@@ -45,3 +45,14 @@ def test_numbers_out_of_range_are_refused(variable: str, value: str, monkeypatch
     monkeypatch.setenv(variable, value)
     with pytest.raises(InvalidSettings, match=variable):
         load_settings(ApiSettings)
+
+
+@pytest.mark.parametrize("text", ["10.0.0.5/8", "proxy.example", "127.0.0.1,,::1", "*"])
+def test_trusted_proxies_that_are_no_networks_are_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBJOBS_TRUSTED_PROXIES", text)
+    with pytest.raises(
+        InvalidSettings, match=r"WEBJOBS_TRUSTED_PROXIES=.* is neither an address nor a network"
+    ):
+        load_settings(ApiSettings)
+    monkeypatch.setenv("WEBJOBS_TRUSTED_PROXIES", "none")
+    assert load_settings(ApiSettings).trusted_proxies == "none"

@@ -4,9 +4,12 @@ import msgspec
 from aiohttp import web
 from webjobs_service.health import health_routes
 
+from webjobs_api import exchange
 from webjobs_api.keys import OPENAPI
 from webjobs_api.openapi.document import build_document
 from webjobs_api.openapi.operations import OPERATIONS
+
+_HERE = b'"servers":[{"url":"/"'
 
 
 def encoded_document(routes: list[web.RouteDef], version: str) -> bytes:
@@ -14,6 +17,12 @@ def encoded_document(routes: list[web.RouteDef], version: str) -> bytes:
     return msgspec.json.encode(build_document([*routes, *health_routes({})], OPERATIONS, version))
 
 
+def at_root(document: bytes, root: str) -> bytes:
+    """The document of an api whose paths begin behind this one."""
+    return document.replace(_HERE, b'"servers":[{"url":' + msgspec.json.encode(root), 1) if root else document
+
+
 async def get_document(request: web.Request) -> web.Response:
     """`GET /openapi.json`."""
-    return web.Response(body=request.app[OPENAPI], content_type="application/json", charset="utf-8")
+    document = at_root(request.app[OPENAPI], exchange.root(request))
+    return web.Response(body=document, content_type="application/json", charset="utf-8")

@@ -5,6 +5,8 @@ import secrets
 import aiohttp_jinja2
 from aiohttp import web
 
+from webjobs_api import exchange
+
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; connect-src 'self'; "
     "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
@@ -19,6 +21,7 @@ _HEADERS = {
 async def show_page(request: web.Request) -> web.Response:
     """`GET /docs`: everything on it comes from here."""
     nonce = secrets.token_urlsafe(16)
-    response = aiohttp_jinja2.render_template("docs.html", request, {"nonce": nonce})
+    context = {"nonce": nonce, "root": exchange.root(request)}
+    response = aiohttp_jinja2.render_template("docs.html", request, context)
     response.headers.update(_HEADERS | {"Content-Security-Policy": _POLICY.format(nonce=nonce)})
     return response

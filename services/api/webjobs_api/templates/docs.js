@@ -3,6 +3,7 @@
 const SHOWN = 200000; // characters of an answer
 const METHODS = ["get", "put", "post", "delete", "patch", "options", "head"];
 const WITH_SLASHES = "path"; // the part of an address that may be several
+const ROOT = document.getElementById("routes").dataset.root; // path before every address, where a proxy takes it off
 let api;
 
 /** An element; text is never taken for HTML. */
@@ -103,7 +104,7 @@ function encoded(value, withSlashes) {
 
 /** The request that the form asks for. */
 function requestOf(method, path, fields, body) {
-  let address = path;
+  let address = ROOT + path;
   const query = new URLSearchParams();
   const headers = {};
   for (const { name, in: place, schema, input } of fields) {
@@ -235,7 +236,7 @@ function filter() {
 }
 
 try {
-  api = await (await fetch("/openapi.json")).json();
+  api = await (await fetch(`${ROOT}/openapi.json`)).json();
   show();
   for (const name of ["filter", "older"]) document.getElementById(name).oninput = filter;
   filter();
