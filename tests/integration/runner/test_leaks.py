@@ -34,7 +34,7 @@ def only_what_is_new() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def shipped_logs_are_forgotten_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are held for a moment, in case their stream is replaced; not a leak, but one would hide behind it."""
+    """They are held for a moment, in case their stream is replaced: no leak, but one would hide behind it."""
     monkeypatch.setattr(log_shipper, "_RECENT_SECONDS", 0.05)
 
 
