@@ -10,6 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from webjobs_events.errors import MALFORMED, UndecodableMessage
+from webjobs_events.job import JobType
 
 READ_BYTES = 64 * 1024
 """Most of a file in one answer to a download: the api holds a few of them for each client."""
@@ -150,11 +151,15 @@ class Write(Question, frozen=True, kw_only=True, tag="write"):
         path: Of the file, or of the folder into which an archive is to be unpacked.
         condition: For the file; checked now, and again when the file is put in place.
         unpack: Whether the upload is an archive.
+        clean: Whether what an archive does not hold is removed from the folder once the archive is in place.
+        deploy: Whether jobs whose files are changed are deployed before the answer, which names them then.
     """
 
     path: str
     condition: Condition = Condition()
     unpack: bool = False
+    clean: bool = False
+    deploy: bool = False
 
 
 class WriteChunk(Question, frozen=True, kw_only=True, tag="write_chunk"):
@@ -282,16 +287,53 @@ class Working(Reply, frozen=True, kw_only=True):
     """It takes longer; ask again."""
 
 
+class JobOutcome(StrEnum):
+    """What became of a job whose files an upload changed."""
+
+    DEPLOYED = "deployed"
+    REFUSED = "refused"
+    REMOVED = "removed"
+    UNKNOWN = "unknown"
+    """The runner was not done with it in time; it goes on."""
+
+
+class ChangedJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job whose files an upload changed.
+
+    Attributes:
+        job_type: In whose folder of jobs it lies.
+        folder_name: The job's name, or a name that no job can have.
+        outcome: What became of it.
+        reason: Why it was refused.
+        warnings: About the version that was deployed.
+    """
+
+    job_type: JobType
+    folder_name: str
+    outcome: JobOutcome
+    reason: str = ""
+    warnings: list[str] = []
+
+
 class Written(Reply, frozen=True, kw_only=True):
     """An upload is in place.
 
     Attributes:
         created: Whether there was no file before.
         info: Of the file; None for an archive.
+        files: How many files are in place.
+        removed: How many files and folders were removed because an archive does not hold them.
+        jobs: Those whose files were changed, if the upload asked to have them deployed; some of them, if
+            there are many.
+        more_jobs: How many are not named.
     """
 
     created: bool
     info: FileInfo | None = None
+    files: int = 1
+    removed: int = 0
+    jobs: list[ChangedJob] = []
+    more_jobs: int = 0
 
 
 AnyQuestion = (

@@ -49,6 +49,8 @@ from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
 from webjobs_api.schedules.ticks import Ticks
 from webjobs_api.settings import ApiSettings
+from webjobs_api.site_deployments.deployer import SiteDeployments
+from webjobs_api.site_deployments.store import DeploymentStore
 from webjobs_api.storage import Storage
 
 log = structlog.stdlib.get_logger(__name__)
@@ -94,6 +96,7 @@ async def open_app(
         async with (
             Deployments(bus, commands) as deployments,
             RunnerFiles(bus, runners) as files,
+            SiteDeployments(files, DeploymentStore(bus)) as site_deployments,
             JobTunnels(bus, runners) as job_tunnels,
         ):
             app = web.Application(
@@ -122,6 +125,7 @@ async def open_app(
             app[keys.RUNNERS] = runners
             app[keys.RUNS] = runs
             app[keys.SETTINGS] = settings
+            app[keys.SITE_DEPLOYMENTS] = site_deployments
             app[keys.STORAGE] = storage
             app[keys.TICKS] = ticks
             set_up_templates(app)

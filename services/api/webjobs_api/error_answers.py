@@ -81,6 +81,12 @@ from webjobs_api.file_errors import (
     RangeNotSatisfiable,
 )
 from webjobs_api.hooks.errors import HookConflict, HookNotFound, InvalidHook
+from webjobs_api.site_deployments.errors import (
+    DeploymentExists,
+    DeploymentInProgress,
+    DeploymentNotFound,
+    InvalidDeployment,
+)
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -105,6 +111,7 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     InvalidAppSettingsBody: 400,
     InvalidAppSetting: 400,
     InvalidHook: 400,
+    InvalidDeployment: 400,
     InvalidIdempotencyKey: 400,
     InvalidFlag: 400,
     PartOfFile: 400,
@@ -119,6 +126,7 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     AppSettingNotFound: 404,
     SchemaNotFound: 404,
     HookNotFound: 404,
+    DeploymentNotFound: 404,
     InvalidRunId: 404,
     InstanceNotAlive: 404,
     RunAlreadyInProgress: 409,
@@ -129,6 +137,8 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     JobIsBusy: 409,
     FolderNotEmpty: 409,
     HookConflict: 409,
+    DeploymentInProgress: 409,
+    DeploymentExists: 409,
     UploadTooLarge: 413,
     AppSettingsTooLarge: 413,
     TooManyAppSettings: 413,

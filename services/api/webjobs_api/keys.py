@@ -18,6 +18,7 @@ from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
 from webjobs_api.schedules.ticks import Ticks
 from webjobs_api.settings import ApiSettings
+from webjobs_api.site_deployments.deployer import SiteDeployments
 from webjobs_api.storage import Storage
 
 ASYNCAPI = web.AppKey("asyncapi", bytes)
@@ -38,5 +39,6 @@ RUNNERS = web.AppKey("runners", Runners)
 RUNS = web.AppKey("runs", Runs)
 SETTINGS = web.AppKey("settings", ApiSettings)
 SPELLING = web.AppKey("spelling", RouteSpelling)
+SITE_DEPLOYMENTS = web.AppKey("site_deployments", SiteDeployments)
 STORAGE = web.AppKey("storage", Storage)
 TICKS = web.AppKey("ticks", Ticks)

@@ -32,6 +32,7 @@ from webjobs_api.negotiation import by_accept
 from webjobs_api.openapi import handlers as openapi
 from webjobs_api.openapi import page
 from webjobs_api.schedules import handlers as schedules
+from webjobs_api.site_deployments import handlers as site_deployments
 from webjobs_api.urls import JOB_LOG_FILE, KUDU_JOB_LOG_FILE, SCHEDULER_LOG_FILE
 
 _JOB = "{job:[^/]+}"
@@ -81,6 +82,15 @@ def routes() -> list[web.RouteDef]:
         web.delete(f"/vfs/{_PATH}", vfs.delete_item),
         web.get(f"/api/zip/{_PATH}", zip_folder.get_zip),
         web.put(f"/api/zip/{_PATH}", zip_folder.put_zip),
+        # Deployments of packages
+        web.post("/api/zipdeploy", site_deployments.zip_deploy),
+        web.put("/api/zipdeploy", site_deployments.zip_deploy),
+        web.post("/api/publish", site_deployments.publish),
+        web.put("/api/publish", site_deployments.publish),
+        web.get("/api/deployments", site_deployments.list_deployments),
+        web.get("/api/deployments/{deployment}", site_deployments.get_deployment),
+        web.put("/api/deployments/{deployment}", site_deployments.record),
+        web.get("/api/deployments/{deployment}/log", site_deployments.get_log),
         # Hooks
         web.post("/api/hooks", hooks.create_hook),
         web.get("/api/hooks", hooks.list_hooks),

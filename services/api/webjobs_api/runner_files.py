@@ -84,6 +84,11 @@ class FilesOfRunner:
         self._downloads = downloads
         self._keep_seconds = keep_seconds
 
+    @property
+    def instance_id(self) -> str:
+        """Of the runner."""
+        return self._instance_id
+
     async def listens(self) -> bool:
         """Whether the runner is there: one that died a moment ago still has its heartbeat."""
         try:

@@ -27,6 +27,7 @@ from webjobs_runner.files.versions import Versions
 from webjobs_runner.files.working_copy import WorkingCopies
 from webjobs_runner.heartbeat import Peers
 from webjobs_runner.instance import Instance
+from webjobs_runner.jobs.changed_jobs import ChangedJobs
 from webjobs_runner.jobs.definitions import Definitions, JobKey
 from webjobs_runner.jobs.deployment import Deployment
 from webjobs_runner.jobs.edited_folders import EditedFolders
@@ -263,7 +264,12 @@ def build_parts(
         restoration=Restoration(bus, site, outbox, claims, packages, unfinished),
         schedules=Schedules(definitions, ground.live, ticks, due_times, clock),
         files=FileService(
-            bus, instance, SiteFiles(site, ground.state / "uploads"), limits, without_room=disk.refusal
+            bus,
+            instance,
+            SiteFiles(site, ground.state / "uploads"),
+            limits,
+            without_room=disk.refusal,
+            deploy=ChangedJobs(definitions, reconciler).deploy,
         ),
     )
 

@@ -78,7 +78,10 @@ def stream_configs(subjects: Subjects) -> list[api.StreamConfig]:
         ),
         _bucket_config(subjects.jobs_bucket, "Job definitions", holds_secrets=True),
         _bucket_config(subjects.settings_bucket, "App settings", holds_secrets=True),
-        _bucket_config(subjects.requests_bucket, "Requests under an Idempotency-Key, for two days"),
+        _bucket_config(
+            subjects.requests_bucket,
+            "Requests under an Idempotency-Key, for two days; deployments of packages",
+        ),
         _bucket_config(subjects.leases_bucket, "Heartbeats, singleton leases and claims of runs"),
         _bucket_config(subjects.hooks_bucket, "Hooks, and how far each has come", holds_secrets=True),
         _object_store_config(subjects.packages_bucket, "Job packages by digest, and uploads"),

@@ -32,6 +32,11 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
             says="The id of the run: the instant it was asked for, to a tenth of a millisecond.",
         ),
         Parameter(
+            name="deployment",
+            schema={"type": "string", "minLength": 1, "examples": ["latest"]},
+            says="The id of the deployment.",
+        ),
+        Parameter(
             name="hook",
             schema={"type": "string", "minLength": 1, "examples": ["f726994390eafcbe"]},
             says="The id of the hook.",

@@ -79,6 +79,7 @@ class Reconciler:
         self._refusals = refusals
         self._listeners: list[Listener] = []
         self._due: dict[JobKey, bool] = {}  # job → whether its folder is at rest
+        self._refused: dict[JobKey, str] = {}  # why the folder as it was last seen at rest was refused
         self._working: dict[JobKey, asyncio.Task[None]] = {}
         self._pauses: dict[JobKey, asyncio.Event] = {}  # ended by a poke
         self._is_open = True
@@ -114,6 +115,10 @@ class Reconciler:
         """Take what a job's folder holds now for the person's last word, and wait until that is done."""
         self._poke(key, at_rest=True)
         await self.settled(key)
+
+    def refusal_of(self, key: JobKey) -> str:
+        """Why a job's folder was refused when it was last reconciled; empty when it was not."""
+        return self._refused.get(key, "")
 
     async def settled(self, key: JobKey) -> None:
         """Wait until nothing is due for a job."""
@@ -192,6 +197,9 @@ class Reconciler:
     async def _reconcile(self, key: JobKey, at_rest: bool) -> None:
         refused = await self._bring_in_line(key, at_rest)
         if refused is not None:
+            self._refused.pop(key, None)
+            if refused:
+                self._refused[key] = refused
             await self._refusals.put(*key, refused)
 
     async def _bring_in_line(self, key: JobKey, at_rest: bool) -> str | None:

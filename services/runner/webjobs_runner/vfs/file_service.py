@@ -4,7 +4,7 @@ import asyncio
 import errno
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,12 +19,12 @@ from webjobs_service.lifetime import side_tasks
 
 from webjobs_runner.deploy_errors import BadUpload
 from webjobs_runner.domain.precondition import PreconditionFailed
-from webjobs_runner.domain.site_path import BadPath, parse_path
+from webjobs_runner.domain.site_path import BadPath, SitePath, parse_path
 from webjobs_runner.files.archive_guard import UploadLimits
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
 from webjobs_runner.vfs import errors
-from webjobs_runner.vfs.sessions import Done, Listing, Packing, Reading, Session, Sessions, Writing
+from webjobs_runner.vfs.sessions import Listing, Packing, Placed, Reading, Session, Sessions, Writing
 from webjobs_runner.vfs.site_files import SiteFiles
 from webjobs_runner.vfs.zip_merge import merge_archive
 from webjobs_runner.vfs.zip_stream import zip_pieces
@@ -33,6 +33,7 @@ T = TypeVar("T")
 
 _READERS, _CHANGERS = 8, 4  # threads; changes may wait for locks, and nobody who reads waits for them
 _SHORT_WAIT = 2.0  # seconds that an upload gets to be put in place before the asker is told to ask again
+_MOST_JOBS = 100  # that an answer names, each with its warnings
 _ENTRY_BYTES = 200  # what an entry of a folder takes in a message, beside its names
 
 FAULTS: Mapping[type[WebJobsError], Fault] = {
@@ -74,9 +75,11 @@ class FileService:
         limits: UploadLimits,
         session_seconds: float = files.SESSION_SECONDS,
         without_room: Callable[[], str] = lambda: "",
+        deploy: Callable[[Iterable[SitePath]], Coroutine[Any, Any, list[files.ChangedJob]]] | None = None,
     ) -> None:
-        """While `without_room` returns a reason, nothing new is written."""
+        """While `without_room` returns a reason, nothing new is written; `deploy` deploys changed jobs."""
         self._bus = bus
+        self._deploy = deploy
         self._instance = instance
         self._files = site_files
         self._limits = limits
@@ -219,6 +222,8 @@ class FileService:
             path=path,
             condition=question.condition,
             unpack=question.unpack,
+            clean=question.clean,
+            deploy=question.deploy,
             file=file,
             descriptor=descriptor,
         )
@@ -235,19 +240,34 @@ class FileService:
             await asyncio.wait({writing.end}, timeout=_SHORT_WAIT)
             if not writing.end.done():
                 return files.Working()
-            created, info = writing.end.result()
+            placed = writing.end.result()
+            if writing.deploy and self._deploy is not None:
+                if writing.deploying is None:
+                    changed = (*placed.paths, *placed.removed)
+                    writing.deploying = asyncio.create_task(self._deploy(changed))
+                await asyncio.wait({writing.deploying}, timeout=_SHORT_WAIT)
+                if not writing.deploying.done():
+                    return files.Working()
+            jobs = writing.deploying.result() if writing.deploying is not None else []
         await self._sessions.close(writing.id)
-        return files.Written(created=created, info=info)
+        return files.Written(
+            created=placed.created,
+            info=placed.info,
+            files=len(placed.paths),
+            removed=len(placed.removed),
+            jobs=jobs[:_MOST_JOBS],
+            more_jobs=max(0, len(jobs) - _MOST_JOBS),
+        )
 
-    def _put_in_place(self, writing: Writing, size: int) -> Done:
+    def _put_in_place(self, writing: Writing, size: int) -> Placed:
         received = os.fstat(writing.descriptor).st_size
         if received != size:
             raise errors.UploadIncomplete(size, received)
         if writing.unpack:
-            merge_archive(self._files, writing.file, writing.path, self._limits)
-            return False, None
+            return merge_archive(self._files, writing.file, writing.path, self._limits, clean=writing.clean)
         os.fsync(writing.descriptor)
-        return self._files.place(writing.file, writing.path, writing.condition)
+        created, info = self._files.place(writing.file, writing.path, writing.condition)
+        return Placed(created=created, info=info, paths=(writing.path,))
 
     async def _delete(self, question: files.Delete) -> files.Reply:
         path = parse_path(question.path)

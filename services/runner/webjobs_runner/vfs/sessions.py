@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from webjobs_events.files import Condition, FileInfo
+from webjobs_events.files import ChangedJob, Condition, FileInfo
 
 from webjobs_runner.domain.site_path import SitePath
 from webjobs_runner.log import logger
@@ -19,7 +19,22 @@ from webjobs_runner.vfs.errors import SessionGone, TooManySessions
 _MOST_SESSIONS = 256
 _SWEEPS = 5  # in the time after which a session is given up
 
-Done = tuple[bool, FileInfo | None]
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What an upload changed.
+
+    Attributes:
+        created: Whether there was no file before.
+        info: Of the file; None for an archive.
+        paths: Of the files that are in place.
+        removed: What was removed because an archive does not hold it.
+    """
+
+    created: bool = False
+    info: FileInfo | None = None
+    paths: tuple[SitePath, ...] = ()
+    removed: tuple[SitePath, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,12 +95,17 @@ class Writing(Session):
     path: SitePath
     condition: Condition
     unpack: bool
+    clean: bool
+    deploy: bool
     file: Path
     descriptor: int
-    end: "asyncio.Future[Done] | None" = None
+    end: "asyncio.Future[Placed] | None" = None
+    deploying: "asyncio.Task[list[ChangedJob]] | None" = None
 
     async def settled(self) -> None:
         """Wait until it is in place, if that has begun: half of it is of no use to anybody."""
+        if self.deploying is not None:
+            self.deploying.cancel()  # the jobs are deployed all the same: nobody waits for that any more
         if self.end is not None:
             await asyncio.gather(self.end, return_exceptions=True)
 

@@ -1,21 +1,35 @@
-"""Lays an uploaded archive over a folder of the site: it adds and replaces, and removes nothing."""
+"""Lays an uploaded archive over a folder of the site; removes what it does not hold when asked to."""
 
 import os
 import shutil
 import stat
 from pathlib import Path
 
-from webjobs_runner.domain.site_path import SitePath
+from webjobs_events.files import Condition, Kind
+
+from webjobs_runner.domain.site_path import SitePath, is_kept, job_of
 from webjobs_runner.files.archive_guard import UploadLimits, unpack_upload
 from webjobs_runner.files.folder_walk import walk_folder
 from webjobs_runner.vfs.errors import FolderInTheWay
+from webjobs_runner.vfs.sessions import Placed
 from webjobs_runner.vfs.site_files import SiteFiles
 
+_DISABLE_FILE = "disable.job"
 
-def merge_archive(files: SiteFiles, archive: Path, folder: SitePath, limits: UploadLimits) -> None:
+
+def merge_archive(
+    files: SiteFiles, archive: Path, folder: SitePath, limits: UploadLimits, *, clean: bool = False
+) -> Placed:
     """Unpack an archive into a folder, which is created when it is missing.
 
     It is unpacked beside first, and every place looked at: an archive that is refused has changed nothing.
+
+    Args:
+        files: Of the site.
+        archive: In the scratch folder.
+        folder: Target.
+        limits: For the archive.
+        clean: Whether everything else in the folder is removed afterwards; see `_remove_others`.
 
     Raises:
         BadUpload: The archive is damaged, hostile or too large.
@@ -35,15 +49,45 @@ def merge_archive(files: SiteFiles, archive: Path, folder: SitePath, limits: Upl
             else:
                 files.may_write(path, None)
         _make(files, folder)
+        placed, on_disk = [], set[str]()
         for path, source, is_folder in entries:
             if is_folder:
                 _make(files, path)
+                on_disk.add(files.look(path).path)
             else:
                 _bring_to_disk(source)
                 mode = stat.S_IMODE(source.stat().st_mode)
-                files.place(source, path, None, mode)
+                _, info = files.place(source, path, None, mode)
+                placed.append(path)
+                on_disk.add(info.path)
+        removed = _remove_others(files, folder, on_disk) if clean else []
+        return Placed(paths=tuple(placed), removed=tuple(removed))
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
+
+
+def _remove_others(files: SiteFiles, folder: SitePath, on_disk: set[str]) -> list[SitePath]:
+    """Remove what is in a folder, but for these paths and the folders above them; returns what is gone.
+
+    Folders that webjobs works in stay, and so do links: what they lead to belongs to somebody else. A job
+    that was stopped stays stopped: `disable.job` is no part of a package.
+    """
+    above = {str(parent) for path in on_disk for parent in Path(path).parents}
+    removed: list[SitePath] = []
+
+    def clear(folder: SitePath) -> None:
+        for info in files.entries(folder):
+            path = (*folder, info.name)
+            if os.path.islink(Path(files.look(folder).path) / info.name):
+                continue
+            if info.kind is Kind.FOLDER and (is_kept(path) or info.path in above):
+                clear(path)
+            elif info.path not in on_disk and not (info.name == _DISABLE_FILE and job_of(path)):
+                files.remove(path, True, Condition(match=("*",)))
+                removed.append(path)
+
+    clear(folder)
+    return removed
 
 
 def _make(files: SiteFiles, path: SitePath) -> None:

@@ -7,6 +7,7 @@ from webjobs_api.openapi.operation import Operation
 from webjobs_api.openapi.operations import (
     all_runs,
     app_settings,
+    deployments,
     files,
     hooks,
     jobs,
@@ -27,6 +28,7 @@ _DESCRIBED: Mapping[str, Operation] = {
     **logs.OPERATIONS,
     **live.OPERATIONS,
     **files.OPERATIONS,
+    **deployments.OPERATIONS,
     **hooks.OPERATIONS,
     **pages.OPERATIONS,
     **operators.OPERATIONS,

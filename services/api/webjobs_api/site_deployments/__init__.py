@@ -1,0 +1,1 @@
+"""Deployments of whole packages into the site folder, as the clients of Azure make them."""

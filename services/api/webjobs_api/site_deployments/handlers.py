@@ -1,0 +1,137 @@
+"""Handlers of what the clients of Azure call to deploy a package: `az webapp deploy`, GitHub's action."""
+
+import asyncio
+import tempfile
+from datetime import UTC, datetime
+from typing import BinaryIO
+from urllib.parse import urlencode
+
+import structlog
+from aiohttp import web
+from webjobs_events.errors import BusUnavailable
+from webjobs_events.job_warnings import HEADER, header_values
+
+from webjobs_api import exchange
+from webjobs_api.deployments import receive
+from webjobs_api.errors import UnsupportedUpload, UploadTooLarge
+from webjobs_api.keys import DEFINITIONS, LIVE_SETTINGS, RUNNERS, SETTINGS, SITE_DEPLOYMENTS
+from webjobs_api.site_deployments.record import Deployment
+from webjobs_api.site_deployments.request import (
+    DeploymentRequest,
+    publish_request,
+    recorded_deployment,
+    refuse_package_uri,
+    zip_deploy_request,
+)
+from webjobs_api.site_deployments.responses import PATH, deployment_json, log_json
+from webjobs_api.site_deployments.store import LATEST
+
+log = structlog.stdlib.get_logger(__name__)
+
+_LIMIT_VARIABLE = "WEBJOBS_UPLOAD_LIMIT_MB"
+_ID_HEADER = "SCM-DEPLOYMENT-ID"
+_POLL_SECONDS = "2"
+_MOST_RECORD_BYTES = 64 * 1024
+
+
+async def zip_deploy(request: web.Request) -> web.StreamResponse:
+    """`POST /api/zipdeploy`: the archive in the body is laid over `site/wwwroot`."""
+    refuse_package_uri(request.content_type)
+    return await _deploy(request, zip_deploy_request(request.query))
+
+
+async def publish(request: web.Request) -> web.StreamResponse:
+    """`POST /api/publish?type=zip`: the same at any path; `type=static` writes one file."""
+    asked = publish_request(request.query)
+    refuse_package_uri(request.content_type)
+    return await _deploy(request, asked)
+
+
+async def list_deployments(request: web.Request) -> web.StreamResponse:
+    """`GET /api/deployments`: those that are kept, newest first."""
+    known = await request.app[SITE_DEPLOYMENTS].store.all()
+    base, site = exchange.base(request), _site_name(request)
+    return exchange.json([deployment_json(each, known, base, site) for each in known])
+
+
+async def get_deployment(request: web.Request) -> web.StreamResponse:
+    """`GET /api/deployments/{deployment}`: one of them; `latest` is 202 as long as it is in progress."""
+    deployment_id, store = request.match_info["deployment"], request.app[SITE_DEPLOYMENTS].store
+    deployment = await store.get(deployment_id)
+    response = await _shown(request, deployment)
+    if deployment_id == LATEST and not deployment.is_complete:
+        response.set_status(202)
+        response.headers["Location"] = f"{exchange.base(request)}{request.rel_url.raw_path}"
+        response.headers["Retry-After"] = _POLL_SECONDS
+    return response
+
+
+async def get_log(request: web.Request) -> web.StreamResponse:
+    """`GET /api/deployments/{deployment}/log`."""
+    store = request.app[SITE_DEPLOYMENTS].store
+    deployment = await store.get(request.match_info["deployment"])
+    return exchange.json(log_json(await store.read_log(deployment.id)))
+
+
+async def record(request: web.Request) -> web.StreamResponse:
+    """`PUT /api/deployments/{deployment}`: a client tells of a deployment that it has made by itself."""
+    body = await exchange.read_at_most(request, _MOST_RECORD_BYTES)
+    if body is None:
+        raise UploadTooLarge(_MOST_RECORD_BYTES)
+    deployment = recorded_deployment(request.match_info["deployment"], body, datetime.now(UTC))
+    await request.app[SITE_DEPLOYMENTS].store.add(deployment)
+    return await _shown(request, deployment)
+
+
+async def _deploy(request: web.Request, asked: DeploymentRequest) -> web.StreamResponse:
+    if request.content_type.startswith("multipart/"):
+        raise UnsupportedUpload(request.content_type)
+    exchange.refuse_encoded_body(request)
+    await request.app[RUNNERS].require_one()
+    limit = request.app[SETTINGS].upload_limit_bytes
+    if (request.content_length or 0) > limit:
+        raise UploadTooLarge(limit, _LIMIT_VARIABLE)
+    file: BinaryIO = tempfile.TemporaryFile()  # the deployment closes it
+    try:
+        await receive(request.content, file, limit, _LIMIT_VARIABLE)
+        size = file.seek(0, 2)
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    deployment, task = await request.app[SITE_DEPLOYMENTS].begin(asked, file, size)
+    if not asked.is_async:
+        deployment = await asyncio.shield(task)
+        await _mirrored(request)
+    response = await _shown(request, deployment)
+    response.headers[_ID_HEADER] = deployment.id
+    for value in header_values(deployment.warnings):
+        response.headers.add(HEADER, value)
+    if asked.is_async:
+        response.set_status(202)
+        response.headers["Location"] = _poll_url(request, deployment)
+        response.headers["Retry-After"] = _POLL_SECONDS
+    return response
+
+
+async def _mirrored(request: web.Request) -> None:
+    """Wait until this api shows the jobs of the package; they are deployed in any case."""
+    try:
+        await request.app[DEFINITIONS].caught_up()
+    except BusUnavailable as error:
+        log.warning("deployed while the mirror of definitions lags", error=str(error))
+
+
+async def _shown(request: web.Request, deployment: Deployment) -> web.Response:
+    known = await request.app[SITE_DEPLOYMENTS].store.all()
+    return exchange.json(deployment_json(deployment, known, exchange.base(request), _site_name(request)))
+
+
+def _poll_url(request: web.Request, deployment: Deployment) -> str:
+    time = deployment.received_at.strftime("%Y-%m-%d_%H-%M-%SZ")
+    query = urlencode({"deployer": deployment.deployer, "time": time})
+    return f"{exchange.base(request)}{PATH}/{LATEST}?{query}"
+
+
+def _site_name(request: web.Request) -> str:
+    return request.app[LIVE_SETTINGS].get("WEBSITE_SITE_NAME") or "webjobs"

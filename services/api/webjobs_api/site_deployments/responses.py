@@ -1,0 +1,90 @@
+"""Deployments → the JSON that clients of Kudu read; pure.
+
+Source: Kudu: DeployResult, LogEntry. `warnings` is ours.
+"""
+
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote
+
+import msgspec
+
+from webjobs_api.kudu_responses import instant
+from webjobs_api.site_deployments.record import Deployment, LogEntry, active_id
+
+PATH = "/api/deployments"
+
+
+class DeploymentJson(msgspec.Struct, frozen=True, kw_only=True):
+    """One deployment; `status` is 2 while it is in progress, 3 when it failed, 4 when it succeeded."""
+
+    id: str
+    status: int
+    status_text: str
+    author_email: str
+    author: str
+    deployer: str
+    message: str
+    progress: str
+    received_time: str
+    start_time: str
+    end_time: str | None
+    last_success_end_time: str | None
+    complete: bool
+    active: bool
+    is_temp: bool
+    is_readonly: bool
+    url: str
+    log_url: str
+    site_name: str
+    warnings: list[str]
+
+
+class LogEntryJson(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the log; `type` is 0 for a message, 1 for a warning, 2 for an error."""
+
+    log_time: str
+    id: str
+    message: str
+    type: int
+    details_url: str | None
+
+
+def deployment_json(
+    deployment: Deployment, known: Sequence[Deployment], base: str, site_name: str
+) -> DeploymentJson:
+    """One deployment among all that are known."""
+    url = f"{base}{PATH}/{quote(deployment.id, safe='')}"
+    end = instant(deployment.ended_at) if deployment.ended_at else None
+    is_success = deployment.status == 4
+    return DeploymentJson(
+        id=deployment.id,
+        status=deployment.status,
+        status_text=deployment.status_text,
+        author_email=deployment.author_email,
+        author=deployment.author,
+        deployer=deployment.deployer,
+        message=deployment.message,
+        progress="" if deployment.is_complete else deployment.status_text,
+        received_time=instant(deployment.received_at),
+        start_time=instant(deployment.received_at),
+        end_time=end,
+        last_success_end_time=end if is_success else None,
+        complete=deployment.is_complete,
+        active=deployment.id == active_id(known),
+        is_temp=False,
+        is_readonly=True,
+        url=url,
+        log_url=f"{url}/log",
+        site_name=site_name,
+        warnings=deployment.warnings,
+    )
+
+
+def log_json(entries: Iterable[LogEntry]) -> list[LogEntryJson]:
+    """The log, oldest entry first."""
+    return [
+        LogEntryJson(
+            log_time=instant(each.at), id=str(number), message=each.message, type=each.type, details_url=None
+        )
+        for number, each in enumerate(entries, 1)
+    ]
