@@ -59,13 +59,13 @@ class WineUnusable(WebJobsError):
 
 
 class InstanceInUse(WebJobsError):
-    """Another runner on this machine has the same instance id and is alive."""
+    """Another runner on this machine, or on the same data folder, has the same instance id and is alive."""
 
     def __init__(self, instance_id: str) -> None:
         self.instance_id = instance_id
         super().__init__(
-            f"Another runner with the instance id {instance_id} is alive on this machine. "
-            "Stop it, or give this one another data folder or instance id."
+            f"Another runner with the instance id {instance_id} is alive, on this machine or on this data "
+            "folder. Stop it, or give this one another data folder or instance id."
         )
 
 

@@ -21,7 +21,8 @@ SERVICE_KEYS: dict[str, type | tuple[type, ...]] = {
     "stop_grace_period": str,
     "volumes": list,
 }
-HEALTHCHECK_KEYS = {"test", "interval", "timeout", "retries", "start_period", "start_interval"}
+# `start_interval` needs Docker Engine 25.
+HEALTHCHECK_KEYS = {"test", "interval", "timeout", "retries", "start_period"}
 
 
 @pytest.fixture(scope="module")

@@ -115,6 +115,10 @@ class Site:
         folder.chmod(0o700)
         return folder
 
+    def runner_folders(self) -> Iterator[Path]:
+        """The private folders of all runners that ever used this site folder, and are not cleaned up."""
+        yield from (self._data / ".runner").glob("[0-9a-f]" * 6)
+
     def note(self, job_type: JobType, job_name: str) -> Path:
         """The file that says what was last installed or packaged."""
         return self._notes(job_type) / job_name
