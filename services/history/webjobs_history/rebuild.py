@@ -1,7 +1,6 @@
 """Drops the projection and folds the events anew, unless the stream cannot bring back what that deletes."""
 
 import asyncio
-from dataclasses import dataclass
 
 import structlog
 from webjobs_events.jetstream import Bus, StreamState, stream_state
@@ -13,28 +12,11 @@ from webjobs_history.errors import RebuildRefused
 from webjobs_history.migrations.migrate import drop_tables, migrate
 from webjobs_history.progress import Progress
 from webjobs_history.projector import Projector
+from webjobs_history.rebuild_options import ACCEPT_NEW_STREAM, FORCE, RebuildOptions
 
 log = structlog.stdlib.get_logger(__name__)
 
-FORCE = "--force"
-ACCEPT_NEW_STREAM = "--accept-new-stream"
-
 _POLL = 0.1  # seconds between looks at how far a rebuild is
-
-
-@dataclass(frozen=True, slots=True)
-class RebuildOptions:
-    """What a rebuild may do.
-
-    Attributes:
-        force: Rebuild though events are missing in the stream.
-        accept_new_stream: Rebuild though rows are of events that the stream does not have any more.
-        recreate_tables: Drop the tables and make them again, because they are damaged.
-    """
-
-    force: bool = False
-    accept_new_stream: bool = False
-    recreate_tables: bool = False
 
 
 async def rebuild_projection(bus: Bus, database_url: str, options: RebuildOptions) -> None:

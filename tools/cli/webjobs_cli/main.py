@@ -1,64 +1,111 @@
 """The `webjobs` command: its arguments. What a command needs is imported when that command runs."""
 
+import os
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 from webjobs_events.errors import WebJobsError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+from webjobs_cli.json_lines import is_json, json_line
+
+_VARIABLES_OF_UP = """\b
+Environment variables:
+  WEBJOBS_NATS_URL, WEBJOBS_DATABASE_URL
+      Servers to use instead of the embedded ones.
+  WEBJOBS_NATS_PORT
+      Port of the embedded NATS.
+  WEBJOBS_HEALTH_HOST, WEBJOBS_HEALTH_PORT
+      Where the first runner serves /healthz and /metrics; history has the
+      next port, and each further runner the one after that.
+  WEBJOBS_LOG_FORMAT
+      console, or json: each line of output is a JSON object.
+  WEBJOBS_USERNAME, WEBJOBS_PASSWORD
+      What HTTP Basic requires; needed for a --host other than loopback.
+
+All other variables are passed on to the services, which list theirs:
+python -m webjobs_api --help, and likewise webjobs_runner, webjobs_history.
+"""
+
+_DATA = click.Path(path_type=Path)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted:
         from importlib.metadata import version
 
-        print(f"webjobs {version('webjobs')}")
-        raise typer.Exit
+        click.echo(f"webjobs {version('webjobs')}")
+        context.exit()
 
 
-@app.callback()
-def root(
-    show_version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
+@click.group()
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version.",
+)
+def cli() -> None:
     """Run scripts on request, on a schedule or for ever."""
 
 
-@app.command()
-def up(
-    data: Annotated[Path, typer.Option(help="Folder of everything: jobs, logs, history.")] = Path(".webjobs"),
-    host: Annotated[str, typer.Option(envvar="WEBJOBS_HOST", help="Address of the api.")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(envvar="WEBJOBS_PORT", min=1, max=65_535, help="Port of the api.")
-    ] = 8080,
-    runners: Annotated[int, typer.Option(min=1, max=100, help="How many runners.")] = 1,
-) -> None:
+@cli.command(epilog=_VARIABLES_OF_UP)
+@click.option(
+    "--data",
+    type=_DATA,
+    default=Path(".webjobs"),
+    show_default=True,
+    help="Folder of everything: jobs, logs, history.",
+)
+@click.option(
+    "--host",
+    envvar="WEBJOBS_HOST",
+    show_envvar=True,
+    default="127.0.0.1",
+    show_default=True,
+    help="Address of the api.",
+)
+@click.option(
+    "--port",
+    envvar="WEBJOBS_PORT",
+    show_envvar=True,
+    type=click.IntRange(1, 65_535),
+    default=8080,
+    show_default=True,
+    help="Port of the api.",
+)
+@click.option(
+    "--runners", type=click.IntRange(1, 100), default=1, show_default=True, help="How many runners."
+)
+def up(data: Path, host: str, port: int, runners: int) -> None:
     """Run the whole stack here, NATS and Postgres included, until Ctrl-C."""
     from webjobs_cli.up import up as run_stack
 
     run_stack(data, host, port, runners)
 
 
-repair = typer.Typer(no_args_is_help=True, help="Mend what damage has left.")
-app.add_typer(repair, name="repair")
+@cli.group()
+def repair() -> None:
+    """Mend what damage has left."""
 
 
 @repair.command()
-def history(
-    data: Annotated[Path, typer.Option(help="The data folder; no stack may run on it.")] = Path(".webjobs"),
-    force: Annotated[
-        bool, typer.Option("--force", help="Though events are missing in their stream.")
-    ] = False,
-    accept_new_stream: Annotated[
-        bool,
-        typer.Option(
-            "--accept-new-stream", help="Though runs of an event stream that is gone are deleted by that."
-        ),
-    ] = False,
-) -> None:
+@click.option(
+    "--data",
+    type=_DATA,
+    default=Path(".webjobs"),
+    show_default=True,
+    help="The data folder; no stack may run on it.",
+)
+@click.option("--force", is_flag=True, help="Though events are missing in their stream.")
+@click.option(
+    "--accept-new-stream",
+    is_flag=True,
+    help="Though runs of an event stream that is gone are deleted by that.",
+)
+def history(data: Path, force: bool, accept_new_stream: bool) -> None:
     """Rebuild the history from the events, in a new database if the old one is damaged."""
     from webjobs_cli.repair import repair_history
 
@@ -68,7 +115,10 @@ def history(
 def main() -> None:
     """Run the command line; an expected fault is one line on the standard error and exit code 1."""
     try:
-        app()
+        cli(prog_name="webjobs")
     except WebJobsError as error:
-        print(f"webjobs: {error}", file=sys.stderr)
+        if is_json(os.environ):
+            print(json_line("webjobs", str(error), level="error"), file=sys.stderr)
+        else:
+            print(f"webjobs: {error}", file=sys.stderr)
         sys.exit(1)
