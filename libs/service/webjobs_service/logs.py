@@ -2,11 +2,16 @@
 
 import logging
 import sys
+import threading
+from types import TracebackType
 
 import structlog
 from structlog.types import Processor
 
+from webjobs_service.colours import has_colours
 from webjobs_service.settings import LogFormat, LogLevel
+
+log = structlog.stdlib.get_logger(__name__)
 
 # Libraries that tell every request or reconnection attempt at INFO.
 _QUIET_LOGGERS = ("aiohttp.access", "alembic", "asyncio", "nats")
@@ -38,7 +43,7 @@ def configure_logs(service: str, level: LogLevel, form: LogFormat) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *(_console(on_terminal) if as_console else _json(service)),
+                *(_console(has_colours(sys.stderr)) if as_console else _json(service)),
             ],
         )
     )
@@ -47,6 +52,27 @@ def configure_logs(service: str, level: LogLevel, form: LogFormat) -> None:
     root.setLevel(level.upper())
     for name in _QUIET_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_of_thread
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Log what ends the process: as one line, where lines are JSON."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        log.critical("uncaught exception", exc_info=(kind, error, trace))
+
+
+def _log_uncaught_of_thread(failure: threading.ExceptHookArgs) -> None:
+    """Log what ends a thread."""
+    if failure.exc_value is not None:
+        log.critical(
+            "uncaught exception in a thread",
+            thread=failure.thread.name if failure.thread else "",
+            exc_info=failure.exc_value,
+        )
 
 
 def _console(colors: bool) -> list[Processor]:

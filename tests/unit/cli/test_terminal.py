@@ -38,6 +38,18 @@ def test_each_service_has_a_colour_of_its_own(monkeypatch: pytest.MonkeyPatch) -
     assert first.split("m")[0] != second.split("m")[0]
 
 
+def test_no_color_forbids_every_escape_and_force_color_demands_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, colours, is_coloured in (("NO_COLOR", True, False), ("FORCE_COLOR", False, True)):
+        monkeypatch.setenv("TERM", "xterm-256color")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        monkeypatch.setenv(variable, "1")
+        terminal, output = written(colours=colours)
+        terminal.ready("nats", 0.24, "127.0.0.1:4222")
+        terminal.said("api", "hello")
+        terminal.welcome("http://127.0.0.1:8080", Path("/data/jobs"), login=False)
+        assert ("\x1b" in output.getvalue()) is is_coloured, variable
+
+
 def test_lines_are_neither_wrapped_nor_read_as_markup() -> None:
     terminal, output = written(colours=False)
     line = "[red] " + "x" * 200

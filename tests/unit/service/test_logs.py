@@ -1,5 +1,8 @@
 import json
 import logging
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +15,10 @@ from webjobs_service.settings import LogFormat, LogLevel
 def logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
+    hooks = sys.excepthook, threading.excepthook
     yield
+    sys.excepthook, threading.excepthook = hooks
+    logging.captureWarnings(False)
     root.handlers = handlers
     root.setLevel(level)
     structlog.reset_defaults()
@@ -68,3 +74,38 @@ def test_tracebacks_show_no_local_variables(form: LogFormat, capsys: pytest.Capt
         structlog.stdlib.get_logger("somewhere").exception("failed")
     written = capsys.readouterr().err
     assert "ValueError" in written and "hunter2" not in written
+
+
+@pytest.mark.parametrize("where", ["the main thread", "another thread"])
+def test_an_uncaught_exception_is_one_json_line(where: str) -> None:
+    """Of a process of its own: its last words are its standard error."""
+    body = "raise ValueError('first line\\nsecond line')"
+    program = f"""
+import threading, warnings
+from webjobs_service.logs import configure_logs
+from webjobs_service.settings import LogFormat, LogLevel
+configure_logs("api", LogLevel.INFO, LogFormat.JSON)
+warnings.warn("a warning", UserWarning)
+def work():
+    {body}
+{"work()" if where == "the main thread" else "threading.Thread(target=work).start()"}
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+    warned, failed = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert (warned["service"], warned["level"]) == ("api", "warning") and "a warning" in warned["message"]
+    assert (failed["service"], failed["level"]) == ("api", "critical")
+    assert failed["exception"].startswith("Traceback") and "second line" in failed["exception"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "is_coloured"), [("NO_COLOR", False), ("FORCE_COLOR", True), ("X", False)]
+)
+def test_redirected_console_lines_are_coloured_on_demand_only(
+    variable: str, is_coloured: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "1")
+    configure_logs("history", LogLevel.INFO, LogFormat.CONSOLE)
+    structlog.stdlib.get_logger("somewhere").info("started")
+    assert ("\x1b" in capsys.readouterr().err) is is_coloured

@@ -8,6 +8,8 @@ from webjobs_events.app_settings import is_credential
 from webjobs_service.credential_handover import close_to_others, erase_variables
 from webjobs_stack import repair
 
+from webjobs_cli.json_lines import UP, is_json, json_line
+
 
 def repair_history(data: Path, *, force: bool, accept_new_stream: bool) -> None:
     """Rebuild the history of a data folder.
@@ -21,8 +23,9 @@ def repair_history(data: Path, *, force: bool, accept_new_stream: bool) -> None:
     close_to_others()
     erase_variables({name for name in environment if is_credential(name)})
     options = repair.RepairOptions(data, environment, rebuild)
-    asyncio.run(repair.repair_history(options, _say))
+    in_json = is_json(environment)
 
+    def say(text: str) -> None:
+        print(json_line(UP, text) if in_json else text, flush=True)
 
-def _say(text: str) -> None:
-    print(text, flush=True)
+    asyncio.run(repair.repair_history(options, say))

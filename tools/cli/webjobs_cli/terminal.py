@@ -9,13 +9,14 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
+from webjobs_service.colours import has_colours
 
 _COLOURS = ("cyan", "magenta", "blue", "yellow", "bright_cyan", "bright_magenta", "bright_blue")
 _NAME_WIDTH = 9
 
 
 class Terminal:
-    """Writes what the stack announces; without colours where the output is no terminal."""
+    """Writes what the stack announces; coloured on a terminal, see `has_colours`."""
 
     def __init__(self, output: TextIO | None = None) -> None:
         """Write to the standard output, unless told otherwise."""
@@ -26,7 +27,7 @@ class Terminal:
         # Rendered apart from the output: rich ends the program when its own output is closed.
         self._rendered = io.StringIO()
         self._console = Console(
-            file=self._rendered, force_terminal=self._output.isatty(), highlight=False, soft_wrap=True
+            file=self._rendered, force_terminal=has_colours(self._output), highlight=False, soft_wrap=True
         )
         self._prefixes: dict[str, str] = {}
         self._is_read = True
@@ -86,6 +87,9 @@ class Terminal:
     def stopping(self) -> None:
         """The first signal came."""
         self._write(Text("\nStopping; once more to hurry."))
+
+    def close(self) -> None:
+        """Nothing more will be announced."""
 
     def _prefix(self, name: str) -> str:
         text = Text.assemble((name.ljust(_NAME_WIDTH), _colour(name)), ("│ ", "dim"))

@@ -9,6 +9,7 @@ from webjobs_events.app_settings import is_credential
 from webjobs_service.credential_handover import close_to_others, erase_variables
 from webjobs_stack.stack import Stack, StackOptions
 
+from webjobs_cli.json_lines import UP, JsonLines, is_json
 from webjobs_cli.terminal import Terminal
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -23,11 +24,13 @@ def up(data: Path, host: str, port: int, runners: int) -> None:
     environment = dict(os.environ)
     close_to_others()
     erase_variables({name for name in environment if is_credential(name)})
+    if is_json(environment):
+        _log_json()
     asyncio.run(_up(StackOptions(data, environment, host, port, runners)))
 
 
 async def _up(options: StackOptions) -> None:
-    terminal = Terminal()
+    terminal = JsonLines() if is_json(options.environment) else Terminal()
     asked = asyncio.Event()
     hurry = asyncio.Event()
 
@@ -50,11 +53,21 @@ async def _up(options: StackOptions) -> None:
         running.cancel()
         (result,) = await asyncio.gather(running, return_exceptions=True)
         await stack.stop()
+        terminal.close()
     if isinstance(result, Exception):
         raise result
 
 
-async def _run(stack: Stack, terminal: Terminal, login: bool) -> None:
+async def _run(stack: Stack, terminal: Terminal | JsonLines, login: bool) -> None:
     await stack.start()
     terminal.welcome(stack.url, stack.folder.jobs, login, stack.missing)
     await stack.run()
+
+
+def _log_json() -> None:
+    """Let what this process itself logs, uncaught exceptions included, be JSON lines as well."""
+    # Only here: these imports would delay every other start.
+    from webjobs_service.logs import configure_logs
+    from webjobs_service.settings import LogFormat, LogLevel
+
+    configure_logs(UP, LogLevel.INFO, LogFormat.JSON)
