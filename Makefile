@@ -58,11 +58,11 @@ format: setup ## let ruff format and mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock"
 lock: ## pin every dependency with its hashes (needs a .venv with uv)
-	$(UV_COMPILE) --extra dev -o requirements/dev.txt
-	$(UV_COMPILE) --extra api --extra runner --extra history --extra build -o requirements/runtime.txt
+	$(UV_COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
+	$(UV_COMPILE) --group images -o requirements/runtime.txt
 
 bench: setup ## measure, as ratios to a yardstick in the same run
 	$(BIN)/python benchmarks/run.py $(ARGS)

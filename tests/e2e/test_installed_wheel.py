@@ -1,0 +1,148 @@
+"""`webjobs` as pip installs it: the wheel in a fresh environment, with what it declares and nothing else."""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from support.client import client_of, unique
+from support.eventually import eventually
+from support.stack import READY
+from webjobs_stack.ports import free_port
+
+ROOT = Path(__file__).parents[2]
+FROM_INDEX = "WEBJOBS_TEST_INDEX"
+"""Variable with which the requirements are downloaded; without it those installed here are linked."""
+PACKAGES = (
+    "libs/events/webjobs_events",
+    "libs/service/webjobs_service",
+    "services/api/webjobs_api",
+    "services/runner/webjobs_runner",
+    "services/history/webjobs_history",
+    "tools/stack/webjobs_stack",
+    "tools/cli/webjobs_cli",
+)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (built,) = folder.glob("webjobs-*.whl")
+    return built
+
+
+def test_the_wheel_holds_every_file_of_every_package(wheel: Path) -> None:
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    expected = {
+        path.relative_to(folder.parent).as_posix()
+        for folder in (ROOT / package for package in PACKAGES)
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert packed == expected
+    assert zipfile.ZipFile(wheel).read("webjobs_stack/nats-server.conf").startswith(b"# NATS")
+
+
+async def test_the_default_install_runs_the_stack(wheel: Path, tmp_path: Path) -> None:
+    environment = await asyncio.to_thread(installed, wheel, tmp_path / "venv")
+    program = environment / "bin" / "webjobs"
+    assert await asyncio.to_thread(version_said_by, program) == wheel.name.split("-")[1]
+    port, output = free_port(), tmp_path / "output"
+    with output.open("wb") as written:
+        process = await asyncio.create_subprocess_exec(
+            program,
+            *("up", "--data", str(tmp_path / "data"), "--port", str(port)),
+            stdout=written,
+            stderr=written,
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "WEBJOBS_TEMP": str(tmp_path / "temp")},
+        )
+    try:
+        await eventually(lambda: READY in output.read_text() or process.returncode is not None, 90)
+        assert process.returncode is None, output.read_text()
+        async with client_of(f"http://127.0.0.1:{port}") as client:
+            name = unique("hello")
+            await client.put_script("triggered", name, "echo hello")
+            run = await client.run_to_end(name)
+            assert run["status"] == "Success"
+            assert (await client.get(f"/pages/triggered/{name}")).status == 200
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(60):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def version_said_by(program: Path) -> str:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, cwd=program.parent)
+    return said.stdout.strip().removeprefix("webjobs ") or said.stderr
+
+
+def installed(wheel: Path, environment: Path) -> Path:
+    """A fresh environment with the wheel and its requirements."""
+    if os.environ.get(FROM_INDEX):
+        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+        subprocess.run([environment / "bin" / "pip", "install", "--quiet", wheel], check=True)
+        return environment
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run(
+        [
+            uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--offline",
+            "--no-deps",
+            "--no-cache",
+            "--python",
+            environment,
+            wheel,
+        ],
+        check=True,
+    )
+    (packages,) = environment.glob("lib/python*/site-packages")
+    link_requirements(packages)
+    return environment
+
+
+def link_requirements(packages: Path) -> None:
+    """Link the files of what `webjobs` in this folder declares, and of what that declares, and so on."""
+    (own,) = packages.glob("webjobs-*.dist-info")
+    waiting = requirements_in((own / "METADATA").read_text(), frozenset())
+    done: set[tuple[str, frozenset[str]]] = set()
+    while waiting:
+        requirement = waiting.pop()
+        key = requirement.name.lower(), frozenset(requirement.extras)
+        if key in done:
+            continue
+        done.add(key)
+        found = distribution(requirement.name)
+        assert found.version in requirement.specifier, requirement
+        for file in found.files or ():
+            place = packages / file
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if not place.exists() and "__pycache__" not in file.parts:
+                place.symlink_to(Path(str(found.locate_file(file))).resolve())
+        waiting += requirements_in(found.read_text("METADATA") or "", key[1])
+
+
+def requirements_in(metadata: str, extras: frozenset[str]) -> list[Requirement]:
+    """What a distribution requires here, with these extras of it."""
+    found = [Requirement(line) for line in re.findall(r"(?m)^Requires-Dist: (.+)$", metadata)]
+    return [
+        each
+        for each in found
+        if each.marker is None or any(each.marker.evaluate({"extra": extra}) for extra in extras | {""})
+    ]
