@@ -273,6 +273,11 @@ class Subjects:
         """Where a runner says what its lease says, without storing it; `*` for all of them."""
         return f"{self.namespace}.heartbeats.{instance_id}"
 
+    @property
+    def metrics(self) -> str:
+        """Where an api asks all runners and histories for their metrics."""
+        return f"{self.namespace}.metrics"
+
     @staticmethod
     def refusal_key(instance_id: str, job_type: JobType, folder_name: str) -> str:
         """Key of what a runner refused in a job's folder; `refusal.>` matches all of them."""

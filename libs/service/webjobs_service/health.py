@@ -21,6 +21,9 @@ Check = Callable[[], Awaitable[str | None]]
 Notes = Callable[[], Mapping[str, str]]
 """Returns what an operator should know of a service though it is ready, by subject."""
 
+MetricsText = Callable[[], Awaitable[str]]
+"""Returns metrics in the text format of Prometheus."""
+
 CHECK_TIMEOUT = 2.0  # seconds
 _OPEN_FILES = 256  # for the connections of the small server; the rest is for the service
 WRITE_AGE_LIMIT = 10.0  # seconds
@@ -137,10 +140,17 @@ def _no_notes() -> Mapping[str, str]:
     return {}
 
 
-def health_routes(checks: Mapping[str, Check], notes: Notes = _no_notes) -> list[web.RouteDef]:
+async def _own_metrics() -> str:
+    return generate_latest().decode()
+
+
+def health_routes(
+    checks: Mapping[str, Check], notes: Notes = _no_notes, metrics_text: MetricsText = _own_metrics
+) -> list[web.RouteDef]:
     """Routes to add to an app: 200 `{"status": "ready"}`, or 503 naming what is missing; and the metrics.
 
-    Both answers have the notes, when there are any.
+    Both answers about health have the notes, when there are any. The metrics are those of this process,
+    unless `metrics_text` returns others.
     """
 
     async def healthz(_request: web.Request) -> web.Response:
@@ -151,7 +161,8 @@ def health_routes(checks: Mapping[str, Check], notes: Notes = _no_notes) -> list
         return web.json_response({"status": "ready", "checks": list(checks), **noted})
 
     async def metrics(_request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        body = (await metrics_text()).encode()
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return [web.get("/healthz", healthz), web.get("/metrics", metrics)]
 

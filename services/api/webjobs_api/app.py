@@ -20,6 +20,7 @@ from webjobs_service.http_server import TERMS, raise_open_files, serve_http
 from webjobs_service.stalled_clients import limit_buffer
 
 from webjobs_api import keys
+from webjobs_api.all_metrics import AllMetrics
 from webjobs_api.auth import access_guard
 from webjobs_api.definitions import Definitions
 from webjobs_api.deployments import Deployments
@@ -135,7 +136,9 @@ async def open_app(
 
             app.on_shutdown.append(end_live_answers)
             app.on_response_prepare.append(limit_buffer)
-            health = health_routes(checks(bus, storage, runners, history), bus.streams.notes)
+            health = health_routes(
+                checks(bus, storage, runners, history), bus.streams.notes, AllMetrics(bus, runners).text
+            )
             served = [*routes(), *health]
             app[keys.SPELLING] = spelling_of(served, OPERATIONS)
             app.add_routes(with_trailing_slashes(checked(served, OPERATIONS)))

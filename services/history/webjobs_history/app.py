@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
-from webjobs_events.jetstream import Bus, LiveSettings, connect_bus
+from webjobs_events.jetstream import Bus, LiveSettings, connect_bus, metrics_served
 from webjobs_events.outage import OUTAGE_PATIENCE, Outage
 from webjobs_events.subjects import Subjects
 from webjobs_service.health import run_health_server
@@ -22,7 +23,8 @@ from webjobs_history.migrations.migrate import migrate
 from webjobs_history.progress import Progress
 from webjobs_history.projector import Projector
 from webjobs_history.queries import Queries
-from webjobs_history.rebuild import RebuildOptions, rebuild_projection
+from webjobs_history.rebuild import rebuild_projection
+from webjobs_history.rebuild_options import RebuildOptions
 from webjobs_history.retention import Retention
 from webjobs_history.settings import HistorySettings
 
@@ -78,6 +80,7 @@ async def _serve(settings: HistorySettings, readiness: Readiness) -> None:
     url = settings.database_url
     async with (
         _connected(settings) as (bus, live),
+        metrics_served(bus, "history", socket.gethostname()),
         open_pool(
             url, "queries", size=_QUERY_CONNECTIONS, timeout=READ_TIMEOUT, single_statements=True
         ) as for_queries,

@@ -8,7 +8,7 @@ from typing import Any
 
 from prometheus_client import Gauge
 from webjobs_events.events import InstanceEvent, InstanceStarted, InstanceStopped
-from webjobs_events.jetstream import connect_bus
+from webjobs_events.jetstream import connect_bus, metrics_served
 from webjobs_events.subjects import Subjects
 from webjobs_service.health import run_health_server
 from webjobs_service.lifetime import side_tasks
@@ -53,7 +53,7 @@ async def run_runner(
     """Be a runner until `stop` is set, then end every script in good order.
 
     Raises:
-        InstanceInUse: Another runner on this machine has the same instance id.
+        InstanceInUse: Another runner has the same instance id.
         InvalidScriptHosts: WEBJOBS_SCRIPT_HOSTS cannot be understood.
     """
     extend_hosts(SCRIPT_HOSTS, settings.script_hosts)  # refused before anything is begun
@@ -78,7 +78,7 @@ async def _prepared(settings: RunnerSettings, environment: Mapping[str, str]) ->
     """What an earlier boot left is cleared away, and NATS is there."""
     site = Site(settings.data)
     async with AsyncExitStack() as stack:
-        instance = stack.enter_context(own_instance(settings.instance_id, site.root))
+        instance = stack.enter_context(own_instance(settings.instance_id, site))
         for leftover in await asyncio.to_thread(kill_leftovers, instance.id):
             logger.warning("process of an earlier boot was still alive; it was ended", process=leftover)
         await asyncio.to_thread(site.ensure)
@@ -124,6 +124,7 @@ async def _working(settings: RunnerSettings, ground: Ground, parts: Parts) -> As
         return ground.bus.streams.problem()
 
     async with (
+        metrics_served(ground.bus, "runner", ground.instance.id),
         parts.files.served(),  # before anybody sees that this runner lives
         parts.refusals.followed(),
         parts.definitions.followed(),

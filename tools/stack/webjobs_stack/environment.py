@@ -5,9 +5,9 @@ from pathlib import Path
 
 from webjobs_events.app_settings import is_credential
 
+from webjobs_stack.health_ports import HOST
 from webjobs_stack.services import ServiceSpec
 
-HEALTH_HOST = "127.0.0.1"
 # A runner lets a script take its time to stop; its own deadline must be longer than the script's.
 RUNNER_STOP_SECONDS = 40.0
 
@@ -35,40 +35,47 @@ def runner_spec(
     name: str,
     data: Path,
     instance_id: str,
+    health_host: str = HOST,
     health_port: int,
 ) -> ServiceSpec:
     """A runner, which knows no credentials: its scripts must not find any."""
     own = {
         "WEBJOBS_DATA": str(data),
         "WEBJOBS_INSTANCE_ID": instance_id,
-        **_health(health_port),
+        **_health(health_host, health_port),
     }
     return ServiceSpec(
         name=name,
         module=module,
         environment={**_common(caller), **own},
         credentials={"WEBJOBS_NATS_URL": nats_url},
-        health_host=HEALTH_HOST,
+        health_host=health_host,
         health_port=health_port,
-        address=f"{HEALTH_HOST}:{health_port} (instance {instance_id})",
+        address=f"{health_host}:{health_port} (instance {instance_id})",
         stop_seconds=RUNNER_STOP_SECONDS,
         ends_scripts=True,
     )
 
 
 def history_spec(
-    caller: Mapping[str, str], nats_url: str, module: str, *, database_url: str, health_port: int
+    caller: Mapping[str, str],
+    nats_url: str,
+    module: str,
+    *,
+    database_url: str,
+    health_host: str = HOST,
+    health_port: int,
 ) -> ServiceSpec:
     """The history, which alone knows the database."""
     credentials = {"WEBJOBS_NATS_URL": nats_url, "WEBJOBS_DATABASE_URL": database_url}
     return ServiceSpec(
         name="history",
         module=module,
-        environment={**_common(caller), **_health(health_port)},
+        environment={**_common(caller), **_health(health_host, health_port)},
         credentials=credentials,
-        health_host=HEALTH_HOST,
+        health_host=health_host,
         health_port=health_port,
-        address=f"{HEALTH_HOST}:{health_port}",
+        address=f"{health_host}:{health_port}",
     )
 
 
@@ -78,9 +85,12 @@ def public_variables(caller: Mapping[str, str]) -> dict[str, str]:
 
 
 def _common(caller: Mapping[str, str]) -> dict[str, str]:
-    # A person reads the lines on a terminal, though the services see a pipe.
-    return {"WEBJOBS_LOG_FORMAT": "console", **public_variables(caller)}
+    public = public_variables(caller)
+    if public.get("WEBJOBS_LOG_FORMAT", "") in ("", "auto"):
+        # The services see a pipe and would write JSON.
+        public["WEBJOBS_LOG_FORMAT"] = "console"
+    return public
 
 
-def _health(port: int) -> dict[str, str]:
-    return {"WEBJOBS_HEALTH_HOST": HEALTH_HOST, "WEBJOBS_HEALTH_PORT": str(port)}
+def _health(host: str, port: int) -> dict[str, str]:
+    return {"WEBJOBS_HEALTH_HOST": host, "WEBJOBS_HEALTH_PORT": str(port)}

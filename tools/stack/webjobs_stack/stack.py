@@ -18,9 +18,10 @@ from webjobs_stack.environment import api_spec, history_spec, public_variables, 
 from webjobs_stack.errors import DidNotStart, InvalidSetting, PortTaken, ServiceRefused
 from webjobs_stack.folder import DataFolder
 from webjobs_stack.health import reachable
+from webjobs_stack.health_ports import HealthPorts, health_ports
 from webjobs_stack.nats_config import NAMESPACE, NatsLogins
 from webjobs_stack.nats_server import NatsServer
-from webjobs_stack.ports import becomes_free, free_port
+from webjobs_stack.ports import becomes_free
 from webjobs_stack.postgres import Postgres
 from webjobs_stack.services import Service, ServiceSpec
 from webjobs_stack.supervise import Daemon, announce_start, keep_running
@@ -88,6 +89,7 @@ class Stack:
         """
         options = self._options
         nats_port = _port_setting(options.environment, "WEBJOBS_NATS_PORT")
+        ports = health_ports(options.environment, options.runners)
         reserve_mb = _megabytes_setting(options.environment, "WEBJOBS_DISK_RESERVE_MB")
         self.folder.make()
         self._lock = await self.folder.lock(
@@ -95,6 +97,7 @@ class Stack:
         )
         if not await becomes_free(options.host, options.port):
             raise PortTaken("the api", options.host, options.port, "choose another one with --port")
+        await ports.require_free(options.port)
         spare = spare_bytes(self.folder.path, reserve_mb)
         nats = NatsServer(
             self.folder.nats,
@@ -118,7 +121,9 @@ class Stack:
         self._watching.append(asyncio.create_task(self._disk.run(), name="disk watch"))
         operator_url = None if nats_url else nats.url_of("operator")
         self.folder.write_operator_url(operator_url)
-        await self._start_services(lambda user: nats_url or nats.url_of(user), database_url or postgres.url)
+        await self._start_services(
+            lambda user: nats_url or nats.url_of(user), database_url or postgres.url, ports
+        )
 
     async def run(self) -> None:
         """Return never: keep everything running until cancelled. A fault in that itself is raised here."""
@@ -154,7 +159,9 @@ class Stack:
         """Stop."""
         await self.stop()
 
-    async def _start_services(self, nats_url: Callable[[str], str], database_url: str) -> None:
+    async def _start_services(
+        self, nats_url: Callable[[str], str], database_url: str, ports: HealthPorts
+    ) -> None:
         """All of them together, though they are stopped in order: api, runners, history."""
         options = self._options
         caller = options.environment
@@ -163,7 +170,8 @@ class Stack:
             nats_url("history"),
             options.history_module,
             database_url=database_url,
-            health_port=free_port(),
+            health_host=ports.host,
+            health_port=ports.of_history,
         )
         runners = [
             runner_spec(
@@ -173,7 +181,8 @@ class Stack:
                 name="runner" if options.runners == 1 else f"runner-{index + 1}",
                 data=self.folder.path,
                 instance_id=self.folder.instance_id(index),
-                health_port=free_port(),
+                health_host=ports.host,
+                health_port=ports.of_runner(index),
             )
             for index in range(options.runners)
         ]

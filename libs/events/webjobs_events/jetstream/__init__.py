@@ -10,6 +10,7 @@ from webjobs_events.jetstream.pipeline import PublishPipeline
 from webjobs_events.jetstream.queue import KEEP_SECONDS, ConsumerTerms, QueuedMessage, TakenMessage, WorkQueue
 from webjobs_events.jetstream.reader import StreamMessage, StreamReader
 from webjobs_events.jetstream.service import QueryRefused
+from webjobs_events.jetstream.service_metrics import collect_metrics, metrics_served
 from webjobs_events.jetstream.space import lacks_space
 from webjobs_events.jetstream.stream_state import (
     StreamState,
@@ -42,11 +43,13 @@ __all__ = [
     "TunnelTransport",
     "Tunnels",
     "WorkQueue",
+    "collect_metrics",
     "connect_bus",
     "end_subscription",
     "first_after",
     "first_since",
     "lacks_space",
+    "metrics_served",
     "purge_until",
     "stored_at_ns",
     "stream_state",

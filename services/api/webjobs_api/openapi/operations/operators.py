@@ -52,6 +52,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /metrics": Operation(
         tag=_OPERATIONS,
         summary="Read the metrics",
+        description="Of this api, and with the labels `service` and `instance` of all runners and histories; "
+        "`webjobs_up` is 0 for one that did not reply within a second.",
         answers={200: text("For Prometheus.")},
     ),
 }

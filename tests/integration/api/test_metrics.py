@@ -1,0 +1,70 @@
+"""The metrics of all services at the address of the api."""
+
+import re
+import time
+
+import aiohttp
+from integration.api.stand_in import INSTANCE
+from nats.aio.msg import Msg
+from webjobs_api import all_metrics
+from webjobs_api.all_metrics import AllMetrics
+from webjobs_api.runners import Runners
+from webjobs_events.jetstream import Bus, metrics_served
+
+
+async def metrics(api: aiohttp.ClientSession) -> str:
+    async with api.get("/metrics") as answer:
+        assert answer.status == 200
+        assert answer.content_type == "text/plain"
+        return await answer.text()
+
+
+def ups(text: str) -> dict[tuple[str, str], int]:
+    found = re.findall(r'(?m)^webjobs_up\{service="(\w+)",instance="([^"]*)"\} ([01])$', text)
+    return {(service, instance): int(value) for service, instance, value in found if service != "api"}
+
+
+async def test_the_api_shows_the_metrics_of_runners_and_histories_with_labels(
+    api: aiohttp.ClientSession, bus: Bus
+) -> None:
+    async with metrics_served(bus, "runner", INSTANCE), metrics_served(bus, "history", "host-1"):
+        text = await metrics(api)
+    assert re.search(r'(?m)^webjobs_up\{service="api",instance="[^"]+"\} 1$', text)
+    assert ups(text) == {("runner", INSTANCE): 1, ("history", "host-1"): 1}
+    for labels in ("", f'service="runner",instance="{INSTANCE}",', 'service="history",instance="host-1",'):
+        assert f'\npython_info{{{labels}implementation="' in text
+    helps = re.findall(r"(?m)^# HELP (\S+)", text)
+    assert len(helps) == len(set(helps))
+
+
+async def test_what_does_not_reply_is_shown_as_down_within_a_bounded_time(
+    api: aiohttp.ClientSession, bus: Bus
+) -> None:
+    async with metrics_served(bus, "runner", "a1b2c3"):
+        began = time.monotonic()
+        text = await metrics(api)
+        took = time.monotonic() - began
+    assert ups(text) == {("runner", "a1b2c3"): 1, ("runner", INSTANCE): 0, ("history", ""): 0}
+    assert took < all_metrics.TIMEOUT + 2
+    assert ups(await metrics(api)) == {("runner", "a1b2c3"): 0, ("runner", INSTANCE): 0, ("history", ""): 0}
+
+
+async def test_what_cannot_be_read_is_left_out(api: aiohttp.ClientSession, bus: Bus) -> None:
+    client = bus.connection.client
+
+    async def reply(message: Msg) -> None:
+        await message.respond(b'{"service": "history"}')
+
+    await client.subscribe(bus.subjects.metrics, cb=reply)
+    assert ups(await metrics(api)) == {("runner", INSTANCE): 0, ("history", ""): 0}
+
+
+async def test_a_process_that_is_gone_for_long_is_forgotten(bus: Bus) -> None:
+    now = 0.0
+    async with Runners(bus) as runners:
+        collected = AllMetrics(bus, runners, timeout=0.1, clock=lambda: now)
+        async with metrics_served(bus, "runner", "a1b2c3"), metrics_served(bus, "history", "h"):
+            assert set(ups(await collected.text()).values()) == {1}
+        assert ups(await collected.text()) == {("runner", "a1b2c3"): 0, ("history", "h"): 0}
+        now = all_metrics.REMEMBER_SECONDS + 1
+        assert ups(await collected.text()) == {("runner", ""): 0, ("history", ""): 0}
