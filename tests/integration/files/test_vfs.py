@@ -246,6 +246,10 @@ async def test_app_data_has_one_meaning_in_every_spelling(files: Files) -> None:
     assert (await files.get("/vfs/site/wwwroot/APP_DATA/x.txt")).body == b"x"
     entries = json.loads((await files.get("/vfs/site/wwwroot/")).body)
     assert [entry["name"] for entry in entries] == ["app_data"]
+    for path in ("Site/wwwroot/App_Data/Jobs/Triggered/", "site/WWWROOT/app_data/JOBS/continuous/"):
+        assert (await files.put(f"/vfs/{path}X/notes/a.txt", b"x")).status == 201
+        assert json.loads((await files.get(f"/vfs/{path}")).body)[0]["name"] == "X"
+        assert (files.site / path.lower() / "X" / "notes" / "a.txt").is_file()
 
 
 async def test_the_folders_above_jobs_are_found_in_any_case_and_others_as_they_are_on_disk(

@@ -273,12 +273,36 @@ async def test_a_job_that_does_not_come_back_with_its_folder_is_forgotten_and_no
     assert read_note(site, TRIGGERED, JOB) is None
 
 
-async def test_a_second_spelling_of_app_data_is_watched_from_its_appearance(
-    watcher: FileDropWatcher, site: Site
+@both_ways
+@pytest.mark.parametrize(
+    "spelling", ["App_Data/jobs/triggered", "APP_DATA/Jobs/Triggered", "app_data/JOBS/TRIGGERED"]
+)
+async def test_another_spelling_of_the_folder_of_jobs_is_watched_from_its_appearance(
+    watcher: FileDropWatcher, site: Site, spelling: str
 ) -> None:
-    drop(site.root / "site" / "wwwroot" / "App_Data" / "jobs" / "triggered" / "job")
+    other = site.root / "site" / "wwwroot" / spelling
+    drop(other / "job")
     assert await report(watcher) == CHANGED
-    drop(site.job_folder(TRIGGERED, "job"), "edited")
+    assert site.job_folder(TRIGGERED, "job") == other / "job"
+    drop(other / "job", "edited")
+    assert await report(watcher) == CHANGED
+    drop(other / "second")
+    assert await report(watcher) == FolderChanged(TRIGGERED, JobName("second"))
+    shutil.rmtree(other / "job")
+    shutil.rmtree(other / "second")
+    found = {type(await report(watcher)) for _ in range(2)}
+    assert found == {FolderGone}
+
+
+async def test_jobs_in_a_folder_that_appears_step_by_step_are_found(
+    watcher: FileDropWatcher, site: Site, root: Path
+) -> None:
+    folder = site.root / "site" / "wwwroot"
+    for name in ("App_Data", "Jobs", "Triggered"):
+        folder = folder / name
+        folder.mkdir()
+        assert await settled(watcher, root) == []
+    drop(folder / "job")
     assert await report(watcher) == CHANGED
 
 

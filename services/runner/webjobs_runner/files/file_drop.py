@@ -56,6 +56,7 @@ class FileDropWatcher:
         self._rescan_seconds = rescan_seconds
         self._poll_seconds = poll_seconds
         self._notices = FolderNotices(site.root)
+        self._parents: tuple[_Root, ...] = ()
         self._roots: dict[JobType, tuple[_Root, ...]] = {}
         self._settled: dict[_Key, str] = {}
         self._reported_gone: dict[_Key, _NoteId] = {}
@@ -97,6 +98,7 @@ class FileDropWatcher:
                     self._are_notices_lost, rescan_at = False, time.monotonic()
         finally:
             self._roots.clear()
+            self._parents = ()
             self._notices.close()
 
     def _seconds_to_wait(self, rescan_at: float) -> float:
@@ -112,13 +114,14 @@ class FileDropWatcher:
     def _look_at_roots(self) -> bool:
         """Notice roots that came, went or are others than before; True when all jobs are to be looked at."""
         news = False
+        self._watch_parents()
         for job_type in JobType:
             found = tuple(_identified(self._site.present_roots(job_type)))
             before = self._roots.get(job_type)
             if found == before:
                 continue
             self._roots[job_type] = found
-            self._notices.watch([*self._site.watched_parents(job_type), *(root for root, _, _ in found)])
+            self._notices.watch(root for root, _, _ in found)
             if before is not None and (not before or set(before) - set(found)):
                 self._lost_with_root.update(self._known_jobs(job_type))
             if not found:
@@ -128,6 +131,12 @@ class FileDropWatcher:
                 self._waiting = {key: wait for key, wait in self._waiting.items() if key[0] is not job_type}
             news = news or bool(found)
         return news
+
+    def _watch_parents(self) -> None:
+        """Watch the folders above the roots; what was put in one before it was watched is looked at too."""
+        while (parents := tuple(_identified(self._site.watched_parents()))) != self._parents:
+            self._parents = parents
+            self._notices.watch(parent for parent, _, _ in parents)
 
     async def _rescan(self) -> None:
         """Look at every job, to find what no notice told."""

@@ -1,7 +1,7 @@
 """Where everything lies in the site folder: jobs, their data, logs, and the runner's own state."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 from webjobs_events.job import JobType
@@ -10,6 +10,7 @@ from webjobs_events.run_id import RunId
 from webjobs_runner.deploy_errors import OutsideSite
 
 APP_DATA = "app_data"
+JOBS = "jobs"
 STAGING = ".webjobs-staging"
 """Beside the job folders, so that a rename is enough to put a version in place; never a job's name."""
 
@@ -17,9 +18,9 @@ STAGING = ".webjobs-staging"
 class Site:
     """The paths of one site folder; several runners may share it.
 
-    `App_Data` and `app_data` are the same thing. The spelling found on disk is used; with more than one,
-    jobs are read from all of them, a job stays where it lies, and a new one goes to `app_data`. A job
-    present in two is the one in `app_data`.
+    `App_Data/Jobs/Triggered` and `app_data/jobs/triggered` are the same thing, in any letter case. The
+    spelling found on disk is used; with more than one, jobs are read from all of them, a job stays where it
+    lies, and a new one goes to the lower-case one. A job present in two is the one in lower case.
     """
 
     def __init__(self, root: Path) -> None:
@@ -60,16 +61,14 @@ class Site:
         real = os.path.realpath(path)
         return real == str(self.root) or real.startswith(f"{self.root}/")
 
-    def watched_parents(self, job_type: JobType) -> Iterator[Path]:
+    def watched_parents(self) -> tuple[Path, ...]:
         """The folders above the job roots, whose renames move the roots."""
-        yield self._wwwroot.parent
-        yield self._wwwroot
-        for root in self.jobs_roots(job_type):
-            yield from (root.parent.parent, root.parent)
+        app_data = _spellings([self._wwwroot], APP_DATA)
+        return (self._wwwroot.parent, self._wwwroot, *app_data, *_spellings(app_data, JOBS))
 
     def jobs_roots(self, job_type: JobType) -> tuple[Path, ...]:
         """The folders that hold the jobs of a type, that for new jobs first; they may be missing."""
-        return tuple(folder / "jobs" / job_type.value for folder in self._app_data_folders())
+        return _spellings(_spellings(_spellings([self._wwwroot], APP_DATA), JOBS), job_type.value)
 
     def present_roots(self, job_type: JobType) -> tuple[Path, ...]:
         """Those of `jobs_roots` that are there, and not by a link out of the site folder."""
@@ -143,18 +142,22 @@ class Site:
         """The file whose lock is held while a single file of the site is put in place or removed."""
         return self._data / ".locks" / "files"
 
-    def _app_data_folders(self) -> tuple[Path, ...]:
-        try:
-            spellings = [name for name in os.listdir(self._wwwroot) if name.lower() == APP_DATA]
-        except OSError:  # missing, or a share that does not answer
-            spellings = []
-        found = [
-            self._wwwroot / name for name in sorted(spellings, key=lambda name: (name != APP_DATA, name))
-        ]
-        return tuple(folder for folder in found if os.path.isdir(folder)) or (self._wwwroot / APP_DATA,)
-
     def _notes(self, job_type: JobType) -> Path:
         return self._data / ".deployed" / job_type.value
 
     def _locks(self, job_type: JobType) -> Path:
         return self._data / ".locks" / job_type.value
+
+
+def _spellings(parents: Sequence[Path], usual: str) -> tuple[Path, ...]:
+    """The folders of a name in any letter case, that in lower case first; the usual one if there is none."""
+    found = [folder for parent in parents for folder in _spelled(parent, usual)]
+    return tuple(folder for folder in found if os.path.isdir(folder)) or (parents[0] / usual,)
+
+
+def _spelled(parent: Path, usual: str) -> list[Path]:
+    try:
+        names = [name for name in os.listdir(parent) if name.lower() == usual]
+    except OSError:  # missing, or a share that does not answer
+        return []
+    return [parent / name for name in sorted(names, key=lambda name: (name != usual, name))]
