@@ -1,9 +1,7 @@
 """Handlers that upload and remove a job's files."""
 
 import secrets
-import tempfile
 from datetime import UTC, datetime
-from typing import BinaryIO
 
 import structlog
 from aiohttp import web
@@ -13,17 +11,16 @@ from webjobs_events.files import Fault
 from webjobs_events.job import JobName, JobType
 
 from webjobs_api import continuous, exchange, jobs, triggered, vfs
-from webjobs_api.deployments import receive
 from webjobs_api.error_answers import status_of
-from webjobs_api.errors import JobNotFound, UploadTooLarge
+from webjobs_api.errors import JobNotFound
 from webjobs_api.file_errors import FilesRefused, FolderNotEmpty
 from webjobs_api.job_commands import new_command_id
-from webjobs_api.keys import COMMANDS, DEFINITIONS, DEPLOYMENTS, RUNNERS, SETTINGS
+from webjobs_api.keys import COMMANDS, DEFINITIONS, DEPLOYMENTS, RUNNERS
 from webjobs_api.requests import Upload, requested_by, upload_of
+from webjobs_api.upload_body import ReceivedUpload, check_length, receive_upload
+from webjobs_api.upload_errors import EmptyUpload
 
 log = structlog.stdlib.get_logger(__name__)
-
-_LIMIT_VARIABLE = "WEBJOBS_UPLOAD_LIMIT_MB"
 
 
 async def put_job(request: web.Request) -> web.Response:
@@ -78,22 +75,31 @@ async def _delete_what_is_no_job(request: web.Request, is_recursive: bool) -> we
 
 async def _put(request: web.Request, *, merge: bool) -> web.Response:
     job_type, name = exchange.job_type(request), exchange.job_name(request)
-    upload = upload_of(request.content_type, request.headers.get("Content-Disposition", ""), merge=merge)
-    exchange.refuse_encoded_body(request)
+    check_length(request)
     await request.app[RUNNERS].require_one()
-    limit = request.app[SETTINGS].upload_limit_bytes
-    if (request.content_length or 0) > limit:
-        raise UploadTooLarge(limit, _LIMIT_VARIABLE)
-    file: BinaryIO = tempfile.TemporaryFile()  # the deployment closes it
+    received = await receive_upload(request)
     try:
-        await receive(request.content, file, limit, _LIMIT_VARIABLE)
+        upload = _upload(request, received, merge=merge)
+        known = await request.app[DEFINITIONS].find(job_type, name)
     except BaseException:
-        file.close()
+        received.file.close()
         raise
-    known = await request.app[DEFINITIONS].find(job_type, name)
     name = known.job_name if known else name
-    await request.app[DEPLOYMENTS].deploy(_command(request, job_type, name, upload), file)
+    await request.app[DEPLOYMENTS].deploy(_command(request, job_type, name, upload), received.file)
     return await _deployed(request, job_type, name)
+
+
+def _upload(request: web.Request, received: ReceivedUpload, *, merge: bool) -> Upload:
+    upload = upload_of(
+        received.content_type,
+        request.headers.get("Content-Disposition", ""),
+        merge=merge,
+        head=received.head,
+        form_name=received.file_name,
+    )
+    if not received.size:
+        raise EmptyUpload
+    return upload
 
 
 def _command(request: web.Request, job_type: JobType, name: JobName, upload: Upload) -> DeployJob:

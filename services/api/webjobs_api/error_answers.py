@@ -87,6 +87,7 @@ from webjobs_api.site_deployments.errors import (
     DeploymentNotFound,
     InvalidDeployment,
 )
+from webjobs_api.upload_errors import BrokenForm, EmptyUpload, NotOneFile
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -98,6 +99,9 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     FileNameMissing: 400,
     InvalidFileName: 400,
     UnsupportedUpload: 400,
+    EmptyUpload: 400,
+    BrokenForm: 400,
+    NotOneFile: 400,
     InvalidArguments: 400,
     UnknownParameter: 400,
     RepeatedParameter: 400,

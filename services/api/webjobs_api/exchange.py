@@ -1,5 +1,6 @@
 """What every handler takes from a request and gives as an answer."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -129,7 +130,12 @@ def show(request: web.Request, answer: Any, beside: Any = None) -> web.Response:
 
 def warned(response: web.Response, definition: JobDefinition) -> web.Response:
     """The answer with a header for each warning about a job."""
-    for value in header_values(definition.all_warnings):
+    return with_warnings(response, definition.all_warnings)
+
+
+def with_warnings(response: web.Response, warnings: Iterable[str]) -> web.Response:
+    """The answer with a header for each warning."""
+    for value in header_values(warnings):
         response.headers.add(HEADER, value)
     return response
 

@@ -24,11 +24,18 @@ from webjobs_api.errors import (
 )
 from webjobs_api.json_body import json_text
 
-_ZIP_TYPES = frozenset({"application/zip", "application/x-zip-compressed", "application/x-zip"})
+_ZIP_TYPES = frozenset(
+    {"application/zip", "application/x-zip-compressed", "application/x-zip", "multipart/x-zip"}
+)
+_ZIP_BEGINS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _PARAMETER = re.compile(
     r';\s*(?P<name>[\w!#$%&\'*+.^`|~-]+)\s*=\s*(?:"(?P<quoted>(?:\\"|[^"])*)"|(?P<bare>[^;]*))'
 )
 _MAX_FILE_NAME_BYTES = 255
+FORM = "multipart/form-data"
+HEAD_BYTES = 4
+"""Of a body, by which an archive is known."""
+
 MAX_PAGE = 1000
 """Runs in one answer; history gives no more."""
 
@@ -60,29 +67,40 @@ class Page:
     before: RunId | None = None
 
 
-def upload_of(content_type: str, disposition: str, *, merge: bool) -> Upload:
+def upload_of(
+    content_type: str, disposition: str, *, merge: bool, head: bytes = b"", form_name: str | None = None
+) -> Upload:
     """How to read a body of this Content-Type and Content-Disposition.
+
+    It is a zip archive when its type, its name or the address says so, or when it has no name with an
+    extension and begins as archives do.
 
     Args:
         content_type: Without parameters, lower case.
         disposition: The whole header; the word before the first `;` does not matter.
         merge: Whether an archive is laid over the files of the job instead of replacing them.
+        head: The first `HEAD_BYTES` of the body.
+        form_name: The name of the file in a form, which counts instead of the header.
 
     Raises:
-        UnsupportedUpload: It is a form.
+        UnsupportedUpload: It has several parts and is no form.
         FileNameMissing: It is a script without a name.
         InvalidFileName: The script's name cannot be one.
     """
-    if content_type.startswith("multipart/"):
+    archive = Upload(UploadKind.MERGE if merge else UploadKind.ZIP)
+    begins_as_zip = head.startswith(_ZIP_BEGINS)
+    if content_type in _ZIP_TYPES or (merge and begins_as_zip):
+        return archive
+    if content_type.startswith("multipart/") and content_type != FORM and not begins_as_zip:
         raise UnsupportedUpload(content_type)
-    if content_type in _ZIP_TYPES:
-        return Upload(UploadKind.MERGE if merge else UploadKind.ZIP)
     try:
-        name = script_name(disposition)
+        name = form_name or script_name(disposition)
     except FileNameMissing:
-        if merge:  # the address says zip already: the reference wants no header here
-            return Upload(UploadKind.MERGE)
+        if begins_as_zip or merge:  # the address says zip already: the reference wants no header here
+            return archive
         raise
+    if name.lower().endswith(".zip") or (begins_as_zip and "." not in name):
+        return archive
     return Upload(UploadKind.SCRIPT, name)
 
 

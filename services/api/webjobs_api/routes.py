@@ -80,6 +80,8 @@ def routes() -> list[web.RouteDef]:
         web.get(f"/vfs/{_PATH}", vfs.get_item),
         web.put(f"/vfs/{_PATH}", vfs.put_item),
         web.delete(f"/vfs/{_PATH}", vfs.delete_item),
+        web.get("/api/zip", zip_folder.get_zip),
+        web.put("/api/zip", zip_folder.put_zip),
         web.get(f"/api/zip/{_PATH}", zip_folder.get_zip),
         web.put(f"/api/zip/{_PATH}", zip_folder.put_zip),
         # Deployments of packages

@@ -25,12 +25,12 @@ from webjobs_api.file_exchange import (
     path_of,
     range_of_file,
 )
-from webjobs_api.keys import FILES, SETTINGS
+from webjobs_api.keys import FILES
 from webjobs_api.runner_files import FilesOfRunner, OpenedFile
+from webjobs_api.upload_body import LIMIT_VARIABLE, check_length, is_form, receive_upload
 
 log = structlog.stdlib.get_logger(__name__)
 
-_LIMIT_VARIABLE = "WEBJOBS_UPLOAD_LIMIT_MB"
 _PREFIXES = ("/api/vfs", "/vfs")
 # A page that somebody has put there must not act in the name of whoever opens it.
 _HEADERS = {
@@ -84,7 +84,8 @@ async def put_item(request: web.Request) -> web.StreamResponse:
     except FilesRefused as error:
         return _refusal(error)
     headers = headers_of_file(written.info) if written.info is not None else {}
-    return web.Response(status=201 if written.created else 204, headers=headers)
+    response = web.Response(status=201 if written.created else 204, headers=headers)
+    return exchange.with_warnings(response, written.warnings)
 
 
 async def delete_item(request: web.Request) -> web.StreamResponse:
@@ -103,16 +104,16 @@ async def runner_of(request: web.Request) -> FilesOfRunner:
 
 
 def upload(request: web.Request, chunk_bytes: int) -> AsyncGenerator[bytes, None]:
-    """The body of a request in chunks of this size, the last one shorter.
+    """The file in the body of a request in chunks of this size, the last one shorter.
 
     Raises:
         EncodedUpload: The body is compressed.
         UploadTooLarge: At once when the request says so, else when it goes on beyond the limit.
+        BrokenForm, NotOneFile: Later, of a form.
     """
-    exchange.refuse_encoded_body(request)
-    limit = request.app[SETTINGS].upload_limit_bytes
-    if (request.content_length or 0) > limit:
-        raise UploadTooLarge(limit, _LIMIT_VARIABLE)
+    limit = check_length(request)
+    if is_form(request):
+        return _chunks_of_form(request, chunk_bytes)
     return _chunks(request.content, chunk_bytes, limit)
 
 
@@ -216,12 +217,19 @@ def _condition(request: web.Request) -> Condition:
     return condition_of(headers.getall("If-Match", []), headers.getall("If-None-Match", []))
 
 
+async def _chunks_of_form(request: web.Request, chunk_bytes: int) -> AsyncGenerator[bytes, None]:
+    received = await receive_upload(request)
+    with received.file as file:
+        while chunk := file.read(chunk_bytes):
+            yield chunk
+
+
 async def _chunks(body: StreamReader, chunk_bytes: int, limit: int) -> AsyncGenerator[bytes, None]:
     gathered, received = bytearray(), 0
     async for data in body.iter_chunked(chunk_bytes):
         received += len(data)
         if received > limit:
-            raise UploadTooLarge(limit, _LIMIT_VARIABLE)
+            raise UploadTooLarge(limit, LIMIT_VARIABLE)
         gathered += data
         if len(gathered) >= chunk_bytes:
             yield bytes(gathered[:chunk_bytes])

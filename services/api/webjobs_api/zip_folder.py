@@ -6,7 +6,7 @@ from urllib.parse import quote
 from aiohttp import web
 from webjobs_events.files import Write
 
-from webjobs_api.errors import UnsupportedUpload
+from webjobs_api import exchange
 from webjobs_api.file_exchange import path_of
 from webjobs_api.vfs import runner_of, stream, upload
 
@@ -31,11 +31,9 @@ async def get_zip(request: web.Request) -> web.StreamResponse:
 
 async def put_zip(request: web.Request) -> web.StreamResponse:
     """`PUT /api/zip/{path}`: the archive in the body is laid over the folder."""
-    if request.content_type.startswith("multipart/"):
-        raise UnsupportedUpload(request.content_type)
     path, runner = _path(request), await runner_of(request)
-    await runner.write(Write(path=path, unpack=True), upload(request, runner.chunk_bytes))
-    return web.Response()
+    written = await runner.write(Write(path=path, unpack=True), upload(request, runner.chunk_bytes))
+    return exchange.with_warnings(web.Response(), written.warnings)
 
 
 def _path(request: web.Request) -> str:

@@ -125,7 +125,11 @@ async def test_large_bodies_come_through_whole_with_or_without_a_length(
         (named("attachment; filename=.."), b"echo", "not a file name"),
         (ZIP, b"this is no zip", "not a zip file"),
         (ZIP, archive(readme_txt="nothing to run"), "No runnable script"),
-        ({"Content-Type": "multipart/form-data; boundary=x"}, b"--x--", "not a form|Send the file itself"),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, b"--x--", "holds no file"),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, b"--x\r\nA: b\r\n\r\ncut", "cut short"),
+        (SCRIPT, b"", "The body is empty"),
+        (ZIP, b"", "The body is empty"),
+        ({"Content-Type": "multipart/form-data"}, b"echo", "no file name"),
     ],
 )
 async def test_what_cannot_be_deployed_is_refused_in_a_sentence(
@@ -138,6 +142,68 @@ async def test_what_cannot_be_deployed_is_refused_in_a_sentence(
     async with api.get(JOB) as read:
         assert read.status == 404
     await nothing_is_left(bus)
+
+
+def form_of(*files: tuple[str, bytes], boundary: str = "----form") -> tuple[bytes, dict[str, str]]:
+    """A form as browsers and curl write it, with a field beside the files; and its headers."""
+    parts = [b'Content-Disposition: form-data; name="note"\r\n\r\na note']
+    for name, content in files:
+        head = f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n'
+        parts.append(f"{head}Content-Type: application/octet-stream\r\n\r\n".encode() + content)
+    edge = f"--{boundary}".encode()
+    body = b"".join(edge + b"\r\n" + part + b"\r\n" for part in parts) + edge + b"--\r\n"
+    return body, {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+
+
+async def test_forms_and_what_is_only_called_a_form_are_taken(
+    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+) -> None:
+    packed = archive(run_sh="1")
+    for body, headers in (
+        (packed, {"Content-Type": "multipart/form-data"}),
+        (packed, {"Content-Type": "multipart/form-data; boundary=nowhere"}),
+        (packed, {"Content-Type": "Multipart/Form-Data", "Content-Disposition": "a; filename=x.zip"}),
+        (b"1", {"Content-Type": "multipart/form-data", "Content-Disposition": "attachment; filename=run.sh"}),
+        form_of(("C:\\Users\\me\\job.zip", packed)),
+        form_of(("run.sh", b"1")),
+        form_of(("run.sh", b"1"), boundary="a'b (c)"),
+        (packed, named("attachment; filename=job.zip")),
+        (packed, {"Content-Type": "application/octet-stream"}),
+        (packed, {"Content-Type": "application/x-www-form-urlencoded"}),
+    ):
+        stand_in.files.clear()
+        if "boundary" in headers["Content-Type"] and " " in headers["Content-Type"].partition("=")[2]:
+            headers = {"Content-Type": 'multipart/form-data; boundary="a\'b (c)"'}
+        status, text, _ = await put(api, JOB, body, headers)
+        assert status == 200, (text, headers)
+        assert stand_in.files["triggered", "hello"] == {"run.sh": b"1"}, headers
+    await nothing_is_left(bus)
+    body, headers = form_of(("run.sh", b"1"), ("lib.sh", b"2"))
+    status, text, _ = await put(api, JOB, body, headers)
+    assert (status, "2 files (run.sh, lib.sh)" in text) == (400, True), text
+    body, headers = form_of(("run.sh", b""))
+    assert (await put(api, JOB, body, headers))[0] == 400
+    assert stand_in.files["triggered", "hello"] == {"run.sh": b"1"}
+
+
+async def test_an_empty_body_leaves_the_job_as_it_is(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
+    await put(api, JOB, b"1", SCRIPT)
+
+    async def no_pieces():
+        return
+        yield b""
+
+    for address in (
+        JOB,
+        "/api/triggeredwebjobs/hello",
+        "/api/zip/site/wwwroot/app_data/jobs/triggered/hello",
+    ):
+        for headers in (SCRIPT, ZIP, {"Content-Type": "multipart/form-data"}):
+            for body in (b"", no_pieces()):
+                status, text, _ = await put(api, address, body, headers)
+                assert status == 400, (address, headers)
+                assert text.endswith(".")
+    assert stand_in.files["triggered", "hello"] == {"run.sh": b"1"}
 
 
 @pytest.mark.parametrize(

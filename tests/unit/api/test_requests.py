@@ -96,9 +96,53 @@ def test_the_content_type_decides_how_a_body_is_read() -> None:
         upload_of("application/octet-stream", "", merge=False)
 
 
-def test_a_form_is_refused_with_the_way_out() -> None:
+ZIP_HEAD, TEXT_HEAD = b"PK\x03\x04", b"#!/b"
+OCTETS, FORM = "application/octet-stream", "multipart/form-data"
+ARCHIVE, RUN = Upload(UploadKind.ZIP), Upload(UploadKind.SCRIPT, "run.sh")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "disposition", "head", "form_name", "expected"),
+    [
+        # PowerShell's upload: a raw zip, called a form
+        (FORM, "", ZIP_HEAD, None, ARCHIVE),
+        (FORM, "attachment; filename=job.zip", ZIP_HEAD, None, ARCHIVE),
+        (FORM, "attachment; filename=run.sh", TEXT_HEAD, None, RUN),
+        # a form: its file counts
+        (OCTETS, "", ZIP_HEAD, "Job.ZIP", ARCHIVE),
+        ("application/x-zip-compressed", "", ZIP_HEAD, "job", ARCHIVE),
+        ("text/x-sh", "", TEXT_HEAD, "run.sh", RUN),
+        ("text/x-sh", "attachment; filename=other.py", TEXT_HEAD, "run.sh", RUN),
+        # a zip by its name
+        (OCTETS, "attachment; filename=job.zip", ZIP_HEAD, None, ARCHIVE),
+        (OCTETS, 'attachment; filename="My Job.Zip"', TEXT_HEAD, None, ARCHIVE),
+        ("text/plain", "attachment; filename=job.zip", ZIP_HEAD, None, ARCHIVE),
+        # a zip by its beginning
+        (OCTETS, "", ZIP_HEAD, None, ARCHIVE),
+        (OCTETS, "", b"PK\x05\x06", None, ARCHIVE),
+        ("application/x-www-form-urlencoded", "", ZIP_HEAD, None, ARCHIVE),
+        (OCTETS, "attachment; filename=job", ZIP_HEAD, None, ARCHIVE),
+        ("multipart/x-zip", "", ZIP_HEAD, None, ARCHIVE),
+        ("multipart/mixed", "", ZIP_HEAD, None, ARCHIVE),
+        # a script that is a zip too, as Python runs it
+        (OCTETS, "attachment; filename=run.py", ZIP_HEAD, None, Upload(UploadKind.SCRIPT, "run.py")),
+        # what the type says
+        ("application/zip", "attachment; filename=run.sh", TEXT_HEAD, None, ARCHIVE),
+        ("application/x-zip", "", TEXT_HEAD, None, ARCHIVE),
+    ],
+)
+def test_an_archive_is_known_by_type_name_or_beginning(
+    content_type: str, disposition: str, head: bytes, form_name: str | None, expected: Upload
+) -> None:
+    found = upload_of(content_type, disposition, merge=False, head=head, form_name=form_name)
+    assert found == expected
+
+
+def test_what_has_parts_and_is_no_form_is_refused_with_the_way_out() -> None:
     with pytest.raises(UnsupportedUpload, match="curl --upload-file"):
-        upload_of("multipart/form-data", "attachment; filename=run.sh", merge=False)
+        upload_of("multipart/mixed", "attachment; filename=run.sh", merge=False, head=b"--x\r")
+    with pytest.raises(FileNameMissing):
+        upload_of(FORM, "", merge=False, head=TEXT_HEAD)
 
 
 def test_settings_are_any_json_object() -> None:

@@ -28,6 +28,7 @@ RANGE = Parameter(
 _IF_NONE_MATCH = Parameter(
     name="If-None-Match", schema={"type": "string"}, says="The ETag of the file that the client has already."
 )
+_WARNING = "One for each warning about the settings, when the file is a job's settings.job."
 _ETAG = "Changes with each change of the file."
 _REDIRECT = nothing("A folder's address ends in a slash, a file's does not.", Location="With or without it.")
 
@@ -62,8 +63,8 @@ _WRITE = Operation(
     headers=(_IF_MATCH,),
     body=Body(says="The new content of the file.", content={_BYTES: {}}, is_required=False),
     answers={
-        201: nothing("Created.", ETag=_ETAG),
-        204: nothing("Replaced.", ETag=_ETAG),
+        201: nothing("Created.", ETag=_ETAG, Webjobs_Warning=_WARNING),
+        204: nothing("Replaced.", ETag=_ETAG, Webjobs_Warning=_WARNING),
     },
     errors=(400, 404, 409, 412, 413, 415, 507),
     says={403: "It belongs to webjobs itself, or the runner may not."},
@@ -75,6 +76,27 @@ _DELETE = Operation(
     headers=(_IF_MATCH,),
     answers={200: nothing("Deleted.")},
     errors=(400, 404, 409, 412),
+)
+_GET_ZIP = Operation(
+    tag=_TAG,
+    summary="Download a folder as an archive",
+    description="Packed while it is sent. Links that stay inside the folder are packed, others left out.",
+    query=(_INSTANCE,),
+    answers={200: binary("The archive.", "application/zip")},
+    errors=(400, 404, 409),
+)
+_PUT_ZIP = Operation(
+    tag=_TAG,
+    summary="Lay an archive over a folder",
+    description="Adds and replaces, and removes nothing. An archive that is refused has changed nothing. "
+    "What of it was left out is in headers.",
+    query=(_INSTANCE,),
+    body=Body(
+        says="The archive, or a form with it as the only file.",
+        content={"application/zip": {}, _BYTES: {}, "multipart/form-data": {}},
+    ),
+    answers={200: nothing("Unpacked.", Webjobs_Warning="One for each warning about what was left out.")},
+    errors=(400, 404, 409, 413, 415, 507),
 )
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -88,21 +110,9 @@ OPERATIONS: Mapping[str, Operation] = {
             ("DELETE", "/{path}", _DELETE),
         )
     },
-    "GET /api/zip/{path}": Operation(
-        tag=_TAG,
-        summary="Download a folder as an archive",
-        description="Packed while it is sent. Links are left out.",
-        query=(_INSTANCE,),
-        answers={200: binary("The archive.", "application/zip")},
-        errors=(400, 404, 409),
-    ),
-    "PUT /api/zip/{path}": Operation(
-        tag=_TAG,
-        summary="Lay an archive over a folder",
-        description="Adds and replaces, and removes nothing. An archive that is refused has changed nothing.",
-        query=(_INSTANCE,),
-        body=Body(says="The archive.", content={"application/zip": {}, _BYTES: {}}),
-        answers={200: nothing("Unpacked.")},
-        errors=(400, 404, 409, 413, 415, 507),
-    ),
+    **{
+        f"{method} /api/zip{path}": operation
+        for path in ("", "/{path}")
+        for method, operation in (("GET", _GET_ZIP), ("PUT", _PUT_ZIP))
+    },
 }

@@ -45,9 +45,8 @@ PAGE = (
     ),
 )
 UPLOAD = Body(
-    says="One script, or with the type application/zip an archive of all files of the job.",
-    content={"application/octet-stream": {}, "application/zip": {}},
-    is_required=False,
+    says="One script, or an archive of all files of the job, or a form with one of these as its only file.",
+    content={"application/octet-stream": {}, "application/zip": {}, "multipart/form-data": {}},
 )
 _RUN_ACCEPTED = nothing("The run is accepted; from now on every answer shows it.", Location="Of the run.")
 IDEMPOTENCY_KEY = Parameter(
