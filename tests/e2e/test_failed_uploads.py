@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.archives import zip_bomb, zip_of, zip_with_link, zip_with_wrong_checksum
+from support.archives import zip_bomb, zip_of, zip_through_link, zip_with_wrong_checksum
 from support.bus import JobEvents, job_events
 from support.client import Client, job_url, unique
 from support.eventually import eventually
@@ -23,7 +23,10 @@ HOSTILE = {
     "slip": (zip_of({"run.sh": "echo", "../../../../slipped": "x"}), "leads out of the job's folder"),
     "slip by a backslash": (zip_of({"run.sh": "echo", "..\\..\\slipped": "x"}), "leads out of"),
     "absolute": (zip_of({"run.sh": "echo", "/tmp/slipped": "x"}), "leads out of the job's folder"),
-    "link": (zip_with_link("slipped", "/etc"), "is a link"),
+    "through a link": (zip_through_link("out", "/tmp"), "both as a file and as a folder"),
+    "through a link that stays inside": (zip_through_link("out", "lib"), "both as a file and as a folder"),
+    "nothing": (zip_of({}), "the archive is empty"),
+    "litter": (zip_of({"__MACOSX/._run.sh": "x"}), "no file that can be deployed"),
     "bomb": (zip_bomb(20_000_000), "times its packed size"),
     "too many entries": (zip_of({"run.sh": "echo"} | {f"f{n}": "" for n in range(20_000)}), "entries"),
     "wrong checksum": (zip_with_wrong_checksum(), "damaged"),

@@ -14,14 +14,15 @@ def zip_of(files: Mapping[str, str | bytes]) -> bytes:
     return packed.getvalue()
 
 
-def zip_with_link(name: str, target: str) -> bytes:
-    """An archive with a symbolic link beside a script."""
+def zip_through_link(name: str, target: str) -> bytes:
+    """An archive with a symbolic link, and a file that is to be written through it."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         link = zipfile.ZipInfo(name)
         link.create_system = 3
         link.external_attr = 0o120777 << 16
         archive.writestr(link, target)
+        archive.writestr(f"{name}/slipped", "x")
         archive.writestr("run.sh", "echo hostile")
     return packed.getvalue()
 

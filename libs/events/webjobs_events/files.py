@@ -326,6 +326,7 @@ class Written(Reply, frozen=True, kw_only=True):
         jobs: Those whose files were changed, if the upload asked to have them deployed; some of them, if
             there are many.
         more_jobs: How many are not named.
+        warnings: What was left out, and what is doubtful.
     """
 
     created: bool
@@ -334,6 +335,7 @@ class Written(Reply, frozen=True, kw_only=True):
     removed: int = 0
     jobs: list[ChangedJob] = []
     more_jobs: int = 0
+    warnings: list[str] = []
 
 
 AnyQuestion = (

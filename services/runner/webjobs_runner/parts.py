@@ -17,7 +17,7 @@ from webjobs_runner.continuous.singleton import SingletonLeases
 from webjobs_runner.continuous.workshop import Workshop
 from webjobs_runner.disk_watch import DiskWatch
 from webjobs_runner.domain.script import SCRIPT_HOSTS, extend_hosts
-from webjobs_runner.files.archive_guard import UploadLimits
+from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.in_place import InPlaceFiles
 from webjobs_runner.files.installed_folders import InstalledFolders

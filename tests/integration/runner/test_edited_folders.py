@@ -1,6 +1,7 @@
 """A run that is requested after an edit in the job's folder runs what was edited, and names its digest."""
 
 import asyncio
+import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable
@@ -243,7 +244,8 @@ async def test_a_run_in_place_after_a_refused_edit_runs_the_version_its_record_n
     digest = (await witness.end_of(first)).digest
     assert found_by(tmp_path, "job", first).split() == ["one", str(folder)]
 
-    (folder / "link").symlink_to("/etc/passwd")
+    refused = folder / os.fsdecode(b"bad\xff")
+    refused.touch()
     (folder / "run.sh").write_text(script.replace("VERSION", "two"))
     second = await caller.run("job")
     assert (await witness.end_of(second)).digest == digest
@@ -251,7 +253,7 @@ async def test_a_run_in_place_after_a_refused_edit_runs_the_version_its_record_n
     assert (said, where != str(folder)) == ("one", True)
     await eventually(lambda: witness.of(DeployFailed, "job"))
 
-    (folder / "link").unlink()
+    refused.unlink()
     third = await caller.run("job")
     assert (await witness.end_of(third)).digest == digest_of(folder) != digest
     assert found_by(tmp_path, "job", third).split() == ["two", str(folder)]

@@ -1,5 +1,6 @@
 """What was refused in a folder is published until it is mended, and by nobody else's doing."""
 
+import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -92,8 +93,8 @@ async def test_an_upload_mends_what_was_refused_in_the_folder(
     runner: RunningRunner, caller: Caller, bus: Bus, tmp_path: Path
 ) -> None:
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo"})
-    (folder_of(tmp_path, "job") / "link").symlink_to("/etc/passwd")
-    await until_refused(bus, runner, "job", "link")
+    (folder_of(tmp_path, "job") / os.fsdecode(b"bad\xff")).touch()
+    await until_refused(bus, runner, "job", "not UTF-8")
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo mended"})
     await until_mended(bus, runner, "job")
 

@@ -1,5 +1,6 @@
 """settings.job and disable.job in a job's folder."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,37 @@ def write(folder: Path, settings: dict[str, Any], disabled: bool) -> None:
 
 def paths(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_is_left_out_does_not_hide_an_inner_folder(nested: Path) -> None:
+    (nested / "inner" / "settings.job").write_text('{"is_singleton": true}')
+    (nested / ".DS_Store").touch()
+    (nested / "__MACOSX").mkdir()
+    (nested / "out").symlink_to("/etc")
+    os.mkfifo(nested / "pipe")
+    assert read_settings(nested, JobType.TRIGGERED) == {"is_singleton": True}
+
+
+def test_settings_are_never_read_through_a_link_that_leads_out(nested: Path) -> None:
+    (nested.parent / "elsewhere").write_text('{"is_singleton": true}')
+    for target in (nested.parent / "elsewhere", "../elsewhere"):
+        (nested / "settings.job").symlink_to(target)
+        (nested / "disable.job").symlink_to(nested.parent / "made")
+        assert read_settings(nested, JobType.TRIGGERED) == {}
+        assert not is_disabled(nested)
+        write(nested, {}, True)
+        assert is_disabled(nested)
+        (nested / "disable.job").unlink()
+        (nested / "settings.job").unlink()
+    assert not (nested.parent / "made").exists()
+    os.mkfifo(nested / "pipe")
+    for target in ("pipe", "missing"):
+        (nested / "settings.job").symlink_to(target)
+        assert read_settings(nested, JobType.TRIGGERED) == {}
+        (nested / "settings.job").unlink()
+    (nested / "real").write_text('{"is_singleton": true}')
+    (nested / "settings.job").symlink_to("real")
+    assert read_settings(nested, JobType.TRIGGERED) == {"is_singleton": True}
 
 
 def test_a_folder_without_them_says_nothing(nested: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import socket
 import tempfile
 import zipfile
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused, PackageDamaged
+from webjobs_runner.domain.left_out import Why
 from webjobs_runner.files.package import copy_version, scan_folder, unpack_package, write_package
 
 LETTERS = st.characters(blacklist_characters="/\0", blacklist_categories=("Cs",))
@@ -100,24 +102,75 @@ def test_settings_and_disable_mark_are_no_part_of_the_package(tmp_path: Path) ->
     assert "inner/deep/data/settings.job" in {file.path for file in scan_folder(tmp_path).files}
 
 
-def test_a_link_is_refused_by_name(tmp_path: Path) -> None:
-    (tmp_path / "secret").symlink_to("/etc/passwd")
-    with pytest.raises(FolderRefused, match=r"secret of the job .* is a link"):
-        scan_folder(tmp_path)
+def test_a_link_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "job").symlink_to(tmp_path)
     with pytest.raises(FolderRefused, match="is a link"):
         scan_folder(tmp_path / "job")
 
 
-def test_a_pipe_or_socket_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
+def linked_folder(folder: Path) -> Path:
+    """A folder with links that are kept, and things that are left out."""
+    (folder / "lib").mkdir(parents=True)
+    (folder / "lib" / "code.py").write_text("x")
+    (folder / "run.sh").symlink_to("lib/code.py")
+    (folder / "lib" / "self").symlink_to("..")
+    (folder / "later").symlink_to("not/yet")
+    for name, target in (("secret", "/etc/passwd"), ("lib/out", "../../x"), ("by", "lib/self/../x")):
+        (folder / name).symlink_to(target)
+    os.mkfifo(folder / "pipe")
+    (folder / ".DS_Store").touch()
+    (folder / "__MACOSX").mkdir()
+    (folder / "__MACOSX" / "x").touch()
+    return folder
+
+
+def test_links_that_stay_inside_travel_and_the_rest_is_left_out(tmp_path: Path) -> None:
+    source = linked_folder(tmp_path / "source")
+    manifest = scan_folder(source)
+    kept = {"later": "not/yet", "lib/self": "..", "run.sh": "lib/code.py"}
+    assert {link.path: link.target for link in manifest.links} == kept
+    assert manifest.readable_paths == ("lib/code.py", "run.sh")
+    assert {item.path: item.why for item in manifest.left_out} == {
+        "secret": Why.OUTSIDE,
+        "lib/out": Why.OUTSIDE,
+        "by": Why.OUTSIDE,
+        "pipe": Why.SPECIAL,
+        ".DS_Store": Why.LITTER,
+        "__MACOSX/x": Why.LITTER,
+    }
+    assert manifest.empty_folders == ()
+    write_package(source, manifest, tmp_path / "package")
+    assert unpack_package(tmp_path / "package", tmp_path / "target") == manifest
+    assert scan_folder(tmp_path / "target") == copy_version(source, tmp_path / "copy") == manifest
+    for folder in ("target", "copy"):
+        assert sorted(os.listdir(tmp_path / folder)) == ["later", "lib", "run.sh"]
+        assert (tmp_path / folder / "run.sh").readlink() == Path("lib/code.py")
+    (source / "later").unlink()
+    (source / "later").symlink_to("elsewhere")
+    assert scan_folder(source).digest != manifest.digest
+    with pytest.raises(FolderChangedMeanwhile, match="later"):
+        write_package(source, manifest, tmp_path / "spoiled")
+
+
+def test_a_pipe_or_socket_is_left_out_without_waiting_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(FolderRefused, match=r"pipe of the job .* pipe, socket or device"):
-        scan_folder(tmp_path)
-    (tmp_path / "pipe").unlink()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s"))
-        with pytest.raises(FolderRefused, match="pipe, socket or device"):
-            scan_folder(tmp_path)
+        manifest = scan_folder(tmp_path)
+    assert {item.path: item.why for item in manifest.left_out} == {"pipe": Why.SPECIAL, "s": Why.SPECIAL}
+    assert manifest.files == ()
+
+
+def test_a_package_with_a_link_that_leads_out_is_refused(tmp_path: Path) -> None:
+    for target, inner in (("..", "run.sh"), ("/tmp", "run.sh"), ("lib", "link/x")):
+        with zipfile.ZipFile(tmp_path / "package", "w") as archive:
+            link = zipfile.ZipInfo("link")
+            link.external_attr = 0o120777 << 16
+            archive.writestr(link, target)
+            archive.writestr(inner, "x")
+        with pytest.raises(PackageDamaged):
+            unpack_package(tmp_path / "package", tmp_path / "target" / "job")
+        shutil.rmtree(tmp_path / "target")
 
 
 def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:

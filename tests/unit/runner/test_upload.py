@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from webjobs_runner.deploy_errors import BadUpload
-from webjobs_runner.files.archive_guard import UploadLimits
+from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.upload import place_archive, place_merged, place_script, script_file_name
 
 LIMITS = UploadLimits()
@@ -47,6 +47,9 @@ def test_a_failed_upload_leaves_no_folder(tmp_path: Path) -> None:
         place_archive(tmp_path / "upload", tmp_path / "job", LIMITS)
     with pytest.raises(BadUpload):
         place_script(tmp_path / "upload", "", tmp_path / "job")
+    (tmp_path / "upload").write_bytes(b"")
+    with pytest.raises(BadUpload, match="is empty"):
+        place_script(tmp_path / "upload", "run.sh", tmp_path / "job")
     assert not (tmp_path / "job").exists()
 
 

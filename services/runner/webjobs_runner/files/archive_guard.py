@@ -1,66 +1,59 @@
 """Unpacks archives that strangers made: nothing leaves the target, nothing grows past its limits."""
 
-import re
-import stat
+import os
 import struct
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from webjobs_runner.deploy_errors import BadUpload
+from webjobs_runner.domain.left_out import LeftOut
+from webjobs_runner.domain.package_links import LONGEST_TARGET, fault_of_link
+from webjobs_runner.files.archive_entries import (
+    ArchiveEntry,
+    EntryKind,
+    UploadLimits,
+    not_whole,
+    read_entries,
+    shown,
+    too_large,
+)
 from webjobs_runner.files.package import CHUNK_BYTES, make_folder, new_file
 
-_MIB = 1024 * 1024
-_READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others can need memory without bound
-_ENCRYPTED = 0x1 | 0x40 | 0x2000
 _END_OF_ARCHIVE = b"PK\x05\x06"
 _END_OF_LARGE_ARCHIVE = b"PK\x06\x06"
 _END_BYTES = 22
 _LONGEST_COMMENT_BYTES = 65_535
-_DRIVE = re.compile(r"[A-Za-z]:")
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError, RuntimeError, OverflowError)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    struct.error,
+    ValueError,
+    RuntimeError,
+    OverflowError,
+)
+_PROGRAMS = (b"#!", b"\x7fELF")
+_MOST_NAMED = 5
 
 
-@dataclass(frozen=True, slots=True)
-class UploadLimits:
-    """How far an upload may go.
+def unpack_upload(
+    archive: Path, target: Path, limits: UploadLimits, *, may_be_empty: bool = False
+) -> list[LeftOut]:
+    r"""Unpack a zip into a folder, over the files that it holds already; returns what was left out.
 
-    Attributes:
-        unpacked_bytes: All files together.
-        entries: Files and folders.
-        compression_ratio: Unpacked to packed bytes, of an entry and of the whole archive.
-        ratio_floor_bytes: What unpacks to less than this may have any ratio.
-        path_bytes: The path of an entry.
-        directory_bytes: The archive's table of contents, which is read as a whole.
-    """
-
-    unpacked_bytes: int = 1024 * _MIB
-    entries: int = 20_000
-    compression_ratio: int = 200
-    ratio_floor_bytes: int = _MIB
-    path_bytes: int = 1024
-    directory_bytes: int = 16 * _MIB
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """An entry whose path is safe."""
-
-    path: str
-    is_folder: bool
-    executable: bool
-    info: zipfile.ZipInfo
-
-
-def unpack_upload(archive: Path, target: Path, limits: UploadLimits) -> None:
-    r"""Unpack a zip into a folder, over the files that it holds already.
-
-    Nothing is written before every entry's name and kind have been looked at. Sizes are counted while
+    Nothing is written before every entry's name and kind have been checked. Sizes are counted while
     inflating, as headers may lie. `\` separates folders as `/` does. Executable bits of archives made on
-    unix are kept; other permissions are not. What was written before a fault is left to the caller.
+    unix are kept; of other archives, files that begin as programs do are made executable. Links that stay
+    inside are written last, so that no file is written through one. What was written before a fault is
+    left to the caller.
+
+    Args:
+        archive: The upload.
+        target: The folder; it is created when it is missing.
+        limits: How far it may go.
+        may_be_empty: Whether an archive without a file will do.
 
     Raises:
         BadUpload: Saying what to mend.
@@ -69,13 +62,27 @@ def unpack_upload(archive: Path, target: Path, limits: UploadLimits) -> None:
     try:
         opened = zipfile.ZipFile(archive)
     except _DAMAGE as fault:
-        raise BadUpload(_not_whole(fault)) from fault
+        raise BadUpload(not_whole(fault)) from fault
     with opened as package:
-        items = _checked_items(package, limits)
-        make_folder(target)
+        entries, left_out = read_entries(package, limits)
         budget = _Budget(limits, archive.stat().st_size)
-        for item in items:
-            _write(package, item, target, budget)
+        links = {
+            entry.path: _target(package, entry, budget) for entry in entries if entry.kind is EntryKind.LINK
+        }
+        faults = {path: why for path in links if (why := fault_of_link(path, links))}
+        left_out += [LeftOut(path, why) for path, why in faults.items()]
+        placed = [entry for entry in entries if entry.path not in faults]
+        if not may_be_empty and all(entry.kind is EntryKind.FOLDER for entry in placed):
+            raise BadUpload(_nothing_in_it(entries, left_out))
+        make_folder(target)
+        for entry in entries:
+            if entry.kind is not EntryKind.LINK:
+                _write(package, entry, target, budget)
+        for path, link in links.items():
+            if path not in faults:
+                _free_place(path, target)
+                os.symlink(link, target / path)
+    return left_out
 
 
 def _check_end(archive: Path, limits: UploadLimits) -> None:
@@ -95,67 +102,12 @@ def _check_end(archive: Path, limits: UploadLimits) -> None:
         raise BadUpload(f"it lists more entries than the {limits.entries} allowed, or far too long names")
 
 
-def _checked_items(package: zipfile.ZipFile, limits: UploadLimits) -> list[_Item]:
-    infos = package.infolist()
-    if len(infos) > limits.entries:
-        raise BadUpload(f"it holds {len(infos)} entries, and {limits.entries} are allowed")
-    if sum(info.file_size for info in infos) > limits.unpacked_bytes:
-        raise BadUpload(_too_large(limits))
-    items: list[_Item] = []
-    files: set[str] = set()
-    for info in infos:
-        item = _item(info, limits)
-        if item is None:
-            continue
-        if not item.is_folder:
-            if item.path in files:
-                raise BadUpload(f"it holds {_shown(item.path)} twice; keep one")
-            files.add(item.path)
-        items.append(item)
-    for item in items:
-        _refuse_file_as_folder(item, files)
-    return items
-
-
-def _item(info: zipfile.ZipInfo, limits: UploadLimits) -> _Item | None:
-    name = info.orig_filename.replace("\\", "/")
-    path = _safe_path(name, limits)
-    mode = info.external_attr >> 16
-    kind = stat.S_IFMT(mode)
-    if info.header_offset < 0:
-        raise BadUpload(_not_whole(EOFError("its beginning is missing")))
-    if info.flag_bits & _ENCRYPTED:
-        raise BadUpload(f"{_shown(name)} is encrypted; pack it without a password")
-    if kind == stat.S_IFLNK:
-        raise BadUpload(f"{_shown(name)} is a link; pack the file itself")
-    if info.create_system == 3 and kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise BadUpload(f"{_shown(name)} is a pipe, socket or device; pack only files")
-    is_folder = name.endswith("/") or (kind == stat.S_IFDIR and info.file_size == 0)
-    if info.compress_type not in _READABLE and not is_folder:
-        raise BadUpload(f"{_shown(name)} is compressed by a method not supported; use deflate, as zip does")
-    if not path and not is_folder:
-        raise BadUpload(f"{_shown(name)} has no file name")
-    return _Item(path, is_folder, bool(mode & 0o111), info) if path else None
-
-
-def _safe_path(name: str, limits: UploadLimits) -> str:
-    if any(unicodedata.category(character) == "Cc" for character in name):
-        raise BadUpload(f"the name {_shown(name)} holds a control character; rename the file")
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    if name.startswith("/") or _DRIVE.match(name) or ".." in parts:
-        raise BadUpload(f"{_shown(name)} leads out of the job's folder; pack with relative names")
-    path = "/".join(parts)
-    if len(path.encode()) > limits.path_bytes or any(len(part.encode()) > 255 for part in parts):
-        raise BadUpload(f"the name {_shown(name)} is too long; shorten it")
-    return path
-
-
-def _refuse_file_as_folder(item: _Item, files: set[str]) -> None:
-    above = item.path if item.is_folder else item.path.rpartition("/")[0]
-    while above:
-        if above in files:
-            raise BadUpload(f"it holds {_shown(above)} both as a file and as a folder; rename one")
-        above = above.rpartition("/")[0]
+def _nothing_in_it(entries: list[ArchiveEntry], left_out: list[LeftOut]) -> str:
+    names = [*(entry.path for entry in entries), *(item.path for item in left_out)]
+    if not names:
+        return "the archive is empty; pack the files of the job"
+    named = ", ".join(map(shown, names[:_MOST_NAMED])) + (" and more" if len(names) > _MOST_NAMED else "")
+    return f"the archive holds no file that can be deployed, only {named}; pack the files of the job"
 
 
 class _Budget:
@@ -166,7 +118,7 @@ class _Budget:
         self._archive_bytes = archive_bytes
         self._total = 0
 
-    def spend(self, item: _Item, chunk_bytes: int, unpacked_of_item: int) -> None:
+    def spend(self, entry: ArchiveEntry, chunk_bytes: int, unpacked_of_entry: int) -> None:
         """Take note of one more piece.
 
         Raises:
@@ -174,65 +126,81 @@ class _Budget:
         """
         self._total += chunk_bytes
         if self._total > self._limits.unpacked_bytes:
-            raise BadUpload(_too_large(self._limits))
+            raise BadUpload(too_large(self._limits))
         ratio, floor = self._limits.compression_ratio, self._limits.ratio_floor_bytes
-        swollen = unpacked_of_item > max(floor, ratio * item.info.compress_size)
+        swollen = unpacked_of_entry > max(floor, ratio * entry.info.compress_size)
         if swollen or self._total > max(floor, ratio * self._archive_bytes):
-            reason = f"{_shown(item.path)} unpacks to more than {ratio} times its packed size"
+            reason = f"{shown(entry.path)} unpacks to more than {ratio} times its packed size"
             raise BadUpload(f"{reason}; store it uncompressed")
 
 
-def _write(package: zipfile.ZipFile, item: _Item, target: Path, budget: _Budget) -> None:
-    place = target / item.path
-    folder = place if item.is_folder else place.parent
-    for above in (folder, *folder.parents):
-        if above == target:
+def _target(package: zipfile.ZipFile, entry: ArchiveEntry, budget: _Budget) -> str:
+    """What a link leads to; one that is too long to be a path is cut, and left out later."""
+    target = b""
+    for chunk in _inflate(package, entry, budget):
+        target += chunk
+        if len(target) > LONGEST_TARGET:
             break
-        if above.is_file():
-            raise BadUpload(f"{_shown(item.path)} needs a folder where the job has a file")
-    make_folder(folder)
-    if item.is_folder:
+    return target.decode("utf-8", "surrogateescape")
+
+
+def _write(package: zipfile.ZipFile, entry: ArchiveEntry, target: Path, budget: _Budget) -> None:
+    if entry.kind is EntryKind.FOLDER:
+        _check_above(f"{entry.path}/", target)
+        make_folder(target / entry.path)
         return
-    if place.is_dir():
-        raise BadUpload(f"{_shown(item.path)} is a folder in the job; remove it first")
-    place.unlink(missing_ok=True)
-    with new_file(place, item.executable) as sink:
-        for chunk in _inflate(package, item, budget):
+    _free_place(entry.path, target)
+    place = target / entry.path
+    head = b""
+    with new_file(place, bool(entry.executable)) as sink:
+        for chunk in _inflate(package, entry, budget):
+            head = head or chunk
             sink.write(chunk)
+    if entry.executable is None and head.startswith(_PROGRAMS):
+        place.chmod(0o755)
 
 
-def _inflate(package: zipfile.ZipFile, item: _Item, budget: _Budget) -> Iterator[bytes]:
+def _free_place(path: str, target: Path) -> None:
+    """Make the folders above a path, and remove a file or link that is in its place.
+
+    Raises:
+        BadUpload: A folder is in its place, or a file or link where a folder is needed.
+    """
+    _check_above(path, target)
+    place = target / path
+    make_folder(place.parent)
+    if place.is_dir() and not place.is_symlink():
+        raise BadUpload(f"{shown(path)} is a folder in the job; remove it first")
+    place.unlink(missing_ok=True)
+
+
+def _check_above(path: str, target: Path) -> None:
+    above = path.rpartition("/")[0]
+    while above:
+        place = target / above
+        if place.is_symlink() or place.is_file():
+            found = "link" if place.is_symlink() else "file"
+            raise BadUpload(f"{shown(path.removesuffix('/'))} needs a folder where the job has a {found}")
+        above = above.rpartition("/")[0]
+
+
+def _inflate(package: zipfile.ZipFile, entry: ArchiveEntry, budget: _Budget) -> Iterator[bytes]:
     # The file's own writing is outside of the try: a full disk is no fault of the upload.
     unpacked = 0
     try:
-        source = package.open(item.info)
+        source = package.open(entry.info)
     except _DAMAGE as fault:
-        raise BadUpload(_not_whole(fault)) from fault
+        raise BadUpload(not_whole(fault)) from fault
     with source:
         while True:
             try:
                 chunk = source.read(CHUNK_BYTES)
             except _DAMAGE as fault:
-                raise BadUpload(_not_whole(fault)) from fault
+                raise BadUpload(not_whole(fault)) from fault
             if not chunk:
                 break
             unpacked += len(chunk)
-            budget.spend(item, len(chunk), unpacked)
+            budget.spend(entry, len(chunk), unpacked)
             yield chunk
-    if unpacked != item.info.file_size:
-        raise BadUpload(f"{_shown(item.path)} is cut short; pack and send it again")
-
-
-def _not_whole(fault: Exception) -> str:
-    return (
-        f"the zip archive is damaged or cut short ({str(fault)[:200] or type(fault).__name__}); send it again"
-    )
-
-
-def _too_large(limits: UploadLimits) -> str:
-    allowed = f"{max(limits.unpacked_bytes // _MIB, 1)} MiB"
-    return f"it unpacks to more than the {allowed} allowed; leave out what the job does not need"
-
-
-def _shown(name: str) -> str:
-    return repr(name[:100])
+    if unpacked != entry.info.file_size:
+        raise BadUpload(f"{shown(entry.path)} is cut short; pack and send it again")

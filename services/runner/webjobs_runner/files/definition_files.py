@@ -8,6 +8,7 @@ as the choice of the script passes over both names, writing them never hides the
 
 import codecs
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from webjobs_runner.domain.job_settings import (
     settings_text,
     spelling_warnings,
 )
+from webjobs_runner.domain.litter import is_litter
 from webjobs_runner.domain.script import script_folder
 
 SETTINGS_FILE = "settings.job"
@@ -74,8 +76,12 @@ def _settings_bytes(folder: Path) -> bytes:
     places = _find(folder, SETTINGS_FILE)
     if not places:
         return b""
-    with open(places[-1], "rb") as file:
-        return file.read(MAX_SETTINGS_BYTES + 1)
+    try:  # without waiting for a writer, should a link lead to a pipe
+        descriptor = os.open(places[-1], os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return b""
+    with open(descriptor, "rb") as file:
+        return file.read(MAX_SETTINGS_BYTES + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
 
 
 def _text(content: bytes) -> str:
@@ -111,6 +117,7 @@ def write_definition_files(folder: Path, settings: Mapping[str, Any], disabled: 
         _remove(place for place in found if place != folder / SETTINGS_FILE)
     marks = _find(folder, DISABLE_FILE)
     if disabled and not marks:
+        (folder / DISABLE_FILE).unlink(missing_ok=True)  # a link that leads elsewhere
         (folder / DISABLE_FILE).touch()
     elif not disabled:
         _remove(marks)
@@ -130,7 +137,7 @@ def _find(folder: Path, name: str) -> list[Path]:
     found = []
     inner = folder
     while True:
-        entries = _listed(inner)
+        entries = _listed(inner, folder)
         found += [inner / entry for entry in entries if entry.lower() == name]
         below = script_folder(entries)
         if not below:
@@ -138,15 +145,26 @@ def _find(folder: Path, name: str) -> list[Path]:
         inner = inner / below
 
 
-def _listed(folder: Path) -> list[str]:
+def _listed(folder: Path, root: Path) -> list[str]:
+    """The names in a folder that count when the script is looked for, as `list_files` has them."""
     try:
         with os.scandir(folder) as entries:
             names = (
-                f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name for entry in entries
+                f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
+                for entry in entries
+                if _is_content(entry, root)
             )
-            return sorted(names)
+            return sorted(name for name in names if not is_litter(name))
     except FileNotFoundError:
         return []
+
+
+def _is_content(entry: os.DirEntry[str], root: Path) -> bool:
+    """False for pipes, sockets, devices, and links that are absolute or end outside of the job's folder."""
+    if not entry.is_symlink():
+        return entry.is_dir() or entry.is_file()
+    end, top = os.path.realpath(entry.path), os.path.realpath(root)
+    return not os.readlink(entry.path).startswith("/") and end.startswith(f"{top}/")
 
 
 def _remove(places: Iterable[Path]) -> None:

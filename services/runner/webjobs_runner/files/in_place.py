@@ -10,7 +10,8 @@ from webjobs_events.job_settings import JobSettings, read_job_settings
 from webjobs_events.subjects import Subjects
 
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused
-from webjobs_runner.files.package import PackagedFile, scan_folder
+from webjobs_runner.files.manifest import PackagedFile, PackagedLink
+from webjobs_runner.files.package import scan_folder
 
 
 class VersionFiles(msgspec.Struct, frozen=True):
@@ -18,6 +19,7 @@ class VersionFiles(msgspec.Struct, frozen=True):
 
     digest: str
     files: list[PackagedFile]
+    links: list[PackagedLink] = []
 
 
 _decoder = msgspec.json.Decoder(VersionFiles)
@@ -56,13 +58,15 @@ class InPlaceFiles:
         except (FolderRefused, FolderChangedMeanwhile, FileNotFoundError):
             return
         if manifest.digest == definition.digest:
-            files = VersionFiles(manifest.digest, list(manifest.files))
+            files = VersionFiles(manifest.digest, list(manifest.files), list(manifest.links))
             self._path(key).write_bytes(msgspec.json.encode(files))
 
     def files_of(self, definition: JobDefinition) -> list[str]:
-        """Paths of the files of the definition's version, as far as remembered."""
+        """Paths of the files and links of the definition's version, as far as remembered."""
         version = self._known((definition.job_type, definition.job_name))
-        return [file.path for file in version.files] if version.digest == definition.digest else []
+        if version.digest != definition.digest:
+            return []
+        return [item.path for items in (version.files, version.links) for item in items]
 
     def version_beneath(
         self, key: tuple[JobType, JobName], folder: Path, known: Collection[str]
@@ -78,10 +82,11 @@ class InPlaceFiles:
         if version.digest not in known:
             return None
         try:
-            files = set(scan_folder(folder).files)
+            found = scan_folder(folder)
         except (FolderRefused, FolderChangedMeanwhile):
             return None
-        return version.digest if files.issuperset(version.files) else None
+        is_whole = set(found.files) >= set(version.files) and set(found.links) >= set(version.links)
+        return version.digest if is_whole else None
 
     def _known(self, key: tuple[JobType, JobName]) -> VersionFiles:
         try:

@@ -7,109 +7,40 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import IO
 
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused, PackageDamaged
-from webjobs_runner.files.definition_files import definition_files
-from webjobs_runner.files.folder_walk import Entry, walk_folder
+from webjobs_runner.domain.package_links import LONGEST_TARGET, fault_of_link
+from webjobs_runner.files.folder_files import list_files
+from webjobs_runner.files.manifest import Manifest, PackagedFile, PackagedLink
 
 CHUNK_BYTES = 256 * 1024
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, FileExistsError, NotADirectoryError)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    FileExistsError,
+    NotADirectoryError,
+    UnicodeDecodeError,
+)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest instant a zip can hold
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class PackagedFile:
-    """One file: where it lies (relative, `/` between parts), whether it may be executed, what it holds."""
-
-    path: str
-    executable: bool
-    size: int
-    sha256: str
-
-    @property
-    def mode(self) -> int:
-        """The permissions it is written with."""
-        return 0o755 if self.executable else 0o644
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a version of a job consists of, in the order of paths; equal versions have equal manifests."""
-
-    files: tuple[PackagedFile, ...]
-    empty_folders: tuple[str, ...]
-
-    @cached_property
-    def digest(self) -> str:
-        """Hex SHA-256 that names the version; independent of times, owners and the order of creation."""
-        seen = hashlib.sha256(b"webjobs package 1\n")
-        for folder in self.empty_folders:
-            seen.update(b"folder\0" + folder.encode() + b"\0")
-        for file in self.files:
-            facts = f"{file.path}\0{file.mode:o}\0{file.size}\0{file.sha256}\0"
-            seen.update(b"file\0" + facts.encode())
-        return seen.hexdigest()
 
 
 def scan_folder(folder: Path) -> Manifest:
     """Read a job's folder, leaving out the `settings.job` and `disable.job` that speak for the job.
 
-    Raises:
-        FolderRefused: It holds a link, a socket, a pipe, a device, a name that is not UTF-8, or
-            something that may not be read.
-        FolderChangedMeanwhile: Something in it vanished while it was read.
-        FileNotFoundError: There is no such folder.
+    Raises: As `list_files`.
     """
-    files, empty_folders = list_files(folder)
+    found = list_files(folder)
     scanned = []
-    for entry in files:
+    for entry in found.files:
         with _open_file(folder, entry.path) as source:
             executable = bool(os.fstat(source.fileno()).st_mode & 0o111)
             digest, size = _copy(source, None)
         scanned.append(PackagedFile(entry.path, executable, size, digest))
-    return Manifest(tuple(sorted(scanned)), empty_folders)
-
-
-def list_files(folder: Path) -> tuple[list[Entry], tuple[str, ...]]:
-    """The files that make up the job, and the folders that hold nothing of it.
-
-    Raises: As `scan_folder`.
-    """
-    if folder.is_symlink():
-        raise FolderRefused(folder, "", "it is a link; copy the files into a folder of the job's name")
-    try:
-        entries = list(walk_folder(folder))
-    except FileNotFoundError as fault:
-        if not folder.exists():
-            raise
-        raise FolderChangedMeanwhile(folder, str(fault.filename)) from fault
-    except PermissionError as fault:
-        path = os.path.relpath(str(fault.filename), folder)
-        raise FolderRefused(folder, path, "it may not be read; change its permissions") from fault
-    for entry in entries:
-        _refuse_what_no_package_carries(folder, entry)
-    left_out = definition_files(f"{entry.path}/" if entry.is_folder else entry.path for entry in entries)
-    files = [entry for entry in entries if not entry.is_folder and entry.path not in left_out]
-    filled = {entry.path.rpartition("/")[0] for entry in files}
-    filled |= {entry.path.rpartition("/")[0] for entry in entries if entry.is_folder}
-    empty = sorted(entry.path for entry in entries if entry.is_folder and entry.path not in filled)
-    return files, tuple(empty)
-
-
-def _refuse_what_no_package_carries(folder: Path, entry: Entry) -> None:
-    mode = entry.status.st_mode
-    if stat.S_ISLNK(mode):
-        raise FolderRefused(folder, entry.path, "it is a link; put the file itself there")
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise FolderRefused(folder, entry.path, "it is a pipe, socket or device; only files can be deployed")
-    try:
-        entry.path.encode()
-    except UnicodeEncodeError as fault:
-        raise FolderRefused(folder, entry.path, "its name is not UTF-8; rename it") from fault
+    return Manifest(tuple(sorted(scanned)), found.empty_folders, found.links, found.left_out)
 
 
 def write_package(folder: Path, manifest: Manifest, target: Path) -> None:
@@ -124,6 +55,8 @@ def write_package(folder: Path, manifest: Manifest, target: Path) -> None:
                 archive.writestr(_zip_entry(f"{path}/", stat.S_IFDIR | 0o755), b"")
             for file in manifest.files:
                 _write_file(folder, file, archive)
+            for link in manifest.links:
+                _write_link(folder, link, archive)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
@@ -139,6 +72,16 @@ def _write_file(folder: Path, file: PackagedFile, archive: zipfile.ZipFile) -> N
         raise FolderChangedMeanwhile(folder, file.path)
 
 
+def _write_link(folder: Path, link: PackagedLink, archive: zipfile.ZipFile) -> None:
+    try:
+        target = os.readlink(folder / link.path)
+    except OSError as fault:
+        raise FolderChangedMeanwhile(folder, link.path) from fault
+    if target != link.target:
+        raise FolderChangedMeanwhile(folder, link.path)
+    archive.writestr(_zip_entry(link.path, stat.S_IFLNK | 0o777), target)
+
+
 def _zip_entry(name: str, mode: int) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, _EPOCH)
     entry.create_system = 3  # unix: the permissions count
@@ -148,30 +91,41 @@ def _zip_entry(name: str, mode: int) -> zipfile.ZipInfo:
 
 
 def unpack_package(archive: Path, target: Path) -> Manifest:
-    """Write a package's files into a new folder, and answer what was written.
+    """Write a package's files into a new folder; returns what was written.
+
+    Links are made last, so that no file is written through one.
 
     Raises:
-        PackageDamaged: It is not a package, or holds a path that leads out of the folder.
+        PackageDamaged: It is not a package, or holds a path or a link that leads out of the folder.
     """
     make_folder(target)
-    files, empty_folders = [], []
+    files, empty_folders, links = [], [], {}
     try:
         with zipfile.ZipFile(archive) as package:
             for entry in package.infolist():
                 path = entry.filename.removesuffix("/")
                 place = _place(archive, target, path)
+                mode = entry.external_attr >> 16
                 if entry.is_dir():
                     make_folder(place)
                     empty_folders.append(path)
                     continue
                 make_folder(place.parent)
-                executable = bool(entry.external_attr >> 16 & 0o111)
-                with package.open(entry) as source, new_file(place, executable) as sink:
-                    digest, size = _copy(source, sink)
-                files.append(PackagedFile(path, executable, size, digest))
+                with package.open(entry) as source:
+                    if stat.S_ISLNK(mode):
+                        links[path] = source.read(LONGEST_TARGET + 1).decode()
+                        continue
+                    with new_file(place, bool(mode & 0o111)) as sink:
+                        digest, size = _copy(source, sink)
+                files.append(PackagedFile(path, bool(mode & 0o111), size, digest))
+            for path, link in links.items():
+                if fault_of_link(path, links):
+                    raise PackageDamaged(archive, f"{path!r} is a link that leads out of the job's folder")
+                (target / path).symlink_to(link)
     except _DAMAGE as fault:
         raise PackageDamaged(archive, str(fault)) from fault
-    return Manifest(tuple(sorted(files)), tuple(sorted(empty_folders)))
+    made = tuple(sorted(PackagedLink(path, link) for path, link in links.items()))
+    return Manifest(tuple(sorted(files)), tuple(sorted(empty_folders)), made)
 
 
 def _place(archive: Path, target: Path, path: str) -> Path:
@@ -181,16 +135,16 @@ def _place(archive: Path, target: Path, path: str) -> Path:
 
 
 def copy_version(folder: Path, target: Path) -> Manifest:
-    """Copy a job's files into a new folder, sharing nothing with the source; answer what was copied.
+    """Copy a job's files into a new folder, sharing nothing with the source; returns what was copied.
 
-    Raises: As `scan_folder`.
+    Raises: As `list_files`.
     """
-    files, empty_folders = list_files(folder)
+    found = list_files(folder)
     make_folder(target)
-    for path in empty_folders:
+    for path in found.empty_folders:
         make_folder(target / path)
     copied = []
-    for entry in files:
+    for entry in found.files:
         place = target / entry.path
         make_folder(place.parent)
         with _open_file(folder, entry.path) as source:
@@ -198,7 +152,10 @@ def copy_version(folder: Path, target: Path) -> Manifest:
             with new_file(place, executable) as sink:
                 digest, size = _copy(source, sink)
         copied.append(PackagedFile(entry.path, executable, size, digest))
-    return Manifest(tuple(sorted(copied)), empty_folders)
+    for link in found.links:
+        make_folder((target / link.path).parent)
+        (target / link.path).symlink_to(link.target)
+    return Manifest(tuple(sorted(copied)), found.empty_folders, found.links, found.left_out)
 
 
 def make_folder(path: Path) -> None:

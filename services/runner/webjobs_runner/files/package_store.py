@@ -8,7 +8,8 @@ from pathlib import Path
 from webjobs_events.errors import BusUnavailable, WebJobsError
 from webjobs_events.jetstream import Bus
 
-from webjobs_runner.files.package import Manifest, scan_folder, write_package
+from webjobs_runner.files.manifest import Manifest
+from webjobs_runner.files.package import scan_folder, write_package
 from webjobs_runner.files.site import Site
 from webjobs_runner.files.versions import Versions
 from webjobs_runner.jobs.definitions import Definitions

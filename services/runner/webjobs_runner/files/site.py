@@ -1,7 +1,7 @@
 """Where everything lies in the site folder: jobs, their data, logs, and the runner's own state."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from webjobs_events.job import JobType

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from webjobs_runner.deploy_errors import BadUpload
-from webjobs_runner.files.archive_guard import UploadLimits, unpack_upload
+from webjobs_runner.domain.left_out import LeftOut
+from webjobs_runner.files.archive_entries import UploadLimits
+from webjobs_runner.files.archive_guard import unpack_upload
 from webjobs_runner.files.package import copy_version, make_folder, new_file
 
 _QUOTES = "\"'"
@@ -35,25 +37,29 @@ def place_script(upload: Path, file_name: str, target: Path) -> None:
     """Make the upload the only file of a new folder.
 
     Raises:
-        BadUpload: The name is none that a file can have; no folder is left.
+        BadUpload: It is empty, or the name is none that a file can have; no folder is left.
     """
     name = script_file_name(file_name)
+    if not upload.stat().st_size:
+        raise BadUpload(f"{name[:100]!r} is empty; send the content of the script as the body")
     with _new_folder(target), open(upload, "rb") as source, new_file(target / name, executable=True) as sink:
         shutil.copyfileobj(source, sink)
 
 
-def place_archive(upload: Path, target: Path, limits: UploadLimits) -> None:
-    """Make the archive's content a new folder.
+def place_archive(upload: Path, target: Path, limits: UploadLimits) -> list[LeftOut]:
+    """Make the archive's content a new folder; returns what of it was left out.
 
     Raises:
         BadUpload: Saying what to mend; no folder is left.
     """
     with _new_folder(target):
-        unpack_upload(upload, target, limits)
+        return unpack_upload(upload, target, limits)
 
 
-def place_merged(upload: Path, current: Path | None, target: Path, limits: UploadLimits) -> None:
+def place_merged(upload: Path, current: Path | None, target: Path, limits: UploadLimits) -> list[LeftOut]:
     """Make a new folder of the current version (None: there is none) with the archive laid over it.
+
+    Returns what of the archive was left out.
 
     Files of the archive replace those of the same name; nothing is removed. `settings.job` of the
     current version is not copied: it stays in the definition unless the archive brings another.
@@ -65,7 +71,7 @@ def place_merged(upload: Path, current: Path | None, target: Path, limits: Uploa
     with _new_folder(target):
         if current is not None:
             copy_version(current, target)
-        unpack_upload(upload, target, limits)
+        return unpack_upload(upload, target, limits)
 
 
 @contextmanager

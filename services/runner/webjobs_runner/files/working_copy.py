@@ -16,7 +16,8 @@ from webjobs_events.job import JobName, JobType
 from webjobs_runner.deploy_errors import TemporaryFolderTaken, WrongVersion
 from webjobs_runner.files.folder_walk import walk_folder
 from webjobs_runner.files.job_lock import job_lock
-from webjobs_runner.files.package import Manifest, copy_version, unpack_package
+from webjobs_runner.files.manifest import Manifest
+from webjobs_runner.files.package import copy_version, unpack_package
 from webjobs_runner.files.script_file import clean_script
 from webjobs_runner.files.site import Site
 

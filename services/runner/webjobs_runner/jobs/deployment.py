@@ -29,9 +29,11 @@ from webjobs_events.redaction import env_digest, new_digest_key, sealed, without
 from webjobs_events.settings_check import warnings_of
 
 from webjobs_runner.domain.job_settings import readable_settings
+from webjobs_runner.domain.left_out import left_out_warnings
 from webjobs_runner.domain.scheduled_since import scheduled_since
 from webjobs_runner.domain.script import ChosenScript, choose_script, doubt, script_folder
-from webjobs_runner.files.package import Manifest, scan_folder
+from webjobs_runner.files.manifest import Manifest
+from webjobs_runner.files.package import scan_folder
 from webjobs_runner.files.package_store import PackageStore
 from webjobs_runner.files.script_file import cleaning_of, is_program, shebang_of
 from webjobs_runner.files.text_search import mentions_shutdown_file
@@ -166,16 +168,16 @@ class Deployment:
 
     async def _read(self, folder: Path) -> _Version:
         manifest = await asyncio.to_thread(scan_folder, folder)
-        paths = [file.path for file in manifest.files]
-        inner = script_folder([*paths, *(f"{path}/" for path in manifest.empty_folders)])
+        inner = script_folder(manifest.all_paths)
         prefix = f"{inner}/" if inner else ""
-        names = [path[len(prefix) :] for path in paths if path.startswith(prefix)]
+        names = [path[len(prefix) :] for path in manifest.readable_paths if path.startswith(prefix)]
         at_root = [name for name in names if "/" not in name]
         chosen = await asyncio.to_thread(self._choose, at_root, folder / inner)
         script = prefix + chosen.file_name
+        paths = [file.path for file in manifest.files]
         watches = await asyncio.to_thread(mentions_shutdown_file, folder, paths)
         cleaning = await asyncio.to_thread(cleaning_of, folder, script)
-        said = [each for each in (doubt(chosen), cleaning) if each]
+        said = [each for each in (doubt(chosen), cleaning, *left_out_warnings(manifest.left_out)) if each]
         return _Version(manifest, script, chosen.host.name, watches, said)
 
     def _choose(self, names: Sequence[str], folder: Path) -> ChosenScript:

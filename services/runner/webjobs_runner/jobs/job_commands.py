@@ -27,8 +27,9 @@ from webjobs_events.settings_check import check_settings
 
 from webjobs_runner.deploy_errors import BadUpload, FolderRefused
 from webjobs_runner.disk_watch import DiskWatch
+from webjobs_runner.domain.left_out import LeftOut, left_out_warnings
 from webjobs_runner.errors import MissingInterpreter, NoRunnableScript
-from webjobs_runner.files.archive_guard import UploadLimits
+from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.definition_files import has_settings, is_disabled, read_settings, settings_warnings
 from webjobs_runner.files.package import unpack_package
 from webjobs_runner.files.upload import place_archive, place_merged, place_script
@@ -165,7 +166,7 @@ class JobCommands:
             gone = "The upload is not there any more; send it again."
             return CommandReply(code=ReplyCode.BAD_UPLOAD, message=gone)
         try:
-            await self._place(command, upload, folder)
+            left_out = await self._place(command, upload, folder)
             settings = None
             if has_settings(folder):
                 settings = await asyncio.to_thread(read_settings, folder, command.job_type)
@@ -177,6 +178,7 @@ class JobCommands:
                 settings=settings,
                 settings_warnings=await asyncio.to_thread(settings_warnings, folder),
                 disabled=True if is_disabled(folder) else None,
+                warnings=left_out_warnings(left_out),
             )
         except tuple(refusal for refusal, _ in _REFUSALS) as error:
             self._deployment.tell_failure(command.job_type, command.job_name, command.command_id, str(error))
@@ -185,30 +187,29 @@ class JobCommands:
         await self._settled((command.job_type, command.job_name), revision)
         return CommandReply(code=ReplyCode.DONE, revision=revision)
 
-    async def _place(self, command: DeployJob, upload: Path, folder: Path) -> None:
-        """Make the upload a folder of files."""
+    async def _place(self, command: DeployJob, upload: Path, folder: Path) -> list[LeftOut]:
+        """Make the upload a folder of files; returns what was left out."""
         if command.kind is UploadKind.SCRIPT:
             await asyncio.to_thread(place_script, upload, command.file_name or "", folder)
-        elif command.kind is UploadKind.ZIP:
-            await asyncio.to_thread(place_archive, upload, folder, self._limits)
-        else:
-            await self._place_merged(command, upload, folder)
+            return []
+        if command.kind is UploadKind.ZIP:
+            return await asyncio.to_thread(place_archive, upload, folder, self._limits)
+        return await self._place_merged(command, upload, folder)
 
-    async def _place_merged(self, command: DeployJob, upload: Path, folder: Path) -> None:
-        """Lay the upload over the present version.
+    async def _place_merged(self, command: DeployJob, upload: Path, folder: Path) -> list[LeftOut]:
+        """Lay the upload over the present version; returns what was left out.
 
         Raises:
             BusUnavailable: The version's package is being replaced; try again.
         """
         found = await self._definitions.current(command.job_type, command.job_name)
         if found is None:
-            await asyncio.to_thread(place_merged, upload, None, folder, self._limits)
-            return
+            return await asyncio.to_thread(place_merged, upload, None, folder, self._limits)
         current = folder.with_suffix(".current")
         try:
             async with self._versions.package(found[0].digest) as package:
                 await asyncio.to_thread(unpack_package, package, current)
-            await asyncio.to_thread(place_merged, upload, current, folder, self._limits)
+            return await asyncio.to_thread(place_merged, upload, current, folder, self._limits)
         except ObjectNotFound as error:
             raise BusUnavailable("fetching the present version", str(error)) from error
         finally:

@@ -21,7 +21,7 @@ from webjobs_runner.domain.script import ScriptHost, command_line, host_of
 from webjobs_runner.domain.stop_plan import stop_plan
 from webjobs_runner.domain.wine import PREFIX_VARIABLE, wine_environment
 from webjobs_runner.errors import MissingInterpreter
-from webjobs_runner.files.package import list_files
+from webjobs_runner.files.folder_files import list_files
 from webjobs_runner.files.script_file import is_binary, shebang_of
 from webjobs_runner.files.site import Site
 from webjobs_runner.files.text_search import mentions_shutdown_file
@@ -309,7 +309,7 @@ class ScriptStarter:
 
 def _mentions_shutdown_file(folder: Path) -> bool:
     try:
-        files, _ = list_files(folder)
+        files = list_files(folder).files
     except (FolderRefused, FolderChangedMeanwhile, FileNotFoundError):
         return False
     return mentions_shutdown_file(folder, (entry.path for entry in files))

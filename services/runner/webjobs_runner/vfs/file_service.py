@@ -15,17 +15,19 @@ from webjobs_events import files
 from webjobs_events.errors import WebJobsError
 from webjobs_events.files import Fault
 from webjobs_events.jetstream import Bus
+from webjobs_events.job_warnings import bounded_warnings
 from webjobs_service.lifetime import side_tasks
 
 from webjobs_runner.deploy_errors import BadUpload
 from webjobs_runner.domain.precondition import PreconditionFailed
 from webjobs_runner.domain.site_path import BadPath, SitePath, parse_path
-from webjobs_runner.files.archive_guard import UploadLimits
+from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
 from webjobs_runner.vfs import errors
 from webjobs_runner.vfs.sessions import Listing, Packing, Placed, Reading, Session, Sessions, Writing
 from webjobs_runner.vfs.site_files import SiteFiles
+from webjobs_runner.vfs.written_settings import settings_file_warnings
 from webjobs_runner.vfs.zip_merge import merge_archive
 from webjobs_runner.vfs.zip_stream import zip_pieces
 
@@ -257,6 +259,7 @@ class FileService:
             removed=len(placed.removed),
             jobs=jobs[:_MOST_JOBS],
             more_jobs=max(0, len(jobs) - _MOST_JOBS),
+            warnings=bounded_warnings(placed.warnings),
         )
 
     def _put_in_place(self, writing: Writing, size: int) -> Placed:
@@ -267,7 +270,8 @@ class FileService:
             return merge_archive(self._files, writing.file, writing.path, self._limits, clean=writing.clean)
         os.fsync(writing.descriptor)
         created, info = self._files.place(writing.file, writing.path, writing.condition)
-        return Placed(created=created, info=info, paths=(writing.path,))
+        warnings = settings_file_warnings(self._files.site, writing.path)
+        return Placed(created=created, info=info, paths=(writing.path,), warnings=tuple(warnings))
 
     async def _delete(self, question: files.Delete) -> files.Reply:
         path = parse_path(question.path)

@@ -27,6 +27,18 @@ def move_into(upload: Path, place: Place) -> None:
         _copy_over(upload, place)
 
 
+def link_into(target: str, place: Place) -> None:
+    """Make a link at a place at one stroke, instead of the file or link that is there."""
+    beside = f".{secrets.token_hex(8)}.upload"
+    os.symlink(target, beside, dir_fd=place.folder)
+    try:
+        os.rename(beside, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+    except BaseException:
+        _forget(beside, place.folder)
+        raise
+    os.fsync(place.folder)
+
+
 def _copy_over(upload: Path, place: Place) -> None:
     """Where the scratch folder is on another file system: a copy beside the place, then the one stroke."""
     beside = f".{secrets.token_hex(8)}.upload"

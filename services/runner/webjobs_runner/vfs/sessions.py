@@ -29,12 +29,14 @@ class Placed:
         info: Of the file; None for an archive.
         paths: Of the files that are in place.
         removed: What was removed because an archive does not hold it.
+        warnings: What was left out, and what is doubtful.
     """
 
     created: bool = False
     info: FileInfo | None = None
     paths: tuple[SitePath, ...] = ()
     removed: tuple[SitePath, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)

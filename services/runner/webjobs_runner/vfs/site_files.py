@@ -29,7 +29,7 @@ from webjobs_runner.vfs.errors import (
     Reserved,
 )
 from webjobs_runner.vfs.file_info import etag_of, info_of
-from webjobs_runner.vfs.placing import move_into, status_of
+from webjobs_runner.vfs.placing import link_into, move_into, status_of
 
 _FILE_MODE = 0o644
 
@@ -45,7 +45,7 @@ class SiteFiles:
     def __init__(self, site: Site, scratch: Path) -> None:
         self.root = site.root
         self.scratch = scratch
-        self._site = site
+        self.site = site
 
     def clear_scratch(self) -> None:
         """Remove what a crash has left, and begin with nothing."""
@@ -178,6 +178,31 @@ class SiteFiles:
                 os.fsync(place.folder)
                 return before is None, info_of(self.root, place.path, status_of(place))
 
+    def may_link(self, path: SitePath) -> None:
+        """Go on when a link could be put there now, in the place of a file, a link or nothing.
+
+        Raises:
+            FolderInTheWay: A folder is there.
+            FileInTheWay: A file is above.
+        """
+        try:
+            with reach(self.root, path, follow=False) as place:
+                if place.is_folder:
+                    raise FolderInTheWay(path)
+        except FileMissing:
+            self._check_folders_above(path)
+
+    def link(self, target: str, path: SitePath) -> None:
+        """Put a link in place at one stroke; its target is the caller's to judge.
+
+        Raises:
+            WebJobsError: As `may_link`.
+        """
+        with self._alone(path):
+            self.may_link(path)
+            with reach(self.root, path, create=True, follow=False) as place:
+                link_into(target, place)
+
     def remove(self, path: SitePath, recursive: bool, condition: Condition) -> Path | None:
         """Remove a file, a link, or a folder; answers what of it still lies in the scratch folder.
 
@@ -235,8 +260,8 @@ class SiteFiles:
         with ExitStack() as stack:
             job = job_of(path)
             if job is not None:
-                stack.enter_context(job_lock(self._site, *job))
-            lock = stack.enter_context(open(self._site.files_lock(), "ab"))
+                stack.enter_context(job_lock(self.site, *job))
+            lock = stack.enter_context(open(self.site.files_lock(), "ab"))
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

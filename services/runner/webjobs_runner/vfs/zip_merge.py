@@ -7,9 +7,11 @@ from pathlib import Path
 
 from webjobs_events.files import Condition, Kind
 
+from webjobs_runner.domain.left_out import left_out_warnings
 from webjobs_runner.domain.site_path import SitePath, is_kept, job_of
-from webjobs_runner.files.archive_guard import UploadLimits, unpack_upload
-from webjobs_runner.files.folder_walk import walk_folder
+from webjobs_runner.files.archive_entries import UploadLimits
+from webjobs_runner.files.archive_guard import unpack_upload
+from webjobs_runner.files.folder_walk import Entry, walk_folder
 from webjobs_runner.vfs.errors import FolderInTheWay
 from webjobs_runner.vfs.sessions import Placed
 from webjobs_runner.vfs.site_files import SiteFiles
@@ -23,6 +25,7 @@ def merge_archive(
     """Unpack an archive into a folder, which is created when it is missing.
 
     It is unpacked beside first, and every place looked at: an archive that is refused has changed nothing.
+    Links are put in place last.
 
     Args:
         files: Of the site.
@@ -37,33 +40,42 @@ def merge_archive(
     """
     unpacked = archive.with_suffix(".unpacked")
     try:
-        unpack_upload(archive, unpacked, limits)
-        entries = [
-            ((*folder, *entry.path.split("/")), unpacked / entry.path, entry.is_folder)
-            for entry in walk_folder(unpacked)
-        ]
+        left_out = unpack_upload(archive, unpacked, limits, may_be_empty=True)
+        entries = sorted(walk_folder(unpacked), key=_is_link)
         files.may_make_folder(folder)
-        for path, _, is_folder in entries:
-            if is_folder:
+        for entry in entries:
+            path = (*folder, *entry.path.split("/"))
+            if entry.is_folder:
                 files.may_make_folder(path)
+            elif _is_link(entry):
+                files.may_link(path)
             else:
                 files.may_write(path, None)
         _make(files, folder)
         placed, on_disk = [], set[str]()
-        for path, source, is_folder in entries:
-            if is_folder:
+        for entry in entries:
+            source, path = unpacked / entry.path, (*folder, *entry.path.split("/"))
+            if entry.is_folder:
                 _make(files, path)
                 on_disk.add(files.look(path).path)
+                continue
+            if _is_link(entry):
+                files.link(os.readlink(source), path)
             else:
                 _bring_to_disk(source)
-                mode = stat.S_IMODE(source.stat().st_mode)
-                _, info = files.place(source, path, None, mode)
-                placed.append(path)
+                _, info = files.place(source, path, None, stat.S_IMODE(entry.status.st_mode))
                 on_disk.add(info.path)
+            placed.append(path)
         removed = _remove_others(files, folder, on_disk) if clean else []
-        return Placed(paths=tuple(placed), removed=tuple(removed))
+        return Placed(
+            paths=tuple(placed), removed=tuple(removed), warnings=tuple(left_out_warnings(left_out))
+        )
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
+
+
+def _is_link(entry: Entry) -> bool:
+    return stat.S_ISLNK(entry.status.st_mode)
 
 
 def _remove_others(files: SiteFiles, folder: SitePath, on_disk: set[str]) -> list[SitePath]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from zipstream import ZipStream  # type: ignore[import-untyped]  # the library ships no types
 
+from webjobs_runner.domain.package_links import fault_of_link
 from webjobs_runner.domain.site_path import SitePath, is_reserved
 from webjobs_runner.vfs.confined import reach
-from webjobs_runner.vfs.errors import FileInTheWay, FileMissing, LeadsOutside
+from webjobs_runner.vfs.errors import FileInTheWay, FileMissing, LeadsOutside, Reserved
 from webjobs_runner.vfs.file_info import as_text
 
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -23,7 +24,8 @@ _LEFT_OUT = (FileMissing, FileInTheWay, LeadsOutside, PermissionError)
 def zip_pieces(root: Path, folder: SitePath, piece_bytes: int) -> Generator[bytes, None, None]:
     """The archive in pieces of this size, the last one shorter; closing this closes every file.
 
-    Links are left out, and so is what belongs to webjobs itself or vanishes meanwhile.
+    Links that stay inside the folder are packed as links. Others are left out, and so is what belongs to
+    webjobs itself or vanishes meanwhile.
     """
     return _in_pieces(_archive(root, folder), piece_bytes)
 
@@ -41,6 +43,8 @@ def _archive(root: Path, top: SitePath) -> Generator[bytes, None, None]:
                     yield from _added(archive, folder, f"{_name_of(path, top)}/")
                 for name in sorted(os.listdir(folder)):
                     yield from _entry(archive, folder, (*path, name), top, below)
+                    if target := _link_inside(root, folder, (*path, name), top):
+                        yield from _linked(archive, target, _name_of((*path, name), top))
             finally:
                 os.close(folder)
         waiting.extend(reversed(below))
@@ -66,6 +70,31 @@ def _entry(
             yield from _added(archive, descriptor, _name_of(path, top))
     finally:
         os.close(descriptor)
+
+
+def _link_inside(root: Path, folder: int, path: SitePath, top: SitePath) -> str:
+    """The target of a link that never leaves the folder that is packed; empty for anything else."""
+    try:
+        target = os.readlink(path[-1], dir_fd=folder)
+    except OSError:  # no link, or gone
+        return ""
+    relative = _name_of(path, top)
+    if fault_of_link(relative, {relative: target}):
+        return ""
+    try:
+        with reach(root, top) as above, reach(root, path) as end:
+            return target if end.path[: len(above.path)] == above.path else ""
+    except FileMissing:  # it leads to what is not there yet
+        return target
+    except (FileInTheWay, LeadsOutside, Reserved, PermissionError):
+        return ""
+
+
+def _linked(archive: ZipStream, target: str, name: str) -> Iterator[bytes]:
+    archive.add(target, name)
+    yield from archive.all_files()
+    # The library has no way to add a link; the kind is in the directory only, which is written last.
+    archive._filelist[-1].external_attr = (stat.S_IFLNK | 0o777) << 16
 
 
 def _added(archive: ZipStream, descriptor: int, name: str) -> Iterator[bytes]:
