@@ -10,6 +10,7 @@ from integration.files.conftest import Files, Got, uploads_of
 from support.client import unique
 from support.eventually import eventually
 from support.runners import zipped
+from support.zip_makers import finder_zip
 from webjobs_api.app import run_api
 from webjobs_api.settings import ApiSettings
 from webjobs_api.site_deployments.record import Deployment, Status
@@ -137,7 +138,7 @@ async def test_what_is_too_large_or_no_package_is_refused_before_it_is_a_deploym
             for body, content_type, status, word in (
                 (io.BytesIO(too_large), "application/zip", 413, "limit"),
                 (by_url, "application/json", 400, "packageUri"),
-                (b"x", "multipart/form-data; boundary=x", 400, "form"),
+                (b"--x--", "multipart/form-data; boundary=x", 400, "form"),
             ):
                 got = await files.ask(method, path, body, Content_Type=content_type)
                 assert got.status == status, got.text
@@ -148,6 +149,24 @@ async def test_what_is_too_large_or_no_package_is_refused_before_it_is_a_deploym
     assert json_of(await files.get("/api/deployments")) == []
     assert (await files.get("/api/deployments/latest")).status == 404
     assert (await files.get("/api/deployments/none/log")).status == 404
+
+
+async def test_a_package_is_taken_as_it_is_wrapped_and_what_was_left_out_is_warned_of(
+    files: Files, bus: Bus
+) -> None:
+    name = unique("wrapped")
+    packed = finder_zip({f"App_Data/Jobs/Triggered/{name}/run.sh": "#!/bin/sh\n"})
+    head = b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.zip"\r\n\r\n'
+    for path in ("/api/zipdeploy", "/api/publish?type=zip"):
+        for body, content_type in (
+            (packed, "multipart/form-data"),
+            (head + packed + b"\r\n--x--\r\n", "multipart/form-data; boundary=x"),
+        ):
+            got = await post(files, path, body, Content_Type=content_type)
+            (warning,) = json_of(got)["warnings"]
+            assert warning.startswith("Left out 3 files that macOS or Windows added: ")
+            assert await is_job(bus, name)
+    assert [path.name for path in files.wwwroot.iterdir()] == ["app_data"]
 
 
 async def test_a_package_goes_to_the_folder_that_path_names(files: Files, bus: Bus) -> None:

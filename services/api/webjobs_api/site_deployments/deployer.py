@@ -150,7 +150,7 @@ class _Work:
         self._say(f"{written.files} files are in place.")
         if written.removed:
             self._say(f"{written.removed} files and folders that the package does not hold were removed.")
-        warnings = list(self._job_warnings(written.jobs))
+        warnings = [*written.warnings, *self._job_warnings(written.jobs)]
         if written.more_jobs:
             self._say(f"{written.more_jobs} more jobs were changed.")
         refused = sum(job.outcome is JobOutcome.REFUSED for job in written.jobs)

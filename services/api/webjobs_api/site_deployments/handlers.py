@@ -1,9 +1,7 @@
 """Handlers of what the clients of Azure call to deploy a package: `az webapp deploy`, GitHub's action."""
 
 import asyncio
-import tempfile
 from datetime import UTC, datetime
-from typing import BinaryIO
 from urllib.parse import urlencode
 
 import structlog
@@ -12,9 +10,8 @@ from webjobs_events.errors import BusUnavailable
 from webjobs_events.job_warnings import HEADER, header_values
 
 from webjobs_api import exchange
-from webjobs_api.deployments import receive
-from webjobs_api.errors import UnsupportedUpload, UploadTooLarge
-from webjobs_api.keys import DEFINITIONS, LIVE_SETTINGS, RUNNERS, SETTINGS, SITE_DEPLOYMENTS
+from webjobs_api.errors import UploadTooLarge
+from webjobs_api.keys import DEFINITIONS, LIVE_SETTINGS, RUNNERS, SITE_DEPLOYMENTS
 from webjobs_api.site_deployments.record import Deployment
 from webjobs_api.site_deployments.request import (
     DeploymentRequest,
@@ -25,10 +22,10 @@ from webjobs_api.site_deployments.request import (
 )
 from webjobs_api.site_deployments.responses import PATH, deployment_json, log_json
 from webjobs_api.site_deployments.store import LATEST
+from webjobs_api.upload_body import check_length, receive_upload
 
 log = structlog.stdlib.get_logger(__name__)
 
-_LIMIT_VARIABLE = "WEBJOBS_UPLOAD_LIMIT_MB"
 _ID_HEADER = "SCM-DEPLOYMENT-ID"
 _POLL_SECONDS = "2"
 _MOST_RECORD_BYTES = 64 * 1024
@@ -84,22 +81,10 @@ async def record(request: web.Request) -> web.StreamResponse:
 
 
 async def _deploy(request: web.Request, asked: DeploymentRequest) -> web.StreamResponse:
-    if request.content_type.startswith("multipart/"):
-        raise UnsupportedUpload(request.content_type)
-    exchange.refuse_encoded_body(request)
+    check_length(request)
     await request.app[RUNNERS].require_one()
-    limit = request.app[SETTINGS].upload_limit_bytes
-    if (request.content_length or 0) > limit:
-        raise UploadTooLarge(limit, _LIMIT_VARIABLE)
-    file: BinaryIO = tempfile.TemporaryFile()  # the deployment closes it
-    try:
-        await receive(request.content, file, limit, _LIMIT_VARIABLE)
-        size = file.seek(0, 2)
-        file.seek(0)
-    except BaseException:
-        file.close()
-        raise
-    deployment, task = await request.app[SITE_DEPLOYMENTS].begin(asked, file, size)
+    received = await receive_upload(request)  # the deployment closes its file
+    deployment, task = await request.app[SITE_DEPLOYMENTS].begin(asked, received.file, received.size)
     if not asked.is_async:
         deployment = await asyncio.shield(task)
         await _mirrored(request)

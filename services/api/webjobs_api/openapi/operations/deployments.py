@@ -9,7 +9,10 @@ from webjobs_api.site_deployments.responses import DeploymentJson, LogEntryJson
 _TAG = "Deployments"
 _ANY = {"type": "string"}
 _FLAG = {"type": "string", "examples": ["true"]}
-_PACKAGE = Body(says="The package.", content={"application/zip": {}, "application/octet-stream": {}})
+_PACKAGE = Body(
+    says="The package, or a form with it as the only file.",
+    content={"application/zip": {}, "application/octet-stream": {}, "multipart/form-data": {}},
+)
 
 
 def _parameter(name: str, says: str, schema: Mapping[str, object] = _ANY) -> Parameter:
