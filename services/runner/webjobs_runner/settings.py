@@ -17,7 +17,8 @@ class RunnerSettings(ServiceSettings):
     instance_id: str | None = Field(
         default=None,
         pattern=r"^[0-9a-f]{6}$",
-        description="This runner's id, 6 hex digits; derived from host name and folder when not given.",
+        description="This runner's id, 6 hex digits; when not given, that of a runner of this folder that "
+        "has ended, or else derived from host name and folder.",
     )
     slots: int = Field(
         default=32,

@@ -2,14 +2,18 @@
 
 import re
 import time
+from pathlib import Path
 
 import aiohttp
 from integration.api.stand_in import INSTANCE
 from nats.aio.msg import Msg
+from support.eventually import eventually
 from webjobs_api import all_metrics
 from webjobs_api.all_metrics import AllMetrics
 from webjobs_api.runners import Runners
-from webjobs_events.jetstream import Bus, metrics_served
+from webjobs_events.jetstream import Bus, connect_bus, metrics_served
+from webjobs_events.subjects import Subjects
+from webjobs_stack.nats_server import run_nats_server
 
 
 async def metrics(api: aiohttp.ClientSession) -> str:
@@ -57,6 +61,22 @@ async def test_what_cannot_be_read_is_left_out(api: aiohttp.ClientSession, bus: 
 
     await client.subscribe(bus.subjects.metrics, cb=reply)
     assert ups(await metrics(api)) == {("runner", INSTANCE): 0, ("history", ""): 0}
+
+
+async def test_without_nats_the_api_shows_its_own_metrics_at_once(tmp_path: Path, namespace: str) -> None:
+    async with (
+        run_nats_server(tmp_path) as server,
+        connect_bus(server.url, name="test", subjects=Subjects(namespace)) as bus,
+        Runners(bus) as runners,
+    ):
+        async with metrics_served(bus, "runner", "a1b2c3"), metrics_served(bus, "history", "h"):
+            collected = AllMetrics(bus, runners, timeout=60)
+            assert set(ups(await collected.text()).values()) == {1}
+            await server.stop()
+            await eventually(lambda: not bus.is_connected)
+            text = await collected.text()
+    assert ups(text) == {("runner", "a1b2c3"): 0, ("history", "h"): 0}
+    assert "\npython_info{implementation=" in text
 
 
 async def test_a_process_that_is_gone_for_long_is_forgotten(bus: Bus) -> None:
