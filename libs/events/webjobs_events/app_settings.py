@@ -22,6 +22,7 @@ _CREDENTIAL_PREFIXES = ("WEBJOBS_NATS_", "WEBJOBS_DATABASE_", "WEBJOBS_POSTGRES_
 START_VARIABLES = frozenset(
     f"WEBJOBS_{name}"
     for name in (
+        "CORS_ORIGINS",
         "DATA",
         "DISK_RESERVE_MB",
         "HEALTH_HOST",

@@ -11,6 +11,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from webjobs_service.http_server import serve_http
+from webjobs_service.options import options_middleware
 from webjobs_service.route_spelling import RouteSpelling, SpelledRoute
 
 log = structlog.stdlib.get_logger(__name__)
@@ -182,7 +183,7 @@ async def run_health_server(
     Yields:
         The base URL, such as `http://127.0.0.1:8082`.
     """
-    app = web.Application()
+    app = web.Application(middlewares=[options_middleware])
     routes = health_routes(checks, notes)
     app.add_routes(routes)
     spelling = RouteSpelling(SpelledRoute(route.method, route.path) for route in routes)

@@ -43,4 +43,7 @@ class ForeignOrigin(WebJobsError):
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
-        super().__init__(f"A page of {origin[:100]!r} may not change anything here.")
+        super().__init__(
+            f"A page of {origin[:100]!r} may not change anything here. To allow it, name its origin in "
+            "WEBJOBS_CORS_ORIGINS."
+        )

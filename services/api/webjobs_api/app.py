@@ -17,6 +17,7 @@ from webjobs_service.connections import ConnectionTerms
 from webjobs_service.credentials import without_credentials
 from webjobs_service.health import health_routes
 from webjobs_service.http_server import TERMS, raise_open_files, serve_http
+from webjobs_service.options import options_middleware
 from webjobs_service.stalled_clients import limit_buffer
 
 from webjobs_api import keys
@@ -30,6 +31,9 @@ from webjobs_api.history import History
 from webjobs_api.hooks.back_off import HookTerms
 from webjobs_api.hooks.dispatcher import Dispatcher
 from webjobs_api.hooks.hooks import Hooks
+from webjobs_api.http.compression import compression_middleware
+from webjobs_api.http.cors import add_cors_headers, preflight_middleware
+from webjobs_api.http.cross_origin import ANY_ORIGIN
 from webjobs_api.idempotency import IdempotentInvocations
 from webjobs_api.invocation import Invocations
 from webjobs_api.job_commands import JobCommands, Patience
@@ -103,8 +107,11 @@ async def open_app(
             app = web.Application(
                 middlewares=[
                     metrics_middleware,
+                    compression_middleware,
                     error_middleware,
+                    preflight_middleware,
                     access_guard(settings),
+                    options_middleware,
                     snapshot_middleware,
                 ],
                 client_max_size=_MAX_BODY_BYTES,
@@ -136,6 +143,7 @@ async def open_app(
 
             app.on_shutdown.append(end_live_answers)
             app.on_response_prepare.append(limit_buffer)
+            app.on_response_prepare.append(add_cors_headers)
             health = health_routes(
                 checks(bus, storage, runners, history), bus.streams.notes, AllMetrics(bus, runners).text
             )
@@ -173,6 +181,8 @@ async def run_api(
 async def serve(settings: ApiSettings, environment: Mapping[str, str], stop: asyncio.Event) -> None:
     """Serve until asked to stop, which may be before NATS was there."""
     is_served = False
+    if settings.cors_origins == ANY_ORIGIN and settings.username is None:
+        log.warning("pages of any site can use the api", setting="WEBJOBS_CORS_ORIGINS")
 
     async def run() -> None:
         nonlocal is_served

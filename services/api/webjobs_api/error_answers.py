@@ -22,6 +22,7 @@ from webjobs_events.errors import (
 from webjobs_events.files import Fault
 from webjobs_events.jetstream import QueryRefused
 from webjobs_service.connections import BodyTimedOut
+from webjobs_service.options import methods_of
 
 from webjobs_api.access_errors import (
     CredentialsWanted,
@@ -223,8 +224,10 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
             log.error("request failed", method=request.method, path=request.path, error=str(error))
         return web.Response(status=status, text=str(error), headers=headers_of(status))
     except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
-        if error.text == f"{error.status}: {error.reason}":  # the router's own words help nobody
-            error.text = _told(request, error)
+        if isinstance(error, web.HTTPMethodNotAllowed):
+            error.headers["Allow"] = ", ".join(sorted(methods_of(error)))
+        if error.text == f"{error.status}: {error.reason}":  # the router's own text
+            error.text = _help(request, error)
         raise
     except web.RequestPayloadError as error:
         log.debug("body not readable", method=request.method, path=request.path, error=str(error))
@@ -236,8 +239,8 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         return web.Response(status=500, text="The api failed; its log says why.")
 
 
-def _told(request: web.Request, error: web.HTTPNotFound | web.HTTPMethodNotAllowed) -> str:
+def _help(request: web.Request, error: web.HTTPNotFound | web.HTTPMethodNotAllowed) -> str:
     if isinstance(error, web.HTTPMethodNotAllowed):
         methods = ", ".join(sorted(error.allowed_methods))
-        return f"This address cannot be asked with {request.method[:20]}, but with {methods}."
+        return f"{request.method[:20]} is not allowed here; use {methods}."
     return f"There is nothing at {request.path[:200]!r}. The page /docs shows every address there is."

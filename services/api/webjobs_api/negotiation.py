@@ -5,6 +5,8 @@ from functools import wraps
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from webjobs_api.http.vary import add_vary
+
 _PAGE = "text/html"
 _DATA = "application/json"
 
@@ -17,7 +19,7 @@ def by_accept(page: Handler, data: Handler) -> Handler:
         handler = page if wants_page(request.headers.get("Accept", "")) else data
         response = await handler(request)
         if not response.prepared:
-            response.headers["Vary"] = "Accept"
+            add_vary(response, "Accept")
         return response
 
     return choose

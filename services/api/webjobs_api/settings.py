@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from webjobs_service.settings import ServiceSettings
 
+from webjobs_api.http.cross_origin import parse_origins
 from webjobs_api.http.public_address import parse_proxies
 from webjobs_api.loopback import is_loopback
 
@@ -37,6 +38,10 @@ class ApiSettings(ServiceSettings):
         description="Comma-separated addresses and networks of proxies whose X-Forwarded headers count; "
         "none: no proxy's do.",
     )
+    cors_origins: str | None = Field(
+        default=None,
+        description="Comma-separated origins of other sites whose pages may use the api; * for all.",
+    )
     hooks_allow_private: bool = Field(
         default=False,
         description="Whether hooks may call loopback, private and other addresses that are not public.",
@@ -53,6 +58,13 @@ class ApiSettings(ServiceSettings):
     @classmethod
     def _lists_networks(cls, value: str) -> str:
         parse_proxies(value)
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _lists_origins(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_origins(value)
         return value
 
     @model_validator(mode="after")

@@ -56,3 +56,14 @@ def test_trusted_proxies_that_are_no_networks_are_refused(text: str, monkeypatch
         load_settings(ApiSettings)
     monkeypatch.setenv("WEBJOBS_TRUSTED_PROXIES", "none")
     assert load_settings(ApiSettings).trusted_proxies == "none"
+
+
+def test_origins_that_are_none_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings(ApiSettings).cors_origins is None
+    monkeypatch.setenv("WEBJOBS_CORS_ORIGINS", "pages.example")
+    with pytest.raises(
+        InvalidSettings, match=r"WEBJOBS_CORS_ORIGINS=.*Did you mean https://pages\.example\?"
+    ):
+        load_settings(ApiSettings)
+    monkeypatch.setenv("WEBJOBS_CORS_ORIGINS", "*")
+    assert load_settings(ApiSettings).cors_origins == "*"

@@ -66,7 +66,8 @@ def build_document(
             "summary": "Runs scripts on request, on a schedule or for ever.",
             "description": "Errors are one sentence that says what to do. A trailing slash never matters, "
             "nor does the case of letters in a path and in the name of a query parameter. HEAD works "
-            "wherever GET does.",
+            "wherever GET does, and OPTIONS names the methods of any path. JSON and text above 1 KB are "
+            "compressed for clients that take gzip.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "This server"}],
