@@ -27,7 +27,7 @@ VALUES = {
     "key": "NAME",
     "hook": "abc",
     "event": "PostDeployment",
-    "app_data": "App_Data",
+    "deployment": "latest",
 }
 ROUTES = [*routes(), *health_routes({})]
 CHECKED = [route for route in ROUTES if not OPERATIONS[keys_of(route)[0]].passes_on]
