@@ -1,4 +1,6 @@
-"""What a runner refused in the folder of a job: kept in the bucket of leases until it is mended."""
+"""What a runner refused of a job: kept in the bucket of leases until it is mended."""
+
+from enum import StrEnum
 
 import msgspec
 
@@ -9,15 +11,29 @@ from webjobs_events.job import JobType
 MAX_REASON = 2000  # characters
 
 
+class RefusalSource(StrEnum):
+    """Where something that was refused came from."""
+
+    FOLDER = "folder"
+    """A folder on a runner's disk, or the settings in it: refused as long as it is there."""
+
+    UPLOAD = "upload"
+    """An upload to the api."""
+
+    SETTINGS = "settings"
+    """Settings sent to the api."""
+
+
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """A folder, or the settings in it, that did not become the job's version.
+    """A folder, an upload or settings that did not become the job's version.
 
     Attributes:
         job_type: In whose folder of jobs it lies.
         folder_name: The job's name, or a name that no job can have.
         reason: A sentence that says what to mend.
         at: Since when.
-        instance: On whose disk.
+        instance: The runner that refused it.
+        source: Where it came from.
     """
 
     job_type: JobType
@@ -25,6 +41,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     at: Instant
     instance: str
+    source: RefusalSource = RefusalSource.FOLDER
 
 
 _decoder = msgspec.json.Decoder(Refusal)

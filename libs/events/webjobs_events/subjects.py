@@ -283,6 +283,11 @@ class Subjects:
         """Key of what a runner refused in a job's folder; `refusal.>` matches all of them."""
         return f"refusal.{instance_id}.{job_type}.{token_of(folder_name)}"
 
+    @staticmethod
+    def api_refusal_key(source: str, job_type: JobType, job_name: JobName) -> str:
+        """Key of what was refused of what was sent to the api; `source` as in `RefusalSource`."""
+        return f"refusal.{source}.{job_type}.{token_of(job_name)}"
+
     # Files
 
     def files_group(self, instance_id: str) -> str:

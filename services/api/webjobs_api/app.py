@@ -130,6 +130,7 @@ async def open_app(
             app[keys.LIVE_SETTINGS] = live_settings
             app[keys.OPENAPI] = encoded_document(routes(), version("webjobs"))
             app[keys.LIVE] = Live(tails, live_terms)
+            app[keys.REFUSALS] = refusals
             app[keys.RUNNERS] = runners
             app[keys.RUNS] = runs
             app[keys.SETTINGS] = settings

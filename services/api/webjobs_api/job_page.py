@@ -24,12 +24,14 @@ from webjobs_api.keys import (
     HISTORY,
     INVOCATIONS,
     LIVE_SETTINGS,
+    REFUSALS,
     RUNNERS,
     RUNS,
     STORAGE,
     TICKS,
 )
 from webjobs_api.known_job import error_of
+from webjobs_api.refusal_list import refusal_rows
 from webjobs_api.responses import duration, legacy_status, run_command
 from webjobs_api.schedules.preview import next_run
 from webjobs_api.triggered import arguments_of, known_run
@@ -69,10 +71,16 @@ async def show_index(request: web.Request) -> web.Response:
     try:
         listed = await jobs.all_jobs(request)
     except WebJobsError as error:
-        return _render(request, "index.html", {"jobs": [], "fault": str(error)}, status_of(error))
+        return _render(
+            request, "index.html", {"jobs": [], "refused": [], "fault": str(error)}, status_of(error)
+        )
     urls = _urls(request)
     rows = [(job, urls.page(JobType(job.type), job.name)) for job in listed]
-    return _render(request, "index.html", {"jobs": rows, "fault": ""})
+    shown = {(job.type, job.name) for job in listed}
+    refused = [
+        each for each in refusal_rows(request.app[REFUSALS].all()) if (each.type, each.job) not in shown
+    ]
+    return _render(request, "index.html", {"jobs": rows, "refused": refused, "fault": ""})
 
 
 async def show_triggered_job(request: web.Request) -> web.Response:

@@ -13,6 +13,7 @@ from webjobs_api.invocation import Invocations
 from webjobs_api.job_commands import JobCommands
 from webjobs_api.job_tunnels import JobTunnels
 from webjobs_api.live.live import Live
+from webjobs_api.refusals import Refusals
 from webjobs_api.runner_files import RunnerFiles
 from webjobs_api.runners import Runners
 from webjobs_api.runs import Runs
@@ -35,6 +36,7 @@ JOB_TUNNELS = web.AppKey("job_tunnels", JobTunnels)
 LIVE = web.AppKey("live", Live)
 LIVE_SETTINGS = web.AppKey("live_settings", LiveSettings)
 OPENAPI = web.AppKey("openapi", bytes)
+REFUSALS = web.AppKey("refusals", Refusals)
 RUNNERS = web.AppKey("runners", Runners)
 RUNS = web.AppKey("runs", Runs)
 SETTINGS = web.AppKey("settings", ApiSettings)

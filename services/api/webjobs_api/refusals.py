@@ -1,24 +1,35 @@
-"""What runners refused in the folders of jobs, as they publish it until it is mended."""
+"""What runners refused of jobs, as they publish it until it is mended."""
+
+import asyncio
+from contextlib import suppress
 
 import structlog
 from webjobs_events.errors import InvalidJobName, InvalidToken, UndecodableMessage
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.job import JobName, JobType
-from webjobs_events.refusal import Refusal, decode_refusal
+from webjobs_events.refusal import Refusal, RefusalSource, decode_refusal
 from webjobs_events.subjects import token_of
 
 from webjobs_api.runners import Runners
+
+_KEYS = "refusal.>"
+_SETTLE_SECONDS = 5.0
+_SENT = {RefusalSource.UPLOAD: "The upload of", RefusalSource.SETTINGS: "The settings sent at"}
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 class Refusals:
-    """An async context manager: the refusals of living runners, current while it is entered."""
+    """An async context manager: what was refused, current while it is entered.
+
+    What was refused in a folder counts while the runner is alive that has the folder.
+    """
 
     def __init__(self, bus: Bus, runners: Runners) -> None:
+        self._bus = bus
         self._runners = runners
         self._known: dict[str, Refusal] = {}
-        self._mirror = bus.leases.mirror(self._changed, keys="refusal.>")
+        self._mirror = bus.leases.mirror(self._changed, keys=_KEYS)
 
     async def __aenter__(self) -> "Refusals":
         await self._mirror.__aenter__()
@@ -29,19 +40,35 @@ class Refusals:
 
     def all(self) -> list[Refusal]:
         """Every refusal, by type and name of the folder."""
-        living = [each for each in self._known.values() if self._runners.is_alive(each.instance)]
-        return sorted(living, key=lambda each: (each.job_type, each.folder_name, each.instance))
+        listed = [each for each in self._known.values() if self._counts(each)]
+        return sorted(listed, key=lambda each: (each.job_type, each.folder_name, each.source, each.instance))
+
+    async def caught_up(self) -> None:
+        """Wait until every refusal that is published by now is known here.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        bucket = self._bus.leases
+        newest = await self._bus.last_message(bucket.stream, bucket.subject_of(_KEYS))
+        if newest is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SETTLE_SECONDS):
+                    await self._mirror.reached(newest.sequence)
 
     def reason(self, job_type: JobType, job_name: JobName) -> str | None:
-        """Why a job's folder, or the settings in it, were refused; None when they were not."""
+        """Why the newest folder, upload or settings of a job were refused; None when they were not."""
         if not self._known:
             return None
         try:
             suffix = f".{job_type}.{token_of(job_name)}"
         except (InvalidJobName, InvalidToken):
             return None
-        found = (refusal for key, refusal in self._known.items() if key.endswith(suffix))
-        return next((each.reason for each in found if self._runners.is_alive(each.instance)), None)
+        found = [each for key, each in self._known.items() if key.endswith(suffix) and self._counts(each)]
+        return _sentence(max(found, key=lambda each: each.at)) if found else None
+
+    def _counts(self, refusal: Refusal) -> bool:
+        return refusal.source is not RefusalSource.FOLDER or self._runners.is_alive(refusal.instance)
 
     def _changed(self, key: str, entry: Entry | None) -> None:
         self._known.pop(key, None)
@@ -51,3 +78,12 @@ class Refusals:
             self._known[key] = decode_refusal(key, entry.value)
         except UndecodableMessage as error:
             log.error("refusal ignored: it cannot be read", key=key, error=str(error))
+
+
+def _sentence(refusal: Refusal) -> str:
+    """What a job says of a refusal; what runs may be older than what was sent."""
+    sent = _SENT.get(refusal.source)
+    if sent is None:
+        return refusal.reason
+    verb = "was" if refusal.source is RefusalSource.UPLOAD else "were"
+    return f"{sent} {refusal.at:%Y-%m-%d %H:%M:%S} UTC {verb} refused: {refusal.reason}"

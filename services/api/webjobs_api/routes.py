@@ -16,6 +16,7 @@ from webjobs_api import (
     jobs,
     logs,
     passthrough,
+    refusal_list,
     run_control,
     schemas,
     swagger,
@@ -50,6 +51,7 @@ def routes() -> list[web.RouteDef]:
         *[_with_page(route) for route in _job_routes(KUDU_OLDEST)],
         web.get("/api/triggeredwebjobsswagger", swagger.get_swagger),
         web.get(all_runs.PATH, all_runs.list_runs),
+        web.get(refusal_list.PATH, refusal_list.list_refusals),
         # App settings
         web.get("/api/settings", app_settings.get_all),
         web.post("/api/settings", app_settings.change),

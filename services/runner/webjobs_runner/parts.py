@@ -241,7 +241,7 @@ def build_parts(
         cancellation=cancellation,
         jobs=JobInbox(
             bus,
-            JobCommands(bus, definitions, deployment, versions, reconciler, limits, disk),
+            JobCommands(bus, definitions, deployment, versions, reconciler, limits, disk, refusals),
             leave_deployments=lambda: disk.is_low and peers.has_room_elsewhere(),
         ),
         reconciler=reconciler,

@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import aiohttp
+import msgspec
 import pytest
 from integration.api.stand_in import INSTANCE, StandIn
 from support.eventually import eventually
-from webjobs_events.job import JobType
-from webjobs_events.refusal import Refusal, encode_refusal
+from webjobs_events.job import JobName, JobType
+from webjobs_events.refusal import Refusal, RefusalSource, encode_refusal
 from webjobs_events.subjects import Subjects
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
@@ -80,3 +81,58 @@ async def test_a_job_whose_stored_settings_are_wrong_says_which(
 ) -> None:
     await stand_in.define(TRIGGERED, "job", settings={"schedule": 5})
     await eventually(shows(api, "/api/triggeredwebjobs/job", "schedule in settings.job is wrong"))
+
+
+async def listed(api: aiohttp.ClientSession) -> list[dict[str, str]]:
+    async with api.get("/api/refusals") as answer:
+        assert answer.status == 200
+        return await answer.json()
+
+
+async def test_refusals_are_listed_as_soon_as_they_are_published(
+    api: aiohttp.ClientSession, stand_in: StandIn
+) -> None:
+    assert await listed(api) == []
+    await stand_in.define(TRIGGERED, "job")
+    key = await refuse(stand_in, CONTINUOUS, "no..job")
+    await refuse(stand_in, TRIGGERED, "away", instance="abcdef")  # its runner is not alive
+    sent = Refusal(
+        job_type=TRIGGERED,
+        folder_name="job",
+        reason="The settings are wrong.",
+        at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        instance="abcdef",
+        source=RefusalSource.SETTINGS,
+    )
+    sent_key = Subjects.api_refusal_key(sent.source, TRIGGERED, JobName("job"))
+    await stand_in.bus.leases.put(sent_key, encode_refusal(sent))
+    folder, settings = await listed(api)
+    assert settings == {
+        "job": "job",
+        "type": "triggered",
+        "when": "2026-01-02T03:04:05Z",
+        "from": "api",
+        "what": "settings",
+        "reason": "The settings are wrong.",
+        "instance": "abcdef",
+    }
+    assert (folder["job"], folder["type"], folder["from"]) == ("no..job", "continuous", "folder")
+    words = "The settings sent at 2026-01-02 03:04:05 UTC were refused: The settings are wrong."
+    for path in ("/api/triggeredwebjobs/job", "/pages/triggered/job", "/"):
+        assert await shows(api, path, words)()
+    async with api.get("/") as answer:
+        overview = await answer.text()
+    assert "no..job" in overview
+    assert REASON in overview
+    for each in (key, sent_key):
+        await stand_in.bus.leases.delete(each)
+    assert await listed(api) == []
+
+
+async def test_a_refusal_of_an_earlier_release_is_of_a_folder(
+    api: aiohttp.ClientSession, stand_in: StandIn
+) -> None:
+    stored = {"job_type": "triggered", "folder_name": "old", "reason": "r", "at": "2026-01-02T03:04:05Z"}
+    key = Subjects.refusal_key(INSTANCE, TRIGGERED, "old")
+    await stand_in.bus.leases.put(key, msgspec.json.encode(stored | {"instance": INSTANCE}))
+    assert [each["from"] for each in await listed(api)] == ["folder"]

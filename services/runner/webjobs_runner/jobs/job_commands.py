@@ -23,6 +23,7 @@ from webjobs_events.errors import (
 )
 from webjobs_events.events import Deleted
 from webjobs_events.jetstream import Bus, ObjectNotFound, lacks_space
+from webjobs_events.refusal import RefusalSource
 from webjobs_events.settings_check import check_settings
 
 from webjobs_runner.deploy_errors import BadUpload, FolderRefused
@@ -37,6 +38,7 @@ from webjobs_runner.files.versions import Versions
 from webjobs_runner.jobs.definitions import Definitions, JobKey
 from webjobs_runner.jobs.deployment import Deployment
 from webjobs_runner.jobs.reconciler import Reconciler
+from webjobs_runner.jobs.refusals import Refusals
 from webjobs_runner.log import logger
 
 _CONVERGENCE_PATIENCE = 5.0  # seconds that a reply waits for the files of this runner
@@ -68,6 +70,7 @@ class JobCommands:
         reconciler: Reconciler,
         limits: UploadLimits,
         disk: DiskWatch,
+        refusals: Refusals,
     ) -> None:
         self._bus = bus
         self._definitions = definitions
@@ -76,6 +79,7 @@ class JobCommands:
         self._reconciler = reconciler
         self._limits = limits
         self._disk = disk
+        self._refusals = refusals
 
     async def carry_out(self, command: JobCommand) -> CommandReply:
         """Do what a command asks for.
@@ -99,14 +103,19 @@ class JobCommands:
             revision = await self._deployment.remove(
                 command.job_type, command.job_name, Deleted, cause=command.command_id
             )
+            await self._refusals.forget_sent(command.job_type, command.job_name)
         elif isinstance(command, ChangeJobSettings):
             try:
                 check_settings(command.settings, command.job_type)
             except InvalidJobSettings as error:
+                await self._refusals.put_sent(
+                    RefusalSource.SETTINGS, command.job_type, command.job_name, str(error)
+                )
                 return CommandReply(code=ReplyCode.INVALID_SETTINGS, message=str(error))
             revision = await self._deployment.change_settings(
                 command.job_type, command.job_name, command.settings, cause=command.command_id
             )
+            await self._refusals.forget_sent(command.job_type, command.job_name, RefusalSource.SETTINGS)
         else:
             is_start = isinstance(command, StartContinuousJob)
             revision = await self._deployment.set_disabled(
@@ -182,6 +191,9 @@ class JobCommands:
             )
         except tuple(refusal for refusal, _ in _REFUSALS) as error:
             self._deployment.tell_failure(command.job_type, command.job_name, command.command_id, str(error))
+            await self._refusals.put_sent(
+                RefusalSource.UPLOAD, command.job_type, command.job_name, str(error)
+            )
             code = next(code for refusal, code in _REFUSALS if isinstance(error, refusal))
             return CommandReply(code=code, message=str(error))
         await self._settled((command.job_type, command.job_name), revision)

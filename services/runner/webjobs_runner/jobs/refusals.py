@@ -1,4 +1,4 @@
-"""The folders that this runner refused, published until they are mended."""
+"""What runners refused of folders, uploads and settings, published until it is mended."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from webjobs_events.errors import InvalidJobName, RevisionConflict, UndecodableMessage
 from webjobs_events.jetstream import BucketMirror, Bus
 from webjobs_events.job import JobName, JobType
-from webjobs_events.refusal import MAX_REASON, Refusal, decode_refusal, encode_refusal
+from webjobs_events.refusal import MAX_REASON, Refusal, RefusalSource, decode_refusal, encode_refusal
 from webjobs_events.subjects import Subjects, token_of
 
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
 
+_API_DAYS = 30  # that what was sent to the api is remembered, if it is not mended before
 _TRACE_SECONDS = 60  # that a refusal leaves a trace, for those who follow the bucket
 
 
@@ -72,12 +73,43 @@ class Refusals:
         )
         await self._bus.leases.put(key, encode_refusal(refusal))
 
+    async def put_sent(
+        self, source: RefusalSource, job_type: JobType, job_name: JobName, reason: str
+    ) -> None:
+        """Publish that something that was sent to the api was refused.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        refusal = Refusal(
+            job_type=job_type,
+            folder_name=job_name,
+            reason=reason[:MAX_REASON],
+            at=datetime.now(UTC),
+            instance=self._instance.id,
+            source=source,
+        )
+        key = Subjects.api_refusal_key(source, job_type, job_name)
+        await self._bus.leases.put(key, encode_refusal(refusal), ttl=_API_DAYS * 24 * 3600)
+
+    async def forget_sent(self, job_type: JobType, job_name: JobName, *sources: RefusalSource) -> None:
+        """Remove what was refused of what was sent to the api, by whichever runner.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        for source in sources or (RefusalSource.UPLOAD, RefusalSource.SETTINGS):
+            key = Subjects.api_refusal_key(source, job_type, job_name)
+            if await self._bus.leases.get(key) is not None:  # another runner may have put it just now
+                await self._delete(key)
+
     async def mended(self, job_type: JobType, job_name: JobName) -> None:
         """Remove what any runner refused of a job, whose new version takes the place of all of it.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
+        await self.forget_sent(job_type, job_name)
         suffix = f".{job_type}.{token_of(job_name)}"
         for key, _ in self._entries():
             if key.endswith(suffix):

@@ -16,11 +16,13 @@ from webjobs_api.openapi.operations import (
     operators,
     pages,
     passthrough,
+    refusals,
     schedules,
 )
 
 _DESCRIBED: Mapping[str, Operation] = {
     **all_runs.OPERATIONS,
+    **refusals.OPERATIONS,
     **jobs.OPERATIONS,
     **schedules.OPERATIONS,
     **passthrough.OPERATIONS,
