@@ -1,6 +1,7 @@
 """The job definitions, mirrored in memory and decoded once per change."""
 
 import asyncio
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -54,7 +55,8 @@ class Definitions:
     async def find(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
         """A job's definition; one that the mirror lacks is looked up before it is said to be absent.
 
-        When no job is spelled so, one that differs in the case of its letters is meant. Source: Kudu, a1.
+        When no job is spelled so, one is meant that differs in the case of its letters (Source: Kudu, a1), or
+        whose letters are composed otherwise: macOS writes `ä` as two characters.
 
         Raises:
             BusUnavailable: The mirror lacks it and NATS does not answer.
@@ -128,8 +130,8 @@ class Definitions:
             raise BusUnavailable("reading definitions", "the mirror lags") from error
 
     def _spelled_otherwise(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
-        wanted = job_name.casefold()
-        return next((each for each in self.all_of(job_type) if each.job_name.casefold() == wanted), None)
+        wanted = _folded(job_name)
+        return next((each for each in self.all_of(job_type) if _folded(each.job_name) == wanted), None)
 
     async def _until(self, done: Callable[[], bool]) -> None:
         while not done():
@@ -156,3 +158,7 @@ class Definitions:
             return known
         refused = self._refusals.reason(known.job_type, known.job_name)
         return replace(known, error=refused) if refused else known
+
+
+def _folded(job_name: JobName) -> str:
+    return unicodedata.normalize("NFC", job_name).casefold()

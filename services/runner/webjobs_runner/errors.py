@@ -8,13 +8,15 @@ from webjobs_events.errors import WebJobsError
 class NoRunnableScript(WebJobsError):
     """No file at the root of the job's folder has a supported extension."""
 
-    def __init__(self, found: Sequence[str], extensions: Sequence[str]) -> None:
+    def __init__(self, found: Sequence[str], extensions: Sequence[str], left_out: Sequence[str] = ()) -> None:
+        """`left_out` are sentences about what no package carries, which may be the script."""
         self.found = tuple(found)
         self.extensions = tuple(extensions)
         there = f"found only {_few(self.found)}" if self.found else "the folder holds no file"
         super().__init__(
             f"No runnable script: {there}. Put a script at the root of the job's folder, "
             f"best named run with one of these extensions: {' '.join(self.extensions)}."
+            f"{''.join(f' {sentence}' for sentence in left_out)}"
         )
 
 

@@ -1,5 +1,8 @@
 """The same jobs in every dialect: routes, fields, links that stay in the dialect, and ETags."""
 
+import unicodedata
+from urllib.parse import quote
+
 import aiohttp
 import pytest
 from integration.api.stand_in import INSTANCE, StandIn
@@ -182,6 +185,20 @@ async def test_an_upload_replaces_the_job_whose_name_differs_in_case_only(
             assert (answer.status, (await answer.json())["name"]) == (200, "Hello")
     assert stand_in.files == {("triggered", "Hello"): {"run.sh": b"echo"}}
     assert [job["name"] for job in await get(api, "/api/webjobs")] == ["Hello", "HELLO"]
+
+
+async def test_a_job_is_found_however_the_letters_of_its_name_are_composed(
+    api: aiohttp.ClientSession, stand_in: StandIn
+) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "Jämförelse") for form in ("NFC", "NFD"))
+    await stand_in.define(JobType.TRIGGERED, decomposed)  # as a folder from macOS is named
+    for name in (composed, decomposed, composed.upper()):
+
+        async def is_found(name: str = name) -> bool:
+            async with api.get(f"/api/triggeredwebjobs/{quote(name)}") as answer:
+                return answer.status == 200 and (await answer.json())["name"] == decomposed
+
+        await eventually(is_found)
 
 
 async def test_logs_have_kudus_names_too(api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus) -> None:

@@ -240,6 +240,24 @@ async def test_a_folder_webjobs_works_in_stays(files: Files) -> None:
     assert (files.site / "site" / "wwwroot" / "app_data" / "jobs").is_dir()
 
 
+async def test_writing_settings_answers_with_what_is_doubtful_in_them(files: Files) -> None:
+    job = "site/wwwroot/app_data/jobs/triggered/warned"
+    for name, content, words in (
+        ("settings.job", b'{"schedule": "* * 8 * * *"}', ["every second"]),
+        ("Settings.job", b'{"is_singleton": true, // why\n}', ["comments"]),
+        ("settings.job", b'{"timezone": "Europe/Berlin"}', ["in effect stay", "time_zone"]),
+        ("settings.job", b"{}", []),
+        ("other.json", b'{"timezone": "Europe/Berlin"}', []),
+    ):
+        for path in (f"{job}/Settings.job", f"{job}/settings.job"):
+            await files.delete(f"/vfs/{path}", If_Match="*")
+        written = await files.put(f"/vfs/{job}/{name}", content)
+        assert written.status == 201, written.text
+        warnings = " ".join(written.headers.getall("Webjobs-Warning", []))
+        assert bool(warnings) == bool(words), warnings
+        assert all(word in warnings for word in words), warnings
+
+
 async def test_app_data_has_one_meaning_in_every_spelling(files: Files) -> None:
     assert (await files.put("/vfs/site/wwwroot/App_Data/x.txt", b"x")).status == 201
     assert (files.wwwroot / "app_data" / "x.txt").read_bytes() == b"x"

@@ -12,8 +12,11 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 
 CONTINUOUS = JobType.CONTINUOUS
-# Writes a file beside itself, then another one, and goes on for ever.
-WRITER = "echo 1 > own.txt; echo x >> log-$$.txt; exec sleep 1000"
+# Writes files, links and a pipe beside itself, and goes on for ever.
+WRITER = (
+    "ln -sf run.sh own; ln -sfn /etc out; mkfifo pipe; "
+    "echo 1 > own.txt; echo x >> log-$$.txt; exec sleep 1000"
+)
 IN_PLACE = '{"is_in_place": true}'
 
 

@@ -58,6 +58,33 @@ async def test_a_folder_without_a_script_is_refused_until_it_has_one(
     await until_mended(bus, runner, "job")
 
 
+async def test_a_folder_with_nothing_but_a_link_that_leads_out_is_refused_with_that(
+    runner: RunningRunner, bus: Bus, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path, "job")
+    folder.mkdir()
+    (folder / "run.sh").symlink_to("/bin/true")
+    await until_refused(bus, runner, "job", "Left out a link that leads out of the job's folder: run.sh.")
+    (folder / "run.sh").unlink()
+    (folder / "start.sh").write_text("echo")
+    (folder / "run.sh").symlink_to("start.sh")
+    await until_mended(bus, runner, "job")
+
+
+async def test_litter_beside_the_jobs_is_no_refused_job(
+    runner: RunningRunner, bus: Bus, tmp_path: Path
+) -> None:
+    (folder_of(tmp_path, "__MACOSX") / "job").mkdir(parents=True)
+    (folder_of(tmp_path, "__MACOSX") / "job" / "._run.sh").touch()
+    (folder_of(tmp_path, "only-litter")).mkdir()
+    (folder_of(tmp_path, "only-litter") / ".DS_Store").touch()
+    folder_of(tmp_path, "last").mkdir()
+    (folder_of(tmp_path, "last") / "readme.txt").touch()
+    await until_refused(bus, runner, "last", "No runnable script")
+    assert await reason(bus, runner, "__MACOSX") == ""
+    assert await reason(bus, runner, "only-litter") == ""
+
+
 async def test_a_refused_folder_that_is_removed_is_refused_no_more(
     runner: RunningRunner, bus: Bus, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from webjobs_events.errors import InvalidJobName
 from webjobs_events.job import JobName, JobType, parse_job_name
 
 from webjobs_runner.domain.debounce import Debounce
+from webjobs_runner.domain.litter import is_litter
 from webjobs_runner.files.drop_reports import DropReport, FolderChanged, FolderGone, NameRefused
 from webjobs_runner.files.folder_note import remove_note
 from webjobs_runner.files.folder_notices import FolderNotices
@@ -183,7 +184,7 @@ class FileDropWatcher:
                         self._waiting.setdefault(key, self._new_wait()).disturb(now)
 
     def _key(self, job_type: JobType, folder_name: str) -> _Key | None:
-        if folder_name.startswith("."):
+        if folder_name.startswith(".") or is_litter(f"{folder_name}/"):
             return None
         try:
             return job_type, parse_job_name(folder_name)

@@ -132,7 +132,7 @@ def _digest(
     if note is not None and manifest.digest == note.digest:
         seen = replace(note, fingerprint=snapshot.fingerprint, looked_at_ns=looked_at_ns)
         write_note(site, job_type, job_name, seen)
-    return manifest.digest if manifest.files else None
+    return manifest.digest if manifest.is_something else None
 
 
 def install_version(

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from webjobs_runner.domain.left_out import LeftOut
+from webjobs_runner.domain.left_out import LeftOut, Why
 from webjobs_runner.domain.package_links import end_of_link
 
 
@@ -62,6 +62,11 @@ class Manifest:
         files = {file.path for file in self.files}
         targets = {link.path: link.target for link in self.links}
         return (*sorted(files), *(path for path in targets if end_of_link(path, targets) in files))
+
+    @property
+    def is_something(self) -> bool:
+        """Whether the folder held more than folders and what macOS or Windows add."""
+        return bool(self.files or self.links or any(item.why is not Why.LITTER for item in self.left_out))
 
     @property
     def all_paths(self) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from webjobs_runner.domain.job_settings import readable_settings
 from webjobs_runner.domain.left_out import left_out_warnings
 from webjobs_runner.domain.scheduled_since import scheduled_since
 from webjobs_runner.domain.script import ChosenScript, choose_script, doubt, script_folder
+from webjobs_runner.errors import NoRunnableScript
 from webjobs_runner.files.manifest import Manifest
 from webjobs_runner.files.package import scan_folder
 from webjobs_runner.files.package_store import PackageStore
@@ -119,7 +120,7 @@ class Deployment:
             FolderRefused, FolderChangedMeanwhile: It cannot be read whole.
             BusUnavailable: NATS does not answer.
         """
-        version = await self._read(folder)
+        version = await self._read(folder, warnings)
         await self._packages.store(folder, version.manifest)
         before: list[JobDefinition] = []
 
@@ -166,18 +167,22 @@ class Deployment:
         await self._refusals.mended(job_type, job_name)
         return definition, revision
 
-    async def _read(self, folder: Path) -> _Version:
+    async def _read(self, folder: Path, warnings: Sequence[str]) -> _Version:
         manifest = await asyncio.to_thread(scan_folder, folder)
         inner = script_folder(manifest.all_paths)
         prefix = f"{inner}/" if inner else ""
         names = [path[len(prefix) :] for path in manifest.readable_paths if path.startswith(prefix)]
         at_root = [name for name in names if "/" not in name]
-        chosen = await asyncio.to_thread(self._choose, at_root, folder / inner)
+        left_out = left_out_warnings(manifest.left_out)
+        try:
+            chosen = await asyncio.to_thread(self._choose, at_root, folder / inner)
+        except NoRunnableScript as error:
+            raise NoRunnableScript(error.found, error.extensions, [*warnings, *left_out]) from error
         script = prefix + chosen.file_name
         paths = [file.path for file in manifest.files]
         watches = await asyncio.to_thread(mentions_shutdown_file, folder, paths)
         cleaning = await asyncio.to_thread(cleaning_of, folder, script)
-        said = [each for each in (doubt(chosen), cleaning, *left_out_warnings(manifest.left_out)) if each]
+        said = [each for each in (doubt(chosen), cleaning, *left_out) if each]
         return _Version(manifest, script, chosen.host.name, watches, said)
 
     def _choose(self, names: Sequence[str], folder: Path) -> ChosenScript:
