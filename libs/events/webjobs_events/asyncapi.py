@@ -149,6 +149,7 @@ def _event_headers(kind: str, name: str) -> dict[str, Any]:
         "ce-correlationid": {**_TEXT, "description": "The command at the beginning."},
         "ce-causationid": {**_TEXT, "description": "The command or event just before."},
         "traceparent": {**_TEXT, "description": "The trace it belongs to."},
+        "tracestate": {**_TEXT, "description": "What tracing systems added to the trace."},
     }
     return {"type": "object", "properties": known | optional, "required": list(known)}
 

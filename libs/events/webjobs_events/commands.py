@@ -12,6 +12,7 @@ from webjobs_events.instant import Instant
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
 from webjobs_events.subjects import Subjects
+from webjobs_events.trace import Trace, derived_trace, parse_trace
 
 Text = Annotated[str, Meta(max_length=1000)]
 """What a command repeats in events and headers, none of which may grow with what a publisher writes."""
@@ -27,6 +28,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
         requested_at: When it was asked for.
         requested_by: Who asked, as far as known, such as `External - curl/8.5`.
         reply_to: Subject that awaits a `CommandReply`; None when nobody waits.
+        traceparent: The trace to which it belongs, as the header of this name; None: see `trace`.
+        tracestate: As the header of this name.
     """
 
     verb: ClassVar[str]
@@ -37,6 +40,14 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
     requested_at: Instant
     requested_by: Text
     reply_to: Text | None = None
+    traceparent: Text | None = None
+    tracestate: Text | None = None
+
+    @property
+    def trace(self) -> Trace:
+        """The trace to which it belongs; one derived from its id when it names no valid one."""
+        given = parse_trace([self.traceparent or ""], [self.tracestate or ""])
+        return given or derived_trace(self.command_id, self.requested_at.isoformat())
 
     def subject(self, subjects: Subjects) -> str:
         """The subject it is published on."""

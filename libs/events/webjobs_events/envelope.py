@@ -9,6 +9,7 @@ import msgspec
 
 from webjobs_events.errors import MALFORMED, UndecodableMessage
 from webjobs_events.events import EVENT_TYPES, Event, schema_file
+from webjobs_events.trace import TRACEPARENT, TRACESTATE, Trace
 
 MESSAGE_ID_HEADER = "Nats-Msg-Id"
 _TYPE = re.compile(r"io\.webjobs\.(?P<kind>[a-z]+)\.(?P<name>[A-Za-z]+)\.v(?P<version>[0-9]+)")
@@ -23,6 +24,12 @@ class Cause:
     correlation_id: str | None = None
     causation_id: str | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
+
+
+def cause_in(trace: Trace, command_id: str | None = None) -> Cause:
+    """The cause of an event in a trace, and of a command if one led to it."""
+    return Cause(command_id, command_id, trace.traceparent, trace.tracestate)
 
 
 NO_CAUSE = Cause()
@@ -52,7 +59,9 @@ def encode_event(event: Event, cause: Cause = NO_CAUSE) -> tuple[dict[str, str],
     if cause.causation_id:
         headers["ce-causationid"] = cause.causation_id
     if cause.traceparent:
-        headers["traceparent"] = cause.traceparent
+        headers[TRACEPARENT] = cause.traceparent
+        if cause.tracestate:
+            headers[TRACESTATE] = cause.tracestate
     return headers, _encoder.encode(event)
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from webjobs_events.errors import MALFORMED, UndecodableMessage
 from webjobs_events.job import JobType
+from webjobs_events.trace import Trace
 
 READ_BYTES = 64 * 1024
 """Most of a file in one answer to a download: the api holds a few of them for each client."""
@@ -153,6 +154,7 @@ class Write(Question, frozen=True, kw_only=True, tag="write"):
         unpack: Whether the upload is an archive.
         clean: Whether what an archive does not hold is removed from the folder once the archive is in place.
         deploy: Whether jobs whose files are changed are deployed before the answer, which names them then.
+        trace: To which these deployments belong.
     """
 
     path: str
@@ -160,6 +162,7 @@ class Write(Question, frozen=True, kw_only=True, tag="write"):
     unpack: bool = False
     clean: bool = False
     deploy: bool = False
+    trace: Trace | None = None
 
 
 class WriteChunk(Question, frozen=True, kw_only=True, tag="write_chunk"):

@@ -57,6 +57,7 @@ from webjobs_api.settings import ApiSettings
 from webjobs_api.site_deployments.deployer import SiteDeployments
 from webjobs_api.site_deployments.store import DeploymentStore
 from webjobs_api.storage import Storage
+from webjobs_api.tracing import access_log_middleware
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -107,6 +108,7 @@ async def open_app(
             app = web.Application(
                 middlewares=[
                     metrics_middleware,
+                    access_log_middleware,
                     compression_middleware,
                     error_middleware,
                     preflight_middleware,

@@ -15,6 +15,7 @@ from webjobs_api.keys import COMMANDS, DEFINITIONS, HISTORY, RUNNERS
 from webjobs_api.known_job import require_readable
 from webjobs_api.requests import requested_by
 from webjobs_api.responses import JobJson, in_name_order
+from webjobs_api.tracing import trace_of
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -58,6 +59,7 @@ async def change_state(
     require_readable(definition)
     if command_type is StartContinuousJob and definition.settings.get("enabled") is False:
         raise JobNotEnabled(definition.job_name)
+    trace = trace_of(request)
     await request.app[COMMANDS].send(
         command_type(
             command_id=new_command_id(command_type.verb),
@@ -65,6 +67,8 @@ async def change_state(
             job_name=definition.job_name,
             requested_at=datetime.now(UTC),
             requested_by=requested_by(request.headers.get("User-Agent")),
+            traceparent=trace.traceparent,
+            tracestate=trace.tracestate,
         )
     )
 

@@ -17,6 +17,7 @@ from webjobs_api.file_errors import FilesRefused, FolderNotEmpty
 from webjobs_api.job_commands import new_command_id
 from webjobs_api.keys import COMMANDS, DEFINITIONS, DEPLOYMENTS, RUNNERS
 from webjobs_api.requests import Upload, requested_by, upload_of
+from webjobs_api.tracing import trace_of
 from webjobs_api.upload_body import ReceivedUpload, check_length, receive_upload
 from webjobs_api.upload_errors import EmptyUpload
 
@@ -38,13 +39,15 @@ async def put_zip(request: web.Request) -> web.Response:
 async def delete_job(request: web.Request) -> web.Response:
     """`DELETE /api/jobs/{type}/{job}`; a job that is not there is as good as deleted."""
     job_type, name = exchange.job_type(request), exchange.job_name(request)
-    known = await request.app[DEFINITIONS].find(job_type, name)
+    known, trace = await request.app[DEFINITIONS].find(job_type, name), trace_of(request)
     command = DeleteJob(
         command_id=new_command_id(DeleteJob.verb),
         job_type=job_type,
         job_name=known.job_name if known else name,
         requested_at=datetime.now(UTC),
         requested_by=requested_by(request.headers.get("User-Agent")),
+        traceparent=trace.traceparent,
+        tracestate=trace.tracestate,
     )
     try:
         await request.app[COMMANDS].send(command)
@@ -103,12 +106,15 @@ def _upload(request: web.Request, received: ReceivedUpload, *, merge: bool) -> U
 
 
 def _command(request: web.Request, job_type: JobType, name: JobName, upload: Upload) -> DeployJob:
+    trace = trace_of(request)
     return DeployJob(
         command_id=new_command_id(DeployJob.verb),
         job_type=job_type,
         job_name=name,
         requested_at=datetime.now(UTC),
         requested_by=requested_by(request.headers.get("User-Agent")),
+        traceparent=trace.traceparent,
+        tracestate=trace.tracestate,
         upload=f"upload-{secrets.token_hex(16)}",
         kind=upload.kind,
         file_name=upload.file_name,

@@ -88,6 +88,7 @@ from webjobs_api.site_deployments.errors import (
     DeploymentNotFound,
     InvalidDeployment,
 )
+from webjobs_api.tracing import about
 from webjobs_api.upload_errors import BrokenForm, EmptyUpload, NotOneFile
 
 log = structlog.stdlib.get_logger(__name__)
@@ -221,7 +222,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     except WebJobsError as error:
         status = status_of(error)
         if status == 500:
-            log.error("request failed", method=request.method, path=request.path, error=str(error))
+            log.error("request failed", **about(request), error=str(error))
         return web.Response(status=status, text=str(error), headers=headers_of(status))
     except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
         if isinstance(error, web.HTTPMethodNotAllowed):
@@ -235,7 +236,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     except (web.HTTPException, ConnectionError, BodyTimedOut):
         raise
     except Exception:
-        log.exception("request failed", method=request.method, path=request.path)
+        log.exception("request failed", **about(request))
         return web.Response(status=500, text="The api failed; its log says why.")
 
 

@@ -15,6 +15,7 @@ from webjobs_events.job_settings import Concurrency, ConcurrencyPolicy, read_job
 from webjobs_events.run_id import RunId, RunIdMint
 from webjobs_events.status import is_terminal
 from webjobs_events.subjects import token_of
+from webjobs_events.trace import Trace
 
 from webjobs_api.errors import JobNotEnabled, JobsAreStopped, RunAlreadyInProgress
 from webjobs_api.known_job import require_readable
@@ -35,12 +36,14 @@ class RunRequest:
         definition: Of the job, which exists.
         arguments: As given; None when there are none.
         requested_by: Who asks.
+        trace: To which the run belongs.
         rerun_of: The run whose inputs are taken again; None when they are its own.
     """
 
     definition: JobDefinition
     arguments: str | None
     requested_by: str
+    trace: Trace
     rerun_of: RunId | None = None
 
 
@@ -87,6 +90,8 @@ class Invocations:
             job_name=name,
             requested_at=now,
             requested_by=asked.requested_by,
+            traceparent=asked.trace.traceparent,
+            tracestate=asked.trace.tracestate,
             run_id=run_id,
             arguments=asked.arguments,
             rerun_of=asked.rerun_of,

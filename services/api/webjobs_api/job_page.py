@@ -34,6 +34,7 @@ from webjobs_api.known_job import error_of
 from webjobs_api.refusal_list import refusal_rows
 from webjobs_api.responses import duration, legacy_status, run_command
 from webjobs_api.schedules.preview import next_run
+from webjobs_api.tracing import trace_of
 from webjobs_api.triggered import arguments_of, known_run
 from webjobs_api.urls import Urls
 
@@ -100,7 +101,7 @@ async def run_job(request: web.Request) -> web.Response:
         name = exchange.job_name(request)
         definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, name)
         arguments = await arguments_of(request) or None
-        asked = RunRequest(definition, arguments, _REQUESTED_BY)
+        asked = RunRequest(definition, arguments, _REQUESTED_BY, trace_of(request))
         await request.app[INVOCATIONS].start(asked, datetime.now(UTC))
 
     return await _after(request, JobType.TRIGGERED, run())

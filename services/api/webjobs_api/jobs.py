@@ -16,6 +16,7 @@ from webjobs_api.keys import COMMANDS, DEFINITIONS
 from webjobs_api.known_job import require_readable
 from webjobs_api.requests import arm_settings_of, requested_by, settings_of
 from webjobs_api.responses import JobJson
+from webjobs_api.tracing import trace_of
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -65,6 +66,7 @@ async def _small_body(request: web.Request) -> bytes:
 async def _change_settings(request: web.Request, definition: JobDefinition, settings: dict[str, Any]) -> None:
     require_readable(definition)
     check_bounds(settings)
+    trace = trace_of(request)
     await request.app[COMMANDS].send(
         ChangeJobSettings(
             command_id=new_command_id(ChangeJobSettings.verb),
@@ -72,6 +74,8 @@ async def _change_settings(request: web.Request, definition: JobDefinition, sett
             job_name=definition.job_name,
             requested_at=datetime.now(UTC),
             requested_by=requested_by(request.headers.get("User-Agent")),
+            traceparent=trace.traceparent,
+            tracestate=trace.tracestate,
             settings=settings,
         )
     )

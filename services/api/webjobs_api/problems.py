@@ -10,6 +10,7 @@ from aiohttp import web
 from webjobs_events.errors import WebJobsError
 
 from webjobs_api.error_answers import headers_of, status_of
+from webjobs_api.tracing import about
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -44,7 +45,7 @@ def with_problems(handler: Handler) -> Handler:
         except WebJobsError as error:
             status = status_of(error)
             if status == 500:
-                log.error("request failed", method=request.method, path=request.path, error=str(error))
+                log.error("request failed", **about(request), error=str(error))
             problem = Problem("about:blank", HTTPStatus(status).phrase, status, str(error))
             body, headers = msgspec.json.encode(problem), headers_of(status)
             return web.Response(status=status, body=body, content_type=MEDIA_TYPE, headers=headers)

@@ -10,6 +10,7 @@ from webjobs_api.invocation import RunRequest
 from webjobs_api.keys import BUS
 from webjobs_api.problems import with_problems
 from webjobs_api.requests import requested_by
+from webjobs_api.tracing import trace_of
 from webjobs_api.triggered import arguments_of, known_run, started
 
 
@@ -29,4 +30,6 @@ async def rerun(request: web.Request) -> web.Response:
     given = await arguments_of(request)
     arguments = run.arguments if given is None else given or None
     by = requested_by(request.headers.get("User-Agent"))
-    return await started(request, RunRequest(definition, arguments, by, rerun_of=run.run_id))
+    return await started(
+        request, RunRequest(definition, arguments, by, trace_of(request), rerun_of=run.run_id)
+    )

@@ -18,6 +18,7 @@ from webjobs_api.problems import with_problems
 from webjobs_api.requests import IDEMPOTENCY_KEY, idempotency_key, page_of, requested_by
 from webjobs_api.responses import JobJson, in_name_order
 from webjobs_api.run_arguments import MAX_BODY_BYTES, given_arguments
+from webjobs_api.tracing import trace_of
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -43,7 +44,7 @@ async def _run(request: web.Request) -> web.Response:
     definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, exchange.job_name(request))
     arguments = await arguments_of(request) or None
     by = requested_by(request.headers.get("User-Agent"))
-    return await started(request, RunRequest(definition, arguments, by))
+    return await started(request, RunRequest(definition, arguments, by, trace_of(request)))
 
 
 _run_under_key = with_problems(_run)

@@ -15,12 +15,13 @@ from webjobs_api.hooks.responses import hook_json
 from webjobs_api.hooks.sender import status_word, wish_of
 from webjobs_api.hooks.signature import signature
 from webjobs_api.hooks.target import is_public, parse_target, shown
-from webjobs_events.envelope import encode_event
+from webjobs_events.envelope import cause_in, encode_event
 from webjobs_events.events import Event, RunFailed, SettingsChanged
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
 from webjobs_events.status import Reason
 from webjobs_events.subjects import Subjects
+from webjobs_events.trace import Trace
 
 NOW = datetime(2026, 1, 2, 3, 5, 6, tzinfo=UTC)
 FAILED = RunFailed(
@@ -45,6 +46,24 @@ def hook(**wanted: Any) -> Hook:
 def told(to: Hook, event: Event) -> Any:
     headers, data = encode_event(event)
     return delivery_of(to, Source.EVENTS, event.subject(Subjects()), headers, data, 7)
+
+
+def test_a_call_bears_the_trace_of_what_it_tells() -> None:
+    trace = Trace("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "a=1")
+    headers, data = encode_event(FAILED, cause_in(trace))
+    subject = FAILED.subject(Subjects())
+    for to in (hook(), hook(event="*")):
+        delivery = delivery_of(to, Source.EVENTS, subject, headers, data, 7)
+        assert delivery is not None
+        assert trace.headers.items() <= delivery.headers(to, 1, 0).items()
+    subject = "webjobs.published.PostDeployment"
+    published = delivery_of(hook(), Source.PUBLISHED, subject, trace.headers, b"{}", 7)
+    assert published is not None
+    assert published.attributes == trace.headers
+    for bad in ({}, {"traceparent": "x\r\ny"}, {"tracestate": "a=1"}):
+        published = delivery_of(hook(), Source.PUBLISHED, subject, bad, b"{}", 7)
+        assert published is not None
+        assert published.attributes == {}
 
 
 # Signature

@@ -1,5 +1,7 @@
 from collections.abc import Mapping
+from dataclasses import replace
 
+from webjobs_events.trace import Trace
 from webjobs_runner.domain.environment import ScriptFacts, inherited_environment, script_environment
 
 FACTS = ScriptFacts(
@@ -123,3 +125,14 @@ def test_the_variables_of_the_job_beat_app_settings_and_never_say_what_it_is() -
     assert (environment["GREETING"], environment["A"], environment["TEMP"]) == ("mine", "1", "/var/tmp")
     assert environment["WEBJOBS_NAME"] == "hello"
     assert "WEBJOBS_PASSWORD" not in environment
+
+
+def test_a_run_is_told_its_trace_and_no_other() -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    others = {"TRACEPARENT": "00-x", "TRACESTATE": "x=1"}
+    for trace, state in ((Trace(parent, "a=1"), "a=1"), (Trace(parent), None)):
+        environment = composed(others, others, replace(FACTS, trace=trace))
+        assert environment["TRACEPARENT"] == parent
+        assert environment.get("TRACESTATE") == state
+    continuous = composed(others, {}, replace(FACTS, type="continuous"))
+    assert not others.keys() & continuous.keys()

@@ -30,6 +30,7 @@ from webjobs_events.jetstream.streams import ensure_streams
 from webjobs_events.jetstream.tunnels import Acceptor, Tunnels
 from webjobs_events.redaction import redacted_copy
 from webjobs_events.subjects import Subjects
+from webjobs_events.trace import Trace
 
 _JETSTREAM_PATIENCE = 30.0  # seconds from the connection to the first answer of JetStream
 _COMMANDS_AT_ONCE = 1000
@@ -207,7 +208,9 @@ class Bus(Streams):
             terms=terms,
         )
 
-    async def publish(self, subject: str, data: bytes, *, message_id: str | None = None) -> int:
+    async def publish(
+        self, subject: str, data: bytes, *, message_id: str | None = None, trace: Trace | None = None
+    ) -> int:
         """Give a stream a message; answers its sequence.
 
         Raises:
@@ -215,6 +218,8 @@ class Bus(Streams):
             BusUnavailable: NATS does not answer; the message may or may not be stored.
         """
         headers = {MESSAGE_ID_HEADER: message_id} if message_id else {}
+        if trace is not None:
+            headers |= trace.headers
         return await self._publisher.publish(subject, data, headers)
 
     # Unreadable messages

@@ -17,6 +17,7 @@ from webjobs_api.hooks.target import parse_target
 from webjobs_api.json_body import json_text
 from webjobs_api.keys import BUS, HOOKS, SETTINGS
 from webjobs_api.problems import with_problems
+from webjobs_api.tracing import trace_of
 
 _MOST_DELIVERIES = 1000
 
@@ -79,7 +80,7 @@ async def publish(request: web.Request) -> web.Response:
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise InvalidHook(f"what is published must be JSON ({str(error).rstrip('.')})") from error
     bus = request.app[BUS]
-    await bus.publish(bus.subjects.published(name), body)
+    await bus.publish(bus.subjects.published(name), body, trace=trace_of(request))
     return web.Response()
 
 

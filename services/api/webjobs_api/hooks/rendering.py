@@ -8,6 +8,7 @@ from webjobs_events.envelope import decode_event
 from webjobs_events.events import RunEnded
 from webjobs_events.queries import RunView
 from webjobs_events.redaction import redacted_event
+from webjobs_events.trace import TRACEPARENT, TRACESTATE, parse_trace
 
 from webjobs_api.dialects import KUDU
 from webjobs_api.hooks.hook import RUN_FINISHED, Hook, Source
@@ -66,18 +67,25 @@ def delivery_of(
     """
     name = subject.rpartition(".")[2]
     if source is Source.PUBLISHED:
-        return Delivery(f"{hook.id}/published/{sequence}", name, data, {})
+        return Delivery(f"{hook.id}/published/{sequence}", name, data, trace_headers(headers))
     if not hook.filter.passes(subject):
         return None
     attributes = {key: value for key, value in headers.items() if key.startswith(_CE) and value.isascii()}
+    trace = trace_headers(headers)
     delivery_id = f"{hook.id}/{headers.get('ce-id', sequence)}"
     if hook.event != RUN_FINISHED:
-        return Delivery(delivery_id, name, redacted_event(name, data), attributes)
+        return Delivery(delivery_id, name, redacted_event(name, data), attributes | trace)
     event = decode_event(subject, headers, data)
     assert isinstance(event, RunEnded)
     run = KUDU.responses.run_json(view_of(event), KUDU.urls(hook.base_url), event.at)
     about = {key: value for key, value in attributes.items() if key in _ABOUT_THE_RUN}
-    return Delivery(delivery_id, RUN_FINISHED, msgspec.json.encode(run), about)
+    return Delivery(delivery_id, RUN_FINISHED, msgspec.json.encode(run), about | trace)
+
+
+def trace_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The trace of a stored message, as headers; empty when it has no valid one."""
+    trace = parse_trace([headers.get(TRACEPARENT, "")], [headers.get(TRACESTATE, "")])
+    return trace.headers if trace is not None else {}
 
 
 def view_of(event: RunEnded) -> RunView:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import msgspec
+from webjobs_events.trace import TRACEPARENT, TRACESTATE
 
 _PREFIX = "ce-"
 _TEXT = msgspec.json.encode
@@ -15,8 +16,7 @@ def cloud_event_json(headers: Mapping[str, str], data: bytes, sequence: int) -> 
     """
     attributes = {name[len(_PREFIX) :]: value for name, value in headers.items() if name.startswith(_PREFIX)}
     attributes |= {"datacontenttype": "application/json", "sequence": str(sequence)}
-    if "traceparent" in headers:
-        attributes["traceparent"] = headers["traceparent"]
+    attributes |= {name: headers[name] for name in (TRACEPARENT, TRACESTATE) if name in headers}
     fields = [f"{_TEXT(name).decode()}:{_TEXT(value).decode()}" for name, value in attributes.items()]
     return f'{{{",".join(fields)},"data":{_one_line(data)}}}'
 

@@ -141,7 +141,14 @@ class _Work:
         what = f"Unpacking {size:,} bytes into" if asked.unpack else f"Writing {size:,} bytes to"
         self._say(f"{what} {asked.path} of runner {runner.instance_id}.")
         await self._store.write_log(self._deployment.id, self._log)
-        question = Write(path=asked.path, unpack=asked.unpack, clean=asked.clean, deploy=True, condition=_ANY)
+        question = Write(
+            path=asked.path,
+            unpack=asked.unpack,
+            clean=asked.clean,
+            deploy=True,
+            condition=_ANY,
+            trace=asked.trace,
+        )
         if not asked.unpack:
             question = await _existing_or_new(runner, question)
         return await runner.write(question, _chunks(file, runner.chunk_bytes))

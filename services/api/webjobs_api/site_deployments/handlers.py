@@ -1,6 +1,7 @@
 """Handlers of what the clients of Azure call to deploy a package: `az webapp deploy`, GitHub's action."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -22,6 +23,7 @@ from webjobs_api.site_deployments.request import (
 )
 from webjobs_api.site_deployments.responses import PATH, deployment_json, log_json
 from webjobs_api.site_deployments.store import LATEST
+from webjobs_api.tracing import trace_of
 from webjobs_api.upload_body import check_length, receive_upload
 
 log = structlog.stdlib.get_logger(__name__)
@@ -84,7 +86,9 @@ async def _deploy(request: web.Request, asked: DeploymentRequest) -> web.StreamR
     check_length(request)
     await request.app[RUNNERS].require_one()
     received = await receive_upload(request)  # the deployment closes its file
-    deployment, task = await request.app[SITE_DEPLOYMENTS].begin(asked, received.file, received.size)
+    deployment, task = await request.app[SITE_DEPLOYMENTS].begin(
+        replace(asked, trace=trace_of(request)), received.file, received.size
+    )
     if not asked.is_async:
         deployment = await asyncio.shield(task)
         await _mirrored(request)

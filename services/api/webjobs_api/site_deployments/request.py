@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from webjobs_events.trace import Trace
 
 from webjobs_api.errors import InvalidFlag
 from webjobs_api.json_body import json_text
@@ -41,6 +42,7 @@ class DeploymentRequest:
         author: As the client names it.
         author_email: The same.
         message: The same.
+        trace: To which the deployment belongs.
     """
 
     path: str
@@ -51,6 +53,7 @@ class DeploymentRequest:
     author: str
     author_email: str
     message: str
+    trace: Trace | None = None
 
 
 def zip_deploy_request(query: Mapping[str, str]) -> DeploymentRequest:

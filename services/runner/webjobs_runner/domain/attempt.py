@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.envelope import Cause
+from webjobs_events.envelope import Cause, cause_in
 from webjobs_events.job import JobName
 from webjobs_events.run_id import RunId
 
@@ -33,8 +33,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def cause(self) -> Cause:
-        """Events of a run are caused by its command."""
-        return Cause(correlation_id=self.command.command_id, causation_id=self.command.command_id)
+        """Events of a run are caused by its command, and belong to the command's trace."""
+        return cause_in(self.command.trace, self.command.command_id)
 
     def after(self, run_id: RunId, not_before: datetime | None) -> "Attempt":
         """The attempt that follows this one."""

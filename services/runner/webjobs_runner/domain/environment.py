@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from webjobs_events.app_settings import is_credential
+from webjobs_events.trace import Trace
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # The services' own: addresses and credentials, and whatever steers our interpreter.
 _OWN_PREFIXES = ("WEBJOBS_", "PG", "POSTGRES_", "NATS_", "OTEL_", "PYTHON", "VIRTUAL_ENV")
-_OWN_NAMES = frozenset({"DATABASE_URL", "__PYVENV_LAUNCHER__"})
+_OWN_NAMES = frozenset({"DATABASE_URL", "__PYVENV_LAUNCHER__", "TRACEPARENT", "TRACESTATE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,8 @@ class ScriptFacts:
     """What a process is told about the job it runs.
 
     `home` is the site folder, `webroot_path` the `site/wwwroot` in it. `run_id` is empty for a continuous
-    job; `port` is for continuous jobs only, `fencing_token` for singletons.
+    job; `port` is for continuous jobs only, `fencing_token` for singletons. A run belongs to a `trace`; a
+    continuous job does not: it outlives every request.
     """
 
     path: str
@@ -30,6 +32,7 @@ class ScriptFacts:
     temporary_folder: str
     run_id: str = ""
     command_arguments: str = ""
+    trace: Trace | None = None
     shutdown_file: str | None = None
     port: int | None = None
     fencing_token: int | None = None
@@ -63,6 +66,8 @@ def script_environment(
     environment = {**site, **inherited, "HOME": facts.home, "TEMP": facts.temporary_folder}
     for given in (app_settings, job_variables):
         environment |= {n: v for n, v in given.items() if _is_passable(n, v) and not is_credential(n)}
+    if facts.trace is not None:  # a state without its parent is none
+        environment.pop("TRACESTATE", None)
     return environment | _variables(facts)
 
 
@@ -77,6 +82,10 @@ def _variables(facts: ScriptFacts) -> dict[str, str]:
         "WEBSITE_INSTANCE_ID": facts.instance_id,
         "WEBROOT_PATH": facts.webroot_path,
     }
+    if facts.trace is not None:
+        variables["TRACEPARENT"] = facts.trace.traceparent
+        if facts.trace.tracestate is not None:
+            variables["TRACESTATE"] = facts.trace.tracestate
     if facts.shutdown_file is not None:
         variables["WEBJOBS_SHUTDOWN_FILE"] = facts.shutdown_file
     if facts.port is not None:

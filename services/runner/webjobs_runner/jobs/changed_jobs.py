@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from webjobs_events.errors import InvalidJobName
 from webjobs_events.files import ChangedJob, JobOutcome
 from webjobs_events.job import JobType, parse_job_name
+from webjobs_events.trace import Trace
 
 from webjobs_runner.domain.site_path import SitePath, job_of
 from webjobs_runner.jobs.definitions import Definitions
@@ -21,13 +22,18 @@ class ChangedJobs:
         self._definitions = definitions
         self._reconciler = reconciler
 
-    async def deploy(self, changed: Iterable[SitePath]) -> list[ChangedJob]:
-        """Deploy the jobs in whose folders these paths lie; returns one entry for each, by type and name."""
+    async def deploy(self, changed: Iterable[SitePath], trace: Trace | None) -> list[ChangedJob]:
+        """Deploy the jobs in whose folders these paths lie; returns one entry for each, by type and name.
+
+        Events about them belong to `trace`.
+        """
         folders = sorted({job for path in changed if (job := job_of(path)) is not None})
         deadline = asyncio.get_running_loop().time() + _DEPLOY_SECONDS
-        return list(await asyncio.gather(*(self._deploy(*folder, deadline) for folder in folders)))
+        return list(await asyncio.gather(*(self._deploy(*folder, deadline, trace) for folder in folders)))
 
-    async def _deploy(self, job_type: JobType, folder_name: str, deadline: float) -> ChangedJob:
+    async def _deploy(
+        self, job_type: JobType, folder_name: str, deadline: float, trace: Trace | None
+    ) -> ChangedJob:
         def ended(outcome: JobOutcome, reason: str = "", warnings: Iterable[str] = ()) -> ChangedJob:
             return ChangedJob(
                 job_type=job_type,
@@ -43,7 +49,7 @@ class ChangedJobs:
             return ended(JobOutcome.REFUSED, str(error))
         try:
             async with asyncio.timeout_at(deadline):
-                await self._reconciler.reconcile_now(key)
+                await self._reconciler.reconcile_now(key, trace)
         except TimeoutError:
             return ended(JobOutcome.UNKNOWN)
         definition = self._definitions.get(*key)

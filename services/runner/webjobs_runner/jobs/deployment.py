@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
+from webjobs_events.envelope import Cause, cause_in
 from webjobs_events.event_settings import shown_settings
 from webjobs_events.events import (
     Deleted,
@@ -27,6 +28,7 @@ from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.job_warnings import bounded_warnings
 from webjobs_events.redaction import env_digest, new_digest_key, sealed, without_env
 from webjobs_events.settings_check import warnings_of
+from webjobs_events.trace import Trace, derived_trace
 
 from webjobs_runner.domain.job_settings import readable_settings
 from webjobs_runner.domain.left_out import left_out_warnings
@@ -91,6 +93,7 @@ class Deployment:
         folder: Path,
         *,
         cause: str,
+        trace: Trace | None = None,
         settings: Mapping[str, Any] | None,
         disabled: bool | None,
         unless_same: bool = False,
@@ -104,6 +107,7 @@ class Deployment:
             job_name: Of the job.
             folder: Its new files.
             cause: Id of the command, or of the drop.
+            trace: To which the event belongs; None: one is derived from `cause`, as everywhere here.
             settings: New content of `settings.job`; None keeps what the definition says, without faults.
             disabled: Whether it is disabled; None keeps what the definition says.
             unless_same: Leave a definition alone that says all of this already: another runner of the
@@ -159,7 +163,7 @@ class Deployment:
         assert written is not None
         definition, revision, is_written = written
         if is_written or definition.cause == cause:
-            self._tell(Deployed, definition, revision)
+            self._tell(Deployed, definition, revision, trace)
         if before and before[0].digest != version.digest:
             self._packages.supersede(before[0].digest)
         # Whoever removes superseded packages may not have known that this one is wanted again.
@@ -201,6 +205,7 @@ class Deployment:
         settings: Mapping[str, Any],
         *,
         cause: str,
+        trace: Trace | None = None,
         disabled: bool | None = None,
         warnings: Sequence[str] = (),
     ) -> int | None:
@@ -220,10 +225,16 @@ class Deployment:
                 settings_warnings=bounded_warnings([*warnings, *warnings_of(settings)]),
             )
 
-        return await self._revise(job_type, job_name, decide, SettingsChanged, cause)
+        return await self._revise(job_type, job_name, decide, SettingsChanged, cause, trace)
 
     async def set_disabled(
-        self, job_type: JobType, job_name: JobName, disabled: bool, *, cause: str
+        self,
+        job_type: JobType,
+        job_name: JobName,
+        disabled: bool,
+        *,
+        cause: str,
+        trace: Trace | None = None,
     ) -> int | None:
         """Disable or enable a job; answers the revision, None when there is no such job.
 
@@ -234,7 +245,8 @@ class Deployment:
         def decide(now: JobDefinition) -> JobDefinition:
             return replace(now, disabled=disabled)
 
-        return await self._revise(job_type, job_name, decide, Disabled if disabled else Enabled, cause)
+        event_type = Disabled if disabled else Enabled
+        return await self._revise(job_type, job_name, decide, event_type, cause, trace)
 
     async def _revise(
         self,
@@ -243,6 +255,7 @@ class Deployment:
         decide: Callable[[JobDefinition], JobDefinition],
         event_type: type[JobChanged],
         cause: str,
+        trace: Trace | None,
     ) -> int | None:
         def changed(now: JobDefinition | None) -> JobDefinition | None:
             if now is None or decide(now) == now or now.cause == cause:
@@ -262,11 +275,17 @@ class Deployment:
             return None
         definition, revision, is_new = written
         if is_new or definition.cause == cause:
-            self._tell(event_type, definition, revision)
+            self._tell(event_type, definition, revision, trace)
         return revision
 
     async def remove(
-        self, job_type: JobType, job_name: JobName, event_type: type[Removed] | type[Deleted], *, cause: str
+        self,
+        job_type: JobType,
+        job_name: JobName,
+        event_type: type[Removed] | type[Deleted],
+        *,
+        cause: str,
+        trace: Trace | None = None,
     ) -> int | None:
         """Remove a job's definition; answers the revision of the removal, None when there was none.
 
@@ -287,7 +306,8 @@ class Deployment:
                 job_name=job_name,
                 revision=revision,
                 cause=cause,
-            )
+            ),
+            _caused(cause, trace),
         )
         if known is not None:
             self._packages.supersede(known[0].digest)
@@ -310,11 +330,13 @@ class Deployment:
                 return None
         return revision
 
-    def tell_deployed(self, definition: JobDefinition, revision: int) -> None:
+    def tell_deployed(self, definition: JobDefinition, revision: int, trace: Trace | None = None) -> None:
         """Tell of a deployment again, whose author may have died before it could: a repeat does no harm."""
-        self._tell(Deployed, definition, revision)
+        self._tell(Deployed, definition, revision, trace)
 
-    def tell_failure(self, job_type: JobType, job_name: JobName, cause: str, reason: str) -> None:
+    def tell_failure(
+        self, job_type: JobType, job_name: JobName, cause: str, reason: str, trace: Trace | None = None
+    ) -> None:
         """Tell that an upload or a dropped folder was refused."""
         self._outbox.add(
             DeployFailed(
@@ -325,7 +347,8 @@ class Deployment:
                 revision=0,
                 cause=cause,
                 reason=reason[:_LONGEST_REASON],
-            )
+            ),
+            _caused(cause, trace),
         )
 
     async def tell_settings_refused(
@@ -361,9 +384,11 @@ class Deployment:
         )
         if newest is None or newest.headers.get("ce-id") != event.event_id:
             logger.error("settings.job refused", type=job_type.value, job=job_name, reason=reason)
-            self._outbox.add(event)
+            self._outbox.add(event, _caused(cause, None))
 
-    def _tell(self, event_type: type[JobChanged], definition: JobDefinition, revision: int) -> None:
+    def _tell(
+        self, event_type: type[JobChanged], definition: JobDefinition, revision: int, trace: Trace | None
+    ) -> None:
         settings, names, is_abridged = shown_settings(definition.settings)
         self._outbox.add(
             event_type(
@@ -381,8 +406,14 @@ class Deployment:
                 env_digest=env_digest(definition.settings, definition.digest_key),
                 warnings=definition.all_warnings,
                 is_abridged=is_abridged,
-            )
+            ),
+            _caused(definition.cause, trace),
         )
+
+
+def _caused(cause: str, trace: Trace | None) -> Cause:
+    """The cause of an event about a definition: in a trace of its own when no request led to it."""
+    return cause_in(trace or derived_trace(cause))
 
 
 def _without_values(definition: JobDefinition) -> dict[str, Any]:

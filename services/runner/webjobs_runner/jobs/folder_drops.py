@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from webjobs_events.errors import WebJobsError
 from webjobs_events.events import Removed
+from webjobs_events.trace import Trace
 
 from webjobs_runner.deploy_errors import FolderRefused
 from webjobs_runner.domain.folder_diff import Drop, DropAction
@@ -28,12 +29,17 @@ class FolderDrops:
         self._definitions = definitions
         self._deployment = deployment
 
-    async def take(self, key: JobKey, inspected: InspectedFolder, drop: Drop) -> str:
-        """Make what a person did in the folder the job's definition; returns why that was refused, or ""."""
+    async def take(
+        self, key: JobKey, inspected: InspectedFolder, drop: Drop, trace: Trace | None = None
+    ) -> str:
+        """Make what a person did in the folder the job's definition; returns why that was refused, or "".
+
+        `trace` is that of the request that changed the files, if one did.
+        """
         job_type, job_name = key
         logger.info("job changed on disk", type=job_type.value, job=job_name, change=drop.action.value)
         if drop.action is DropAction.REMOVE:
-            await self._remove(key)
+            await self._remove(key, trace)
             return ""
         content = inspected.content
         assert content is not None
@@ -46,16 +52,17 @@ class FolderDrops:
                     job_name,
                     inspected.folder,
                     cause=cause,
+                    trace=trace,
                     settings=drop.settings,
                     disabled=drop.disabled,
                     unless_same=True,
                     settings_warnings=said,
                 )
             except (NoRunnableScript, MissingInterpreter, FolderRefused) as error:
-                self.refuse(key, content.digest, str(error))
+                self.refuse(key, content.digest, str(error), trace)
                 if isinstance(error, FolderRefused) or self._lacks_interpreter_only(key, inspected, error):
                     return str(error)
-                await self._remove(key)
+                await self._remove(key, trace)
                 # What is left is not the installed version: restoring that later makes it a job again.
                 await asyncio.to_thread(forget_version, self._site, job_type, job_name)
                 return str(error)
@@ -64,11 +71,17 @@ class FolderDrops:
         else:
             if drop.action is DropAction.ENABLE_OR_DISABLE:
                 changed_at = await self._deployment.set_disabled(
-                    job_type, job_name, drop.disabled, cause=cause
+                    job_type, job_name, drop.disabled, cause=cause, trace=trace
                 )
             else:
                 changed_at = await self._deployment.change_settings(
-                    job_type, job_name, drop.settings, cause=cause, disabled=drop.disabled, warnings=said
+                    job_type,
+                    job_name,
+                    drop.settings,
+                    cause=cause,
+                    trace=trace,
+                    disabled=drop.disabled,
+                    warnings=said,
                 )
             digest = content.digest
         # What the folder itself holds: what the definition has from elsewhere is brought here next.
@@ -92,11 +105,12 @@ class FolderDrops:
             return False
         return (inspected.folder / definition.script).is_file()
 
-    async def _remove(self, key: JobKey) -> None:
+    async def _remove(self, key: JobKey, trace: Trace | None) -> None:
         """A person took the job, or its script, away: it is no job any more, its history is kept."""
         job_type, job_name = key
         cause = f"file-drop/removed/{datetime.now(UTC).timestamp():.3f}"
-        await self._mirrored(await self._deployment.remove(job_type, job_name, Removed, cause=cause))
+        revision = await self._deployment.remove(job_type, job_name, Removed, cause=cause, trace=trace)
+        await self._mirrored(revision)
 
     async def _mirrored(self, revision: int | None) -> None:
         """Wait until this runner knows of the change, so that it is reconciled next."""
@@ -104,10 +118,10 @@ class FolderDrops:
             async with asyncio.timeout(_MIRROR_SECONDS):
                 await self._definitions.told(revision or 0)
 
-    def refuse(self, key: JobKey, what: str, reason: str) -> None:
+    def refuse(self, key: JobKey, what: str, reason: str, trace: Trace | None = None) -> None:
         """Log and publish that a folder was refused."""
         job_type, job_name = key
         logger.error("dropped job refused", type=job_type.value, job=job_name, reason=reason)
         # The same fault has the same id, whichever runner of the folder tells it, and another one its own.
         fault = hashlib.sha256(reason.encode("utf-8", "replace")).hexdigest()[:12]
-        self._deployment.tell_failure(job_type, job_name, f"file-drop/{what}/{fault}", reason)
+        self._deployment.tell_failure(job_type, job_name, f"file-drop/{what}/{fault}", reason, trace)

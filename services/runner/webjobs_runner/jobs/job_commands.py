@@ -101,7 +101,7 @@ class JobCommands:
         """Change or remove a definition."""
         if isinstance(command, DeleteJob):
             revision = await self._deployment.remove(
-                command.job_type, command.job_name, Deleted, cause=command.command_id
+                command.job_type, command.job_name, Deleted, cause=command.command_id, trace=command.trace
             )
             await self._refusals.forget_sent(command.job_type, command.job_name)
         elif isinstance(command, ChangeJobSettings):
@@ -113,13 +113,21 @@ class JobCommands:
                 )
                 return CommandReply(code=ReplyCode.INVALID_SETTINGS, message=str(error))
             revision = await self._deployment.change_settings(
-                command.job_type, command.job_name, command.settings, cause=command.command_id
+                command.job_type,
+                command.job_name,
+                command.settings,
+                cause=command.command_id,
+                trace=command.trace,
             )
             await self._refusals.forget_sent(command.job_type, command.job_name, RefusalSource.SETTINGS)
         else:
             is_start = isinstance(command, StartContinuousJob)
             revision = await self._deployment.set_disabled(
-                command.job_type, command.job_name, not is_start, cause=command.command_id
+                command.job_type,
+                command.job_name,
+                not is_start,
+                cause=command.command_id,
+                trace=command.trace,
             )
         if revision is None:
             missing = f"There is no {command.job_type} job named {command.job_name}."
@@ -167,7 +175,7 @@ class JobCommands:
     async def _deploy_upload(self, command: DeployJob, upload: Path, folder: Path) -> CommandReply:
         found = await self._definitions.readable(command.job_type, command.job_name)
         if found is not None and found[0].cause == command.command_id:  # done before, by a runner that died
-            self._deployment.tell_deployed(*found)
+            self._deployment.tell_deployed(*found, command.trace)
             return CommandReply(code=ReplyCode.DONE, revision=found[1])
         try:
             await self._bus.packages.fetch(command.upload, upload)
@@ -184,13 +192,16 @@ class JobCommands:
                 command.job_name,
                 folder,
                 cause=command.command_id,
+                trace=command.trace,
                 settings=settings,
                 settings_warnings=await asyncio.to_thread(settings_warnings, folder),
                 disabled=True if is_disabled(folder) else None,
                 warnings=left_out_warnings(left_out),
             )
         except tuple(refusal for refusal, _ in _REFUSALS) as error:
-            self._deployment.tell_failure(command.job_type, command.job_name, command.command_id, str(error))
+            self._deployment.tell_failure(
+                command.job_type, command.job_name, command.command_id, str(error), command.trace
+            )
             await self._refusals.put_sent(
                 RefusalSource.UPLOAD, command.job_type, command.job_name, str(error)
             )

@@ -9,6 +9,7 @@ from webjobs_events.errors import BusUnavailable, RevisionConflict, WebJobsError
 from webjobs_events.jetstream import Bus, ObjectNotFound
 from webjobs_events.job import JobDefinition, JobName
 from webjobs_events.subjects import Subjects
+from webjobs_events.trace import Trace
 
 from webjobs_runner.deploy_errors import (
     FolderChangedMeanwhile,
@@ -80,6 +81,7 @@ class Reconciler:
         self._listeners: list[Listener] = []
         self._due: dict[JobKey, bool] = {}  # job → whether its folder is at rest
         self._refused: dict[JobKey, str] = {}  # why the folder as it was last seen at rest was refused
+        self._traces: dict[JobKey, Trace] = {}  # of requests that wait for a job's folder to be taken
         self._working: dict[JobKey, asyncio.Task[None]] = {}
         self._pauses: dict[JobKey, asyncio.Event] = {}  # ended by a poke
         self._is_open = True
@@ -111,10 +113,19 @@ class Reconciler:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def reconcile_now(self, key: JobKey) -> None:
-        """Take what a job's folder holds now for the person's last word, and wait until that is done."""
-        self._poke(key, at_rest=True)
-        await self.settled(key)
+    async def reconcile_now(self, key: JobKey, trace: Trace | None = None) -> None:
+        """Take what a job's folder holds now for the person's last word, and wait until that is done.
+
+        Events about it belong to `trace`, that of the request that changed the files.
+        """
+        if trace is not None:
+            self._traces[key] = trace
+        try:
+            self._poke(key, at_rest=True)
+            await self.settled(key)
+        finally:
+            if self._traces.get(key) is trace:
+                self._traces.pop(key, None)
 
     def refusal_of(self, key: JobKey) -> str:
         """Why a job's folder was refused when it was last reconciled; empty when it was not."""
@@ -212,7 +223,7 @@ class Reconciler:
             return None  # a share may be away for a moment: that takes no job away
         except (FolderRefused, OutsideSite) as error:
             if at_rest:
-                self._drops.refuse(key, "unreadable", str(error))
+                self._drops.refuse(key, "unreadable", str(error), self._traces.get(key))
                 await self._record_refusal(key)
             self._publish(key, definition)
             return str(error) if at_rest else None
@@ -232,7 +243,7 @@ class Reconciler:
                 self._publish(key, None)
             if not at_rest:
                 return None
-            refused = await self._drops.take(key, inspected, drop)
+            refused = await self._drops.take(key, inspected, drop, self._traces.get(key))
             if refused and self._definitions.get(*key) is not None:
                 self._installed.record_refusal(key, inspected.look)
                 self._publish(key, self._definitions.get(*key))  # the version before goes on

@@ -14,6 +14,7 @@ from webjobs_events.arguments import split_arguments
 from webjobs_events.jetstream import LiveSettings
 from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.job_settings import JobSettings, read_job_settings
+from webjobs_events.trace import Trace
 
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused
 from webjobs_runner.domain.environment import ScriptFacts, inherited_environment, script_environment
@@ -175,6 +176,7 @@ class ScriptStarter:
         *,
         run_id: str = "",
         arguments: str | None = None,
+        trace: Trace | None = None,
         port: int | None = None,
         fencing_token: int | None = None,
     ) -> PreparedScript:
@@ -209,6 +211,7 @@ class ScriptStarter:
                 temporary_folder=self._temporary_folder,
                 run_id=run_id,
                 command_arguments=arguments or "",
+                trace=trace,
                 shutdown_file=str(shutdown_file),
                 port=port,
                 fencing_token=fencing_token,

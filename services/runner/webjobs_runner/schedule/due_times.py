@@ -83,7 +83,13 @@ class DueTimes:
             await self._tell_stretch(job, cursor, verdict.untold, now, stands_for)
         else:
             other = await self._runs.ask(
-                job.name, first, policy=policy, trigger=job.trigger, now=now, cursor=cursor
+                job.name,
+                first,
+                policy=policy,
+                trigger=job.trigger,
+                now=now,
+                cursor=cursor,
+                trace_seed=job.trace_seed,
             )
             if other is None:
                 await self._tell_run(job, cursor, first, now)
@@ -114,7 +120,7 @@ class DueTimes:
             schedule=job.schedule.expression,
             time_zone=job.schedule.time_zone,
         )
-        job.cursor = await self._ticks.tell(event, cursor)
+        job.cursor = await self._ticks.tell(event, cursor, job.trace_seed)
 
     async def _tell_stretch(
         self,
@@ -137,7 +143,7 @@ class DueTimes:
             schedule=job.schedule.expression,
             time_zone=job.schedule.time_zone,
         )
-        job.cursor = await self._ticks.tell(event, cursor)
+        job.cursor = await self._ticks.tell(event, cursor, job.trace_seed)
 
 
 def _all_of(verdict: Verdict, reason: str) -> Stretch:

@@ -21,6 +21,7 @@ class ScheduledJob:
         since: No due time before counts.
         next_at: When it is to be looked at.
         cursor: How far its due times are told; None when that has to be read.
+        trace_seed: Part of the traces of its runs; another one for a job of this name elsewhere.
     """
 
     name: JobName
@@ -29,6 +30,7 @@ class ScheduledJob:
     since: datetime
     next_at: datetime
     cursor: Cursor | None = None
+    trace_seed: str = ""
     _seen_at: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,4 +75,4 @@ def scheduled_job(
     if schedule is None:
         return None
     since = now if is_change or definition.scheduled_since is None else definition.scheduled_since
-    return ScheduledJob(definition.job_name, settings, schedule, since, now)
+    return ScheduledJob(definition.job_name, settings, schedule, since, now, trace_seed=definition.digest_key)

@@ -12,7 +12,7 @@ from webjobs_events.run_id import RunId, run_id_at
 from webjobs_events.status import Status
 from webjobs_events.subjects import token_of
 
-from webjobs_runner.schedule.ticks import Cursor, scheduled_command_id
+from webjobs_runner.schedule.ticks import Cursor, scheduled_command_id, scheduled_trace
 
 _TRIES_AFTER = (0.02, 0.08, 0.15)  # seconds: a run that has just ended leaves the queue a moment later
 
@@ -32,6 +32,7 @@ class ScheduledRuns:
         trigger: str,
         now: datetime,
         cursor: Cursor,
+        trace_seed: str = "",
     ) -> RunId | None:
         """Ask for the run of a due time, or see that somebody has.
 
@@ -42,6 +43,7 @@ class ScheduledRuns:
             trigger: Who asks, in the words of the reference.
             now: This instant.
             cursor: How far the job's due times are told.
+            trace_seed: As for `scheduled_trace`.
 
         Returns:
             None when it is asked for; else the run that is in the way.
@@ -50,8 +52,10 @@ class ScheduledRuns:
             BusUnavailable: NATS does not answer; it may or may not be asked for.
         """
         run_id = run_id_at(due)
+        command_id = scheduled_command_id(job_name, run_id)
         command = RunTriggeredJob(
-            command_id=scheduled_command_id(job_name, run_id),
+            command_id=command_id,
+            traceparent=scheduled_trace(command_id, trace_seed).traceparent,
             job_type=JobType.TRIGGERED,
             job_name=job_name,
             requested_at=now,

@@ -5,13 +5,14 @@ from contextlib import aclosing
 from datetime import datetime
 
 import msgspec
-from webjobs_events.envelope import Cause, decode_event
+from webjobs_events.envelope import Cause, cause_in, decode_event
 from webjobs_events.errors import UndecodableMessage
 from webjobs_events.events import ScheduleTicked
 from webjobs_events.jetstream import Bus, StreamMessage
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
 from webjobs_events.subjects import token_of
+from webjobs_events.trace import Trace, derived_trace
 
 from webjobs_runner.log import logger
 
@@ -66,8 +67,13 @@ class Ticks:
         event = _tick_in(message)
         return Cursor(message.sequence) if event is None else _cursor(message.sequence, event)
 
-    async def tell(self, event: ScheduleTicked, after: Cursor) -> Cursor:
+    async def tell(self, event: ScheduleTicked, after: Cursor, trace_seed: str = "") -> Cursor:
         """Tell what became of a due time, if nobody has told anything since `after`.
+
+        Args:
+            event: What to tell.
+            after: How far the job's due times are told.
+            trace_seed: As for `scheduled_trace`.
 
         Raises:
             RevisionConflict: Another runner was faster.
@@ -76,7 +82,7 @@ class Ticks:
         cause = Cause()
         if event.run_id is not None:
             command_id = scheduled_command_id(event.job_name, event.run_id)
-            cause = Cause(correlation_id=command_id, causation_id=command_id)
+            cause = cause_in(scheduled_trace(command_id, trace_seed), command_id)
         subject = self._subject(event.job_name)
         sequence = await self._bus.publish_event(event, cause, after=(subject, after.sequence))
         return _cursor(sequence, event)
@@ -88,6 +94,16 @@ class Ticks:
 def scheduled_command_id(job_name: JobName, run_id: RunId) -> str:
     """The id of the command for a due time: whoever asks, it is the same."""
     return f"run/{token_of(job_name)}/{run_id}"
+
+
+def scheduled_trace(command_id: str, seed: str) -> Trace:
+    """The trace of the run for a due time: the same for every runner.
+
+    Args:
+        command_id: Of the command for the due time.
+        seed: Tells jobs of the same name in different installations apart.
+    """
+    return derived_trace(command_id, seed)
 
 
 def _cursor(sequence: int, event: ScheduleTicked) -> Cursor:

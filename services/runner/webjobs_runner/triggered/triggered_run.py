@@ -136,7 +136,10 @@ class TriggeredRun:
     async def _prepare(self, definition: JobDefinition) -> PreparedScript:
         """Have ready, while the claim is on its way, what the script needs."""
         return await self._shop.starter.prepare(
-            definition, run_id=self.attempt.run_id, arguments=self.attempt.command.arguments
+            definition,
+            run_id=self.attempt.run_id,
+            arguments=self.attempt.command.arguments,
+            trace=self.attempt.command.trace,
         )
 
     async def _outcome(self) -> Outcome:

@@ -16,6 +16,7 @@ from webjobs_events.errors import WebJobsError
 from webjobs_events.files import Fault
 from webjobs_events.jetstream import Bus
 from webjobs_events.job_warnings import bounded_warnings
+from webjobs_events.trace import Trace
 from webjobs_service.lifetime import side_tasks
 
 from webjobs_runner.deploy_errors import BadUpload
@@ -66,6 +67,10 @@ _OS_FAULTS: Mapping[int, tuple[Fault, str]] = {
 }
 
 
+DeployChanged = Callable[[Iterable[SitePath], Trace | None], Coroutine[Any, Any, list[files.ChangedJob]]]
+"""Deploys the jobs whose files have changed; the events belong to the trace."""
+
+
 class FileService:
     """Serves one runner's files, and its sessions, while `served` is entered."""
 
@@ -77,7 +82,7 @@ class FileService:
         limits: UploadLimits,
         session_seconds: float = files.SESSION_SECONDS,
         without_room: Callable[[], str] = lambda: "",
-        deploy: Callable[[Iterable[SitePath]], Coroutine[Any, Any, list[files.ChangedJob]]] | None = None,
+        deploy: DeployChanged | None = None,
     ) -> None:
         """While `without_room` returns a reason, nothing new is written; `deploy` deploys changed jobs."""
         self._bus = bus
@@ -226,6 +231,7 @@ class FileService:
             unpack=question.unpack,
             clean=question.clean,
             deploy=question.deploy,
+            trace=question.trace,
             file=file,
             descriptor=descriptor,
         )
@@ -246,7 +252,7 @@ class FileService:
             if writing.deploy and self._deploy is not None:
                 if writing.deploying is None:
                     changed = (*placed.paths, *placed.removed)
-                    writing.deploying = asyncio.create_task(self._deploy(changed))
+                    writing.deploying = asyncio.create_task(self._deploy(changed, writing.trace))
                 await asyncio.wait({writing.deploying}, timeout=_SHORT_WAIT)
                 if not writing.deploying.done():
                     return files.Working()

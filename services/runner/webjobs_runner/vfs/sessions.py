@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from webjobs_events.files import ChangedJob, Condition, FileInfo
+from webjobs_events.trace import Trace
 
 from webjobs_runner.domain.site_path import SitePath
 from webjobs_runner.log import logger
@@ -99,6 +100,7 @@ class Writing(Session):
     unpack: bool
     clean: bool
     deploy: bool
+    trace: Trace | None
     file: Path
     descriptor: int
     end: "asyncio.Future[Placed] | None" = None
