@@ -14,6 +14,7 @@ from webjobs_api.app import run_api
 from webjobs_api.dialects import DIALECTS
 from webjobs_api.failed_logins import FailedLogins
 from webjobs_api.hooks.hooks import Hooks
+from webjobs_api.routes import routes
 from webjobs_api.settings import ApiSettings
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
@@ -33,6 +34,10 @@ GARBAGE = {
     "X-Forwarded-Host": 'evil.example"><script>',
     "X-Forwarded-Prefix": "//evil.example",
 }
+
+
+_LOGS = ("/api/logstream", "/logstream")
+STREAMS = frozenset({"/api/events", *_LOGS, *(f"{each}/application" for each in _LOGS)})
 
 
 @pytest.fixture
@@ -87,6 +92,20 @@ async def test_every_url_in_an_answer_is_the_public_one(
         document = await answer.json()
     assert (document["host"], document["schemes"]) == ("jobs.example:8443", ["https"])
     assert document["basePath"] == "/team/jobs"
+
+
+async def test_no_address_without_parts_shows_the_apis_own(
+    proxied: aiohttp.ClientSession, api_url: str, stand_in: StandIn
+) -> None:
+    await define_and_run(stand_in, proxied)
+    own, shown = api_url.removeprefix("http://"), 0
+    for route in routes():
+        if route.method == "GET" and "{" not in route.path and route.path not in STREAMS:
+            async with proxied.get(route.path, allow_redirects=False) as answer:
+                text = await answer.text() if answer.status == 200 else ""
+            assert own not in text, route.path
+            shown += "jobs.example" in text
+    assert shown > 10
 
 
 async def test_links_of_pages_and_documents_begin_with_the_prefix(
