@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -10,6 +11,9 @@ from hypothesis import settings
 from support.servers import EMPTY, fresh_database, nats_for_session, postgres_for_session
 from webjobs_stack.nats_server import NatsServer
 from webjobs_stack.postgres import Postgres
+
+# `make test-compose` names the folder; it needs a container engine and minutes.
+collect_ignore = [] if any("tests/compose" in argument for argument in sys.argv) else ["compose"]
 
 # How long an example takes says nothing about it: the machine may be busy.
 settings.register_profile("webjobs", deadline=None)
