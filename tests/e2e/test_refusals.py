@@ -3,6 +3,7 @@
 import shutil
 
 from support.archives import zip_of
+from support.bus import job_events
 from support.client import Client, job_url, unique
 from support.eventually import eventually
 from support.stack import RunningStack
@@ -18,7 +19,9 @@ async def error_of(client: Client, name: str) -> str | None:
     return (await client.get(f"/api/triggeredwebjobs/{name}")).json["error"]
 
 
-async def test_what_is_sent_and_refused_is_listed_until_it_is_mended(client: Client) -> None:
+async def test_what_is_sent_and_refused_is_listed_until_it_is_mended(
+    client: Client, stack: RunningStack
+) -> None:
     name = unique("refused")
     url = job_url("triggered", name)
     refused = await client.put(url, zip_of({"readme.txt": "x"}), Content_Type="application/zip")
@@ -31,8 +34,11 @@ async def test_what_is_sent_and_refused_is_listed_until_it_is_mended(client: Cli
     assert await refusals_of(client, name) == []
     await eventually(lambda: _has_no_error(client, name))
 
-    wrong = await client.put(f"{url}/settings", b'{"schedule": "never"}', Content_Type="application/json")
-    assert wrong.status == 400
+    async with job_events(stack.nats_url, "triggered", name) as seen:
+        wrong = await client.put(f"{url}/settings", b'{"schedule": "never"}', Content_Type="application/json")
+        assert wrong.status == 400
+        await seen.until(lambda events: bool(events.of("SettingsRefused")))
+        assert seen.of("SettingsRefused")[-1].reason == wrong.text  # type: ignore[attr-defined]
     assert await refusals_of(client, name) == [("api", "settings", wrong.text)]
     assert wrong.text in (await error_of(client, name) or "")
     again = await client.put(url, b"no archive", Content_Type="application/zip")

@@ -28,7 +28,7 @@ class Refusals:
     def __init__(self, bus: Bus, runners: Runners) -> None:
         self._bus = bus
         self._runners = runners
-        self._known: dict[str, Refusal] = {}
+        self._of_job: dict[str, dict[str, Refusal]] = {}  # by end of the keys, then by key
         self._mirror = bus.leases.mirror(self._changed, keys=_KEYS)
 
     async def __aenter__(self) -> "Refusals":
@@ -40,7 +40,8 @@ class Refusals:
 
     def all(self) -> list[Refusal]:
         """Every refusal, by type and name of the folder."""
-        listed = [each for each in self._known.values() if self._counts(each)]
+        known = (each for of_job in self._of_job.values() for each in of_job.values())
+        listed = [each for each in known if self._counts(each)]
         return sorted(listed, key=lambda each: (each.job_type, each.folder_name, each.source, each.instance))
 
     async def caught_up(self) -> None:
@@ -58,26 +59,29 @@ class Refusals:
 
     def reason(self, job_type: JobType, job_name: JobName) -> str | None:
         """Why the newest folder, upload or settings of a job were refused; None when they were not."""
-        if not self._known:
+        if not self._of_job:
             return None
         try:
-            suffix = f".{job_type}.{token_of(job_name)}"
+            of_job = self._of_job.get(f"{job_type}.{token_of(job_name)}", {})
         except (InvalidJobName, InvalidToken):
             return None
-        found = [each for key, each in self._known.items() if key.endswith(suffix) and self._counts(each)]
+        found = [each for each in of_job.values() if self._counts(each)]
         return _sentence(max(found, key=lambda each: each.at)) if found else None
 
     def _counts(self, refusal: Refusal) -> bool:
         return refusal.source is not RefusalSource.FOLDER or self._runners.is_alive(refusal.instance)
 
     def _changed(self, key: str, entry: Entry | None) -> None:
-        self._known.pop(key, None)
-        if entry is None:
-            return
+        job = key.split(".", 2)[-1]
+        of_job = self._of_job.pop(job, {})
+        of_job.pop(key, None)
         try:
-            self._known[key] = decode_refusal(key, entry.value)
+            if entry is not None:
+                of_job[key] = decode_refusal(key, entry.value)
         except UndecodableMessage as error:
             log.error("refusal ignored: it cannot be read", key=key, error=str(error))
+        if of_job:
+            self._of_job[job] = of_job
 
 
 def _sentence(refusal: Refusal) -> str:

@@ -108,7 +108,7 @@ class DeployFailed(Refused, frozen=True, kw_only=True, tag="DeployFailed"):
 
 
 class SettingsRefused(Refused, frozen=True, kw_only=True, tag="SettingsRefused"):
-    """A `settings.job` in the job's folder has faults; the settings before stay."""
+    """Settings sent to the api, or a `settings.job` in the job's folder, have faults; the old ones stay."""
 
 
 AnyJobEvent = (

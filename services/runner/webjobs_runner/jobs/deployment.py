@@ -351,6 +351,13 @@ class Deployment:
             _caused(cause, trace),
         )
 
+    def tell_sent_settings_refused(
+        self, job_type: JobType, job_name: JobName, cause: str, reason: str, trace: Trace | None
+    ) -> None:
+        """Publish that settings which were sent to the api were refused; `cause` is the command's id."""
+        event = self._settings_refused(job_type, job_name, cause, reason)
+        self._outbox.add(event, _caused(cause, trace))
+
     async def tell_settings_refused(
         self, job_type: JobType, job_name: JobName, content: str, reason: str
     ) -> None:
@@ -370,7 +377,18 @@ class Deployment:
         definition = self._definitions.get(job_type, job_name)
         kept = json.dumps(_without_values(definition) if definition else {}, sort_keys=True)
         cause = f"file-drop/settings/{hashlib.sha256(f'{content} {kept}'.encode()).hexdigest()[:16]}"
-        event = SettingsRefused(
+        event = self._settings_refused(job_type, job_name, cause, reason)
+        newest = await self._bus.last_message(
+            self._bus.subjects.events_stream, event.subject(self._bus.subjects)
+        )
+        if newest is None or newest.headers.get("ce-id") != event.event_id:
+            logger.error("settings.job refused", type=job_type.value, job=job_name, reason=reason)
+            self._outbox.add(event, _caused(cause, None))
+
+    def _settings_refused(
+        self, job_type: JobType, job_name: JobName, cause: str, reason: str
+    ) -> SettingsRefused:
+        return SettingsRefused(
             at=datetime.now(UTC),
             instance=self._instance.id,
             job_type=job_type,
@@ -379,12 +397,6 @@ class Deployment:
             cause=cause,
             reason=reason[:_LONGEST_REASON],
         )
-        newest = await self._bus.last_message(
-            self._bus.subjects.events_stream, event.subject(self._bus.subjects)
-        )
-        if newest is None or newest.headers.get("ce-id") != event.event_id:
-            logger.error("settings.job refused", type=job_type.value, job=job_name, reason=reason)
-            self._outbox.add(event, _caused(cause, None))
 
     def _tell(
         self, event_type: type[JobChanged], definition: JobDefinition, revision: int, trace: Trace | None

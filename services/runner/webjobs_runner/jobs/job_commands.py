@@ -108,9 +108,7 @@ class JobCommands:
             try:
                 check_settings(command.settings, command.job_type)
             except InvalidJobSettings as error:
-                await self._refusals.put_sent(
-                    RefusalSource.SETTINGS, command.job_type, command.job_name, str(error)
-                )
+                await self._refuse_settings(command, str(error))
                 return CommandReply(code=ReplyCode.INVALID_SETTINGS, message=str(error))
             revision = await self._deployment.change_settings(
                 command.job_type,
@@ -134,6 +132,13 @@ class JobCommands:
             return CommandReply(code=ReplyCode.JOB_NOT_FOUND, message=missing)
         await self._settled((command.job_type, command.job_name), revision)
         return CommandReply(code=ReplyCode.DONE, revision=revision)
+
+    async def _refuse_settings(self, command: ChangeJobSettings, reason: str) -> None:
+        job_type, job_name = command.job_type, command.job_name
+        self._deployment.tell_sent_settings_refused(
+            job_type, job_name, command.command_id, reason, command.trace
+        )
+        await self._refusals.put_sent(RefusalSource.SETTINGS, job_type, job_name, reason)
 
     async def _settled(self, key: JobKey, revision: int) -> None:
         """Let this runner's own files follow before the answer, if they do so soon."""

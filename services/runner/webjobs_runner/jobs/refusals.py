@@ -1,5 +1,6 @@
 """What runners refused of folders, uploads and settings, published until it is mended."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -98,9 +99,12 @@ class Refusals:
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        for source in sources or (RefusalSource.UPLOAD, RefusalSource.SETTINGS):
-            key = Subjects.api_refusal_key(source, job_type, job_name)
-            if await self._bus.leases.get(key) is not None:  # another runner may have put it just now
+        meant = sources or (RefusalSource.UPLOAD, RefusalSource.SETTINGS)
+        keys = [Subjects.api_refusal_key(source, job_type, job_name) for source in meant]
+        # Read anew: another runner may have put one just now.
+        entries = await asyncio.gather(*(self._bus.leases.get(key) for key in keys))
+        for key, entry in zip(keys, entries, strict=True):
+            if entry is not None:
                 await self._delete(key)
 
     async def mended(self, job_type: JobType, job_name: JobName) -> None:
