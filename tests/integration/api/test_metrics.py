@@ -82,7 +82,7 @@ async def test_without_nats_the_api_shows_its_own_metrics_at_once(tmp_path: Path
 async def test_a_process_that_is_gone_for_long_is_forgotten(bus: Bus) -> None:
     now = 0.0
     async with Runners(bus) as runners:
-        collected = AllMetrics(bus, runners, timeout=0.1, clock=lambda: now)
+        collected = AllMetrics(bus, runners, timeout=0.5, clock=lambda: now)
         async with metrics_served(bus, "runner", "a1b2c3"), metrics_served(bus, "history", "h"):
             assert set(ups(await collected.text()).values()) == {1}
         assert ups(await collected.text()) == {("runner", "a1b2c3"): 0, ("history", "h"): 0}
