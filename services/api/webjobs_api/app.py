@@ -102,7 +102,7 @@ async def open_app(
         async with (
             Deployments(bus, commands) as deployments,
             RunnerFiles(bus, runners) as files,
-            SiteDeployments(files, DeploymentStore(bus)) as site_deployments,
+            SiteDeployments(bus, files, DeploymentStore(bus)) as site_deployments,
             JobTunnels(bus, runners) as job_tunnels,
         ):
             app = web.Application(

@@ -95,6 +95,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/api/deployments/{deployment}", site_deployments.get_deployment),
         web.put("/api/deployments/{deployment}", site_deployments.record),
         web.get("/api/deployments/{deployment}/log", site_deployments.get_log),
+        web.get("/diagnostics/runtime", site_deployments.get_runtime),
         # Hooks
         web.post("/api/hooks", hooks.create_hook),
         web.get("/api/hooks", hooks.list_hooks),

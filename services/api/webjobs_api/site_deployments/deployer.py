@@ -7,13 +7,16 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
+import msgspec
 import structlog
 from msgspec.structs import replace
 from webjobs_events.errors import BusUnavailable, WebJobsError
 from webjobs_events.files import ChangedJob, Condition, Fault, JobOutcome, Write, Written
+from webjobs_events.jetstream import Bus
 from webjobs_events.job_warnings import bounded_warnings
 
 from webjobs_api.file_errors import FilesRefused
+from webjobs_api.hooks.hook import POST_DEPLOYMENT
 from webjobs_api.runner_files import FilesOfRunner, RunnerFiles
 from webjobs_api.site_deployments.record import (
     RENEWAL_SECONDS,
@@ -24,6 +27,7 @@ from webjobs_api.site_deployments.record import (
     ended,
 )
 from webjobs_api.site_deployments.request import DeploymentRequest
+from webjobs_api.site_deployments.responses import post_deployment_json
 from webjobs_api.site_deployments.store import DeploymentStore
 
 log = structlog.stdlib.get_logger(__name__)
@@ -37,7 +41,8 @@ _BROKEN_OFF = "The api was stopped before the deployment was complete. Deploy ag
 class SiteDeployments:
     """An async context manager; deployments in progress fail when it ends."""
 
-    def __init__(self, files: RunnerFiles, store: DeploymentStore) -> None:
+    def __init__(self, bus: Bus, files: RunnerFiles, store: DeploymentStore) -> None:
+        self._bus = bus
         self._files = files
         self.store = store
         self._in_progress: set[asyncio.Task[Deployment]] = set()
@@ -78,7 +83,7 @@ class SiteDeployments:
         except BaseException:
             file.close()
             raise
-        work = _Work(self._files, self.store, asked, deployment)
+        work = _Work(self._bus, self._files, self.store, asked, deployment)
         return deployment, self._start(work.perform(file, size))
 
     def _start(self, work: Coroutine[Any, Any, Deployment]) -> "asyncio.Task[Deployment]":
@@ -97,8 +102,14 @@ class _Work:
     """One deployment."""
 
     def __init__(
-        self, files: RunnerFiles, store: DeploymentStore, asked: DeploymentRequest, deployment: Deployment
+        self,
+        bus: Bus,
+        files: RunnerFiles,
+        store: DeploymentStore,
+        asked: DeploymentRequest,
+        deployment: Deployment,
     ) -> None:
+        self._bus = bus
         self._files = files
         self._store = store
         self._asked = asked
@@ -157,7 +168,8 @@ class _Work:
         self._say(f"{written.files} files are in place.")
         if written.removed:
             self._say(f"{written.removed} files and folders that the package does not hold were removed.")
-        warnings = [*written.warnings, *self._job_warnings(written.jobs)]
+        warnings = [self._say(each, EntryType.WARNING) for each in written.warnings]
+        warnings += self._job_warnings(written.jobs)
         if written.more_jobs:
             self._say(f"{written.more_jobs} more jobs were changed.")
         refused = sum(job.outcome is JobOutcome.REFUSED for job in written.jobs)
@@ -194,12 +206,21 @@ class _Work:
             try:
                 await self._store.write_log(self._deployment.id, self._log)
                 await self._store.replace(self._deployment)
+                await self._call_hooks()
                 return
             except BusUnavailable as error:
                 if not left:
                     log.error("end of a deployment not recorded", error=str(error))
                     return
                 await asyncio.sleep(_RECORD_DELAY)
+
+    async def _call_hooks(self) -> None:
+        subject, message_id = (
+            self._bus.subjects.published(POST_DEPLOYMENT),
+            f"deployment/{self._deployment.id}",
+        )
+        body = msgspec.json.encode(post_deployment_json(self._deployment, self._asked.site_name))
+        await self._bus.publish(subject, body, message_id=message_id, trace=self._asked.trace)
 
     async def _renew(self) -> None:
         while True:

@@ -21,7 +21,7 @@ from webjobs_api.site_deployments.request import (
     refuse_package_uri,
     zip_deploy_request,
 )
-from webjobs_api.site_deployments.responses import PATH, deployment_json, log_json
+from webjobs_api.site_deployments.responses import PATH, RuntimeJson, SystemJson, deployment_json, log_json
 from webjobs_api.site_deployments.store import LATEST
 from webjobs_api.tracing import trace_of
 from webjobs_api.upload_body import check_length, receive_upload
@@ -82,12 +82,17 @@ async def record(request: web.Request) -> web.StreamResponse:
     return await _shown(request, deployment)
 
 
+async def get_runtime(request: web.Request) -> web.StreamResponse:
+    """`GET /diagnostics/runtime`: on which system scripts run; the GitHub action asks before it deploys."""
+    return exchange.json(RuntimeJson(system=SystemJson(os_name="Unix")))
+
+
 async def _deploy(request: web.Request, asked: DeploymentRequest) -> web.StreamResponse:
     check_length(request)
     await request.app[RUNNERS].require_one()
     received = await receive_upload(request)  # the deployment closes its file
     deployment, task = await request.app[SITE_DEPLOYMENTS].begin(
-        replace(asked, trace=trace_of(request)), received.file, received.size
+        replace(asked, trace=trace_of(request), site_name=_site_name(request)), received.file, received.size
     )
     if not asked.is_async:
         deployment = await asyncio.shield(task)

@@ -43,6 +43,7 @@ class DeploymentRequest:
         author_email: The same.
         message: The same.
         trace: To which the deployment belongs.
+        site_name: That hooks are told.
     """
 
     path: str
@@ -54,6 +55,7 @@ class DeploymentRequest:
     author_email: str
     message: str
     trace: Trace | None = None
+    site_name: str = ""
 
 
 def zip_deploy_request(query: Mapping[str, str]) -> DeploymentRequest:

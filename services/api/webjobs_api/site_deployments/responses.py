@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from webjobs_api.kudu_responses import instant
-from webjobs_api.site_deployments.record import Deployment, LogEntry, active_id
+from webjobs_api.site_deployments.record import Deployment, LogEntry, Status, active_id
 
 PATH = "/api/deployments"
 
@@ -39,6 +39,18 @@ class DeploymentJson(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[str]
 
 
+class SystemJson(msgspec.Struct, frozen=True):
+    """The system on which scripts run."""
+
+    os_name: str
+
+
+class RuntimeJson(msgspec.Struct, frozen=True):
+    """What deploy clients want to know of where they deploy to."""
+
+    system: SystemJson
+
+
 class LogEntryJson(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of the log; `type` is 0 for a message, 1 for a warning, 2 for an error."""
 
@@ -55,7 +67,7 @@ def deployment_json(
     """One deployment among all that are known."""
     url = f"{base}{PATH}/{quote(deployment.id, safe='')}"
     end = instant(deployment.ended_at) if deployment.ended_at else None
-    is_success = deployment.status == 4
+    is_success = deployment.status is Status.SUCCESS
     return DeploymentJson(
         id=deployment.id,
         status=deployment.status,
@@ -78,6 +90,32 @@ def deployment_json(
         site_name=site_name,
         warnings=deployment.warnings,
     )
+
+
+class PostDeploymentJson(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What hooks of `PostDeployment` are told of a deployment. Source: Kudu: DeploymentManager."""
+
+    id: str
+    status: str
+    status_text: str
+    author_email: str
+    author: str
+    message: str
+    progress: str
+    deployer: str
+    received_time: str
+    start_time: str
+    end_time: str | None
+    last_success_end_time: str | None
+    complete: bool
+    site_name: str
+
+
+def post_deployment_json(deployment: Deployment, site_name: str) -> PostDeploymentJson:
+    """A complete deployment as hooks are told of it."""
+    shown = deployment_json(deployment, [], "", site_name)
+    same = {name: getattr(shown, name) for name in PostDeploymentJson.__struct_fields__}
+    return PostDeploymentJson(**same | {"status": "success" if shown.status == Status.SUCCESS else "failed"})
 
 
 def log_json(entries: Iterable[LogEntry]) -> list[LogEntryJson]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from webjobs_api.openapi.operation import Body, Operation, Parameter, json_of, list_of
-from webjobs_api.site_deployments.responses import DeploymentJson, LogEntryJson
+from webjobs_api.site_deployments.responses import DeploymentJson, LogEntryJson, RuntimeJson
 
 _TAG = "Deployments"
 _ANY = {"type": "string"}
@@ -125,5 +125,11 @@ OPERATIONS: Mapping[str, Operation] = {
         summary="Read the log of a deployment",
         answers={200: list_of(LogEntryJson, "The entries, oldest first.")},
         errors=(404,),
+    ),
+    "GET /diagnostics/runtime": Operation(
+        tag=_TAG,
+        summary="Read on which system scripts run",
+        description="The GitHub action asks this before it deploys.",
+        answers={200: json_of(RuntimeJson, "The system.")},
     ),
 }
