@@ -108,7 +108,7 @@ async def test_a_package_that_is_refused_has_changed_nothing_and_is_recorded(fil
     run = f"{JOBS}/triggered/{name}/run.sh"
     assert (await post(files, "/api/zipdeploy", zipped({run: "echo 1", "keep": "1"}))).status == 200
     newer = zipped({run: "echo 2", "keep": "2"})
-    for body in (b"no archive", b"", newer[:-30], zipped({run: "echo 2", "../out": "x"})):
+    for body in (b"no archive", newer[:-30], zipped({run: "echo 2", "../out": "x"})):
         for path in ("/api/zipdeploy", "/api/zipdeploy?clean=true", "/api/publish?type=zip&clean=true"):
             got = await post(files, path, body)
             assert got.status == 400, got.text
@@ -143,6 +143,9 @@ async def test_what_is_too_large_or_no_package_is_refused_before_it_is_a_deploym
                 got = await files.ask(method, path, body, Content_Type=content_type)
                 assert got.status == status, got.text
                 assert word in got.text
+    for path in ("/api/zipdeploy", "/api/zipdeploy?isAsync=true", "/api/publish?type=zip&async=true"):
+        empty = await post(files, path, b"")
+        assert (empty.status, "empty" in empty.text) == (400, True)
     for query in ("", "?type=startup", "?type=war", "?type=static", "?typ=zip", "?type=zip&clean=perhaps"):
         assert (await post(files, f"/api/publish{query}", b"x")).status == 400
     assert (await post(files, "/api/zipdeploy", zipped({"a": "b"}), Content_Encoding="gzip")).status == 415

@@ -93,7 +93,7 @@ class Ticks:
         await self.line.trouble(is_after=True)
         return found
 
-    async def tell(self, event: ScheduleTicked, after: Cursor) -> Cursor:
+    async def tell(self, event: ScheduleTicked, after: Cursor, trace_seed: str = "") -> Cursor:
         await self.line.trouble(is_after=False)
         told = self.line.world.told
         if len(told) != after.sequence:

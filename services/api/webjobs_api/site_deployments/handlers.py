@@ -25,6 +25,7 @@ from webjobs_api.site_deployments.responses import PATH, RuntimeJson, SystemJson
 from webjobs_api.site_deployments.store import LATEST
 from webjobs_api.tracing import trace_of
 from webjobs_api.upload_body import check_length, receive_upload
+from webjobs_api.upload_errors import EmptyUpload
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -91,6 +92,9 @@ async def _deploy(request: web.Request, asked: DeploymentRequest) -> web.StreamR
     check_length(request)
     await request.app[RUNNERS].require_one()
     received = await receive_upload(request)  # the deployment closes its file
+    if asked.unpack and not received.size:
+        received.file.close()
+        raise EmptyUpload
     deployment, task = await request.app[SITE_DEPLOYMENTS].begin(
         replace(asked, trace=trace_of(request), site_name=_site_name(request)), received.file, received.size
     )
