@@ -64,7 +64,7 @@ async def test_a_script_without_a_name_is_400(client: Client) -> None:
         (b"this is no archive", "zip"),
         (zip_of({"run.sh": "echo"})[:-10], "cut short"),
         (zip_of({"readme.txt": "nothing to run"}), "No runnable script"),
-        (zip_of({}), "No runnable script"),
+        (zip_of({}), "the archive is empty"),
         (zip_of({"../run.sh": "echo"}), "leads out of"),
     ],
 )
