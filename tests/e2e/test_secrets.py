@@ -207,7 +207,7 @@ async def nothing_tells_them(
     stack: RunningStack, client: Client, receiver: Receiver, canaries: Canaries, hook_address: str
 ) -> None:
     """Look everywhere but in the homes."""
-    await eventually(lambda: any(call.json["event"] == "SettingsRefused" for call in receiver.calls), 15)
+    await eventually(lambda: any(call.json["event"] == "SettingsRefused" for call in receiver.calls))
     for call in receiver.calls:
         sent = {name: text for name, text in call.headers.items() if name != "Authorization"}
         assert canaries.within(json.dumps(sent).encode() + call.body) == []

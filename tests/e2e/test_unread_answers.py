@@ -15,7 +15,7 @@ from support.client import Client, client_of
 from support.eventually import eventually
 from support.stack import RunningStack, webjobs_up
 
-READERS = 150
+READERS = 60
 MEGABYTE = 1024 * 1024
 
 
@@ -80,6 +80,7 @@ async def addresses(client: Client, stack: RunningStack) -> list[str]:
     ]
 
 
+@pytest.mark.timeout(400)
 async def test_readers_that_never_read_cost_little_and_are_cut_off(
     client: Client, stack: RunningStack
 ) -> None:
@@ -93,7 +94,7 @@ async def test_readers_that_never_read_cost_little_and_are_cut_off(
         for _ in range(24):
             await asyncio.sleep(0.25)
             most = max(most, memory_of(api))
-        assert most - before < 50 * MEGABYTE
+        assert most - before < 40 * MEGABYTE
 
         # All that happened so far fits into the buffers of the operating system.
         long = {
@@ -107,8 +108,8 @@ async def test_readers_that_never_read_cost_little_and_are_cut_off(
             assert not held, f"still connected: {held}"
             return True
 
-        await eventually(are_cut_off, 60, interval=0.5)
-    await eventually(lambda: memory_of(api) - before < 20 * MEGABYTE, 30, interval=0.5)
+        await eventually(are_cut_off, 180, interval=0.5)
+    await eventually(lambda: memory_of(api) - before < 12 * MEGABYTE, 60, interval=0.5)
     assert (await client.get("/api/jobs")).status == 200
 
 

@@ -19,8 +19,10 @@ async def eventually(
 async def eventually(check: Callable[[], T], timeout: float = ..., *, interval: float = ...) -> T: ...
 
 
-async def eventually(check: Callable[[], Any], timeout: float = 10.0, *, interval: float = 0.02) -> Any:
+async def eventually(check: Callable[[], Any], timeout: float = 30.0, *, interval: float = 0.02) -> Any:
     """The first truthy answer of `check`, which may be async; an AssertionError in it means: not yet.
+
+    A time-out that is no promise of the product is long: other tests may keep the machine busy.
 
     Raises:
         AssertionError: It never was; says the last answer, or is the last AssertionError itself.

@@ -72,7 +72,7 @@ class Witness:
         """The events about a job's definition."""
         return [event.name for event in self.of(JobEvent, job_name)]
 
-    async def end_of(self, run_id: str, timeout: float = 10.0) -> RunEnded:
+    async def end_of(self, run_id: str, timeout: float = 30.0) -> RunEnded:
         """The terminal event of a run, once it is there."""
 
         def ended() -> RunEnded | None:

@@ -543,13 +543,13 @@ async def test_a_hook_is_called_on_when_what_it_stands_on_was_deleted(
         }[lost]
         replaced = asyncio.Event()
         bus.streams.on_replaced(stream, replaced.set)
-        await eventually(lambda: bus.streams.created_at(stream), 10)
+        await eventually(lambda: bus.streams.created_at(stream))
         await js.delete_stream(stream)
         await asyncio.wait_for(replaced.wait(), 15)
 
     async def is_listed() -> bool:
         return [each["id"] for each in await get(api, "/api/hooks")] == [hook["id"]]
 
-    await eventually(is_listed, 15)
+    await eventually(is_listed)
     await tell(bus, 7)
     await eventually(lambda: numbers(receiver) == [6, 7], 20)

@@ -18,14 +18,14 @@ async def _looked_over(url: str, subjects: Subjects) -> AsyncIterator[Bus]:
     async with connect_bus(url, name="test", subjects=subjects) as bus:
         connection = bus.connection
         subscribed = connection.client._subs
-        await eventually(lambda: connection._on_reconnect, 2)  # the watch of the streams has begun
+        await eventually(lambda: connection._on_reconnect)  # the watch of the streams has begun
         own_hooks = len(connection._on_disconnect), len(connection._on_reconnect)
         own_subscriptions = len(subscribed)
         yield bus
         assert (len(connection._on_disconnect), len(connection._on_reconnect)) == own_hooks
-        await eventually(lambda: not connection._asking, 2)  # the watch of the streams may be at it
-        await eventually(lambda: len(subscribed) <= own_subscriptions + 1, 2)  # the inbox of questions stays
-    await eventually(lambda: not _left_over(before), 2)
+        await eventually(lambda: not connection._asking)  # the watch of the streams may be at it
+        await eventually(lambda: len(subscribed) <= own_subscriptions + 1)  # the inbox of questions stays
+    await eventually(lambda: not _left_over(before))
 
 
 def _left_over(before: set["asyncio.Task[object]"]) -> list["asyncio.Task[object]"]:

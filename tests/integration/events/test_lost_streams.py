@@ -31,7 +31,7 @@ async def until_published(bus: Bus, subject: str, data: bytes = b"x") -> int:
             return await bus.publish(subject, data)
         return None
 
-    sequence = await eventually(published, 10)
+    sequence = await eventually(published)
     assert sequence is not None
     return sequence
 
@@ -45,9 +45,9 @@ async def test_every_deleted_stream_is_made_anew_as_it_was_and_reported(
     replaced: list[str] = []
     for name in every:
         bus.streams.on_replaced(name, functools.partial(replaced.append, name))
-    await eventually(lambda: len(bus.streams._known) == len(every), 10)
+    await eventually(lambda: len(bus.streams._known) == len(every))
     await delete(bus, *every)  # nothing uses them: the watch finds it by itself
-    await eventually(lambda: sorted(replaced) == every, 10)
+    await eventually(lambda: sorted(replaced) == every)
     said = capsys.readouterr().out
     for name in every:
         after = await bus.connection.js.stream_info(name)
@@ -61,16 +61,16 @@ async def test_every_deleted_stream_is_made_anew_as_it_was_and_reported(
 
 async def test_a_stream_that_cannot_be_made_is_a_problem_until_it_is_there(bus: Bus) -> None:
     stream, configs = bus.subjects.events_stream, bus.streams._configs
-    await eventually(lambda: stream in bus.streams._known, 10)
+    await eventually(lambda: stream in bus.streams._known)
     before = MISSING._value.get()
     config, taken = configs[stream], configs[bus.subjects.logs_stream].subjects
     configs[stream] = dataclasses.replace(config, subjects=taken)  # nats-server refuses such a stream
     await delete(bus, stream)
-    problem = await eventually(bus.streams.problem, 10)
+    problem = await eventually(bus.streams.problem)
     assert stream in problem and "subjects overlap" in problem
     assert MISSING._value.get() == before + 1
     configs[stream] = config
-    await eventually(lambda: bus.streams.problem() is None, 10)
+    await eventually(lambda: bus.streams.problem() is None)
     assert MISSING._value.get() == before
     await until_published(bus, bus.subjects.all_events.replace(">", "a.b.c"))
 
@@ -102,7 +102,7 @@ async def test_a_reader_goes_on_with_the_first_message_of_the_new_stream(bus: Bu
         await _replace(bus, stream, made_by)
         for number in range(50, 60):
             await until_published(bus, subject, str(number).encode())
-        await eventually(lambda: len(seen) == 60, 15)
+        await eventually(lambda: len(seen) == 60)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -140,7 +140,7 @@ async def test_a_mirror_that_restores_keeps_the_entries_and_follows_the_new_buck
                 return [entry and entry.value for entry in found] == [b"a", b"b", None]
             return False
 
-        await eventually(is_restored, 15)
+        await eventually(is_restored)
         revision = await bus.jobs.put("triggered.d", b"d")
         await asyncio.wait_for(mirror.reached(revision), 5)
         assert {key: entry.value for key, entry in mirror.entries.items()} == {
@@ -169,7 +169,7 @@ async def test_what_others_wrote_or_removed_in_the_new_bucket_is_not_overwritten
             found = {key: entry.value for key, entry in mirror.entries.items()}
             return found == {"triggered.a": b"new", "triggered.c": b"old"}
 
-        await eventually(is_settled, 15)
+        await eventually(is_settled)
 
 
 async def _until_put(bucket: Bucket, key: str, value: bytes) -> None:
@@ -178,7 +178,7 @@ async def _until_put(bucket: Bucket, key: str, value: bytes) -> None:
             return bool(await bucket.put(key, value))
         return False
 
-    await eventually(put, 10)
+    await eventually(put)
 
 
 async def _until_removed(bucket: Bucket, key: str) -> None:
@@ -187,7 +187,7 @@ async def _until_removed(bucket: Bucket, key: str) -> None:
             return bool(await bucket.delete(key))
         return False
 
-    await eventually(removed, 10)
+    await eventually(removed)
 
 
 async def test_a_mirror_that_does_not_restore_drops_what_nobody_wrote_again(
@@ -202,7 +202,7 @@ async def test_a_mirror_that_does_not_restore_drops_what_nobody_wrote_again(
         await delete(bus, bus.settings.stream)
         await _until_put(bus.settings, "kept", b"1")
         assert mirror.get("gone") is not None
-        await eventually(lambda: mirror.get("gone") is None, 15)
+        await eventually(lambda: mirror.get("gone") is None)
         assert list(mirror.entries) == ["kept"] and told == [("gone", None)]
     said = capsys.readouterr().out
     assert "entries lost with their bucket" in said and "gone" in said
@@ -228,14 +228,14 @@ async def test_a_queue_takes_messages_again_when_what_it_stands_on_was_deleted(b
     task = asyncio.create_task(queue.run())
     try:
         await bus.publish(subject, b"1")
-        await eventually(lambda: len(taken) == 1, 5)
+        await eventually(lambda: len(taken) == 1)
         assert await taken[0].done()
         if lost == "the stream":
             await delete(bus, stream)
         else:
             await bus.connection.js.delete_consumer(stream, "test")
         await until_published(bus, subject, b"2")
-        await eventually(lambda: taken[-1].data == b"2", 15)
+        await eventually(lambda: taken[-1].data == b"2")
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -266,4 +266,4 @@ async def test_streams_deleted_while_nats_was_away_are_made_at_the_reconnection(
                 entry = await other.jobs.get("triggered.a")
                 return entry is not None and entry.value == b"1"
 
-        await eventually(is_there, 15)
+        await eventually(is_there)

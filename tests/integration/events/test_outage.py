@@ -65,11 +65,11 @@ async def test_a_reader_yields_every_message_once_in_order_over_two_crashes(
 
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         tasks.create_task(read())
-        await eventually(lambda: len(seen) > 500, 5)
+        await eventually(lambda: len(seen) > 500)
         await crash_and_restart(own_server)
         assert len(seen) < total // 2
         tasks.create_task(publish(own_bus, total // 2, total // 2))
-        await eventually(lambda: len(seen) > total // 2 + 500, 5)
+        await eventually(lambda: len(seen) > total // 2 + 500)
         await crash_and_restart(own_server)
     assert seen == list(range(total))
 
@@ -94,7 +94,7 @@ async def test_a_mirror_entered_while_nats_is_away_is_complete_when_it_is_back(
 ) -> None:
     await own_bus.jobs.put("triggered.a", b"1")
     await crash(own_server)
-    await eventually(lambda: not own_bus.is_connected, 5)
+    await eventually(lambda: not own_bus.is_connected)
 
     async def entries() -> list[str]:
         async with own_bus.jobs.mirror() as mirror:
@@ -110,7 +110,7 @@ async def test_a_mirror_whose_entering_is_cancelled_leaves_nothing_behind(
     own_server: NatsServer, own_bus: Bus
 ) -> None:
     await crash(own_server)
-    await eventually(lambda: not own_bus.is_connected, 5)
+    await eventually(lambda: not own_bus.is_connected)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05), own_bus.jobs.mirror():
             raise AssertionError("NATS is away")
@@ -131,7 +131,7 @@ async def test_a_queue_goes_on_and_a_message_in_hand_stays_in_hand_or_comes_agai
     try:
         for number in range(5):
             await own_bus.publish_command(run_command(f"job{number}"))
-        await eventually(lambda: len(taken) == 2, 5)
+        await eventually(lambda: len(taken) == 2)
         await crash_and_restart(own_server)
         await taken[0].keep()
         await eventually(taken[0].done, 9)  # the server answers before it knows its consumers again
@@ -163,7 +163,7 @@ async def test_unanswered_publishes_fail_at_once_and_a_resend_keeps_the_order_wi
         assert await asyncio.gather(*await send(0, 200)) == list(range(1, 201))
         os.kill(own_server.pid, signal.SIGSTOP)
         unanswered = await send(200, 1800)
-        await eventually(lambda: own_bus.connection.client.pending_data_size > 0, 5)
+        await eventually(lambda: own_bus.connection.client.pending_data_size > 0)
         own_server.kill()
         killed_at = time.monotonic()
         outcomes = await asyncio.wait_for(asyncio.gather(*unanswered, return_exceptions=True), 5)
@@ -173,7 +173,7 @@ async def test_unanswered_publishes_fail_at_once_and_a_resend_keeps_the_order_wi
             await send(0, 1)
         await own_server.wait()
         await own_server.start()
-        await eventually(lambda: own_bus.is_connected, 5)
+        await eventually(lambda: own_bus.is_connected)
         sequences = await asyncio.wait_for(asyncio.gather(*await send(0, 2000)), 5)
         assert sequences == list(range(1, 2001))
     assert await stored(own_bus) == list(range(2000))
@@ -190,8 +190,8 @@ async def test_an_outage_is_logged_once_however_many_addresses_are_tried(
         await crash(own_server)
         await eventually(lambda: outage._tries > 30, 20)
         await own_server.start()
-        await eventually(lambda: bus.is_connected, 10)
-        await eventually(lambda: not outage.is_on, 5)
+        await eventually(lambda: bus.is_connected)
+        await eventually(lambda: not outage.is_on)
     lines = [line for line in capsys.readouterr().out.splitlines() if "[debug" not in line]
     assert [line.split("] ")[1].partition("  ")[0] for line in lines] == [
         "nats unavailable",

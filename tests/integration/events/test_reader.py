@@ -51,14 +51,14 @@ async def test_a_request_that_expires_partly_fulfilled_is_no_longer_counted(bus:
     await pull.request(10)
     await pull.request(5)
     await publish(bus, *range(12))
-    await eventually(lambda: len(got) == 12, 5)
+    await eventually(lambda: len(got) == 12)
     assert pull.outstanding == 3
-    await eventually(lambda: News.ENDED in news, 5)
+    await eventually(lambda: News.ENDED in news)
     assert pull.outstanding == 0 and News.LOST not in news
     await pull.request(1)
-    await eventually(lambda: News.IDLE in news, 5)
+    await eventually(lambda: News.IDLE in news)
     await bus.connection.js.delete_consumer(stream, consumer)
-    await eventually(lambda: News.LOST in news, 5)
+    await eventually(lambda: News.LOST in news)
     assert pull.outstanding == 0
     await pull.stop()
     await pull.stop()
@@ -77,7 +77,7 @@ async def test_a_request_to_a_consumer_that_is_gone_is_noticed(bus: Bus) -> None
     )
     await pull.start()
     await pull.request(1)
-    await eventually(lambda: news == [News.LOST], 5)
+    await eventually(lambda: news == [News.LOST])
     await pull.finish()
 
 
@@ -86,7 +86,7 @@ async def test_a_reader_goes_on_when_its_requests_expire(bus: Bus, monkeypatch: 
 
     class ImpatientPull(Pull):
         def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options, expires=0.3, heartbeat=0.1)
+            super().__init__(*args, **options, expires=0.6, heartbeat=0.29)
 
         async def request(self, count: int, max_bytes: int = 0) -> None:
             nonlocal requests
@@ -98,7 +98,7 @@ async def test_a_reader_goes_on_when_its_requests_expire(bus: Bus, monkeypatch: 
         task = asyncio.create_task(take(reader, 33))
         for first in range(0, 33, 11):
             before = requests
-            await eventually(lambda: requests >= before + 2, 5)  # noqa: B023
+            await eventually(lambda: requests >= before + 2)  # noqa: B023
             await publish(bus, *range(first, first + 11))
         assert await task == list(range(33))
         assert reader._consumer_sequence == 33  # one consumer all the while
@@ -108,7 +108,7 @@ async def test_a_reader_whose_consumer_was_deleted_goes_on(bus: Bus) -> None:
     await publish(bus, 1, 2)
     async with bus.read_stream(bus.subjects.events_stream) as reader:
         task = asyncio.create_task(take(reader, 4))
-        await eventually(lambda: reader._next_sequence == 3, 5)
+        await eventually(lambda: reader._next_sequence == 3)
         await bus.connection.js.delete_consumer(bus.subjects.events_stream, reader._consumer)
         await publish(bus, 3, 4)
         assert await task == [1, 2, 3, 4]
@@ -122,7 +122,7 @@ async def test_a_reader_passes_over_what_was_purged(bus: Bus) -> None:
             await (await pipeline.send(name, str(number).encode(), {}))
         async with bus.read_stream(stream) as reader:
             task = asyncio.create_task(take(reader, 6))
-            await eventually(lambda: reader._next_sequence == 5, 5)
+            await eventually(lambda: reader._next_sequence == 5)
             await bus.purge_subject(stream, subject)
             await (await pipeline.send(other, b"4", {}))
             await bus.purge_subject(stream, bus.subjects.all_logs)
@@ -138,7 +138,7 @@ async def test_a_reader_reads_a_stream_that_was_made_anew_and_says_so(
     await publish(bus, 1, 2, 3)
     async with bus.read_stream(bus.subjects.events_stream) as reader:
         task = asyncio.create_task(take(reader, 5))
-        await eventually(lambda: reader._next_sequence == 4, 5)
+        await eventually(lambda: reader._next_sequence == 4)
         await bus.connection.js.delete_stream(bus.subjects.events_stream)
         await ensure_streams(bus.connection.js, bus.subjects)
         await publish(bus, 4, 5)
@@ -176,7 +176,7 @@ async def test_a_cancelled_wait_for_a_batch_loses_nothing_and_leaves_nothing(bus
     async def consumers() -> list[api.ConsumerInfo]:
         return await bus.connection.js.consumers_info(stream)
 
-    assert await eventually(lambda: _is_empty(consumers), 5)
+    assert await eventually(lambda: _is_empty(consumers))
 
 
 async def _is_empty(listing) -> bool:  # type: ignore[no-untyped-def]
@@ -192,7 +192,7 @@ async def test_a_closed_reader_ends_the_loop_of_whoever_reads(bus: Bus) -> None:
         return "ended"
 
     task = asyncio.create_task(read())
-    await eventually(lambda: reader._pull is not None, 5)
+    await eventually(lambda: reader._pull is not None)
     await reader.close()
     await reader.close()
     assert await asyncio.wait_for(task, 5) == "ended"
@@ -205,7 +205,7 @@ async def test_a_subscription_that_is_left_behind_is_cleared_away(bus: Bus) -> N
         async for _ in bus.subscribe_events():
             raise AssertionError("1 is no event")
     gc.collect()
-    await eventually(lambda: bus.connection._on_reconnect == before, 5)
+    await eventually(lambda: bus.connection._on_reconnect == before)
 
 
 @pytest.mark.parametrize(

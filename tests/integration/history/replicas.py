@@ -50,7 +50,7 @@ class History:
                     return None
                 raise
 
-        data = await eventually(asked, 15)
+        data = await eventually(asked)
         assert data is not None
         return msgspec.json.decode(data, type=answer)
 

@@ -65,7 +65,7 @@ async def publish(history: History, run: Run) -> int:
             return await history.publish(run.whole())
         return None
 
-    sequence = await eventually(published, 15)
+    sequence = await eventually(published)
     assert sequence is not None
     return sequence
 
@@ -164,7 +164,7 @@ async def test_events_missing_in_the_stream_are_counted_and_refuse_a_rebuild(
     async with asking(settings) as history, replica(settings):
         missing = (await stream_state(history.bus, STREAM)).missing
         assert 0 < missing < count
-        await eventually(lambda: _is_noted(settings, missing), 15)
+        await eventually(lambda: _is_noted(settings, missing))
         assert await metric(settings, "webjobs_events_missing") == missing
         assert "events are missing in their stream" in capsys.readouterr().out
         assert await stored_runs(settings) == count

@@ -338,7 +338,7 @@ async def test_a_killed_runner_ends_its_connections_within_seconds(
                     return message.type in (WSMsgType.CLOSE, WSMsgType.CLOSED)
                 return False
 
-            await eventually(is_over, 15)
+            await eventually(is_over)
 
 
 async def test_two_jobs_and_two_runners_never_share_a_port(

@@ -109,7 +109,7 @@ async def test_a_new_run_replaces_the_one_before_it_and_begins_after_its_end(
             end = await witness.end_of(old)
             assert (end.name, end.reason) == ("Aborted", Reason.REPLACED)
             assert end.evidence.startswith("Replaced by the run ")
-        await eventually(lambda: third in order_of(witness, RunRunning), 5)
+        await eventually(lambda: third in order_of(witness, RunRunning))
         ends = [event.run_id for event in witness.of(RunEvent) if isinstance(event, ENDS)]
         assert sorted(ends) == [first, second]
         last_end = max(
@@ -135,7 +135,7 @@ async def test_a_queue_goes_on_within_its_limit_when_a_runner_is_killed(
         await dying.kill()
         for run_id in run_ids:
             await witness.end_of(run_id, 8 * QUICK_LEASES.seconds)
-        await eventually(lambda: caller.is_free("job"), 5)
+        await eventually(lambda: caller.is_free("job"))
         await witness.until_told()
     ends = [event for event in witness.of(RunEvent) if isinstance(event, ENDS)]
     assert sorted(event.run_id for event in ends) == run_ids

@@ -262,11 +262,11 @@ async def test_a_dropped_folder_is_deployed_and_an_upload_after_it_wins(
     folder = job_folder(tmp_path, TRIGGERED, "dropped")
     folder.mkdir(parents=True)
     (folder / "run.sh").write_text("echo dropped")
-    await eventually(lambda: witness.changes("dropped") == ["Deployed"], 4)
+    await eventually(lambda: witness.changes("dropped") == ["Deployed"])
     await caller.deploy(TRIGGERED, "dropped", {"run.sh": "echo uploaded"})
     assert files_in(folder) == {"run.sh": "echo uploaded"}
     (folder / "run.sh").write_text("echo edited")
-    await eventually(lambda: witness.changes("dropped") == ["Deployed"] * 3, 4)
+    await eventually(lambda: witness.changes("dropped") == ["Deployed"] * 3)
     assert files_in(folder) == {"run.sh": "echo edited"}
     run_id = await caller.run("dropped")
     await witness.end_of(run_id)
@@ -281,9 +281,9 @@ async def test_runners_that_share_a_folder_take_a_drop_once(
         folder = job_folder(tmp_path, CONTINUOUS, "shared")
         folder.mkdir(parents=True)
         (folder / "run.sh").write_text("exec sleep 1000")
-        await eventually(lambda: witness.statuses("shared").count("Running") == 2, 5)
+        await eventually(lambda: witness.statuses("shared").count("Running") == 2)
         await caller.deploy(CONTINUOUS, "shared", {"run.sh": "echo 2; exec sleep 1000"})
-        await eventually(lambda: witness.statuses("shared").count("Running") == 4, 5)
+        await eventually(lambda: witness.statuses("shared").count("Running") == 4)
         await asyncio.sleep(1.5)  # in which the drop would be taken a second time
         await witness.until_told()
     assert witness.changes("shared") == ["Deployed", "Deployed"]
@@ -299,7 +299,7 @@ async def test_runners_with_separate_disks_come_to_the_same_files(
             folders = [job_folder(tmp_path, TRIGGERED, "job", site) for site in ("a", "b")]
             await eventually(lambda: files_in(folders[1]) == {"run.sh": "echo 1", "lib/a.txt": "a"})
             (folders[1] / "run.sh").write_text("echo 2")
-            await eventually(lambda: files_in(folders[0]) == {"run.sh": "echo 2", "lib/a.txt": "a"}, 5)
+            await eventually(lambda: files_in(folders[0]) == {"run.sh": "echo 2", "lib/a.txt": "a"})
             await first.stop()
             await caller.deploy(TRIGGERED, "job", {"run.sh": "echo 3"})
             await caller.deploy(TRIGGERED, "late", {"run.sh": "echo late"})

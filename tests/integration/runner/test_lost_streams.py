@@ -29,7 +29,7 @@ async def replace(bus: Bus, stream: str) -> None:
     """Delete a stream, and wait until there is another one of its name."""
     replaced = asyncio.Event()
     unhook = bus.streams.on_replaced(stream, replaced.set)
-    await eventually(lambda: stream in bus.streams._known, 10)
+    await eventually(lambda: stream in bus.streams._known)
     await bus.connection.js.delete_stream(stream)
     await asyncio.wait_for(replaced.wait(), 15)
     unhook()
@@ -50,7 +50,7 @@ async def test_a_singleton_stays_where_it_is_when_the_bucket_of_leases_is_delete
                 entry = await bus.leases.get(Subjects.singleton_key(JobName("one")))
                 return entry is not None and active.id.encode() in entry.value
 
-            await eventually(is_held_again, 15)
+            await eventually(is_held_again)
         await asyncio.sleep(terms.seconds)  # anybody who took it for free would have done so by now
         assert alive(tmp_path) == [pid]
         assert not witness.of(InstanceLost)
@@ -70,7 +70,7 @@ async def test_a_run_that_goes_on_keeps_its_claim_and_ends_once_when_leases_are_
             entry = await bus.leases.get(Subjects.claim_key(JobName("long"), RunId(run_id)))
             return entry is not None and runner.id.encode() in entry.value
 
-        await eventually(is_claimed, 15)
+        await eventually(is_claimed)
         go.touch()
         assert isinstance(await witness.end_of(run_id, 20), RunSuccess)
         again = await caller.run("long")
@@ -90,8 +90,8 @@ async def test_definitions_and_packages_are_there_again_and_continuous_jobs_go_o
             await replace(bus, stream)
         for (job_type, name), definition in before.items():
             assert definition is not None
-            await eventually(lambda: _is_defined(bus, job_type, name, definition), 15)  # noqa: B023
-            await eventually(lambda: bus.packages.exists(definition.digest), 15)  # noqa: B023
+            await eventually(lambda: _is_defined(bus, job_type, name, definition))  # noqa: B023
+            await eventually(lambda: bus.packages.exists(definition.digest))  # noqa: B023
         run_id = await caller.run("hello")
         assert isinstance(await witness.end_of(run_id, 20), RunSuccess)
         assert alive(tmp_path) == [pid]
@@ -120,7 +120,7 @@ async def test_packages_that_were_lost_while_no_runner_was_there_are_stored_at_i
     await replace(bus, bus.packages.stream)
     assert not await bus.packages.exists(definition.digest)
     async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
-        await eventually(lambda: bus.packages.exists(definition.digest), 15)
+        await eventually(lambda: bus.packages.exists(definition.digest))
 
 
 async def test_the_log_of_a_run_that_goes_on_is_whole_and_in_order_in_the_new_stream(
@@ -147,7 +147,7 @@ async def test_the_log_of_a_run_that_goes_on_is_whole_and_in_order_in_the_new_st
                         found = found[:offset] + message.data
             return found == log.read_bytes() and b"done" in found
 
-        await eventually(is_whole, 15)
+        await eventually(is_whole)
 
 
 @pytest.mark.parametrize(
@@ -176,8 +176,8 @@ async def test_removals_of_a_new_stream_are_carried_out_whatever_position_was_no
         retention = Retention(bus, site, definitions, position, lambda _key: False)
         following = asyncio.create_task(retention.run())
         try:
-            await eventually(lambda: not folder.exists(), 15)
-            await eventually(lambda: position.read_text() == f"{sequence} {created_at.isoformat()}", 5)
+            await eventually(lambda: not folder.exists())
+            await eventually(lambda: position.read_text() == f"{sequence} {created_at.isoformat()}")
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)

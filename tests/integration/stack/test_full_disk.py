@@ -89,7 +89,7 @@ async def test_on_a_full_disk_messages_are_refused_at_once_and_taken_again_when_
             assert await server.write_error() is None
             assert "restarting it" in announced.lines["nats"][0]
             disk.free()
-            await eventually(lambda: is_taken(client), 10)
+            await eventually(lambda: is_taken(client))
             assert announced.names("ready") == ["nats"], "started again once, and not when there was room"
         state = (await client.jetstream().stream_info("KEPT")).state
         assert (state.first_seq, state.messages) == (1, state.last_seq)
@@ -103,7 +103,7 @@ async def test_a_full_disk_breaks_no_stream_to_which_nothing_was_published_meanw
             disk.fill()
             await eventually(lambda: announced.names("ready") == ["nats"], 20)
             disk.free()
-            await eventually(lambda: is_taken(client), 10)
+            await eventually(lambda: is_taken(client))
             assert announced.names("ready") == ["nats"]
 
 
@@ -120,7 +120,7 @@ async def test_streams_break_when_a_write_fails_and_are_whole_after_a_restart_wi
         disk.free()
         assert not await is_taken(client), "the server itself does not come back"
         async with watched(server, disk):
-            await eventually(lambda: is_taken(client), 10)
+            await eventually(lambda: is_taken(client))
 
 
 async def test_streams_leave_the_spare_free_and_may_grow_when_others_free_space(disk: SmallDisk) -> None:
@@ -134,7 +134,7 @@ async def test_streams_leave_the_spare_free_and_may_grow_when_others_free_space(
         assert await server.write_error() is None
         async with watched(server, disk) as announced:
             disk.free()
-            await eventually(lambda: is_taken(client, 100_000), 10)
+            await eventually(lambda: is_taken(client, 100_000))
             assert announced.events == [], "it was not started again for this"
 
 
@@ -168,7 +168,7 @@ async def test_a_postgres_that_crashed_for_want_of_space_is_back_when_there_is_r
                 connection.terminate()
                 await eventually(lambda: announced.ends, 20)
                 disk.free()
-                await eventually(lambda: announced.names("ready") == ["postgres"], 10)
+                await eventually(lambda: announced.names("ready") == ["postgres"])
             connection = await asyncpg.connect(server.url)
             assert await connection.fetchval("SELECT count(*) FROM kept") == 1
             await connection.close()
