@@ -179,7 +179,11 @@ def _command_message(command: type[Command]) -> dict[str, Any]:
         "contentType": _JSON,
         "headers": {
             "type": "object",
-            "properties": {MESSAGE_ID_HEADER: {**_TEXT, "description": "The same as command_id."}},
+            "properties": {
+                MESSAGE_ID_HEADER: {**_TEXT, "description": "The same as command_id."},
+                "traceparent": {**_TEXT, "description": "The trace it belongs to."},
+                "tracestate": {**_TEXT, "description": "What tracing systems added to the trace."},
+            },
             "required": [MESSAGE_ID_HEADER],
         },
         "payload": {"$ref": _REFERENCE.format(name=command.__name__)},

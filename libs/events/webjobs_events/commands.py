@@ -1,5 +1,6 @@
 """What may be asked of a runner: one frozen message for each verb, and the reply."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
@@ -12,7 +13,7 @@ from webjobs_events.instant import Instant
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
 from webjobs_events.subjects import Subjects
-from webjobs_events.trace import Trace, derived_trace, parse_trace
+from webjobs_events.trace import TRACEPARENT, TRACESTATE, Trace, derived_trace, parse_trace
 
 Text = Annotated[str, Meta(max_length=1000)]
 """What a command repeats in events and headers, none of which may grow with what a publisher writes."""
@@ -185,8 +186,8 @@ def encode_command(command: Command) -> bytes:
     return _encoder.encode(command)
 
 
-def decode_command(subject: str, data: bytes) -> AnyCommand:
-    """The command in a message.
+def decode_command(subject: str, data: bytes, headers: Mapping[str, str] | None = None) -> AnyCommand:
+    """The command in a message; the trace of one that names none is that of the message's headers.
 
     Raises:
         UndecodableMessage: It is no command of this vocabulary.
@@ -195,6 +196,12 @@ def decode_command(subject: str, data: bytes) -> AnyCommand:
         command = _decoder.decode(data)
     except MALFORMED as error:
         raise UndecodableMessage(subject, str(error)) from error
+    if headers and command.traceparent is None and TRACEPARENT in headers:
+        trace = parse_trace([headers[TRACEPARENT]], [headers.get(TRACESTATE, "")])
+        if trace is not None:
+            command = msgspec.structs.replace(
+                command, traceparent=trace.traceparent, tracestate=trace.tracestate
+            )
     if isinstance(command, RunTriggeredJob):  # its events repeat the arguments, and must fit into a message
         arguments = bounded_arguments(command.arguments)
         if arguments != command.arguments:

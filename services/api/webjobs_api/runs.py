@@ -125,7 +125,7 @@ class Runs:
         found = []
         for message in await self._bus.pending_commands(pattern):
             try:
-                command = decode_command(message.subject, message.data)
+                command = decode_command(message.subject, message.data, message.headers)
             except UndecodableMessage as error:
                 log.warning("waiting command ignored", subject=message.subject, error=str(error))
                 continue

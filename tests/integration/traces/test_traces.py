@@ -83,6 +83,15 @@ async def test_a_run_belongs_to_the_trace_of_its_request(files: Files, bus: Bus)
     assert [each.get("tracestate") for each in runs] == ["a=1,b=2"] * 3 + [None] * 6
 
 
+async def test_a_waiting_command_bears_its_trace_in_its_headers(files: Files, bus: Bus) -> None:
+    job = unique("waits").replace("-", "_")
+    await deploy(files, f"triggered/{job}", "sleep 1000", concurrency={"policy": "queue"})
+    run = f"/api/jobs/triggered/{job}/run"
+    await ask(files, "POST", run, traceparent=GIVEN, tracestate="a=1")
+    (waiting,) = await bus.pending_commands(bus.subjects.all_commands)
+    assert (waiting.headers["traceparent"], waiting.headers["tracestate"]) == (GIVEN, "a=1")
+
+
 async def test_every_attempt_of_a_run_and_a_repeated_request_belong_to_the_first_trace(
     files: Files, bus: Bus
 ) -> None:

@@ -130,3 +130,13 @@ def test_a_command_without_a_valid_trace_has_one_that_is_the_same_for_everyone(p
 def test_a_command_keeps_the_trace_of_its_sender() -> None:
     sent = decode_command("s", encode_command(command(traceparent=VALID, tracestate="a=1")))
     assert sent.trace == Trace(VALID, "a=1")
+
+
+def test_a_command_that_names_no_trace_has_that_of_its_message() -> None:
+    plain, own = encode_command(command()), encode_command(command(traceparent=VALID))
+    header = f"00-{TRACE[::-1]}-{PARENT}-00"
+    headers = {"traceparent": header, "tracestate": "a=1"}
+    assert decode_command("s", plain, headers).trace == Trace(header, "a=1")
+    assert decode_command("s", own, headers).trace == Trace(VALID)
+    for bad in ({}, {"traceparent": "x" * 5000}, {"tracestate": "a=1"}):
+        assert decode_command("s", plain, bad).trace == command().trace

@@ -69,7 +69,7 @@ class Bus(Streams):
             BusUnavailable: NATS does not answer.
         """
         subject = command.subject(self.subjects)
-        headers = {MESSAGE_ID_HEADER: command.command_id}
+        headers = {MESSAGE_ID_HEADER: command.command_id, **command.trace.headers}
         return await self._publisher.publish(subject, encode_command(command), headers)
 
     async def withdraw_command(self, sequence: int) -> bool:
@@ -84,14 +84,13 @@ class Bus(Streams):
             except js_errors.APIError:
                 return False
 
-    async def pending_command(self, subject: str) -> bytes | None:
+    async def pending_command(self, subject: str) -> StreamMessage | None:
         """The unfinished command on a subject; None when there is none.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        found = await self.last_message(self.subjects.commands_stream, subject)
-        return found.data if found else None
+        return await self.last_message(self.subjects.commands_stream, subject)
 
     async def pending_subjects(self, patterns: Sequence[str]) -> list[str]:
         """Subjects that hold an unfinished command, of those that match one of some patterns.

@@ -58,7 +58,7 @@ class JobInbox:
 
     async def _work(self, message: QueuedMessage) -> None:
         try:
-            command = decode_command(message.subject, message.data)
+            command = decode_command(message.subject, message.data, message.headers)
             if isinstance(command, RunTriggeredJob):
                 raise UndecodableMessage(message.subject, "run is not asked for here")
         except UndecodableMessage as error:

@@ -109,11 +109,11 @@ class ScheduledRuns:
 
     async def _pending(self, subject: str) -> RunId | None:
         """The run whose command holds this subject; None when there is none any more."""
-        data = await self._bus.pending_command(subject)
-        if data is None:
+        message = await self._bus.pending_command(subject)
+        if message is None:
             return None
         try:
-            command = decode_command(subject, data)
+            command = decode_command(subject, message.data)
         except UndecodableMessage:
             return None
         return command.run_id if isinstance(command, RunTriggeredJob) else None

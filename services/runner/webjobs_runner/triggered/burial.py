@@ -128,11 +128,11 @@ class Burial:
         subject = self._bus.subjects.command(
             JobType.TRIGGERED, run.job_name, RunTriggeredJob.verb, run.claim.slot
         )
-        data = await self._bus.pending_command(subject)
-        if data is None:
+        message = await self._bus.pending_command(subject)
+        if message is None:
             return None
         try:
-            command = decode_command(subject, data)
+            command = decode_command(subject, message.data, message.headers)
         except UndecodableMessage:
             return None  # parked by whoever takes it
         return command if isinstance(command, RunTriggeredJob) and command.run_id == run.run_id else None

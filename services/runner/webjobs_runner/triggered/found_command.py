@@ -96,7 +96,7 @@ def _runs_in(messages: Iterable[StreamMessage]) -> list[tuple[StreamMessage, Run
     found = []
     for message in messages:
         try:
-            command = decode_command(message.subject, message.data)
+            command = decode_command(message.subject, message.data, message.headers)
         except UndecodableMessage:
             continue  # parked by whoever takes it
         if isinstance(command, RunTriggeredJob):

@@ -136,7 +136,7 @@ class TriggeredRuns:
     async def handle(self, message: TakenMessage, free: Callable[[], None]) -> None:
         """Carry out one command; `free` is called when its script has ended."""
         try:
-            command = decode_command(message.subject, message.data)
+            command = decode_command(message.subject, message.data, message.headers)
             if not isinstance(command, RunTriggeredJob):
                 raise UndecodableMessage(message.subject, f"{command.verb} is not asked for here")
         except UndecodableMessage as error:
