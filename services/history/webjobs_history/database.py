@@ -21,7 +21,14 @@ _SESSION = {
     "tcp_keepalives_count": "3",
 }
 
-TROUBLES = (asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError, OSError, TimeoutError)
+TROUBLES = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that breaks off in the middle of a statement may be left so
+    SQLAlchemyError,
+    OSError,
+    TimeoutError,
+)
 """What any use of Postgres raises when it is away, or does not have the tables yet."""
 
 

@@ -40,6 +40,8 @@ MAX_BATCH = 500  # events
 PACE = 0.05  # seconds between the starts of two transactions, unless a batch is full
 READ_AHEAD = 4 * MAX_BATCH  # events
 LOCK_POLL = 0.5  # seconds between tries to become the one who projects
+# In a row that found another replica at it, after which this one counts as a healthy standby.
+_STANDBY_POLLS = 4
 CHECK_INTERVAL = 5.0  # seconds between looks at the stream's identity and end
 RETRY_DELAY = 0.5  # seconds
 
@@ -71,7 +73,7 @@ class Projector:
         self._listeners: list[Committed] = []
         self.outage = Outage(log, "projection", explained_by=lambda: not bus.is_connected)
         self.trouble = ""
-        """Why the last try to project ended; empty once the rows are written again, or complete."""
+        """Why the last try to project ended; empty once the rows are complete, or another does it."""
         self.losses: list[str] = []
         """What the stream of events has lost since the rows were begun, oldest first."""
         self.position = 0
@@ -126,8 +128,12 @@ class Projector:
         try:
             # Asked again and again: a session that waits inside Postgres would hold back its vacuum.
             self.losses = await store.losses(connection)
-            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110
+            polls = 0
+            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
                 await asyncio.sleep(LOCK_POLL)
+                polls += 1
+                if polls == _STANDBY_POLLS:
+                    self._is_well()
             yield connection
         finally:
             connection.terminate()

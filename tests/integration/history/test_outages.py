@@ -1,9 +1,11 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import asyncpg
 import msgspec
+import pytest
 import pytest_asyncio
 from integration.history.replicas import History, Replica
 from support.eventually import eventually
@@ -12,6 +14,8 @@ from unit.history.stories import Run
 from webjobs_events import queries as q
 from webjobs_events.jetstream import QueryRefused, connect_bus
 from webjobs_events.subjects import Subjects
+from webjobs_history import store
+from webjobs_history.domain.fold import Fold
 from webjobs_history.settings import HistorySettings
 from webjobs_stack.nats_server import NatsServer, run_nats_server
 from webjobs_stack.ports import free_port
@@ -64,6 +68,48 @@ async def test_history_starts_before_postgres_does(
         assert await eventually(lambda: _refused_or_none(history)) == 503
         await own_postgres.start()
         assert await history.latest() == []
+
+
+async def test_both_replicas_are_healthy_again_when_postgres_is_back(
+    history: History, settings: HistorySettings, replica: Replica, own_postgres: Postgres
+) -> None:
+    ports = (free_port(), free_port())
+    first, second = (
+        settings.model_copy(update={"database_url": own_postgres.url, "health_port": port}) for port in ports
+    )
+
+    async def are_healthy() -> bool:
+        try:
+            return [await _missing(port) for port in ports] == [{}, {}]
+        except aiohttp.ClientConnectionError:  # not started yet
+            return False
+
+    async def are_in_trouble() -> bool:
+        return all([await _missing(port) for port in ports])
+
+    async with replica(first), replica(second):
+        await eventually(are_healthy)
+        await own_postgres.stop()
+        await eventually(are_in_trouble)
+        await own_postgres.start()
+        await eventually(are_healthy)
+
+
+async def test_a_connection_that_its_client_left_in_disorder_is_opened_anew(
+    history: History, settings: HistorySettings, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, failures = store.load, iter([asyncpg.InternalClientError("another operation is in progress")])
+
+    async def load_or_fail(*arguments: Any) -> Fold:
+        for failure in failures:
+            raise failure
+        return await load(*arguments)
+
+    monkeypatch.setattr(store, "load", load_or_fail)
+    run = Run(1)
+    async with replica(settings):
+        end = await history.publish([run.initializing()])
+        assert await history.run("job", run.run_id, end)
 
 
 async def test_a_history_whose_postgres_stores_nothing_is_not_ready_though_it_answers(
