@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-unit test-integration test-e2e test-compose check lint types imports pins format lock bench docs
+.PHONY: help setup up test test-unit test-integration test-e2e test-compose chaos check lint types imports pins format lock bench docs
 
 help: ## print these verbs
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -41,6 +41,10 @@ test-e2e: setup ## the whole stack as processes
 
 test-compose: setup ## docker-compose.yml on a container engine; skipped with the reason where there is none
 	$(BIN)/python -m pytest tests/compose
+
+chaos: setup ## kill, pause and cut off parts under load: ROUNDS=n from SEED=s, DURATION=t seconds of faults each
+	CHAOS_ROUNDS=$(or $(ROUNDS),10) CHAOS_SEED=$(SEED) CHAOS_SECONDS=$(or $(DURATION),6) \
+		$(BIN)/python -m pytest tests/chaos -v
 
 check: lint types imports pins ## all that a reviewer should not have to check
 

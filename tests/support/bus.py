@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 from support.eventually import eventually
 from webjobs_events.envelope import decode_event
+from webjobs_events.errors import UndecodableMessage
 from webjobs_events.events import Event
 from webjobs_events.jetstream import Bus, connect_bus
 from webjobs_events.job import JobType
@@ -55,17 +56,26 @@ async def job_events(nats_url: str, job_type: str, job_name: str) -> AsyncIterat
             await asyncio.gather(reading, return_exceptions=True)
 
 
-async def replay(nats_url: str, pattern: str = "") -> list[tuple[int, Event]]:
-    """Every event there is at the moment, with its sequence."""
+async def replay(
+    nats_url: str, pattern: str = "", *, passes_over_garbage: bool = False
+) -> list[tuple[int, Event]]:
+    """Every event there is at the moment, with its sequence; what nobody can read is an error if not said."""
     found: list[tuple[int, Event]] = []
+    seen = 0
     async with connect_bus(nats_url, name="replay", subjects=SUBJECTS) as bus:
         reader = bus.read_stream(SUBJECTS.events_stream, [pattern or SUBJECTS.all_events])
         await reader.open()
         wanted = reader.pending_at_start
         async with contextlib.aclosing(reader.batches()) as batches:
-            while len(found) < wanted:
+            while seen < wanted:
                 for message in await anext(batches):
-                    event = decode_event(message.subject, message.headers, message.data)
+                    seen += 1
+                    try:
+                        event = decode_event(message.subject, message.headers, message.data)
+                    except UndecodableMessage:
+                        if not passes_over_garbage:
+                            raise
+                        continue
                     found.append((message.sequence, event))
     return found
 
