@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # The tests wait more than they compute: three at a time suit two cores. Each has servers of its own.
-PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile
+# In the order of their folders the long ones come first and the short ones fill the end.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # Each test process would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE

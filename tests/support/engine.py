@@ -4,7 +4,6 @@ import base64
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import urllib.error
 import urllib.request
@@ -12,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from support.compose import ROOT, load_compose
+from support.programs import find_program
 
 PROJECT = "webjobs-tour"
 # Read at once: tests run without the caller's variables.
@@ -38,7 +38,7 @@ def run(*command: str, seconds: float = 600, **environment: str) -> "subprocess.
 def compose_command() -> list[str]:
     """How Docker Compose 2 is called here, or nothing."""
     for command in (shlex.split(COMPOSE), ["docker", "compose"], ["docker-compose"]):
-        is_there = command and shutil.which(command[0])
+        is_there = command and find_program(command[0])
         if is_there and " v2" in run(*command, "version").stdout:
             return command
     return []
@@ -46,7 +46,7 @@ def compose_command() -> list[str]:
 
 def what_is_missing() -> str:
     """What keeps the compose setup from running here; empty when nothing does."""
-    if shutil.which("docker") is None:
+    if find_program("docker") is None:
         return "the program docker is not installed"
     answer = run("docker", "version", "--format", "{{.Server.Version}}")
     if answer.returncode:
