@@ -41,8 +41,9 @@ async def clients(running: Cluster) -> AsyncIterator[list[Client]]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + ROUNDS))
-async def test_round(seed: int, running: Cluster, clients: list[Client], tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", range(ROUNDS))
+async def test_round(number: int, running: Cluster, clients: list[Client], tmp_path: Path) -> None:
+    seed = FIRST_SEED + number
     random = Random(seed)
     jobs = jobs_of_round(f"r{seed}-{secrets.token_hex(2)}", tmp_path, random)
     for job in jobs:
