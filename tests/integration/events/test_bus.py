@@ -1,6 +1,7 @@
 """The vocabulary on a real nats-server: one test for each promise the services build on."""
 
 import asyncio
+import contextlib
 import io
 from datetime import UTC, datetime
 from pathlib import Path
@@ -204,6 +205,29 @@ async def test_settings_of_the_bucket_beat_the_environment(bus: Bus) -> None:
         await eventually(lambda: settings.number("WEBJOBS_RESTART_TIME", 60) == 60)
         await bus.settings.delete("WEBJOBS_RESTART_TIME")
         await eventually(lambda: settings.number("WEBJOBS_RESTART_TIME", 60) == 5)
+
+
+@pytest.mark.parametrize("change", ["replaced", "removed"])
+async def test_an_object_that_changes_while_it_is_fetched_is_not_waited_for(
+    bus: Bus, tmp_path: Path, change: str
+) -> None:
+    content = b"old" * 10_000_000
+    await bus.packages.put("digest", io.BytesIO(content))
+    target = tmp_path / "copy"
+    fetching = asyncio.create_task(bus.packages.fetch("digest", target))
+    await eventually(lambda: target.exists() and target.stat().st_size, interval=0.0001)
+    assert not fetching.done()
+    if change == "replaced":
+        await bus.packages.put("digest", io.BytesIO(b"new"))
+        async with asyncio.timeout(20):
+            await fetching
+        assert target.read_bytes() in (b"new", content)
+    else:
+        await bus.packages.delete("digest")
+        async with asyncio.timeout(20):
+            with contextlib.suppress(ObjectNotFound):
+                await fetching
+                assert target.read_bytes() == content
 
 
 async def test_objects_come_back_as_they_were_stored(bus: Bus, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from webjobs_events.jetstream.batch import messages_from
 from webjobs_events.jetstream.connection import Connection, is_stream_missing
 
 _CHUNKS_AT_ONCE = 32  # of 128 KiB
+_LOOK_SECONDS = 1.0  # between looks whether an object that is fetched is still the same
 _ABSENT = (js_errors.ObjectNotFoundError, js_errors.ObjectDeletedError, js_errors.NotFoundError)
 
 
@@ -74,13 +75,32 @@ class ObjectBucket:
             StorageFull: The disk is full.
             BusUnavailable: No answer, or what came is damaged.
         """
-        async with self._connection.asking(f"fetching {name}"):
+        async with self._connection.asking(f"fetching {name}"), asyncio.timeout(timeout):
             try:
-                with target.open("wb") as file:
-                    await asyncio.wait_for((await self._opened()).get(name, writeinto=file), timeout)
+                while not await self._fetched(name, target):
+                    pass  # it was replaced meanwhile
             except _ABSENT as error:
                 _unless_store_is_missing(error)
                 raise ObjectNotFound(name) from error
+
+    async def _fetched(self, name: str, target: Path) -> bool:
+        """Write an object into a file; False when it was replaced meanwhile.
+
+        The client waits for ever for chunks that were removed: whether they are still there is looked at.
+        """
+        store = await self._opened()
+        begun = (await store.get_info(name)).nuid
+        with target.open("wb") as file:
+            getting = asyncio.ensure_future(store.get(name, writeinto=file))
+            try:
+                while not (await asyncio.wait({getting}, timeout=_LOOK_SECONDS))[0]:
+                    if (await store.get_info(name)).nuid != begun:
+                        return False
+                await getting
+            finally:
+                getting.cancel()
+                await asyncio.gather(getting, return_exceptions=True)
+        return True
 
     async def exists(self, name: str) -> bool:
         """Whether there is an object of this name.
