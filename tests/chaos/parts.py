@@ -16,12 +16,14 @@ from support.tcp_proxy import TcpProxy, tcp_proxy
 from webjobs_stack.nats_server import NatsServer
 from webjobs_stack.ports import free_port
 from webjobs_stack.postgres import Postgres
+from webjobs_stack.process import Child, spawn
 
 RUNNERS = 3
 MARKER = "CHAOS_FOLDER"
 """A variable of every service and script, whose value is the folder of the cluster."""
 _RESTART_SECONDS = 0.3
 _READY_SECONDS = 60.0
+_STOP_SECONDS = 45.0
 
 
 class _Server(Protocol):
@@ -38,43 +40,37 @@ class _Server(Protocol):
 
 
 class _Service:
-    """One of our services as a process."""
+    """One of our services as a process, which ends with this one."""
 
     def __init__(self, module: str, environment: Mapping[str, str], log: Path) -> None:
-        self.environment = dict(environment)
         self._module = module
+        self._environment = environment
         self._log = log
-        self._process: asyncio.subprocess.Process | None = None
+        self._child: Child | None = None
+
+    @property
+    def _running(self) -> Child:
+        assert self._child is not None
+        return self._child
 
     @property
     def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
+        return self._running.pid
 
     async def start(self) -> None:
         with self._log.open("ab") as output:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", self._module),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=self.environment,
+            self._child = await spawn(
+                [sys.executable, "-P", "-m", self._module],
+                death_signal=signal.SIGTERM,
+                output=output.fileno(),
+                environment=self._environment,
             )
 
     async def wait(self) -> int:
-        assert self._process is not None
-        return await self._process.wait()
+        return await self._running.wait()
 
     async def stop(self) -> None:
-        assert self._process is not None
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
-        try:
-            async with asyncio.timeout(45):
-                await self._process.wait()
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
+        await self._running.stop(signal.SIGTERM, _STOP_SECONDS)
 
 
 class Part:
@@ -83,24 +79,29 @@ class Part:
     def __init__(self, name: str, server: _Server) -> None:
         self.name = name
         self._server = server
+        self._is_up = False
         self._keeping: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        await self._server.start()
+        await self._start()
         self._keeping = asyncio.create_task(self._keep())
 
     async def _keep(self) -> None:
         while True:
             await self._server.wait()
+            self._is_up = False  # another process may get its number
             await asyncio.sleep(_RESTART_SECONDS)
-            await self._server.start()
+            await self._start()
+
+    async def _start(self) -> None:
+        await self._server.start()
+        self._is_up = True
 
     async def close(self) -> None:
         assert self._keeping is not None
         self._keeping.cancel()
         await asyncio.gather(self._keeping, return_exceptions=True)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._server.pid, signal.SIGCONT)
+        self.resume()
         await self._server.stop()
 
     def kill(self) -> None:
@@ -114,6 +115,8 @@ class Part:
 
     def kill_launcher(self) -> bool:
         """Kill the process that starts a runner's scripts; False when it has none at the moment."""
+        if not self._is_up:
+            return False
         with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
             for child in psutil.Process(self._server.pid).children():
                 if any("launcher" in word for word in child.cmdline()):
@@ -122,8 +125,9 @@ class Part:
         return False
 
     def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._server.pid, number)
+        if self._is_up:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._server.pid, number)
 
 
 class Cluster:
