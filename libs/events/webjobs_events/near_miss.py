@@ -1,4 +1,4 @@
-"""Which known name somebody meant who wrote another one; pure."""
+"""Which known name was meant by one that is not known; pure."""
 
 from collections.abc import Iterable
 

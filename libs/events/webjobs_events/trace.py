@@ -1,6 +1,6 @@
 """The trace to which a request, a run and their events belong: W3C Trace Context; pure.
 
-Nothing here records spans. So the context of whoever asked is handed on as it came: a parent id of our own
+Nothing here records spans. So the context of the request is handed on as it came: a parent id of our own
 would name a span that no tracing system knows.
 """
 

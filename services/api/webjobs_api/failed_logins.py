@@ -1,4 +1,4 @@
-"""Slows down whoever tries passwords: each wrong one costs its address a while, and the next one longer."""
+"""Slows down clients that try passwords: each wrong one costs an address a while, the next one longer."""
 
 import asyncio
 import ipaddress
@@ -52,7 +52,7 @@ class _Address:
 
 
 class FailedLogins:
-    """Wrong passwords by the address that they came from; bounded in memory, whoever tries.
+    """Wrong passwords by the address that they came from; bounded in memory, however many try.
 
     An address without a wrong password is not slowed down. One that has some may have only a few checks in
     progress; the delay of a wrong one goes on when its client leaves, so that leaving gains nothing.

@@ -9,7 +9,7 @@ def json_text(body: bytes) -> bytes:
     """Returns the body without a byte order mark, and as UTF-8 where the mark says UTF-16.
 
     Windows PowerShell and editors on Windows write such marks. A body that is not what its mark says is
-    returned as it is, so that whoever reads it refuses it.
+    returned as it is, so that its reader refuses it.
     """
     if body.startswith(codecs.BOM_UTF8):
         return body.removeprefix(codecs.BOM_UTF8)

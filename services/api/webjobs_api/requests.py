@@ -96,7 +96,7 @@ def upload_of(
     try:
         name = form_name or script_name(disposition)
     except FileNameMissing:
-        if begins_as_zip or merge:  # the address says zip already: the reference wants no header here
+        if begins_as_zip or merge:  # the address says zip already: Kudu wants no header here
             return archive
         raise
     if name.lower().endswith(".zip") or (begins_as_zip and "." not in name):

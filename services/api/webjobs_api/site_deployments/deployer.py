@@ -95,7 +95,7 @@ class SiteDeployments:
     def _ended(self, task: "asyncio.Task[Deployment]") -> None:
         self._in_progress.discard(task)
         if not task.cancelled():
-            task.exception()  # nobody waits for the outcome of an asynchronous one: its record tells it
+            task.exception()  # no request waits for the outcome of an asynchronous one: its record has it
 
 
 class _Work:

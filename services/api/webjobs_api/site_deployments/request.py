@@ -43,7 +43,7 @@ class DeploymentRequest:
         author_email: The same.
         message: The same.
         trace: To which the deployment belongs.
-        site_name: That hooks are told.
+        site_name: In the payload of hooks.
     """
 
     path: str

@@ -93,7 +93,7 @@ def deployment_json(
 
 
 class PostDeploymentJson(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What hooks of `PostDeployment` are told of a deployment. Source: Kudu: DeploymentManager."""
+    """The payload of `PostDeployment` hooks. Source: Kudu: DeploymentManager."""
 
     id: str
     status: str
@@ -112,7 +112,7 @@ class PostDeploymentJson(msgspec.Struct, frozen=True, kw_only=True, rename="came
 
 
 def post_deployment_json(deployment: Deployment, site_name: str) -> PostDeploymentJson:
-    """A complete deployment as hooks are told of it."""
+    """A complete deployment as hooks get it."""
     shown = deployment_json(deployment, [], "", site_name)
     same = {name: getattr(shown, name) for name in PostDeploymentJson.__struct_fields__}
     return PostDeploymentJson(**same | {"status": "success" if shown.status == Status.SUCCESS else "failed"})

@@ -1,4 +1,4 @@
-"""Files that macOS and Windows add to folders by themselves, and that nobody means to deploy; pure."""
+"""Files that macOS and Windows add to folders by themselves, and that are not meant to be deployed; pure."""
 
 _FOLDERS = frozenset({"__macosx"})
 _FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})

@@ -41,8 +41,8 @@ def cleaned(file_name: str, content: bytes) -> tuple[bytes, str]:
         done.append(f"Windows line ends (CRLF) were replaced in {ends} line{'s' if ends > 1 else ''}")
     if not done:
         return content, ""
-    told = ", ".join(done)
-    return text, f"{file_name} was cleaned in the working copy: {told}; the package stays as it was deployed."
+    what = ", ".join(done)
+    return text, f"{file_name} was cleaned in the working copy: {what}; the package stays as it was deployed."
 
 
 def _from_utf_16(content: bytes) -> bytes | None:

@@ -109,7 +109,7 @@ class Writing(Session):
     async def settled(self) -> None:
         """Wait until it is in place, if that has begun: half of it is of no use to anybody."""
         if self.deploying is not None:
-            self.deploying.cancel()  # the jobs are deployed all the same: nobody waits for that any more
+            self.deploying.cancel()  # the jobs are deployed all the same: no request waits for that any more
         if self.end is not None:
             await asyncio.gather(self.end, return_exceptions=True)
 

@@ -81,7 +81,7 @@ def _is_link(entry: Entry) -> bool:
 def _remove_others(files: SiteFiles, folder: SitePath, on_disk: set[str]) -> list[SitePath]:
     """Remove what is in a folder, but for these paths and the folders above them; returns what is gone.
 
-    Folders that webjobs works in stay, and so do links: what they lead to belongs to somebody else. A job
+    Folders that webjobs works in stay, and so do links: what they lead to is not part of the site. A job
     that was stopped stays stopped: `disable.job` is no part of a package.
     """
     above = {str(parent) for path in on_disk for parent in Path(path).parents}
