@@ -1,10 +1,10 @@
 """How long requests take, by route and status, for Prometheus."""
 
-import time
-
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import Counter, Histogram
+
+from webjobs_api.http.timed_answer import timed_answer
 
 _SECONDS = Histogram(
     "webjobs_api_request_seconds",
@@ -19,16 +19,10 @@ HOOK_CALLS = Counter("webjobs_api_hook_calls", "Calls of hooks, by how each ende
 @web.middleware
 async def metrics_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Measure every request; unknown addresses count together."""
-    began = time.perf_counter()
-    status = 500
-    try:
-        response = await handler(request)
-        status = response.status
-        return response
-    except web.HTTPException as error:
-        status = error.status
-        raise
-    finally:
+
+    def observe(status: int, seconds: float) -> None:
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "unknown"
-        _SECONDS.labels(request.method, route, status).observe(time.perf_counter() - began)
+        _SECONDS.labels(request.method, route, status).observe(seconds)
+
+    return await timed_answer(request, handler, observe)

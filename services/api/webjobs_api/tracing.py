@@ -1,12 +1,13 @@
 """The trace of each request, and the line about it in the log of access."""
 
 import logging
-import time
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from webjobs_events.trace import TRACEPARENT, TRACESTATE, Trace, new_trace, parse_trace
+
+from webjobs_api.http.timed_answer import timed_answer
 
 log = structlog.stdlib.get_logger(__name__)
 _level = logging.getLogger(__name__)
@@ -34,13 +35,8 @@ async def access_log_middleware(request: web.Request, handler: Handler) -> web.S
     """Log every request with its trace, if the level is `debug`. The query is left out: it has arguments."""
     if not _level.isEnabledFor(logging.DEBUG):
         return await handler(request)
-    began, status = time.perf_counter(), 500
-    try:
-        response = await handler(request)
-        status = response.status
-        return response
-    except web.HTTPException as error:
-        status = error.status
-        raise
-    finally:
-        log.debug("request", **about(request), status=status, seconds=round(time.perf_counter() - began, 6))
+
+    def write(status: int, seconds: float) -> None:
+        log.debug("request", **about(request), status=status, seconds=round(seconds, 6))
+
+    return await timed_answer(request, handler, write)
