@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chaos.jobs import LINES, ChaosJob
 from chaos.load import Load
-from chaos.parts import RUNNERS, Cluster
+from chaos.stack import RUNNERS, ChaosStack
 from support.bus import replay
 from support.client import TERMINAL, Client, job_url, lines_of
 from support.eventually import eventually
@@ -20,7 +20,7 @@ TICK_SECONDS = 2
 _LOGS_READ = 40
 
 
-async def continuous_jobs_are_back(running: Cluster, client: Client, jobs: Sequence[ChaosJob]) -> None:
+async def continuous_jobs_are_back(stack: ChaosStack, client: Client, jobs: Sequence[ChaosJob]) -> None:
     """The API says Running, and so many processes are there."""
     for job in jobs:
         if job.job_type == "continuous":
@@ -51,13 +51,13 @@ async def accepted_runs_end(client: Client, load: Load) -> None:
 
 
 async def everything_agrees(
-    running: Cluster, client: Client, jobs: Sequence[ChaosJob], load: Load, witness: Path
+    stack: ChaosStack, client: Client, jobs: Sequence[ChaosJob], load: Load, witness: Path
 ) -> None:
     """Stream, API and witnesses tell the same, and no promise was broken."""
     await _schedules_start_no_more(client, jobs)
     await _no_run_is_left(client, jobs)
     names = {job.name for job in jobs}
-    stream = await replay(running.nats_url, passes_over_garbage=True)
+    stream = await replay(stack.nats_url, passes_over_garbage=True)
     events = [event for _, event in stream if getattr(event, "job_name", "") in names]
     by_run: dict[tuple[str, str], list[RunEvent]] = defaultdict(list)
     for event in events:
@@ -144,7 +144,7 @@ def _ticks_have_no_gap(events: Sequence[Event]) -> None:
         assert due[instant] == 1, f"the due time {instant} is recorded {due[instant]} times"
 
 
-async def nothing_is_left(running: Cluster, client: Client, jobs: Sequence[ChaosJob]) -> None:
+async def nothing_is_left(stack: ChaosStack, client: Client, jobs: Sequence[ChaosJob]) -> None:
     """After the jobs were deleted there is no process of theirs, and nobody knows them."""
     for job in jobs:
         answer = await client.delete(job_url(job.job_type, job.name))

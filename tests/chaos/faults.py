@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from random import Random
 
 import nats
-from chaos.parts import Cluster
+from chaos.stack import ChaosStack
 from webjobs_events.subjects import Subjects, token_of
 
 _SUBJECTS = Subjects()
 
 
-async def inject_faults(running: Cluster, jobs: Sequence[str], random: Random, seconds: float) -> list[str]:
+async def inject_faults(stack: ChaosStack, jobs: Sequence[str], random: Random, seconds: float) -> list[str]:
     """Inject faults for so many seconds; answers what was done, in order. Pauses and cuts may still last."""
     told: list[str] = []
     loop = asyncio.get_running_loop()
@@ -21,14 +21,14 @@ async def inject_faults(running: Cluster, jobs: Sequence[str], random: Random, s
     healing: set[asyncio.TimerHandle] = set()
     while (left := end - loop.time()) > 0:
         await asyncio.sleep(min(left, random.uniform(0.3, 2.0)))
-        told.append(f"{loop.time() - began:.1f} s: {await _inject(running, jobs, random, healing)}")
+        told.append(f"{loop.time() - began:.1f} s: {await _inject(stack, jobs, random, healing)}")
     return told
 
 
 async def _inject(
-    running: Cluster, jobs: Sequence[str], random: Random, healing: set[asyncio.TimerHandle]
+    stack: ChaosStack, jobs: Sequence[str], random: Random, healing: set[asyncio.TimerHandle]
 ) -> str:
-    part = running.parts[random.choice(sorted(running.parts))]
+    part = stack.parts[random.choice(sorted(stack.parts))]
     kind = random.choice(["kill", "kill", "kill", "pause", "pause", "launcher", "cut", "garbage"])
     seconds = random.choice([0.3, 1.0, 3.0, 8.0])
     later = asyncio.get_running_loop().call_later
@@ -40,13 +40,13 @@ async def _inject(
         healing.add(later(seconds, part.resume))
         return f"{part.name} stands still for {seconds:g} s"
     if kind == "launcher":
-        runner = running.parts[f"runner-{random.randint(1, 3)}"]
+        runner = stack.parts[f"runner-{random.randint(1, 3)}"]
         return f"kill -9 the launcher of {runner.name}" if runner.kill_launcher() else "nothing"
     if kind == "cut":
-        running.line.cut()
-        healing.add(later(2 * seconds, running.line.mend))
+        stack.line.cut()
+        healing.add(later(2 * seconds, stack.line.mend))
         return f"runner-3 is cut off from NATS for {2 * seconds:g} s"
-    return await _send_garbage(running.nats_url, random.choice(jobs), random)
+    return await _send_garbage(stack.nats_url, random.choice(jobs), random)
 
 
 async def _send_garbage(nats_url: str, job: str, random: Random) -> str:
