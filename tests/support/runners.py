@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 from support.eventually import eventually
+from webjobs_events.cancel_request import CANCEL_REQUEST_TTL, CancelRequest, encode_cancel_request
 from webjobs_events.commands import (
     ChangeJobSettings,
     Command,
@@ -32,7 +33,6 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId, RunIdMint
 from webjobs_events.subjects import Subjects
-from webjobs_events.wish import WISH_TTL, EndWish, encode_wish
 from webjobs_runner.app import run_runner
 from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.schedule.due_times import Clock
@@ -286,8 +286,10 @@ class Caller:
 
     async def cancel(self, job_name: str, run_id: str) -> None:
         """Wish that a run be ended."""
-        wish = EndWish(evidence="Cancelled by Test.", requested_at=datetime.now(UTC))
-        await self.bus.leases.put(Subjects.cancel_key(job_name, run_id), encode_wish(wish), ttl=WISH_TTL)
+        wish = CancelRequest(evidence="Cancelled by Test.", requested_at=datetime.now(UTC))
+        await self.bus.leases.put(
+            Subjects.cancel_key(job_name, run_id), encode_cancel_request(wish), ttl=CANCEL_REQUEST_TTL
+        )
 
     def run_command(self, job_name: str, arguments: str | None = None) -> RunTriggeredJob:
         """A command to run a triggered job."""

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
+from webjobs_events.cancel_request import CANCEL_REQUEST_TTL, CancelRequest, encode_cancel_request
 from webjobs_events.jetstream import Bus
 from webjobs_events.queries import RunView
 from webjobs_events.status import is_terminal
 from webjobs_events.subjects import Subjects
-from webjobs_events.wish import WISH_TTL, EndWish, encode_wish
 
 from webjobs_api.errors import RunHasEnded
 
@@ -20,5 +20,7 @@ async def cancel(bus: Bus, run: RunView, requested_by: str, now: datetime) -> No
     """
     if is_terminal(run.status):
         raise RunHasEnded(run)
-    wish = EndWish(evidence=f"Cancelled by {requested_by}.", requested_at=now)
-    await bus.leases.put(Subjects.cancel_key(run.job_name, run.run_id), encode_wish(wish), ttl=WISH_TTL)
+    wish = CancelRequest(evidence=f"Cancelled by {requested_by}.", requested_at=now)
+    await bus.leases.put(
+        Subjects.cancel_key(run.job_name, run.run_id), encode_cancel_request(wish), ttl=CANCEL_REQUEST_TTL
+    )

@@ -22,14 +22,14 @@ from webjobs_runner.instance import own_instance
 from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
-from webjobs_runner.parts import Ground, Parts, build_parts
 from webjobs_runner.processes.leftovers import kill_leftovers
 from webjobs_runner.processes.process import Launcher
+from webjobs_runner.runs.run_journal import RunJournal
+from webjobs_runner.runs.status_file import StatusFiles
 from webjobs_runner.schedule.due_times import Clock
 from webjobs_runner.schedule.schedules import wall_clock
 from webjobs_runner.settings import RunnerSettings
-from webjobs_runner.triggered.status_file import StatusFiles
-from webjobs_runner.triggered.unfinished import UnfinishedRuns
+from webjobs_runner.wiring import Components, Resources, build_components
 
 _PATIENCE = (
     5.0  # seconds that what is in hand gets to be finished and told; the rest is told at the next start
@@ -62,7 +62,7 @@ async def run_runner(
             ground = await stack.enter_async_context(_prepared(settings, environment))
         if limit.expired():
             return
-        parts = build_parts(settings, ground, terms, clock)
+        parts = build_components(settings, ground, terms, clock)
         _show(parts, ground.outbox)
         ground.outbox.add(_about(InstanceStarted, ground))
         stack.callback(parts.shipper.close_all)
@@ -74,7 +74,7 @@ async def run_runner(
 
 
 @asynccontextmanager
-async def _prepared(settings: RunnerSettings, environment: Mapping[str, str]) -> AsyncIterator[Ground]:
+async def _prepared(settings: RunnerSettings, environment: Mapping[str, str]) -> AsyncIterator[Resources]:
     """What an earlier boot left is cleared away, and NATS is there."""
     site = Site(settings.data)
     async with AsyncExitStack() as stack:
@@ -92,11 +92,11 @@ async def _prepared(settings: RunnerSettings, environment: Mapping[str, str]) ->
         bus = await stack.enter_async_context(connect_bus(settings.nats_url, name=name, subjects=subjects))
         live = await stack.enter_async_context(bus.live_settings(environment))
         outbox = await stack.enter_async_context(Outbox(bus, state / "outbox.jsonl"))
-        unfinished = stack.enter_context(UnfinishedRuns(state / "unfinished.jsonl"))
+        unfinished = stack.enter_context(RunJournal(state / "unfinished.jsonl"))
         statuses = stack.enter_context(StatusFiles(site, state / "statuses.spare"))
         launcher = await stack.enter_async_context(Launcher(instance.id))
         watchdog = stack.enter_context(watched_loop())
-        yield Ground(
+        yield Resources(
             instance,
             site,
             state,
@@ -114,7 +114,7 @@ async def _prepared(settings: RunnerSettings, environment: Mapping[str, str]) ->
 
 
 @asynccontextmanager
-async def _working(settings: RunnerSettings, ground: Ground, parts: Parts) -> AsyncIterator[None]:
+async def _working(settings: RunnerSettings, ground: Resources, parts: Components) -> AsyncIterator[None]:
     """Everything runs while the body does."""
 
     async def nats() -> str | None:
@@ -168,7 +168,7 @@ async def _working(settings: RunnerSettings, ground: Ground, parts: Parts) -> As
         yield
 
 
-async def _end_everything(ground: Ground, parts: Parts) -> None:
+async def _end_everything(ground: Resources, parts: Components) -> None:
     """Take no more, end every script, and tell all of it."""
     parts.triggered.close(_SHUTDOWN)
     await asyncio.gather(
@@ -201,7 +201,7 @@ async def _given_up_when(stop: asyncio.Event) -> AsyncIterator[asyncio.Timeout]:
         watching.cancel()
 
 
-def _patience(ground: Ground) -> float:
+def _patience(ground: Resources) -> float:
     return _PATIENCE if ground.bus.is_connected else _PATIENCE_WITHOUT_NATS
 
 
@@ -211,14 +211,14 @@ async def _for_ever(work: Coroutine[Any, Any, None]) -> None:
     await asyncio.Event().wait()
 
 
-def _about(event_type: type[InstanceStarted] | type[InstanceStopped], ground: Ground) -> InstanceEvent:
+def _about(event_type: type[InstanceStarted] | type[InstanceStopped], ground: Resources) -> InstanceEvent:
     instance = ground.instance
     return event_type(
         at=datetime.now(UTC), instance=instance.id, about_instance=instance.id, boot=instance.boot
     )
 
 
-def _show(parts: Parts, outbox: Outbox) -> None:
+def _show(parts: Components, outbox: Outbox) -> None:
     SLOTS_IN_USE.set_function(lambda: parts.runs.busy)
     CONTINUOUS_JOBS.set_function(lambda: len(parts.continuous))
     EVENTS_WAITING.set_function(lambda: outbox.waiting)

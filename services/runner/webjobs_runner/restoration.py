@@ -12,8 +12,8 @@ from webjobs_runner.files.package_store import PackageStore
 from webjobs_runner.files.site import Site
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
-from webjobs_runner.triggered.claims import Claims
-from webjobs_runner.triggered.unfinished import UnfinishedRuns
+from webjobs_runner.runs.claims import Claims
+from webjobs_runner.runs.run_journal import RunJournal
 
 _RETRY_DELAY = 1.0  # seconds
 
@@ -28,7 +28,7 @@ class Restoration:
         outbox: Outbox,
         claims: Claims,
         packages: PackageStore,
-        unfinished: UnfinishedRuns,
+        unfinished: RunJournal,
     ) -> None:
         self._bus = bus
         self._site = site

@@ -4,12 +4,12 @@ import aiohttp
 import pytest
 from integration.api.stand_in import INSTANCE, StandIn
 from support.eventually import eventually
+from webjobs_events.cancel_request import decode_cancel_request
 from webjobs_events.commands import StartContinuousJob, StopContinuousJob
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Status
 from webjobs_events.subjects import Subjects
-from webjobs_events.wish import decode_wish
 
 HOSTILE = "<script>alert(1)<"
 HOSTILE_PATH = "%3Cscript%3Ealert(1)%3C"
@@ -74,7 +74,7 @@ async def test_a_run_is_cancelled_by_its_button_which_it_has_until_it_has_ended(
     key = Subjects.cancel_key("a b", run_id)
     wish = await bus.leases.get(key)
     assert wish is not None
-    assert decode_wish(key, wish.value).evidence == "Cancelled by External - job page."
+    assert decode_cancel_request(key, wish.value).evidence == "Cancelled by External - job page."
     await stand_in.end_run("a b")
     await eventually(lambda: stand_in.position == 3)
     async with api.post(button) as answer:

@@ -7,12 +7,12 @@ import pytest
 from integration.api.stand_in import StandIn
 from support.eventually import eventually
 from webjobs_api.dialects import DIALECTS
+from webjobs_events.cancel_request import CancelRequest, decode_cancel_request
 from webjobs_events.events import RunFailed
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Reason
 from webjobs_events.subjects import Subjects
-from webjobs_events.wish import EndWish, decode_wish
 
 JOB = "/api/jobs/triggered/hello"
 NO_RUN = f"{JOB}/history/201311080256000000"
@@ -35,10 +35,10 @@ async def problem(api: aiohttp.ClientSession, method: str, path: str) -> tuple[i
         return answer.status, document["detail"]
 
 
-async def wish_about(bus: Bus, run_id: str) -> EndWish | None:
+async def wish_about(bus: Bus, run_id: str) -> CancelRequest | None:
     key = Subjects.cancel_key("hello", run_id)
     entry = await bus.leases.get(key)
-    return decode_wish(key, entry.value) if entry else None
+    return decode_cancel_request(key, entry.value) if entry else None
 
 
 async def queued(bus: Bus) -> list[str]:

@@ -15,10 +15,10 @@ from webjobs_events.job import JobType
 from webjobs_events.status import Reason
 from webjobs_events.subjects import Subjects
 from webjobs_runner.domain import redelivery
-from webjobs_runner.triggered.claims import Claims
-from webjobs_runner.triggered.failed_commands import FailedCommands
-from webjobs_runner.triggered.finish import Finish
-from webjobs_runner.triggered.triggered_run import TriggeredRun
+from webjobs_runner.runs.claims import Claims
+from webjobs_runner.runs.executor import RunExecution
+from webjobs_runner.runs.failed_commands import FailedCommands
+from webjobs_runner.runs.finish import Finish
 
 TRIGGERED = JobType.TRIGGERED
 
@@ -54,8 +54,8 @@ async def test_a_command_that_the_runner_never_can_handle_ends_with_the_reason(
     for job_name in ("bad", "good"):
         script = f"echo ran >> {tmp_path}/{job_name}"
         await caller.deploy(TRIGGERED, job_name, {"run.sh": script})
-    fails = failing_for("bad", TriggeredRun.__init__, 1000, LookupError("made to fail"))
-    monkeypatch.setattr(TriggeredRun, "__init__", fails)
+    fails = failing_for("bad", RunExecution.__init__, 1000, LookupError("made to fail"))
+    monkeypatch.setattr(RunExecution, "__init__", fails)
     run_id = await caller.run("bad")
     assert (await witness.end_of(await caller.run("good"))).name == "Success"
     end = await witness.end_of(run_id)
@@ -72,8 +72,8 @@ async def test_a_command_that_fails_a_few_times_is_run_once(
     runner: RunningRunner, caller: Caller, witness: Witness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     await caller.deploy(TRIGGERED, "job", {"run.sh": f"echo ran >> {tmp_path}/ran"})
-    fails = failing_for("job", TriggeredRun.__init__, 3, LookupError("made to fail"))
-    monkeypatch.setattr(TriggeredRun, "__init__", fails)
+    fails = failing_for("job", RunExecution.__init__, 3, LookupError("made to fail"))
+    monkeypatch.setattr(RunExecution, "__init__", fails)
     assert (await witness.end_of(await caller.run("job"))).name == "Success"
     assert (tmp_path / "ran").read_text() == "ran\n"
 
@@ -83,8 +83,8 @@ async def test_a_run_given_up_is_tried_again_when_its_job_says_so(
 ) -> None:
     settings = json.dumps({"retry": {"max_attempts": 2, "backoff": 0}})
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo ran", "settings.job": settings})
-    fails = failing_for("job", TriggeredRun.__init__, redelivery.MOST_FAILURES, LookupError("made to fail"))
-    monkeypatch.setattr(TriggeredRun, "__init__", fails)
+    fails = failing_for("job", RunExecution.__init__, redelivery.MOST_FAILURES, LookupError("made to fail"))
+    monkeypatch.setattr(RunExecution, "__init__", fails)
     end = await witness.end_of(await caller.run("job"))
     assert end.reason is Reason.START_ERROR and end.next_run_id is not None
     assert (await witness.end_of(end.next_run_id)).name == "Success"
@@ -117,7 +117,7 @@ async def test_a_claim_that_comes_too_late_because_the_loop_was_blocked_counts_a
 async def test_nats_being_away_is_no_failure_of_the_runner(
     runner: RunningRunner, caller: Caller, witness: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webjobs_runner.triggered.triggered_runs._RETRY_DELAY", 0.01)
+    monkeypatch.setattr("webjobs_runner.runs.handler._RETRY_DELAY", 0.01)
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo ran"})
     away = BusUnavailable("claiming", "no answer in time")
     fails = failing_for("job", Claims.take, 3 * redelivery.MOST_FAILURES, away)

@@ -15,8 +15,8 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Reason
 from webjobs_runner.processes.script_start import ScriptStarter
-from webjobs_runner.triggered import triggered_run
-from webjobs_runner.triggered.status_file import read_status
+from webjobs_runner.runs import triggered_run
+from webjobs_runner.runs.status_file import read_status
 
 TRIGGERED = JobType.TRIGGERED
 RETRY = json.dumps({"retry": {"max_attempts": 2, "backoff": 0}, "stopping_wait_time": 0.2})

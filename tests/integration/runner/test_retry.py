@@ -150,7 +150,7 @@ async def test_a_runner_that_dies_between_two_attempts_leaves_one_to_the_others(
     monkeypatch.setattr("webjobs_events.jetstream.queue.ACK_WAIT", 3.5)
     async with running_runner(bus, nats_url, tmp_path, name="first", terms=QUICK_LEASES) as dying:
         with monkeypatch.context() as broken:
-            broken.setattr(f"webjobs_runner.triggered.claims.Claims.{step}", die)
+            broken.setattr(f"webjobs_runner.runs.claims.Claims.{step}", die)
             await caller.deploy(TRIGGERED, "job", files(f"[ -e {tmp_path}/well ]", 0.1))
             run_id = await caller.run("job")
             await reached.wait()

@@ -27,8 +27,8 @@ from webjobs_events.job import JobName, JobType
 from webjobs_events.status import Reason
 from webjobs_runner.app import run_runner
 from webjobs_runner.errors import InstanceInUse
+from webjobs_runner.runs.claims import Claims
 from webjobs_runner.settings import RunnerSettings
-from webjobs_runner.triggered.claims import Claims
 from webjobs_stack.ports import free_port
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS

@@ -17,7 +17,7 @@ from webjobs_events.events import ContinuousPendingRestart, ContinuousStopped, R
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Reason
-from webjobs_runner.triggered.status_file import read_status
+from webjobs_runner.runs.status_file import read_status
 
 CONTINUOUS, TRIGGERED = JobType.CONTINUOUS, JobType.TRIGGERED
 LONG = {"stopping_wait_time": 30}

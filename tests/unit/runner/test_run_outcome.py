@@ -3,13 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from webjobs_events.cancel_request import CancelRequest
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.events import RunAborted, RunEnded, RunFailed, RunSuccess
 from webjobs_events.job import JobName, JobType
 from webjobs_events.job_settings import Retry
 from webjobs_events.run_id import RunId, instant_of
 from webjobs_events.status import Reason
-from webjobs_events.wish import EndWish
 from webjobs_runner.domain.attempt import first_attempt
 from webjobs_runner.domain.exit_facts import ExitFacts, exit_code_line
 from webjobs_runner.domain.run_outcome import (
@@ -43,8 +43,8 @@ COMMAND = RunTriggeredJob(
 ATTEMPT = first_attempt(COMMAND)
 RETRY = Retry(max_attempts=3, backoff=5.0)
 SUCCESS = Outcome(RunSuccess, Reason.EXIT_CODE, "The script exited with code 0.", exit_code=0)
-CANCEL = EndWish(evidence="Cancelled by Test.", requested_at=REQUESTED_AT)
-REPLACE = EndWish(reason=Reason.REPLACED, evidence="Replaced.", requested_at=REQUESTED_AT)
+CANCEL = CancelRequest(evidence="Cancelled by Test.", requested_at=REQUESTED_AT)
+REPLACE = CancelRequest(reason=Reason.REPLACED, evidence="Replaced.", requested_at=REQUESTED_AT)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from webjobs_events.job import JobName
 from webjobs_events.run_id import RunId
 from webjobs_events.status import Reason
 from webjobs_runner.files.site import Site
-from webjobs_runner.triggered.status_file import StatusFiles, read_status
+from webjobs_runner.runs.status_file import StatusFiles, read_status
 
 AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 EVENT = RunSuccess(

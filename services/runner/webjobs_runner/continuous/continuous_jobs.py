@@ -10,8 +10,8 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobName
 from webjobs_events.status import Reason
 
+from webjobs_runner.continuous.dependencies import ContinuousDependencies
 from webjobs_runner.continuous.supervisor import Supervisor
-from webjobs_runner.continuous.workshop import Workshop
 from webjobs_runner.files.site import Site
 from webjobs_runner.log import logger
 from webjobs_runner.logs.continuous_log import ContinuousLog
@@ -30,12 +30,17 @@ class ContinuousJobs:
     """
 
     def __init__(
-        self, bus: Bus, site: Site, logs_folder: Path, workshop: Workshop, shipper: LogShipper
+        self,
+        bus: Bus,
+        site: Site,
+        logs_folder: Path,
+        dependencies: ContinuousDependencies,
+        shipper: LogShipper,
     ) -> None:
         self._bus = bus
         self._site = site
         self._logs_folder = logs_folder
-        self._shop = workshop
+        self._dependencies = dependencies
         self._shipper = shipper
         self._supervisors: dict[JobName, Supervisor] = {}
         self._tasks: dict[JobName, asyncio.Task[None]] = {}
@@ -44,7 +49,7 @@ class ContinuousJobs:
         self._lapsed = asyncio.Event()
         self._heard = 0  # sequence of the latest event that told us lost
         self._is_open = True
-        workshop.settings.on_change(self._setting_changed)
+        dependencies.settings.on_change(self._setting_changed)
 
     async def __aenter__(self) -> "ContinuousJobs":
         return self
@@ -106,12 +111,12 @@ class ContinuousJobs:
             await self._lapsed.wait()
             self._lapsed.clear()
             # Once more after a term: a judgement that fell before our lease held again may be told late.
-            for wait in (0, self._shop.terms.seconds):
+            for wait in (0, self._dependencies.terms.seconds):
                 await asyncio.sleep(wait)
                 await self._contradict()
 
     async def _contradict(self) -> None:
-        instance = self._shop.instance
+        instance = self._dependencies.instance
         subject = self._bus.subjects.instance_event(instance.id, _LOST)
         try:
             found = await self._bus.last_message(self._bus.subjects.events_stream, subject)
@@ -133,13 +138,13 @@ class ContinuousJobs:
                 self._bus,
                 self._site,
                 self._logs_folder,
-                self._shop.instance.id,
+                self._dependencies.instance.id,
                 job_name,
                 self._shipper,
-                self._shop.cap,
+                self._dependencies.cap,
             )
             self._logs[job_name] = log
-        supervisor = self._supervisors[job_name] = Supervisor(self._shop, self._wanted[job_name], log)
+        supervisor = self._supervisors[job_name] = Supervisor(self._dependencies, self._wanted[job_name], log)
         self._tasks[job_name] = task = asyncio.create_task(supervisor.run())
         task.add_done_callback(partial(self._ended, job_name))
 

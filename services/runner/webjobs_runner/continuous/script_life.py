@@ -17,10 +17,10 @@ from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.status import Reason
 
 from webjobs_runner.continuous.continuous_status import ContinuousStatus
+from webjobs_runner.continuous.dependencies import ContinuousDependencies
 from webjobs_runner.continuous.halt import REPLACED, STANDBY, Halt
 from webjobs_runner.continuous.health_watch import HealthWatch
 from webjobs_runner.continuous.poke import Poke
-from webjobs_runner.continuous.workshop import Workshop
 from webjobs_runner.domain.exit_facts import ExitFacts
 from webjobs_runner.domain.still_running import next_word_at
 from webjobs_runner.jobs.definitions import settings_of
@@ -34,7 +34,7 @@ class ScriptLife:
     """Starts a script, watches it, and stops it when it may not go on.
 
     Args:
-        workshop: Of the runner.
+        dependencies: Of the runner.
         definition: What is run.
         log: Of the job.
         status: Of the job here, which is entered as it changes.
@@ -45,13 +45,13 @@ class ScriptLife:
 
     __slots__ = (
         "_definition",
+        "_dependencies",
         "_has_lost_lease",
         "_interruption",
         "_log",
         "_poked",
         "_reminder",
         "_settings",
-        "_shop",
         "_sick",
         "_started_at",
         "_status",
@@ -60,7 +60,7 @@ class ScriptLife:
 
     def __init__(
         self,
-        workshop: Workshop,
+        dependencies: ContinuousDependencies,
         definition: JobDefinition,
         log: ContinuousLog,
         status: ContinuousStatus,
@@ -68,7 +68,7 @@ class ScriptLife:
         interruption: Callable[[JobDefinition], Halt | None],
         has_lost_lease: Callable[[JobDefinition], bool],
     ) -> None:
-        self._shop = workshop
+        self._dependencies = dependencies
         self._definition = definition
         self._settings = settings_of(definition)
         self._log = log
@@ -88,7 +88,7 @@ class ScriptLife:
         self._log.start_again()
         self._status.enter(ContinuousStarting, definition)
         try:
-            port = self._shop.ports.take(definition.job_name)
+            port = self._dependencies.ports.take(definition.job_name)
             started = await self._start(port)
         except (WebJobsError, OSError) as error:
             return ExitFacts(reason_not_started(error), str(error))
@@ -130,11 +130,11 @@ class ScriptLife:
         """
         definition = self._definition
         starting = asyncio.ensure_future(
-            self._shop.starter.start(
+            self._dependencies.starter.start(
                 definition,
                 self._log.script,
                 port=port,
-                fencing_token=self._shop.leases.token(definition.job_name),
+                fencing_token=self._dependencies.leases.token(definition.job_name),
             )
         )
         starting.add_done_callback(lambda _: self._poked.set())
@@ -156,7 +156,7 @@ class ScriptLife:
         """Wait for the process's end; None when it was made to end for good."""
         process = started.process
         process.when_over(self._poked.set)
-        self._shop.leases.guard(self._definition.job_name, process.limit)
+        self._dependencies.leases.guard(self._definition.job_name, process.limit)
         health = self._begin_health_watch(port)
         try:
             while (ended := process.over) is None:
@@ -173,7 +173,7 @@ class ScriptLife:
                 return None
             return facts_of_exit(ended)
         finally:
-            self._shop.leases.guard(self._definition.job_name, None)
+            self._dependencies.leases.guard(self._definition.job_name, None)
             if health is not None:
                 health.cancel()
                 await asyncio.gather(health, return_exceptions=True)
@@ -184,7 +184,7 @@ class ScriptLife:
     async def _stop(self, started: StartedScript, halt: Halt) -> None:
         """Notify, wait, kill; the event of the end follows the proof that nothing is left."""
         grace = self._settings.stopping_wait_seconds(JobType.CONTINUOUS)
-        longest = self._shop.terms.stop_grace_seconds if halt is STANDBY else None
+        longest = self._dependencies.terms.stop_grace_seconds if halt is STANDBY else None
         if longest is not None:
             grace = min(grace, longest)
         self._status.enter(ContinuousStopping, self._definition, reason=halt.reason, grace_seconds=grace)
@@ -206,7 +206,7 @@ class ScriptLife:
 
         def shorter_grace() -> float | None:
             is_lost = self._has_lost_lease(self._definition)
-            return self._shop.terms.stop_grace_seconds if is_lost else None
+            return self._dependencies.terms.stop_grace_seconds if is_lost else None
 
         return await started.stop(
             self._settings,

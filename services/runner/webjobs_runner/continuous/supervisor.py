@@ -13,10 +13,10 @@ from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.status import Reason, Status
 
 from webjobs_runner.continuous.continuous_status import ContinuousStatus
+from webjobs_runner.continuous.dependencies import ContinuousDependencies
 from webjobs_runner.continuous.halt import ALL_STOPPED, DISABLED, NOT_ENABLED, REPLACED, STANDBY, Halt
 from webjobs_runner.continuous.poke import Poke
 from webjobs_runner.continuous.script_life import ScriptLife
-from webjobs_runner.continuous.workshop import Workshop
 from webjobs_runner.domain.exit_facts import ExitFacts, exit_code_line
 from webjobs_runner.domain.restart import DEFAULT_RESTART_DELAY, Restart, restart_after
 from webjobs_runner.jobs.definitions import settings_of
@@ -30,18 +30,20 @@ class Supervisor:
 
     __slots__ = (
         "_definition",
+        "_dependencies",
         "_final",
         "_job_settings",
         "_life",
         "_log",
         "_poked",
-        "_shop",
         "_short_lives",
         "_status",
     )
 
-    def __init__(self, workshop: Workshop, definition: JobDefinition, log: ContinuousLog) -> None:
-        self._shop = workshop
+    def __init__(
+        self, dependencies: ContinuousDependencies, definition: JobDefinition, log: ContinuousLog
+    ) -> None:
+        self._dependencies = dependencies
         self._definition = definition
         self._job_settings = settings_of(definition)
         self._log = log
@@ -49,7 +51,7 @@ class Supervisor:
         self._short_lives = 0
         self._poked = Poke()
         self._life: ScriptLife | None = None
-        self._status = ContinuousStatus(workshop.instance, workshop.outbox, workshop.numbers, log)
+        self._status = ContinuousStatus(dependencies.instance, dependencies.outbox, dependencies.numbers, log)
 
     @property
     def port(self) -> int | None:
@@ -93,7 +95,7 @@ class Supervisor:
                     continue
                 await self._poked.wait()
         finally:
-            self._shop.ports.give_back(self._definition.job_name)
+            self._dependencies.ports.give_back(self._definition.job_name)
             await self._give_lease_up()
         await self._log.shipped(_LOG_PATIENCE)
 
@@ -106,24 +108,24 @@ class Supervisor:
             return DISABLED
         if self._definition.is_stopped:
             return NOT_ENABLED
-        return ALL_STOPPED if self._shop.settings.flag("WEBJOBS_STOPPED") else None
+        return ALL_STOPPED if self._dependencies.settings.flag("WEBJOBS_STOPPED") else None
 
     async def _may_run_here(self) -> bool:
         job_name = self._definition.job_name
         if not self._definition.is_singleton:
             await self._give_lease_up()
             return True
-        self._shop.leases.listen(job_name, self.poke)
-        if await self._shop.leases.acquire(job_name):
+        self._dependencies.leases.listen(job_name, self.poke)
+        if await self._dependencies.leases.acquire(job_name):
             return True
         if self._status.now is not Status.INACTIVE_INSTANCE:
-            holder = self._shop.leases.holder(job_name)
+            holder = self._dependencies.leases.holder(job_name)
             self._status.enter(ContinuousInactiveInstance, self._definition, held_by=holder)
         return False
 
     async def _give_lease_up(self) -> None:
-        self._shop.leases.listen(self._definition.job_name, None)
-        await self._shop.leases.release(self._definition.job_name)
+        self._dependencies.leases.listen(self._definition.job_name, None)
+        await self._dependencies.leases.release(self._definition.job_name)
 
     def _interruption(self, running: JobDefinition) -> Halt | None:
         """Why a running process has to end now; None when it may go on."""
@@ -143,14 +145,18 @@ class Supervisor:
 
     def _has_lost_lease(self, running: JobDefinition) -> bool:
         wanted = self._definition
-        return wanted.is_singleton and running.is_singleton and not self._shop.leases.holds(wanted.job_name)
+        return (
+            wanted.is_singleton
+            and running.is_singleton
+            and not self._dependencies.leases.holds(wanted.job_name)
+        )
 
     # Its lives
 
     async def _deployed_edit(self) -> bool:
         """Have an edit in the job's folder deployed before the script starts; False when it may not start."""
         job_name = self._definition.job_name
-        deploying = asyncio.ensure_future(self._shop.folders.newest(JobType.CONTINUOUS, job_name))
+        deploying = asyncio.ensure_future(self._dependencies.folders.newest(JobType.CONTINUOUS, job_name))
         deploying.add_done_callback(lambda _: self.poke())
         try:
             while not deploying.done() and self._halt() is None:
@@ -165,7 +171,7 @@ class Supervisor:
         definition = self._definition
         begun = time.monotonic()
         life = self._life = ScriptLife(
-            self._shop,
+            self._dependencies,
             definition,
             self._log,
             self._status,
@@ -221,5 +227,7 @@ class Supervisor:
             delay = self._restart(lived, before).delay.total_seconds()
 
     def _restart(self, lived: timedelta, short_lives: int) -> Restart:
-        seconds = self._shop.settings.number("WEBJOBS_RESTART_TIME", DEFAULT_RESTART_DELAY.total_seconds())
+        seconds = self._dependencies.settings.number(
+            "WEBJOBS_RESTART_TIME", DEFAULT_RESTART_DELAY.total_seconds()
+        )
         return restart_after(lived, short_lives, self._job_settings.restart, timedelta(seconds=seconds))

@@ -1,16 +1,16 @@
 """How a run ends, whatever ended it: exit, cancel, time-out, error or loss of its runner -> final event.
 
-Pure: `triggered/finish.py` performs what is decided here.
+Pure: `runs/finish.py` performs what is decided here.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
+from webjobs_events.cancel_request import CancelRequest
 from webjobs_events.events import RunAborted, RunEnded, RunFailed, RunSuccess
 from webjobs_events.job_settings import Retry
 from webjobs_events.run_id import RESOLUTION, instant_of, run_id_at
 from webjobs_events.status import Reason, Status
-from webjobs_events.wish import EndWish
 
 from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.domain.exit_facts import ExitFacts, exit_code_line
@@ -108,7 +108,7 @@ def given_back_too_often(times: int, error: str) -> Outcome:
     return Outcome(RunAborted, Reason.START_ERROR, evidence)
 
 
-def runner_lost(lost: str, evidence: str, request: EndWish | None = None) -> Outcome:
+def runner_lost(lost: str, evidence: str, request: CancelRequest | None = None) -> Outcome:
     """The runner died with the run; a cancel request that was there before decides the reason.
 
     Args:

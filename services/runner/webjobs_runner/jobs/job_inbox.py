@@ -16,7 +16,7 @@ from webjobs_events.commands import (
 from webjobs_events.errors import BusUnavailable, RevisionConflict, StorageFull, UndecodableMessage
 from webjobs_events.jetstream import Bus, QueuedMessage
 
-from webjobs_runner.commands_in_hand import CommandsInHand
+from webjobs_runner.in_flight import InFlightCommands
 from webjobs_runner.jobs.definitions import JobKey
 from webjobs_runner.jobs.job_commands import JobCommands, no_space
 from webjobs_runner.log import logger
@@ -38,7 +38,7 @@ class JobInbox:
         self._leave_deployments = leave_deployments
         self._commands = commands
         self._latest: dict[JobKey, asyncio.Task[None]] = {}
-        self._in_hand = CommandsInHand(
+        self._in_hand = InFlightCommands(
             bus,
             "jobs",
             bus.subjects.job_commands(JOB_VERBS),

@@ -1,6 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from webjobs_runner.domain.turn import is_turn_of, to_be_replaced
+from webjobs_runner.domain.concurrency import is_turn_of, to_be_replaced
 
 LINES = st.lists(st.integers(1, 500), unique=True, min_size=1, max_size=40).map(sorted)
 

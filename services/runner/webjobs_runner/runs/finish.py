@@ -27,11 +27,11 @@ from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.definitions import settings_of
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
-from webjobs_runner.triggered.claims import Claims
-from webjobs_runner.triggered.event_lookup import find_end, look_at_run
-from webjobs_runner.triggered.run_log import RunLog
-from webjobs_runner.triggered.status_file import StatusFiles
-from webjobs_runner.triggered.wishes import Wishes
+from webjobs_runner.runs.cancel_requests import CancelRequests
+from webjobs_runner.runs.claims import Claims
+from webjobs_runner.runs.event_lookup import find_end, look_at_run
+from webjobs_runner.runs.run_log import RunLog
+from webjobs_runner.runs.status_file import StatusFiles
 
 _RETRY_DELAY = 0.25  # seconds
 _LOG_PATIENCE = 0.5  # seconds that the final event waits for the log before it
@@ -72,7 +72,7 @@ class Finish:
         statuses: StatusFiles,
         outbox: Outbox,
         claims: Claims,
-        wishes: Wishes,
+        wishes: CancelRequests,
     ) -> None:
         self._bus = bus
         self._instance = instance

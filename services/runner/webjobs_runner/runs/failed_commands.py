@@ -17,8 +17,8 @@ from webjobs_runner.domain.run_outcome import given_back_too_often, runner_faile
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
-from webjobs_runner.triggered.burial import Burial
-from webjobs_runner.triggered.claims import Claims
+from webjobs_runner.runs.claims import Claims
+from webjobs_runner.runs.orphaned_runs import OrphanedRuns
 
 _REMEMBERED = 1000  # commands
 
@@ -42,7 +42,7 @@ class FailedCommands:
     """Counts failures by command, and ends the runs of commands that failed too often."""
 
     def __init__(
-        self, instance: Instance, outbox: Outbox, claims: Claims, burial: Burial, loop: LoopWatchdog
+        self, instance: Instance, outbox: Outbox, claims: Claims, burial: OrphanedRuns, loop: LoopWatchdog
     ) -> None:
         self._instance = instance
         self._outbox = outbox

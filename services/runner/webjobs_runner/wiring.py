@@ -11,10 +11,10 @@ from webjobs_service.loop_watchdog import LoopWatchdog
 
 from webjobs_runner.continuous.continuous_jobs import ContinuousJobs
 from webjobs_runner.continuous.continuous_status import EventNumbers
+from webjobs_runner.continuous.dependencies import ContinuousDependencies
 from webjobs_runner.continuous.passthrough import Passthrough
 from webjobs_runner.continuous.ports import Ports
 from webjobs_runner.continuous.singleton import SingletonLeases
-from webjobs_runner.continuous.workshop import Workshop
 from webjobs_runner.disk_watch import DiskWatch
 from webjobs_runner.domain.script import SCRIPT_HOSTS, extend_hosts
 from webjobs_runner.files.archive_entries import UploadLimits
@@ -44,33 +44,33 @@ from webjobs_runner.processes.script_start import ScriptStarter
 from webjobs_runner.processes.wine_prefix import WinePrefixes
 from webjobs_runner.restoration import Restoration
 from webjobs_runner.retention import Retention
+from webjobs_runner.runs.cancel_requests import CancelRequests
+from webjobs_runner.runs.claimed_runs import ClaimedRuns
+from webjobs_runner.runs.claims import Claims
+from webjobs_runner.runs.concurrency import ConcurrencyLimits
+from webjobs_runner.runs.executor import RunDependencies
+from webjobs_runner.runs.failed_commands import FailedCommands
+from webjobs_runner.runs.finish import Finish
+from webjobs_runner.runs.handler import RunHandler
+from webjobs_runner.runs.next_runs import NextRuns
+from webjobs_runner.runs.orphaned_runs import OrphanedRuns
+from webjobs_runner.runs.recovery import Recovery
+from webjobs_runner.runs.run_inbox import RunInbox
+from webjobs_runner.runs.run_journal import RunJournal
+from webjobs_runner.runs.run_log import RunLogs
+from webjobs_runner.runs.status_file import StatusFiles
+from webjobs_runner.runs.unstarted_runs import UnstartedRuns
 from webjobs_runner.schedule.due_times import Clock, DueTimes
 from webjobs_runner.schedule.scheduled_runs import ScheduledRuns
 from webjobs_runner.schedule.schedules import Schedules, wall_clock
 from webjobs_runner.schedule.ticks import Ticks
 from webjobs_runner.settings import RunnerSettings
-from webjobs_runner.triggered.burial import Burial
-from webjobs_runner.triggered.cancellation import Cancellation
-from webjobs_runner.triggered.claims import Claims
-from webjobs_runner.triggered.failed_commands import FailedCommands
-from webjobs_runner.triggered.finish import Finish
-from webjobs_runner.triggered.judgement import Judgement
-from webjobs_runner.triggered.next_in_line import NextInLine
-from webjobs_runner.triggered.recovery import Recovery
-from webjobs_runner.triggered.run_inbox import RunInbox
-from webjobs_runner.triggered.run_log import RunLogs
-from webjobs_runner.triggered.status_file import StatusFiles
-from webjobs_runner.triggered.triggered_run import RunWorkshop
-from webjobs_runner.triggered.triggered_runs import TriggeredRuns
-from webjobs_runner.triggered.turns import Turns
-from webjobs_runner.triggered.unfinished import UnfinishedRuns
-from webjobs_runner.triggered.wishes import Wishes
 from webjobs_runner.vfs.file_service import FileService
 from webjobs_runner.vfs.site_files import SiteFiles
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Resources:
     """What the parts stand on: it is there before any of them, and goes after them.
 
     Attributes:
@@ -97,7 +97,7 @@ class Ground:
     bus: Bus
     live: LiveSettings
     outbox: Outbox
-    unfinished: UnfinishedRuns
+    unfinished: RunJournal
     statuses: StatusFiles
     launcher: Launcher
     environment: Mapping[str, str]
@@ -105,7 +105,7 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Components:
     """Those with a life of their own."""
 
     disk: DiskWatch
@@ -115,18 +115,18 @@ class Parts:
     shipper: LogShipper
     continuous: ContinuousJobs
     tunnels: Tunnels
-    triggered: TriggeredRuns
+    triggered: RunHandler
     runs: RunInbox
-    turns: Turns
-    next_in_line: NextInLine
-    wishes: Wishes
-    cancellation: Cancellation
+    turns: ConcurrencyLimits
+    next_in_line: NextRuns
+    wishes: CancelRequests
+    cancellation: UnstartedRuns
     jobs: JobInbox
     reconciler: Reconciler
     refusals: Refusals
     watcher: FileDropWatcher
     packages: PackageStore
-    burial: Burial
+    burial: OrphanedRuns
     recovery: Recovery
     retention: Retention
     restoration: Restoration
@@ -134,9 +134,9 @@ class Parts:
     files: FileService
 
 
-def build_parts(
-    settings: RunnerSettings, ground: Ground, terms: LeaseTerms, clock: Clock = wall_clock
-) -> Parts:
+def build_components(
+    settings: RunnerSettings, ground: Resources, terms: LeaseTerms, clock: Clock = wall_clock
+) -> Components:
     """Make every part, and tell each about those it works with."""
     bus, instance, site, outbox = ground.bus, ground.instance, ground.site, ground.outbox
     disk = DiskWatch(site.root, settings.disk_reserve_mb, instance, outbox)
@@ -146,10 +146,10 @@ def build_parts(
     cap = LogCap(ground.live, disk.room_for_logs)
     definitions = Definitions(bus)
     claims = Claims(bus, instance)
-    wishes, logs = Wishes(bus), RunLogs(bus, instance, site, shipper, cap)
+    wishes, logs = CancelRequests(bus), RunLogs(bus, instance, site, shipper, cap)
     finish = Finish(bus, instance, ground.statuses, outbox, claims, wishes)
     disk.on_change(ground.statuses.write_kept)
-    burial = Burial(bus, instance, claims, definitions, finish, wishes, logs)
+    burial = OrphanedRuns(bus, instance, claims, definitions, finish, wishes, logs)
     unfinished = ground.unfinished
     watcher, in_place = FileDropWatcher(site), InPlaceFiles(ground.state / "in-place")
     installed = InstalledFolders(site, in_place, watcher)
@@ -163,7 +163,7 @@ def build_parts(
     )
     folders = EditedFolders(definitions, installed, reconciler)
     leases = SingletonLeases(bus, instance, terms)
-    workshop = Workshop(
+    workshop = ContinuousDependencies(
         instance,
         ground.live,
         starter,
@@ -176,11 +176,11 @@ def build_parts(
         cap,
     )
     continuous = ContinuousJobs(bus, site, ground.state / "logs", workshop, shipper)
-    run_workshop = RunWorkshop(bus, instance, ground.live, starter, folders, outbox, logs, finish)
-    turns = Turns(bus, definitions, wishes)
-    cancellation = Cancellation(bus, instance, claims, definitions, outbox, burial, wishes)
-    judgement = Judgement(bus, instance, outbox, claims, peers, burial, finish, unfinished)
-    triggered = TriggeredRuns(
+    run_workshop = RunDependencies(bus, instance, ground.live, starter, folders, outbox, logs, finish)
+    turns = ConcurrencyLimits(bus, definitions, wishes)
+    cancellation = UnstartedRuns(bus, instance, claims, definitions, outbox, burial, wishes)
+    judgement = ClaimedRuns(bus, instance, outbox, claims, peers, burial, finish, unfinished)
+    triggered = RunHandler(
         run_workshop,
         definitions,
         claims,
@@ -194,7 +194,7 @@ def build_parts(
     )
     runs = RunInbox(bus, settings.slots, triggered.handle, has_room=lambda: not disk.is_low)
     disk.on_change(runs.room_changed)
-    next_in_line = NextInLine(bus, turns, triggered, runs)
+    next_in_line = NextRuns(bus, turns, triggered, runs)
     finish.on_freed = next_in_line.freed
     burial.on_next = next_in_line.attempt_waits
     turns.on_change = next_in_line.freed
@@ -225,7 +225,7 @@ def build_parts(
     ticks = Ticks(bus)
     due_times = DueTimes(instance, ground.live, ticks, ScheduledRuns(bus), clock)
     limits = UploadLimits(unpacked_bytes=settings.unpacked_limit_mb * 1024 * 1024)
-    return Parts(
+    return Components(
         disk=disk,
         peers=peers,
         definitions=definitions,
@@ -274,7 +274,7 @@ def build_parts(
     )
 
 
-def _starter(settings: RunnerSettings, ground: Ground, versions: Versions) -> ScriptStarter:
+def _starter(settings: RunnerSettings, ground: Resources, versions: Versions) -> ScriptStarter:
     wine = WinePrefixes(
         ground.site.root / "data" / ".wine",
         ground.temporary / "jobs" / "wine",

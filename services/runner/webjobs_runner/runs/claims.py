@@ -15,7 +15,7 @@ from webjobs_events.subjects import Subjects, name_of
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
-from webjobs_runner.triggered.unfinished import UnfinishedRun
+from webjobs_runner.runs.run_journal import UnfinishedRun
 
 TRACE_SECONDS = 15 * 60
 """How long a settled claim leaves a trace in the bucket: who comes late does not take it for free."""

@@ -2,12 +2,12 @@
 
 import asyncio
 
+from webjobs_events.cancel_request import CancelRequest
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
-from webjobs_events.wish import EndWish
 
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.domain.run_outcome import Outcome, deleted_before_begun, never_begun
@@ -15,15 +15,15 @@ from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
-from webjobs_runner.triggered.burial import Burial
-from webjobs_runner.triggered.claims import Claims
-from webjobs_runner.triggered.found_command import whole_line_of
-from webjobs_runner.triggered.wishes import Wishes
+from webjobs_runner.runs.cancel_requests import CancelRequests
+from webjobs_runner.runs.claims import Claims
+from webjobs_runner.runs.orphaned_runs import OrphanedRuns
+from webjobs_runner.runs.queue_lookup import all_runs_of
 
 _RETRY_DELAY = 1.0  # seconds
 
 
-class Cancellation:
+class UnstartedRuns:
     """Takes the run first, as one who begins it would: so it is ended here, or by whoever has begun it."""
 
     def __init__(
@@ -33,8 +33,8 @@ class Cancellation:
         claims: Claims,
         definitions: Definitions,
         outbox: Outbox,
-        burial: Burial,
-        wishes: Wishes,
+        burial: OrphanedRuns,
+        wishes: CancelRequests,
     ) -> None:
         self._bus = bus
         self._instance = instance
@@ -80,7 +80,7 @@ class Cancellation:
                 logger.debug("cancellation waits for nats", run_id=run_id, error=str(error))
                 await asyncio.sleep(_RETRY_DELAY)
 
-    async def _end(self, job_name: JobName, run_id: RunId, wish: EndWish) -> None:
+    async def _end(self, job_name: JobName, run_id: RunId, wish: CancelRequest) -> None:
         """End a run that nobody has; whoever has it has heard of the wish too, or is buried by it."""
         after = self._outbox.reached
         command = await self._command_of(job_name, run_id)
@@ -99,7 +99,7 @@ class Cancellation:
 
     async def _end_all(self, job_name: JobName) -> None:
         """End what nobody has begun of a job that is no more."""
-        line = await whole_line_of(self._bus, job_name)
+        line = await all_runs_of(self._bus, job_name)
         if await self._definitions.current(JobType.TRIGGERED, job_name) is not None:
             return  # deployed anew: some of these may have been asked for since
         outcome = deleted_before_begun()
@@ -119,5 +119,5 @@ class Cancellation:
 
     async def _command_of(self, job_name: JobName, run_id: RunId) -> RunTriggeredJob | None:
         """The command in the queue whose first attempt has this run id."""
-        line = await whole_line_of(self._bus, job_name)
+        line = await all_runs_of(self._bus, job_name)
         return next((command for _, command in line.commands if command.run_id == run_id), None)

@@ -9,7 +9,7 @@ from webjobs_events.jetstream import Bus, StreamMessage
 from webjobs_events.job import JobName, JobType
 
 
-class FoundMessage:
+class FoundCommand:
     """A command that was looked up: the queue goes on handing it out, and learns of its end only."""
 
     def __init__(self, bus: Bus, message: StreamMessage) -> None:
@@ -54,7 +54,7 @@ class FoundMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class QueuedRuns:
     """The oldest commands to run a job that have not left the queue.
 
     Attributes:
@@ -71,7 +71,7 @@ class Line:
         return [message.sequence for message, _ in self.commands]
 
 
-async def line_of(bus: Bus, job_name: JobName, count: int) -> Line:
+async def oldest_runs_of(bus: Bus, job_name: JobName, count: int) -> QueuedRuns:
     """The first `count` commands of a job, or a few more.
 
     Raises:
@@ -79,17 +79,17 @@ async def line_of(bus: Bus, job_name: JobName, count: int) -> Line:
     """
     pattern = bus.subjects.commands_of(JobType.TRIGGERED, job_name)  # of other verbs there is one each
     batch, more = await bus.messages_from(bus.subjects.commands_stream, pattern, count=count + len(JOB_VERBS))
-    return Line(_runs_in(batch), more)
+    return QueuedRuns(_runs_in(batch), more)
 
 
-async def whole_line_of(bus: Bus, job_name: JobName) -> Line:
+async def all_runs_of(bus: Bus, job_name: JobName) -> QueuedRuns:
     """All commands of a job.
 
     Raises:
         BusUnavailable: NATS does not answer.
     """
     pattern = bus.subjects.commands_of(JobType.TRIGGERED, job_name)
-    return Line(_runs_in(await bus.pending_commands(pattern)), 0)
+    return QueuedRuns(_runs_in(await bus.pending_commands(pattern)), 0)
 
 
 def _runs_in(messages: Iterable[StreamMessage]) -> list[tuple[StreamMessage, RunTriggeredJob]]:

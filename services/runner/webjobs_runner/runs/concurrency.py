@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from webjobs_events.cancel_request import CancelRequest
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable, InvalidToken
 from webjobs_events.jetstream import Bus
@@ -12,13 +13,12 @@ from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.job_settings import Concurrency, ConcurrencyPolicy
 from webjobs_events.status import Reason
 from webjobs_events.subjects import name_of
-from webjobs_events.wish import EndWish
 
-from webjobs_runner.domain.turn import is_turn_of, to_be_replaced
+from webjobs_runner.domain.concurrency import is_turn_of, to_be_replaced
 from webjobs_runner.jobs.definitions import Definitions, JobKey, settings_of
 from webjobs_runner.log import logger
-from webjobs_runner.triggered.found_command import FoundMessage, line_of, whole_line_of
-from webjobs_runner.triggered.wishes import Wishes
+from webjobs_runner.runs.cancel_requests import CancelRequests
+from webjobs_runner.runs.queue_lookup import FoundCommand, all_runs_of, oldest_runs_of
 
 _LEAST_DELAY = 1.0  # seconds until a command in line is looked at again; mostly it is called before
 _MOST_DELAY = 30.0
@@ -27,7 +27,7 @@ _FRESH_SECONDS = 0.25  # for which a look at a long line serves those at its end
 _RETRY_DELAY = 1.0
 
 
-class Turns:
+class ConcurrencyLimits:
     """Looks at the line of a job's commands.
 
     A job with the plain policy (one run, refused beyond) has one subject in the queue, and no line. Only the
@@ -35,7 +35,7 @@ class Turns:
     is in the queue still.
     """
 
-    def __init__(self, bus: Bus, definitions: Definitions, wishes: Wishes) -> None:
+    def __init__(self, bus: Bus, definitions: Definitions, wishes: CancelRequests) -> None:
         self._bus = bus
         self._definitions = definitions
         self._wishes = wishes
@@ -91,7 +91,7 @@ class Turns:
         looked_at, end, delay = self._ends_of_lines.get(command.job_name, (0.0, 0, 0.0))
         is_far = time.monotonic() - looked_at < _FRESH_SECONDS and sequence > end
         if not is_far:
-            line = await line_of(self._bus, command.job_name, 2 * at_once)
+            line = await oldest_runs_of(self._bus, command.job_name, 2 * at_once)
             if is_turn_of(sequence, line.sequences, at_once):
                 return None
             is_far = sequence not in line.sequences
@@ -103,7 +103,7 @@ class Turns:
             return _LEAST_DELAY
         return delay
 
-    async def next_of(self, job_name: JobName) -> list[tuple[FoundMessage, RunTriggeredJob]]:
+    async def next_of(self, job_name: JobName) -> list[tuple[FoundCommand, RunTriggeredJob]]:
         """The commands of a job whose turn it is, those that are begun included.
 
         Raises:
@@ -113,18 +113,18 @@ class Turns:
         at_once = _concurrency(definition).at_once
         if at_once is None:
             return []
-        line = await line_of(self._bus, job_name, at_once)
-        return [(FoundMessage(self._bus, message), command) for message, command in line.commands[:at_once]]
+        line = await oldest_runs_of(self._bus, job_name, at_once)
+        return [(FoundCommand(self._bus, message), command) for message, command in line.commands[:at_once]]
 
     def _reconnected(self) -> None:
         self._has_looked = False
         self._look_again.set()
 
     async def _replace(self, command: RunTriggeredJob, sequence: int, at_once: int) -> None:
-        line = await whole_line_of(self._bus, command.job_name)
+        line = await all_runs_of(self._bus, command.job_name)
         runs = {message.sequence: each.run_id for message, each in line.commands}
         evidence = f"Replaced by the run {command.run_id}."
-        wish = EndWish(reason=Reason.REPLACED, evidence=evidence, requested_at=datetime.now(UTC))
+        wish = CancelRequest(reason=Reason.REPLACED, evidence=evidence, requested_at=datetime.now(UTC))
         for old in to_be_replaced(sequence, line.sequences, at_once):
             if self._wishes.of(command.job_name, runs[old]) is None:
                 await self._wishes.make(command.job_name, runs[old], wish)

@@ -8,7 +8,7 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 
 
-async def is_overtaken(bus: Bus, command: RunTriggeredJob) -> bool:
+async def is_superseded(bus: Bus, command: RunTriggeredJob) -> bool:
     """Whether others have told that the due time of this command has no run, or not this one.
 
     A runner that stood still between looking and asking sends such a command. What is told of its due

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from webjobs_events.jetstream import Bus, QueuedMessage, TakenMessage
 
-from webjobs_runner.commands_in_hand import CommandsInHand
+from webjobs_runner.in_flight import InFlightCommands
 from webjobs_runner.log import logger
 
 _LOOK_AHEAD = 2  # commands fetched before a slot is free, so that none stays empty for a round trip
@@ -36,7 +36,7 @@ class RunInbox:
         self._busy = 0
         self._ahead: deque[tuple[QueuedMessage, asyncio.TimerHandle]] = deque()
         self._freed = asyncio.Event()
-        self._in_hand = CommandsInHand(
+        self._in_hand = InFlightCommands(
             bus,
             "runs",
             bus.subjects.run_commands,

@@ -10,12 +10,12 @@ from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
-from webjobs_runner.triggered.burial import Burial
-from webjobs_runner.triggered.claims import Claims
-from webjobs_runner.triggered.finish import Finish, Unattended
-from webjobs_runner.triggered.run_log import RunLog, RunLogs
-from webjobs_runner.triggered.unfinished import UnfinishedRun, UnfinishedRuns
-from webjobs_runner.triggered.wishes import Wishes
+from webjobs_runner.runs.cancel_requests import CancelRequests
+from webjobs_runner.runs.claims import Claims
+from webjobs_runner.runs.finish import Finish, Unattended
+from webjobs_runner.runs.orphaned_runs import OrphanedRuns
+from webjobs_runner.runs.run_journal import RunJournal, UnfinishedRun
+from webjobs_runner.runs.run_log import RunLog, RunLogs
 
 _RETRY_DELAY = 1.0  # seconds
 
@@ -28,11 +28,11 @@ class Recovery:
         instance: Instance,
         outbox: Outbox,
         claims: Claims,
-        burial: Burial,
+        burial: OrphanedRuns,
         finish: Finish,
         definitions: Definitions,
-        wishes: Wishes,
-        unfinished: UnfinishedRuns,
+        wishes: CancelRequests,
+        unfinished: RunJournal,
         logs: RunLogs,
     ) -> None:
         self._instance = instance
@@ -52,7 +52,7 @@ class Recovery:
         async with asyncio.TaskGroup() as group:
             for run in self._runs:
                 group.create_task(self._until_done(run))
-            group.create_task(self._bury_unnoted())
+            group.create_task(self._abort_unjournaled())
 
     async def _until_done(self, run: UnfinishedRun) -> None:
         while True:
@@ -65,14 +65,14 @@ class Recovery:
                 logger.error("run not recovered", run_id=run.command.run_id, error=str(error))
                 return
 
-    async def _bury_unnoted(self) -> None:
+    async def _abort_unjournaled(self) -> None:
         """End the runs of which the disk knows nothing, and drop claims left on those that are done."""
         while True:
             try:
                 for run in await self._claims.of_instance(self._instance.id):
                     is_noted = any(noted.command.run_id == run.run_id for noted in self._runs)
                     if not self._claims.is_own(run.claim) and not is_noted:
-                        await self._burial.bury_claimed(run)
+                        await self._burial.abort_claimed(run)
                 return
             except BusUnavailable:
                 await asyncio.sleep(_RETRY_DELAY)

@@ -16,7 +16,7 @@ from webjobs_runner.processes.script_start import ScriptStarter
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class ContinuousDependencies:
     """What every supervisor of a runner shares."""
 
     instance: Instance

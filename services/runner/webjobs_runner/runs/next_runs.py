@@ -13,20 +13,20 @@ from webjobs_events.job import JobName
 
 from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.log import logger
-from webjobs_runner.triggered.found_command import FoundMessage
-from webjobs_runner.triggered.run_inbox import RunInbox
-from webjobs_runner.triggered.triggered_runs import TriggeredRuns
-from webjobs_runner.triggered.turns import Turns
+from webjobs_runner.runs.concurrency import ConcurrencyLimits
+from webjobs_runner.runs.handler import RunHandler
+from webjobs_runner.runs.queue_lookup import FoundCommand
+from webjobs_runner.runs.run_inbox import RunInbox
 
 T = TypeVar("T")
 
 _CALLED = 16  # runs of a job at a time
 
 
-class NextInLine:
+class NextRuns:
     """Whoever ends a run looks whose turn it is now. If nobody does, the queue hands out the next one."""
 
-    def __init__(self, bus: Bus, turns: Turns, triggered: TriggeredRuns, inbox: RunInbox) -> None:
+    def __init__(self, bus: Bus, turns: ConcurrencyLimits, triggered: RunHandler, inbox: RunInbox) -> None:
         self._turns = turns
         self._triggered = triggered
         self._inbox = inbox
@@ -55,7 +55,7 @@ class NextInLine:
         subject = command.subject(self._bus.subjects)
         message = await self._bus.last_message(self._bus.subjects.commands_stream, subject)
         if message is not None and not self._triggered.call(command.command_id):
-            self._inbox.offer(FoundMessage(self._bus, message))
+            self._inbox.offer(FoundCommand(self._bus, message))
 
     async def _begin_next(self, job_name: JobName) -> None:
         # The turn of the last one has come just now; the others have been called before, or handed out.

@@ -35,15 +35,15 @@ from webjobs_runner.processes.exit_facts import facts_of_exit, reason_not_starte
 from webjobs_runner.processes.idle import idle_verdict
 from webjobs_runner.processes.process import ScriptProcess
 from webjobs_runner.processes.script_start import PreparedScript, ScriptStarter, StartedScript
-from webjobs_runner.triggered.finish import Finish
-from webjobs_runner.triggered.run_log import RunLogs
+from webjobs_runner.runs.finish import Finish
+from webjobs_runner.runs.run_log import RunLogs
 
 IDLE_TIMEOUT_SECONDS = 120.0
 _UNWATCHED_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class RunWorkshop:
+class RunDependencies:
     """What every triggered run of a runner shares."""
 
     bus: Bus
@@ -56,7 +56,7 @@ class RunWorkshop:
     finish: Finish
 
 
-class TriggeredRun:
+class RunExecution:
     """A run in hand.
 
     Args:
@@ -67,7 +67,7 @@ class TriggeredRun:
     """
 
     def __init__(
-        self, workshop: RunWorkshop, attempt: Attempt, definition: JobDefinition | None, after: int
+        self, workshop: RunDependencies, attempt: Attempt, definition: JobDefinition | None, after: int
     ) -> None:
         self.attempt = attempt
         self.after = after

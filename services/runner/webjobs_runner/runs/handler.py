@@ -16,36 +16,36 @@ from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.heartbeat import Peers
 from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.log import logger
-from webjobs_runner.triggered.cancellation import Cancellation
-from webjobs_runner.triggered.claims import Claims
-from webjobs_runner.triggered.event_lookup import look_at_run
-from webjobs_runner.triggered.failed_commands import FailedCommands, LoopBlocked
-from webjobs_runner.triggered.found_command import FoundMessage
-from webjobs_runner.triggered.judgement import HELD_DELAY, Judgement
-from webjobs_runner.triggered.triggered_run import RunWorkshop, TriggeredRun
-from webjobs_runner.triggered.turns import Turns
-from webjobs_runner.triggered.unfinished import UnfinishedRun, UnfinishedRuns
-from webjobs_runner.triggered.wishes import Wishes
+from webjobs_runner.runs.cancel_requests import CancelRequests
+from webjobs_runner.runs.claimed_runs import HELD_DELAY, ClaimedRuns
+from webjobs_runner.runs.claims import Claims
+from webjobs_runner.runs.concurrency import ConcurrencyLimits
+from webjobs_runner.runs.event_lookup import look_at_run
+from webjobs_runner.runs.executor import RunDependencies, RunExecution
+from webjobs_runner.runs.failed_commands import FailedCommands, LoopBlocked
+from webjobs_runner.runs.queue_lookup import FoundCommand
+from webjobs_runner.runs.run_journal import RunJournal, UnfinishedRun
+from webjobs_runner.runs.unstarted_runs import UnstartedRuns
 
 _LOG_PATIENCE = 0.5  # seconds that the last event waits for the log before it
 _RETRY_DELAY = 1.0  # seconds
 
 
-class TriggeredRuns:
+class RunHandler:
     """Carries out run commands; one call of `handle` for each."""
 
     def __init__(
         self,
-        workshop: RunWorkshop,
+        workshop: RunDependencies,
         definitions: Definitions,
         claims: Claims,
         peers: Peers,
-        turns: Turns,
-        judgement: Judgement,
-        wishes: Wishes,
-        cancellation: Cancellation,
+        turns: ConcurrencyLimits,
+        judgement: ClaimedRuns,
+        wishes: CancelRequests,
+        cancellation: UnstartedRuns,
         failed: FailedCommands,
-        unfinished: UnfinishedRuns,
+        unfinished: RunJournal,
     ) -> None:
         self._shop = workshop
         self._bus = workshop.bus
@@ -62,7 +62,7 @@ class TriggeredRuns:
         self._in_hand: set[str] = set()  # command ids
         self._called: set[str] = set()  # those of them whose turn came while somebody looked
         self._begun: set[str] = set()  # those of them whose attempt must not be begun again
-        self._running: set[TriggeredRun] = set()
+        self._running: set[RunExecution] = set()
         self._lapsed = asyncio.Event()
         self._is_open = True
         self.begin: Callable[[TakenMessage], object] = lambda _message: None
@@ -124,7 +124,7 @@ class TriggeredRuns:
             for run in self._running:
                 run.limit_changed.set()
 
-    def _heed(self, run: TriggeredRun) -> None:
+    def _heed(self, run: RunExecution) -> None:
         """Ask a run to end if somebody wishes that, of it or of the attempt that ended before."""
         attempt = run.attempt
         wish = self._wishes.of(attempt.job_name, attempt.run_id)
@@ -173,7 +173,7 @@ class TriggeredRuns:
 
     async def _is_next(self, command: RunTriggeredJob, message: TakenMessage) -> bool:
         """Whether it is this command's turn; if not, it is given back until it may be."""
-        if isinstance(message, FoundMessage) or not self._turns.is_in_line(command):
+        if isinstance(message, FoundCommand) or not self._turns.is_in_line(command):
             return True  # it was looked up because its turn had come
         while True:
             self._called.discard(command.command_id)
@@ -193,12 +193,12 @@ class TriggeredRuns:
         claimed_at, after = time.monotonic(), self._shop.outbox.reached
         blocked_before = self._failed.blocked_seconds
         claiming = asyncio.ensure_future(self._claims.take(command, after))
-        run: TriggeredRun | None = None
+        run: RunExecution | None = None
         for _ in range(2):  # turns of the loop in which the claim is sent, and then written to the socket:
             await asyncio.sleep(0)  # what takes time comes after that
         try:
             definition = await self._shop.folders.newest(JobType.TRIGGERED, command.job_name)
-            run = TriggeredRun(self._shop, first_attempt(command), definition, after)  # prepares itself
+            run = RunExecution(self._shop, first_attempt(command), definition, after)  # prepares itself
             if await claiming:
                 if await self._judgement.has_run_before(command):
                     await run.drop()
@@ -209,7 +209,7 @@ class TriggeredRuns:
                 if own is None:
                     return
                 claimed_at = own.claimed_at
-                run = TriggeredRun(self._shop, own.attempt, definition, own.after)
+                run = RunExecution(self._shop, own.attempt, definition, own.after)
         except BusUnavailable as error:
             await asyncio.gather(claiming, return_exceptions=True)
             if run is not None:
@@ -227,7 +227,7 @@ class TriggeredRuns:
         await self._see_through(run, message, claimed_at, free)
 
     async def _see_through(
-        self, run: TriggeredRun, message: TakenMessage, claimed_at: float, free: Callable[[], None]
+        self, run: RunExecution, message: TakenMessage, claimed_at: float, free: Callable[[], None]
     ) -> None:
         """Carry out an attempt, write its end, and do what follows."""
         self._begun.add(run.attempt.command.command_id)
@@ -250,11 +250,11 @@ class TriggeredRuns:
 
     async def _come_back(self, message: TakenMessage, delay: float) -> None:
         """Have a command handed out again for its next attempt."""
-        if isinstance(message, FoundMessage):  # the queue does not know that its time is set
+        if isinstance(message, FoundCommand):  # the queue does not know that its time is set
             asyncio.get_running_loop().call_later(delay, self.begin, message)
         await message.give_back(delay)
 
-    async def _carry_out(self, run: TriggeredRun) -> RunEnded:
+    async def _carry_out(self, run: RunExecution) -> RunEnded:
         attempt = run.attempt
         self._unfinished.note(
             UnfinishedRun(

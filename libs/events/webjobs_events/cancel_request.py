@@ -6,11 +6,11 @@ from webjobs_events.errors import MALFORMED, UndecodableMessage
 from webjobs_events.instant import Instant
 from webjobs_events.status import Reason
 
-WISH_TTL = 7 * 86_400  # seconds
+CANCEL_REQUEST_TTL = 7 * 86_400  # seconds
 """After which a wish that nobody met is dropped; what it met drops it long before."""
 
 
-class EndWish(msgspec.Struct, frozen=True, kw_only=True):
+class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Whoever has the run in hand ends it; whoever takes its command does not begin it.
 
     Attributes:
@@ -24,16 +24,16 @@ class EndWish(msgspec.Struct, frozen=True, kw_only=True):
     requested_at: Instant
 
 
-_decoder = msgspec.json.Decoder(EndWish)
+_decoder = msgspec.json.Decoder(CancelRequest)
 _encoder = msgspec.json.Encoder()
 
 
-def encode_wish(wish: EndWish) -> bytes:
+def encode_cancel_request(wish: CancelRequest) -> bytes:
     """A wish as JSON."""
     return _encoder.encode(wish)
 
 
-def decode_wish(key: str, data: bytes) -> EndWish:
+def decode_cancel_request(key: str, data: bytes) -> CancelRequest:
     """The wish in an entry.
 
     Raises:

@@ -1,21 +1,26 @@
-"""Wishes that runs be ended: cancelled by a person, or replaced by another run."""
+"""CancelRequests that runs be ended: cancelled by a person, or replaced by another run."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from webjobs_events.cancel_request import (
+    CANCEL_REQUEST_TTL,
+    CancelRequest,
+    decode_cancel_request,
+    encode_cancel_request,
+)
 from webjobs_events.errors import BusUnavailable, InvalidToken, RevisionConflict, UndecodableMessage
 from webjobs_events.jetstream import BucketMirror, Bus, Entry
 from webjobs_events.job import JobName
 from webjobs_events.run_id import RunId
 from webjobs_events.subjects import Subjects, name_of
-from webjobs_events.wish import WISH_TTL, EndWish, decode_wish, encode_wish
 
 from webjobs_runner.log import logger
 
 _TRACE_SECONDS = 60  # that a wish which was met leaves a trace, for those who watch
 
 
-class Wishes:
+class CancelRequests:
     """Knows every wish while `followed`; what is known costs nobody a question."""
 
     def __init__(self, bus: Bus) -> None:
@@ -31,7 +36,7 @@ class Wishes:
             self._mirror = mirror
             yield
 
-    def of(self, job_name: JobName, run_id: RunId) -> EndWish | None:
+    def of(self, job_name: JobName, run_id: RunId) -> CancelRequest | None:
         """The wish about a run, as last told; None when there is none."""
         if self._mirror is None or not self._mirror.entries:
             return None
@@ -40,7 +45,7 @@ class Wishes:
         if entry is None:
             return None
         try:
-            return decode_wish(key, entry.value)
+            return decode_cancel_request(key, entry.value)
         except UndecodableMessage as error:
             logger.error("unreadable wish left alone", key=key, error=str(error))
             return None
@@ -50,7 +55,7 @@ class Wishes:
         keys = self._mirror.entries if self._mirror is not None else ()
         return [run for run in map(_run_of, keys) if run is not None]
 
-    async def make(self, job_name: JobName, run_id: RunId, wish: EndWish) -> None:
+    async def make(self, job_name: JobName, run_id: RunId, wish: CancelRequest) -> None:
         """Wish that a run be ended, if nobody does already.
 
         Raises:
@@ -58,7 +63,7 @@ class Wishes:
         """
         try:
             key = Subjects.cancel_key(job_name, run_id)
-            await self._bus.leases.create(key, encode_wish(wish), ttl=WISH_TTL)
+            await self._bus.leases.create(key, encode_cancel_request(wish), ttl=CANCEL_REQUEST_TTL)
         except RevisionConflict:
             logger.debug("somebody wished so already", job=job_name, run_id=run_id)
 

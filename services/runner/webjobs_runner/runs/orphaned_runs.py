@@ -14,15 +14,15 @@ from webjobs_runner.domain.run_outcome import Outcome, runner_lost
 from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.log import logger
-from webjobs_runner.triggered.claims import UNKNOWN_INSTANCE, ClaimedRun, Claims
-from webjobs_runner.triggered.finish import Finish, Unattended
-from webjobs_runner.triggered.run_log import RunLogs
-from webjobs_runner.triggered.wishes import Wishes
+from webjobs_runner.runs.cancel_requests import CancelRequests
+from webjobs_runner.runs.claims import UNKNOWN_INSTANCE, ClaimedRun, Claims
+from webjobs_runner.runs.finish import Finish, Unattended
+from webjobs_runner.runs.run_log import RunLogs
 
 _RETRY_DELAY = 1.0  # seconds
 
 
-class Burial:
+class OrphanedRuns:
     """Finds what lost runners had in hand; any number of runners may do so for the same run."""
 
     def __init__(
@@ -32,7 +32,7 @@ class Burial:
         claims: Claims,
         definitions: Definitions,
         finish: Finish,
-        wishes: Wishes,
+        wishes: CancelRequests,
         logs: RunLogs,
     ) -> None:
         self._bus = bus
@@ -56,13 +56,13 @@ class Burial:
             instance_id, boot = await self._lost.get()
             while True:
                 try:
-                    await self.bury_all(instance_id, boot)
+                    await self.abort_all(instance_id, boot)
                     break
                 except BusUnavailable as error:
                     logger.debug("burial waits for nats", lost=instance_id, error=str(error))
                     await asyncio.sleep(_RETRY_DELAY)
 
-    async def bury_all(self, instance_id: str, boot: str) -> None:
+    async def abort_all(self, instance_id: str, boot: str) -> None:
         """End all that one boot of a runner had in hand.
 
         Raises:
@@ -70,9 +70,9 @@ class Burial:
         """
         for run in await self._claims.of_instance(instance_id):
             if run.claim.boot == boot:
-                await self.bury_claimed(run)
+                await self.abort_claimed(run)
 
-    async def bury_claimed(self, run: ClaimedRun) -> None:
+    async def abort_claimed(self, run: ClaimedRun) -> None:
         """End a run that is known by its claim only.
 
         Raises:
@@ -82,9 +82,9 @@ class Burial:
         if command is None:  # it was done: only the claim was left behind
             await self._claims.drop(run.job_name, run.run_id)
         else:
-            await self.bury(run, command)
+            await self.abort(run, command)
 
-    async def bury(self, run: ClaimedRun, command: RunTriggeredJob) -> None:
+    async def abort(self, run: ClaimedRun, command: RunTriggeredJob) -> None:
         """End a run whose runner is gone, after whatever that wrote itself.
 
         Raises:

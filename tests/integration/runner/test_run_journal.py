@@ -8,7 +8,7 @@ from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import run_id_at
 from webjobs_runner import journal
-from webjobs_runner.triggered.unfinished import UnfinishedRun, UnfinishedRuns
+from webjobs_runner.runs.run_journal import RunJournal, UnfinishedRun
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -27,13 +27,13 @@ def run(job_name: str) -> UnfinishedRun:
 
 
 def after_a_kill(path: Path) -> list[UnfinishedRun]:
-    with UnfinishedRuns(path) as runs:
+    with RunJournal(path) as runs:
         return runs.all()
 
 
 def test_a_run_in_hand_is_known_after_a_kill_and_a_finished_one_is_not(tmp_path: Path) -> None:
     path = tmp_path / "own" / "unfinished.jsonl"
-    with UnfinishedRuns(path) as runs:
+    with RunJournal(path) as runs:
         for each in (run("a"), run("b"), run("c")):
             runs.note(each)
         runs.forget(run("b").command)
@@ -43,7 +43,7 @@ def test_a_run_in_hand_is_known_after_a_kill_and_a_finished_one_is_not(tmp_path:
 
 def test_a_note_cut_short_by_a_kill_is_of_a_run_that_had_not_started(tmp_path: Path) -> None:
     path = tmp_path / "unfinished.jsonl"
-    with UnfinishedRuns(path) as runs:
+    with RunJournal(path) as runs:
         runs.note(run("a"))
     whole = path.read_bytes()
     path.write_bytes(whole + whole[:40])
@@ -52,7 +52,7 @@ def test_a_note_cut_short_by_a_kill_is_of_a_run_that_had_not_started(tmp_path: P
 
 def test_with_nothing_in_hand_the_file_is_empty(tmp_path: Path) -> None:
     path = tmp_path / "unfinished.jsonl"
-    with UnfinishedRuns(path) as runs:
+    with RunJournal(path) as runs:
         runs.note(run("a"))
         runs.forget(run("a").command)
         runs.forget(run("never noted").command)
@@ -62,7 +62,7 @@ def test_with_nothing_in_hand_the_file_is_empty(tmp_path: Path) -> None:
 def test_a_long_run_does_not_let_the_file_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "_COMPACT_BYTES", 10_000)
     path = tmp_path / "unfinished.jsonl"
-    with UnfinishedRuns(path) as runs:
+    with RunJournal(path) as runs:
         runs.note(run("long"))
         for _ in range(200):
             runs.note(run("brief"))

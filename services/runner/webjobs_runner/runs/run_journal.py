@@ -48,7 +48,7 @@ class RunNote(msgspec.Struct, frozen=True, array_like=True):
     run: UnfinishedRun | None = None
 
 
-class UnfinishedRuns:
+class RunJournal:
     """A context manager over a journal in the runner's own folder.
 
     A file for each run would cost a new inode before every start of a script, and ext4 looks through those
@@ -60,7 +60,7 @@ class UnfinishedRuns:
         self._runs: dict[str, UnfinishedRun] = {}
         self._sizes: dict[str, int] = {}  # of their lines
 
-    def __enter__(self) -> "UnfinishedRuns":
+    def __enter__(self) -> "RunJournal":
         for note, _ in self._journal.open():
             if note.run is None:
                 self._runs.pop(note.command_id, None)

@@ -13,13 +13,13 @@ from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.heartbeat import Peers
 from webjobs_runner.instance import Instance
 from webjobs_runner.outbox import Outbox
-from webjobs_runner.schedule.overtaken import is_overtaken
-from webjobs_runner.triggered.burial import Burial
-from webjobs_runner.triggered.claims import TRACE_SECONDS, ClaimedRun, Claims
-from webjobs_runner.triggered.event_lookup import look_at_run
-from webjobs_runner.triggered.finish import Finish
-from webjobs_runner.triggered.found_command import FoundMessage
-from webjobs_runner.triggered.unfinished import UnfinishedRuns
+from webjobs_runner.runs.claims import TRACE_SECONDS, ClaimedRun, Claims
+from webjobs_runner.runs.event_lookup import look_at_run
+from webjobs_runner.runs.finish import Finish
+from webjobs_runner.runs.orphaned_runs import OrphanedRuns
+from webjobs_runner.runs.queue_lookup import FoundCommand
+from webjobs_runner.runs.run_journal import RunJournal
+from webjobs_runner.schedule.superseded_tick import is_superseded
 
 HELD_DELAY = 5.0
 """Seconds after which a command that somebody else has in hand is looked at again."""
@@ -37,7 +37,7 @@ class OwnAttempt:
     claimed_at: float  # monotonic
 
 
-class Judgement:
+class ClaimedRuns:
     """A run that somebody has begun is never begun again."""
 
     def __init__(
@@ -47,9 +47,9 @@ class Judgement:
         outbox: Outbox,
         claims: Claims,
         peers: Peers,
-        burial: Burial,
+        burial: OrphanedRuns,
         finish: Finish,
-        unfinished: UnfinishedRuns,
+        unfinished: RunJournal,
     ) -> None:
         self._bus = bus
         self._instance = instance
@@ -68,7 +68,7 @@ class Judgement:
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        if await is_overtaken(self._bus, command):
+        if await is_superseded(self._bus, command):
             await self._finish.settle(command)
             return True
         after = await self._before(command) if command.may_repeat else None
@@ -108,7 +108,7 @@ class Judgement:
             return None
         if run.claim.is_waiting:
             return await self._begin_waiting(run, command, message)
-        if isinstance(message, FoundMessage):  # somebody has it; whoever is handed it sees to that
+        if isinstance(message, FoundCommand):  # somebody has it; whoever is handed it sees to that
             return None
         attempt = run.claim.attempt_of(command)
         found = await look_at_run(self._bus, attempt, run.claim.after)
@@ -120,7 +120,7 @@ class Judgement:
         elif self._claims.is_own(run.claim):  # the answer to our claim was lost
             return OwnAttempt(attempt, run.claim.after, claimed_at)
         elif await self._is_lost(run, command):
-            await self._burial.bury(run, command)
+            await self._burial.abort(run, command)
             await message.give_back(_SOON)  # for the next attempt, if there is one
         else:
             await message.give_back(HELD_DELAY)

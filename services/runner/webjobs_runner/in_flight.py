@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from webjobs_events.jetstream import KEEP_SECONDS, Bus, QueuedMessage, TakenMessage
 
 
-class CommandsInHand:
+class InFlightCommands:
     """A durable queue and the tasks that work on what was taken from it.
 
     Args:
