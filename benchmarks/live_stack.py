@@ -69,6 +69,14 @@ class LiveStack:
                 return child
         raise LookupError(module)
 
+    def nats_server(self) -> psutil.Process:
+        """The process of nats-server."""
+        return _child_named("nats-server")
+
+    def postgres(self) -> psutil.Process:
+        """The first process of Postgres, which is the parent of all others."""
+        return _child_named("postgres")
+
     def launcher(self) -> psutil.Process:
         """The process that starts the runner's scripts."""
         (launcher,) = (
@@ -172,6 +180,13 @@ async def live_stack(
             except Exception:
                 note("\n".join(["the services said last:", *silence.last_lines]))
                 raise
+
+
+def _child_named(name: str) -> psutil.Process:
+    for child in psutil.Process().children(recursive=True):
+        if child.name() == name:
+            return child
+    raise LookupError(name)
 
 
 async def ended_runs(connection: "asyncpg.Connection[asyncpg.Record]") -> int:

@@ -16,7 +16,17 @@ import msgspec
 from figures import Figure
 from live_stack import KEEP, fresh_folder
 
-BENCHMARKS = ("invoke", "throughput", "projection", "capture", "restart", "idle_jobs", "startup", "reads")
+BENCHMARKS = (
+    "invoke",
+    "throughput",
+    "messages",
+    "projection",
+    "capture",
+    "restart",
+    "idle_jobs",
+    "startup",
+    "reads",
+)
 _LONGEST = 150.0  # seconds that one benchmark may take
 _FOLDER = Path(__file__).parent
 
