@@ -104,6 +104,10 @@ class Witness:
             )
         return bytes(content)
 
+    def chunk_sizes(self, subject: str) -> list[tuple[str, int]]:
+        """The file and the size of each log chunk on a subject, in the order of the stream."""
+        return [(message.headers["Webjobs-File"], len(message.data)) for message in self._logs[subject]]
+
 
 ENDS = (RunSuccess, RunFailed, RunAborted)
 

@@ -13,7 +13,7 @@ from support.witness import Witness
 from webjobs_events.events import RunSuccess
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
-from webjobs_runner.logs import continuous_log
+from webjobs_runner.logs import continuous_log, new_logs
 from webjobs_runner.logs.continuous_log import APPLICATION_LOG, JOB_LOG
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
@@ -93,6 +93,49 @@ async def test_the_last_lines_before_a_kill_are_stored(
         said = [line.partition("] ")[2] for line in content.decode().splitlines()]
         assert [line for line in said if line.startswith("line")] == [f"line {n}" for n in range(1, 101)]
         await eventually(lambda: caller.is_free("doomed"))
+
+
+@pytest.fixture
+def new_logs_gather_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every run is a short one then, also on a busy machine."""
+    monkeypatch.setattr(new_logs, "GATHER_SECONDS", 60.0)
+
+
+@pytest.mark.usefixtures("new_logs_gather_for_long")
+async def test_the_log_of_a_short_run_is_one_chunk_which_its_end_does_not_wait_for(
+    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+) -> None:
+    scripts = {
+        "silent": ("true", ["output"]),
+        "hello": ("echo hello; sleep 0.05; echo again", ["output"]),
+        "chatty": ("for i in $(seq 700); do echo line $i; done", ["output"]),
+        "failing": ("echo hello; echo oops >&2; sleep 0.02; echo oops >&2; exit 1", ["output", "error"]),
+    }
+    for job_name, (script, files) in scripts.items():
+        await caller.deploy(TRIGGERED, job_name, {"run.sh": script})
+        run_id = await caller.run(job_name)
+        event = await witness.end_of(run_id)
+        subject = bus.subjects.log(TRIGGERED, job_name, run_id)
+        sizes = {"output": event.output_log_bytes, "error": event.error_log_bytes}
+        expected = [(f"{file}_{run_id}.log", sizes[file]) for file in files]
+        await eventually(lambda s=subject, e=expected: sorted(witness.chunk_sizes(s)) == sorted(e), 10)
+
+
+@pytest.mark.usefixtures("new_logs_gather_for_long")
+async def test_a_new_log_ships_full_chunks_while_it_gathers_the_rest(
+    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    write = "head -c 200000 /dev/zero | tr '\\0' x; echo"
+    script = f"{write}; while [ ! -e {gate} ]; do sleep 0.02; done; echo last"
+    await caller.deploy(TRIGGERED, "large", {"run.sh": script})
+    run_id = await caller.run("large")
+    subject, name = bus.subjects.log(TRIGGERED, "large", run_id), f"output_{run_id}.log"
+    await eventually(lambda: len(witness.log(subject, name)) >= 3 * 65536)
+    gate.touch()
+    event = await witness.end_of(run_id)
+    await eventually(lambda: len(witness.log(subject, name)) == event.output_log_bytes)
+    assert [size for _, size in witness.chunk_sizes(subject)][:3] == [65536] * 3
 
 
 async def test_a_log_that_is_removed_while_its_script_writes_does_not_stop_the_others(

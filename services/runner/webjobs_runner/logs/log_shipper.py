@@ -11,6 +11,7 @@ from webjobs_events.jetstream import Bus, PublishPipeline, stream_state
 
 from webjobs_runner.log import logger
 from webjobs_runner.logs.log_file import LogFile
+from webjobs_runner.logs.new_logs import NewLogs
 
 _CHUNK_BYTES = 64 * 1024  # the api holds two of them for each reader
 _WINDOW_BYTES = 4 * 1024 * 1024  # sent and not yet acknowledged
@@ -35,7 +36,8 @@ class LogShipper:
     """Takes note of files that grew, and publishes their bytes in order, each file for itself.
 
     While NATS is away the files keep what is to be shipped; afterwards shipping goes on where it stood.
-    While scripts write, shipping pauses between rounds, unless somebody waits for the end of a log.
+    A new log gathers its first chunk for a moment. While scripts write, shipping pauses between rounds.
+    Neither delays a caller that waits for the end of a log.
 
     Args:
         bus: To NATS.
@@ -48,7 +50,8 @@ class LogShipper:
         self._is_held = False
         self._outage = bus.connection.outage_of("shipping of logs")
         self._unfinished: dict[LogFile, None] = {}  # something of them is not stored yet
-        self._unsent: dict[LogFile, None] = {}  # something of them was not even sent; served in turn
+        self._unsent: dict[LogFile, None] = {}  # something of them is to be sent now; served in turn
+        self._new = NewLogs(self._send_soon)
         self._recent: dict[LogFile, float] = {}  # all of them was stored, at this time of the loop
         self._is_forgetting = False  # a timer is set that removes from `_recent`
         self._in_flight: deque[_Chunk] = deque()
@@ -65,6 +68,16 @@ class LogShipper:
         """Say that a file has grown."""
         self._adopt(file)
         self._unfinished[file] = None
+        if file.sent == 0 and file not in self._unsent and file not in self._waiters:
+            self._new.add(file)
+        if not self._gathers(file):
+            self._send_soon(file)
+
+    def _gathers(self, file: LogFile) -> bool:
+        """Whether what is unsent of a new log waits for more, to travel as one chunk."""
+        return file in self._new and file.end - file.sent < _CHUNK_BYTES
+
+    def _send_soon(self, file: LogFile) -> None:
         self._unsent[file] = None
         self._grown_at = asyncio.get_running_loop().time()
         self._wake.set()
@@ -76,7 +89,9 @@ class LogShipper:
             return True
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(file, []).append(waiter)
-        self.note(file)
+        self._new.discard(file)
+        self._unfinished[file] = self._unsent[file] = None
+        self._wake.set()
         self._urgent.set()
         try:
             async with asyncio.timeout(timeout):
@@ -110,6 +125,7 @@ class LogShipper:
                     self._begin_again()
                     await asyncio.sleep(_RETRY_DELAY)
         finally:
+            self._new.close()
             unhook()
 
     def close_all(self) -> None:
@@ -175,7 +191,7 @@ class LogShipper:
             if not data:
                 self._rest_if_done(file)
                 continue
-            if file.sent < file.end:
+            if file.sent < file.end and not self._gathers(file):
                 self._unsent[file] = None
             future = await pipeline.send(file.subject, data, file.headers(start, len(data)))
             future.add_done_callback(self._answered)
@@ -277,6 +293,7 @@ class LogShipper:
     def _begin_again(self) -> None:
         self._in_flight.clear()
         self._in_flight_bytes = 0
+        self._new.clear()
         for file in self._unfinished:
             file.sent = file.shipped
             self._unsent[file] = None
