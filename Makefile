@@ -55,6 +55,7 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
+	$(BIN)/mypy benchmarks
 
 imports: setup ## who may import whom
 	$(BIN)/lint-imports --no-cache

@@ -35,6 +35,9 @@ class Silence:
     def ready(self, name: str, seconds: float, address: str) -> None:
         """A part can be used."""
 
+    def unready(self, name: str, seconds: float, why: str) -> None:
+        """A part waits for something else."""
+
     def uses(self, name: str, address: str) -> None:
         """A server that somebody else runs."""
 
@@ -147,6 +150,7 @@ async def live_stack(
     triggered: Mapping[str, str] | None = None,
     continuous: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> AsyncIterator[LiveStack]:
     """Everything running, every job deployed; all of it gone at the end.
 
@@ -154,6 +158,7 @@ async def live_stack(
         triggered: Bash scripts by job name.
         continuous: Likewise.
         environment: Settings of the services.
+        settings: Texts of settings.job by name of the triggered job.
     """
     with fresh_folder() as folder:
         async with run_nats_server(folder / "nats") as nats, run_postgres(folder / "postgres") as postgres:
@@ -170,6 +175,8 @@ async def live_stack(
             )
             _drop(options.data, "triggered", triggered or {})
             _drop(options.data, "continuous", continuous or {})
+            for name, text in (settings or {}).items():
+                (_folder(options.data, "triggered", name) / "settings.job").write_text(text)
             silence = Silence()
             try:
                 async with Stack(options, silence):
@@ -198,9 +205,13 @@ async def ended_runs(connection: "asyncpg.Connection[asyncpg.Record]") -> int:
     )
 
 
+def _folder(data: Path, job_type: str, name: str) -> Path:
+    return data / "site" / "wwwroot" / "app_data" / "jobs" / job_type / name
+
+
 def _drop(data: Path, job_type: str, scripts: Mapping[str, str]) -> None:
     for name, script in scripts.items():
-        job = data / "site" / "wwwroot" / "app_data" / "jobs" / job_type / name
+        job = _folder(data, job_type, name)
         job.mkdir(parents=True)
         (job / "run.sh").write_text(script)
 

@@ -96,7 +96,7 @@ async def our_rate(bus: Bus, connection: "asyncpg.Connection[asyncpg.Record]") -
     stream = _SUBJECTS.events_stream
     created_at = (await bus.connection.js.stream_info(stream)).created
     assert created_at is not None
-    await store.reset(connection, stream, created_at, EVENTS)
+    await store.reset(connection, stream, created_at, 0, EVENTS)
     give_up_at = time.perf_counter() + _ROUND_SECONDS
     first, began = 0, 0.0
     while True:

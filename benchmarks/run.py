@@ -19,6 +19,7 @@ from live_stack import KEEP, fresh_folder
 BENCHMARKS = (
     "invoke",
     "throughput",
+    "queued",
     "messages",
     "projection",
     "capture",

@@ -17,7 +17,7 @@ _READY = "webjobs is ready"
 def seconds_to_ready(folder: Path) -> float:
     """Start the stack, wait for its word that it is ready, and stop it."""
     webjobs = Path(sys.executable).with_name("webjobs")
-    command = [webjobs, "up", "--data", folder, "--port", str(free_port("127.0.0.1"))]
+    command = [str(webjobs), "up", "--data", str(folder), "--port", str(free_port("127.0.0.1"))]
     began = time.monotonic()
     stack = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert stack.stdout is not None

@@ -5,7 +5,8 @@ import time
 from collections.abc import Iterator, Sequence
 
 import asyncpg
-from figures import Figure, Rounds, tell
+from cpu import CpuMeter, cpu_figure, without_scripts
+from figures import Figure, Rounds, note, tell
 from live_stack import LiveStack, ended_runs, fresh_folder, live_stack
 from spawning import SpawnLoop
 
@@ -65,6 +66,7 @@ def captured(stack: LiveStack, jobs: Sequence[str]) -> int:
 async def main() -> None:
     jobs = [f"job{number:03}" for number in range(JOBS)]
     rounds = Rounds("throughput", "runs/s")
+    used: list[dict[str, float]] = []
     with fresh_folder() as folder:
         script = folder / "run.sh"
         script.write_text(SCRIPT)
@@ -75,7 +77,10 @@ async def main() -> None:
             await our_rate(stack, jobs)  # makes the working copies, which later runs share
             for _ in range(ROUNDS):
                 bare = await asyncio.to_thread(loop.rate, JOBS, ["bash", str(script)])
+                cpu = CpuMeter(stack)
                 rounds.add(await our_rate(stack, jobs), bare)
+                used.append(cpu.milliseconds(JOBS))
+                note(f"throughput: {without_scripts(used[-1]):.2f} ms of CPU a run")
             if (logs := captured(stack, jobs)) != (ROUNDS + 1) * JOBS:
                 raise RuntimeError(f"only {logs} of {(ROUNDS + 1) * JOBS} logs are whole")
     tell(
@@ -90,7 +95,8 @@ async def main() -> None:
             yardstick_value=rounds.yardstick_value,
             ratio=rounds.ratio,
             rounds=rounds.ratios,
-        )
+        ),
+        cpu_figure(f"CPU a run of {JOBS} jobs, {SLOTS} slots", used),
     )
 
 
