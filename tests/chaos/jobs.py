@@ -6,81 +6,126 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-LINES = 40
-"""That each run of a triggered job writes to its log."""
+TICK_SECONDS = 2
+_SCHEDULE = f"*/{TICK_SECONDS} * * * * *"
 
-# Whoever finds all locks taken runs beside more runs than are allowed; the kernel frees those of the dead.
-_PRELUDE = """
+# A run that finds all locks taken runs beside more runs than are allowed, and writes down which; the kernel
+# frees the locks of the dead.
+_TRIGGERED = """
 witness={witness}
+me="$WEBJOBS_RUN_ID/$WEBSITE_INSTANCE_ID"
 echo "start $WEBJOBS_RUN_ID $$" >> "$witness.starts"
 held=
 for number in $(seq {limit}); do
     exec 9>> "$witness.lock.$number"
-    if flock --nonblock 9; then held=$number; break; fi
+    if flock --nonblock 9; then held=$number; echo "$me" > "$witness.holder.$number"; break; fi
 done
-[ "$held" ] || echo "$WEBJOBS_RUN_ID" >> "$witness.over"
+[ "$held" ] || echo "$me" $(cat "$witness".holder.*) >> "$witness.over"
 seq -f "line %g of $WEBJOBS_RUN_ID" {lines}
+seq -f "error %g of $WEBJOBS_RUN_ID" {error_lines} >&2
+echo "wrote $WEBJOBS_RUN_ID $$" >> "$witness.starts"
+{body}
+echo "end $WEBJOBS_RUN_ID $$" >> "$witness.starts"
 """
-_EPILOGUE = 'echo "end $WEBJOBS_RUN_ID" >> "$witness.starts"\n'
-# A second one may meet the first until that has noticed the loss of its lease; no longer.
+# A second one may meet the first for as long as `flock` waits; no longer.
 _SINGLETON = """
 witness={witness}
 exec 9>> "$witness.lock"
-flock --wait 20 9 || echo "$WEBSITE_INSTANCE_ID" >> "$witness.over"
+flock --wait {patience} 9 || echo "$WEBSITE_INSTANCE_ID" >> "$witness.over"
 echo "start $WEBSITE_INSTANCE_ID $$" >> "$witness.starts"
 while :; do sleep 0.2 9>&-; done
 """
 _CONTINUOUS = """
 echo "start $WEBSITE_INSTANCE_ID $$" >> {witness}.starts
-while :; do sleep 0.2; done
+{body}
 """
+_SKEW_SECONDS = 3  # between the end of a lease and that of the script, on a busy machine
 
 
 @dataclass(frozen=True, slots=True)
 class ChaosJob:
-    """One job of a round."""
+    """One job of a round.
+
+    Attributes:
+        name: Unlike that of any other round.
+        job_type: Of two.
+        script: What `run.sh` is.
+        settings: What `settings.job` is.
+        is_requested: Whether the load requests runs of it.
+        lines: That each run writes to its standard output, when it comes so far.
+        error_lines: The same of its standard error.
+        is_steady: Of a continuous job: whether its script runs until it is stopped.
+    """
 
     name: str
     job_type: str
     script: str
     settings: dict[str, Any] = field(default_factory=dict)
-    is_asked_for: bool = True
-    """Whether the load asks for runs of it."""
+    is_requested: bool = True
+    lines: int = 0
+    error_lines: int = 0
+    is_steady: bool = True
 
     @property
     def files(self) -> dict[str, str]:
         """Its package."""
         return {"run.sh": self.script, "settings.job": json.dumps(self.settings)}
 
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether it runs by itself."""
+        return "schedule" in self.settings
+
+    @property
+    def is_singleton(self) -> bool:
+        """Whether one instance runs it."""
+        return bool(self.settings.get("is_singleton"))
+
 
 def jobs_of_round(prefix: str, witness: Path, random: Random) -> list[ChaosJob]:
-    """One of each kind; what their runs take in time and how they end differs with the seed."""
+    """One of each kind; limits, what runs take in time and how they end differ with the seed."""
 
-    def triggered(kind: str, limit: int, body: str, is_asked_for: bool = True, **settings: Any) -> ChaosJob:
+    def triggered(
+        kind: str,
+        body: str,
+        limit: int = 1,
+        policy: str = "",
+        is_requested: bool = True,
+        lines: int = 40,
+        error_lines: int = 0,
+        **settings: Any,
+    ) -> ChaosJob:
         name = f"{prefix}-{kind}"
-        script = _PRELUDE.format(witness=witness / name, limit=limit, lines=LINES) + body + _EPILOGUE
-        return ChaosJob(name, "triggered", script, settings, is_asked_for)
+        if policy:
+            settings["concurrency"] = {"policy": policy, "limit": limit}
+        script = _TRIGGERED.format(
+            witness=witness / name, limit=limit, lines=lines, error_lines=error_lines, body=body
+        )
+        return ChaosJob(name, "triggered", script, settings, is_requested, lines, error_lines)
 
-    def sleep() -> str:
-        return f"sleep {random.uniform(0, 0.8):.2f} 9>&-\n"
+    def continuous(kind: str, script: str, is_steady: bool = True, **settings: Any) -> ChaosJob:
+        name = f"{prefix}-{kind}"
+        text = script.replace("{witness}", str(witness / name))
+        return ChaosJob(name, "continuous", text, settings, is_steady=is_steady)
 
-    fails = "[ $((RANDOM % 2)) = 0 ] || exit 1\n"
-    retry = {"max_attempts": 3, "backoff": 0.2, "on": ["exit_code", "runner_lost"]}
+    def sleep(most: float = 0.8) -> str:
+        return f"sleep {random.uniform(0, most):.2f} 9>&-"
+
+    fails = "[ $((RANDOM % 2)) = 0 ] || exit 1"
+    retry = {"max_attempts": 3, "backoff": 0.2, "on": ["exit_code", "runner_lost", "host_shutdown"]}
+    few = random.randint(1, 2)
+    several = random.randint(2, 3)
     return [
-        triggered("reject", 1, sleep()),
-        triggered("queue", 1, sleep(), concurrency={"policy": "queue", "limit": 1}),
-        triggered("allow", 2, sleep(), concurrency={"policy": "allow", "limit": 2}),
-        triggered("replace", 1, sleep(), concurrency={"policy": "replace", "limit": 1}, stopping_wait_time=1),
-        triggered("retry", 1, sleep() + fails, concurrency={"policy": "queue", "limit": 1}, retry=retry),
-        triggered("slow", 1, "sleep 6 9>&-\n", timeout=4, stopping_wait_time=1),
-        triggered("ticks", 1, "", is_asked_for=False, schedule="*/2 * * * * *"),
-        ChaosJob(
-            f"{prefix}-everywhere", "continuous", _CONTINUOUS.format(witness=witness / f"{prefix}-everywhere")
-        ),
-        ChaosJob(
-            f"{prefix}-single",
-            "continuous",
-            _SINGLETON.format(witness=witness / f"{prefix}-single"),
-            {"is_singleton": True},
-        ),
+        triggered("plain", sleep()),
+        triggered("reject", sleep(), few, "reject"),
+        triggered("queue", sleep(), 3 - few, "queue", lines=3000),
+        triggered("allow", sleep(), several, "allow", error_lines=40),
+        triggered("replace", sleep(), few, "replace", stopping_wait_time=1),
+        triggered("retry", f"{sleep()}\n{fails}", 3 - few, "queue", retry=retry),
+        triggered("slow", "sleep 6 9>&-", timeout=4, stopping_wait_time=1),
+        triggered("ticks", sleep(2 * TICK_SECONDS), is_requested=False, schedule=_SCHEDULE),
+        triggered("ticks-all", sleep(), 1, "queue", schedule=_SCHEDULE, missed={"policy": "all"}),
+        continuous("everywhere", _CONTINUOUS.replace("{body}", "while :; do sleep 0.2; done")),
+        continuous("ends", _CONTINUOUS.replace("{body}", sleep(3).removesuffix(" 9>&-")), is_steady=False),
+        continuous("single", _SINGLETON.replace("{patience}", str(_SKEW_SECONDS)), is_singleton=True),
     ]

@@ -1,7 +1,8 @@
-"""Asks for runs, cancels, reruns, deploys; remembers what was promised."""
+"""Requests runs, cancels, reruns, deploys; remembers what was promised."""
 
 import asyncio
 import contextlib
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,38 +15,41 @@ from support.archives import zip_of
 from support.client import Answer, Client, job_url
 
 _UNREACHABLE = (aiohttp.ClientError, TimeoutError, ConnectionError)
+_ZIP = {"Content-Type": "application/zip"}
 
 
 class Load:
-    """Asks for all kinds of things until told that it is enough."""
+    """Sends requests of all kinds until told that it is enough."""
 
     def __init__(
-        self, clients: Sequence[Client], jobs: Sequence[ChaosJob], site: Path, random: Random
+        self, clients: Sequence[Client], jobs: Sequence[ChaosJob], sites: Sequence[Path], random: Random
     ) -> None:
-        self.accepted: dict[str, list[str]] = defaultdict(list)
+        self.accepted: dict[str, set[str]] = defaultdict(set)
         """Ids of runs that were answered with 202, by job."""
         self.by_key: dict[tuple[str, str], set[str]] = defaultdict(set)
         """Ids of the runs that the same job and Idempotency-Key gave; one, or a promise was broken."""
         self._clients = clients
         self._jobs = jobs
-        self._site = site
+        self._sites = sites
         self._random = random
+        self._used_keys: dict[str, list[str]] = defaultdict(list)
 
     async def run(self, enough: asyncio.Event) -> None:
+        """Until it is enough."""
         async with asyncio.TaskGroup() as group:
             for job in self._jobs:
-                if job.job_type == "triggered" and job.is_asked_for:
-                    group.create_task(self._ask_again_and_again(job, enough))
+                if job.job_type == "triggered" and job.is_requested:
+                    group.create_task(self._request_again_and_again(job, enough))
             group.create_task(self._deploy_again_and_again(enough))
 
-    async def _ask_again_and_again(self, job: ChaosJob, enough: asyncio.Event) -> None:
+    async def _request_again_and_again(self, job: ChaosJob, enough: asyncio.Event) -> None:
         while not enough.is_set():
             with contextlib.suppress(*_UNREACHABLE):
-                await self._ask(job)
+                await self._request(job)
             await _pause(self._random.uniform(0.05, 0.6), enough)
 
-    async def _ask(self, job: ChaosJob) -> None:
-        known = self.accepted[job.name]
+    async def _request(self, job: ChaosJob) -> None:
+        known = sorted(self.accepted[job.name])
         chance = self._random.random()
         url = job_url("triggered", job.name)
         if chance < 0.1 and known:
@@ -53,12 +57,19 @@ class Load:
         elif chance < 0.2 and known:
             self._note(job, await self._send("POST", f"{url}/history/{self._random.choice(known)}/rerun"))
         elif chance < 0.35:
-            await self._ask_with_key(job, f"key-{self._random.randrange(10**9)}")
+            await self._request_with_key(job)
         else:
             self._note(job, await self._send("POST", f"{url}/run"))
 
-    async def _ask_with_key(self, job: ChaosJob, key: str) -> None:
-        for _ in range(2):
+    async def _request_with_key(self, job: ChaosJob) -> None:
+        """Twice under a new key, or once more under one that was used before."""
+        used = self._used_keys[job.name]
+        if used and self._random.random() < 0.3:
+            key, times = self._random.choice(used), 1
+        else:
+            key, times = f"key-{self._random.randrange(10**9)}", 2
+            used.append(key)
+        for _ in range(times):
             with contextlib.suppress(*_UNREACHABLE):
                 headers = {"Idempotency-Key": key}
                 answer = await self._send("POST", f"{job_url('triggered', job.name)}/run", headers=headers)
@@ -70,28 +81,30 @@ class Load:
         if answer.status != 202:
             return None
         run_id = answer.headers["Location"].rpartition("/")[2]
-        self.accepted[job.name].append(run_id)
+        self.accepted[job.name].add(run_id)
         return run_id
 
     async def _deploy_again_and_again(self, enough: asyncio.Event) -> None:
-        """By the api, or by an edit in the folder; what the script does stays the same."""
+        """By the api, or by an edit in a folder; what the script does stays the same."""
         version = 0
         while not enough.is_set():
             await _pause(self._random.uniform(0.5, 2.0), enough)
             version += 1
             job = self._random.choice(self._jobs)
-            script = f"{job.script}# version {version}\n"
-            if self._random.random() < 0.5:
-                files = {**job.files, "run.sh": script}
-                headers = {"Content-Type": "application/zip"}
-                with contextlib.suppress(*_UNREACHABLE):
-                    await self._send(
-                        "PUT", job_url(job.job_type, job.name), data=zip_of(files), headers=headers
-                    )
-            else:
-                file = self._site / "site/wwwroot/app_data/jobs" / job.job_type / job.name / "run.sh"
-                with contextlib.suppress(FileNotFoundError):
-                    file.write_text(script)
+            with contextlib.suppress(*_UNREACHABLE, FileNotFoundError, OSError):
+                await self._deploy(job, f"{job.script}# version {version}\n")
+
+    async def _deploy(self, job: ChaosJob, script: str) -> None:
+        url = job_url(job.job_type, job.name)
+        chance = self._random.random()
+        if chance < 0.4:
+            files = {**job.files, "run.sh": script}
+            await self._send("PUT", url, data=zip_of(files), headers=_ZIP)
+        elif chance < 0.6:
+            await self._send("PUT", f"{url}/settings", data=json.dumps(job.settings))
+        else:
+            site = self._random.choice(self._sites)
+            (site / "site/wwwroot/app_data/jobs" / job.job_type / job.name / "run.sh").write_text(script)
 
     async def _send(self, method: str, path: str, **options: Any) -> Answer:
         return await self._random.choice(self._clients).ask(method, path, **options)

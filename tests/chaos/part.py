@@ -33,8 +33,9 @@ class Service:
     """One of our services as a process, which ends with this one."""
 
     def __init__(self, module: str, environment: Mapping[str, str], log: Path) -> None:
+        self.environment = dict(environment)
+        """Counts from the next start."""
         self._module = module
-        self._environment = environment
         self._log = log
         self._child: Child | None = None
 
@@ -53,7 +54,7 @@ class Service:
                 [sys.executable, "-P", "-m", self._module],
                 death_signal=signal.SIGTERM,
                 output=output.fileno(),
-                environment=self._environment,
+                environment=self.environment,
             )
 
     async def wait(self) -> int:
@@ -66,9 +67,10 @@ class Service:
 class Part:
     """A process under a name; when it ends it is started again, until `close`."""
 
-    def __init__(self, name: str, server: Server) -> None:
+    def __init__(self, name: str, server: Server, stop_signal: signal.Signals = signal.SIGTERM) -> None:
         self.name = name
         self._server = server
+        self._stop_signal = stop_signal
         self._is_up = False
         self._keeping: asyncio.Task[None] | None = None
 
@@ -88,20 +90,36 @@ class Part:
         self._is_up = True
 
     async def close(self) -> None:
-        assert self._keeping is not None
+        """End the process for good, if it was opened; it may be opened again."""
+        if self._keeping is None:
+            return
         self._keeping.cancel()
         await asyncio.gather(self._keeping, return_exceptions=True)
+        self._keeping = None
         self.resume()
         await self._server.stop()
+        self._is_up = False
 
     def kill(self) -> None:
         self._signal(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Let the process end in good order, before it is started again."""
+        self._signal(self._stop_signal)
 
     def pause(self) -> None:
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
+
+    @property
+    def pids(self) -> set[int]:
+        """Of the process and all that it has started."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self._server.pid)
+            return {process.pid, *(child.pid for child in process.children(recursive=True))}
+        return set()
 
     def kill_launcher(self) -> bool:
         """Kill the process that starts a runner's scripts; False when it has none at the moment."""

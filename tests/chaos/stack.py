@@ -3,10 +3,15 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+import secrets
+import signal
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+import asyncpg
+from chaos.far_disk import FarDisk, far_disk
 from chaos.part import Part, Service
 from support.eventually import eventually
 from support.tcp_proxy import TcpProxy, tcp_proxy
@@ -15,52 +20,100 @@ from webjobs_stack.ports import free_port
 from webjobs_stack.postgres import Postgres
 
 RUNNERS = 3
+FAR_RUNNER = f"runner-{RUNNERS}"
+"""The runner with a disk of its own, and a line to NATS that can be cut."""
 MARKER = "CHAOS_FOLDER"
 """A variable of every service and script, whose value is the folder of the stack."""
 _READY_SECONDS = 60.0
 
 
-class ChaosStack:
-    """Two apis, two histories and three runners, the last behind a line that can be cut."""
+def instance_id(number: int) -> str:
+    """Of the runner with this number."""
+    return f"{number:06x}"
 
-    def __init__(self, folder: Path, nats: NatsServer, line: TcpProxy, parts: Mapping[str, Part]) -> None:
-        self.folder = folder
-        self.line = line
-        self.parts = parts
-        self.apis: list[str] = []
-        """Where they answer."""
-        self.others: list[str] = []
-        """Where the other services tell of their health."""
-        self.names: dict[str, str] = {}
-        """Of the services, by where they answer."""
-        self._nats = nats
+
+@dataclass(frozen=True, slots=True)
+class ServicePart:
+    """One of our services: its process, and where that answers."""
+
+    part: Part
+    service: Service
+    url: str
+
+    @property
+    def name(self) -> str:
+        """Kind and number."""
+        return self.part.name
+
+
+@dataclass(frozen=True, slots=True)
+class ChaosStack:
+    """All processes, by name, and the means to break what connects them.
+
+    Attributes:
+        folder: Holds everything.
+        nats: The server.
+        postgres: The server.
+        line: From the last runner to NATS.
+        disk: Of the last runner.
+        services: Ours.
+        parts: All processes, the two servers included.
+    """
+
+    folder: Path
+    nats: NatsServer
+    postgres: Postgres
+    line: TcpProxy
+    disk: FarDisk
+    services: Mapping[str, ServicePart]
+    parts: Mapping[str, Part]
 
     @property
     def nats_url(self) -> str:
         """For an operator, who may do everything."""
-        return self._nats.url
+        return self.nats.url
 
     @property
-    def site(self) -> Path:
-        """The folder with jobs that the first two runners share."""
-        return self.folder / "data"
+    def apis(self) -> list[str]:
+        """Where they answer."""
+        return [self.services[name].url for name in ("api-1", "api-2")]
+
+    @property
+    def sites(self) -> list[Path]:
+        """The site folders: the first two runners share one."""
+        return [self.folder / "near", self.folder / "far"]
 
     async def is_ready(self) -> bool:
         """Whether every service says that it is healthy; what one says instead is in the error."""
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-            for url in [*self.apis, *self.others]:
-                try:
-                    async with session.get(f"{url}/healthz") as answer:
-                        assert answer.status == 200, f"{self.names[url]}: {await answer.text()}"
-                except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-                    raise AssertionError(f"{self.names[url]}: {error!r}") from error
-        return True
+        return await _are_healthy(self.services.values())
 
-    def resume_all(self) -> None:
-        """End every pause and cut."""
+    def heal(self) -> None:
+        """End every pause and cut, and make room on the disk."""
         for part in self.parts.values():
             part.resume()
         self.line.mend()
+        self.disk.free()
+
+    @contextlib.asynccontextmanager
+    async def with_rebuilt_history(self) -> AsyncIterator[None]:
+        """While the body runs, a history answers whose database was empty before, and no other."""
+        usual = [self.services[name].part for name in ("history-1", "history-2")]
+        await _close_together(usual)
+        name = f"rebuilt_{secrets.token_hex(4)}"
+        connection = await asyncpg.connect(self.postgres.url)
+        try:
+            await connection.execute(f"CREATE DATABASE {name}")
+        finally:
+            await connection.close()
+        rebuilt = _history("history-rebuilt", self.folder, self.nats.url, self.postgres.url_of(name))
+        await rebuilt.part.open()
+        try:
+            await eventually(lambda: _are_healthy([rebuilt]), _READY_SECONDS, interval=0.1)
+            yield
+        finally:
+            await rebuilt.part.close()
+            await asyncio.gather(*(part.open() for part in usual))
+            await eventually(self.is_ready, _READY_SECONDS, interval=0.1)
 
 
 @contextlib.asynccontextmanager
@@ -68,67 +121,73 @@ async def chaos_stack(folder: Path) -> AsyncIterator[ChaosStack]:
     """All parts, ready; ended with the body."""
     nats = NatsServer(folder / "nats")
     postgres = Postgres(folder / "postgres", settings={"fsync": "off", "max_connections": "100"})
-    parts = {"nats": Part("nats", nats), "postgres": Part("postgres", postgres)}
+    servers = [Part("nats", nats), Part("postgres", postgres, signal.SIGINT)]
     async with contextlib.AsyncExitStack() as opened:
-        for part in parts.values():
-            await part.open()
-            opened.push_async_callback(part.close)
+        opened.push_async_callback(_close_together, servers)
+        await asyncio.gather(*(part.open() for part in servers))
         line = await opened.enter_async_context(tcp_proxy(nats.url))
-        stack = ChaosStack(folder, nats, line, parts)
-        for services in _services(stack, nats.url, line.url, postgres.url):
-            parts.update(services)
-            for part in services.values():
-                await part.open()
-            opened.push_async_callback(_close_together, list(services.values()))
-        await eventually(stack.is_ready, _READY_SECONDS, interval=0.2)
+        services = {each.name: each for each in _services(folder, nats.url, line.url, postgres.url)}
+        far = services[FAR_RUNNER]
+        disk = opened.enter_context(far_disk(folder / "far", far.part, far.service))
+        parts = {part.name: part for part in [*servers, *(each.part for each in services.values())]}
+        stack = ChaosStack(folder, nats, postgres, line, disk, services, parts)
+        stack.sites[0].mkdir()
+        opened.push_async_callback(_close_together, [each.part for each in services.values()])
+        await asyncio.gather(*(each.part.open() for each in services.values()))
+        await eventually(stack.is_ready, _READY_SECONDS, interval=0.1)
         yield stack
 
 
-async def _close_together(parts: Sequence[Part]) -> None:
+async def _close_together(parts: Iterable[Part]) -> None:
     await asyncio.gather(*(part.close() for part in parts))
 
 
-def _services(stack: ChaosStack, nats_url: str, line_url: str, database_url: str) -> list[dict[str, Part]]:
-    """Ours, together with their like, in the order in which they are started."""
+async def _are_healthy(services: Iterable[ServicePart]) -> bool:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        for each in services:
+            try:
+                async with session.get(f"{each.url}/healthz") as answer:
+                    assert answer.status == 200, f"{each.name}: {await answer.text()}"
+            except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+                raise AssertionError(f"{each.name}: {error!r}") from error
+    return True
 
-    def part(kind: str, number: int, nats: str, **variables: str) -> dict[str, Part]:
-        name, port = f"{kind}-{number}", free_port()
-        url = f"http://127.0.0.1:{port}"
-        (stack.apis if kind == "api" else stack.others).append(url)
-        stack.names[url] = name
-        environment = {
-            "PATH": os.environ["PATH"],
-            "WEBJOBS_NATS_URL": nats,
-            "WEBJOBS_PORT" if kind == "api" else "WEBJOBS_HEALTH_PORT": str(port),
-            "WEBJOBS_LOG_FORMAT": "json",
-            MARKER: str(stack.folder),
-            **variables,
-        }
-        service = Service(f"webjobs_{kind}", environment, stack.folder / f"{name}.log")
-        return {name: Part(name, service)}
 
-    def runner(number: int) -> dict[str, Part]:
-        data = stack.site if number < RUNNERS else stack.folder / "far"
-        return part(
-            "runner",
-            number,
-            nats_url if number < RUNNERS else line_url,
-            WEBJOBS_DATA=str(data),
-            WEBJOBS_TEMP=str(stack.folder),
-            WEBJOBS_INSTANCE_ID=f"{number:06x}",
-            WEBJOBS_RESTART_TIME="1",
-            WEBJOBS_SLOTS="8",
-        )
-
-    def history(number: int) -> dict[str, Part]:
-        return part(
-            "history", number, nats_url, WEBJOBS_DATABASE_URL=database_url, WEBJOBS_HISTORY_SIZE="100000"
-        )
-
-    stack.site.mkdir()
-    (stack.folder / "far").mkdir()
+def _services(folder: Path, nats_url: str, line_url: str, database_url: str) -> list[ServicePart]:
     return [
-        {**history(1), **history(2)},
-        {name: each for number in range(1, RUNNERS + 1) for name, each in runner(number).items()},
-        {**part("api", 1, nats_url), **part("api", 2, nats_url)},
+        *(_history(f"history-{number}", folder, nats_url, database_url) for number in (1, 2)),
+        _runner(1, folder, nats_url, folder / "near"),
+        _runner(2, folder, nats_url, folder / "near"),
+        _runner(3, folder, line_url, folder / "far"),
+        *(_service(f"api-{number}", folder, nats_url, {}) for number in (1, 2)),
     ]
+
+
+def _history(name: str, folder: Path, nats_url: str, database_url: str) -> ServicePart:
+    variables = {"WEBJOBS_DATABASE_URL": database_url, "WEBJOBS_HISTORY_SIZE": "100000"}
+    return _service(name, folder, nats_url, variables)
+
+
+def _runner(number: int, folder: Path, nats_url: str, data: Path) -> ServicePart:
+    variables = {
+        "WEBJOBS_DATA": str(data),
+        "WEBJOBS_TEMP": str(folder),
+        "WEBJOBS_INSTANCE_ID": instance_id(number),
+        "WEBJOBS_RESTART_TIME": "1",
+        "WEBJOBS_SLOTS": "8",
+    }
+    return _service(f"runner-{number}", folder, nats_url, variables)
+
+
+def _service(name: str, folder: Path, nats_url: str, variables: Mapping[str, str]) -> ServicePart:
+    kind, port = name.partition("-")[0], free_port()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "WEBJOBS_NATS_URL": nats_url,
+        "WEBJOBS_PORT" if kind == "api" else "WEBJOBS_HEALTH_PORT": str(port),
+        "WEBJOBS_LOG_FORMAT": "json",
+        MARKER: str(folder),
+        **variables,
+    }
+    service = Service(f"webjobs_{kind}", environment, folder / f"{name}.log")
+    return ServicePart(Part(name, service), service, f"http://127.0.0.1:{port}")

@@ -7,18 +7,20 @@ does the same things at about the same instants.
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
 import pytest
-from chaos import checks
-from chaos.faults import inject_faults
+import pytest_asyncio
+from chaos.checks import leftovers, logs, processes, replay, runs, schedules
+from chaos.faults import FaultInjector
 from chaos.jobs import jobs_of_round
 from chaos.load import Load
+from chaos.round import Round, events_by_job
 from chaos.stack import ChaosStack, chaos_stack
 from support.archives import zip_of
-from support.background import in_background
 from support.client import Client, client_of, job_url
 from support.eventually import eventually
 
@@ -27,14 +29,16 @@ FIRST_SEED = int(os.environ.get("CHAOS_SEED") or secrets.randbelow(10**6))
 FAULT_SECONDS = float(os.environ.get("CHAOS_SECONDS", "4"))
 _READY_SECONDS = 60.0
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChaosStack]:
-    with in_background(chaos_stack(tmp_path_factory.mktemp("chaos"))) as ready:
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ChaosStack]:
+    async with chaos_stack(tmp_path_factory.mktemp("chaos")) as ready:
         yield ready
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def clients(stack: ChaosStack) -> AsyncIterator[list[Client]]:
     async with client_of(stack.apis[0]) as first, client_of(stack.apis[1]) as second:
         yield [first, second]
@@ -51,25 +55,39 @@ async def test_round(number: int, stack: ChaosStack, clients: list[Client], tmp_
             job_url(job.job_type, job.name), zip_of(job.files), Content_Type="application/zip"
         )
         assert answer.status == 200, answer.text
-    load = Load(clients, jobs, stack.site, random)
+    load = Load(clients, jobs, stack.sites, random)
+    injector = FaultInjector(stack, [job.name for job in jobs], Random(seed), FAULT_SECONDS)
+    this = Round(stack, clients[1], jobs, load, injector.faults, tmp_path, datetime.now(UTC))
     enough = asyncio.Event()
-    asking = asyncio.create_task(load.run(enough))
-    told: list[str] = []
+    requesting = asyncio.create_task(load.run(enough))
     try:
-        told = await inject_faults(stack, [job.name for job in jobs], Random(seed), FAULT_SECONDS)
+        await injector.run(FAULT_SECONDS)
         enough.set()
-        await asking
-        stack.resume_all()
-        await eventually(stack.is_ready, _READY_SECONDS, interval=0.2)
-        await checks.continuous_jobs_are_back(stack, clients[0], jobs)
-        await checks.accepted_runs_end(clients[1], load)
-        await checks.everything_agrees(stack, clients[0], jobs, load, tmp_path)
-        await checks.nothing_is_left(stack, clients[1], jobs)
+        injector.heal()
+        await requesting
+        await eventually(stack.is_ready, _READY_SECONDS, interval=0.1)
+        await all_is_right(this, random)
     except AssertionError as error:
-        error.add_note("\n  ".join([f"Seed {seed}; the services' logs are in {stack.folder}.", *told]))
+        error.add_note(
+            "\n  ".join([f"Seed {seed}; the services' logs are in {stack.folder}.", *injector.faults.log])
+        )
         raise
     finally:
         enough.set()
-        stack.resume_all()
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+        injector.heal()
+        requesting.cancel()
+        await asyncio.gather(requesting, return_exceptions=True)
+
+
+async def all_is_right(this: Round, random: Random) -> None:
+    """Every promise was kept, and nothing is left."""
+    await processes.continuous_jobs_are_back(this)
+    until = await schedules.end_schedules(this)
+    await runs.all_runs_end(this)
+    await processes.stopped_jobs_run_nowhere(this)
+    by_job = events_by_job(await this.events())
+    await runs.runs_are_right(this, by_job)
+    await logs.logs_are_whole(this, by_job, random)
+    await schedules.due_times_are_recorded(this, by_job, until)
+    await replay.replay_gives_equal_answers(this)
+    await leftovers.nothing_is_left(this)

@@ -41,9 +41,28 @@ class SmallDisk:
         self._filler.unlink(missing_ok=True)
 
 
+class MountNotPermitted(Exception):
+    """No disk can be mounted here."""
+
+
 @contextlib.contextmanager
 def small_disk(path: Path, megabytes: int) -> Iterator[SmallDisk]:
     """A tmpfs at this path while the body runs; the test is skipped where mounting is not permitted."""
+    with contextlib.ExitStack() as mounted:
+        try:
+            disk = mounted.enter_context(mounted_disk(path, megabytes))
+        except MountNotPermitted as error:
+            pytest.skip(str(error))
+        yield disk
+
+
+@contextlib.contextmanager
+def mounted_disk(path: Path, megabytes: int) -> Iterator[SmallDisk]:
+    """A tmpfs at this path while the body runs.
+
+    Raises:
+        MountNotPermitted: To this user, on this machine.
+    """
     path.mkdir(parents=True, exist_ok=True)
     options = f"size={megabytes}m,mode=755"
     mounted = subprocess.run(
@@ -53,7 +72,7 @@ def small_disk(path: Path, megabytes: int) -> Iterator[SmallDisk]:
         check=False,
     )
     if mounted.returncode != 0:
-        pytest.skip(f"mounting a tmpfs is not permitted: {mounted.stderr.strip()}")
+        raise MountNotPermitted(f"mounting a tmpfs is not permitted: {mounted.stderr.strip()}")
     try:
         yield SmallDisk(path)
     finally:

@@ -1,0 +1,80 @@
+"""After its jobs are deleted, nothing of a round is left: no key, no message, no folder, no process."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from chaos.checks.processes import nothing_of_jobs_runs
+from chaos.nats_faults import is_garbage, operator
+from chaos.round import Round
+from nats.js import JetStreamContext
+from support.client import job_url
+from support.eventually import eventually
+from webjobs_events.subjects import Subjects, token_of
+
+_SUBJECTS = Subjects()
+_SECONDS = 30.0
+_REMOVED = ("DEL", "PURGE")
+
+
+async def nothing_is_left(this: Round) -> None:
+    """Delete all jobs; everything about them goes, but for the events."""
+    for job in this.jobs:
+        answer = await this.client.delete(job_url(job.job_type, job.name))
+        assert answer.status in (200, 404), answer.text
+    for job in this.jobs:
+        assert (await this.client.get(job_url(job.job_type, job.name))).status == 404
+
+    async def is_gone() -> bool:
+        nothing_of_jobs_runs(this)
+        _no_folder_is_left(this)
+        await _no_key_is_left(this)
+        return True
+
+    await eventually(is_gone, _SECONDS, interval=0.3)
+
+
+def _no_folder_is_left(this: Round) -> None:
+    names = {job.name for job in this.jobs}
+    roots = [*this.stack.sites, *this.stack.folder.glob("webjobs-*")]
+    left = [path for root in roots for path in _named(root, names)]
+    assert not left, f"left on disk: {left}"
+
+
+def _named(root: Path, names: set[str]) -> list[Path]:
+    """What lies below a folder and has one of these names in its own, but for locks, whose files stay."""
+    found = [path for path in root.rglob("*") if any(name in path.name for name in names)]
+    return [path for path in found if ".locks" not in path.parts and not _stays_yet(path)]
+
+
+def _stays_yet(path: Path) -> bool:
+    is_spool = ".runner" in path.parts
+    return is_spool or (path.is_dir() and not any(path.iterdir()))
+
+
+async def _no_key_is_left(this: Round) -> None:
+    tokens = {token_of(job.name) for job in this.jobs}
+    streams = [
+        _SUBJECTS.commands_stream,
+        _SUBJECTS.logs_stream,
+        f"KV_{_SUBJECTS.leases_bucket}",
+        f"KV_{_SUBJECTS.jobs_bucket}",
+    ]
+    async with operator(this.stack.nats_url) as connection:
+        js = connection.jetstream()
+        left = [
+            subject
+            for stream in streams
+            async for subject in _living_subjects(js, stream)
+            if tokens & set(subject.split(".")) and not is_garbage(subject)
+        ]
+    assert not left, f"left on NATS: {left}"
+
+
+async def _living_subjects(js: JetStreamContext, stream: str) -> AsyncIterator[str]:
+    """Subjects with a message that is no mark of a removal."""
+    state = (await js.stream_info(stream, subjects_filter=">")).state
+    for subject in state.subjects or {}:
+        message = await js.get_last_msg(stream, subject)
+        headers = message.headers or {}
+        if headers.get("KV-Operation") not in _REMOVED and "Nats-Marker-Reason" not in headers:
+            yield subject
