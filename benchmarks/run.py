@@ -20,6 +20,7 @@ BENCHMARKS = (
     "invoke",
     "throughput",
     "queued",
+    "peers",
     "messages",
     "projection",
     "capture",
