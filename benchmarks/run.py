@@ -23,7 +23,6 @@ BENCHMARKS = (
     "peers",
     "messages",
     "projection",
-    "rebuild",
     "capture",
     "restart",
     "idle_jobs",

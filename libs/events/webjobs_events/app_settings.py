@@ -33,7 +33,6 @@ START_VARIABLES = frozenset(
         "LOG_FORMAT",
         "LOG_LEVEL",
         "NAMESPACE",
-        "NATS_REPLICAS",
         "PORT",
         "SCRIPT_HOSTS",
         "SLOTS",
@@ -67,10 +66,7 @@ _FALSE = frozenset({"0", "false", ""})
 
 def is_credential(name: str) -> bool:
     """Whether a name is one of the services' own addresses and credentials, which no job may see."""
-    capitals = name.upper()
-    if capitals in START_VARIABLES:
-        return False
-    return capitals in _CREDENTIALS or capitals.startswith(_CREDENTIAL_PREFIXES)
+    return name.upper() in _CREDENTIALS or name.upper().startswith(_CREDENTIAL_PREFIXES)
 
 
 def fits_environment(name: str, value: str) -> bool:

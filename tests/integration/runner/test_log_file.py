@@ -54,6 +54,22 @@ def test_what_is_appended_is_shipped_in_order_with_its_offsets(tmp_path: Path) -
     assert not file.is_empty and not file.is_shipped
 
 
+@pytest.mark.parametrize("found", [None, b"", b"of others\n"])
+def test_a_new_file_is_made_or_else_continued(tmp_path: Path, found: bytes | None) -> None:
+    """Something may have made the file between the look at its folder and its first line."""
+    path = tmp_path / "new" / "output.log"
+    if found is not None:
+        path.parent.mkdir()
+        path.write_bytes(found)
+    file = LogFile(str(path), name="output.log", subject="logs.job", instance_id="abcdef", is_new=True)
+    assert file.is_empty
+    file.append(b"one\n")
+    file.rest()
+    file.append(b"two\n")
+    assert path.read_bytes() == (found or b"") + b"one\ntwo\n"
+    assert file.read_unsent(100) == (0, path.read_bytes())
+
+
 def test_offsets_go_on_after_a_restart(tmp_path: Path) -> None:
     before = log_file(tmp_path)
     before.append(b"one\n")

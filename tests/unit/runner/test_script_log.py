@@ -79,6 +79,18 @@ async def test_an_unfinished_line_is_written_after_a_moment_and_continued_on_the
     assert texts == [b"INFO] done", b"INFO] Password: *** thanks", b"INFO] next"]
 
 
+async def test_unfinished_lines_of_both_streams_are_written_whichever_came_first() -> None:
+    written: list[bytes] = []
+    errors: list[bytes] = []
+    log = ScriptLog("abcdef", lambda marked, _system: written.append(marked), errors.append)
+    log.on_stdout(b"Name: ")
+    log.on_stderr(b"warning: ")  # while the other line is watched already
+    await eventually(lambda: len(written) == 2)
+    texts = [line.partition(b"> abcdef: ")[2] for line in b"".join(written).splitlines()]
+    assert texts == [b"INFO] Name: ", b"ERROR] warning: "]
+    assert [error.partition(b"> abcdef: ")[2] for error in errors] == [b"ERROR] warning: "]
+
+
 async def test_a_character_in_two_halves_is_not_written_by_halves() -> None:
     written: list[bytes] = []
     log = ScriptLog("abcdef", lambda marked, _system: written.append(marked))

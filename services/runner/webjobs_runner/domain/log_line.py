@@ -6,7 +6,8 @@ SYS ERROR. Source: the seed, "Logging"; Kudu: JobLogger.cs (GetFormattedMessage)
 """
 
 import codecs
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 Level = Literal["INFO", "ERROR", "SYS INFO", "SYS WARN", "SYS ERROR"]
@@ -14,15 +15,25 @@ Level = Literal["INFO", "ERROR", "SYS INFO", "SYS WARN", "SYS ERROR"]
 # A line longer than this is passed on in pieces, so that no line is ever held whole.
 PIECE_BYTES = 64 * 1024
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+
 
 def line_mark(instant: datetime, instance_id: str, level: Level) -> bytes:
-    """Answer the mark with the space that follows it."""
-    written = instant.astimezone(UTC).strftime("%m/%d/%Y %H:%M:%S")
+    """Returns the mark with the space that follows it."""
+    return _mark((instant - _EPOCH) // _SECOND, instance_id, level)
+
+
+@lru_cache(maxsize=16)  # of a busy runner, nearly all lines of a second
+def _mark(second: int, instance_id: str, level: Level) -> bytes:
+    written = (_EPOCH + second * _SECOND).strftime("%m/%d/%Y %H:%M:%S")
     return f"[{written} > {instance_id}: {level}] ".encode()
 
 
 def system_lines(text: str, instant: datetime, instance_id: str, level: Level = "SYS INFO") -> bytes:
-    """Mark what webjobs itself has to say; each line of the text gets its own mark."""
+    """Returns what webjobs itself logs, with a mark for each line of the text; no text has no line."""
+    if text and "\n" not in text and "\r" not in text:
+        return b"%b%b\n" % (line_mark(instant, instance_id, level), text.encode("utf-8", "replace"))
     marker = LineMarker(instance_id, level)
     return marker.mark(text.encode("utf-8", "replace"), instant) + marker.flush(instant)
 
@@ -43,7 +54,7 @@ class LineMarker:
     def __init__(self, instance_id: str, level: Level) -> None:
         self._instance_id = instance_id
         self._level = level
-        self._held = bytearray()
+        self._held: bytes | bytearray = b""
         self._skip_newline = False
         self.is_mid_line = False
         self.lines = 0
@@ -55,14 +66,11 @@ class LineMarker:
             chunk = self._with_plain_line_ends(chunk)
         cut = chunk.rfind(b"\n")
         if cut < 0:
-            self._held += chunk
+            self._hold(chunk)
             return self._piece(instant) if len(self._held) >= PIECE_BYTES else b""
-        whole = chunk[:cut]
-        if self._held:
-            whole = bytes(self._held) + whole
-            self._held.clear()
+        whole = self._released() + chunk[:cut] if self._held else chunk[:cut]
         marked = self._end_lines(whole, instant)
-        self._held += chunk[cut + 1 :]
+        self._hold(chunk[cut + 1 :])
         if len(self._held) >= PIECE_BYTES:
             marked += self._piece(instant)
         return marked
@@ -80,9 +88,18 @@ class LineMarker:
         """End the stream: answer the last line if it had no line end."""
         if not self._held and not self.is_mid_line:
             return b""
-        whole = bytes(self._held)
-        self._held.clear()
-        return self._end_lines(whole, instant)
+        return self._end_lines(self._released(), instant)
+
+    def _hold(self, rest: bytes) -> None:
+        """Keep bytes of a line without an end; nothing is allocated for none."""
+        if not self._held:
+            self._held = bytearray(rest) if rest else b""
+        else:
+            self._held += rest
+
+    def _released(self) -> bytes:
+        held, self._held = bytes(self._held), b""
+        return held
 
     def mark_at(self, instant: datetime) -> bytes:
         """Answer this stream's mark, for a line that has to be taken up again."""
@@ -101,7 +118,7 @@ class LineMarker:
     def _piece(self, instant: datetime) -> bytes:
         """Pass on what is held of a line, but for a character that is still incomplete."""
         text, used = codecs.utf_8_decode(self._held, "replace", False)
-        del self._held[:used]
+        self._held = self._held[used:]
         if not text:
             return b""
         head = b"" if self.is_mid_line else self.mark_at(instant)

@@ -20,16 +20,24 @@ class LogFile(SpoolFile):
     as there is room again.
 
     Args:
-        path: As of every `SpoolFile`, and so are name, subject, state and roll_at.
+        path: As of every `SpoolFile`, and so are name, subject, state, roll_at and is_new.
         instance_id: Named in the marks of what is said here about the log itself.
     """
 
     __slots__ = ("_dropped", "_instance_id", "_is_capped", "_owes_line_end", "disk_room", "room")
 
     def __init__(
-        self, path: str, *, name: str, subject: str, instance_id: str, state: str = "", roll_at: int = 0
+        self,
+        path: str,
+        *,
+        name: str,
+        subject: str,
+        instance_id: str,
+        state: str = "",
+        roll_at: int = 0,
+        is_new: bool = False,
     ) -> None:
-        super().__init__(path, name=name, subject=subject, state=state, roll_at=roll_at)
+        super().__init__(path, name=name, subject=subject, state=state, roll_at=roll_at, is_new=is_new)
         self._instance_id = instance_id
         self._dropped = DroppedLines()
         self._is_capped = False  # the log says that its cap is reached

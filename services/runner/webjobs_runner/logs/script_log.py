@@ -5,8 +5,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from webjobs_runner.domain.log_line import Level, LineMarker, MergedLines, system_lines
-from webjobs_runner.logs.log_file import LogFile
-from webjobs_runner.logs.log_shipper import LogShipper
 
 UNFINISHED_SECONDS = 0.25  # that an unfinished line is held
 JOB_LOG_LINES = 100  # of each start of a continuous job; the rest is in the application log only
@@ -45,7 +43,7 @@ class ScriptLog:
         self._write = write
         self._write_error = write_error
         self._output = LineMarker(instance_id, "INFO")
-        self._error = LineMarker(instance_id, "ERROR")
+        self._error: LineMarker | None = None  # most scripts write no errors
         self._merged = MergedLines()
         self._timer: asyncio.TimerHandle | None = None
         self.received = 0
@@ -63,6 +61,8 @@ class ScriptLog:
         """Take bytes of standard error."""
         self.received += len(chunk)
         now = datetime.now(UTC)
+        if self._error is None:
+            self._error = LineMarker(self._instance_id, "ERROR")
         self._put(self._error, self._error.mark(chunk, now), now)
         if self._timer is None and self._error.holds_unfinished_line:
             self._watch_unfinished()
@@ -79,19 +79,22 @@ class ScriptLog:
             self._timer.cancel()
             self._timer = None
         now = datetime.now(UTC)
-        self._put(self._output, self._output.flush(now), now)
-        self._put(self._error, self._error.flush(now), now)
+        for marker in self._markers():
+            self._put(marker, marker.flush(now), now)
+
+    def _markers(self) -> tuple[LineMarker, ...]:
+        return (self._output,) if self._error is None else (self._output, self._error)
 
     def _watch_unfinished(self) -> None:
-        counts = self._output.lines, self._error.lines
+        counts = self._output.lines, self._error.lines if self._error else 0
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(UNFINISHED_SECONDS, self._write_unfinished, *counts)
 
-    def _write_unfinished(self, output_lines: int, error_lines: int) -> None:
+    def _write_unfinished(self, *counts: int) -> None:
         """Write lines that were unfinished when the timer was set; watch those that began since."""
         self._timer = None
         now = datetime.now(UTC)
-        for marker, lines in ((self._output, output_lines), (self._error, error_lines)):
+        for marker, lines in zip(self._markers(), counts, strict=False):
             if marker.lines == lines:
                 self._put(marker, marker.flush_unfinished(now), now)
             elif self._timer is None and marker.holds_unfinished_line:
@@ -103,20 +106,6 @@ class ScriptLog:
         if marker is self._error and self._write_error is not None:
             self._write_error(marked)
         self._write(self._merged.add(marker, marked, now), False)
-
-
-def run_log(instance_id: str, output: LogFile, error: LogFile, shipper: LogShipper) -> ScriptLog:
-    """The log of a triggered run: all lines in one file, those of standard error in another one too."""
-
-    def write(marked: bytes, system: bool) -> None:
-        output.append(marked, is_system=system)
-        shipper.note(output)
-
-    def write_error(marked: bytes) -> None:
-        error.append(marked)
-        shipper.note(error)
-
-    return ScriptLog(instance_id, write, write_error)
 
 
 class JobLogHead:

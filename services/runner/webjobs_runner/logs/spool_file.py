@@ -11,6 +11,8 @@ FILE_HEADER = "Webjobs-File"
 OFFSET_HEADER = "Webjobs-Offset"
 _REMEMBER_BYTES = 256 * 1024  # shipped unremembered; so much is shipped again after a kill, to no harm
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+_CLOSED = -1
+_UNMADE = -2  # never opened, and most probably not there
 
 
 def unlimited() -> float:
@@ -31,6 +33,7 @@ class SpoolFile:
         state: Where to remember how far it was shipped; empty for the log of one run, which is
             finished with the run.
         roll_at: Size in bytes at which the file is set aside as `<name>.prev`; 0: never.
+        is_new: Whether its folder was empty a moment ago, so that nothing needs to be looked up.
     """
 
     __slots__ = (
@@ -39,19 +42,29 @@ class SpoolFile:
         "subject",
     )  # fmt: skip
 
-    def __init__(self, path: str, *, name: str, subject: str, state: str = "", roll_at: int = 0) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        name: str,
+        subject: str,
+        state: str = "",
+        roll_at: int = 0,
+        is_new: bool = False,
+    ) -> None:
         self._path = path
         self._state = state
         self._roll_at = self._roll_size = roll_at
-        self._file = -1
-        self._previous = -1  # what was set aside and is not shipped whole, open for reading
+        self._file = _UNMADE if is_new else _CLOSED
+        self._previous = _CLOSED  # what was set aside and is not shipped whole, open for reading
         self._mid_line = False  # the last line on disk has no end
         self.name = name
         self.subject = subject
         self.kept_in_stream: Callable[[], float] = unlimited
         """Bytes that the stream of logs has to keep at least; older ones go when files are changed."""
         known = read_state(state)
-        size, previous_size = _size(path), _size(_previous_path(path)) if known.base or known.next_base else 0
+        size = 0 if is_new else _size(path)
+        previous_size = _size(_previous_path(path)) if known.base or known.next_base else 0
         self.base, self.shipped = known.base, known.shipped
         if known.next_base and size < known.next_base - known.base == previous_size:
             self.base = known.next_base  # the kill came just after the change of files
@@ -139,10 +152,12 @@ class SpoolFile:
 
     def rest(self) -> None:
         """Close it until it is used again."""
-        for descriptor in (self._file, self._previous):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._file = self._previous = -1
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = _CLOSED
+        if self._previous >= 0:
+            os.close(self._previous)
+            self._previous = _CLOSED
         if self.shipped - self._remembered >= _REMEMBER_BYTES:
             self._remember()
 
@@ -167,7 +182,7 @@ class SpoolFile:
             return
         if self._previous >= 0:
             os.close(self._previous)
-        self._previous, self._file = self._file, -1
+        self._previous, self._file = self._file, _CLOSED
         self._previous_base, self.base = self.base, self.end
         self._roll_size = self._roll_at
         if self.sequence:
@@ -175,7 +190,7 @@ class SpoolFile:
         self._remember()
 
     def _open(self) -> None:
-        if self._file >= 0:
+        if self._file >= 0 or (self._file == _UNMADE and self._make()):
             return
         try:
             self._file = os.open(self._path, _FLAGS, 0o644)
@@ -193,6 +208,15 @@ class SpoolFile:
                 self.end = self.base + size
             self._previous_base = min(self._previous_base, self.base)
             self._mid_line = False
+
+    def _make(self) -> bool:
+        """Make a new file; False when it has to be opened like any other."""
+        self._file = _CLOSED
+        try:
+            self._file = os.open(self._path, _FLAGS | os.O_EXCL, 0o644)
+        except (FileExistsError, FileNotFoundError):
+            return False
+        return True
 
     def _forget_unsent(self, start: int) -> None:
         """Leave out bytes that somebody took away before they were sent: offsets go on without a gap."""

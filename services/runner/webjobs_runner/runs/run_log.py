@@ -1,7 +1,7 @@
 """The log of one run: all lines in one file, those of standard error in a second one too."""
 
 import asyncio
-from functools import cached_property
+import os
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -16,8 +16,81 @@ from webjobs_runner.instance import Instance
 from webjobs_runner.logs.log_cap import LogCap
 from webjobs_runner.logs.log_file import LogFile
 from webjobs_runner.logs.log_shipper import LogShipper
-from webjobs_runner.logs.script_log import ScriptLog, run_log
+from webjobs_runner.logs.script_log import ScriptLog
 from webjobs_runner.logs.spool_file import FILE_HEADER, OFFSET_HEADER
+
+
+class RunLogFiles:
+    """The two log files of a run: all lines, and those of standard error once more.
+
+    Args:
+        shipper: Ships them.
+        subject: Where their chunks are published.
+        attempt: Whose log it is.
+        folder: Of the run.
+        instance_id: Of this runner, which is named in every line.
+        cap: Limits the size of both together.
+    """
+
+    __slots__ = ("_attempt", "_cap", "_files", "_folder", "_instance_id", "_shipper", "_subject")
+
+    def __init__(
+        self, shipper: LogShipper, subject: str, attempt: Attempt, folder: Path, instance_id: str, cap: LogCap
+    ) -> None:
+        self._shipper = shipper
+        self._subject = subject
+        self._attempt = attempt
+        self._folder = folder
+        self._instance_id = instance_id
+        self._cap = cap
+        self._files: tuple[LogFile, LogFile] | None = None
+
+    def known(self) -> tuple[LogFile, LogFile]:
+        """Returns both; what is on disk already is looked up at the first use."""
+        if self._files is None:
+            self._files = self._opened(is_new=False)
+        return self._files
+
+    def write(self, marked: bytes, system: bool) -> None:
+        """Add lines; `system` says whether the runner itself writes them."""
+        output = self._writable()[0]
+        output.append(marked, is_system=system)
+        self._shipper.note(output)
+
+    def write_error(self, marked: bytes) -> None:
+        """Add lines of standard error to their own file."""
+        error = self._writable()[1]
+        error.append(marked)
+        self._shipper.note(error)
+
+    def _writable(self) -> tuple[LogFile, LogFile]:
+        """Both files. A run whose folder has to be made has none of them: nothing is looked up."""
+        if self._files is None:
+            self._files = self._opened(is_new=_made(self._folder))
+        return self._files
+
+    def _opened(self, *, is_new: bool) -> tuple[LogFile, LogFile]:
+        output, error = (
+            LogFile(
+                f"{self._folder}/{name}",
+                name=name,
+                subject=self._subject,
+                instance_id=self._instance_id,
+                is_new=is_new,
+            )
+            for name in (f"output_{self._attempt.run_id}.log", f"error_{self._attempt.run_id}.log")
+        )
+        self._cap.limit(output, error)
+        return output, error
+
+
+def _made(folder: Path) -> bool:
+    """Make a folder whose parent is there; False when that is not possible, or it is there already."""
+    try:
+        os.mkdir(folder)
+    except OSError:
+        return False
+    return True
 
 
 class RunLog:
@@ -26,40 +99,22 @@ class RunLog:
     Args:
         bus: Connection to NATS.
         shipper: Ships the files.
-        attempt: Whose log it is.
-        folder: Of the run.
+        files: Of the run.
         instance_id: Of this runner, which is named in every line.
-        cap: Limits the size of both files together.
     """
 
-    def __init__(
-        self, bus: Bus, shipper: LogShipper, attempt: Attempt, folder: Path, instance_id: str, cap: LogCap
-    ) -> None:
+    def __init__(self, bus: Bus, shipper: LogShipper, files: RunLogFiles, instance_id: str) -> None:
         self._bus = bus
         self._shipper = shipper
-        self._attempt = attempt
-        self._folder = folder
-        self._instance_id = instance_id
-        self._cap = cap
+        self._files = files
         self._is_resumed = False
+        self.script = ScriptLog(instance_id, files.write, files.write_error)
+        """Takes the script's output."""
 
-    @cached_property
+    @property
     def files(self) -> tuple[LogFile, LogFile]:
         """All lines; those of standard error."""
-        attempt = self._attempt
-        subject = self._bus.subjects.log(JobType.TRIGGERED, attempt.job_name, attempt.run_id)
-        names = (f"output_{attempt.run_id}.log", f"error_{attempt.run_id}.log")
-        output, error = (
-            LogFile(f"{self._folder}/{name}", name=name, subject=subject, instance_id=self._instance_id)
-            for name in names
-        )
-        self._cap.limit(output, error)
-        return output, error
-
-    @cached_property
-    def script(self) -> ScriptLog:
-        """Takes the script's output."""
-        return run_log(self._instance_id, *self.files, self._shipper)
+        return self._files.known()
 
     @property
     def has_errors(self) -> bool:
@@ -121,5 +176,7 @@ class RunLogs:
 
     def of(self, attempt: Attempt) -> RunLog:
         """Returns the log of an attempt."""
+        subject = self._bus.subjects.log(JobType.TRIGGERED, attempt.job_name, attempt.run_id)
         folder = self._site.run_folder(attempt.job_name, attempt.run_id)
-        return RunLog(self._bus, self._shipper, attempt, folder, self._instance.id, self._cap)
+        files = RunLogFiles(self._shipper, subject, attempt, folder, self._instance.id, self._cap)
+        return RunLog(self._bus, self._shipper, files, self._instance.id)
