@@ -10,7 +10,7 @@ from webjobs_events.envelope import decode_event
 from webjobs_events.errors import BusUnavailable, UndecodableMessage
 from webjobs_events.events import Deleted, Event, Purged
 from webjobs_events.jetstream import Bus, StreamMessage, StreamState, stream_state
-from webjobs_events.job import JobType
+from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId, run_id_at
 
 from webjobs_runner.files.site import Site
@@ -27,6 +27,7 @@ class Retention:
     Args:
         position: The file that remembers how far.
         is_running: Whether anything of a job still runs here: a deleted job's data goes after that.
+        discard_log: Removes what this runner keeps for itself of a continuous job's log.
     """
 
     def __init__(
@@ -36,12 +37,14 @@ class Retention:
         definitions: Definitions,
         position: Path,
         is_running: Callable[[JobKey], bool],
+        discard_log: Callable[[JobName], None],
     ) -> None:
         self._bus = bus
         self._site = site
         self._definitions = definitions
         self._position = position
         self._is_running = is_running
+        self._discard_log = discard_log
         self._unfinished: set[int] = set()  # sequences of events that are not carried out yet
         self._seen = 0
         self._created_at = ""  # of the stream that the position is in
@@ -73,6 +76,8 @@ class Retention:
             if isinstance(event, Deleted):
                 await self._definitions.told(event.revision)  # a definition seen then was written later
                 await self._until_nothing_runs(event)
+                if event.job_type is JobType.CONTINUOUS and not self._is_defined(event):
+                    self._discard_log(event.job_name)
             await asyncio.to_thread(self._remove, event)
         except UndecodableMessage as error:
             logger.warning("event passed over", error=str(error))

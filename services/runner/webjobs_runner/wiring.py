@@ -260,7 +260,9 @@ def build_components(
             unfinished,
             logs,
         ),
-        retention=Retention(bus, site, definitions, ground.state / "retention", is_running),
+        retention=Retention(
+            bus, site, definitions, ground.state / "retention", is_running, continuous.discard_log
+        ),
         restoration=Restoration(bus, site, outbox, claims, packages, unfinished),
         schedules=Schedules(definitions, ground.live, ticks, due_times, clock),
         files=FileService(

@@ -41,14 +41,14 @@ def _no_folder_is_left(this: Round) -> None:
 
 
 def _named(root: Path, names: set[str]) -> list[Path]:
-    """What lies below a folder and has one of these names in its own, but for locks, whose files stay."""
+    """What lies below a folder and has one of these names in its own, but for what is meant to stay."""
     found = [path for path in root.rglob("*") if any(name in path.name for name in names)]
-    return [path for path in found if ".locks" not in path.parts and not _stays_yet(path)]
+    return [path for path in found if not _is_to_stay(path)]
 
 
-def _stays_yet(path: Path) -> bool:
-    is_spool = ".runner" in path.parts
-    return is_spool or (path.is_dir() and not any(path.iterdir()))
+def _is_to_stay(path: Path) -> bool:
+    """Locks, which others may wait for, and offsets of logs, from which a job of the same name goes on."""
+    return ".locks" in path.parts or (path.suffix == ".json" and path.parent.name == "logs")
 
 
 async def _no_key_is_left(this: Round) -> None:

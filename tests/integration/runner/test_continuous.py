@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -243,6 +244,29 @@ async def test_a_job_deleted_and_deployed_again_is_a_new_one(
     assert witness.changes("steady") == ["Deployed", "Deleted"] * 2
     log = witness.log(runner_log(runner, caller), "job.log").decode()
     assert log.index("life 1") < log.index("life 2")
+
+
+async def test_a_deleted_job_leaves_no_part_of_its_log_on_the_runners_disk(
+    bus: Bus, nats_url: str, tmp_path: Path, runner: RunningRunner, caller: Caller, witness: Witness
+) -> None:
+    away = secrets.token_hex(3)
+    for name in ("steady", "missed"):
+        await caller.deploy(CONTINUOUS, name, {"run.sh": f"echo {name}; {FOREVER}"})
+    async with running_runner(bus, nats_url, tmp_path, name="far", instance_id=away):
+        for name in ("steady", "missed"):
+            await eventually(lambda name=name: len(spools(tmp_path, name)) == 2)
+            assert all(spool.stat().st_size for spool in spools(tmp_path, name))
+        await caller.delete(CONTINUOUS, "steady")
+        await eventually(lambda: not spools(tmp_path, "steady"))
+    await caller.delete(CONTINUOUS, "missed")
+    await eventually(lambda: len(spools(tmp_path, "missed")) == 1)
+    async with running_runner(bus, nats_url, tmp_path, name="far", instance_id=away):
+        await eventually(lambda: not spools(tmp_path, "missed"))
+
+
+def spools(folder: Path, name: str) -> list[Path]:
+    """Logs of a job in the private folders of all runners."""
+    return list(folder.glob(f"*/data/.runner/*/logs/{name}*.log"))
 
 
 def runner_log(runner: RunningRunner, caller: Caller) -> str:

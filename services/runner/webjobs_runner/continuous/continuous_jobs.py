@@ -93,6 +93,12 @@ class ContinuousJobs:
         supervisor = self._supervisors.get(job_name)
         return supervisor.port if supervisor else None
 
+    def discard_log(self, job_name: JobName) -> None:
+        """Remove what this runner keeps for itself of a deleted job's log, that of earlier boots included."""
+        if job_name not in self._tasks and job_name not in self._wanted:
+            log = self._logs.pop(job_name, None) or self._new_log(job_name)
+            log.discard()
+
     async def close(self, evidence: str) -> None:
         """Stop them all at the same time; returns when none of their processes is left."""
         self._is_open = False
@@ -132,21 +138,21 @@ class ContinuousJobs:
     def _begin(self, job_name: JobName) -> None:
         if not self._is_open or job_name in self._tasks or job_name not in self._wanted:
             return
-        log = self._logs.get(job_name)
-        if log is None:
-            log = ContinuousLog(
-                self._bus,
-                self._site,
-                self._logs_folder,
-                self._dependencies.instance.id,
-                job_name,
-                self._shipper,
-                self._dependencies.cap,
-            )
-            self._logs[job_name] = log
+        log = self._logs[job_name] = self._logs.get(job_name) or self._new_log(job_name)
         supervisor = self._supervisors[job_name] = Supervisor(self._dependencies, self._wanted[job_name], log)
         self._tasks[job_name] = task = asyncio.create_task(supervisor.run())
         task.add_done_callback(partial(self._ended, job_name))
+
+    def _new_log(self, job_name: JobName) -> ContinuousLog:
+        return ContinuousLog(
+            self._bus,
+            self._site,
+            self._logs_folder,
+            self._dependencies.instance.id,
+            job_name,
+            self._shipper,
+            self._dependencies.cap,
+        )
 
     def _ended(self, job_name: JobName, task: "asyncio.Task[None]") -> None:
         """The last process of a job is gone; if it was defined again meanwhile, begin again."""

@@ -1,5 +1,6 @@
 """Copies of job folders in the temporary folder, so that a deploy never touches a running script."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -151,8 +152,9 @@ class WorkingCopies:
 
     def _make(self, job_type: JobType, job_name: JobName, digest: str, source: Path, script: str) -> Path:
         home = self._root / "jobs" / job_type.value / job_name
-        home.mkdir(parents=True, exist_ok=True)
-        path = Path(tempfile.mkdtemp(prefix="", dir=home))
+        with self._guard:
+            home.mkdir(parents=True, exist_ok=True)
+            path = Path(tempfile.mkdtemp(prefix="", dir=home))
         try:
             fill: Callable[[Path, Path], Manifest] = unpack_package if source.is_file() else copy_version
             found = fill(source, path).digest
@@ -177,7 +179,13 @@ class WorkingCopies:
 
     def _sweep(self, copy: _Copy) -> None:
         if copy.superseded and copy.users <= 0 and self._by_path.pop(copy.path, None) is not None:
-            self._sweeper.submit(shutil.rmtree, copy.path, ignore_errors=True)
+            self._sweeper.submit(self._delete, copy.path)
+
+    def _delete(self, path: Path) -> None:
+        """Delete a copy, and the folder of its job when that is empty then."""
+        shutil.rmtree(path, ignore_errors=True)
+        with self._guard, contextlib.suppress(OSError):
+            path.parent.rmdir()
 
 
 def _facts(path: Path) -> tuple[tuple[tuple[str, int, int], ...], tuple[str, ...]]:

@@ -96,6 +96,11 @@ class ContinuousLog:
         self._application.close()
         self._spool.close()
 
+    def discard(self) -> None:
+        """Remove what this runner keeps of it for itself, shipped or not: the job is deleted."""
+        for file in (self._application, self._spool):
+            self._shipper.discard(file)
+
     def _write(self, marked: bytes, system: bool) -> None:
         self._application.append(marked, is_system=system)
         self._shipper.note(self._application)

@@ -110,6 +110,12 @@ class LogShipper:
             if not waiters:
                 del self._waiters[file]
 
+    def discard(self, file: LogFile) -> None:
+        """Ship no more of a file, and remove what is in it."""
+        file.discard()
+        for noted in (self._unfinished, self._unsent, self._oversized):
+            noted.pop(file, None)
+
     async def run(self) -> None:
         """Ship until cancelled."""
         unhook = self._bus.streams.on_replaced(self._bus.subjects.logs_stream, self._replaced)

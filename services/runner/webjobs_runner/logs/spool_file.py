@@ -1,5 +1,6 @@
 """A file on disk that is also the spool of what is shipped to the stream of logs."""
 
+import contextlib
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -166,6 +167,21 @@ class SpoolFile:
         self.rest()
         if self.shipped != self._remembered:
             self._remember()
+
+    def discard(self) -> None:
+        """Remove what was written; what comes later goes on at the offset after what was sent.
+
+        How far that is stays on disk: chunks of another log at the same offsets would have the same ids, and
+        the stream would take them for repeats.
+        """
+        self.rest()
+        for path in (self._path, _previous_path(self._path)):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+        self.end = self.base = self._previous_base = self.shipped = self.sent
+        self.marks = []
+        self._mid_line = False
+        self._remember()
 
     def _roll_if_large(self) -> None:
         if self._roll_at and self.end - self.base >= self._roll_size and self.shipped >= self.base:
