@@ -1,4 +1,4 @@
-"""The life of a runner: the order in which its parts start and stop."""
+"""The life of a runner: the order in which its components start and stop."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -31,13 +31,11 @@ from webjobs_runner.schedule.schedules import wall_clock
 from webjobs_runner.settings import RunnerSettings
 from webjobs_runner.wiring import Components, Resources, build_components
 
-_PATIENCE = (
-    5.0  # seconds that what is in hand gets to be finished and told; the rest is told at the next start
-)
+_PATIENCE = 5.0  # seconds that runs get to be finished and published; the rest is published at the next start
 _PATIENCE_WITHOUT_NATS = 1.0
 _SHUTDOWN = "The runner is stopping."
 
-SLOTS_IN_USE = Gauge("webjobs_runner_slots_in_use", "Triggered runs in hand")
+SLOTS_IN_USE = Gauge("webjobs_runner_slots_in_use", "Triggered runs whose script runs")
 CONTINUOUS_JOBS = Gauge("webjobs_runner_continuous_jobs", "Continuous jobs supervised")
 EVENTS_WAITING = Gauge("webjobs_runner_events_waiting", "Events not yet acknowledged by NATS")
 
@@ -59,23 +57,25 @@ async def run_runner(
     extend_hosts(SCRIPT_HOSTS, settings.script_hosts)  # refused before anything is begun
     async with AsyncExitStack() as stack:
         async with _given_up_when(stop) as limit:
-            ground = await stack.enter_async_context(_prepared(settings, environment))
+            resources = await stack.enter_async_context(_prepared(settings, environment))
         if limit.expired():
             return
-        parts = build_components(settings, ground, terms, clock)
-        _show(parts, ground.outbox)
-        ground.outbox.add(_about(InstanceStarted, ground))
-        stack.callback(parts.shipper.close_all)
-        await stack.enter_async_context(side_tasks(outbox=ground.outbox.run(), shipper=parts.shipper.run()))
-        async with parts.continuous, _working(settings, ground, parts):
-            logger.info("runner is ready", instance=ground.instance.id, site=str(ground.site.root))
+        components = build_components(settings, resources, terms, clock)
+        _show(components, resources.outbox)
+        resources.outbox.add(_about(InstanceStarted, resources))
+        stack.callback(components.shipper.close_all)
+        await stack.enter_async_context(
+            side_tasks(outbox=resources.outbox.run(), shipper=components.shipper.run())
+        )
+        async with components.continuous, _working(settings, resources, components):
+            logger.info("runner is ready", instance=resources.instance.id, site=str(resources.site.root))
             await stop.wait()
-            await _end_everything(ground, parts)
+            await _end_everything(resources, components)
 
 
 @asynccontextmanager
 async def _prepared(settings: RunnerSettings, environment: Mapping[str, str]) -> AsyncIterator[Resources]:
-    """What an earlier boot left is cleared away, and NATS is there."""
+    """Clear away what an earlier start left, and connect to NATS."""
     site = Site(settings.data)
     async with AsyncExitStack() as stack:
         instance = stack.enter_context(own_instance(settings.instance_id, site))
@@ -92,7 +92,7 @@ async def _prepared(settings: RunnerSettings, environment: Mapping[str, str]) ->
         bus = await stack.enter_async_context(connect_bus(settings.nats_url, name=name, subjects=subjects))
         live = await stack.enter_async_context(bus.live_settings(environment))
         outbox = await stack.enter_async_context(Outbox(bus, state / "outbox.jsonl"))
-        unfinished = stack.enter_context(RunJournal(state / "unfinished.jsonl"))
+        journal = stack.enter_context(RunJournal(state / "unfinished.jsonl"))
         statuses = stack.enter_context(StatusFiles(site, state / "statuses.spare"))
         launcher = await stack.enter_async_context(Launcher(instance.id))
         watchdog = stack.enter_context(watched_loop())
@@ -105,7 +105,7 @@ async def _prepared(settings: RunnerSettings, environment: Mapping[str, str]) ->
             bus,
             live,
             outbox,
-            unfinished,
+            journal,
             statuses,
             launcher,
             environment,
@@ -114,44 +114,46 @@ async def _prepared(settings: RunnerSettings, environment: Mapping[str, str]) ->
 
 
 @asynccontextmanager
-async def _working(settings: RunnerSettings, ground: Resources, parts: Components) -> AsyncIterator[None]:
+async def _working(
+    settings: RunnerSettings, resources: Resources, components: Components
+) -> AsyncIterator[None]:
     """Everything runs while the body does."""
 
     async def nats() -> str | None:
-        return None if ground.bus.is_connected else "NATS is away"
+        return None if resources.bus.is_connected else "NATS is away"
 
     async def streams() -> str | None:
-        return ground.bus.streams.problem()
+        return resources.bus.streams.problem()
 
     async with (
-        metrics_served(ground.bus, "runner", ground.instance.id),
-        parts.files.served(),  # before anybody sees that this runner lives
-        parts.refusals.followed(),
-        parts.definitions.followed(),
-        ground.bus.erasing(ground.bus.jobs),
-        parts.leases.followed(),
-        parts.tunnels,
-        parts.wishes.followed(),
-        parts.peers.joined(),
+        metrics_served(resources.bus, "runner", resources.instance.id),
+        components.files.served(),  # before anybody sees that this runner lives
+        components.refusals.followed(),
+        components.definitions.followed(),
+        resources.bus.erasing(resources.bus.jobs),
+        components.leases.followed(),
+        components.tunnels,
+        components.requests.followed(),
+        components.peers.joined(),
         side_tasks(
-            disk=parts.disk.run(),
-            heartbeat=parts.peers.run(),
-            leases=parts.leases.run(),
-            watcher=parts.watcher.run(),
-            reconciler=parts.reconciler.run(),
-            packages=parts.packages.run(),
-            burial=parts.burial.run(),
-            retention=parts.retention.run(),
-            restoration=parts.restoration.run(),
-            schedules=parts.schedules.run(),
-            contradiction=parts.continuous.run(),
-            lapses=parts.triggered.run(),
-            runs=parts.runs.run(),
-            turns=parts.turns.run(),
-            next_in_line=parts.next_in_line.run(),
-            cancellation=parts.cancellation.run(),
-            jobs=parts.jobs.run(),
-            recovery=_for_ever(parts.recovery.run()),
+            disk=components.disk.run(),
+            heartbeat=components.peers.run(),
+            leases=components.leases.run(),
+            watcher=components.watcher.run(),
+            reconciler=components.reconciler.run(),
+            packages=components.packages.run(),
+            orphaned_runs=components.orphaned_runs.run(),
+            retention=components.retention.run(),
+            restoration=components.restoration.run(),
+            schedules=components.schedules.run(),
+            contradiction=components.continuous.run(),
+            ended_elsewhere=components.ended_elsewhere.run(),
+            runs=components.runs.run(),
+            limits=components.limits.run(),
+            next_runs=components.next_runs.run(),
+            unstarted_runs=components.unstarted_runs.run(),
+            jobs=components.jobs.run(),
+            recovery=_for_ever(components.recovery.run()),
         ),
         run_health_server(
             settings.health_host,
@@ -159,26 +161,26 @@ async def _working(settings: RunnerSettings, ground: Resources, parts: Component
             {
                 "nats": nats,
                 "streams": streams,
-                "heartbeat": parts.peers.writes.check,
-                "disk": parts.disk.check,
+                "heartbeat": components.peers.writes.check,
+                "disk": components.disk.check,
             },
-            ground.bus.streams.notes,
+            resources.bus.streams.notes,
         ),
     ):
         yield
 
 
-async def _end_everything(ground: Resources, parts: Components) -> None:
-    """Take no more, end every script, and tell all of it."""
-    parts.triggered.close(_SHUTDOWN)
+async def _end_everything(resources: Resources, components: Components) -> None:
+    """Take no more commands, end every script, and publish all of it."""
+    components.registry.close(_SHUTDOWN)
     await asyncio.gather(
-        parts.jobs.close(_patience(ground)),
-        parts.runs.close(lambda: _patience(ground)),
-        parts.continuous.close(_SHUTDOWN),
+        components.jobs.close(_patience(resources)),
+        components.runs.close(lambda: _patience(resources)),
+        components.continuous.close(_SHUTDOWN),
     )
-    ground.outbox.add(_about(InstanceStopped, ground))
-    if not await ground.outbox.drained(_patience(ground)):
-        logger.warning("events are shipped at the next start", waiting=ground.outbox.waiting)
+    resources.outbox.add(_about(InstanceStopped, resources))
+    if not await resources.outbox.drained(_patience(resources)):
+        logger.warning("events are shipped at the next start", waiting=resources.outbox.waiting)
 
 
 @asynccontextmanager
@@ -201,24 +203,24 @@ async def _given_up_when(stop: asyncio.Event) -> AsyncIterator[asyncio.Timeout]:
         watching.cancel()
 
 
-def _patience(ground: Resources) -> float:
-    return _PATIENCE if ground.bus.is_connected else _PATIENCE_WITHOUT_NATS
+def _patience(resources: Resources) -> float:
+    return _PATIENCE if resources.bus.is_connected else _PATIENCE_WITHOUT_NATS
 
 
 async def _for_ever(work: Coroutine[Any, Any, None]) -> None:
-    """Do the work, and be quiet then."""
+    """Run to completion, then idle."""
     await work
     await asyncio.Event().wait()
 
 
-def _about(event_type: type[InstanceStarted] | type[InstanceStopped], ground: Resources) -> InstanceEvent:
-    instance = ground.instance
+def _about(event_type: type[InstanceStarted] | type[InstanceStopped], resources: Resources) -> InstanceEvent:
+    instance = resources.instance
     return event_type(
         at=datetime.now(UTC), instance=instance.id, about_instance=instance.id, boot=instance.boot
     )
 
 
-def _show(parts: Components, outbox: Outbox) -> None:
-    SLOTS_IN_USE.set_function(lambda: parts.runs.busy)
-    CONTINUOUS_JOBS.set_function(lambda: len(parts.continuous))
+def _show(components: Components, outbox: Outbox) -> None:
+    SLOTS_IN_USE.set_function(lambda: components.runs.busy)
+    CONTINUOUS_JOBS.set_function(lambda: len(components.continuous))
     EVENTS_WAITING.set_function(lambda: outbox.waiting)

@@ -55,10 +55,9 @@ class Peers:
         self._whole_since = time.monotonic()
         self._vouched_until = 0.0
         self._lapsed_at = time.monotonic()
-        self.on_lost: Callable[[str, str], None] = lambda _instance_id, _boot: None
-        """Told of each lost runner: its instance id and its boot."""
-        self.on_lapse: Callable[[], None] = lambda: None
-        """Told when our own lease holds again after a gap, in which others may have judged us."""
+        self._lapse_listeners: list[Callable[[], None]] = []
+        self.lost: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        """Lost runners: the instance id and the boot of each."""
         disk.on_change(self.renew_soon)
 
     @asynccontextmanager
@@ -89,6 +88,10 @@ class Peers:
                 pause = self._terms.retry_seconds if self._is_refused else self._terms.heartbeat_seconds
                 renew_at = time.monotonic() + pause
             await self._judge()
+
+    def on_lapse(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when our own lease holds again after a gap, in which others may have judged us."""
+        self._lapse_listeners.append(listener)
 
     def renew_soon(self) -> None:
         """Renew the lease at once: what it says has changed, or it may have ended."""
@@ -158,7 +161,8 @@ class Peers:
             self._lapsed_at = answered_at
             if vouched_until:
                 logger.warning("heartbeat had lapsed; others may have taken this runner for lost")
-                self.on_lapse()
+                for listener in self._lapse_listeners:
+                    listener()
 
     async def _leave(self) -> None:
         value = encode_heartbeat(Heartbeat(boot=self._instance.boot, leaving=True))
@@ -216,7 +220,7 @@ class Peers:
                 at=datetime.now(UTC), instance=self._instance.id, about_instance=instance_id, boot=boot
             )
         )
-        self.on_lost(instance_id, boot)
+        self.lost.put_nowait((instance_id, boot))
 
 
 def _heartbeat_of(entry: Entry) -> Heartbeat | None:

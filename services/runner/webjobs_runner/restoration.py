@@ -28,14 +28,14 @@ class Restoration:
         outbox: Outbox,
         claims: Claims,
         packages: PackageStore,
-        unfinished: RunJournal,
+        journal: RunJournal,
     ) -> None:
         self._bus = bus
         self._site = site
         self._outbox = outbox
         self._claims = claims
         self._packages = packages
-        self._unfinished = unfinished
+        self._journal = journal
         self._lacks_claims = False
         self._lacks_packages = True  # they may have been lost while no runner was there
         self._wake = asyncio.Event()
@@ -64,7 +64,7 @@ class Restoration:
         if self._lacks_claims:
             self._lacks_claims = False
             try:
-                for run in self._unfinished.all():
+                for run in self._journal.all():
                     await self._claims.write_again(run, self._outbox.reached)
             except BusUnavailable:
                 self._lacks_claims = True

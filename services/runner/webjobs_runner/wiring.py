@@ -48,16 +48,20 @@ from webjobs_runner.runs.cancel_requests import CancelRequests
 from webjobs_runner.runs.claimed_runs import ClaimedRuns
 from webjobs_runner.runs.claims import Claims
 from webjobs_runner.runs.concurrency import ConcurrencyLimits
-from webjobs_runner.runs.executor import RunDependencies
+from webjobs_runner.runs.dependencies import RunDependencies
+from webjobs_runner.runs.ended_elsewhere import EndedElsewhere
+from webjobs_runner.runs.executor import RunExecutor
 from webjobs_runner.runs.failed_commands import FailedCommands
 from webjobs_runner.runs.finish import Finish
 from webjobs_runner.runs.handler import RunHandler
 from webjobs_runner.runs.next_runs import NextRuns
 from webjobs_runner.runs.orphaned_runs import OrphanedRuns
+from webjobs_runner.runs.queue_signals import QueueSignals
 from webjobs_runner.runs.recovery import Recovery
 from webjobs_runner.runs.run_inbox import RunInbox
 from webjobs_runner.runs.run_journal import RunJournal
 from webjobs_runner.runs.run_log import RunLogs
+from webjobs_runner.runs.run_registry import RunRegistry
 from webjobs_runner.runs.status_file import StatusFiles
 from webjobs_runner.runs.unstarted_runs import UnstartedRuns
 from webjobs_runner.schedule.due_times import Clock, DueTimes
@@ -71,10 +75,10 @@ from webjobs_runner.vfs.site_files import SiteFiles
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What the parts stand on: it is there before any of them, and goes after them.
+    """What is opened before all components, and closed after them.
 
     Attributes:
-        instance: Who this runner is.
+        instance: The identity of this runner.
         site: The site folder.
         state: The runner's own folder in it.
         temporary: The runner's own temporary folder.
@@ -82,8 +86,8 @@ class Resources:
         bus: To NATS.
         live: App settings as they are now.
         outbox: Of events.
-        unfinished: Runs in hand, noted on disk.
-        statuses: How runs ended, noted on disk.
+        journal: Of unfinished runs, on disk.
+        statuses: Status files of runs.
         launcher: Of scripts.
         environment: Of the runner, as it was started.
         watchdog: Of the event loop.
@@ -97,7 +101,7 @@ class Resources:
     bus: Bus
     live: LiveSettings
     outbox: Outbox
-    unfinished: RunJournal
+    journal: RunJournal
     statuses: StatusFiles
     launcher: Launcher
     environment: Mapping[str, str]
@@ -106,7 +110,7 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """Those with a life of their own."""
+    """What runs until the runner stops, or is asked by what does."""
 
     disk: DiskWatch
     peers: Peers
@@ -115,19 +119,20 @@ class Components:
     shipper: LogShipper
     continuous: ContinuousJobs
     tunnels: Tunnels
-    triggered: RunHandler
+    registry: RunRegistry
+    requests: CancelRequests
     runs: RunInbox
-    turns: ConcurrencyLimits
-    next_in_line: NextRuns
-    wishes: CancelRequests
-    cancellation: UnstartedRuns
+    limits: ConcurrencyLimits
+    next_runs: NextRuns
+    unstarted_runs: UnstartedRuns
+    orphaned_runs: OrphanedRuns
+    ended_elsewhere: EndedElsewhere
+    recovery: Recovery
     jobs: JobInbox
     reconciler: Reconciler
     refusals: Refusals
     watcher: FileDropWatcher
     packages: PackageStore
-    burial: OrphanedRuns
-    recovery: Recovery
     retention: Retention
     restoration: Restoration
     schedules: Schedules
@@ -135,26 +140,30 @@ class Components:
 
 
 def build_components(
-    settings: RunnerSettings, ground: Resources, terms: LeaseTerms, clock: Clock = wall_clock
+    settings: RunnerSettings, resources: Resources, terms: LeaseTerms, clock: Clock = wall_clock
 ) -> Components:
-    """Make every part, and tell each about those it works with."""
-    bus, instance, site, outbox = ground.bus, ground.instance, ground.site, ground.outbox
+    """Construct every component, in the order of their dependencies."""
+    bus, instance, site, outbox = resources.bus, resources.instance, resources.site, resources.outbox
     disk = DiskWatch(site.root, settings.disk_reserve_mb, instance, outbox)
     peers = Peers(bus, instance, outbox, disk, terms)
     # On one disk with NATS, what is shipped would take the space that logs leave free.
     shipper = LogShipper(bus, may_ship=lambda: disk.room_for_logs() > 0)
-    cap = LogCap(ground.live, disk.room_for_logs)
+    cap = LogCap(resources.live, disk.room_for_logs)
     definitions = Definitions(bus)
+    registry, signals = RunRegistry(), QueueSignals()
+    requests = CancelRequests(bus, registry)
+    logs = RunLogs(bus, instance, site, shipper, cap)
     claims = Claims(bus, instance)
-    wishes, logs = CancelRequests(bus), RunLogs(bus, instance, site, shipper, cap)
-    finish = Finish(bus, instance, ground.statuses, outbox, claims, wishes)
-    disk.on_change(ground.statuses.write_kept)
-    burial = OrphanedRuns(bus, instance, claims, definitions, finish, wishes, logs)
-    unfinished = ground.unfinished
-    watcher, in_place = FileDropWatcher(site), InPlaceFiles(ground.state / "in-place")
+    dependencies = RunDependencies(
+        bus, instance, outbox, definitions, claims, requests, resources.journal, logs
+    )
+    finish = Finish(dependencies, resources.statuses, peers, signals)
+    disk.on_change(resources.statuses.write_kept)
+    orphaned_runs = OrphanedRuns(dependencies, finish, peers)
+    watcher, in_place = FileDropWatcher(site), InPlaceFiles(resources.state / "in-place")
     installed = InstalledFolders(site, in_place, watcher)
-    versions = Versions(bus, site, ground.copies, installed, ground.state / "downloads")
-    starter = _starter(settings, ground, versions)
+    versions = Versions(bus, site, resources.copies, installed, resources.state / "downloads")
+    starter = _starter(settings, resources, versions)
     packages = PackageStore(bus, definitions, versions)
     refusals = Refusals(bus, instance)
     deployment = Deployment(bus, instance, definitions, outbox, starter, packages, refusals)
@@ -163,9 +172,9 @@ def build_components(
     )
     folders = EditedFolders(definitions, installed, reconciler)
     leases = SingletonLeases(bus, instance, terms)
-    workshop = ContinuousDependencies(
+    continuous_dependencies = ContinuousDependencies(
         instance,
-        ground.live,
+        resources.live,
         starter,
         folders,
         outbox,
@@ -175,56 +184,35 @@ def build_components(
         Ports(instance.id),
         cap,
     )
-    continuous = ContinuousJobs(bus, site, ground.state / "logs", workshop, shipper)
-    run_workshop = RunDependencies(bus, instance, ground.live, starter, folders, outbox, logs, finish)
-    turns = ConcurrencyLimits(bus, definitions, wishes)
-    cancellation = UnstartedRuns(bus, instance, claims, definitions, outbox, burial, wishes)
-    judgement = ClaimedRuns(bus, instance, outbox, claims, peers, burial, finish, unfinished)
-    triggered = RunHandler(
-        run_workshop,
-        definitions,
-        claims,
-        peers,
-        turns,
-        judgement,
-        wishes,
-        cancellation,
-        FailedCommands(instance, outbox, claims, burial, ground.watchdog),
-        unfinished,
-    )
-    runs = RunInbox(bus, settings.slots, triggered.handle, has_room=lambda: not disk.is_low)
+    continuous = ContinuousJobs(bus, site, resources.state / "logs", continuous_dependencies, shipper)
+    limits = ConcurrencyLimits(bus, definitions, requests, signals)
+    executor = RunExecutor(dependencies, resources.live, starter, registry, finish)
+    claimed_runs = ClaimedRuns(dependencies, peers, orphaned_runs, finish, executor, folders)
+    failed = FailedCommands(dependencies, orphaned_runs, resources.watchdog)
+    handler = RunHandler(bus, registry, limits, claimed_runs, finish, failed)
+    runs = RunInbox(bus, settings.slots, handler.handle, has_room=lambda: not disk.is_low)
     disk.on_change(runs.room_changed)
-    next_in_line = NextRuns(bus, turns, triggered, runs)
-    finish.on_freed = next_in_line.freed
-    burial.on_next = next_in_line.attempt_waits
-    turns.on_change = next_in_line.freed
-    triggered.begin = runs.offer
-    wishes.on_wish = triggered.wished
+    unstarted_runs = UnstartedRuns(dependencies, orphaned_runs)
+    peers.on_lapse(continuous.lapsed)
 
     def defined(key: JobKey, definition: JobDefinition | None) -> None:
         job_type, job_name = key
         if job_type is JobType.CONTINUOUS:
             continuous.define(job_name, definition)
         elif definition is None:
-            triggered.end_all(Reason.DELETED, "The job was deleted.", job_name)
-            cancellation.deleted(job_name)
+            registry.ask_to_end(Reason.DELETED, "The job was deleted.", job_name)
+            unstarted_runs.job_deleted(job_name)
         if definition is None:
-            ground.copies.discard(job_type, job_name)
+            resources.copies.discard(job_type, job_name)
 
     def is_running(key: JobKey) -> bool:
         job_type, job_name = key
-        return (continuous if job_type is JobType.CONTINUOUS else triggered).has_run_of(job_name)
+        return (continuous if job_type is JobType.CONTINUOUS else registry).has_run_of(job_name)
 
-    def lapsed() -> None:
-        triggered.lapsed()
-        continuous.lapsed()
-
-    peers.on_lost = burial.lost
-    peers.on_lapse = lapsed
     reconciler.on_definition(defined)
     ticks = Ticks(bus)
-    due_times = DueTimes(instance, ground.live, ticks, ScheduledRuns(bus), clock)
-    limits = UploadLimits(unpacked_bytes=settings.unpacked_limit_mb * 1024 * 1024)
+    due_times = DueTimes(instance, resources.live, ticks, ScheduledRuns(bus), clock)
+    upload_limits = UploadLimits(unpacked_bytes=settings.unpacked_limit_mb * 1024 * 1024)
     return Components(
         disk=disk,
         peers=peers,
@@ -233,65 +221,56 @@ def build_components(
         shipper=shipper,
         continuous=continuous,
         tunnels=bus.tunnels_of(instance.id, Passthrough(instance.id, continuous.port_of).accept),
-        triggered=triggered,
+        registry=registry,
+        requests=requests,
         runs=runs,
-        turns=turns,
-        next_in_line=next_in_line,
-        wishes=wishes,
-        cancellation=cancellation,
+        limits=limits,
+        next_runs=NextRuns(bus, signals, limits, registry, runs),
+        unstarted_runs=unstarted_runs,
+        orphaned_runs=orphaned_runs,
+        ended_elsewhere=EndedElsewhere(bus, registry, peers),
+        recovery=Recovery(dependencies, finish, orphaned_runs),
         jobs=JobInbox(
             bus,
-            JobCommands(bus, definitions, deployment, versions, reconciler, limits, disk, refusals),
+            JobCommands(bus, definitions, deployment, versions, reconciler, upload_limits, disk, refusals),
             leave_deployments=lambda: disk.is_low and peers.has_room_elsewhere(),
         ),
         reconciler=reconciler,
         refusals=refusals,
         watcher=watcher,
         packages=packages,
-        burial=burial,
-        recovery=Recovery(
-            instance,
-            outbox,
-            claims,
-            burial,
-            finish,
-            definitions,
-            wishes,
-            unfinished,
-            logs,
-        ),
         retention=Retention(
-            bus, site, definitions, ground.state / "retention", is_running, continuous.discard_log
+            bus, site, definitions, resources.state / "retention", is_running, continuous.discard_log
         ),
-        restoration=Restoration(bus, site, outbox, claims, packages, unfinished),
-        schedules=Schedules(definitions, ground.live, ticks, due_times, clock),
+        restoration=Restoration(bus, site, outbox, claims, packages, resources.journal),
+        schedules=Schedules(definitions, resources.live, ticks, due_times, clock),
         files=FileService(
             bus,
             instance,
-            SiteFiles(site, ground.state / "uploads"),
-            limits,
+            SiteFiles(site, resources.state / "uploads"),
+            upload_limits,
             without_room=disk.refusal,
             deploy=ChangedJobs(definitions, reconciler).deploy,
         ),
     )
 
 
-def _starter(settings: RunnerSettings, ground: Resources, versions: Versions) -> ScriptStarter:
+def _starter(settings: RunnerSettings, resources: Resources, versions: Versions) -> ScriptStarter:
     wine = WinePrefixes(
-        ground.site.root / "data" / ".wine",
-        ground.temporary / "jobs" / "wine",
-        ground.instance.id,
-        ground.launcher,
+        resources.site.root / "data" / ".wine",
+        resources.temporary / "jobs" / "wine",
+        resources.instance.id,
+        resources.launcher,
     )
     return ScriptStarter(
-        ground.instance,
-        ground.site,
-        ground.launcher,
+        resources.instance,
+        resources.site,
+        resources.launcher,
         versions,
         wine,
-        ground.live,
+        resources.live,
         extend_hosts(SCRIPT_HOSTS, settings.script_hosts),
-        ground.environment,
-        ground.temporary,
+        resources.environment,
+        resources.temporary,
         settings.namespace,
     )

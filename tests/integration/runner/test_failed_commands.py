@@ -38,8 +38,10 @@ def failing_for(job_name: str, real: Callable[..., Any], times: int, error: Exce
     """Raises for one job, so many times; `calls` of it counts."""
 
     def fails(self: Any, first: Any, *args: Any, **named: Any) -> Any:
-        attempt = args[0] if args and hasattr(args[0], "job_name") else first
-        if attempt.job_name == job_name and fails.calls < times:  # type: ignore[attr-defined]
+        about = next(each for each in (*args, first) if hasattr(each, "job_name") or hasattr(each, "attempt"))
+        if (
+            about if hasattr(about, "job_name") else about.attempt
+        ).job_name == job_name and fails.calls < times:  # type: ignore[attr-defined]
             fails.calls += 1  # type: ignore[attr-defined]
             raise error
         return real(self, first, *args, **named)

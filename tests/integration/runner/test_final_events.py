@@ -15,7 +15,7 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Reason
 from webjobs_runner.processes.script_start import ScriptStarter
-from webjobs_runner.runs import triggered_run
+from webjobs_runner.runs import executor
 from webjobs_runner.runs.status_file import read_status
 
 TRIGGERED = JobType.TRIGGERED
@@ -49,9 +49,9 @@ def failing_once(real: Callable[..., Any]) -> Callable[..., Any]:
 STEPS = [
     (ScriptStarter, "prepare", Reason.START_ERROR),
     (ScriptStarter, "begin", Reason.START_ERROR),
-    (triggered_run, "initializing_event", Reason.START_ERROR),
-    (triggered_run, "running_event", Reason.RUNNER_LOST),
-    (triggered_run, "settings_of", Reason.RUNNER_LOST),
+    (executor, "initializing_event", Reason.START_ERROR),
+    (executor, "running_event", Reason.RUNNER_LOST),
+    (executor, "settings_of", Reason.RUNNER_LOST),
 ]
 
 

@@ -1,6 +1,7 @@
-"""CancelRequests that runs be ended: cancelled by a person, or replaced by another run."""
+"""Requests that runs end: cancelled by a person, or replaced by another run."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from webjobs_events.cancel_request import (
@@ -15,29 +16,32 @@ from webjobs_events.job import JobName
 from webjobs_events.run_id import RunId
 from webjobs_events.subjects import Subjects, name_of
 
+from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.log import logger
+from webjobs_runner.runs.run_registry import RunRegistry
 
-_TRACE_SECONDS = 60  # that a wish which was met leaves a trace, for those who watch
+_TRACE_SECONDS = 60  # that the request of a run that has ended leaves a trace, for other mirrors
 
 
 class CancelRequests:
-    """Knows every wish while `followed`; what is known costs nobody a question."""
+    """Mirrors every cancel request while `followed`, and passes it on to the run that it is about."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, registry: RunRegistry) -> None:
         self._bus = bus
+        self._registry = registry
         self._mirror: BucketMirror | None = None
-        self.on_wish: Callable[[JobName, RunId], None] = lambda _job_name, _run_id: None
-        """Told of each wish."""
+        self.unhandled: asyncio.Queue[tuple[JobName, RunId]] = asyncio.Queue()
+        """Runs with a request that do not run here: `UnstartedRuns` ends those that no runner has begun."""
 
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
-        """Know the wishes while the body runs."""
+        """Mirror the requests while the body runs."""
         async with self._bus.leases.mirror(self._changed, keys="cancel.>") as mirror:
             self._mirror = mirror
             yield
 
     def of(self, job_name: JobName, run_id: RunId) -> CancelRequest | None:
-        """The wish about a run, as last told; None when there is none."""
+        """Returns the request to cancel a run, as mirrored; None when there is none."""
         if self._mirror is None or not self._mirror.entries:
             return None
         key = Subjects.cancel_key(job_name, run_id)
@@ -47,40 +51,50 @@ class CancelRequests:
         try:
             return decode_cancel_request(key, entry.value)
         except UndecodableMessage as error:
-            logger.error("unreadable wish left alone", key=key, error=str(error))
+            logger.error("unreadable cancel request left alone", key=key, error=str(error))
             return None
 
-    def all(self) -> list[tuple[JobName, RunId]]:
-        """The runs that a wish is about."""
-        keys = self._mirror.entries if self._mirror is not None else ()
-        return [run for run in map(_run_of, keys) if run is not None]
+    def of_attempt(self, attempt: Attempt) -> CancelRequest | None:
+        """Returns the request to cancel an attempt, or the one before it; None when there is none."""
+        request = self.of(attempt.job_name, attempt.run_id)
+        if request is None and attempt.retry_of is not None:
+            request = self.of(attempt.job_name, attempt.retry_of)
+        return request
 
-    async def make(self, job_name: JobName, run_id: RunId, wish: CancelRequest) -> None:
-        """Wish that a run be ended, if nobody does already.
+    async def make(self, job_name: JobName, run_id: RunId, request: CancelRequest) -> None:
+        """Request that a run end, unless there is a request already.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
         try:
             key = Subjects.cancel_key(job_name, run_id)
-            await self._bus.leases.create(key, encode_cancel_request(wish), ttl=CANCEL_REQUEST_TTL)
+            await self._bus.leases.create(key, encode_cancel_request(request), ttl=CANCEL_REQUEST_TTL)
         except RevisionConflict:
-            logger.debug("somebody wished so already", job=job_name, run_id=run_id)
+            logger.debug("cancel request exists already", job=job_name, run_id=run_id)
 
     async def drop(self, job_name: JobName, run_id: RunId) -> None:
-        """Remove the wish about a run that has ended, if there is one."""
+        """Remove the request of a run that has ended, if there is one."""
         key = Subjects.cancel_key(job_name, run_id)
         if self._mirror is None or self._mirror.get(key) is None:
             return
         try:
             await self._bus.leases.let_go(key, marker_ttl=_TRACE_SECONDS)
         except BusUnavailable as error:
-            logger.debug("wish left to expire", job=job_name, run_id=run_id, error=str(error))
+            logger.debug("cancel request left to expire", job=job_name, run_id=run_id, error=str(error))
+
+    def pass_on(self, job_name: JobName, run_id: RunId) -> None:
+        """Pass the request of a run on: to the run if it runs here, else to `unhandled`."""
+        execution = self._registry.execution_of(job_name, run_id)
+        if execution is None:
+            self.unhandled.put_nowait((job_name, run_id))
+        elif (request := self.of(job_name, run_id)) is not None:
+            execution.ask_to_end(request.reason, request.evidence)
 
     def _changed(self, key: str, entry: Entry | None) -> None:
         run = _run_of(key)
         if entry is not None and run is not None:
-            self.on_wish(*run)
+            self.pass_on(*run)
 
 
 def _run_of(key: str) -> tuple[JobName, RunId] | None:
@@ -88,5 +102,5 @@ def _run_of(key: str) -> tuple[JobName, RunId] | None:
         _, token, run_id = key.split(".")
         return name_of(token), RunId(run_id)
     except (ValueError, InvalidToken):
-        logger.error("wish about no run left alone", key=key)
+        logger.error("cancel request of no run left alone", key=key)
         return None

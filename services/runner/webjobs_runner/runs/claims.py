@@ -1,8 +1,7 @@
-"""Who has a run: each command is claimed once, ever, and its claim goes from attempt to attempt."""
+"""Claims in the bucket of leases: each command is claimed once; its claim goes from attempt to attempt."""
 
 import contextlib
 from dataclasses import dataclass
-from datetime import datetime
 
 import msgspec
 from webjobs_events.commands import RunTriggeredJob
@@ -13,62 +12,18 @@ from webjobs_events.run_id import RunId
 from webjobs_events.subjects import Subjects, name_of
 
 from webjobs_runner.domain.attempt import Attempt, first_attempt
+from webjobs_runner.domain.claim import UNKNOWN_INSTANCE, Claim, claim_on
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
 from webjobs_runner.runs.run_journal import UnfinishedRun
 
 TRACE_SECONDS = 15 * 60
-"""How long a settled claim leaves a trace in the bucket: who comes late does not take it for free."""
-
-
-UNKNOWN_INSTANCE = "unknown"
-"""Whose an unreadable claim is: no runner has this instance id, so the run is orphaned."""
-
-
-class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The value of a claim.
-
-    Attributes:
-        instance: Whose the run is; empty while its next attempt waits for its time.
-        boot: Since which start of that runner.
-        slot: Of the command, which says where in the queue it is.
-        after: The stream of events had got here before this attempt: all that it tells comes later.
-        run_id: Of the attempt; None for the first, which has the run id of the command.
-        attempt: Number of the attempt.
-        retry_of: The attempt before.
-        not_before: When the attempt may begin.
-    """
-
-    instance: str
-    boot: str
-    slot: str = ""
-    after: int = 0
-    run_id: RunId | None = None
-    attempt: int = 1
-    retry_of: RunId | None = None
-    not_before: datetime | None = None
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether nobody has it: its next attempt is to be begun in its time."""
-        return not self.instance
-
-    def attempt_of(self, command: RunTriggeredJob) -> Attempt:
-        """The attempt that is claimed."""
-        if self.run_id is None:
-            return first_attempt(command)
-        return Attempt(
-            command=command,
-            run_id=self.run_id,
-            number=self.attempt,
-            retry_of=self.retry_of,
-            not_before=self.not_before,
-        )
+"""How long a settled claim leaves a trace in the bucket, so that a late runner does not claim it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRun:
-    """A claim and the command it is on, by the run id of that."""
+    """A claim with the run id of the command that it is on."""
 
     job_name: JobName
     run_id: RunId
@@ -76,19 +31,34 @@ class ClaimedRun:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class OwnAttempt:
+    """An attempt that this runner owns and is to start.
+
+    Attributes:
+        attempt: To be started.
+        after: Sequence that the stream of events had before it.
+        claimed_at: Monotonic instant since which this runner owns it.
+    """
+
+    attempt: Attempt
+    after: int
+    claimed_at: float
+
+
 _decoder = msgspec.json.Decoder(Claim)
 _encoder = msgspec.json.Encoder()
 
 
 class Claims:
-    """Claims of this runner, and a look at those of the others."""
+    """Writes the claims of this runner, and reads those of all runners."""
 
     def __init__(self, bus: Bus, instance: Instance) -> None:
         self._bus = bus
         self._instance = instance
 
     async def take(self, command: RunTriggeredJob, after: int) -> bool:
-        """Claim a command; answers False when it is claimed, or was until a while ago.
+        """Claim a command; False when it is claimed, or was until a while ago.
 
         Raises:
             BusUnavailable: Unknown whether it is claimed, and by whom; ask again.
@@ -102,7 +72,7 @@ class Claims:
         return True
 
     async def take_waiting(self, found: ClaimedRun, command: RunTriggeredJob, after: int) -> bool:
-        """Claim the attempt that waits; answers False when somebody else was faster.
+        """Claim the attempt that waits; False when another runner was faster.
 
         Raises:
             BusUnavailable: Unknown whether it is claimed, and by whom; ask again.
@@ -110,19 +80,19 @@ class Claims:
         return await self._write(found, self._own(found.claim.attempt_of(command), after))
 
     async def let_wait(self, found: ClaimedRun, next_attempt: Attempt, after: int) -> bool:
-        """Leave the next attempt to whoever takes the command in its time; False when that is done already.
+        """Let the next attempt wait for the runner that takes the command in its time; False when it does.
 
         Raises:
             BusUnavailable: Unknown whether it is written; ask again.
         """
-        return await self._write(found, _claim("", "", next_attempt, after))
+        return await self._write(found, claim_on(next_attempt, "", "", after))
 
     def is_own(self, claim: Claim) -> bool:
-        """Whether it was made by this runner since its start."""
+        """Whether this runner made it since its start."""
         return (claim.instance, claim.boot) == (self._instance.id, self._instance.boot)
 
     async def read(self, job_name: JobName, run_id: RunId) -> ClaimedRun | None:
-        """The claim on a command; None when there is none.
+        """Returns the claim on a command; None when there is none.
 
         Raises:
             BusUnavailable: NATS does not answer.
@@ -139,7 +109,7 @@ class Claims:
         return ClaimedRun(job_name, run_id, claim, entry.revision)
 
     async def of_instance(self, instance_id: str) -> list[ClaimedRun]:
-        """All claims of a runner.
+        """Returns all claims of a runner.
 
         Raises:
             BusUnavailable: NATS does not answer.
@@ -147,7 +117,7 @@ class Claims:
         return [run for run in await self._matching("claim.>") if run.claim.instance == instance_id]
 
     async def of_attempt(self, job_name: JobName, run_id: RunId) -> ClaimedRun | None:
-        """The claim on this run, or on the attempt that follows it and waits; None when there is none.
+        """Returns the claim on this run, or on the attempt that follows it and waits; None: there is none.
 
         Raises:
             BusUnavailable: NATS does not answer.
@@ -166,7 +136,7 @@ class Claims:
         """Write a claim of ours that is lost with its bucket; harmless when there is one, or was.
 
         Args:
-            run: That this runner has.
+            run: That this runner has begun.
             reached: Sequence of the stream of events, which may be another one than before.
 
         Raises:
@@ -205,19 +175,4 @@ class Claims:
         return found
 
     def _own(self, attempt: Attempt, after: int) -> Claim:
-        return _claim(self._instance.id, self._instance.boot, attempt, after)
-
-
-def _claim(instance_id: str, boot: str, attempt: Attempt, after: int) -> Claim:
-    command = attempt.command
-    is_first = attempt.run_id == command.run_id
-    return Claim(
-        instance=instance_id,
-        boot=boot,
-        slot=command.slot,
-        after=after,
-        run_id=None if is_first else attempt.run_id,
-        attempt=attempt.number,
-        retry_of=attempt.retry_of,
-        not_before=attempt.not_before,
-    )
+        return claim_on(attempt, self._instance.id, self._instance.boot, after)

@@ -2,46 +2,23 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 
 from webjobs_events.envelope import decode_event
 from webjobs_events.errors import UndecodableMessage
-from webjobs_events.events import RunEnded, RunEvent, RunInitializing, RunRunning
+from webjobs_events.events import RunEnded, RunEvent
 from webjobs_events.jetstream import Bus, StreamMessage
 from webjobs_events.job import JobName, JobType
 from webjobs_events.status import TERMINAL_STATUSES
 from webjobs_events.subjects import token_of
 
 from webjobs_runner.domain.attempt import Attempt
+from webjobs_runner.domain.run_on_stream import RunOnStream
 from webjobs_runner.log import logger
 
 
-@dataclass(frozen=True, slots=True)
-class RunOnStream:
-    """What the stream of events says of a run.
-
-    Attributes:
-        position: Sequence of the last event of its job that was read.
-        attempt: The latest attempt; one that is announced by the final event before it counts.
-        has_begun: Whether that attempt's first event is there.
-        digest: The version of the package that it runs; empty while it has not begun.
-        started_at: When its process started; None while it has not.
-        end: Its final event; None when it has not ended, or is followed by another attempt.
-        before: The final event of the attempt before, when that was read.
-    """
-
-    position: int
-    attempt: Attempt
-    has_begun: bool = False
-    digest: str = ""
-    started_at: datetime | None = None
-    end: RunEnded | None = None
-    before: RunEnded | None = None
-
-
 async def look_at_run(bus: Bus, attempt: Attempt, after: int) -> RunOnStream:
-    """Returns what the stream says of a run, from an attempt of it on.
+    """Returns what the stream of events shows of a run, from one attempt on.
 
     Args:
         bus: Connection to NATS.
@@ -54,7 +31,10 @@ async def look_at_run(bus: Bus, attempt: Attempt, after: int) -> RunOnStream:
     found = RunOnStream(after, attempt)
     async with aclosing(job_events(bus, attempt.job_name, after)) as messages:
         async for message in messages:
-            found = _with(found, message)
+            if _is_about(message, found.attempt):
+                found = found.after(message.sequence, _event_in(message))
+            else:
+                found = replace(found, position=message.sequence)
     return found
 
 
@@ -103,23 +83,6 @@ async def job_events(bus: Bus, job_name: JobName, after: int) -> AsyncGenerator[
             yield message
         if left == 0:
             return
-
-
-def _with(found: RunOnStream, message: StreamMessage) -> RunOnStream:
-    moved = replace(found, position=message.sequence)
-    if not _is_about(message, found.attempt):
-        return moved
-    event = _event_in(message)
-    if isinstance(event, RunInitializing):
-        return replace(moved, has_begun=True, digest=event.digest)
-    if isinstance(event, RunRunning):
-        return replace(moved, digest=event.digest, started_at=event.at)
-    if not isinstance(event, RunEnded):  # of a later release, perhaps
-        return replace(moved, has_begun=True)
-    if event.next_run_id is None:
-        return replace(moved, has_begun=True, end=event)
-    following = found.attempt.after(event.next_run_id, event.next_attempt_at)
-    return RunOnStream(message.sequence, following, before=event)
 
 
 def _is_about(message: StreamMessage, attempt: Attempt) -> bool:

@@ -2,18 +2,15 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from webjobs_events.errors import WebJobsError
-from webjobs_events.events import RunEnded
-from webjobs_events.jetstream import Bus, LiveSettings
+from webjobs_events.jetstream import LiveSettings
 from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.job_settings import JobSettings
 from webjobs_events.status import Reason
 
-from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.domain.run_events import initializing_event, running_event
 from webjobs_runner.domain.run_outcome import (
     Ended,
@@ -26,73 +23,90 @@ from webjobs_runner.domain.run_outcome import (
     runner_failed,
     with_grace,
 )
-from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.definitions import settings_of
-from webjobs_runner.jobs.edited_folders import EditedFolders
 from webjobs_runner.log import logger
-from webjobs_runner.outbox import Outbox
 from webjobs_runner.processes.exit_facts import facts_of_exit, reason_not_started
 from webjobs_runner.processes.idle import idle_verdict
 from webjobs_runner.processes.process import ScriptProcess
 from webjobs_runner.processes.script_start import PreparedScript, ScriptStarter, StartedScript
-from webjobs_runner.runs.finish import Finish
-from webjobs_runner.runs.run_log import RunLogs
+from webjobs_runner.runs.claims import OwnAttempt
+from webjobs_runner.runs.dependencies import RunDependencies
+from webjobs_runner.runs.finish import Finish, RecordedEnd
+from webjobs_runner.runs.run_journal import UnfinishedRun
+from webjobs_runner.runs.run_registry import RunRegistry
 
 IDLE_TIMEOUT_SECONDS = 120.0
 _UNWATCHED_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class RunDependencies:
-    """What every triggered run of a runner shares."""
+class RunExecutor:
+    """Makes executions, and passes changes of the app settings on to those that run."""
 
-    bus: Bus
-    instance: Instance
-    settings: LiveSettings
-    starter: ScriptStarter
-    folders: EditedFolders
-    outbox: Outbox
-    logs: RunLogs
-    finish: Finish
+    def __init__(
+        self,
+        dependencies: RunDependencies,
+        settings: LiveSettings,
+        starter: ScriptStarter,
+        registry: RunRegistry,
+        finish: Finish,
+    ) -> None:
+        self.instance = dependencies.instance
+        self.outbox = dependencies.outbox
+        self.journal = dependencies.journal
+        self.requests = dependencies.requests
+        self.logs = dependencies.logs
+        self.settings = settings
+        self.starter = starter
+        self.registry = registry
+        self.finish = finish
+        settings.on_change(self._setting_changed)
+
+    def prepare(self, own: OwnAttempt, definition: JobDefinition | None) -> "RunExecution":
+        """Returns the execution of an attempt, whose script is being made ready to start."""
+        return RunExecution(self, own, definition)
+
+    def _setting_changed(self, name: str) -> None:
+        if name == "WEBJOBS_STOPPED" and self.settings.flag(name):
+            self.registry.ask_to_end(Reason.STOPPED, "WEBJOBS_STOPPED was set.")
+        elif name == "WEBJOBS_IDLE_TIMEOUT":
+            self.registry.limits_changed()
 
 
 class RunExecution:
-    """A run in hand.
+    """One attempt: prepare, start, watch, stop its script.
 
     Args:
-        workshop: Shared by all runs.
-        attempt: What is to be begun.
-        definition: Of its job; None when there is no such job any more.
-        after: Sequence that the stream of events had before.
+        executor: Of this runner.
+        own: The attempt.
+        definition: Of its job; None when the job is deleted.
     """
 
-    def __init__(
-        self, workshop: RunDependencies, attempt: Attempt, definition: JobDefinition | None, after: int
-    ) -> None:
-        self.attempt = attempt
-        self.after = after
-        self.digest = definition.digest if definition else ""
-        self.initialized_at = datetime.now(UTC)
+    def __init__(self, executor: RunExecutor, own: OwnAttempt, definition: JobDefinition | None) -> None:
+        self.attempt = own.attempt
+        self.after = own.after
         self.limit_changed = asyncio.Event()
-        self._shop = workshop
+        self._claimed_at = own.claimed_at
+        self._digest = definition.digest if definition else ""
+        self._initialized_at = datetime.now(UTC)
+        self._executor = executor
         self._definition = definition
-        self._log = workshop.logs.of(attempt)
+        self._log = executor.logs.of(own.attempt)
         self._started_at: datetime | None = None
-        self._wish: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._last_told: asyncio.Future[int] | None = None
+        self._requested: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._steps: asyncio.Future[int] | None = None  # the sequence of the latest event, once stored
         self._idle: asyncio.Task[str] | None = None
         self._preparing = asyncio.ensure_future(self._prepare(definition)) if definition else None
 
     def ask_to_end(self, reason: Reason, evidence: str) -> None:
-        """Let it end as Aborted; the first wish counts."""
-        self._want(ended_by_request(reason, evidence))
+        """Let it end as Aborted; the first request counts."""
+        self._request(ended_by_request(reason, evidence))
 
-    def _want(self, outcome: Outcome) -> None:
-        if not self._wish.done():
-            self._wish.set_result(outcome)
+    def _request(self, outcome: Outcome) -> None:
+        if not self._requested.done():
+            self._requested.set_result(outcome)
 
     async def drop(self) -> None:
-        """Let go of what was prepared: the run is not ours to begin, or not to be begun at all."""
+        """Release what was prepared: the run is not started here, or not at all."""
         if self._preparing is None:
             return
         self._preparing.cancel()
@@ -100,42 +114,53 @@ class RunExecution:
         if isinstance(prepared, PreparedScript):
             prepared.release()
 
-    async def carry_out(self) -> RunEnded:
-        """Begin it and see it through; returns its final event, which is on disk, not yet on the stream."""
-        outcome = await self._outcome()
+    async def carry_out(self) -> RecordedEnd:
+        """Start the script and see it through; returns its end, which is on disk, not yet on the stream."""
+        self._executor.journal.note(
+            UnfinishedRun(
+                command=self.attempt.command,
+                digest=self._digest,
+                initialized_at=self._initialized_at,
+                after=self.after,
+                run_id=self.attempt.run_id,
+                attempt=self.attempt.number,
+                retry_of=self.attempt.retry_of,
+            )
+        )
+        with self._executor.registry.executing(self):
+            request = self._executor.requests.of_attempt(self.attempt)
+            if request is not None:
+                self.ask_to_end(request.reason, request.evidence)
+            return self._recorded(await self._outcome())
+
+    def _recorded(self, outcome: Outcome) -> RecordedEnd:
         try:
-            self._tell_beginning()
+            self._publish_beginning()
             self._log.script.finish()
         except Exception:  # how it ended is known, and is worth more than what comes before
             logger.exception("beginning of a run not recorded", run_id=self.attempt.run_id)
-        self._shop.outbox.hurry()  # the final event follows when the stream has those before
-        ended = Ended(self.attempt, outcome, self.digest, self._started_at)
+        self._executor.outbox.hurry()  # the final event follows when the stream has those before
+        ended = Ended(self.attempt, outcome, self._digest, self._started_at)
         log = self._log if self._definition else None  # the data of a deleted job stay away
-        return self._shop.finish.record(ended, self._definition, log)
+        event = self._executor.finish.record(ended, self._definition, log)
+        return RecordedEnd(self.attempt, event, self._log, self._steps, self.after, self._claimed_at)
 
-    async def told(self) -> int:
-        """Wait until its events before the final one are on the stream; returns the latest one's sequence."""
-        if self._last_told is None:
-            return self.after
-        return await asyncio.shield(self._last_told)
-
-    async def log_shipped(self, timeout: float | None) -> None:
-        """Wait until its log is in the stream of logs, but no longer than `timeout` seconds."""
-        await self._log.shipped(timeout)
-
-    def _tell_beginning(self) -> None:
-        """Write the first event and the first line of the log, if they are not written yet."""
-        if self._last_told is None:
+    def _publish_beginning(self) -> None:
+        """Publish the first event and write the first line of the log, unless that is done."""
+        if self._steps is None:
             first = initializing_event(
-                self.attempt, instance_id=self._shop.instance.id, digest=self.digest, at=self.initialized_at
+                self.attempt,
+                instance_id=self._executor.instance.id,
+                digest=self._digest,
+                at=self._initialized_at,
             )
-            self._last_told = self._shop.outbox.add(first, self.attempt.cause, may_wait=True)
+            self._steps = self._executor.outbox.add(first, self.attempt.cause, may_wait=True)
             if self._definition is not None:
                 self._log.say("Status changed to Initializing")
 
     async def _prepare(self, definition: JobDefinition) -> PreparedScript:
-        """Have ready, while the claim is on its way, what the script needs."""
-        return await self._shop.starter.prepare(
+        """Make ready, while the claim is on its way, what the script needs."""
+        return await self._executor.starter.prepare(
             definition,
             run_id=self.attempt.run_id,
             arguments=self.attempt.command.arguments,
@@ -154,7 +179,7 @@ class RunExecution:
         """Start the script and see it through; returns how it ended."""
         if self._definition is None or self._preparing is None:
             return deleted_before_begun()
-        if self._shop.settings.flag("WEBJOBS_STOPPED"):
+        if self._executor.settings.flag("WEBJOBS_STOPPED"):
             await self.drop()
             return ended_by_request(Reason.STOPPED, "WEBJOBS_STOPPED is set: no job may run.")
         try:
@@ -162,18 +187,18 @@ class RunExecution:
         except (WebJobsError, OSError) as error:
             return not_started(reason_not_started(error), str(error))
         if started is None:
-            return self._wish.result()
+            return self._requested.result()
         try:
             self._started_at = started_at = datetime.now(UTC)
             script, host = self._definition.script, started.host
             running = running_event(
                 self.attempt,
-                instance_id=self._shop.instance.id,
-                digest=self.digest,
+                instance_id=self._executor.instance.id,
+                digest=self._digest,
                 at=started_at,
                 script=script,
             )
-            self._last_told = self._shop.outbox.add(running, self.attempt.cause, may_wait=True)
+            self._steps = self._executor.outbox.add(running, self.attempt.cause, may_wait=True)
             self._log.say(f"Run script '{script}' with script host - '{host}'")
             self._log.say("Status changed to Running")
             for warning in started.warnings:
@@ -184,24 +209,24 @@ class RunExecution:
             started.release()
 
     async def _start(self, preparing: "asyncio.Task[PreparedScript]") -> StartedScript | None:
-        """Start the script; None when somebody wants the run ended before it has begun.
+        """Start the script; None when the run is requested to end before.
 
         Raises: As `ScriptStarter.start`.
         """
         if not preparing.done():  # a new version, on its way to this disk
-            self._tell_beginning()
-            watched: set[asyncio.Future[Any]] = {preparing, self._wish}
+            self._publish_beginning()
+            watched: set[asyncio.Future[Any]] = {preparing, self._requested}
             await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-        if self._wish.done():
+        if self._requested.done():
             await self.drop()
             return None
-        started = await self._shop.starter.begin(
+        started = await self._executor.starter.begin(
             preparing.result(),
             lambda chunk: self._log.script.on_stdout(chunk),  # the log is made while the launcher works
             lambda chunk: self._log.script.on_stderr(chunk),
         )
         try:
-            self._tell_beginning()  # while the launcher starts the script
+            self._publish_beginning()  # while the launcher starts the script
             await started.process.started()
         except BaseException:
             started.release()
@@ -209,20 +234,20 @@ class RunExecution:
         return started
 
     async def _see_through(self, started: StartedScript, definition: JobDefinition) -> Outcome:
-        """Wait for the script's end, or bring it about when it is idle or somebody wants it ended."""
+        """Wait for the script's end, or stop it when it is idle, over its limit, or requested to end."""
         process, loop = started.process, asyncio.get_running_loop()
-        turn: asyncio.Future[None] = loop.create_future()
+        woken: asyncio.Future[None] = loop.create_future()
 
-        def take_turn(*_: object) -> None:
-            if not turn.done():
-                turn.set_result(None)
+        def wake(*_: object) -> None:
+            if not woken.done():
+                woken.set_result(None)
 
         def watch() -> None:
             self._idle = asyncio.ensure_future(self._until_idle(process, started_at))
-            self._idle.add_done_callback(take_turn)
+            self._idle.add_done_callback(wake)
 
-        process.when_over(take_turn)
-        self._wish.add_done_callback(take_turn)
+        process.when_over(wake)
+        self._requested.add_done_callback(wake)
         started_at = time.monotonic()
         settings = settings_of(definition)
         limits = [loop.call_later(self._unwatched_seconds, watch)]
@@ -230,7 +255,7 @@ class RunExecution:
             limits.append(loop.call_later(settings.timeout, self._over_time, settings.timeout, started_at))
         try:
             if process.over is None:
-                await turn
+                await woken
             if process.over is not None:
                 return exited(facts_of_exit(process.over))
             return await self._end(started, settings)
@@ -249,24 +274,24 @@ class RunExecution:
             f"It ran for {measured:.3g} s; the limit is {limit:g} s. "
             "Raise or remove timeout in settings.job if that is too short."
         )
-        self._want(over_limit(Reason.MAX_DURATION, evidence))
+        self._request(over_limit(Reason.MAX_DURATION, evidence))
 
     async def _end(self, started: StartedScript, settings: JobSettings) -> Outcome:
-        """End the script: somebody wishes that, it took too long, or it is idle."""
-        if self._wish.done():
-            wanted = self._wish.result()
+        """End the script: it is requested to end, took too long, or is idle."""
+        if self._requested.done():
+            wanted = self._requested.result()
         else:
             assert self._idle is not None
             wanted = over_limit(Reason.IDLE_TIMEOUT, self._idle.result())
         self._log.say(wanted.evidence, "SYS WARN")
-        woken = asyncio.Event()
-        started.process.when_over(woken.set)
-        end = await started.stop(settings, JobType.TRIGGERED, woken)
+        is_over = asyncio.Event()
+        started.process.when_over(is_over.set)
+        end = await started.stop(settings, JobType.TRIGGERED, is_over)
         return with_grace(wanted, end.how)
 
     @property
     def _idle_limit(self) -> float:
-        return self._shop.settings.number("WEBJOBS_IDLE_TIMEOUT", IDLE_TIMEOUT_SECONDS)
+        return self._executor.settings.number("WEBJOBS_IDLE_TIMEOUT", IDLE_TIMEOUT_SECONDS)
 
     @property
     def _unwatched_seconds(self) -> float:
@@ -274,7 +299,7 @@ class RunExecution:
         return min(_UNWATCHED_SECONDS, max(0.0, self._idle_limit / 10) or _UNWATCHED_SECONDS)
 
     async def _until_idle(self, process: ScriptProcess, started_at: float) -> str:
-        """Wait until the script has been idle for WEBJOBS_IDLE_TIMEOUT; answers the evidence."""
+        """Wait until the script has been idle for WEBJOBS_IDLE_TIMEOUT; returns the evidence."""
         while True:
             try:
                 return await idle_verdict(

@@ -12,12 +12,11 @@ from webjobs_events.jetstream import TakenMessage
 from webjobs_service.loop_watchdog import LoopWatchdog
 
 from webjobs_runner.domain.attempt import Attempt, first_attempt
+from webjobs_runner.domain.claimed_run import Abort
 from webjobs_runner.domain.redelivery import is_enough, redelivery_delay
 from webjobs_runner.domain.run_outcome import given_back_too_often, runner_failed
-from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
-from webjobs_runner.outbox import Outbox
-from webjobs_runner.runs.claims import Claims
+from webjobs_runner.runs.dependencies import RunDependencies
 from webjobs_runner.runs.orphaned_runs import OrphanedRuns
 
 _REMEMBERED = 1000  # commands
@@ -42,12 +41,12 @@ class FailedCommands:
     """Counts failures by command, and ends the runs of commands that failed too often."""
 
     def __init__(
-        self, instance: Instance, outbox: Outbox, claims: Claims, burial: OrphanedRuns, loop: LoopWatchdog
+        self, dependencies: RunDependencies, orphaned_runs: OrphanedRuns, loop: LoopWatchdog
     ) -> None:
-        self._instance = instance
-        self._outbox = outbox
-        self._claims = claims
-        self._burial = burial
+        self._outbox = dependencies.outbox
+        self._claims = dependencies.claims
+        self._journal = dependencies.journal
+        self._orphaned_runs = orphaned_runs
         self._loop = loop
         self._failures: dict[str, _Failures] = {}
 
@@ -59,13 +58,13 @@ class FailedCommands:
     async def failed(
         self, command: RunTriggeredJob, message: TakenMessage, error: Exception, *, has_begun: bool
     ) -> None:
-        """Note a failure, and give the command back.
+        """Record a failure, and give the command back.
 
         Args:
             command: That was not handled.
             message: It was delivered with.
             error: What the runner raised.
-            has_begun: Whether its attempt was begun: it must not be begun again, only ended.
+            has_begun: Whether its attempt may have been started: it is not started again, only ended.
         """
         known = self._failures.setdefault(command.command_id, _Failures())
         if len(self._failures) > _REMEMBERED:  # other runners handled them
@@ -85,7 +84,7 @@ class FailedCommands:
         await message.give_back(delay)
 
     def is_given_up(self, command: RunTriggeredJob) -> bool:
-        """Whether the run of a command is to be ended instead of begun."""
+        """Whether the run of a command is to be ended instead of started."""
         known = self._failures.get(command.command_id)
         return known is not None and (known.has_begun or is_enough(known.count))
 
@@ -94,7 +93,7 @@ class FailedCommands:
         self._failures.pop(command.command_id, None)
 
     async def end(self, command: RunTriggeredJob, message: TakenMessage) -> None:
-        """End the run of a command that is given up, unless another runner has it.
+        """End the run of a command that is given up, unless another runner owns it.
 
         Raises:
             BusUnavailable: NATS does not answer; to be done again.
@@ -108,11 +107,13 @@ class FailedCommands:
         if own is None:
             await message.give_back(redelivery_delay(known.count))  # the claim says what becomes of it
         else:
-            await self._burial.end(*own, outcome, self._instance.id)
+            attempt, after = own
+            await self._orphaned_runs.end(Abort(attempt, outcome), after)
         self.succeeded(command)
+        self._journal.forget(command)
 
     async def _own_attempt(self, command: RunTriggeredJob) -> tuple[Attempt, int] | None:
-        """Claim the attempt whose turn it is; None when another runner has it, or the run is over.
+        """Claim the attempt that is next; None when another runner owns it, or the run is over.
 
         Returns:
             The attempt, and the sequence that the stream of events had before it.

@@ -1,14 +1,14 @@
-"""The end of a run: status file, log, final event, retry, claim and queue. Nothing else writes final events.
+"""The only writer of final events: status file, log, conditional publish, claim, queue.
 
 `record` decides the final event and writes it down on this runner; `publish` puts it on the stream of
-events, which gets exactly one for each attempt, whoever writes it and however late; `conclude` does what
-follows. The stream itself is the judge: a final event is published on condition that the last event of its
+events, which gets exactly one for each attempt, whichever runner writes it and however late; `conclude` does
+what follows. The stream itself decides: a final event is published on condition that the last event of its
 job is the one up to which its author has read. What a runner wrote before it was cut off, and what others
 wrote about it meanwhile, can so never both be stored.
 """
 
 import asyncio
-from collections.abc import Callable
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from weakref import WeakValueDictionary
@@ -16,24 +16,25 @@ from weakref import WeakValueDictionary
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable, RevisionConflict
 from webjobs_events.events import RunEnded
-from webjobs_events.jetstream import Bus, TakenMessage
+from webjobs_events.jetstream import TakenMessage
 from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.status import Reason
 
 from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.domain.run_events import initializing_event
 from webjobs_runner.domain.run_outcome import Ended, Outcome, final_event, final_log_lines
-from webjobs_runner.instance import Instance
+from webjobs_runner.heartbeat import Peers
 from webjobs_runner.jobs.definitions import settings_of
 from webjobs_runner.log import logger
-from webjobs_runner.outbox import Outbox
-from webjobs_runner.runs.cancel_requests import CancelRequests
-from webjobs_runner.runs.claims import Claims
+from webjobs_runner.runs.dependencies import RunDependencies
 from webjobs_runner.runs.event_lookup import find_end, look_at_run
+from webjobs_runner.runs.queue_lookup import FoundCommand
+from webjobs_runner.runs.queue_signals import QueueSignals
 from webjobs_runner.runs.run_log import RunLog
 from webjobs_runner.runs.status_file import StatusFiles
 
 _RETRY_DELAY = 0.25  # seconds
+_CONCLUDE_DELAY = 1.0  # seconds
 _LOG_PATIENCE = 0.5  # seconds that the final event waits for the log before it
 
 
@@ -62,27 +63,59 @@ class Unattended:
     initialized_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedEnd:
+    """An attempt that ran here and has ended, with its final event on disk.
+
+    Attributes:
+        attempt: That has ended.
+        event: Its final event, as this runner recorded it.
+        log: Of the run.
+        steps: The sequence of its last event before the final one, once stored; None: it has none.
+        after: Sequence that the stream of events had before the attempt.
+        claimed_at: Monotonic instant since which this runner owns it.
+    """
+
+    attempt: Attempt
+    event: RunEnded
+    log: RunLog
+    steps: asyncio.Future[int] | None
+    after: int
+    claimed_at: float
+
+
 class Finish:
     """Ends runs, of this runner and of others; any number of runners may end the same attempt."""
 
     def __init__(
-        self,
-        bus: Bus,
-        instance: Instance,
-        statuses: StatusFiles,
-        outbox: Outbox,
-        claims: Claims,
-        wishes: CancelRequests,
+        self, dependencies: RunDependencies, statuses: StatusFiles, peers: Peers, signals: QueueSignals
     ) -> None:
-        self._bus = bus
-        self._instance = instance
+        self._bus = dependencies.bus
+        self._instance = dependencies.instance
+        self._outbox = dependencies.outbox
+        self._claims = dependencies.claims
+        self._requests = dependencies.requests
+        self._journal = dependencies.journal
         self._statuses = statuses
-        self._outbox = outbox
-        self._claims = claims
-        self._wishes = wishes
+        self._peers = peers
+        self._signals = signals
         self._locks: WeakValueDictionary[JobName, asyncio.Lock] = WeakValueDictionary()
-        self.on_freed: Callable[[JobName], None] = lambda _job_name: None
-        """Called when a command of a job has left the queue."""
+
+    async def complete(self, ended: RecordedEnd, message: TakenMessage) -> None:
+        """Publish the final event of an attempt that ran here, and do what follows, once NATS answers."""
+        attempt = ended.attempt
+        if self._bus.is_connected:
+            await ended.log.shipped(_LOG_PATIENCE)
+        last = ended.after if ended.steps is None else await asyncio.shield(ended.steps)
+        # While our lease held without a gap no other runner can have ended the run.
+        is_sure = self._peers.held_since(ended.claimed_at)
+        end = await self.publish(attempt, ended.event, last if is_sure else ended.after, is_known=is_sure)
+        next_attempt = await self._conclude_patiently(attempt, end, message)
+        await ended.log.shipped(None)
+        self._journal.forget(attempt.command)
+        if next_attempt is not None:
+            self._requests.pass_on(attempt.job_name, attempt.run_id)  # one that came after the script's end
+            await self._let_come_back(next_attempt, message)
 
     def record(self, ended: Ended, definition: JobDefinition | None, log: RunLog | None) -> RunEnded:
         """Decide the final event, write it into the log and into the status file, and return it.
@@ -118,7 +151,7 @@ class Finish:
         if end is not None:
             if run.log is not None:
                 self._write_status(end)
-            return await self.conclude(attempt, end)
+            return await self._conclude_unattended(attempt, end)
         digest = found.digest or run.digest or (run.definition.digest if run.definition else "")
         if not found.has_begun:
             await self._publish_beginning(run, digest)
@@ -132,7 +165,13 @@ class Finish:
         if run.log is not None:
             await run.log.shipped(_LOG_PATIENCE)
         end = await self.publish(attempt, event, run.after, is_known=False)
-        return await self.conclude(attempt, end)
+        return await self._conclude_unattended(attempt, end)
+
+    async def _conclude_unattended(self, attempt: Attempt, end: RunEnded) -> Attempt | None:
+        next_attempt = await self.conclude(attempt, end)
+        if next_attempt is not None:  # no runner that ran it counts the time until then
+            self._signals.attempt_waits(next_attempt)
+        return next_attempt
 
     async def publish(
         self, attempt: Attempt, event: RunEnded, looked_until: int, *, is_known: bool
@@ -195,8 +234,24 @@ class Finish:
         await self.settle(command, message)
         for run_id in (attempt.run_id, attempt.retry_of):
             if run_id is not None:
-                await self._wishes.drop(attempt.job_name, run_id)
+                await self._requests.drop(attempt.job_name, run_id)
         return None
+
+    async def _let_come_back(self, next_attempt: Attempt, message: TakenMessage) -> None:
+        """Have the command delivered again when its next attempt may start."""
+        if isinstance(message, FoundCommand):  # the queue does not know that this runner has it
+            self._signals.attempt_waits(next_attempt)
+        elif next_attempt.not_before is not None:
+            await message.give_back(max(0.0, next_attempt.not_before.timestamp() - time.time()))
+
+    async def _conclude_patiently(
+        self, attempt: Attempt, end: RunEnded, message: TakenMessage
+    ) -> Attempt | None:
+        while True:
+            try:
+                return await self.conclude(attempt, end, message)
+            except BusUnavailable:
+                await asyncio.sleep(_CONCLUDE_DELAY)
 
     async def settle(self, command: RunTriggeredJob, message: TakenMessage | None = None) -> None:
         """Take the command of a run that is over out of the queue, which frees its job, and drop its claim.
@@ -209,7 +264,7 @@ class Finish:
             if sequence is not None:
                 await self._bus.withdraw_command(sequence)
         await self._claims.drop(command.job_name, command.run_id)
-        self.on_freed(command.job_name)
+        self._signals.job_changed(command.job_name)
 
     async def is_pending(self, command: RunTriggeredJob) -> bool:
         """Whether a command is still in the queue.

@@ -1,4 +1,4 @@
-"""Commands that are looked up in the queue, rather than handed out by it."""
+"""Run commands that a runner looks up in the queue, beside those that the queue delivers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from webjobs_events.job import JobName, JobType
 
 
 class FoundCommand:
-    """A command that was looked up: the queue goes on handing it out, and learns of its end only."""
+    """A command that was looked up: the queue goes on delivering it, and notices its removal only."""
 
     def __init__(self, bus: Bus, message: StreamMessage) -> None:
         self._bus = bus
@@ -37,28 +37,28 @@ class FoundCommand:
         return self._message.sequence
 
     async def done(self) -> bool:
-        """Remove it from the queue; answers whether the server confirmed it."""
+        """Remove it from the queue; False when the server did not confirm that."""
         try:
             return await self._bus.withdraw_command(self.sequence)
         except BusUnavailable:
             return False
 
     async def keep(self) -> None:
-        """Nothing: the queue does not know that we have it."""
+        """Do nothing: the queue does not know that this runner has it."""
 
     async def give_back(self, delay_seconds: float) -> None:
-        """Nothing: the queue hands it out in its own time."""
+        """Do nothing: the queue delivers it in its own time."""
 
     async def refuse(self) -> None:
-        """Nothing: whoever is handed it refuses it."""
+        """Do nothing: the runner to which it is delivered refuses it."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedRuns:
-    """The oldest commands to run a job that have not left the queue.
+    """The oldest commands to run a job that are in the queue.
 
     Attributes:
-        commands: With the messages that they are, oldest first.
+        commands: With their messages, oldest first.
         more: How many more there are behind them, at most.
     """
 
@@ -72,7 +72,7 @@ class QueuedRuns:
 
 
 async def oldest_runs_of(bus: Bus, job_name: JobName, count: int) -> QueuedRuns:
-    """The first `count` commands of a job, or a few more.
+    """Returns the first `count` run commands of a job, or a few more.
 
     Raises:
         BusUnavailable: NATS does not answer.
@@ -83,7 +83,7 @@ async def oldest_runs_of(bus: Bus, job_name: JobName, count: int) -> QueuedRuns:
 
 
 async def all_runs_of(bus: Bus, job_name: JobName) -> QueuedRuns:
-    """All commands of a job.
+    """Returns all run commands of a job.
 
     Raises:
         BusUnavailable: NATS does not answer.
@@ -98,7 +98,7 @@ def _runs_in(messages: Iterable[StreamMessage]) -> list[tuple[StreamMessage, Run
         try:
             command = decode_command(message.subject, message.data, message.headers)
         except UndecodableMessage:
-            continue  # parked by whoever takes it
+            continue  # parked by the runner to which it is delivered
         if isinstance(command, RunTriggeredJob):
             found.append((message, command))
     return found

@@ -1,22 +1,18 @@
-"""Ends runs that no runner has begun: somebody wishes it, or their job is deleted."""
+"""Ends runs that no runner has begun: there is a request to cancel them, or their job is deleted."""
 
 import asyncio
 
 from webjobs_events.cancel_request import CancelRequest
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
 
 from webjobs_runner.domain.attempt import Attempt, first_attempt
+from webjobs_runner.domain.claimed_run import Abort
 from webjobs_runner.domain.run_outcome import Outcome, deleted_before_begun, never_begun
-from webjobs_runner.instance import Instance
-from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.log import logger
-from webjobs_runner.outbox import Outbox
-from webjobs_runner.runs.cancel_requests import CancelRequests
-from webjobs_runner.runs.claims import Claims
+from webjobs_runner.runs.dependencies import RunDependencies
 from webjobs_runner.runs.orphaned_runs import OrphanedRuns
 from webjobs_runner.runs.queue_lookup import all_runs_of
 
@@ -24,100 +20,94 @@ _RETRY_DELAY = 1.0  # seconds
 
 
 class UnstartedRuns:
-    """Takes the run first, as one who begins it would: so it is ended here, or by whoever has begun it."""
+    """Claims such a run first, as a runner that starts it does: one of them gets it."""
 
-    def __init__(
-        self,
-        bus: Bus,
-        instance: Instance,
-        claims: Claims,
-        definitions: Definitions,
-        outbox: Outbox,
-        burial: OrphanedRuns,
-        wishes: CancelRequests,
-    ) -> None:
-        self._bus = bus
-        self._instance = instance
-        self._claims = claims
-        self._outbox = outbox
-        self._burial = burial
-        self._wishes = wishes
-        self._definitions = definitions
+    def __init__(self, dependencies: RunDependencies, orphaned_runs: OrphanedRuns) -> None:
+        self._bus = dependencies.bus
+        self._outbox = dependencies.outbox
+        self._definitions = dependencies.definitions
+        self._claims = dependencies.claims
+        self._requests = dependencies.requests
+        self._orphaned_runs = orphaned_runs
         self._deleted: asyncio.Queue[JobName] = asyncio.Queue()
-        self._wished: asyncio.Queue[tuple[JobName, RunId]] = asyncio.Queue()
 
-    def deleted(self, job_name: JobName) -> None:
-        """A job is no more."""
+    def job_deleted(self, job_name: JobName) -> None:
+        """A job is deleted: end those of its runs that no runner has begun."""
         self._deleted.put_nowait(job_name)
-
-    def wished(self, job_name: JobName, run_id: RunId) -> None:
-        """There is a wish about a run that is not in hand here."""
-        self._wished.put_nowait((job_name, run_id))
 
     async def run(self) -> None:
         """End such runs until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._heed_deletions())
+            group.create_task(self._end_runs_of_deleted())
             while True:
-                group.create_task(self._until_done(*await self._wished.get()))
+                group.create_task(self._cancel(*await self._requests.unhandled.get()))
 
-    async def _heed_deletions(self) -> None:
+    async def _end_runs_of_deleted(self) -> None:
         while True:
             job_name = await self._deleted.get()
             try:
                 await self._end_all(job_name)
             except BusUnavailable as error:
-                logger.debug("cancellation waits for nats", job=job_name, error=str(error))
+                logger.debug("runs of a deleted job wait for nats", job=job_name, error=str(error))
                 await asyncio.sleep(_RETRY_DELAY)
                 self._deleted.put_nowait(job_name)
 
-    async def _until_done(self, job_name: JobName, run_id: RunId) -> None:
-        while (wish := self._wishes.of(job_name, run_id)) is not None:
+    async def _cancel(self, job_name: JobName, run_id: RunId) -> None:
+        while (request := self._requests.of(job_name, run_id)) is not None:
             try:
-                await self._end(job_name, run_id, wish)
+                await self._end_requested(job_name, run_id, request)
                 return
             except BusUnavailable as error:
-                logger.debug("cancellation waits for nats", run_id=run_id, error=str(error))
+                logger.debug("cancel request waits for nats", run_id=run_id, error=str(error))
                 await asyncio.sleep(_RETRY_DELAY)
 
-    async def _end(self, job_name: JobName, run_id: RunId, wish: CancelRequest) -> None:
-        """End a run that nobody has; whoever has it has heard of the wish too, or is buried by it."""
-        after = self._outbox.reached
+    async def _end_requested(self, job_name: JobName, run_id: RunId, request: CancelRequest) -> None:
+        """End a run that no runner owns: an owner mirrors the request too, or its run is orphaned."""
+        outcome = never_begun(request.reason, request.evidence)
         command = await self._command_of(job_name, run_id)
-        if command is not None and await self._claims.take(command, after):
-            await self._write_end(first_attempt(command), after, never_begun(wish.reason, wish.evidence))
+        if command is not None and await self._end_unclaimed(command, outcome):
             return
         found = await self._claims.of_attempt(job_name, run_id)
         command = await self._command_of(job_name, found.run_id) if found is not None else None
         if found is None or command is None:
-            await self._wishes.drop(job_name, run_id)  # it has ended, or there never was such a run
-        elif found.claim.is_waiting and await self._claims.take_waiting(found, command, after):
-            await self._write_end(
-                found.claim.attempt_of(command), after, never_begun(wish.reason, wish.evidence)
-            )
-            await self._wishes.drop(job_name, run_id)  # it may name the attempt before, which just ended
+            await self._requests.drop(job_name, run_id)  # it has ended, or there never was such a run
+        elif await self._end_waiting(command, outcome):
+            await self._requests.drop(job_name, run_id)  # it may name the attempt before, which just ended
 
     async def _end_all(self, job_name: JobName) -> None:
-        """End what nobody has begun of a job that is no more."""
-        line = await all_runs_of(self._bus, job_name)
+        """End the runs of a deleted job that no runner has begun."""
+        queued = await all_runs_of(self._bus, job_name)
         if await self._definitions.current(JobType.TRIGGERED, job_name) is not None:
-            return  # deployed anew: some of these may have been asked for since
+            return  # deployed anew: some of these may have been requested since
         outcome = deleted_before_begun()
-        for _, command in line.commands:
-            after = self._outbox.reached
-            if await self._claims.take(command, after):
-                await self._write_end(first_attempt(command), after, outcome)
-                continue
-            found = await self._claims.read(job_name, command.run_id)
-            if found is not None and found.claim.is_waiting:
-                if await self._claims.take_waiting(found, command, after):
-                    await self._write_end(found.claim.attempt_of(command), after, outcome)
+        for _, command in queued.commands:
+            if not await self._end_unclaimed(command, outcome):
+                await self._end_waiting(command, outcome)
 
-    async def _write_end(self, attempt: Attempt, after: int, outcome: Outcome) -> None:
+    async def _end_unclaimed(self, command: RunTriggeredJob, outcome: Outcome) -> bool:
+        """End the run of a command that has no claim; False when it has one."""
+        after = self._outbox.reached
+        if not await self._claims.take(command, after):
+            return False
+        await self._end(first_attempt(command), after, outcome)
+        return True
+
+    async def _end_waiting(self, command: RunTriggeredJob, outcome: Outcome) -> bool:
+        """End the attempt that waits for its time; False when none does."""
+        after = self._outbox.reached
+        found = await self._claims.read(command.job_name, command.run_id)
+        if found is None or not found.claim.is_waiting:
+            return False
+        if not await self._claims.take_waiting(found, command, after):
+            return False
+        await self._end(found.claim.attempt_of(command), after, outcome)
+        return True
+
+    async def _end(self, attempt: Attempt, after: int, outcome: Outcome) -> None:
         logger.info("run ended before it was begun", run_id=attempt.run_id, reason=outcome.reason)
-        await self._burial.end(attempt, after, outcome, self._instance.id)
+        await self._orphaned_runs.end(Abort(attempt, outcome), after)
 
     async def _command_of(self, job_name: JobName, run_id: RunId) -> RunTriggeredJob | None:
         """The command in the queue whose first attempt has this run id."""
-        line = await all_runs_of(self._bus, job_name)
-        return next((command for _, command in line.commands if command.run_id == run_id), None)
+        queued = await all_runs_of(self._bus, job_name)
+        return next((command for _, command in queued.commands if command.run_id == run_id), None)

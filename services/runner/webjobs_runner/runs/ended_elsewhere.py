@@ -1,0 +1,37 @@
+"""Stops scripts of runs that other runners have ended while this one seemed lost."""
+
+import asyncio
+
+from webjobs_events.errors import BusUnavailable
+from webjobs_events.jetstream import Bus
+from webjobs_events.status import Reason
+
+from webjobs_runner.heartbeat import Peers
+from webjobs_runner.runs.event_lookup import look_at_run
+from webjobs_runner.runs.run_registry import RunRegistry
+
+_RETRY_DELAY = 1.0  # seconds
+
+
+class EndedElsewhere:
+    """Looks at the stream of events after each gap in the lease of this runner."""
+
+    def __init__(self, bus: Bus, registry: RunRegistry, peers: Peers) -> None:
+        self._bus = bus
+        self._registry = registry
+        self._lapsed = asyncio.Event()
+        peers.on_lapse(self._lapsed.set)
+
+    async def run(self) -> None:
+        """Stop such scripts until cancelled."""
+        while True:
+            await self._lapsed.wait()
+            self._lapsed.clear()
+            try:
+                for execution in self._registry.executions():
+                    found = await look_at_run(self._bus, execution.attempt, execution.after)
+                    if found.end is not None or found.before is not None:
+                        execution.ask_to_end(Reason.RUNNER_LOST, "Other runners took this one for lost.")
+            except BusUnavailable:
+                self._lapsed.set()
+                await asyncio.sleep(_RETRY_DELAY)
