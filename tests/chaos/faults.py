@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from chaos.nats_faults import hand_out_again, reset_consumer, send_garbage
-from chaos.stack import FAR_RUNNER, RUNNERS, ChaosStack, instance_id
+from chaos.stack import FAR_RUNNER, RUNNERS, ChaosStack
 from webjobs_runner.lease_terms import LeaseTerms
 
 _TERMS = LeaseTerms()
@@ -51,12 +51,11 @@ class Faults:
         now = time.monotonic()
         self.outages.append(Outage(part, now, now + seconds))
 
-    def was_cut_off_beyond_its_lease(self, instance: str) -> bool:
+    def was_cut_off_beyond_its_lease(self, runner: str) -> bool:
         """Whether a runner may have been taken for lost while its scripts ran.
 
         That takes as long as its lease still holds after its last renewal.
         """
-        runner = next(f"runner-{n}" for n in range(1, RUNNERS + 1) if instance_id(n) == instance)
         spans = sorted((each.began, each.ended) for each in self.outages if each.part in (runner, "nats"))
         longest, joined = 0.0, (0.0, 0.0)
         for began, ended in spans:

@@ -13,6 +13,7 @@ _SCHEDULE = f"*/{TICK_SECONDS} * * * * *"
 # frees the locks of the dead.
 _TRIGGERED = """
 witness={witness}
+{same_version}
 me="$WEBJOBS_RUN_ID/$WEBSITE_INSTANCE_ID"
 echo "start $WEBJOBS_RUN_ID $$" >> "$witness.starts"
 held=
@@ -27,16 +28,24 @@ echo "wrote $WEBJOBS_RUN_ID $$" >> "$witness.starts"
 {body}
 echo "end $WEBJOBS_RUN_ID $$" >> "$witness.starts"
 """
+# A script and the other files of its package must be of one version.
+_SAME_VERSION = """
+version=VERSION
+[ "$version" = "$(cat version)" ] || echo "$version $(cat version)" >> "$witness.mixed"
+"""
 # A second one may meet the first for as long as `flock` waits; no longer.
 _SINGLETON = """
 witness={witness}
+{same_version}
 exec 9>> "$witness.lock"
 flock --wait {patience} 9 || echo "$WEBSITE_INSTANCE_ID" >> "$witness.over"
 echo "start $WEBSITE_INSTANCE_ID $$" >> "$witness.starts"
 while :; do sleep 0.2 9>&-; done
 """
 _CONTINUOUS = """
-echo "start $WEBSITE_INSTANCE_ID $$" >> {witness}.starts
+witness={witness}
+{same_version}
+echo "start $WEBSITE_INSTANCE_ID $$" >> "$witness.starts"
 {body}
 """
 _SKEW_SECONDS = 3  # between the end of a lease and that of the script, on a busy machine
@@ -49,12 +58,13 @@ class ChaosJob:
     Attributes:
         name: Unlike that of any other round.
         job_type: Of two.
-        script: What `run.sh` is.
+        script: What `run.sh` is, with VERSION in place of its version.
         settings: What `settings.job` is.
         is_requested: Whether the load requests runs of it.
         lines: That each run writes to its standard output, when it comes so far.
         error_lines: The same of its standard error.
         is_steady: Of a continuous job: whether its script runs until it is stopped.
+        is_fleeting: Whether the load deletes it, and deploys it again.
     """
 
     name: str
@@ -65,11 +75,15 @@ class ChaosJob:
     lines: int = 0
     error_lines: int = 0
     is_steady: bool = True
+    is_fleeting: bool = False
 
-    @property
-    def files(self) -> dict[str, str]:
-        """Its package."""
-        return {"run.sh": self.script, "settings.job": json.dumps(self.settings)}
+    def files(self, version: int) -> dict[str, str]:
+        """Its package, whose versions do the same."""
+        return {
+            "run.sh": self.script.replace("VERSION", str(version)),
+            "version": str(version),
+            "settings.job": json.dumps(self.settings),
+        }
 
     @property
     def is_scheduled(self) -> bool:
@@ -93,19 +107,27 @@ def jobs_of_round(prefix: str, witness: Path, random: Random) -> list[ChaosJob]:
         is_requested: bool = True,
         lines: int = 40,
         error_lines: int = 0,
+        is_fleeting: bool = False,
         **settings: Any,
     ) -> ChaosJob:
         name = f"{prefix}-{kind}"
         if policy:
             settings["concurrency"] = {"policy": policy, "limit": limit}
         script = _TRIGGERED.format(
-            witness=witness / name, limit=limit, lines=lines, error_lines=error_lines, body=body
+            witness=witness / name,
+            same_version=_SAME_VERSION,
+            limit=limit,
+            lines=lines,
+            error_lines=error_lines,
+            body=body,
         )
-        return ChaosJob(name, "triggered", script, settings, is_requested, lines, error_lines)
+        return ChaosJob(
+            name, "triggered", script, settings, is_requested, lines, error_lines, is_fleeting=is_fleeting
+        )
 
     def continuous(kind: str, script: str, is_steady: bool = True, **settings: Any) -> ChaosJob:
         name = f"{prefix}-{kind}"
-        text = script.replace("{witness}", str(witness / name))
+        text = script.replace("{witness}", str(witness / name)).replace("{same_version}", _SAME_VERSION)
         return ChaosJob(name, "continuous", text, settings, is_steady=is_steady)
 
     def sleep(most: float = 0.8) -> str:
@@ -123,6 +145,7 @@ def jobs_of_round(prefix: str, witness: Path, random: Random) -> list[ChaosJob]:
         triggered("replace", sleep(), few, "replace", stopping_wait_time=1),
         triggered("retry", f"{sleep()}\n{fails}", 3 - few, "queue", retry=retry),
         triggered("slow", "sleep 6 9>&-", timeout=4, stopping_wait_time=1),
+        triggered("fleeting", sleep(), is_requested=False, is_fleeting=True),
         triggered("ticks", sleep(2 * TICK_SECONDS), is_requested=False, schedule=_SCHEDULE),
         triggered("ticks-all", sleep(), 1, "queue", schedule=_SCHEDULE, missed={"policy": "all"}),
         continuous("everywhere", _CONTINUOUS.replace("{body}", "while :; do sleep 0.2; done")),

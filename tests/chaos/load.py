@@ -40,6 +40,8 @@ class Load:
             for job in self._jobs:
                 if job.job_type == "triggered" and job.is_requested:
                     group.create_task(self._request_again_and_again(job, enough))
+                if job.is_fleeting:
+                    group.create_task(self._delete_again_and_again(job, enough))
             group.create_task(self._deploy_again_and_again(enough))
 
     async def _request_again_and_again(self, job: ChaosJob, enough: asyncio.Event) -> None:
@@ -86,25 +88,38 @@ class Load:
 
     async def _deploy_again_and_again(self, enough: asyncio.Event) -> None:
         """By the api, or by an edit in a folder; what the script does stays the same."""
-        version = 0
+        lasting = [job for job in self._jobs if not job.is_fleeting]
+        version = 1
         while not enough.is_set():
             await _pause(self._random.uniform(0.5, 2.0), enough)
             version += 1
-            job = self._random.choice(self._jobs)
-            with contextlib.suppress(*_UNREACHABLE, FileNotFoundError, OSError):
-                await self._deploy(job, f"{job.script}# version {version}\n")
+            with contextlib.suppress(*_UNREACHABLE, OSError):
+                await self._deploy(self._random.choice(lasting), version)
 
-    async def _deploy(self, job: ChaosJob, script: str) -> None:
+    async def _deploy(self, job: ChaosJob, version: int) -> None:
         url = job_url(job.job_type, job.name)
         chance = self._random.random()
         if chance < 0.4:
-            files = {**job.files, "run.sh": script}
-            await self._send("PUT", url, data=zip_of(files), headers=_ZIP)
+            await self._send("PUT", url, data=zip_of(job.files(version)), headers=_ZIP)
         elif chance < 0.6:
             await self._send("PUT", f"{url}/settings", data=json.dumps(job.settings))
         else:
             site = self._random.choice(self._sites)
-            (site / "site/wwwroot/app_data/jobs" / job.job_type / job.name / "run.sh").write_text(script)
+            folder = site / "site/wwwroot/app_data/jobs" / job.job_type / job.name
+            if folder.is_dir():
+                with (folder / "run.sh").open("a") as script:
+                    script.write("# edited\n")
+
+    async def _delete_again_and_again(self, job: ChaosJob, enough: asyncio.Event) -> None:
+        """With runs in between: their job may go while they wait or run."""
+        url = job_url(job.job_type, job.name)
+        while not enough.is_set():
+            with contextlib.suppress(*_UNREACHABLE):
+                self._note(job, await self._send("POST", f"{url}/run"))
+                await _pause(self._random.uniform(0, 1), enough)
+                await self._send("DELETE", url)
+                await _pause(self._random.uniform(0, 1), enough)
+                await self._send("PUT", url, data=zip_of(job.files(1)), headers=_ZIP)
 
     async def _send(self, method: str, path: str, **options: Any) -> Answer:
         return await self._random.choice(self._clients).ask(method, path, **options)

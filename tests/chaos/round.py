@@ -41,6 +41,12 @@ class Round:
         """Triggered or continuous ones."""
         return [job for job in self.jobs if job.job_type == job_type]
 
+    async def deploy_fleeting_jobs(self) -> None:
+        """Whatever became of the last deletion and deployment of the load."""
+        for job in self.jobs:
+            if job.is_fleeting:
+                await self.client.put_zip(job.job_type, job.name, job.files(1))
+
     async def events(self) -> list[Event]:
         """All events about the jobs of this round, in order."""
         names = {job.name for job in self.jobs}

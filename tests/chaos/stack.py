@@ -27,11 +27,6 @@ MARKER = "CHAOS_FOLDER"
 _READY_SECONDS = 60.0
 
 
-def instance_id(number: int) -> str:
-    """Of the runner with this number."""
-    return f"{number:06x}"
-
-
 @dataclass(frozen=True, slots=True)
 class ServicePart:
     """One of our services: its process, and where that answers."""
@@ -39,6 +34,11 @@ class ServicePart:
     part: Part
     service: Service
     url: str
+
+    @property
+    def instance(self) -> str:
+        """Instance id of a runner; empty of others."""
+        return self.service.environment.get("WEBJOBS_INSTANCE_ID", "")
 
     @property
     def name(self) -> str:
@@ -82,6 +82,10 @@ class ChaosStack:
     def sites(self) -> list[Path]:
         """The site folders: the first two runners share one."""
         return [self.folder / "near", self.folder / "far"]
+
+    def runner_of(self, instance: str) -> str:
+        """Name of the runner with this instance id."""
+        return next(name for name, each in self.services.items() if each.instance == instance)
 
     async def is_ready(self) -> bool:
         """Whether every service says that it is healthy; what one says instead is in the error."""
@@ -172,7 +176,8 @@ def _runner(number: int, folder: Path, nats_url: str, data: Path) -> ServicePart
     variables = {
         "WEBJOBS_DATA": str(data),
         "WEBJOBS_TEMP": str(folder),
-        "WEBJOBS_INSTANCE_ID": instance_id(number),
+        # No two runners on a machine may have the same, and other tests may run beside this one.
+        "WEBJOBS_INSTANCE_ID": secrets.token_hex(3),
         "WEBJOBS_RESTART_TIME": "1",
         "WEBJOBS_SLOTS": "8",
     }

@@ -29,8 +29,18 @@ class TcpProxy:
         assert task is not None
         self._carrying.add(task)
         try:
+            with contextlib.closing(writer):
+                await self._connect(reader, writer)
+        except asyncio.CancelledError:
+            return
+        finally:
+            self._carrying.discard(task)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Refused while the server is away: our end is closed then.
+        with contextlib.suppress(OSError):
             their_reader, their_writer = await asyncio.open_connection(*self._target)
-            with contextlib.closing(writer), contextlib.closing(their_writer):
+            with contextlib.closing(their_writer):
                 there = asyncio.create_task(self._carry(reader, their_writer))
                 back = asyncio.create_task(self._carry(their_reader, writer))
                 try:
@@ -39,10 +49,6 @@ class TcpProxy:
                     there.cancel()
                     back.cancel()
                     await asyncio.gather(there, back, return_exceptions=True)
-        except asyncio.CancelledError:
-            return
-        finally:
-            self._carrying.discard(task)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):

@@ -1,11 +1,13 @@
 """After its jobs are deleted, nothing of a round is left: no key, no message, no folder, no process."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from chaos.checks.processes import nothing_of_jobs_runs
 from chaos.nats_faults import is_garbage, operator
 from chaos.round import Round
+from chaos.stack import ChaosStack
 from nats.js import JetStreamContext
 from support.client import job_url
 from support.eventually import eventually
@@ -14,6 +16,7 @@ from webjobs_events.subjects import Subjects, token_of
 _SUBJECTS = Subjects()
 _SECONDS = 30.0
 _REMOVED = ("DEL", "PURGE")
+_READERS_LEAVE_SECONDS = 45.0  # after 30 of them NATS removes the consumer of a reader that is gone
 
 
 async def nothing_is_left(this: Round) -> None:
@@ -78,3 +81,26 @@ async def _living_subjects(js: JetStreamContext, stream: str) -> AsyncIterator[s
         headers = message.headers or {}
         if headers.get("KV-Operation") not in _REMOVED and "Nats-Marker-Reason" not in headers:
             yield subject
+
+
+async def consumers_of(stack: ChaosStack) -> Counter[tuple[str, str]]:
+    """How many consumers each stream has: those with a name by it, those of readers together."""
+    found: Counter[tuple[str, str]] = Counter()
+    async with operator(stack.nats_url) as connection:
+        js = connection.jetstream()
+        for stream in await js.streams_info():
+            name = stream.config.name or ""
+            for consumer in await js.consumers_info(name):
+                found[name, consumer.config.durable_name or "reader"] += 1
+    return found
+
+
+async def no_consumer_is_left(stack: ChaosStack, before: Counter[tuple[str, str]]) -> None:
+    """As many as there were before the first round, once those of readers that were killed have expired."""
+
+    async def are_gone() -> bool:
+        left = await consumers_of(stack) - before
+        assert not left, f"consumers left behind: {left}"
+        return True
+
+    await eventually(are_gone, _READERS_LEAVE_SECONDS, interval=1)

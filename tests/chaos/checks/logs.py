@@ -17,7 +17,8 @@ async def logs_are_whole(this: Round, by_job: dict[str, JobEvents], random: Rand
     runs = [
         (job, event)
         for job in this.jobs_of_type("triggered")
-        for _, event in sorted(by_job[job.name].final.items() if job.name in by_job else [])
+        if job.name in by_job and not job.is_fleeting
+        for _, event in sorted(by_job[job.name].final.items())
     ]
     for job, event in random.sample(runs, min(_RUNS_READ, len(runs))):
         await _log_is_whole(this, job, event)

@@ -1,7 +1,7 @@
 """Each accepted run has one story: in the stream, in the API, and as its script saw it."""
 
 from chaos.jobs import ChaosJob
-from chaos.round import JobEvents, Round
+from chaos.round import JobEvents, Round, events_by_job
 from support.client import TERMINAL
 from support.eventually import eventually
 from webjobs_events.events import RunInitializing, RunRunning
@@ -12,8 +12,9 @@ _ENDED_SECONDS = 120.0
 
 async def all_runs_end(this: Round) -> None:
     """Also those that were accepted without an answer, and attempts that follow."""
+    fleeting = {job.name for job in this.jobs if job.is_fleeting}
     for name, run_ids in this.load.accepted.items():
-        for run_id in run_ids:
+        for run_id in run_ids if name not in fleeting else ():
             await this.client.ended(name, run_id, _ENDED_SECONDS)
 
     async def are_over() -> bool:
@@ -22,12 +23,22 @@ async def all_runs_end(this: Round) -> None:
             assert not left, f"{job.name}: {left} have not ended"
         return True
 
+    async def are_over_on_stream() -> bool:
+        by_job = events_by_job(await this.events())
+        for name in fleeting:
+            left = this.load.accepted[name] - (by_job[name].final.keys() if name in by_job else set())
+            assert not left, f"{name}: {left} have no final event"
+        return True
+
     await eventually(are_over, _ENDED_SECONDS, interval=0.3)
+    await eventually(are_over_on_stream, _ENDED_SECONDS, interval=0.5)
 
 
 async def runs_are_right(this: Round, by_job: dict[str, JobEvents]) -> None:
     """One final event for each run, no script started twice, as many at once as are allowed."""
     for job in this.jobs_of_type("triggered"):
+        mixed = this.witness / f"{job.name}.mixed"
+        assert not mixed.exists(), f"{job.name}: files of two versions: {mixed.read_text()}"
         if job.name in by_job:
             await _runs_of_job_are_right(this, job, by_job[job.name])
             _concurrency_is_held(this, job, by_job[job.name])
@@ -40,10 +51,12 @@ async def _runs_of_job_are_right(this: Round, job: ChaosJob, events: JobEvents) 
     shown = {run["id"]: run for run in await this.client.runs_of(job.name)}
     lost = this.load.accepted[job.name] - events.runs.keys()
     assert not lost, f"{job.name}: the accepted runs {lost} have no event"
-    assert shown.keys() == events.runs.keys(), f"{job.name}: the API and the stream show other runs"
+    different = shown.keys() - events.runs.keys() if job.is_fleeting else shown.keys() ^ events.runs.keys()
+    assert not different, f"{job.name}: the API and the stream do not both have {different}"
     final = events.final
     for run_id in events.runs:
         _story_is_whole(f"{job.name}/{run_id}", run_id, events)
+    for run_id in shown:
         assert shown[run_id]["status"] == final[run_id].name, f"{job.name}/{run_id}: {shown[run_id]}"
         if final[run_id].name == "Success":
             counts = [seen[what][run_id] for what in ("start", "wrote", "end")]
@@ -84,4 +97,4 @@ def _outlived_its_lease(this: Round, events: JobEvents, holder: str) -> bool:
     run_id, _, instance = holder.partition("/")
     final = events.final.get(run_id)
     is_taken_for_lost = final is not None and final.reason is Reason.RUNNER_LOST
-    return is_taken_for_lost and this.faults.was_cut_off_beyond_its_lease(instance)
+    return is_taken_for_lost and this.faults.was_cut_off_beyond_its_lease(this.stack.runner_of(instance))
