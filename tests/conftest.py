@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 from hypothesis import settings
+from support.clusters import share_clusters_in
 from support.servers import EMPTY, fresh_database, nats_for_session, postgres_for_session
 from webjobs_stack.nats_server import NatsServer
 from webjobs_stack.postgres import Postgres
@@ -37,6 +38,13 @@ def no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("WEBJOBS_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_clusters(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """All workers of this session copy one Postgres cluster."""
+    folder = tmp_path_factory.getbasetemp()
+    share_clusters_in((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "clusters")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Real NATS and Postgres for tests, started once a session."""
+"""Real NATS and Postgres for tests, started once a session or for one test."""
 
 import contextlib
 import secrets
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import asyncpg
 from support.background import in_background
+from support.clusters import put_cluster
 from webjobs_stack.nats_server import NatsServer, run_nats_server
 from webjobs_stack.postgres import Postgres, run_postgres
 
@@ -32,6 +33,14 @@ def postgres_for_session(folder: Path) -> Iterator[Postgres]:
 
 
 @contextlib.asynccontextmanager
+async def own_postgres_in(folder: Path) -> AsyncIterator[Postgres]:
+    """A Postgres server that the test may stop, without the history's tables."""
+    await put_cluster(folder)
+    async with run_postgres(folder, settings={"fsync": "off"}) as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
 async def fresh_database(server: Postgres, template: str = TEMPLATE) -> AsyncIterator[str]:
     """URL of a database with the history's tables and no rows, unless another template is named."""
     name = f"test_{secrets.token_hex(6)}"
@@ -47,6 +56,7 @@ async def _postgres_with_template(folder: Path) -> AsyncIterator[Postgres]:
     # Here, because most tests need neither Postgres nor the migrations.
     from webjobs_history.migrations.migrate import migrate
 
+    await put_cluster(folder)
     async with run_postgres(folder, settings=_FAST) as server:
         await _execute(server, f"CREATE DATABASE {TEMPLATE}")
         await migrate(server.url_of(TEMPLATE))

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from support.clusters import put_cluster
 from support.eventually import eventually
 from support.living import processes_with, processes_working_in
 from webjobs_stack.ports import free_port
@@ -114,6 +115,8 @@ async def webjobs_up(
     """A stack on a free port, ready unless told not to wait; stopped at the end, or killed if it does not."""
     port, nats_port, marker = free_port(), free_port(), f"MARK_{secrets.token_hex(8)}"
     output = data.with_name(f"{data.name}-{marker}.out")
+    if "WEBJOBS_DATABASE_URL" not in variables:
+        await put_cluster(data / "postgres")
     environment = {
         "PATH": os.environ["PATH"],
         "WEBJOBS_TEMP": f"{data}-temp",

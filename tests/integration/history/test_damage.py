@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from integration.history.replicas import History, Process, Replica
 from support.eventually import eventually
+from support.servers import own_postgres_in
 from unit.history.stories import Run
 from webjobs_events import queries as q
 from webjobs_events.errors import BusUnavailable
@@ -18,14 +19,14 @@ from webjobs_events.job import JobName
 from webjobs_history.database import connect
 from webjobs_history.settings import HistorySettings
 from webjobs_stack.ports import free_port
-from webjobs_stack.postgres import DATABASE, Postgres, run_postgres
+from webjobs_stack.postgres import DATABASE, Postgres
 
 RUNS = [Run(number) for number in range(20)]
 
 
 @pytest_asyncio.fixture
 async def own_postgres(tmp_path: Path) -> AsyncIterator[Postgres]:
-    async with run_postgres(tmp_path / "postgres", settings={"fsync": "off"}) as server:
+    async with own_postgres_in(tmp_path / "postgres") as server:
         yield server
 
 

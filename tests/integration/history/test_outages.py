@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from integration.history.replicas import History, Replica
 from support.eventually import eventually
+from support.servers import own_postgres_in
 from support.small_disk import small_disk
 from unit.history.stories import Run
 from webjobs_events import queries as q
@@ -19,7 +20,7 @@ from webjobs_history.domain.fold import Fold
 from webjobs_history.settings import HistorySettings
 from webjobs_stack.nats_server import NatsServer, run_nats_server
 from webjobs_stack.ports import free_port
-from webjobs_stack.postgres import Postgres, run_postgres
+from webjobs_stack.postgres import Postgres
 
 
 @pytest_asyncio.fixture
@@ -30,7 +31,7 @@ async def own_nats(tmp_path: Path) -> AsyncIterator[NatsServer]:
 
 @pytest_asyncio.fixture
 async def own_postgres(tmp_path: Path) -> AsyncIterator[Postgres]:
-    async with run_postgres(tmp_path / "postgres", settings={"fsync": "off"}) as server:
+    async with own_postgres_in(tmp_path / "postgres") as server:
         yield server
 
 
@@ -140,7 +141,7 @@ async def test_a_full_disk_of_postgres_is_said_and_projecting_resumes_when_there
     port = free_port()
     with small_disk(tmp_path / "disk", 128) as disk:
         async with (
-            run_postgres(disk.path / "postgres", settings={"fsync": "off"}) as server,
+            own_postgres_in(disk.path / "postgres") as server,
             replica(settings.model_copy(update={"database_url": server.url, "health_port": port})),
         ):
             first = Run(1)

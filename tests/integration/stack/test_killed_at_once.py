@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from support.client import client_of
+from support.servers import own_postgres_in
 from support.stack import READY, webjobs_up
 from webjobs_stack.folder import DataFolder
-from webjobs_stack.postgres import Postgres, run_postgres
+from webjobs_stack.postgres import Postgres
 from webjobs_stack.postgres_cluster import USER_INSTEAD_OF_ROOT
 from webjobs_stack.proc import is_alive, processes_in, processes_with_argument
 
@@ -83,7 +84,7 @@ async def test_a_stack_starts_at_once_after_everything_was_killed(tmp_path: Path
 @pytest.fixture
 async def killed_postgres(tmp_path: Path) -> AsyncIterator[Postgres]:
     """A server of which no process is left, but its pid file."""
-    async with run_postgres(tmp_path / "postgres", settings={"fsync": "off"}) as server:
+    async with own_postgres_in(tmp_path / "postgres") as server:
         for pid in {server.pid, *processes_in(server.cluster)}:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -114,7 +115,7 @@ async def test_a_postgres_of_another_cluster_in_the_pid_file_does_not_stop_postg
 async def test_what_a_killed_postgres_left_is_seen_through_a_link_and_killed(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    async with run_postgres(tmp_path / "link", settings={"fsync": "off"}) as server:
+    async with own_postgres_in(tmp_path / "link") as server:
         children = set(processes_in(server.cluster)) - {server.pid}
         assert children
         for pid in children:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from support.eventually import eventually
 from support.outages import crash
+from support.servers import own_postgres_in
 from webjobs_stack.nats_server import NatsServer, run_nats_server
 from webjobs_stack.ports import free_port
-from webjobs_stack.postgres import run_postgres
 
 OUTAGE_SECONDS = 6.0  # some thirty tries of each address, twelve of each loop
 
@@ -93,7 +93,7 @@ async def test_an_outage_of_nats_is_two_lines(name: str, tmp_path: Path, databas
 
 
 async def test_an_outage_of_postgres_is_two_lines(tmp_path: Path, nats_url: str, namespace: str) -> None:
-    async with run_postgres(tmp_path / "postgres", settings={"fsync": "off"}) as postgres:
+    async with own_postgres_in(tmp_path / "postgres") as postgres:
         variables = {
             "WEBJOBS_NATS_URL": nats_url,
             "WEBJOBS_NAMESPACE": namespace,

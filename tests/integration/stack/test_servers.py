@@ -10,6 +10,7 @@ import asyncpg
 import nats
 import pytest
 from support.eventually import eventually
+from support.servers import own_postgres_in
 from webjobs_stack.errors import DidNotStart, PortTaken
 from webjobs_stack.nats_server import NatsServer, run_nats_server
 from webjobs_stack.ports import free_port
@@ -64,7 +65,7 @@ async def test_rows_survive_a_killed_postgres_on_the_same_port(tmp_path: Path) -
 
 
 async def test_a_pid_file_that_names_a_living_stranger_does_not_stop_postgres(tmp_path: Path) -> None:
-    async with run_postgres(tmp_path / "postgres", settings={"fsync": "off"}) as server:
+    async with own_postgres_in(tmp_path / "postgres") as server:
         server.kill()
         await server.wait()
         pid_file = server.cluster / "postmaster.pid"
@@ -137,7 +138,7 @@ async def test_a_postgres_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["a file in its place", "no control file", "no version"])
 async def test_a_damaged_cluster_is_said_not_to_start(tmp_path: Path, damage: str) -> None:
-    async with run_postgres(tmp_path / "postgres", settings={"fsync": "off"}) as server:
+    async with own_postgres_in(tmp_path / "postgres") as server:
         await server.stop()
         if damage == "a file in its place":
             shutil.rmtree(server.cluster)
