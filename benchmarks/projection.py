@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ import nats
 from figures import Figure, Rounds, note, tell
 from live_stack import Silence, fresh_folder
 from nats.js import api
-from webjobs_events.envelope import encode_event
+from webjobs_events.envelope import Cause, encode_event
 from webjobs_events.events import RunEvent, RunInitializing, RunRunning, RunSuccess
 from webjobs_events.jetstream import Bus, connect_bus
 from webjobs_events.run_id import run_id_at
@@ -34,7 +34,8 @@ EVENTS = 3 * JOBS * RUNS_OF_A_JOB
 _FETCH = 500
 _PUBLISH_WINDOW = 1000
 _ROUND_SECONDS = 60.0
-_SUBJECTS = Subjects("webjobs")
+_LEAST_RATE = 1000  # events a second
+SUBJECTS = Subjects("webjobs")
 
 
 def events_of_run(job_name: str, requested_at: datetime) -> list[RunEvent]:
@@ -55,65 +56,79 @@ def events_of_run(job_name: str, requested_at: datetime) -> list[RunEvent]:
     ]
 
 
-async def fill(bus: Bus) -> None:
+def cause_of_run(run_id: str) -> Cause:
+    """What a runner writes of why a run took place; every run has a trace of its own."""
+    command = f"run/{run_id}"
+    return Cause(command, command, f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01")
+
+
+async def fill(bus: Bus, runs: int) -> None:
     """Publish every event: run after run, each of another job than the one before."""
     began_at = datetime(2026, 1, 1, tzinfo=UTC)
     unanswered: deque[asyncio.Future[int]] = deque()
     async with bus.pipeline() as pipeline:
-        for number in range(JOBS * RUNS_OF_A_JOB):
+        for number in range(runs):
             requested_at = began_at + timedelta(milliseconds=100 * number)
+            cause = cause_of_run(run_id_at(requested_at))
             for event in events_of_run(f"job{number % JOBS:03}", requested_at):
-                headers, body = encode_event(event)
-                unanswered.append(await pipeline.send(event.subject(_SUBJECTS), body, headers))
+                headers, body = encode_event(event, cause)
+                unanswered.append(await pipeline.send(event.subject(SUBJECTS), body, headers))
             while len(unanswered) > _PUBLISH_WINDOW:
                 await unanswered.popleft()
         await asyncio.gather(*unanswered)
 
 
-async def bare_rate(nats_url: str) -> float:
+async def bare_rate(nats_url: str, events: int) -> float:
     """Events a second that nats-py fetches and acknowledges, with nothing done to them."""
     client = await nats.connect(nats_url)
     try:
         stream = client.jetstream()
         config = api.ConsumerConfig(ack_policy=api.AckPolicy.ALL, deliver_policy=api.DeliverPolicy.ALL)
         subscription = await stream.pull_subscribe(
-            _SUBJECTS.all_events, durable="bare", stream=_SUBJECTS.events_stream, config=config
+            SUBJECTS.all_events, durable="bare", stream=SUBJECTS.events_stream, config=config
         )
         began, fetched = time.perf_counter(), 0
-        while fetched < EVENTS:
-            messages = await subscription.fetch(min(_FETCH, EVENTS - fetched))
+        while fetched < events:
+            messages = await subscription.fetch(min(_FETCH, events - fetched))
             fetched += len(messages)
             await messages[-1].ack()
         seconds = time.perf_counter() - began
-        await stream.delete_consumer(_SUBJECTS.events_stream, "bare")
-        return EVENTS / seconds
+        await stream.delete_consumer(SUBJECTS.events_stream, "bare")
+        return events / seconds
     finally:
         await client.close()
 
 
 async def our_rate(bus: Bus, connection: "asyncpg.Connection[asyncpg.Record]") -> float:
-    """Events a second that a running history commits, from its first batch after a reset on."""
-    stream = _SUBJECTS.events_stream
+    """Events a second that a running history commits after a reset."""
+    stream = SUBJECTS.events_stream
     created_at = (await bus.connection.js.stream_info(stream)).created
     assert created_at is not None
     await store.reset(connection, stream, created_at, 0, EVENTS)
-    give_up_at = time.perf_counter() + _ROUND_SECONDS
+    return await projected_rate(connection, EVENTS)
+
+
+async def projected_rate(connection: "asyncpg.Connection[asyncpg.Record]", events: int) -> float:
+    """Events a second that a history commits, from its first batch until it has committed so many."""
+    give_up_at = time.perf_counter() + _ROUND_SECONDS + events / _LEAST_RATE
     first, began = 0, 0.0
     while True:
         position = await store.load_position(connection)
-        now = time.perf_counter()
-        assert position is not None and now < give_up_at
-        if position.sequence and not first:
-            first, began = position.sequence, now
-        if position.sequence >= EVENTS:
-            return (EVENTS - first) / (now - began)
+        sequence, now = position.sequence if position else 0, time.perf_counter()
+        assert now < give_up_at
+        if sequence and not first:
+            first, began = sequence, now
+        if sequence >= events:
+            return (events - first) / (now - began)
         await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
-async def history(nats_url: str, database_url: str) -> AsyncIterator[None]:
+async def history(
+    nats_url: str, database_url: str, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[None]:
     """The service as a process of its own."""
-    caller = {"PATH": os.environ["PATH"]}
+    caller = {"PATH": os.environ["PATH"], **(settings or {})}
     spec = history_spec(
         caller, nats_url, "webjobs_history", database_url=database_url, health_port=free_port()
     )
@@ -131,15 +146,15 @@ async def main() -> None:
         async with (
             run_nats_server(folder / "nats") as server,
             run_postgres(folder / "postgres") as postgres,
-            connect_bus(server.url, name="benchmark", subjects=_SUBJECTS) as bus,
+            connect_bus(server.url, name="benchmark", subjects=SUBJECTS) as bus,
         ):
-            await fill(bus)
+            await fill(bus, JOBS * RUNS_OF_A_JOB)
             note(f"projection: {EVENTS} events are in the stream")
             async with history(server.url, postgres.url):
                 connection = await asyncpg.connect(postgres.url)
                 await our_rate(bus, connection)  # the first time tables and plans are cold
                 for _ in range(ROUNDS):
-                    bare = await bare_rate(server.url)
+                    bare = await bare_rate(server.url, EVENTS)
                     rounds.add(await our_rate(bus, connection), bare)
                 await connection.close()
     tell(

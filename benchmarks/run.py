@@ -23,6 +23,7 @@ BENCHMARKS = (
     "peers",
     "messages",
     "projection",
+    "rebuild",
     "capture",
     "restart",
     "idle_jobs",

@@ -33,6 +33,7 @@ START_VARIABLES = frozenset(
         "LOG_FORMAT",
         "LOG_LEVEL",
         "NAMESPACE",
+        "NATS_REPLICAS",
         "PORT",
         "SCRIPT_HOSTS",
         "SLOTS",
@@ -66,7 +67,10 @@ _FALSE = frozenset({"0", "false", ""})
 
 def is_credential(name: str) -> bool:
     """Whether a name is one of the services' own addresses and credentials, which no job may see."""
-    return name.upper() in _CREDENTIALS or name.upper().startswith(_CREDENTIAL_PREFIXES)
+    capitals = name.upper()
+    if capitals in START_VARIABLES:
+        return False
+    return capitals in _CREDENTIALS or capitals.startswith(_CREDENTIAL_PREFIXES)
 
 
 def fits_environment(name: str, value: str) -> bool:

@@ -125,6 +125,18 @@ class StorageFull(BusUnavailable):
         self.args = (f"There is no space left for {doing}: {reason}. Free some disk space, then try again.",)
 
 
+class ReplicasUnsupported(WebJobsError):
+    """More than one replica of each stream is asked for, and the server is not part of a cluster."""
+
+    def __init__(self, replicas: int) -> None:
+        self.replicas = replicas
+        super().__init__(
+            f"WEBJOBS_NATS_REPLICAS={replicas}: the server at WEBJOBS_NATS_URL is not part of a cluster and "
+            "keeps one replica of a stream. Set WEBJOBS_NATS_REPLICAS=1, or connect to a NATS cluster of at "
+            f"least {replicas} servers with JetStream."
+        )
+
+
 class NobodyListens(BusUnavailable):
     """NATS is there, but nobody who would answer: the question reached nobody."""
 

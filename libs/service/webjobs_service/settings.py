@@ -20,7 +20,8 @@ from webjobs_service.credential_handover import (
 from webjobs_service.credentials import refuse_bad_port, refuse_unescaped_credentials
 
 ENV_PREFIX = "WEBJOBS_"
-NATS_SCHEMES = frozenset({"nats", "tls", "ws", "wss"})
+NATS_WEBSOCKET_SCHEMES = frozenset({"ws", "wss"})
+NATS_SCHEMES = frozenset({"nats", "tls"}) | NATS_WEBSOCKET_SCHEMES
 
 
 class LogLevel(StrEnum):
@@ -83,6 +84,11 @@ class ServiceSettings(BaseSettings):
         repr=False,
         description="Where NATS is, with credentials if it wants any; several servers, comma-separated.",
     )
+    nats_replicas: int = Field(
+        default=1,
+        description="How many servers of a NATS cluster keep each stream: 1, 3 or 5. Streams with fewer are "
+        "raised at start, none is lowered.",
+    )
     namespace: str = Field(
         default="webjobs",
         pattern=r"^[a-z][a-z0-9]*$",
@@ -101,13 +107,30 @@ class ServiceSettings(BaseSettings):
     @field_validator("nats_url")
     @classmethod
     def _names_nats_servers(cls, value: str) -> str:
+        logins: set[tuple[str | None, str | None]] = set()
+        websockets: set[bool] = set()
         for address in value.split(","):
             parts = urlsplit(address.strip())
             if parts.scheme not in NATS_SCHEMES or not parts.hostname:
                 raise ValueError("wants nats://[user:password@]host:port, comma-separated when several")
             refuse_unescaped_credentials(address)
             refuse_bad_port(address)
+            websockets.add(parts.scheme in NATS_WEBSOCKET_SCHEMES)
+            if parts.username is not None:
+                logins.add((parts.username, parts.password))
+        if len(logins) > 1:
+            raise ValueError("all servers must be of one cluster and have the same user and password")
+        if len(websockets) > 1:
+            raise ValueError("ws:// and wss:// cannot be mixed with nats:// and tls://")
         return value
+
+    @field_validator("nats_replicas", mode="before")
+    @classmethod
+    def _is_a_number_of_replicas(cls, value: object) -> int:
+        text = str(value).strip()
+        if text not in {"1", "3", "5"}:
+            raise ValueError("expected 1, 3 or 5")
+        return int(text)
 
     @classmethod
     def from_environment(cls, handed_over: Mapping[str, str] | None = None) -> Self:

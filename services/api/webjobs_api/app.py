@@ -84,7 +84,12 @@ async def open_app(
         hook_terms: How hooks are called.
     """
     async with (
-        connect_bus(settings.nats_url, name="api", subjects=Subjects(settings.namespace)) as bus,
+        connect_bus(
+            settings.nats_url,
+            name="api",
+            subjects=Subjects(settings.namespace),
+            replicas=settings.nats_replicas,
+        ) as bus,
         bus.erasing(bus.settings, bus.hooks),
         bus.live_settings(environment, restore=True) as live_settings,
         Runners(bus) as runners,

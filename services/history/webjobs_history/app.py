@@ -115,7 +115,9 @@ async def _connected(settings: HistorySettings) -> AsyncIterator[tuple[Bus, Live
     subjects = Subjects(settings.namespace)
     environment = {HISTORY_SIZE: str(settings.history_size)}
     async with (
-        connect_bus(settings.nats_url, name="history", subjects=subjects) as bus,
+        connect_bus(
+            settings.nats_url, name="history", subjects=subjects, replicas=settings.nats_replicas
+        ) as bus,
         bus.live_settings(environment) as live,
     ):
         yield bus, live

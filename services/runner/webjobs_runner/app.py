@@ -89,7 +89,9 @@ async def _prepared(settings: RunnerSettings, environment: Mapping[str, str]) ->
         stack.callback(copies.close)
         state = site.runner_state(instance.id)
         name, subjects = f"runner {instance.id}", Subjects(settings.namespace)
-        bus = await stack.enter_async_context(connect_bus(settings.nats_url, name=name, subjects=subjects))
+        bus = await stack.enter_async_context(
+            connect_bus(settings.nats_url, name=name, subjects=subjects, replicas=settings.nats_replicas)
+        )
         live = await stack.enter_async_context(bus.live_settings(environment))
         outbox = await stack.enter_async_context(Outbox(bus, state / "outbox.jsonl"))
         journal = stack.enter_context(RunJournal(state / "unfinished.jsonl"))

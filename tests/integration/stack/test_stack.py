@@ -192,6 +192,15 @@ async def test_a_senseless_nats_port_is_named(options: StackOptions) -> None:
             pass
 
 
+async def test_replicas_are_refused_with_the_embedded_nats(options: StackOptions) -> None:
+    embedded = with_variables(options, WEBJOBS_NATS_URL="", WEBJOBS_NATS_REPLICAS="3")
+    with pytest.raises(
+        InvalidSetting, match="WEBJOBS_NATS_REPLICAS is '3'; it must be 1 with the embedded NATS"
+    ):
+        async with Stack(embedded, Announcements()):
+            pass
+
+
 async def test_embedded_servers_come_first_go_last_and_are_restarted(options: StackOptions) -> None:
     port = free_port()
     embedded = with_variables(

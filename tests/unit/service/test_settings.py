@@ -138,3 +138,56 @@ def test_a_password_that_is_not_escaped_is_refused_without_a_word_of_it(
         load_settings(Example)
     assert "WEBJOBS_NATS_URL" in str(raised.value)
     assert "hun" not in str(raised.value) and "ter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("value", ["1", "3", "5", " 3 "])
+def test_streams_have_1_3_or_5_replicas(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("WEBJOBS_NATS_REPLICAS", value)
+    assert load_settings(ServiceSettings).nats_replicas == int(value)
+
+
+@pytest.mark.parametrize("value", ["0", "2", "4", "6", "-3", "3.0", "three", "33", "1,3"])
+def test_other_numbers_of_replicas_are_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("WEBJOBS_NATS_REPLICAS", value)
+    with pytest.raises(InvalidSettings) as raised:
+        load_settings(ServiceSettings)
+    assert f"WEBJOBS_NATS_REPLICAS='{value}': expected 1, 3 or 5." in str(raised.value)
+
+
+def test_without_the_variable_a_stream_has_one_replica() -> None:
+    assert load_settings(ServiceSettings).nats_replicas == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nats://a:4222,nats://b:4222,nats://c",
+        "nats://me:secret@a:4222, nats://me:secret@b:4222",
+        "nats://me:secret@a:4222,nats://b:4222",
+        "tls://me:secret@a,nats://me:secret@b",
+        "ws://a,wss://b",
+    ],
+)
+def test_several_servers_are_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("WEBJOBS_NATS_URL", url)
+    assert load_settings(ServiceSettings).nats_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("nats://a,", "wants nats://"),
+        ("nats://a,,nats://b", "wants nats://"),
+        ("nats://a,b:4222", "wants nats://"),
+        ("nats://me:secret@a,nats://me:other@b", "the same user and password"),
+        ("nats://me:secret@a,nats://you:secret@b", "the same user and password"),
+        ("nats://a,ws://b", "cannot be mixed"),
+    ],
+)
+def test_servers_that_are_not_of_one_cluster_are_refused(
+    monkeypatch: pytest.MonkeyPatch, url: str, reason: str
+) -> None:
+    monkeypatch.setenv("WEBJOBS_NATS_URL", url)
+    with pytest.raises(InvalidSettings, match=reason) as raised:
+        load_settings(ServiceSettings)
+    assert "secret" not in str(raised.value)

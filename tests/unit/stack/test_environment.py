@@ -5,6 +5,7 @@ from webjobs_stack.environment import api_spec, history_spec, public_variables, 
 CALLER = {
     "PATH": "/bin",
     "WEBJOBS_RESTART_TIME": "5",
+    "WEBJOBS_NATS_REPLICAS": "3",
     "WEBJOBS_USERNAME": "ada",
     "WEBJOBS_PASSWORD": "secret",
     "WEBJOBS_DATABASE_URL": "postgresql://ada:secret@db/webjobs",
@@ -44,6 +45,15 @@ def test_no_credential_is_in_the_environment_of_any_service() -> None:
     )
     assert not [spec.name for spec in specs if "secret" in "".join(spec.environment.values())]
     assert "secret" not in "".join(public_variables(CALLER).values())
+
+
+def test_every_service_gets_the_number_of_replicas() -> None:
+    api = api_spec(CALLER, "nats://n", "m", "127.0.0.1", 8080)
+    history = history_spec(CALLER, "nats://n", "m", database_url="postgresql://x", health_port=1)
+    runner = runner_spec(
+        CALLER, "nats://n", "m", name="r", data=Path("/d"), instance_id="a1b2c3", health_port=1
+    )
+    assert {spec.environment["WEBJOBS_NATS_REPLICAS"] for spec in (api, history, runner)} == {"3"}
 
 
 def test_lines_are_readable_unless_the_caller_wants_json() -> None:

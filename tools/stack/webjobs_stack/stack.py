@@ -88,6 +88,7 @@ class Stack:
             WebJobsError: Something could not start; call `stop` then, too.
         """
         options = self._options
+        _require_one_replica(options.environment)
         nats_port = _port_setting(options.environment, "WEBJOBS_NATS_PORT")
         ports = health_ports(options.environment, options.runners)
         reserve_mb = _megabytes_setting(options.environment, "WEBJOBS_DISK_RESERVE_MB")
@@ -257,6 +258,14 @@ def _port_setting(environment: Mapping[str, str], name: str) -> int:
     if not (value.isascii() and value.isdigit() and 0 < int(value) < 65_536):
         raise InvalidSetting(name, value, "a port number, 1 to 65535")
     return int(value)
+
+
+def _require_one_replica(environment: Mapping[str, str]) -> None:
+    """Fail for replicas on the embedded NATS; what another one may have, the services check."""
+    value = environment.get("WEBJOBS_NATS_REPLICAS", "")
+    if value.strip() not in ("", "1") and not environment.get("WEBJOBS_NATS_URL"):
+        expected = "1 with the embedded NATS, which is one server; WEBJOBS_NATS_URL names a cluster"
+        raise InvalidSetting("WEBJOBS_NATS_REPLICAS", value, expected)
 
 
 def _megabytes_setting(environment: Mapping[str, str], name: str) -> int | None:

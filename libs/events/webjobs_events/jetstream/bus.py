@@ -356,7 +356,7 @@ class Bus(Streams):
 
 
 @asynccontextmanager
-async def connect_bus(url: str, *, name: str, subjects: Subjects) -> AsyncIterator[Bus]:
+async def connect_bus(url: str, *, name: str, subjects: Subjects, replicas: int = 1) -> AsyncIterator[Bus]:
     """Connect to NATS, trying until it answers, and ensure that the JetStream objects exist.
 
     A server that answers may need a moment until its JetStream does.
@@ -365,14 +365,16 @@ async def connect_bus(url: str, *, name: str, subjects: Subjects) -> AsyncIterat
         url: `nats://[user:password@]host:port`, several separated by commas.
         name: Of the service, shown in the server's list of connections.
         subjects: Names of everything.
+        replicas: Servers of a cluster that keep each stream; those that have fewer are raised.
 
     Raises:
         BusUnavailable: The server's JetStream does not answer; is it enabled?
+        ReplicasUnsupported: More than one replica is asked for, and the server is not part of a cluster.
     """
     async with open_connection(url, name) as connection:
-        await ensure_streams(connection.js, subjects, patience=_JETSTREAM_PATIENCE)
+        await ensure_streams(connection.js, subjects, replicas=replicas, patience=_JETSTREAM_PATIENCE)
         async with PublishPipeline(connection) as publisher:
-            watch = StreamWatch(connection, subjects)
+            watch = StreamWatch(connection, subjects, replicas)
             watching = asyncio.create_task(watch.run(), name="watch of the streams")
             try:
                 yield Bus(connection, publisher, watch, subjects)

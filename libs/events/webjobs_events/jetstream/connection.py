@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 import nats.errors
 from nats.aio.client import DEFAULT_INBOX_PREFIX, Client
@@ -12,6 +11,7 @@ from nats.js import JetStreamContext
 from nats.js import errors as js_errors
 
 from webjobs_events.errors import BusUnavailable, StorageFull
+from webjobs_events.jetstream.servers import parse_servers
 from webjobs_events.jetstream.space import lacks_space
 from webjobs_events.log import logger
 from webjobs_events.outage import OUTAGE_PATIENCE, REMIND_SECONDS, Outage
@@ -142,8 +142,11 @@ def _cancellations() -> int:
 async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
     """Connect, trying until a server answers; close in order at the end.
 
+    When the server ends, the client goes on to another one: of those in `url`, and of those that the cluster
+    names.
+
     Args:
-        url: `nats://[user:password@]host:port`, several separated by commas.
+        url: `nats://[user:password@]host:port`, several servers of one cluster separated by commas.
         name: Shown in the server's list of connections.
     """
     client = Client()
@@ -167,9 +170,13 @@ async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
         connection.outage.ended()
         connection._mended()
 
+    servers = parse_servers(url)
     try:
         await client.connect(
-            url.split(","),
+            servers.addresses,
+            user=servers.user,
+            password=servers.password,
+            token=servers.token,
             name=name,
             max_reconnect_attempts=-1,
             reconnect_time_wait=_RECONNECT_WAIT,  # type: ignore[arg-type]  # any number will do
@@ -177,7 +184,7 @@ async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
             ping_interval=5,
             max_outstanding_pings=2,
             pending_size=_BUFFER_BYTES,
-            inbox_prefix=inbox_prefix(url),
+            inbox_prefix=inbox_prefix(servers.user),
             error_cb=complain,
             disconnected_cb=lost,
             reconnected_cb=mended,
@@ -208,13 +215,12 @@ class _Complaints:
         logger.warning("nats reports an error", error=text)
 
 
-def inbox_prefix(url: str) -> str:
-    """First word of the subjects on which a client of this address takes replies.
+def inbox_prefix(user: str | None) -> str:
+    """First word of the subjects on which a client of this user takes replies.
 
     Any client may read `_INBOX.>`, a program that only follows events included. The users of
     deploy/nats/nats-server.conf have inboxes that no other user may read.
     """
-    user = urlsplit(url.split(",")[0].strip()).username
     return f"_INBOX_{user}" if user in _USERS_WITH_AN_INBOX else DEFAULT_INBOX_PREFIX.decode()
 
 

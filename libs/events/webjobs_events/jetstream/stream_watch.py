@@ -1,4 +1,4 @@
-"""Watches that the streams and buckets exist: makes missing ones anew, and reports every loss."""
+"""Watches that the streams and buckets exist with their replicas: makes missing ones anew, reports losses."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -12,6 +12,7 @@ from prometheus_client import Counter, Gauge
 
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream.connection import Connection, is_stream_missing
+from webjobs_events.jetstream.replicas import Replicas
 from webjobs_events.jetstream.streams import NAME_TAKEN, missing_messages, stream_configs
 from webjobs_events.log import logger
 from webjobs_events.subjects import Subjects
@@ -47,9 +48,10 @@ class StreamWatch:
     stream anew may not have known.
     """
 
-    def __init__(self, connection: Connection, subjects: Subjects) -> None:
+    def __init__(self, connection: Connection, subjects: Subjects, replicas: int = 1) -> None:
         self._connection = connection
-        self._configs = {config.name or "": config for config in stream_configs(subjects)}
+        self._configs = {config.name or "": config for config in stream_configs(subjects, replicas)}
+        self._replicas = Replicas(connection, replicas)
         self._known: dict[str, _Known] = {}
         self._missing: dict[str, str] = {}
         self._lost_at: dict[str, datetime] = {}
@@ -87,6 +89,8 @@ class StreamWatch:
                 f"{name} at {at:%Y-%m-%dT%H:%M:%SZ}" for name, at in sorted(self._lost_at.items())
             )
             notes["streams"] = f"found deleted or replaced by an empty one since this service started: {each}"
+        if fewer := self._replicas.problem():
+            notes["replicas"] = fewer
         return notes
 
     def on_replaced(self, stream: str, listener: Replaced) -> Callable[[], None]:
@@ -149,6 +153,7 @@ class StreamWatch:
                     return why
                 info = await self._connection.js.stream_info(name)
         self._note(name, info)
+        await self._replicas.check(name, info)
         return None
 
     async def _make(self, name: str) -> str | None:

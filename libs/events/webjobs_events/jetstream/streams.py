@@ -1,11 +1,12 @@
 """The JetStream objects of webjobs: declared here, and ensured idempotently by whoever connects first."""
 
 import asyncio
+from dataclasses import replace
 
 from nats.js import JetStreamContext, api
 from nats.js import errors as js_errors
 
-from webjobs_events.errors import BusUnavailable
+from webjobs_events.errors import BusUnavailable, ReplicasUnsupported
 from webjobs_events.jetstream.erasure import REVISIONS
 from webjobs_events.log import logger
 from webjobs_events.subjects import Subjects
@@ -16,11 +17,16 @@ _PUBLISHED_AGE = 7 * 86_400.0  # seconds; longer than anybody tries to deliver i
 _DELIVERIES_AGE = 14 * 86_400.0  # seconds
 _DELIVERIES_PER_HOOK = 1000
 NAME_TAKEN = 10058  # JSStreamNameExistErr: there is one of this name with another configuration
+_NOT_CLUSTERED = 10074  # JSStreamReplicasNotSupportedErr: one server alone keeps one replica
 _RETRY_DELAY = 0.5  # seconds between tries
 
 
-def stream_configs(subjects: Subjects) -> list[api.StreamConfig]:
-    """Every stream, bucket and object store with its policy."""
+def stream_configs(subjects: Subjects, replicas: int = 1) -> list[api.StreamConfig]:
+    """Every stream, bucket and object store with its policy, kept by so many servers of a cluster."""
+    return [replace(config, num_replicas=replicas) for config in _policies(subjects)]
+
+
+def _policies(subjects: Subjects) -> list[api.StreamConfig]:
     return [
         api.StreamConfig(
             name=subjects.commands_stream,
@@ -148,22 +154,27 @@ def _before_first(info: api.StreamInfo) -> int:
     return max(0, _first_of(info) - max(1, info.config.first_seq or 1))
 
 
-async def ensure_streams(js: JetStreamContext, subjects: Subjects, *, patience: float = 0.0) -> None:
+async def ensure_streams(
+    js: JetStreamContext, subjects: Subjects, *, replicas: int = 1, patience: float = 0.0
+) -> None:
     """Create what is missing; what exists is left as its operator configured it.
 
     Args:
         js: Where.
         subjects: Names of everything.
+        replicas: Servers that keep each stream which is created.
         patience: Seconds to go on trying: a server that has just started answers before its JetStream does.
 
     Raises:
-        BusUnavailable: JetStream does not answer, or is not enabled on this server.
+        BusUnavailable: JetStream does not answer, is not enabled on this server, or lacks servers for the
+            replicas.
+        ReplicasUnsupported: More than one replica is asked for, and the server is not part of a cluster.
     """
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + patience
     while True:
         try:
-            await asyncio.gather(*(_ensure(js, config) for config in stream_configs(subjects)))
+            await asyncio.gather(*(_ensure(js, config) for config in stream_configs(subjects, replicas)))
             return
         except BusUnavailable as error:
             if loop.time() >= give_up_at:
@@ -176,6 +187,8 @@ async def _ensure(js: JetStreamContext, config: api.StreamConfig) -> None:
     try:
         await js.add_stream(config)
     except js_errors.APIError as error:
+        if error.err_code == _NOT_CLUSTERED:
+            raise ReplicasUnsupported(config.num_replicas or 1) from error
         if error.err_code != NAME_TAKEN:
             raise BusUnavailable(f"making the stream {config.name}", str(error)) from error
     except Exception as error:
