@@ -4,11 +4,12 @@ from webjobs_events.jetstream.bucket import Bucket
 from webjobs_events.jetstream.bus import Bus, connect_bus
 from webjobs_events.jetstream.entry import Entry
 from webjobs_events.jetstream.live_settings import LiveSettings
+from webjobs_events.jetstream.message import StreamMessage
 from webjobs_events.jetstream.mirror import BucketMirror
 from webjobs_events.jetstream.objects import ObjectNotFound
 from webjobs_events.jetstream.pipeline import PublishPipeline
 from webjobs_events.jetstream.queue import KEEP_SECONDS, ConsumerTerms, QueuedMessage, TakenMessage, WorkQueue
-from webjobs_events.jetstream.reader import StreamMessage, StreamReader
+from webjobs_events.jetstream.reader import StreamReader
 from webjobs_events.jetstream.service import QueryRefused
 from webjobs_events.jetstream.service_metrics import collect_metrics, metrics_served
 from webjobs_events.jetstream.space import lacks_space

@@ -1,4 +1,4 @@
-"""Reading a handful of stored messages by one question, without a consumer."""
+"""Reading a handful of stored messages without a consumer."""
 
 import asyncio
 
@@ -7,7 +7,8 @@ import nats.errors
 from nats.aio.msg import Msg
 
 from webjobs_events.jetstream.connection import Connection
-from webjobs_events.jetstream.reader import StreamMessage
+from webjobs_events.jetstream.lookup import first_from
+from webjobs_events.jetstream.message import StreamMessage
 
 _ANSWER_TIMEOUT = 5.0  # seconds
 _END_OF_BATCH = "204"
@@ -18,7 +19,10 @@ _NO_RESPONDERS = "503"
 async def messages_from(
     connection: Connection, stream: str, pattern: str, start_sequence: int, count: int
 ) -> tuple[list[StreamMessage], int]:
-    """The first messages from a sequence on whose subject matches, and how many more there are.
+    """The first messages from a sequence on whose subject matches, and about how many more there are.
+
+    The second number is 0 only if there are no more. In a cluster the leader of the stream is asked for one
+    message at a time: any other server may lag behind (see `lookup`).
 
     Args:
         connection: To NATS.
@@ -30,6 +34,26 @@ async def messages_from(
     Raises:
         BusUnavailable: NATS does not answer, or the answer has a gap.
     """
+    if not connection.is_clustered:
+        return await _read_directly(connection, stream, pattern, start_sequence, count)
+    found: list[StreamMessage] = []
+    following = start_sequence
+    async with connection.asking(f"reading {pattern}"):
+        while (message := await first_from(connection, stream, pattern, following)) is not None:
+            if len(found) == count:
+                break
+            found.append(message)
+            following = message.sequence + 1
+    if message is None:
+        return found, 0
+    _, behind = await _read_directly(connection, stream, pattern, message.sequence + 1, 1)
+    return found, 1 + behind
+
+
+async def _read_directly(
+    connection: Connection, stream: str, pattern: str, start_sequence: int, count: int
+) -> tuple[list[StreamMessage], int]:
+    """By one question, which any server that keeps the stream may answer."""
     client = connection.client
     body = msgspec.json.encode({"seq": max(1, start_sequence), "next_by_subj": pattern, "batch": count})
     arrived: asyncio.Queue[Msg] = asyncio.Queue()

@@ -3,12 +3,11 @@
 import contextlib
 from collections.abc import Callable
 
-from nats.js import errors as js_errors
-
 from webjobs_events.errors import RevisionConflict
 from webjobs_events.jetstream.connection import Connection
 from webjobs_events.jetstream.entry import OPERATION_HEADER, Entry, is_removal
 from webjobs_events.jetstream.erasure import Eraser
+from webjobs_events.jetstream.lookup import last_on
 from webjobs_events.jetstream.mirror import BucketMirror
 from webjobs_events.jetstream.pipeline import EXPECTED_SEQUENCE_HEADER, PublishPipeline
 
@@ -161,14 +160,10 @@ class Bucket:
     async def _last(self, key: str) -> tuple[Entry, bool] | None:
         """The last message of a key, and whether it says that the key is gone."""
         async with self._connection.asking(f"reading {key}"):
-            try:
-                message = await self._connection.js.get_msg(
-                    self.stream, subject=self._prefix + key, direct=True
-                )
-            except js_errors.NotFoundError:
-                return None
-        assert message.seq is not None
-        return Entry(message.data or b"", message.seq), is_removal(message.headers or {})
+            message = await last_on(self._connection, self.stream, self._prefix + key)
+        if message is None:
+            return None
+        return Entry(message.data, message.sequence), is_removal(message.headers)
 
     def mirror(
         self,

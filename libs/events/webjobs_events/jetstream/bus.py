@@ -15,6 +15,7 @@ from webjobs_events.jetstream.bucket import Bucket
 from webjobs_events.jetstream.connection import Connection, open_connection
 from webjobs_events.jetstream.erasure import erasing
 from webjobs_events.jetstream.live_settings import LiveSettings
+from webjobs_events.jetstream.message import StreamMessage
 from webjobs_events.jetstream.objects import ObjectBucket
 from webjobs_events.jetstream.pipeline import (
     EXPECTED_SEQUENCE_HEADER,
@@ -22,7 +23,6 @@ from webjobs_events.jetstream.pipeline import (
     PublishPipeline,
 )
 from webjobs_events.jetstream.queue import ConsumerTerms, QueuedMessage, TakenMessage, WorkQueue
-from webjobs_events.jetstream.reader import StreamMessage
 from webjobs_events.jetstream.service import Handler, ask, serve_endpoints
 from webjobs_events.jetstream.stored import Streams
 from webjobs_events.jetstream.stream_watch import StreamWatch

@@ -45,6 +45,11 @@ class Connection:
         """Whether NATS is there right now."""
         return self.client.is_connected
 
+    @property
+    def is_clustered(self) -> bool:
+        """Whether the server is one of a cluster."""
+        return bool(self.client._server_info.get("cluster"))
+
     def on_reconnect(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back after each reconnection; answers a function that ends this."""
         self._on_reconnect.append(callback)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from webjobs_events.errors import BusUnavailable, RevisionConflict
 from webjobs_events.jetstream.connection import Connection, describe
 from webjobs_events.jetstream.entry import Entry, is_removal
-from webjobs_events.jetstream.reader import StreamMessage, StreamReader
+from webjobs_events.jetstream.message import StreamMessage
+from webjobs_events.jetstream.reader import StreamReader
 from webjobs_events.log import logger
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from nats.js import api
 
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream.connection import Connection, describe
+from webjobs_events.jetstream.message import instant_of_ns
 from webjobs_events.jetstream.pipeline import PublishPipeline
 from webjobs_events.jetstream.pull import News, Pull
-from webjobs_events.jetstream.reader import delivery_of, instant_of_ns
+from webjobs_events.jetstream.reader import delivery_of
 from webjobs_events.log import logger
 
 ACK_WAIT = 10.0  # seconds after which an unfinished message is handed out again

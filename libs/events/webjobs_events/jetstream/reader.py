@@ -3,40 +3,27 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncGenerator, Callable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
-import msgspec
 import nats.errors
 from nats.aio.msg import Msg
 from nats.js import api
 
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream.connection import Connection, describe
+from webjobs_events.jetstream.lookup import first_from
+from webjobs_events.jetstream.message import StreamMessage
 from webjobs_events.jetstream.pull import News, Pull
 from webjobs_events.log import logger
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RETRY_DELAY = 0.25  # seconds between tries to make a lost consumer anew
 _LARGEST_MESSAGE = 64 * 1024 * 1024  # bytes; the most that NATS can be set to take
 _MOMENT = 0.02  # seconds
+_CATCH_UP_SECONDS = 10.0  # that a new leader of a stream has, before messages count as lost
+_LAG = 0.1  # seconds until the end is looked for again, while messages of the leader have not come yet
 _INACTIVE = 30.0  # seconds after which the server drops the consumer of a reader that went away
-
-
-class StreamMessage(msgspec.Struct, frozen=True, gc=False):
-    """A stored message."""
-
-    subject: str
-    headers: Mapping[str, str]
-    data: bytes
-    sequence: int
-    stored_at_ns: int
-
-    @property
-    def stored_at(self) -> datetime:
-        """When the stream took it, UTC."""
-        return instant_of_ns(self.stored_at_ns)
 
 
 class StreamReader:
@@ -78,6 +65,7 @@ class StreamReader:
         self._arrived = asyncio.Event()
         self._broken = True
         self._stream_created_at: datetime | None = None
+        self._behind_since: float | None = None
         self._consumer = ""
         self._consumer_sequence = 0
         self._pull: Pull | None = None
@@ -150,7 +138,11 @@ class StreamReader:
         self._arrived.clear()
         await self._top_up()  # a request may have ended meanwhile
         if not self._buffer and not self._broken and not self._closed:
-            await self._arrived.wait()
+            # What the leader still has may be removed before it comes: then the end is looked for again.
+            is_lagging = self._connection.is_clustered and not self.caught_up.is_set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAG if is_lagging else None):
+                    await self._arrived.wait()
 
     async def _gather(self, count: int, max_wait: float) -> None:
         loop = asyncio.get_running_loop()
@@ -231,7 +223,7 @@ class StreamReader:
         self._consumer = info.name
         self._consumer_sequence = 0
         self._pending_at_start = info.num_pending or 0
-        if not self._pending_at_start and not self._buffer:
+        if not self._pending_at_start and not self._buffer and not self._connection.is_clustered:
             self.caught_up.set()
         self._pull = Pull(
             self._connection, self._stream, info.name, on_message=self._receive, on_news=self._hear
@@ -243,13 +235,24 @@ class StreamReader:
     async def _see_whether_caught_up(self) -> None:
         if self.caught_up.is_set() or (self._window_bytes and await self._more_comes()):
             return
-        # Asked of a consumer that begins here: what our own has pending drifts while keys are overwritten.
         with contextlib.suppress(BusUnavailable):
             async with self._connection.asking(f"looking for the end of {self._stream}"):
-                probe = await self._connection.js.add_consumer(self._stream, self._consumer_config())
-            if not probe.num_pending:
-                self.caught_up.set()
-            await self._delete_consumer(probe.name)
+                if await self._is_at_the_end():
+                    self.caught_up.set()
+
+    async def _is_at_the_end(self) -> bool:
+        if self._connection.is_clustered:
+            # The consumer may be on a server that lags behind the leader of the stream.
+            filters = self._filters or [">"]
+            found = [
+                await first_from(self._connection, self._stream, each, self._next_sequence)
+                for each in filters
+            ]
+            return not any(found)
+        # Asked of a consumer that begins here: what our own has pending drifts while keys are overwritten.
+        probe = await self._connection.js.add_consumer(self._stream, self._consumer_config())
+        await self._delete_consumer(probe.name)
+        return not probe.num_pending
 
     async def _more_comes(self) -> bool:
         """Whether a request that ends after so many bytes has ended, or a message comes within a moment."""
@@ -267,7 +270,10 @@ class StreamReader:
         known, self._stream_created_at = self._stream_created_at, info.created
         is_another = known is not None and known != info.created
         if known is None or not (is_another or last < expected - 1):
+            self._behind_since = None
             return
+        if not is_another and self._connection.is_clustered and self._may_catch_up():
+            raise BusUnavailable(f"reading {self._stream}", "its leader has not caught up yet")
         self._next_sequence = 1 if is_another or self._latest_only else last + 1
         self.caught_up.clear()
         logger.error(
@@ -277,6 +283,13 @@ class StreamReader:
             read_on_from=self._next_sequence,
         )
         self.on_replaced()
+
+    def _may_catch_up(self) -> bool:
+        """Whether the stream has lost messages only since a moment: a new leader may not have them yet."""
+        now = asyncio.get_running_loop().time()
+        if self._behind_since is None:
+            self._behind_since = now
+        return now < self._behind_since + _CATCH_UP_SECONDS
 
     def _consumer_config(self) -> api.ConsumerConfig:
         started = self._next_sequence > 1 or not self._latest_only
@@ -305,11 +318,6 @@ class StreamReader:
                 await client.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{name}")
             except (nats.errors.Error, OSError) as error:
                 logger.debug("consumer not deleted", stream=self._stream, error=describe(error))
-
-
-def instant_of_ns(nanoseconds: int) -> datetime:
-    """The instant, UTC, so many nanoseconds after the beginning of 1970."""
-    return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
 
 
 class Delivery(NamedTuple):

@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
 
-from nats.js import errors as js_errors
-
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream.batch import messages_from
 from webjobs_events.jetstream.connection import Connection
-from webjobs_events.jetstream.reader import StreamMessage, StreamReader
+from webjobs_events.jetstream.lookup import last_on
+from webjobs_events.jetstream.message import StreamMessage
+from webjobs_events.jetstream.reader import StreamReader
 
 _ANSWER_TIMEOUT = 5.0  # seconds
 
@@ -109,13 +109,7 @@ class Streams:
             BusUnavailable: NATS does not answer.
         """
         async with self.connection.asking(f"reading {subject}"):
-            try:
-                message = await self.connection.js.get_msg(stream, subject=subject, direct=True)
-            except js_errors.NotFoundError:
-                return None
-        return StreamMessage(
-            message.subject or subject, message.headers or {}, message.data or b"", message.seq or 0, 0
-        )
+            return await last_on(self.connection, stream, subject)
 
     async def purge_subject(self, stream: str, subject: str, *, until: int | None = None) -> None:
         """Remove every message on a subject or filter, or only those up to a sequence.

@@ -3,15 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import msgspec
-from nats.js import errors as js_errors
-
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream.bus import Bus
-from webjobs_events.jetstream.connection import is_stream_missing
+from webjobs_events.jetstream.lookup import at_sequence, first_since_time
 from webjobs_events.jetstream.streams import expired_messages, missing_messages
-
-_NOT_FOUND = "404"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +55,8 @@ async def stored_at_ns(bus: Bus, stream: str, sequence: int) -> int | None:
         BusUnavailable: NATS does not answer.
     """
     async with bus.connection.asking(f"reading message {sequence} of {stream}"):
-        try:
-            message = await bus.connection.js.get_msg(stream, seq=sequence, direct=True)
-        except js_errors.NotFoundError as error:
-            if is_stream_missing(error):
-                raise
-            return None
-    return ns_of_timestamp((message.headers or {})["Nats-Time-Stamp"])
-
-
-def ns_of_timestamp(text: str) -> int:
-    """Nanoseconds since 1970 of a timestamp as the server writes it, such as `2026-11-22T09:00:00.5Z`."""
-    seconds, _, fraction = text.removesuffix("Z").partition(".")
-    instant = datetime.fromisoformat(seconds).replace(tzinfo=UTC)
-    return int(instant.timestamp()) * 1_000_000_000 + int(fraction.ljust(9, "0")[:9])
+        message = await at_sequence(bus.connection, stream, sequence)
+    return None if message is None else message.stored_at_ns
 
 
 async def purge_until(bus: Bus, stream: str, subject: str, instant_ns: int) -> None:
@@ -130,9 +113,5 @@ async def _first_since(bus: Bus, stream: str, subject: str, instant_ns: int) -> 
     """Sequence of the first message on a subject that the stream took at or after an instant."""
     seconds, nanoseconds = divmod(instant_ns, 1_000_000_000)
     start = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
-    body = msgspec.json.encode({"start_time": start, "next_by_subj": subject})
-    reply = await bus.connection.client.request(f"$JS.API.DIRECT.GET.{stream}", body, timeout=5.0)
-    headers = reply.headers or {}
-    if headers.get("Status") == _NOT_FOUND:
-        return None
-    return int(headers["Nats-Sequence"])
+    message = await first_since_time(bus.connection, stream, subject, start)
+    return None if message is None else message.sequence
