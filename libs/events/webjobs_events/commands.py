@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -17,6 +18,11 @@ from webjobs_events.trace import TRACEPARENT, TRACESTATE, Trace, derived_trace, 
 
 Text = Annotated[str, Meta(max_length=1000)]
 """What a command repeats in events and headers, none of which may grow with what a publisher writes."""
+
+
+@lru_cache(maxsize=64)  # each event of a run asks for the trace of its command
+def _parsed_trace(traceparent: str, tracestate: str) -> Trace | None:
+    return parse_trace([traceparent], [tracestate])
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
@@ -47,7 +53,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
     @property
     def trace(self) -> Trace:
         """The trace to which it belongs; one derived from its id when it names no valid one."""
-        given = parse_trace([self.traceparent or ""], [self.tracestate or ""])
+        given = _parsed_trace(self.traceparent, self.tracestate or "") if self.traceparent else None
         return given or derived_trace(self.command_id, self.requested_at.isoformat())
 
     def subject(self, subjects: Subjects) -> str:
@@ -197,7 +203,7 @@ def decode_command(subject: str, data: bytes, headers: Mapping[str, str] | None 
     except MALFORMED as error:
         raise UndecodableMessage(subject, str(error)) from error
     if headers and command.traceparent is None and TRACEPARENT in headers:
-        trace = parse_trace([headers[TRACEPARENT]], [headers.get(TRACESTATE, "")])
+        trace = _parsed_trace(headers[TRACEPARENT], headers.get(TRACESTATE, ""))
         if trace is not None:
             command = msgspec.structs.replace(
                 command, traceparent=trace.traceparent, tracestate=trace.tracestate

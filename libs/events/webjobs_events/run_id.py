@@ -37,11 +37,12 @@ def instant_of(text: str) -> datetime:
     """
     if len(text) != 18 or not (text.isascii() and text.isdigit()):
         raise InvalidRunId(text)
+    year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])
+    hour, minute, second = int(text[8:10]), int(text[10:12]), int(text[12:14])
     try:
-        second = datetime.strptime(text[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        return datetime(year, month, day, hour, minute, second, int(text[14:]) * 100, tzinfo=UTC)
     except ValueError as error:
         raise InvalidRunId(text) from error
-    return second + int(text[14:]) * RESOLUTION
 
 
 class RunIdMint:

@@ -45,7 +45,7 @@ class NoCap:
 def files_in(folder: Path, grown: Grown | None = None) -> RunLogFiles:
     shipper: Any = grown or Grown()
     cap: Any = NoCap()
-    return RunLogFiles(shipper, "logs.job", first_attempt(COMMAND), folder, "abcdef", cap)
+    return RunLogFiles(shipper, "logs.job", first_attempt(COMMAND), str(folder), "abcdef", cap)
 
 
 @contextmanager

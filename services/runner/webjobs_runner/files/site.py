@@ -27,6 +27,7 @@ class Site:
         self.root = root.resolve()
         self._wwwroot = self.root / "site" / "wwwroot"
         self._data = self.root / "data"
+        self._run_data = f"{self._data}/jobs/{JobType.TRIGGERED.value}"
 
     def ensure(self) -> None:
         """Create what is missing.
@@ -96,7 +97,11 @@ class Site:
 
     def run_folder(self, job_name: str, run_id: RunId) -> Path:
         """Where one run's logs are kept."""
-        return Path(f"{self._data}/jobs/{JobType.TRIGGERED.value}/{job_name}/{run_id}")
+        return Path(self.run_path(job_name, run_id))
+
+    def run_path(self, job_name: str, run_id: RunId) -> str:
+        """The same as text: for a path that is used once, making a `Path` costs more than its use."""
+        return f"{self._run_data}/{job_name}/{run_id}"
 
     @property
     def logs_folder(self) -> Path:

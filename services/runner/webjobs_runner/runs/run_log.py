@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from pathlib import Path
 
 from msgspec.structs import replace
 from webjobs_events.events import RunEnded
@@ -35,7 +34,7 @@ class RunLogFiles:
     __slots__ = ("_attempt", "_cap", "_files", "_folder", "_instance_id", "_shipper", "_subject")
 
     def __init__(
-        self, shipper: LogShipper, subject: str, attempt: Attempt, folder: Path, instance_id: str, cap: LogCap
+        self, shipper: LogShipper, subject: str, attempt: Attempt, folder: str, instance_id: str, cap: LogCap
     ) -> None:
         self._shipper = shipper
         self._subject = subject
@@ -84,7 +83,7 @@ class RunLogFiles:
         return output, error
 
 
-def _made(folder: Path) -> bool:
+def _made(folder: str) -> bool:
     """Make a folder whose parent is there; False when that is not possible, or it is there already."""
     try:
         os.mkdir(folder)
@@ -177,6 +176,6 @@ class RunLogs:
     def of(self, attempt: Attempt) -> RunLog:
         """Returns the log of an attempt."""
         subject = self._bus.subjects.log(JobType.TRIGGERED, attempt.job_name, attempt.run_id)
-        folder = self._site.run_folder(attempt.job_name, attempt.run_id)
+        folder = self._site.run_path(attempt.job_name, attempt.run_id)
         files = RunLogFiles(self._shipper, subject, attempt, folder, self._instance.id, self._cap)
         return RunLog(self._bus, self._shipper, files, self._instance.id)

@@ -1,5 +1,6 @@
 """The final event of a run in the run's folder, from which a restarted runner reports it after a kill."""
 
+import os
 from pathlib import Path
 from types import TracebackType
 
@@ -14,6 +15,7 @@ from webjobs_runner.log import logger
 from webjobs_runner.spare_space import SpareSpace
 
 STATUS_FILE = "status"
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 _decoder = msgspec.json.Decoder(AnyRunEvent)
 
 
@@ -65,7 +67,7 @@ class StatusFiles:
 
     def has_folder(self, event: RunEnded) -> bool:
         """Whether the run has a folder."""
-        return self._folder(event).is_dir()
+        return os.path.isdir(self._folder(event))
 
     def write_kept(self) -> None:
         """Write what was kept in the spare space into the folders of its runs, if there is room now."""
@@ -75,8 +77,8 @@ class StatusFiles:
         if self._spare.is_used and not self._kept:
             self._spare.clear()
 
-    def _folder(self, event: RunEnded) -> Path:
-        return self._site.run_folder(event.job_name, event.run_id)
+    def _folder(self, event: RunEnded) -> str:
+        return self._site.run_path(event.job_name, event.run_id)
 
 
 def read_status(folder: Path) -> RunEnded | None:
@@ -95,18 +97,20 @@ def _final_event(data: bytes) -> RunEnded | None:
     return event if isinstance(event, RunEnded) else None
 
 
-def _write(folder: Path, event: RunEnded) -> OSError | None:
+def _write(folder: str, event: RunEnded) -> OSError | None:
     """Returns why it could not be written; None when it was."""
     content, path = msgspec.json.encode(event), f"{folder}/{STATUS_FILE}"
     try:
         try:
-            file = open(path, "wb", buffering=0)
+            file = os.open(path, _FLAGS, 0o666)
         except FileNotFoundError:
-            folder.mkdir(parents=True, exist_ok=True)
-            file = open(path, "wb", buffering=0)
-        with file:
-            if file.write(content) != len(content):
+            os.makedirs(folder, exist_ok=True)
+            file = os.open(path, _FLAGS, 0o666)
+        try:
+            if os.write(file, content) != len(content):
                 return OSError("the disk took a part only")
+        finally:
+            os.close(file)
     except OSError as error:
         return error
     return None
