@@ -14,11 +14,8 @@ from webjobs_events.job import JobType
 from webjobs_events.redaction import new_digest_key, sealed
 
 from webjobs_runner.domain.folder_diff import KnownContent
-from webjobs_runner.files.folder_walk import Snapshot
+from webjobs_runner.files.folder_walk import CLOCK_GRAIN_NS, Snapshot
 from webjobs_runner.files.site import Site
-
-_CLOCK_GRAIN_NS = 1_000_000_000
-"""Two changes nearer than this may bear the same ctime, on the coarsest file system in use."""
 
 
 class FolderNote(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +73,7 @@ class FolderNote(msgspec.Struct, frozen=True, kw_only=True):
         A change so near to the look that its times could be the same is no proof.
         """
         unchanged = self.fingerprint == snapshot.fingerprint
-        return unchanged and snapshot.newest_change_ns + _CLOCK_GRAIN_NS < self.looked_at_ns
+        return unchanged and snapshot.newest_change_ns + CLOCK_GRAIN_NS < self.looked_at_ns
 
 
 def read_note(site: Site, job_type: JobType, job_name: str) -> FolderNote | None:

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+CLOCK_GRAIN_NS = 1_000_000_000
+"""Two changes nearer than this may bear the same ctime, on the coarsest file system in use."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -57,11 +60,15 @@ def _walk(folder: str, prefix: str) -> Iterator[Entry]:
             yield from _walk(entry.path, f"{item.path}/")
 
 
-def snapshot_folder(folder: Path) -> Snapshot | None:
+def snapshot_folder(folder: Path, found: list[Entry] | None = None) -> Snapshot | None:
     """What the folder looks like now; None when there is none.
 
     A link in the folder's place is seen as what it is. Something that vanishes during the walk makes a
     snapshot that equals no other; what may not be read makes one that stays the same.
+
+    Args:
+        folder: The folder.
+        found: Gets all that the snapshot is made of, the folder itself as "".
     """
     try:
         status = os.lstat(folder)
@@ -71,9 +78,13 @@ def snapshot_folder(folder: Path) -> Snapshot | None:
         return Snapshot(f"unreadable {fault.errno}", (), 0)
     seen = hashlib.blake2b(_facts("", status), digest_size=16)
     newest, folders, entries = status.st_ctime_ns, [""], 0
+    if found is not None:
+        found.append(Entry("", status))
     try:
         for entry in walk_folder(folder) if stat.S_ISDIR(status.st_mode) else ():
             seen.update(_facts(entry.path, entry.status))
+            if found is not None:
+                found.append(entry)
             newest, entries = max(newest, entry.status.st_ctime_ns), entries + 1
             if entry.is_folder:
                 folders.append(entry.path)

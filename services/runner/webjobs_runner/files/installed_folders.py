@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from webjobs_events.job import JobDefinition, JobName, JobType
 
 from webjobs_runner.files.definition_files import DISABLE_FILE, SETTINGS_FILE
 from webjobs_runner.files.file_drop import FileDropWatcher
-from webjobs_runner.files.folder_walk import Snapshot, snapshot_folder
+from webjobs_runner.files.folder_walk import Entry, Snapshot, snapshot_folder
 from webjobs_runner.files.in_place import InPlaceFiles, runs_in_place
+from webjobs_runner.files.mounts import is_shared_file_system
+from webjobs_runner.files.quick_look import QuickLook
 from webjobs_runner.files.site import Site
 
 FEW_ENTRIES = 64  # looked at by `stat` without leaving the event loop: about 1 ms at most
@@ -41,7 +44,8 @@ class InstalledFolders:
     """How the folders of jobs look when nobody has changed them since they were deployed or installed.
 
     Names, kinds, sizes, inodes, mtimes and ctimes are compared, contents are not read. Folders of many
-    entries are not walked while the kernel has reported no change in them.
+    entries are not walked while the kernel has reported no change in them, and those of triggered jobs with
+    few entries are not listed while nothing in them has changed.
     """
 
     def __init__(self, site: Site, in_place: InPlaceFiles, watcher: FileDropWatcher) -> None:
@@ -50,6 +54,8 @@ class InstalledFolders:
         self._watcher = watcher
         self._installed: dict[_Key, _Installed] = {}
         self._refused: dict[_Key, str] = {}
+        self._unedited: dict[_Key, QuickLook] = {}
+        self._shared: dict[int, bool] = {}  # by device
 
     async def record(self, definition: JobDefinition, folder: Path, look: Snapshot) -> None:
         """Remember how the folder looked while it held the definition's version."""
@@ -59,9 +65,11 @@ class InstalledFolders:
             own_files = await asyncio.to_thread(self._own_files, definition, folder)
         self._installed[key] = _Installed(folder, definition.digest, look, own_files)
         self._refused.pop(key, None)
+        self._unedited.pop(key, None)
 
     def record_refusal(self, key: _Key, look: Snapshot | None) -> None:
         """Remember how a folder looked whose content was refused: it need not be tried at each run."""
+        self._unedited.pop(key, None)
         if look is not None:
             self._refused[key] = look.fingerprint
 
@@ -69,22 +77,43 @@ class InstalledFolders:
         """Forget a job."""
         self._installed.pop(key, None)
         self._refused.pop(key, None)
+        self._unedited.pop(key, None)
 
     async def has_edit(self, key: _Key) -> bool:
         """Whether the job's folder has changed since it was last deployed, installed or refused."""
         installed = self._installed.get(key)
         if installed is None:  # as before the first comparison; a folder to come holds no edit
             return bool(self._site.job_folders(*key))
+        unedited = self._unedited.get(key)
+        if unedited is not None and unedited.is_unchanged():
+            return False
         if installed.own_files is not None and not _have_changed(installed.folder, installed.own_files):
             return False
         known = {installed.look.fingerprint, self._refused.get(key, installed.look.fingerprint)}
         if installed.look.entries <= FEW_ENTRIES:
-            look = snapshot_folder(installed.folder)
-        elif self._watcher.undisturbed_look(key) in known:
+            return not self._is_one_of(key, installed.folder, known)
+        if self._watcher.undisturbed_look(key) in known:
             return False
-        else:
-            look = await asyncio.to_thread(snapshot_folder, installed.folder)
+        look = await asyncio.to_thread(snapshot_folder, installed.folder)
         return look is None or look.fingerprint not in known
+
+    def _is_one_of(self, key: _Key, folder: Path, known: set[str]) -> bool:
+        """Whether a folder of few entries looks like one of these; if so, the next look is a quick one."""
+        entries: list[Entry] = []
+        looked_at_ns = time.time_ns()
+        look = snapshot_folder(folder, entries)
+        if look is None or look.fingerprint not in known:
+            return False
+        if entries and key[0] is JobType.TRIGGERED and not self._is_shared(folder, entries[0].status.st_dev):
+            unedited = QuickLook(folder, entries)
+            if unedited.is_older_than(looked_at_ns):
+                self._unedited[key] = unedited
+        return True
+
+    def _is_shared(self, folder: Path, device: int) -> bool:
+        if device not in self._shared:
+            self._shared[device] = is_shared_file_system(folder)
+        return self._shared[device]
 
     def newest_change(self, key: _Key) -> float | None:
         """Instant of the latest change in the folder, in seconds of the clock of files; blocks.

@@ -1,17 +1,35 @@
 """Reads and cleans the chosen script of a job; blocks, and is quick for a file of usual size."""
 
 import os
+import time
+from functools import lru_cache
 from pathlib import Path
 
 from webjobs_runner.domain.script_text import LONGEST, cleaned, may_need_cleaning
 from webjobs_runner.domain.shebang import HEAD_BYTES, Shebang, parse_shebang
+from webjobs_runner.files.folder_walk import CLOCK_GRAIN_NS
 
 _ELF = b"\x7fELF"
 
 
 def shebang_of(script: Path) -> Shebang | None:
-    """The interpreter that a file names in its first line; None when it names none, or cannot be read."""
-    return parse_shebang(_head(script))
+    """The interpreter that a file names in its first line; None when it names none, or cannot be read.
+
+    A file that has not changed since it was read is not read again.
+    """
+    try:
+        status = os.stat(script)
+    except OSError:
+        return None
+    if status.st_ctime_ns + CLOCK_GRAIN_NS > time.time_ns():  # the next change may bear the same times
+        return parse_shebang(_head(script))
+    facts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return _known_shebang(str(script), facts)
+
+
+@lru_cache(maxsize=1024)
+def _known_shebang(script: str, _facts: tuple[int, ...]) -> Shebang | None:
+    return parse_shebang(_head(Path(script)))
 
 
 def is_program(script: Path) -> bool:
