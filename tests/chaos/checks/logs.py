@@ -32,8 +32,8 @@ async def _log_is_whole(this: Round, job: ChaosJob, event: RunEnded) -> None:
     name = f"{job.name}/{event.run_id}"
     output = await _text_of(this, run["output_url"], event.output_log_bytes)
     errors = await _text_of(this, run.get("error_url"), event.error_log_bytes)
-    missing = _missing_lines(name, "line", "INFO", output, event.run_id, job.lines)
-    missing += _missing_lines(name, "error", "ERROR", errors, event.run_id, job.error_lines)
+    missing = missing_lines(name, "line", "INFO", output, event.run_id, job.lines)
+    missing += missing_lines(name, "error", "ERROR", errors, event.run_id, job.error_lines)
     if has_all:
         assert missing == dropped, f"{name}: {missing} lines are missing, {dropped} were counted as dropped"
 
@@ -52,7 +52,7 @@ async def _text_of(this: Round, url: str | None, size: int | None) -> str:
     return answer.text
 
 
-def _missing_lines(name: str, word: str, level: str, log: str, run_id: str, count: int) -> int:
+def missing_lines(name: str, word: str, level: str, log: str, run_id: str, count: int) -> int:
     """How many of the script's lines are not in its log; those that are must be in order, each once."""
     stored = [line.text for line in lines_of(log) if line.level == level]
     wanted = [f"{word} {number} of {run_id}" for number in range(1, count + 1)]

@@ -55,7 +55,7 @@ async def _runs_of_job_are_right(this: Round, job: ChaosJob, events: JobEvents) 
     assert not different, f"{job.name}: the API and the stream do not both have {different}"
     final = events.final
     for run_id in events.runs:
-        _story_is_whole(f"{job.name}/{run_id}", run_id, events)
+        story_is_whole(f"{job.name}/{run_id}", run_id, events)
     for run_id in shown:
         assert shown[run_id]["status"] == final[run_id].name, f"{job.name}/{run_id}: {shown[run_id]}"
         if final[run_id].name == "Success":
@@ -66,7 +66,7 @@ async def _runs_of_job_are_right(this: Round, job: ChaosJob, events: JobEvents) 
         assert run_id in events.runs, f"{job.name}/{run_id} ran and has no event"
 
 
-def _story_is_whole(name: str, run_id: str, events: JobEvents) -> None:
+def story_is_whole(name: str, run_id: str, events: JobEvents) -> None:
     """First, perhaps running, and final, once each and in this order; and the attempt that follows."""
     story = events.runs[run_id]
     names = [event.name for event in story]

@@ -26,10 +26,10 @@ async def due_times_are_recorded(this: Round, by_job: dict[str, JobEvents], unti
     """Those since the job was deployed, until its schedule was taken away."""
     for job in this.jobs:
         if job.is_scheduled:
-            _due_times_of_job(job, by_job[job.name], this.deployed_at, until)
+            due_times_of_job(job, by_job[job.name], this.deployed_at, until)
 
 
-def _due_times_of_job(job: ChaosJob, events: JobEvents, since: datetime, until: datetime) -> None:
+def due_times_of_job(job: ChaosJob, events: JobEvents, since: datetime, until: datetime) -> None:
     recorded = Counter(due for tick in events.ticks for due in _due_times_of(tick))
     doubled = {due for due, count in recorded.items() if count > 1}
     assert not doubled, f"{job.name}: recorded more than once: {doubled}"
