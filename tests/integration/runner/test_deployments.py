@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -19,7 +20,9 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.subjects import Subjects
 from webjobs_runner.files import package_store
+from webjobs_runner.files.folder_note import read_note
 from webjobs_runner.files.job_files import InspectedFolder
+from webjobs_runner.files.site import Site
 from webjobs_runner.files.versions import Versions
 from webjobs_runner.jobs import reconciler
 
@@ -312,6 +315,49 @@ async def test_runners_with_separate_disks_come_to_the_same_files(
                 await caller.delete(TRIGGERED, "job")
                 await eventually(lambda: not folders[0].exists() and not folders[1].exists())
     assert not job_folder(tmp_path, TRIGGERED, "late", "a").exists()
+
+
+async def test_what_was_edited_alike_on_two_disks_follows_the_job_afterwards(
+    bus: Bus, nats_url: str, caller: Caller, tmp_path: Path
+) -> None:
+    edits = {"files": ("run.sh", "echo 2"), "settings": ("settings.job", '{"timeout": 2}')}
+    folders = {name: [job_folder(tmp_path, TRIGGERED, name, site) for site in "ab"] for name in edits}
+
+    async def is_noted(name: str) -> bool:
+        definition = await definition_of(bus, TRIGGERED, name)
+        note = read_note(Site(tmp_path / "b"), TRIGGERED, name)
+        return definition is not None and note is not None and note.cause == definition.cause
+
+    def timeout_in(folder: Path) -> int:
+        timeout: int = json.loads(files_in(folder).get("settings.job") or "{}").get("timeout", 0)
+        return timeout
+
+    def have(name: str, file: str, text: str) -> bool:
+        return all(files_in(folder).get(file) == text for folder in folders[name])
+
+    async with running_runner(bus, nats_url, tmp_path, name="a"):
+        async with running_runner(bus, nats_url, tmp_path, name="b") as second:
+            for name in edits:
+                await caller.deploy(TRIGGERED, name, {"run.sh": "echo 1"})
+                await eventually(lambda name=name: have(name, "run.sh", "echo 1"))
+                await eventually(lambda name=name: is_noted(name))
+
+        async def is_defined_anew(name: str) -> bool:
+            return await definition_of(bus, TRIGGERED, name) != before[name]
+
+        before = {name: await definition_of(bus, TRIGGERED, name) for name in edits}
+        for name, (file, text) in edits.items():
+            for folder in folders[name]:
+                (folder / file).write_text(text)
+        for name in edits:
+            await eventually(lambda name=name: is_defined_anew(name))
+        async with running_runner(bus, nats_url, tmp_path, name="b", instance_id=second.id):
+            for name in edits:
+                await eventually(lambda name=name: is_noted(name))
+            await caller.delete(TRIGGERED, "files")
+            await caller.change_settings("settings", {"timeout": 3}, TRIGGERED)
+            await eventually(lambda: not any(folder.exists() for folder in folders["files"]))
+            await eventually(lambda: [timeout_in(folder) for folder in folders["settings"]] == [3, 3])
 
 
 async def test_a_command_nobody_can_read_is_parked_and_the_next_one_is_done(

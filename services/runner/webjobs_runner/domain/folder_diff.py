@@ -65,6 +65,12 @@ class KnownContent:
         """Whether these are the known settings."""
         return sealed(settings, self.digest_key) == self.settings
 
+    def agrees_with(self, definition: JobDefinition) -> bool:
+        """Whether everything that is known is what this definition says."""
+        is_installed = (self.installed, self.cause) == (definition.digest, definition.cause)
+        has_its_settings = self.disabled == definition.disabled and self.has_settings(definition.settings)
+        return is_installed and len(self.digests) <= 1 and has_its_settings
+
     def is_of(self, definition: JobDefinition) -> bool:
         """Whether the folder agreed with this definition, and not only with one of the same files."""
         is_same = self.cause in ("", definition.cause)

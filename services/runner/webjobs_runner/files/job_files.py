@@ -228,15 +228,21 @@ def note_version(
 
 
 def note_definition(site: Site, definition: JobDefinition, inspected: InspectedFolder) -> None:
-    """Note which definition the inspected folder agrees with, unless the note has changed since then."""
+    """Note that the inspected folder agrees with a definition, unless the note has changed since then.
+
+    Files and settings are noted as well: the folder may have come to them by itself, when the same edit was
+    made here and elsewhere. What is not noted would be taken for a person's edit later.
+    """
     key = definition.job_type, definition.job_name
     with job_lock(site, *key):
         note = read_note(site, *key)
-        if note is None and inspected.note is None:
-            new = FolderNote(digest=definition.digest, cause=definition.cause)
-            write_note(site, *key, new.saying(definition.settings, definition.disabled))
-        elif note is not None and note.is_same_state(inspected.note):
-            write_note(site, *key, replace(note, cause=definition.cause))
+        is_known = note is not None and note.is_same_state(inspected.note)
+        if not is_known and (note is not None or inspected.note is not None):
+            return
+        if note is None or note.digest != definition.digest:
+            note = FolderNote(digest=definition.digest, digest_key=note.digest_key if note else "")
+        note = replace(note, installing=None, cause=definition.cause)
+        write_note(site, *key, note.saying(definition.settings, definition.disabled))
 
 
 def forget_version(site: Site, job_type: JobType, job_name: str) -> None:

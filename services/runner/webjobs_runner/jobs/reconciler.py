@@ -251,7 +251,7 @@ class Reconciler:
         folder, look = inspected.folder, inspected.look
         if drop.action is DropAction.CONVERGE:
             folder, look = await self._converge(key, inspected, definition)
-        elif definition is not None and (known is None or known.cause != definition.cause):
+        elif definition is not None and (known is None or not known.agrees_with(definition)):
             await asyncio.to_thread(note_definition, self._site, definition, inspected)
         if definition is not None and runs_in_place(definition):
             await asyncio.to_thread(self._in_place.remember, definition, folder)
