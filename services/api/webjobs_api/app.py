@@ -39,6 +39,7 @@ from webjobs_api.invocation import Invocations
 from webjobs_api.job_commands import JobCommands, Patience
 from webjobs_api.job_page import set_up_templates
 from webjobs_api.job_tunnels import JobTunnels
+from webjobs_api.late_document import LateDocument
 from webjobs_api.live.live import Live
 from webjobs_api.live.snapshot import snapshot_middleware
 from webjobs_api.live.tail import Tails
@@ -123,7 +124,9 @@ async def open_app(
                 ],
                 client_max_size=_MAX_BODY_BYTES,
             )
-            app[keys.ASYNCAPI] = msgspec.json.encode(build_asyncapi(bus.subjects, version("webjobs")))
+            app[keys.ASYNCAPI] = LateDocument(
+                lambda: msgspec.json.encode(build_asyncapi(bus.subjects, version("webjobs")))
+            )
             app[keys.BUS] = bus
             app[keys.COMMANDS] = commands
             app[keys.DEFINITIONS] = definitions
@@ -135,7 +138,7 @@ async def open_app(
             app[keys.IDEMPOTENT_INVOCATIONS] = IdempotentInvocations(bus, app[keys.INVOCATIONS], runs)
             app[keys.JOB_TUNNELS] = job_tunnels
             app[keys.LIVE_SETTINGS] = live_settings
-            app[keys.OPENAPI] = encoded_document(routes(), version("webjobs"))
+            app[keys.OPENAPI] = LateDocument(lambda: encoded_document(routes(), version("webjobs")))
             app[keys.LIVE] = Live(tails, live_terms)
             app[keys.REFUSALS] = refusals
             app[keys.RUNNERS] = runners

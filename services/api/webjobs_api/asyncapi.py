@@ -7,4 +7,6 @@ from webjobs_api.keys import ASYNCAPI
 
 async def get_document(request: web.Request) -> web.Response:
     """`GET /asyncapi.json`."""
-    return web.Response(body=request.app[ASYNCAPI], content_type="application/json", charset="utf-8")
+    return web.Response(
+        body=await request.app[ASYNCAPI].read(), content_type="application/json", charset="utf-8"
+    )

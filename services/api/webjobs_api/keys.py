@@ -12,6 +12,7 @@ from webjobs_api.idempotency import IdempotentInvocations
 from webjobs_api.invocation import Invocations
 from webjobs_api.job_commands import JobCommands
 from webjobs_api.job_tunnels import JobTunnels
+from webjobs_api.late_document import LateDocument
 from webjobs_api.live.live import Live
 from webjobs_api.refusals import Refusals
 from webjobs_api.runner_files import RunnerFiles
@@ -22,7 +23,7 @@ from webjobs_api.settings import ApiSettings
 from webjobs_api.site_deployments.deployer import SiteDeployments
 from webjobs_api.storage import Storage
 
-ASYNCAPI = web.AppKey("asyncapi", bytes)
+ASYNCAPI = web.AppKey("asyncapi", LateDocument)
 BUS = web.AppKey("bus", Bus)
 COMMANDS = web.AppKey("commands", JobCommands)
 DEFINITIONS = web.AppKey("definitions", Definitions)
@@ -35,7 +36,7 @@ INVOCATIONS = web.AppKey("invocations", Invocations)
 JOB_TUNNELS = web.AppKey("job_tunnels", JobTunnels)
 LIVE = web.AppKey("live", Live)
 LIVE_SETTINGS = web.AppKey("live_settings", LiveSettings)
-OPENAPI = web.AppKey("openapi", bytes)
+OPENAPI = web.AppKey("openapi", LateDocument)
 REFUSALS = web.AppKey("refusals", Refusals)
 RUNNERS = web.AppKey("runners", Runners)
 RUNS = web.AppKey("runs", Runs)

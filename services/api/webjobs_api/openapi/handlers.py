@@ -24,5 +24,5 @@ def at_root(document: bytes, root: str) -> bytes:
 
 async def get_document(request: web.Request) -> web.Response:
     """`GET /openapi.json`."""
-    document = at_root(request.app[OPENAPI], exchange.root(request))
+    document = at_root(await request.app[OPENAPI].read(), exchange.root(request))
     return web.Response(body=document, content_type="application/json", charset="utf-8")
