@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import settings
 from support.clusters import share_clusters_in
-from support.servers import EMPTY, fresh_database, nats_for_session, postgres_for_session
+from support.servers import EMPTY, fresh_database, nats_for_module, postgres_for_session
 from webjobs_stack.nats_server import NatsServer
 from webjobs_stack.postgres import Postgres
 
@@ -47,14 +47,17 @@ def shared_clusters(tmp_path_factory: pytest.TempPathFactory) -> None:
     share_clusters_in((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "clusters")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
-    """The session's NATS server. A test that stops one starts its own: `run_nats_server(tmp_path)`."""
-    with nats_for_session(tmp_path_factory.mktemp("nats")) as server:
+    """The module's NATS server: one of a session would slow down with each test, which leaves its streams.
+
+    A test that stops one starts its own: `run_nats_server(tmp_path)`.
+    """
+    with nats_for_module(tmp_path_factory.mktemp("nats")) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def nats_url(nats_server: NatsServer) -> str:
     return nats_server.url
 

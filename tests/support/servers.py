@@ -1,4 +1,4 @@
-"""Real NATS and Postgres for tests, started once a session or for one test."""
+"""Real NATS and Postgres for tests, started once for many."""
 
 import contextlib
 import secrets
@@ -19,10 +19,17 @@ _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
 
 
 @contextlib.contextmanager
-def nats_for_session(folder: Path) -> Iterator[NatsServer]:
+def nats_for_module(folder: Path) -> Iterator[NatsServer]:
     """One NATS server; tests keep apart by their namespaces."""
-    with in_background(run_nats_server(folder)) as server:
+    with in_background(_killed_nats_server(folder)) as server:
         yield server
+
+
+@contextlib.asynccontextmanager
+async def _killed_nats_server(folder: Path) -> AsyncIterator[NatsServer]:
+    async with run_nats_server(folder) as server:
+        yield server
+        server.kill()  # in good order it takes seconds to put thousands of streams away
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ def _left_over(before: set["asyncio.Task[object]"]) -> list["asyncio.Task[object
 
 @pytest_asyncio.fixture
 async def bus(nats_url: str, namespace: str) -> AsyncIterator[Bus]:
-    """On the session's server, in a namespace of its own."""
+    """On the module's server, in a namespace of its own."""
     async with _looked_over(nats_url, Subjects(namespace)) as connected:
         yield connected
 

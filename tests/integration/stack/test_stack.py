@@ -31,7 +31,7 @@ def marker() -> str:
 
 @pytest.fixture
 def options(tmp_path: Path, nats_url: str, marker: str) -> StackOptions:
-    """Toy services on the session's NATS; no Postgres is needed, as nobody connects."""
+    """Toy services on the module's NATS; no Postgres is needed, as nobody connects."""
     environment = {
         "PATH": os.defpath,
         "PYTHONPATH": str(TESTS),
