@@ -285,11 +285,10 @@ class Caller:
         return command.run_id
 
     async def cancel(self, job_name: str, run_id: str) -> None:
-        """Wish that a run be ended."""
-        wish = CancelRequest(evidence="Cancelled by Test.", requested_at=datetime.now(UTC))
-        await self.bus.leases.put(
-            Subjects.cancel_key(job_name, run_id), encode_cancel_request(wish), ttl=CANCEL_REQUEST_TTL
-        )
+        """Request that a run be cancelled."""
+        request = CancelRequest(evidence="Cancelled by Test.", requested_at=datetime.now(UTC))
+        key = Subjects.cancel_key(job_name, run_id)
+        await self.bus.leases.put(key, encode_cancel_request(request), ttl=CANCEL_REQUEST_TTL)
 
     def run_command(self, job_name: str, arguments: str | None = None) -> RunTriggeredJob:
         """A command to run a triggered job."""

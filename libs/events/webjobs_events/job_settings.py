@@ -113,6 +113,16 @@ class Concurrency(_Section, frozen=True, kw_only=True):
             return 1
         return self.limit
 
+    @property
+    def is_fenced(self) -> bool:
+        """Whether the limit holds through a cut from NATS too: a policy or limit was asked for.
+
+        Runs of other jobs go on while NATS is away.
+        """
+        return self.at_once is not None and (
+            self.limit is not None or self.policy is not ConcurrencyPolicy.REJECT
+        )
+
 
 class MissedPolicy(StrEnum):
     """What becomes of due times that passed while nobody could start the job."""

@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from webjobs_events.errors import MALFORMED, BusUnavailable, StorageFull
+from webjobs_events.errors import MALFORMED, BusUnavailable
 from webjobs_events.events import InstanceLost
 from webjobs_events.heartbeat import Heartbeat, decode_heartbeat, encode_heartbeat
 from webjobs_events.jetstream import Bus, Entry
@@ -42,20 +42,22 @@ class Peers:
         self._instance = instance
         self._outbox = outbox
         self._disk = disk
-        self._terms = terms
+        self.terms = terms
+        """Of the lease."""
         self._outage = bus.connection.outage_of("heartbeat")
         self._key = Subjects.instance_key(instance.id)
         self._peers: dict[str, _Peer] = {}
         self._unreadable: dict[str, tuple[int, float]] = {}  # revision, and since when it is known
         self._missed = asyncio.Event()  # also set when the lease is to be renewed at once
         self._is_due = False
-        self._is_refused = False
+        self._has_failed = False
         self.writes = AcknowledgedWrites()
         """Of the lease: what JetStream acknowledges is what makes this runner ready."""
         self._whole_since = time.monotonic()
         self._vouched_until = 0.0
         self._lapsed_at = time.monotonic()
         self._lapse_listeners: list[Callable[[], None]] = []
+        self._guards: list[Callable[[float], None]] = []
         self.lost: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         """Lost runners: the instance id and the boot of each."""
         disk.on_change(self.renew_soon)
@@ -75,7 +77,7 @@ class Peers:
 
     async def run(self) -> None:
         """Renew the lease, and judge those whose lease has ended, until cancelled."""
-        renew_at = time.monotonic() + self._terms.heartbeat_seconds
+        renew_at = time.monotonic() + self.terms.heartbeat_seconds
         while True:
             try:
                 async with asyncio.timeout(renew_at - time.monotonic()):
@@ -85,7 +87,7 @@ class Peers:
             self._missed.clear()
             if self._is_due:
                 await self._renew()
-                pause = self._terms.retry_seconds if self._is_refused else self._terms.heartbeat_seconds
+                pause = self.terms.retry_seconds if self._has_failed else self.terms.heartbeat_seconds
                 renew_at = time.monotonic() + pause
             await self._judge()
 
@@ -100,7 +102,7 @@ class Peers:
 
     def has_room_elsewhere(self) -> bool:
         """Whether another runner that is alive has room on its disk, as far as its last heartbeat says."""
-        heard_since = time.monotonic() - self._terms.seconds
+        heard_since = time.monotonic() - self.terms.seconds
         return any(
             peer.heard_at > heard_since
             and not peer.heartbeat.leaving
@@ -112,11 +114,21 @@ class Peers:
         """Whether our own lease has held without a gap since this monotonic instant: nobody judged us."""
         return self._lapsed_at <= instant and time.monotonic() < self._vouched_until
 
+    @contextmanager
+    def guarding(self, renewed: Callable[[float], None]) -> Iterator[None]:
+        """Pass on when our lease ends (a monotonic instant), now and at each renewal, while the body runs."""
+        self._guards.append(renewed)
+        renewed(self._vouched_until)
+        try:
+            yield
+        finally:
+            self._guards.remove(renewed)
+
     def can_judge(self) -> bool:
         """Whether all was whole for so long that an absent lease means an absent runner."""
         now = time.monotonic()
         whole_for = now - max(self._whole_since, self._lapsed_at)
-        return self._bus.is_connected and now < self._vouched_until and whole_for >= self._terms.seconds
+        return self._bus.is_connected and now < self._vouched_until and whole_for >= self.terms.seconds
 
     async def is_lost(self, instance_id: str) -> bool:
         """Whether that runner is surely gone: asked of the bucket itself, and only while we can judge.
@@ -135,7 +147,7 @@ class Peers:
         if revision != entry.revision:
             self._unreadable[instance_id] = entry.revision, time.monotonic()
             return False
-        return time.monotonic() - since >= self._terms.seconds
+        return time.monotonic() - since >= self.terms.seconds
 
     async def _renew(self) -> None:
         self._is_due = False
@@ -144,19 +156,21 @@ class Peers:
         try:
             # First to those who listen now: a full disk stores nothing.
             await self._bus.broadcast(self._bus.subjects.heartbeat(self._instance.id), value)
-            async with asyncio.timeout(self._terms.heartbeat_seconds):
-                await self._bus.leases.put(self._key, value, ttl=self._terms.seconds)
+            async with asyncio.timeout(self.terms.renewal_seconds):
+                await self._bus.leases.put(self._key, value, ttl=self.terms.seconds)
         except (BusUnavailable, TimeoutError) as error:
-            self._is_refused = isinstance(error, StorageFull)  # at once, and until there is room
+            self._has_failed = True
             self.writes.failed(str(error) or "no acknowledgement in time")
             self._outage.failed(str(error) or "no answer in time")
             return
-        self._is_refused = False
+        self._has_failed = False
         self.writes.acknowledged()
         self._outage.ended()
         # What counts is when the answer came: the request may have been on its way while the lease ended.
         answered_at, vouched_until = time.monotonic(), self._vouched_until
-        self._vouched_until = asked_at + self._terms.seconds
+        self._vouched_until = asked_at + self.terms.seconds
+        for renewed in self._guards:
+            renewed(self._vouched_until)
         if answered_at > vouched_until:
             self._lapsed_at = answered_at
             if vouched_until:
@@ -167,8 +181,8 @@ class Peers:
     async def _leave(self) -> None:
         value = encode_heartbeat(Heartbeat(boot=self._instance.boot, leaving=True))
         try:
-            await self._bus.leases.put(self._key, value, ttl=self._terms.seconds)
-            await self._bus.leases.delete(self._key, marker_ttl=self._terms.seconds)
+            await self._bus.leases.put(self._key, value, ttl=self.terms.seconds)
+            await self._bus.leases.delete(self._key, marker_ttl=self.terms.seconds)
         except BusUnavailable as error:
             logger.warning("heartbeat left to expire", error=str(error))
 
@@ -199,7 +213,7 @@ class Peers:
         One that was not heard of for two terms is asked for too: the trace of an expired lease is kept for
         a while only, and may be gone before we are back from an outage.
         """
-        silent_since = time.monotonic() - 2 * self._terms.seconds
+        silent_since = time.monotonic() - 2 * self.terms.seconds
         for instance_id, peer in list(self._peers.items()):
             if peer.is_missed and peer.heartbeat.leaving:
                 del self._peers[instance_id]

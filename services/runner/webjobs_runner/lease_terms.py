@@ -19,6 +19,11 @@ class LeaseTerms:
         return 0.3 * self.seconds
 
     @property
+    def renewal_seconds(self) -> float:
+        """For the answer to a renewal, which is tried again then: what was sent into a cut line gets none."""
+        return 0.15 * self.seconds
+
+    @property
     def singleton_renewal_seconds(self) -> float:
         """Between renewals of a singleton's lease."""
         return 0.2 * self.seconds

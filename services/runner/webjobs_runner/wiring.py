@@ -186,7 +186,7 @@ def build_components(
     )
     continuous = ContinuousJobs(bus, site, resources.state / "logs", continuous_dependencies, shipper)
     limits = ConcurrencyLimits(bus, definitions, requests, signals)
-    executor = RunExecutor(dependencies, resources.live, starter, registry, finish)
+    executor = RunExecutor(dependencies, resources.live, starter, registry, finish, peers)
     claimed_runs = ClaimedRuns(dependencies, peers, orphaned_runs, finish, executor, folders)
     failed = FailedCommands(dependencies, orphaned_runs, resources.watchdog)
     handler = RunHandler(bus, registry, limits, claimed_runs, finish, failed)

@@ -121,6 +121,11 @@ def runner_lost(lost: str, evidence: str, request: CancelRequest | None = None) 
     return Outcome(RunAborted, Reason.RUNNER_LOST, evidence)
 
 
+def lease_overdue(evidence: str) -> Outcome:
+    """The runner could not renew its lease, and the job has a concurrency limit to keep."""
+    return Outcome(RunAborted, Reason.RUNNER_LOST, evidence)
+
+
 def with_grace(outcome: Outcome, how: str) -> Outcome:
     """The same outcome, with a sentence about how the script took its grace."""
     return Outcome(outcome.event, outcome.reason, f"{outcome.evidence} {how}")

@@ -1,7 +1,9 @@
 """One run of a triggered job, from its first event to the end of its last process."""
 
 import asyncio
+import signal
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,11 +20,13 @@ from webjobs_runner.domain.run_outcome import (
     deleted_before_begun,
     ended_by_request,
     exited,
+    lease_overdue,
     not_started,
     over_limit,
     runner_failed,
     with_grace,
 )
+from webjobs_runner.heartbeat import Peers
 from webjobs_runner.jobs.definitions import settings_of
 from webjobs_runner.log import logger
 from webjobs_runner.processes.exit_facts import facts_of_exit, reason_not_started
@@ -31,6 +35,7 @@ from webjobs_runner.processes.process import ScriptProcess
 from webjobs_runner.processes.script_start import PreparedScript, ScriptStarter, StartedScript
 from webjobs_runner.runs.claims import OwnAttempt
 from webjobs_runner.runs.dependencies import RunDependencies
+from webjobs_runner.runs.fence import Fence
 from webjobs_runner.runs.finish import Finish, RecordedEnd
 from webjobs_runner.runs.run_journal import UnfinishedRun
 from webjobs_runner.runs.run_registry import RunRegistry
@@ -49,6 +54,7 @@ class RunExecutor:
         starter: ScriptStarter,
         registry: RunRegistry,
         finish: Finish,
+        peers: Peers,
     ) -> None:
         self.instance = dependencies.instance
         self.outbox = dependencies.outbox
@@ -59,6 +65,7 @@ class RunExecutor:
         self.starter = starter
         self.registry = registry
         self.finish = finish
+        self.peers = peers
         settings.on_change(self._setting_changed)
 
     def prepare(self, own: OwnAttempt, definition: JobDefinition | None) -> "RunExecution":
@@ -253,12 +260,16 @@ class RunExecution:
         limits = [loop.call_later(self._unwatched_seconds, watch)]
         if settings.timeout is not None:
             limits.append(loop.call_later(settings.timeout, self._over_time, settings.timeout, started_at))
+        fence = Fence(self._executor.peers) if settings.concurrency.is_fenced else None
         try:
-            if process.over is None:
-                await woken
-            if process.over is not None:
-                return exited(facts_of_exit(process.over))
-            return await self._end(started, settings)
+            with fence.around(process, lambda: self._lease_overdue(fence)) if fence else nullcontext():
+                if process.over is None:
+                    await woken
+                if process.over is None:
+                    return await self._end(started, settings)
+            if fence is not None and fence.has_expired and process.over.signal == signal.SIGKILL:
+                return lease_overdue(fence.evidence)
+            return exited(facts_of_exit(process.over))
         finally:
             for limit in limits:
                 limit.cancel()
@@ -267,6 +278,9 @@ class RunExecution:
             if process.over is None:
                 process.kill()
                 await process.wait()
+
+    def _lease_overdue(self, fence: Fence) -> None:
+        self._request(lease_overdue(fence.evidence))
 
     def _over_time(self, limit: float, started_at: float) -> None:
         measured = time.monotonic() - started_at

@@ -1,0 +1,121 @@
+"""A concurrency limit holds though a runner is cut off from NATS, or stands still, beyond its lease."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from support.eventually import eventually
+from support.processes import is_alive
+from support.runners import QUICK_LEASES, Caller, runner_process, running_runner
+from support.tcp_proxy import tcp_proxy
+from support.witness import Witness
+from webjobs_events.events import RunRunning
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobType
+from webjobs_events.status import Reason
+from webjobs_runner.lease_terms import LeaseTerms
+
+TRIGGERED = JobType.TRIGGERED
+_TAKEN_OVER = 6 * QUICK_LEASES.seconds
+_LIMITED = {
+    "queue": '{"policy": "queue"}',
+    "reject": '{"policy": "reject", "limit": 1}',
+    "allow": '{"policy": "allow", "limit": 1}',
+}
+
+
+def script(folder: Path, job_name: str, concurrency: str) -> dict[str, str]:
+    """Leaves its pid behind, and ignores SIGTERM."""
+    return {
+        "run.sh": f"trap '' TERM; echo $$ >> {folder}/{job_name}.pids; while :; do sleep 0.02; done",
+        "settings.job": f'{{"concurrency": {concurrency}, "stopping_wait_time": 60}}',
+    }
+
+
+def alive(folder: Path, job_name: str) -> list[int]:
+    pids = folder / f"{job_name}.pids"
+    return [int(pid) for pid in pids.read_text().split() if is_alive(int(pid))] if pids.exists() else []
+
+
+async def most_alive_until(done: Callable[[], object], folder: Path, job_names: Iterable[str]) -> int:
+    """The most scripts of one job that were ever seen alive at the same time."""
+    waiting = asyncio.create_task(eventually(done, _TAKEN_OVER))
+    most = 0
+    while not waiting.done():
+        most = max(most, *(len(alive(folder, job_name)) for job_name in job_names))
+        await asyncio.sleep(0.005)
+    await waiting
+    return max(most, *(len(alive(folder, job_name)) for job_name in job_names))
+
+
+async def test_runs_of_a_runner_that_is_cut_off_end_before_the_next_ones_start(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    async with (
+        tcp_proxy(nats_url) as line,
+        running_runner(bus, line.url, tmp_path, name="a", terms=QUICK_LEASES) as cut_off,
+    ):
+        for job_name, concurrency in _LIMITED.items():
+            await caller.deploy(TRIGGERED, job_name, script(tmp_path, job_name, concurrency))
+        first = [await caller.line_up(job_name) for job_name in _LIMITED]
+        await eventually(lambda: all(alive(tmp_path, job_name) for job_name in _LIMITED))
+        async with running_runner(bus, nats_url, tmp_path, name="b", terms=QUICK_LEASES):
+            second = [await caller.line_up(job_name) for job_name in _LIMITED]
+            line.cut()
+            have_started = lambda: all(started(witness, run_id) for run_id in second)  # noqa: E731
+            assert await most_alive_until(have_started, tmp_path, _LIMITED) == 1
+            for run_id in first:
+                end = await witness.end_of(run_id, _TAKEN_OVER)
+                assert (end.name, end.reason) == ("Aborted", Reason.RUNNER_LOST)
+            line.mend()
+            await eventually(lambda: all(len(alive(tmp_path, job_name)) == 1 for job_name in _LIMITED))
+            await cut_off.stop()
+            for run_id in first:
+                names = [event.name for event in witness.of_run(run_id)]
+                assert names == ["Initializing", "Running", "Aborted"]
+
+
+async def test_a_run_of_a_runner_that_stands_still_is_killed_before_the_next_one_starts(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
+) -> None:
+    async with runner_process(
+        bus, nats_url, tmp_path, name="a", instance_id=instance_id, terms=QUICK_LEASES
+    ) as still:
+        await caller.deploy(TRIGGERED, "one", script(tmp_path, "one", '{"policy": "queue"}'))
+        first = await caller.line_up("one")
+        await eventually(lambda: alive(tmp_path, "one"))
+        async with running_runner(bus, nats_url, tmp_path, name="b", terms=QUICK_LEASES):
+            second = await caller.line_up("one")
+            await asyncio.sleep(QUICK_LEASES.seconds)  # no runner judges others before
+            still.send(signal.SIGSTOP)
+            assert await most_alive_until(lambda: started(witness, second), tmp_path, ["one"]) == 1
+            still.send(signal.SIGCONT)
+            end = await witness.end_of(first, _TAKEN_OVER)
+            assert (end.name, end.reason) == ("Aborted", Reason.RUNNER_LOST)
+
+
+async def test_a_short_cut_ends_no_run(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    terms = LeaseTerms(seconds=4)
+    async with (
+        tcp_proxy(nats_url) as line,
+        running_runner(bus, line.url, tmp_path, name="a", terms=terms),
+    ):
+        await caller.deploy(TRIGGERED, "one", script(tmp_path, "one", '{"policy": "queue"}'))
+        await caller.line_up("one")
+        await eventually(lambda: alive(tmp_path, "one"))
+        pids = alive(tmp_path, "one")
+        began = time.monotonic()
+        while time.monotonic() < began + 1.5 * terms.seconds:
+            line.cut()
+            await asyncio.sleep(0.1 * terms.seconds)
+            line.mend()
+            await asyncio.sleep(0.3 * terms.seconds)  # time to be renewed
+        assert alive(tmp_path, "one") == pids
+
+
+def started(witness: Witness, run_id: str) -> bool:
+    return any(isinstance(event, RunRunning) for event in witness.of_run(run_id))
