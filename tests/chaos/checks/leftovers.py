@@ -40,7 +40,7 @@ def _no_folder_is_left(this: Round) -> None:
     names = {job.name for job in this.jobs}
     roots = [*this.stack.sites, *this.stack.folder.glob("webjobs-*")]
     left = [path for root in roots for path in _named(root, names)]
-    assert not left, f"left on disk: {left}"
+    assert not left, f"left on disk: { {path: list(path.rglob('*'))[:5] for path in left} }"
 
 
 def _named(root: Path, names: set[str]) -> list[Path]:

@@ -113,11 +113,14 @@ async def test_a_superseded_copy_lives_until_its_last_run_ends(copies: WorkingCo
     await eventually(lambda: not second.parent.exists())
 
 
-def test_a_folder_that_holds_another_version_is_not_copied(copies: WorkingCopies, source: Path) -> None:
+def test_a_folder_that_holds_another_version_is_not_copied(
+    copies: WorkingCopies, source: Path, temp_root: Path
+) -> None:
     wanted = scan_folder(source).digest
     (source / "half.copied").touch()
     with pytest.raises(WrongVersion, match="install that one first"):
         copies.acquire(TRIGGERED, JOB, wanted, source)
+    assert not (temp_root / "jobs" / "triggered" / "job").exists()
 
 
 def test_a_version_can_come_from_its_package(copies: WorkingCopies, source: Path, tmp_path: Path) -> None:

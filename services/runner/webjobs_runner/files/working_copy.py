@@ -163,7 +163,7 @@ class WorkingCopies:
             cleaning = clean_script(path, script) if script else ""
             copy = _Copy(path, digest, *_facts(path), script, cleaning, users=1)
         except BaseException:
-            shutil.rmtree(path, ignore_errors=True)
+            self._delete(path)
             raise
         with self._guard:
             self._supersede((job_type, job_name))
