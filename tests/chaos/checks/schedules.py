@@ -8,6 +8,7 @@ from chaos.jobs import TICK_SECONDS, ChaosJob
 from chaos.round import JobEvents, Round
 from support.client import job_url
 from webjobs_events.events import ScheduleTicked, TickOutcome
+from webjobs_events.run_id import run_id_at
 
 
 async def end_schedules(this: Round) -> datetime:
@@ -39,11 +40,12 @@ def due_times_of_job(job: ChaosJob, events: JobEvents, since: datetime, until: d
     assert not missing, f"{job.name}: no record of the due times {sorted(missing)}"
     scheduled = {run_id: story[0] for run_id, story in events.runs.items() if story[0].scheduled_for}
     first_attempts = {run_id for run_id, event in scheduled.items() if event.attempt == 1}
-    requested = {tick.run_id for tick in events.ticks if tick.run_id}
-    assert requested == first_attempts, f"{job.name}: {requested ^ first_attempts} in ticks or runs only"
-    for tick in events.ticks:
-        if tick.outcome is TickOutcome.RAN:
-            assert tick.run_id, f"{job.name}: {tick} has no run"
+    ran = {tick.run_id for tick in events.ticks if tick.outcome is TickOutcome.RAN}
+    assert ran == first_attempts, f"{job.name}: {ran ^ first_attempts} in ticks or runs only"
+    # The run that was to stand for a merged one has a record of its own: it may be skipped after all.
+    named = {tick.run_id for tick in events.ticks if tick.run_id}
+    unknown = named - {run_id_at(datetime.fromtimestamp(due, UTC)) for due in recorded}
+    assert not unknown, f"{job.name}: {unknown} are runs of no recorded due time"
 
 
 def _due_times_of(tick: ScheduleTicked) -> range:

@@ -317,6 +317,32 @@ def late_command(job_name: str, due: datetime, looked_until: int) -> RunTriggere
     )
 
 
+async def test_an_unreadable_message_among_the_records_loses_and_doubles_no_due_time(
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+) -> None:
+    jobs = {"once": EVERY_SECOND, "all": {**EVERY_SECOND, "missed": {"policy": "all"}}}
+
+    async def send_garbage() -> None:
+        for name in jobs:
+            await bus.publish(bus.subjects.job_event(TRIGGERED, name, "ScheduleTicked"), b"garbage")
+
+    async with running_runner(bus, nats_url, tmp_path):
+        for name, settings in jobs.items():
+            await deploy(caller, name, settings)
+        for name in jobs:
+            await until_told(witness, name, 2)
+        for _ in range(2):
+            await send_garbage()
+        for name in jobs:
+            await until_told(witness, name, 3)
+    await send_garbage()
+    async with running_runner(bus, nats_url, tmp_path):
+        for name in jobs:
+            await until_told(witness, name, 2)
+    for name in jobs:
+        assert_each_due_time_has_one_record(witness, name)
+
+
 async def test_a_command_that_comes_late_starts_nothing(
     bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
 ) -> None:

@@ -1,6 +1,8 @@
 """Reading a handful of stored messages without a consumer."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 import nats.errors
@@ -54,8 +56,28 @@ async def _read_directly(
     connection: Connection, stream: str, pattern: str, start_sequence: int, count: int
 ) -> tuple[list[StreamMessage], int]:
     """By one question, which any server that keeps the stream may answer."""
+    body = {"seq": max(1, start_sequence), "next_by_subj": pattern, "batch": count}
+    return await _ask(connection, stream, pattern, body)
+
+
+async def last_message_before(
+    connection: Connection, stream: str, subject: str, sequence: int
+) -> StreamMessage | None:
+    """The latest message on a subject below a sequence; None when there is none.
+
+    Raises:
+        BusUnavailable: NATS does not answer.
+    """
+    if sequence <= 1:  # the server takes 0 for the end of the stream
+        return None
+    found, _ = await _ask(connection, stream, subject, {"multi_last": [subject], "up_to_seq": sequence - 1})
+    return found[0] if found else None
+
+
+async def _ask(
+    connection: Connection, stream: str, pattern: str, body: Mapping[str, Any]
+) -> tuple[list[StreamMessage], int]:
     client = connection.client
-    body = msgspec.json.encode({"seq": max(1, start_sequence), "next_by_subj": pattern, "batch": count})
     arrived: asyncio.Queue[Msg] = asyncio.Queue()
 
     async def receive(message: Msg) -> None:
@@ -66,7 +88,8 @@ async def _read_directly(
         inbox = client.new_inbox()
         subscription = await client.subscribe(inbox, cb=receive)
         try:
-            await client.publish(f"$JS.API.DIRECT.GET.{stream}", body, reply=inbox)
+            request = msgspec.json.encode(body)
+            await client.publish(f"$JS.API.DIRECT.GET.{stream}", request, reply=inbox)
             async with asyncio.timeout(_ANSWER_TIMEOUT):
                 while True:
                     message = await arrived.get()

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Sequence
 
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.jetstream.batch import messages_from
+from webjobs_events.jetstream.batch import last_message_before, messages_from
 from webjobs_events.jetstream.connection import Connection
 from webjobs_events.jetstream.lookup import last_on
 from webjobs_events.jetstream.message import StreamMessage
@@ -110,6 +110,14 @@ class Streams:
         """
         async with self.connection.asking(f"reading {subject}"):
             return await last_on(self.connection, stream, subject)
+
+    async def last_message_before(self, stream: str, subject: str, sequence: int) -> StreamMessage | None:
+        """The latest message on a subject below a sequence; see `webjobs_events.jetstream.batch`.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        return await last_message_before(self.connection, stream, subject, sequence)
 
     async def purge_subject(self, stream: str, subject: str, *, until: int | None = None) -> None:
         """Remove every message on a subject or filter, or only those up to a sequence.

@@ -129,7 +129,11 @@ class ContinuousJobs:
         except BusUnavailable:
             self._lapsed.set()
             return
-        if found is None or found.sequence <= self._heard or instance.boot not in found.headers["ce-id"]:
+        if (
+            found is None
+            or found.sequence <= self._heard
+            or instance.boot not in found.headers.get("ce-id", "")
+        ):
             return
         self._heard = found.sequence
         for supervisor in self._supervisors.values():

@@ -63,7 +63,7 @@ class ScheduledRuns:
             run_id=run_id,
             slot=_slot(policy, run_id),
             may_repeat=True,
-            looked_until=cursor.sequence,
+            looked_until=cursor.recorded_at,
             scheduled_for=due,
         )
         other = RunId("")
@@ -95,9 +95,9 @@ class ScheduledRuns:
         begun = subjects.job_event(JobType.TRIGGERED, job_name, Status.INITIALIZING)
         newest = await self._bus.last_message(subjects.events_stream, begun)
         about = f"triggered/{token_of(job_name)}/"
-        if newest is None or newest.sequence <= cursor.sequence:
+        if newest is None or newest.sequence <= cursor.recorded_at:
             return False
-        position, left = cursor.sequence, 1
+        position, left = cursor.recorded_at, 1
         while left:
             batch, left = await self._bus.messages_from(
                 subjects.events_stream, begun, start_sequence=position + 1

@@ -1,17 +1,18 @@
 """What was told of a job's due times: the stream of events is the only memory of a schedule."""
 
 from collections.abc import Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 from webjobs_events.envelope import Cause, cause_in, decode_event
-from webjobs_events.errors import UndecodableMessage
+from webjobs_events.errors import InvalidToken, UndecodableMessage
 from webjobs_events.events import ScheduleTicked
 from webjobs_events.jetstream import Bus, StreamMessage
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
-from webjobs_events.subjects import token_of
+from webjobs_events.subjects import name_of, token_of
 from webjobs_events.trace import Trace, derived_trace
 
 from webjobs_runner.log import logger
@@ -21,16 +22,18 @@ class Cursor(msgspec.Struct, frozen=True):
     """How far a job's due times are told.
 
     Attributes:
-        sequence: Of the last event that tells of one, in the stream of events; 0 when there is none.
+        sequence: Of the last message on the subject of these events, readable or not; 0 when there is none.
         told_until: The last due time that is told; None when there is none.
         schedule: The expression at that time.
         time_zone: And its zone.
+        recorded_at: Sequence of the event that tells so; others look from there for what is not told yet.
     """
 
     sequence: int = 0
     told_until: datetime | None = None
     schedule: str = ""
     time_zone: str = ""
+    recorded_at: int = 0
 
 
 class Ticks:
@@ -46,6 +49,7 @@ class Ticks:
             BusUnavailable: NATS does not answer.
         """
         cursors: dict[JobName, Cursor] = {}
+        unreadable: list[str] = []
         stored = self._bus.stored(self._bus.subjects.events_stream, [self._subject("*")], latest_only=True)
         async with aclosing(stored) as batches:
             async for batch in batches:
@@ -53,6 +57,12 @@ class Ticks:
                     event = _tick_in(message)
                     if event is not None:
                         cursors[event.job_name] = _cursor(message.sequence, event)
+                    else:
+                        unreadable.append(message.subject)
+        for subject in unreadable:
+            with suppress(InvalidToken):
+                job_name = name_of(subject.split(".")[-2])
+                cursors[job_name] = await self.cursor(job_name)
         return cursors
 
     async def cursor(self, job_name: JobName) -> Cursor:
@@ -61,11 +71,14 @@ class Ticks:
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        message = await self._bus.last_message(self._bus.subjects.events_stream, self._subject(job_name))
-        if message is None:
-            return Cursor()
-        event = _tick_in(message)
-        return Cursor(message.sequence) if event is None else _cursor(message.sequence, event)
+        stream, subject = self._bus.subjects.events_stream, self._subject(job_name)
+        last = message = await self._bus.last_message(stream, subject)
+        while message is not None:
+            event = _tick_in(message)
+            if event is not None:
+                return replace(_cursor(message.sequence, event), sequence=last.sequence if last else 0)
+            message = await self._bus.last_message_before(stream, subject, message.sequence)
+        return Cursor(last.sequence) if last else Cursor()
 
     async def tell(self, event: ScheduleTicked, after: Cursor, trace_seed: str = "") -> Cursor:
         """Tell what became of a due time, if nobody has told anything since `after`.
@@ -107,7 +120,7 @@ def scheduled_trace(command_id: str, seed: str) -> Trace:
 
 
 def _cursor(sequence: int, event: ScheduleTicked) -> Cursor:
-    return Cursor(sequence, event.until or event.due, event.schedule, event.time_zone)
+    return Cursor(sequence, event.until or event.due, event.schedule, event.time_zone, sequence)
 
 
 def _tick_in(message: StreamMessage) -> ScheduleTicked | None:
