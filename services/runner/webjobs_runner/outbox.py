@@ -19,7 +19,6 @@ from webjobs_runner.log import logger
 
 _WINDOW = 256  # events published and not yet acknowledged
 _GATHER_SECONDS = 0.01  # events of a moment travel together, and leave a script that starts its processor
-_ANSWER_TIMEOUT = 5.0  # seconds without any acknowledgement, after which the window is sent again
 _RETRY_DELAY = 0.25  # seconds
 _MOST_FILTERS = 32  # for more jobs than that the whole stream is read
 _ENDS = frozenset(status.value for status in TERMINAL_STATUSES)
@@ -159,7 +158,7 @@ class Outbox:
                 has_settled = True
                 self._outage.ended()
             if not has_settled:
-                await self._wait()
+                await self._wait(pipeline.answer_timeout)
 
     async def _gather(self) -> None:
         try:
@@ -174,12 +173,12 @@ class Outbox:
             future.exception()  # looked at in order by _ship; here only marked as seen
         self._wake.set()
 
-    async def _wait(self) -> None:
+    async def _wait(self, answer_timeout: float) -> None:
         if not self._in_flight:
             await self._wake.wait()
             return
         try:
-            async with asyncio.timeout(_ANSWER_TIMEOUT):
+            async with asyncio.timeout(answer_timeout):
                 await self._wake.wait()
         except TimeoutError as error:
             raise BusUnavailable("publishing events", "no acknowledgement came") from error

@@ -17,6 +17,10 @@ from webjobs_events.log import logger
 from webjobs_events.outage import OUTAGE_PATIENCE, REMIND_SECONDS, Outage
 
 _RECONNECT_WAIT = 0.2  # seconds between tries
+_PING_SECONDS = 5.0  # between pings; the third that is not answered ends the connection
+_PING_SECONDS_IN_CLUSTER = 2.0  # there is another server to go on to
+_LEADER_ANSWER_SECONDS = 1.5  # a stream without a leader does not answer; a new one takes 4 s or more
+_ANSWER_SECONDS = 5.0
 _USERS_WITH_AN_INBOX = frozenset({"api", "runner", "history"})
 _BUFFER_BYTES = 8 * 1024 * 1024  # of messages written while the connection is mended
 _STREAM_NOT_FOUND = 10059  # JSStreamNotFoundErr
@@ -28,7 +32,7 @@ class Connection:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.js: JetStreamContext = client.jetstream(timeout=5.0)
+        self.js: JetStreamContext = client.jetstream(timeout=_ANSWER_SECONDS)
         self._on_reconnect: list[Callable[[], None]] = []
         self._on_disconnect: list[Callable[[], None]] = []
         self._on_give_up: list[Callable[[str], None]] = []
@@ -49,6 +53,11 @@ class Connection:
     def is_clustered(self) -> bool:
         """Whether the server is one of a cluster."""
         return bool(self.client._server_info.get("cluster"))
+
+    @property
+    def answer_timeout(self) -> float:
+        """Seconds to wait for the answer to a question that is asked again when there is none."""
+        return _LEADER_ANSWER_SECONDS if self.is_clustered else _ANSWER_SECONDS
 
     def on_reconnect(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back after each reconnection; answers a function that ends this."""
@@ -186,7 +195,7 @@ async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
             max_reconnect_attempts=-1,
             reconnect_time_wait=_RECONNECT_WAIT,  # type: ignore[arg-type]  # any number will do
             connect_timeout=2,
-            ping_interval=5,
+            ping_interval=_PING_SECONDS,  # type: ignore[arg-type]  # any number will do
             max_outstanding_pings=2,
             pending_size=_BUFFER_BYTES,
             inbox_prefix=inbox_prefix(servers.user),
@@ -198,6 +207,8 @@ async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
         await client.close()  # it may hold a half-made connection
         raise
     connection.outage.ended()
+    if connection.is_clustered:
+        client.options["ping_interval"] = _PING_SECONDS_IN_CLUSTER
     try:
         yield connection
     finally:

@@ -16,7 +16,6 @@ from webjobs_events.jetstream.connection import Connection, is_stream_missing
 from webjobs_events.jetstream.message import StreamMessage
 from webjobs_events.jetstream.timestamp import ns_of_timestamp
 
-_ANSWER_TIMEOUT = 5.0  # seconds
 _NOT_FOUND = 404
 
 
@@ -81,7 +80,7 @@ async def _found(connection: Connection, stream: str, request: Mapping[str, obje
 
 async def _ask_leader(connection: Connection, stream: str, request: Mapping[str, object]) -> StreamMessage:
     reply = await connection.client.request(
-        f"$JS.API.STREAM.MSG.GET.{stream}", msgspec.json.encode(request), timeout=_ANSWER_TIMEOUT
+        f"$JS.API.STREAM.MSG.GET.{stream}", msgspec.json.encode(request), timeout=connection.answer_timeout
     )
     answer = _decoder.decode(reply.data)
     if answer.message is None:
@@ -104,7 +103,7 @@ async def _read_directly(connection: Connection, stream: str, request: Mapping[s
         subject = f"{subject}.{request['last_by_subj']}"
     else:
         body = msgspec.json.encode(request)
-    reply = await connection.client.request(subject, body, timeout=_ANSWER_TIMEOUT)
+    reply = await connection.client.request(subject, body, timeout=connection.answer_timeout)
     headers = reply.headers or {}
     status = headers.get("Status")
     if status is not None:

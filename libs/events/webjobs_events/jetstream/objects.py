@@ -16,6 +16,7 @@ from webjobs_events.jetstream.connection import Connection, is_stream_missing
 
 _CHUNKS_AT_ONCE = 32  # of 128 KiB
 _LOOK_SECONDS = 1.0  # between looks whether an object that is fetched is still the same
+_MOST_LOOKS = 3  # at which nothing more has come, until the server of a cluster counts as gone
 _ABSENT = (js_errors.ObjectNotFoundError, js_errors.ObjectDeletedError, js_errors.NotFoundError)
 
 
@@ -84,17 +85,22 @@ class ObjectBucket:
                 raise ObjectNotFound(name) from error
 
     async def _fetched(self, name: str, target: Path) -> bool:
-        """Write an object into a file; False when it was replaced meanwhile.
+        """Write an object into a file; False when it was replaced meanwhile, or stands still.
 
-        The client waits for ever for chunks that were removed: whether they are still there is looked at.
+        The client waits for ever for chunks that were removed, and long for those of a server of a cluster
+        that ended: both is looked at.
         """
         store = await self._opened()
         begun = (await store.get_info(name)).nuid
         with target.open("wb") as file:
             getting = asyncio.ensure_future(store.get(name, writeinto=file))
+            size, looks = 0, 0
             try:
                 while not (await asyncio.wait({getting}, timeout=_LOOK_SECONDS))[0]:
                     if (await store.get_info(name)).nuid != begun:
+                        return False
+                    size, looks = file.tell(), looks + 1 if file.tell() == size else 0
+                    if looks >= _MOST_LOOKS and self._connection.is_clustered:
                         return False
                 await getting
             finally:

@@ -23,6 +23,7 @@ from webjobs_events.jetstream.space import is_refused_for_space
 EXPECTED_SEQUENCE_HEADER = "Nats-Expected-Last-Subject-Sequence"
 EXPECTED_SUBJECT_HEADER = "Nats-Expected-Last-Subject-Sequence-Subject"  # a filter, instead of the own one
 _PUBLISH_TIMEOUT = 5.0  # seconds
+_PUBLISH_TIMEOUT_IN_CLUSTER = 3.0  # less than a stream needs to have a leader again, so that none is missed
 _WRONG_LAST_SEQUENCE = (10071, 10164)
 _PER_SUBJECT_LIMIT = "maximum messages per subject exceeded"
 
@@ -71,6 +72,11 @@ class PublishPipeline:
         if self._subscription is not None and not self._connection.client.is_closed:
             await self._subscription.unsubscribe()
 
+    @property
+    def answer_timeout(self) -> float:
+        """Seconds without an acknowledgement after which a message is to be sent again."""
+        return _PUBLISH_TIMEOUT_IN_CLUSTER if self._connection.is_clustered else _PUBLISH_TIMEOUT
+
     async def publish(self, subject: str, data: bytes, headers: Mapping[str, str]) -> int:
         """Publish and wait until the stream has it; answers the message's sequence in the stream.
 
@@ -81,7 +87,7 @@ class PublishPipeline:
             StorageFull: JetStream has no space for it.
             BusUnavailable: No answer, or JetStream is in trouble; the message may or may not be stored.
         """
-        return await _answer_in_time(await self.send(subject, data, headers), subject, _PUBLISH_TIMEOUT)
+        return await _answer_in_time(await self.send(subject, data, headers), subject, self.answer_timeout)
 
     async def confirm(self, subject: str, data: bytes, timeout: float) -> None:
         """Publish what the server takes for itself, an acknowledgement, and wait for its empty answer.

@@ -16,6 +16,7 @@ from webjobs_events.log import logger
 
 _EXPIRES = 30.0  # seconds a request stays open at the server
 _HEARTBEAT = 5.0  # seconds between the server's signs of life on an open request
+_HEARTBEAT_IN_CLUSTER = 1.0  # there a request may die with a server that is not the one we are connected to
 _CONFLICT = "409"  # status of a request that ended before a message too large for what was left of it
 _FINISH_TIMEOUT = 2.0  # seconds
 
@@ -42,7 +43,8 @@ class Pull:
         on_message: Called with each message, in order, from the event loop; must not block.
         on_news: Called with what else the server says.
         expires: Seconds a request stays open at the server.
-        heartbeat: Seconds between signs of life of an open request; less than half of `expires`.
+        heartbeat: Seconds between signs of life of an open request, less than half of `expires`; None: 5,
+            in a cluster 1.
     """
 
     def __init__(
@@ -54,14 +56,17 @@ class Pull:
         on_message: Callable[[Msg], None],
         on_news: Callable[[News], None],
         expires: float = _EXPIRES,
-        heartbeat: float = _HEARTBEAT,
+        heartbeat: float | None = None,
     ) -> None:
         self._connection = connection
         self._client = connection.client
         self._next_subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._on_message = on_message
         self._on_news = on_news
+        if heartbeat is None:
+            heartbeat = _HEARTBEAT_IN_CLUSTER if connection.is_clustered else _HEARTBEAT
         self._heartbeat = heartbeat
+        self._has_heard = False
         self._limits = {"expires": int(expires * 1e9), "idle_heartbeat": int(heartbeat * 1e9)}
         self._inbox = self._client.new_inbox()
         self._subscription: Subscription | None = None
@@ -73,6 +78,11 @@ class Pull:
     def outstanding(self) -> int:
         """Messages asked for and not yet delivered."""
         return self._owed
+
+    @property
+    def has_heard(self) -> bool:
+        """Whether the consumer has given a sign of life: a message, or that there is none."""
+        return self._has_heard
 
     async def start(self) -> None:
         """Listen; ask for nothing yet."""
@@ -134,10 +144,12 @@ class Pull:
         if message.subject != self._inbox:  # a stored message keeps its own subject, a status has the inbox's
             if self._owed:
                 self._owed -= 1
+            self._has_heard = True
             self._on_message(message)
             return
         headers = message.headers or {}
         if headers.get("Status") == "100":
+            self._has_heard = True
             self._on_news(News.IDLE)
         elif (unfilled := headers.get("Nats-Pending-Messages")) is not None:
             self._owed = max(0, self._owed - int(unfilled))

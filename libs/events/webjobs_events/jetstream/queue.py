@@ -92,10 +92,11 @@ class QueuedMessage:
         """When the stream took it, UTC."""
         return instant_of_ns(delivery_of(self._message.reply).stored_at_ns)
 
-    async def done(self, timeout: float = 5.0) -> bool:
+    async def done(self, timeout: float | None = None) -> bool:
         """Remove it from the queue; answers whether the server confirmed it."""
         try:
-            await self._publisher.confirm(self._message.reply, b"+ACK", timeout)
+            patience = self._publisher.answer_timeout if timeout is None else timeout
+            await self._publisher.confirm(self._message.reply, b"+ACK", patience)
         except BusUnavailable as error:
             logger.warning("acknowledgement unconfirmed", subject=self.subject, error=error.reason)
             return False
@@ -170,6 +171,7 @@ class WorkQueue:
         self._room = room
         self._on_message = on_message
         self._wake = asyncio.Event()
+        self._is_there = False
         self._lost = False
         self._stopped = False
         self._late: list[QueuedMessage] = []
@@ -191,7 +193,8 @@ class WorkQueue:
             unhook()
 
     async def _take_until_lost(self) -> None:
-        await self._ensure_consumer()
+        if not self._is_there:
+            await self._ensure_consumer()
         # A new inbox each time: requests of before a break are still open when the server outlived it, and
         # without anyone to hear them they bring nothing that there is no room for.
         pull = Pull(
@@ -208,6 +211,9 @@ class WorkQueue:
             self._stopped = True
             raise
         finally:
+            # One that gave a sign of life is asked again at once: to look for it takes the leader of the
+            # cluster, which may have ended while the consumer has a leader.
+            self._is_there = pull.has_heard
             await pull.finish()
             late, self._late = self._late, []
             for message in late:
@@ -240,10 +246,11 @@ class WorkQueue:
         while True:
             try:
                 async with self._connection.asking(f"taking messages as {self._durable}"):
-                    if start := await self._start_sequence():
-                        config.deliver_policy = api.DeliverPolicy.BY_START_SEQUENCE
-                        config.opt_start_seq = start
-                    await self._connection.js.add_consumer(self._stream, config)
+                    async with asyncio.timeout(self._connection.answer_timeout):
+                        if start := await self._start_sequence():
+                            config.deliver_policy = api.DeliverPolicy.BY_START_SEQUENCE
+                            config.opt_start_seq = start
+                        await self._connection.js.add_consumer(self._stream, config)
                 return
             except BusUnavailable as error:
                 logger.debug("work queue waits", consumer=self._durable, error=str(error))

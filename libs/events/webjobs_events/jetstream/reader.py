@@ -217,9 +217,12 @@ class StreamReader:
                 logger.debug("stream reader waits", stream=self._stream, error=str(error))
 
     async def _make_consumer(self) -> None:
+        patience = self._connection.answer_timeout
         async with self._connection.asking(f"reading {self._stream}"):
-            self._look_at(await self._connection.js.stream_info(self._stream))
-            info = await self._connection.js.add_consumer(self._stream, self._consumer_config())
+            async with asyncio.timeout(patience):
+                self._look_at(await self._connection.js.stream_info(self._stream))
+            async with asyncio.timeout(patience):
+                info = await self._connection.js.add_consumer(self._stream, self._consumer_config())
         self._consumer = info.name
         self._consumer_sequence = 0
         self._pending_at_start = info.num_pending or 0
