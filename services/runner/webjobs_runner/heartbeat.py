@@ -1,4 +1,4 @@
-"""The runner's sign of life, and who else is alive: leases that expire unless renewed."""
+"""The lease of this runner, renewed while it lives, and the leases of the others."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ from webjobs_runner.outbox import Outbox
 class _Peer:
     heartbeat: Heartbeat
     heard_at: float  # monotonic
-    is_missed: bool = False  # we were told that its lease ended
+    is_missed: bool = False  # the mirror saw its lease end
 
 
 class Peers:
@@ -111,7 +111,7 @@ class Peers:
         )
 
     def held_since(self, instant: float) -> bool:
-        """Whether our own lease has held without a gap since this monotonic instant: nobody judged us."""
+        """Whether our own lease has held since this monotonic instant: no runner took us for lost."""
         return self._lapsed_at <= instant and time.monotonic() < self._vouched_until
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Commands taken from a queue: a task for each, kept in hand until that has ended."""
+"""Commands taken from a queue: each is kept from being delivered again until its task has ended."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
@@ -14,8 +14,8 @@ class InFlightCommands:
         durable: Name of the queue's consumer.
         filters: Subjects of the commands.
         room: How many more may be taken now.
-        on_message: Gets each message; `hold` begins its task.
-        waiting: Messages that were taken and have no task yet; they are kept in hand too.
+        on_message: Gets each message; `hold` starts its task.
+        waiting: Messages that were taken and have no task yet; they are kept too.
     """
 
     def __init__(
@@ -49,37 +49,37 @@ class InFlightCommands:
         return self._is_open
 
     def hold(self, message: TakenMessage, work: Coroutine[None, None, None]) -> None:
-        """Work on a message; it is kept in hand until that has ended."""
+        """Start a task for a message, which is kept until the task has ended."""
         self._tasks[message] = task = asyncio.create_task(work)
         task.add_done_callback(lambda _: self._forget(message))
 
     def room_changed(self) -> None:
-        """Look again how many more may be taken."""
+        """Take as many as there is room for now."""
         self._queue.room_changed()
 
     async def run(self) -> None:
-        """Take commands until cancelled; what is in hand then is handed out again."""
+        """Take commands until cancelled; the queue delivers those with an unfinished task again."""
         self._taking = asyncio.create_task(self._queue.run(), name=f"queue of {self._durable}")
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(
                     self._watch_queue(self._taking), name=f"watch of the queue of {self._durable}"
                 )
-                group.create_task(self._keep(), name=f"keeper of {self._durable} in hand")
+                group.create_task(self._keep(), name=f"keeper of {self._durable}")
         finally:
             for task in (self._taking, *self._tasks.values()):
                 task.cancel()
             await asyncio.gather(self._taking, *self._tasks.values(), return_exceptions=True)
 
     async def stop_taking(self) -> None:
-        """Take no more; what is in hand goes on."""
+        """Take no more; tasks that run go on."""
         self._is_open = False
         if self._taking is not None:
             self._taking.cancel()
             await asyncio.gather(self._taking, return_exceptions=True)
 
     async def finish(self, patience_seconds: float) -> list[TakenMessage]:
-        """Wait for what is in hand; answers those that took longer, whose tasks are cancelled."""
+        """Wait for the tasks; returns the messages of those that took longer, which are cancelled."""
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=patience_seconds)
         unfinished = list(self._tasks)
@@ -88,7 +88,7 @@ class InFlightCommands:
         return unfinished
 
     async def _watch_queue(self, taking: "asyncio.Task[None]") -> None:
-        """Fail with the queue, but not when it is closed in good order."""
+        """Fail with the queue, but not when it is closed."""
         try:
             await asyncio.shield(taking)
         except asyncio.CancelledError:

@@ -95,7 +95,7 @@ class Outbox:
         Args:
             event: What has happened.
             cause: What led to it.
-            may_wait: Publish it a moment later, with those that follow, unless somebody is in a hurry.
+            may_wait: Publish it a moment later, with those that follow, unless `hurry` is called.
 
         Returns:
             The event's sequence in the stream, once it is stored there. To be shielded when awaited.
@@ -111,12 +111,12 @@ class Outbox:
         return entry.stored
 
     def hurry(self) -> None:
-        """Publish at once what was added: somebody waits for it."""
+        """Publish at once what was added."""
         if len(self._in_flight) < len(self._entries):
             self._hurry.set()
 
     async def drained(self, timeout: float | None = None) -> bool:
-        """Wait until everything is stored; answers False when `timeout` seconds were not enough."""
+        """Wait until everything is stored; False when `timeout` seconds were not enough."""
         try:
             async with asyncio.timeout(timeout):
                 while self._entries:
@@ -206,7 +206,7 @@ class Outbox:
                 waiting.size = size
 
     async def _drop_stored(self) -> None:
-        """Settle what the stream has already, and steps of runs that somebody else has ended meanwhile.
+        """Settle what the stream has already, and steps of runs that another runner has ended meanwhile.
 
         Read from the place that the stream had reached when the oldest of them was added.
 

@@ -1,4 +1,4 @@
-"""One attempt of a run: what is begun, told and ended under a run id of its own."""
+"""One attempt of a run, with a run id and events of its own."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from webjobs_events.run_id import RunId
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """An attempt and the command that asks for it; all attempts of a run have the same command.
+    """An attempt and the command that requests it; all attempts of a run have the same command.
 
     Attributes:
         command: As it is in the queue.
@@ -28,7 +28,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def job_name(self) -> JobName:
-        """Of the job."""
+        """The name of the job."""
         return self.command.job_name
 
     @property
@@ -37,7 +37,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         return cause_in(self.command.trace, self.command.command_id)
 
     def after(self, run_id: RunId, not_before: datetime | None) -> "Attempt":
-        """The attempt that follows this one."""
+        """Returns the attempt that follows this one."""
         return Attempt(
             command=self.command,
             run_id=run_id,
@@ -48,5 +48,5 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def first_attempt(command: RunTriggeredJob) -> Attempt:
-    """The attempt that a command asks for by itself."""
+    """Returns the attempt that a command requests by itself."""
     return Attempt(command=command, run_id=command.run_id, number=command.attempt)

@@ -183,7 +183,7 @@ def abort_orphan(attempt: Attempt, lost: str, request: CancelRequest | None) -> 
 
 
 def is_early(claim: Claim, request: CancelRequest | None, now: datetime) -> bool:
-    """Whether a waiting attempt has nothing to do yet: its time has not come, and nobody cancels it."""
+    """Whether a waiting attempt has nothing to do yet: its time has not come, and nothing cancels it."""
     return request is None and claim.not_before is not None and claim.not_before > now
 
 

@@ -323,6 +323,6 @@ class RunExecution:
                     self.limit_changed,
                     started_at,
                 )
-            except OSError as error:  # out of descriptors, perhaps: nobody is found idle by that
-                logger.error("idleness cannot be told", run_id=self.attempt.run_id, error=str(error))
+            except OSError as error:  # out of descriptors, perhaps: no run is found idle by that
+                logger.error("idleness cannot be measured", run_id=self.attempt.run_id, error=str(error))
                 await asyncio.sleep(IDLE_TIMEOUT_SECONDS)

@@ -210,7 +210,7 @@ class Finish:
     async def conclude(
         self, attempt: Attempt, end: RunEnded, message: TakenMessage | None = None
     ) -> Attempt | None:
-        """Do what follows a final event that is on the stream, once, whoever else does so.
+        """Do what follows a final event that is on the stream, once, whichever other runner does so too.
 
         Args:
             attempt: That has ended.

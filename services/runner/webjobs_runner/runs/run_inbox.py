@@ -1,4 +1,4 @@
-"""Takes commands to run triggered jobs from the queue: as many as there are free slots, and a few ahead."""
+"""Takes run commands from the queue: as many as there are free slots, and a few ahead."""
 
 import asyncio
 from collections import deque
@@ -13,18 +13,22 @@ _LOOK_AHEAD = 2  # commands fetched before a slot is free, so that none stays em
 _HOARD_SECONDS = 1.0  # after which a command fetched ahead is left to another runner
 _RETURN_DELAY = 0.05  # seconds
 _FAILURE_DELAY = 5.0  # seconds
+_MOST_FINISHING = 256  # runs whose scripts have ended; beyond, no more start until some are settled
 
 Handler = Callable[[TakenMessage, Callable[[], None]], Awaitable[None]]
-"""Handles a command; calls its second argument once when the script has ended and the slot is free."""
+"""Handles a command; calls its second argument once when the last process of its script is gone."""
 
 
 class RunInbox:
-    """One task for each command in hand.
+    """One task for each command that is handled.
+
+    A slot is held for a script. What follows its end (final event, log, settlement) goes on beside the
+    next scripts, for a bounded number of runs.
 
     Args:
-        slots: Scripts of triggered jobs that may run at the same time.
-        handle: Runs one.
-        has_room: False while no run may begin, whatever slots are free; call `room_changed` after a change.
+        slots: Scripts of triggered jobs that run at the same time, at most.
+        handle: Handles one command.
+        has_room: False while no run may start, whatever slots are free; call `room_changed` after a change.
     """
 
     def __init__(
@@ -36,7 +40,7 @@ class RunInbox:
         self._busy = 0
         self._ahead: deque[tuple[QueuedMessage, asyncio.TimerHandle]] = deque()
         self._freed = asyncio.Event()
-        self._in_hand = InFlightCommands(
+        self._in_flight = InFlightCommands(
             bus,
             "runs",
             bus.subjects.run_commands,
@@ -51,23 +55,23 @@ class RunInbox:
         return self._busy
 
     async def run(self) -> None:
-        """Take commands until cancelled; what is in hand then is dropped."""
-        await self._in_hand.run()
+        """Take commands until cancelled; those that are handled then are dropped."""
+        await self._in_flight.run()
 
     def offer(self, message: TakenMessage) -> bool:
-        """Begin a command that was found elsewhere, if a slot is free; answers whether it is begun."""
-        if not self._in_hand.is_open or self._busy >= self._slots or not self._has_room():
+        """Handle a command that was looked up; False when no slot is free."""
+        if not self._may_start:
             return False
         self._begin(message)
         return True
 
     async def close(self, patience_seconds: Callable[[], float]) -> None:
-        """Take no more, give back what has not begun, and wait for the scripts that run to end.
+        """Take no more, give back what was fetched ahead, and wait for the scripts that run to end.
 
-        What follows the end of a script gets `patience_seconds`, asked for then: with NATS away it is done
+        What follows the end of a script gets `patience_seconds`, evaluated then: with NATS away it is done
         at the next start.
         """
-        await self._in_hand.stop_taking()
+        await self._in_flight.stop_taking()
         while self._ahead:
             message, timer = self._ahead.popleft()
             timer.cancel()
@@ -75,23 +79,33 @@ class RunInbox:
         while self._busy:
             self._freed.clear()
             await self._freed.wait()
-        await self._in_hand.finish(patience_seconds())
+        await self._in_flight.finish(patience_seconds())
 
     def room_changed(self) -> None:
-        """Begin what was fetched ahead, and look again how many commands may be taken."""
-        while self._ahead and self._in_hand.is_open and self._busy < self._slots and self._has_room():
+        """Start what was fetched ahead, and take as many commands as there is room for now."""
+        while self._ahead and self._may_start:
             message, timer = self._ahead.popleft()
             timer.cancel()
             self._begin(message)
-        self._in_hand.room_changed()
+        self._in_flight.room_changed()
 
     def _room(self) -> int:
-        if not self._has_room():
+        if not self._has_room() or self._finishing >= _MOST_FINISHING:
             return 0
         return self._slots + _LOOK_AHEAD - self._busy - len(self._ahead)
 
+    @property
+    def _may_start(self) -> bool:
+        is_free = self._busy < self._slots and self._finishing < _MOST_FINISHING
+        return is_free and self._in_flight.is_open and self._has_room()
+
+    @property
+    def _finishing(self) -> int:
+        """Commands whose scripts have ended, and that are not settled yet."""
+        return max(0, len(self._in_flight) - self._busy)
+
     def _take(self, message: QueuedMessage) -> None:
-        if self._in_hand.is_open and self._busy < self._slots and self._has_room():
+        if self._may_start:
             self._begin(message)
             return
         timer = asyncio.get_running_loop().call_later(_HOARD_SECONDS, self._return_oldest)
@@ -101,7 +115,7 @@ class RunInbox:
         if self._ahead:
             message, timer = self._ahead.popleft()
             timer.cancel()
-            self._in_hand.hold(message, self._give_back(message))
+            self._in_flight.hold(message, self._give_back(message))
 
     async def _give_back(self, message: QueuedMessage) -> None:
         await message.give_back(_RETURN_DELAY)
@@ -119,7 +133,7 @@ class RunInbox:
                 self._freed.set()
                 self.room_changed()
 
-        self._in_hand.hold(message, self._work(message, free))
+        self._in_flight.hold(message, self._work(message, free))
 
     async def _work(self, message: TakenMessage, free: Callable[[], None]) -> None:
         try:

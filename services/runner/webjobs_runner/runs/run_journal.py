@@ -1,4 +1,4 @@
-"""Runs that this runner has begun and not finished, noted on disk so that a kill does not forget them."""
+"""The journal of runs that this runner has begun and not finished, for the next start."""
 
 from datetime import datetime
 from pathlib import Path
@@ -16,10 +16,10 @@ class UnfinishedRun(msgspec.Struct, frozen=True, kw_only=True):
     """What is needed to end a run after its runner was killed.
 
     Attributes:
-        command: That asked for it.
+        command: That requested it.
         digest: Version it runs.
         initialized_at: When the runner took it.
-        after: Sequence that the stream of events had before; what it tells of the attempt is behind it.
+        after: Sequence that the stream of events had before; events of the attempt are behind it.
         run_id: Of the attempt; None for the first one.
         attempt: Number of the attempt.
         retry_of: The attempt before.
@@ -42,7 +42,7 @@ class UnfinishedRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunNote(msgspec.Struct, frozen=True, array_like=True):
-    """A line of the journal: a run was begun, or (None) it is finished and everybody has been told."""
+    """A line of the journal: a run was begun, or (None) it is finished and settled."""
 
     command_id: str
     run: UnfinishedRun | None = None
@@ -78,7 +78,7 @@ class RunJournal:
         """Note a run before its script is started; on a full disk it goes without.
 
         Without a note a run is still known by its claim; only its outcome is lost if a kill comes before
-        that is told.
+        that is published.
         """
         command_id = run.command.command_id
         self._runs[command_id] = run
@@ -89,7 +89,7 @@ class RunJournal:
         return command.command_id in self._runs
 
     def forget(self, command: RunTriggeredJob) -> None:
-        """The run has ended, and everybody has been told."""
+        """Remove a run that is settled."""
         if self._runs.pop(command.command_id, None) is None:
             return
         size = self._sizes.pop(command.command_id)

@@ -34,7 +34,7 @@ class Execution(Protocol):
 
 @dataclass(slots=True)
 class _Handled:
-    is_called: bool = False  # its turn came while it was being looked at
+    is_called: bool = False  # it may start, said while it was being looked at
     has_begun: bool = False  # its attempt must not be started again
 
 
@@ -70,7 +70,7 @@ class RunRegistry:
         return command_id in self._handled
 
     def call(self, command_id: str) -> bool:
-        """Say that the turn of a command has come; False when it is not handled here."""
+        """Say that a command may start now; False when it is not handled here."""
         handled = self._handled.get(command_id)
         if handled is not None:
             handled.is_called = True

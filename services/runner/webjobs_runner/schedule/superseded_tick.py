@@ -1,4 +1,4 @@
-"""Whether a due time was told of otherwise before its command came: then nothing is started for it."""
+"""Whether another outcome was recorded for a due time before its command came: so nothing starts."""
 
 from contextlib import suppress
 
@@ -9,25 +9,25 @@ from webjobs_events.events import ScheduleTicked, TickOutcome
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 
-_AT_A_TIME = 4  # the first is the one, unless nobody can read it
+_AT_A_TIME = 4  # the first one counts, unless it is unreadable
 
 
 async def is_superseded(bus: Bus, command: RunTriggeredJob) -> bool:
-    """Whether others have told that the due time of this command has no run, or not this one.
+    """Whether another outcome was already recorded for the due time of this command.
 
-    A runner that stood still between looking and asking sends such a command. What is told of its due
-    time is the first event about the job's schedule behind the one that it had seen.
+    A runner that stood still between reading and publishing sends such a command. The outcome of its due
+    time is the first event about the job's schedule behind the one that it had read.
 
     Raises:
         BusUnavailable: NATS does not answer.
     """
     if command.scheduled_for is None:
         return False
-    told = bus.subjects.job_event(JobType.TRIGGERED, command.job_name, "ScheduleTicked")
+    ticks = bus.subjects.job_event(JobType.TRIGGERED, command.job_name, "ScheduleTicked")
     position, left = command.looked_until, 1
     while left:
         messages, left = await bus.messages_from(
-            bus.subjects.events_stream, told, start_sequence=position + 1, count=_AT_A_TIME
+            bus.subjects.events_stream, ticks, start_sequence=position + 1, count=_AT_A_TIME
         )
         for message in messages:
             position = message.sequence
@@ -35,4 +35,4 @@ async def is_superseded(bus: Bus, command: RunTriggeredJob) -> bool:
                 tick = decode_event(message.subject, message.headers, message.data)
                 if isinstance(tick, ScheduleTicked):
                     return tick.due != command.scheduled_for or tick.outcome is not TickOutcome.RAN
-    return False  # asked for first, and told of then
+    return False  # requested first, and recorded then
