@@ -43,8 +43,8 @@ test-e2e: setup ## the whole stack as processes
 test-compose: setup ## docker-compose.yml on a container engine; skipped with the reason where there is none
 	$(BIN)/python -m pytest tests/compose
 
-chaos: setup ## kill, pause and cut off parts under load: ROUNDS=n from SEED=s, DURATION=t seconds of faults each
-	CHAOS_ROUNDS=$(or $(ROUNDS),10) CHAOS_SEED=$(SEED) CHAOS_SECONDS=$(or $(DURATION),6) \
+chaos: setup ## kill, pause and cut off parts under load: ROUNDS=n from SEED=s, DURATION=t seconds of faults each, CLUSTER=3 servers of NATS
+	CHAOS_CLUSTER=$(CLUSTER) CHAOS_ROUNDS=$(or $(ROUNDS),10) CHAOS_SEED=$(SEED) CHAOS_SECONDS=$(or $(DURATION),6) \
 		$(BIN)/python -m pytest tests/chaos -v
 
 check: lint types imports pins ## all that a reviewer should not have to check

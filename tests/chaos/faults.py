@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from random import Random
 
 from chaos.nats_faults import hand_out_again, reset_consumer, send_garbage
+from chaos.nats_nodes import OUTAGE_SECONDS, PREFIX
 from chaos.stack import FAR_RUNNER, RUNNERS, ChaosStack
 from webjobs_runner.lease_terms import LeaseTerms
 
 _TERMS = LeaseTerms()
 _PAUSES = (0.3, 1.0, 3.0, 8.0, 13.0)  # seconds; the last outlasts a lease and the time of an acknowledgement
-_SERVER_START_SECONDS = 3.0  # until a runner has renewed its lease after nats-server ended
 _JOINED_SECONDS = 2.0  # between two outages in which a lease may not be renewed
 
 KINDS = (
@@ -56,7 +56,7 @@ class Faults:
 
         That takes as long as its lease still holds after its last renewal.
         """
-        spans = sorted((each.began, each.ended) for each in self.outages if each.part in (runner, "nats"))
+        spans = sorted((each.began, each.ended) for each in self.outages if each.part in (runner, PREFIX))
         longest, joined = 0.0, (0.0, 0.0)
         for began, ended in spans:
             is_joined = began - joined[1] < _JOINED_SECONDS
@@ -130,10 +130,12 @@ class FaultInjector:
             seconds = self._random.choice(self._pauses)
             part.pause()
             self._last(part.name, part.name, seconds, part.resume)
+            if part.name.startswith(PREFIX):
+                self.faults.note_outage(PREFIX, max(seconds, OUTAGE_SECONDS))
             return f"{part.name} for {seconds:g} s"
         (part.kill if kind == "kill" else part.restart)()
-        if part.name == "nats":
-            self.faults.note_outage("nats", _SERVER_START_SECONDS)
+        if part.name.startswith(PREFIX):
+            self.faults.note_outage(PREFIX, OUTAGE_SECONDS)
         return part.name
 
     def _last(self, key: str, part: str, seconds: float, end: Callable[[], None]) -> None:

@@ -15,7 +15,7 @@ _SECONDS = 2.0
 @contextlib.asynccontextmanager
 async def operator(nats_url: str) -> AsyncIterator[Client]:
     """A connection that may do everything."""
-    connection = await nats.connect(nats_url, allow_reconnect=False, connect_timeout=1)
+    connection = await nats.connect(nats_url.split(","), allow_reconnect=False, connect_timeout=1)
     try:
         yield connection
     finally:

@@ -12,10 +12,9 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 from chaos.far_disk import FarDisk, far_disk
+from chaos.nats_nodes import Lines, NatsNodes, lines_to, nats_nodes
 from chaos.part import Part, Service
 from support.eventually import eventually
-from support.tcp_proxy import TcpProxy, tcp_proxy
-from webjobs_stack.nats_server import NatsServer
 from webjobs_stack.ports import free_port
 from webjobs_stack.postgres import Postgres
 
@@ -52,7 +51,7 @@ class ChaosStack:
 
     Attributes:
         folder: Holds everything.
-        nats: The server.
+        nats: The server, or those of a cluster.
         postgres: The server.
         line: From the last runner to NATS.
         disk: Of the last runner.
@@ -61,9 +60,9 @@ class ChaosStack:
     """
 
     folder: Path
-    nats: NatsServer
+    nats: NatsNodes
     postgres: Postgres
-    line: TcpProxy
+    line: Lines
     disk: FarDisk
     services: Mapping[str, ServicePart]
     parts: Mapping[str, Part]
@@ -109,7 +108,7 @@ class ChaosStack:
             await connection.execute(f"CREATE DATABASE {name}")
         finally:
             await connection.close()
-        rebuilt = _history("history-rebuilt", self.folder, self.nats.url, self.postgres.url_of(name))
+        rebuilt = _history("history-rebuilt", self.folder, self.nats, self.postgres.url_of(name))
         await rebuilt.part.open()
         try:
             await eventually(lambda: _are_healthy([rebuilt]), _READY_SECONDS, interval=0.1)
@@ -123,14 +122,14 @@ class ChaosStack:
 @contextlib.asynccontextmanager
 async def chaos_stack(folder: Path) -> AsyncIterator[ChaosStack]:
     """All parts, ready; ended with the body."""
-    nats = NatsServer(folder / "nats")
+    nats = nats_nodes(folder)
     postgres = Postgres(folder / "postgres", settings={"fsync": "off", "max_connections": "100"})
-    servers = [Part("nats", nats), Part("postgres", postgres, signal.SIGINT)]
+    servers = [*nats.parts, Part("postgres", postgres, signal.SIGINT)]
     async with contextlib.AsyncExitStack() as opened:
         opened.push_async_callback(_close_together, servers)
         await asyncio.gather(*(part.open() for part in servers))
-        line = await opened.enter_async_context(tcp_proxy(nats.url))
-        services = {each.name: each for each in _services(folder, nats.url, line.url, postgres.url)}
+        line = await opened.enter_async_context(lines_to(nats))
+        services = {each.name: each for each in _services(folder, nats, line.url, postgres.url)}
         far = services[FAR_RUNNER]
         disk = opened.enter_context(far_disk(folder / "far", far.part, far.service))
         parts = {part.name: part for part in [*servers, *(each.part for each in services.values())]}
@@ -157,22 +156,24 @@ async def _are_healthy(services: Iterable[ServicePart]) -> bool:
     return True
 
 
-def _services(folder: Path, nats_url: str, line_url: str, database_url: str) -> list[ServicePart]:
+def _services(folder: Path, nats: NatsNodes, line_url: str, database_url: str) -> list[ServicePart]:
     return [
-        *(_history(f"history-{number}", folder, nats_url, database_url) for number in (1, 2)),
-        _runner(1, folder, nats_url, folder / "near"),
-        _runner(2, folder, nats_url, folder / "near"),
-        _runner(3, folder, line_url, folder / "far"),
-        *(_service(f"api-{number}", folder, nats_url, {}) for number in (1, 2)),
+        *(_history(f"history-{number}", folder, nats, database_url) for number in (1, 2)),
+        _runner(1, folder, nats, folder / "near"),
+        _runner(2, folder, nats, folder / "near"),
+        _runner(3, folder, nats, folder / "far", line_url),
+        *(_service(f"api-{number}", folder, nats, {}) for number in (1, 2)),
     ]
 
 
-def _history(name: str, folder: Path, nats_url: str, database_url: str) -> ServicePart:
+def _history(name: str, folder: Path, nats: NatsNodes, database_url: str) -> ServicePart:
     variables = {"WEBJOBS_DATABASE_URL": database_url, "WEBJOBS_HISTORY_SIZE": "100000"}
-    return _service(name, folder, nats_url, variables)
+    return _service(name, folder, nats, variables)
 
 
-def _runner(number: int, folder: Path, nats_url: str, data: Path) -> ServicePart:
+def _runner(
+    number: int, folder: Path, nats: NatsNodes, data: Path, line_url: str | None = None
+) -> ServicePart:
     variables = {
         "WEBJOBS_DATA": str(data),
         "WEBJOBS_TEMP": str(folder),
@@ -181,14 +182,17 @@ def _runner(number: int, folder: Path, nats_url: str, data: Path) -> ServicePart
         "WEBJOBS_RESTART_TIME": "1",
         "WEBJOBS_SLOTS": "8",
     }
-    return _service(f"runner-{number}", folder, nats_url, variables)
+    if line_url is not None:
+        variables["WEBJOBS_NATS_URL"] = line_url
+    return _service(f"runner-{number}", folder, nats, variables)
 
 
-def _service(name: str, folder: Path, nats_url: str, variables: Mapping[str, str]) -> ServicePart:
+def _service(name: str, folder: Path, nats: NatsNodes, variables: Mapping[str, str]) -> ServicePart:
     kind, port = name.partition("-")[0], free_port()
     environment = {
         "PATH": os.environ["PATH"],
-        "WEBJOBS_NATS_URL": nats_url,
+        "WEBJOBS_NATS_URL": nats.url,
+        **nats.variables,
         "WEBJOBS_PORT" if kind == "api" else "WEBJOBS_HEALTH_PORT": str(port),
         "WEBJOBS_LOG_FORMAT": "json",
         MARKER: str(folder),

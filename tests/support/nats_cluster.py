@@ -29,7 +29,10 @@ _LEADER_SECONDS = 30.0
 class ClusterNode:
     """One server of a cluster; started again, it has the same ports, name and streams."""
 
-    def __init__(self, name: str, folder: Path, logins: NatsLogins | None = None) -> None:
+    def __init__(
+        self, name: str, folder: Path, logins: NatsLogins | None = None, *, advertises: bool = True
+    ) -> None:
+        """Nothing is started yet; with `advertises` the other servers are named to clients."""
         self.name = name
         self.port = free_port(HOST)
         self.route_port = free_port(HOST)
@@ -37,6 +40,7 @@ class ClusterNode:
         self._folder = folder.absolute()
         self._logins = logins
         self._passwords = None if logins is None else password_file(logins)
+        self._advertises = advertises
         self._peers: Sequence[ClusterNode] = ()
         self._child: Child | None = None
 
@@ -110,6 +114,7 @@ class ClusterNode:
             "cluster": {
                 "name": NAME,
                 "listen": f"{HOST}:{self.route_port}",
+                "no_advertise": not self._advertises,
                 "routes": [f"nats://{HOST}:{peer.route_port}" for peer in self._peers],
             },
             "jetstream": {"store_dir": ".", "max_memory_store": 1 << 28, "max_file_store": 1 << 32},
