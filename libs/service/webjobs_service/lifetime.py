@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -36,6 +37,7 @@ def run_service(main: Main) -> int:
     Returns:
         0 after a graceful stop, 1 when `main` raised or had to be cancelled.
     """
+    gc.freeze()  # what is imported by now lives for ever: full collections took 0.3 s of a busy runner
     return asyncio.run(_run(main))
 
 
