@@ -125,7 +125,7 @@ class Bucket:
         return removed_at
 
     async def let_go(self, key: str, *, marker_ttl: int) -> None:
-        """Remove a key that is not needed any more, without waiting for the answer: it may stay.
+        """Remove a key that is not needed any more, without an acknowledgement: it may stay.
 
         Not for secrets: nothing is overwritten.
 
@@ -133,7 +133,7 @@ class Bucket:
             BusUnavailable: NATS is away; it stays.
         """
         headers = {OPERATION_HEADER: "PURGE", _TTL: str(marker_ttl), **_SOLE}
-        await self._publisher.send(self._prefix + key, b"", headers)
+        await self._publisher.post(self._prefix + key, b"", headers)
 
     async def _write(self, key: str, value: bytes, *, expected: int | None, ttl: int | None) -> int:
         headers = {}
