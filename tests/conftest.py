@@ -32,6 +32,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.unregister(name="schemathesis-xdist")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
+    """With `--dist loadfile`, files that share a stack are in one worker."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from support.distribution import LoadStackScheduling
+
+    return LoadStackScheduling(config.rootpath, config, log)
+
+
 @pytest.fixture(autouse=True)
 def no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test must not depend on what the person who runs it has set."""

@@ -1,10 +1,14 @@
 """Each part is killed while a job runs: the run stays visible and ends once, and all goes on."""
 
 import re
+from contextlib import suppress
+from typing import Any
 
+import aiohttp
 import pytest
+from support.archives import zip_of
 from support.bus import job_events
-from support.client import TERMINAL, Client, unique
+from support.client import PATIENCE, TERMINAL, Client, unique
 from support.eventually import eventually
 from support.living import processes_with
 from support.stack import RunningStack
@@ -95,3 +99,17 @@ async def test_a_continuous_job_runs_again_after_its_runner_died(client: Client,
     await eventually(lambda: set(processes_with(f"WEBJOBS_NAME={name}\0")) - before, 30)
     await client.until_status(name, "Running")
     assert len(processes_with(f"WEBJOBS_NAME={name}\0")) == len(before)
+
+
+async def test_deployments_outlive_the_api(client: Client, stack: RunningStack) -> None:
+    package, headers = zip_of({"a.txt": "x"}), {"Content-Type": "application/octet-stream"}
+    done = await client.post("/api/publish", params={"type": "zip"}, data=package, headers=headers)
+    assert done.status == 200, done.text
+    stack.kill("api")
+
+    async def listed() -> Any:
+        with suppress(aiohttp.ClientError):
+            answer = await client.get("/api/deployments/latest")
+            return answer.json if answer.status == 200 else None
+
+    assert (await eventually(listed, PATIENCE))["id"] == done.json["id"]

@@ -1,15 +1,12 @@
 """What `az webapp deploy` and the GitHub action send, in their order, against the whole stack."""
 
 import json
-from contextlib import suppress
 from typing import Any
 
-import aiohttp
 from support.archives import zip_of
-from support.client import PATIENCE, TERMINAL, Client, client_of, lines_of, unique
+from support.client import PATIENCE, TERMINAL, Client, lines_of, unique
 from support.eventually import eventually
 from support.receiver import receiving
-from support.stack import RunningStack
 
 BYTES = {"Content-Type": "application/octet-stream"}
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -73,18 +70,3 @@ async def test_the_action_deploys_a_package_and_its_job_runs_in_the_trace_of_eac
         lines = lines_of((await client.get(each["output_url"])).text)
         assert [line.text for line in lines if line.level == "INFO"] == [f"parent={parent}"]
     assert second_run["rerun_of"] == first_run["id"]
-
-
-async def test_deployments_outlive_the_api(rough_stack: RunningStack) -> None:
-    async with client_of(rough_stack.url) as client:
-        package = zip_of({"a.txt": "x"})
-        done = await client.post("/api/publish", params={"type": "zip"}, data=package, headers=BYTES)
-        assert done.status == 200, done.text
-        rough_stack.kill("api")
-
-        async def listed() -> Any:
-            with suppress(aiohttp.ClientError):
-                answer = await client.get("/api/deployments/latest")
-                return answer.json if answer.status == 200 else None
-
-        assert (await eventually(listed, PATIENCE))["id"] == done.json["id"]

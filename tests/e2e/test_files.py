@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 
-from support.client import Client, client_of, unique
+from support.client import Client, unique
 from support.eventually import eventually
 from support.stack import RunningStack
 
@@ -17,14 +17,6 @@ async def put(client: Client, address: str, body: str) -> int:
 
 async def delete(client: Client, address: str) -> int:
     return (await client.ask("DELETE", address, headers={"If-Match": ANY})).status
-
-
-async def test_the_root_shows_what_is_for_people(rough_stack: RunningStack) -> None:
-    async with client_of(rough_stack.url) as client:  # into the other one anything is put
-        for address in ("/api/vfs/", "/vfs/"):
-            assert [entry["name"] for entry in await client.json(address)] == ["LogFiles", "data", "site"]
-        for hidden in ("nats/", "postgres/", "stack.id", "stack.lock", "data/.runner/"):
-            assert (await client.get(f"/api/vfs/{hidden}")).status == 403
 
 
 async def test_a_triggered_job_is_written_file_by_file(client: Client, stack: RunningStack) -> None:

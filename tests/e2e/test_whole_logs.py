@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from support.client import TERMINAL, Client, client_of, job_url, unique
+from support.client import TERMINAL, Client, job_url, unique
 from support.sse import reading
 from support.stack import RunningStack
 
@@ -16,6 +16,11 @@ LINE = b"y" * 99
 
 def writer(lines: int) -> str:
     return f"yes $(printf 'y%.0s' $(seq 99)) | head -n {lines}\necho done >&2\n"
+
+
+@pytest.fixture
+def stack(rough_stack: RunningStack) -> RunningStack:
+    return rough_stack
 
 
 @pytest.fixture
@@ -88,24 +93,23 @@ async def test_four_logs_at_once_are_whole_in_either_dialect_and_followed(
 
 
 async def test_readers_wait_for_a_runner_that_stands_still_at_the_end(
-    rough_stack: RunningStack, session: aiohttp.ClientSession
+    client: Client, stack: RunningStack, session: aiohttp.ClientSession
 ) -> None:
     name = unique("still")
-    async with client_of(rough_stack.url) as client:
-        await client.put_script("triggered", name, writer(600_000))
-        runner = rough_stack.pid_of("runner")
-        run = await run_to_its_end(client, name)
-        os.kill(runner, signal.SIGSTOP)
-        try:
-            log = f"{rough_stack.url}{job_url('triggered', name)}/history/{run['id']}/log"
-            urls = [run["output_url"], f"{run['output_url']}?follow=1", log]
-            readers = [asyncio.create_task(lines_in(session, url)) for url in urls]
-            events = asyncio.create_task(_lines_told(session, log))
-            await asyncio.wait([*readers, events], timeout=8)
-        finally:
-            os.kill(runner, signal.SIGCONT)
-        assert await asyncio.gather(*readers, events) == [600_000] * 4
-        assert await lines_in(session, run["error_url"]) == 0
+    await client.put_script("triggered", name, writer(600_000))
+    runner = stack.pid_of("runner")
+    run = await run_to_its_end(client, name)
+    os.kill(runner, signal.SIGSTOP)
+    try:
+        log = f"{stack.url}{job_url('triggered', name)}/history/{run['id']}/log"
+        urls = [run["output_url"], f"{run['output_url']}?follow=1", log]
+        readers = [asyncio.create_task(lines_in(session, url)) for url in urls]
+        events = asyncio.create_task(_lines_told(session, log))
+        await asyncio.wait([*readers, events], timeout=8)
+    finally:
+        os.kill(runner, signal.SIGCONT)
+    assert await asyncio.gather(*readers, events) == [600_000] * 4
+    assert await lines_in(session, run["error_url"]) == 0
 
 
 async def _lines_told(session: aiohttp.ClientSession, url: str) -> int:
