@@ -192,7 +192,7 @@ def build_components(
     handler = RunHandler(bus, registry, limits, claimed_runs, finish, failed)
     runs = RunInbox(bus, settings.slots, handler.handle, has_room=lambda: not disk.is_low)
     disk.on_change(runs.room_changed)
-    unstarted_runs = UnstartedRuns(dependencies, orphaned_runs)
+    unstarted_runs = UnstartedRuns(dependencies, orphaned_runs, registry)
     peers.on_lapse(continuous.lapsed)
 
     def defined(key: JobKey, definition: JobDefinition | None) -> None:

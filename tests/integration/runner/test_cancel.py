@@ -1,8 +1,10 @@
-"""Runs that somebody wishes to be ended: whoever has them, and whether they have begun or not."""
+"""Runs that are cancelled: by the runner that has them, or by any, begun or not."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.eventually import eventually
@@ -10,10 +12,15 @@ from support.processes import ESCAPE, PYTHON, is_alive, none_alive
 from support.runners import QUICK_LEASES, Caller, RunningRunner, runner_process, running_runner
 from support.tcp_proxy import tcp_proxy
 from support.witness import ENDS, Witness
-from webjobs_events.events import RunRunning, RunSuccess
-from webjobs_events.jetstream import Bus
+from webjobs_events.commands import RunTriggeredJob
+from webjobs_events.events import RunEnded, RunRunning, RunSuccess
+from webjobs_events.jetstream import Bus, TakenMessage
 from webjobs_events.job import JobType
 from webjobs_events.status import Reason
+from webjobs_runner.domain.attempt import Attempt
+from webjobs_runner.runs.claimed_runs import ClaimedRuns
+from webjobs_runner.runs.finish import Finish
+from webjobs_runner.runs.queue_lookup import FoundCommand
 
 TRIGGERED = JobType.TRIGGERED
 FOREVER = "echo $$; exec sleep 1000"
@@ -39,7 +46,7 @@ async def numbers_of(folder: Path, job_name: str, run_id: str, count: int = 1) -
     return pids
 
 
-async def no_wish_is_left(bus: Bus) -> bool:
+async def no_request_is_left(bus: Bus) -> bool:
     async with bus.leases.mirror(keys="cancel.>") as mirror:
         return not mirror.entries
 
@@ -58,7 +65,7 @@ async def test_a_cancelled_run_is_aborted_when_none_of_its_processes_is_left(
     assert (end.name, end.reason) == ("Aborted", Reason.CANCELLED)
     assert end.evidence == "Cancelled by Test. It was killed after 0.3 s of grace."
     await eventually(lambda: caller.is_free("deaf"))
-    await eventually(lambda: no_wish_is_left(bus))
+    await eventually(lambda: no_request_is_left(bus))
 
 
 async def test_a_run_that_no_runner_has_taken_is_ended_without_being_begun(
@@ -71,13 +78,13 @@ async def test_a_run_that_no_runner_has_taken_is_ended_without_being_begun(
     async with running_runner(bus, nats_url, tmp_path):
         end = await witness.end_of(run_id)
         await eventually(lambda: caller.is_free("job"))
-        await eventually(lambda: no_wish_is_left(bus))
+        await eventually(lambda: no_request_is_left(bus))
     assert (end.name, end.reason, end.started_at) == ("Aborted", Reason.CANCELLED, None)
     assert [event.name for event in witness.of_run(run_id)] == ["Initializing", "Aborted"]
     assert not (tmp_path / "ran").exists()
 
 
-async def test_a_run_in_line_is_ended_while_the_one_before_it_goes_on(
+async def test_a_queued_run_is_ended_while_the_one_before_it_goes_on(
     runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
 ) -> None:
     settings = json.dumps({"concurrency": {"policy": "queue"}})
@@ -92,7 +99,50 @@ async def test_a_run_in_line_is_ended_while_the_one_before_it_goes_on(
     assert len(witness.of_run(first)) == 2
 
 
-async def test_a_wish_about_a_run_that_has_ended_is_forgotten(
+async def test_a_run_that_is_delivered_while_it_is_cancelled_is_ended_once(
+    runner: RunningRunner,
+    caller: Caller,
+    witness: Witness,
+    bus: Bus,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The claim is this runner's own: it was taken to end the run, not to start it."""
+    settings = json.dumps({"concurrency": {"policy": "queue"}})
+    script = f"while [ ! -e {tmp_path}/gate ]; do sleep 0.02; done"
+    await caller.deploy(TRIGGERED, "job", {"run.sh": script, "settings.job": settings})
+    first, second = await caller.line_up("job"), await caller.line_up("job")
+    await eventually(lambda: len(witness.of_run(first)) == 2)
+    publishing, decided, finishers = asyncio.Event(), asyncio.Event(), 0
+    publish, decide_again = Finish.publish, ClaimedRuns._of_earlier_claim
+
+    async def held_publish(self: Finish, attempt: Attempt, *args: Any, **named: Any) -> RunEnded:
+        nonlocal finishers
+        if attempt.run_id == second:
+            finishers += 1
+            publishing.set()
+            await decided.wait()
+        return await publish(self, attempt, *args, **named)
+
+    async def noted_decision(self: ClaimedRuns, command: RunTriggeredJob, message: TakenMessage) -> Any:
+        try:
+            return await decide_again(self, command, message)
+        finally:
+            if command.run_id == second and not isinstance(message, FoundCommand):
+                decided.set()
+
+    monkeypatch.setattr(Finish, "publish", held_publish)
+    monkeypatch.setattr(ClaimedRuns, "_of_earlier_claim", noted_decision)
+    await caller.cancel("job", second)
+    await publishing.wait()
+    (tmp_path / "gate").touch()
+    end = await witness.end_of(second)
+    assert (end.reason, end.evidence) == (Reason.CANCELLED, "Cancelled by Test. It had not begun.")
+    await eventually(lambda: no_request_is_left(bus))
+    assert finishers == 1
+
+
+async def test_a_request_to_cancel_a_run_that_has_ended_is_dropped(
     runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus
 ) -> None:
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo done"})
@@ -100,12 +150,12 @@ async def test_a_wish_about_a_run_that_has_ended_is_forgotten(
     assert isinstance(await witness.end_of(run_id), RunSuccess)
     await eventually(lambda: caller.is_free("job"))
     await caller.cancel("job", run_id)
-    await eventually(lambda: no_wish_is_left(bus))
+    await eventually(lambda: no_request_is_left(bus))
     await witness.until_told()
     assert [event.name for event in witness.of_run(run_id)] == ["Initializing", "Running", "Success"]
 
 
-async def test_a_wish_made_while_the_runner_is_cut_off_is_met_when_it_is_back(
+async def test_a_request_made_while_the_runner_is_cut_off_is_met_when_it_is_back(
     bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
 ) -> None:
     async with tcp_proxy(nats_url) as line, running_runner(bus, line.url, tmp_path):
@@ -121,7 +171,7 @@ async def test_a_wish_made_while_the_runner_is_cut_off_is_met_when_it_is_back(
         assert not is_alive(pid)
 
 
-async def test_a_run_whose_runner_dies_with_the_wish_ends_once_and_cancelled(
+async def test_a_run_whose_runner_dies_with_the_request_ends_once_and_cancelled(
     bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
 ) -> None:
     script = 'trap "" TERM; echo $$; while :; do sleep 0.05; done'

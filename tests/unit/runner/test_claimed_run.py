@@ -73,7 +73,7 @@ def _claimed(owner: Owner) -> Claimed:
     return Claimed(owner, claim_on(FIRST, "aaaaaa", "boot", 4))
 
 
-# Each cell: without a cancel request / with one. "cancel" ends the attempt as cancelled before it started,
+# Each cell: without a cancel request / with one. "cancel" ends the attempt as cancelled,
 # "abort" as lost, "abort/cancelled" as lost with the request as its reason.
 TABLE = """
 owner    stream   new                    redelivered            looked up
@@ -82,7 +82,7 @@ new      begun    settle settle          settle settle          settle settle
 new      final    settle settle          settle settle          settle settle
 new      next     finish finish          finish finish          finish finish
 ours     nothing  start cancel           start cancel           ignore ignore
-ours     begun    abort abort            abort abort            ignore ignore
+ours     begun    abort cancel           abort cancel           ignore ignore
 ours     final    finish finish          finish finish          ignore ignore
 ours     next     finish finish          finish finish          ignore ignore
 alive    nothing  wait wait              wait wait              ignore ignore

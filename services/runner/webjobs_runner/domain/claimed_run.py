@@ -15,7 +15,13 @@ from webjobs_events.events import RunEnded
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.domain.claim import UNKNOWN_INSTANCE, Claim
 from webjobs_runner.domain.run_on_stream import RunOnStream
-from webjobs_runner.domain.run_outcome import Outcome, never_begun, runner_failed, runner_lost
+from webjobs_runner.domain.run_outcome import (
+    Outcome,
+    ended_by_request,
+    never_begun,
+    runner_failed,
+    runner_lost,
+)
 
 OWNED_DELAY = 5.0
 """Seconds after which a command that another runner owns is delivered again."""
@@ -160,8 +166,7 @@ def decide(
         return Finish(attempt, end)
     if claimed.owner is Owner.OURS:
         if has_begun:
-            error = "it gave up handling the run after the script may have started."
-            return Abort(attempt, runner_failed(error, has_started=True))
+            return Abort(attempt, _given_up(request))
         return _start(attempt, request)
     if claimed.owner is Owner.LOST:
         return abort_orphan(attempt, claimed.claim.instance, request)
@@ -194,6 +199,13 @@ def _of_new(attempt: Attempt, seen: RunOnStream | None, request: CancelRequest |
     if seen.before is not None and not seen.has_begun and seen.before.attempt == attempt.number:
         return Finish(attempt, seen.before)  # the next attempt still has to start
     return Settle()
+
+
+def _given_up(request: CancelRequest | None) -> Outcome:
+    if request is not None:
+        return ended_by_request(request.reason, request.evidence)
+    error = "it gave up handling the run after the script may have started."
+    return runner_failed(error, has_started=True)
 
 
 def _start(attempt: Attempt, request: CancelRequest | None) -> Start | Abort:

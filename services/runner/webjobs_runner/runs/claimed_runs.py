@@ -203,7 +203,7 @@ class ClaimedRuns:
         if run.claim.is_waiting:
             return Owner.WAITING
         if self._claims.is_own(run.claim):
-            return Owner.OURS
+            return Owner.ALIVE if self._executor.registry.is_ended(command.command_id) else Owner.OURS
         if isinstance(message, FoundCommand):
             return Owner.ALIVE
         if run.claim.instance == self._instance.id:  # of an earlier start: recovery ends what is journaled

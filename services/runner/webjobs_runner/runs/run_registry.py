@@ -43,6 +43,7 @@ class RunRegistry:
 
     def __init__(self) -> None:
         self._handled: dict[str, _Handled] = {}  # by command id
+        self._ended: set[str] = set()  # command ids of runs that this runner ends without starting them
         self._executions: set[Execution] = set()
         self._closed_with: str | None = None
 
@@ -68,6 +69,19 @@ class RunRegistry:
     def is_handled(self, command_id: str) -> bool:
         """Whether a command is handled here."""
         return command_id in self._handled
+
+    @contextlib.contextmanager
+    def ending(self, command_id: str) -> Iterator[None]:
+        """While the body runs, this runner claims a command to end its run, not to start it."""
+        self._ended.add(command_id)
+        try:
+            yield
+        finally:
+            self._ended.discard(command_id)
+
+    def is_ended(self, command_id: str) -> bool:
+        """Whether this runner is ending the run of a command without having started it."""
+        return command_id in self._ended
 
     def call(self, command_id: str) -> bool:
         """Say that a command may start now; False when it is not handled here."""

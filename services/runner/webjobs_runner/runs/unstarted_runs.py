@@ -15,6 +15,7 @@ from webjobs_runner.log import logger
 from webjobs_runner.runs.dependencies import RunDependencies
 from webjobs_runner.runs.orphaned_runs import OrphanedRuns
 from webjobs_runner.runs.queue_lookup import all_runs_of
+from webjobs_runner.runs.run_registry import RunRegistry
 
 _RETRY_DELAY = 1.0  # seconds
 
@@ -22,13 +23,16 @@ _RETRY_DELAY = 1.0  # seconds
 class UnstartedRuns:
     """Claims such a run first, as a runner that starts it does: one of them gets it."""
 
-    def __init__(self, dependencies: RunDependencies, orphaned_runs: OrphanedRuns) -> None:
+    def __init__(
+        self, dependencies: RunDependencies, orphaned_runs: OrphanedRuns, registry: RunRegistry
+    ) -> None:
         self._bus = dependencies.bus
         self._outbox = dependencies.outbox
         self._definitions = dependencies.definitions
         self._claims = dependencies.claims
         self._requests = dependencies.requests
         self._orphaned_runs = orphaned_runs
+        self._registry = registry
         self._deleted: asyncio.Queue[JobName] = asyncio.Queue()
 
     def job_deleted(self, job_name: JobName) -> None:
@@ -87,10 +91,11 @@ class UnstartedRuns:
     async def _end_unclaimed(self, command: RunTriggeredJob, outcome: Outcome) -> bool:
         """End the run of a command that has no claim; False when it has one."""
         after = self._outbox.reached
-        if not await self._claims.take(command, after):
-            return False
-        await self._end(first_attempt(command), after, outcome)
-        return True
+        with self._registry.ending(command.command_id):
+            if not await self._claims.take(command, after):
+                return False
+            await self._end(first_attempt(command), after, outcome)
+            return True
 
     async def _end_waiting(self, command: RunTriggeredJob, outcome: Outcome) -> bool:
         """End the attempt that waits for its time; False when none does."""
@@ -98,10 +103,11 @@ class UnstartedRuns:
         found = await self._claims.read(command.job_name, command.run_id)
         if found is None or not found.claim.is_waiting:
             return False
-        if not await self._claims.take_waiting(found, command, after):
-            return False
-        await self._end(found.claim.attempt_of(command), after, outcome)
-        return True
+        with self._registry.ending(command.command_id):
+            if not await self._claims.take_waiting(found, command, after):
+                return False
+            await self._end(found.claim.attempt_of(command), after, outcome)
+            return True
 
     async def _end(self, attempt: Attempt, after: int, outcome: Outcome) -> None:
         logger.info("run ended before it was begun", run_id=attempt.run_id, reason=outcome.reason)
