@@ -114,11 +114,16 @@ class Peers:
         """Whether our own lease has held since this monotonic instant: no runner took us for lost."""
         return self._lapsed_at <= instant and time.monotonic() < self._vouched_until
 
+    @property
+    def lease_end(self) -> float:
+        """Monotonic instant at which our lease ends unless it is renewed."""
+        return self._vouched_until
+
     @contextmanager
     def guarding(self, renewed: Callable[[float], None]) -> Iterator[None]:
-        """Pass on when our lease ends (a monotonic instant), now and at each renewal, while the body runs."""
+        """Pass on `lease_end`, now and at each renewal, while the body runs."""
         self._guards.append(renewed)
-        renewed(self._vouched_until)
+        renewed(self.lease_end)
         try:
             yield
         finally:
@@ -170,7 +175,7 @@ class Peers:
         answered_at, vouched_until = time.monotonic(), self._vouched_until
         self._vouched_until = asked_at + self.terms.seconds
         for renewed in self._guards:
-            renewed(self._vouched_until)
+            renewed(self.lease_end)
         if answered_at > vouched_until:
             self._lapsed_at = answered_at
             if vouched_until:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import pytest
 from support.eventually import eventually
 from support.processes import is_alive
 from support.runners import QUICK_LEASES, Caller, runner_process, running_runner
@@ -15,6 +16,7 @@ from webjobs_events.events import RunRunning
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Reason
+from webjobs_runner.heartbeat import Peers
 from webjobs_runner.lease_terms import LeaseTerms
 
 TRIGGERED = JobType.TRIGGERED
@@ -94,6 +96,26 @@ async def test_a_run_of_a_runner_that_stands_still_is_killed_before_the_next_one
             still.send(signal.SIGCONT)
             end = await witness.end_of(first, _TAKEN_OVER)
             assert (end.name, end.reason) == ("Aborted", Reason.RUNNER_LOST)
+
+
+async def test_no_run_of_a_limited_job_starts_when_the_lease_is_overdue(
+    bus: Bus,
+    nats_url: str,
+    caller: Caller,
+    witness: Witness,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running_runner(bus, nats_url, tmp_path, name="a"):
+        for job_name, settings in (("limited", '{"concurrency": {"limit": 1}}'), ("plain", "{}")):
+            files = {"run.sh": f"touch {tmp_path}/{job_name}.ran", "settings.job": settings}
+            await caller.deploy(TRIGGERED, job_name, files)
+        monkeypatch.setattr(Peers, "lease_end", property(lambda _: time.monotonic() - 1))
+        limited, plain = await caller.run("limited"), await caller.run("plain")
+        end = await witness.end_of(limited)
+        assert (end.name, end.reason, end.started_at) == ("Aborted", Reason.RUNNER_LOST, None)
+        assert (await witness.end_of(plain)).name == "Success"
+        assert not (tmp_path / "limited.ran").exists() and (tmp_path / "plain.ran").exists()
 
 
 async def test_a_short_cut_ends_no_run(

@@ -98,6 +98,8 @@ class RunExecution:
         self._executor = executor
         self._definition = definition
         self._log = executor.logs.of(own.attempt)
+        is_fenced = definition is not None and settings_of(definition).concurrency.is_fenced
+        self._fence = Fence(executor.peers) if is_fenced else None
         self._started_at: datetime | None = None
         self._requested: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._steps: asyncio.Future[int] | None = None  # the sequence of the latest event, once stored
@@ -224,6 +226,8 @@ class RunExecution:
             self._publish_beginning()
             watched: set[asyncio.Future[Any]] = {preparing, self._requested}
             await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        if self._fence is not None and self._fence.is_overdue:
+            self._lease_overdue(self._fence)
         if self._requested.done():
             await self.drop()
             return None
@@ -260,7 +264,7 @@ class RunExecution:
         limits = [loop.call_later(self._unwatched_seconds, watch)]
         if settings.timeout is not None:
             limits.append(loop.call_later(settings.timeout, self._over_time, settings.timeout, started_at))
-        fence = Fence(self._executor.peers) if settings.concurrency.is_fenced else None
+        fence = self._fence
         try:
             with fence.around(process, lambda: self._lease_overdue(fence)) if fence else nullcontext():
                 if process.over is None:

@@ -19,22 +19,26 @@ class Fence:
     def __init__(self, peers: Peers) -> None:
         self._peers = peers
         self._terms = peers.terms
-        self._lease_end = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     @property
-    def evidence(self) -> str:
-        """Why the script was ended, as a sentence."""
-        overdue = time.monotonic() - (self._lease_end - self._terms.seconds)
-        return (
-            f"Its runner could not renew its lease for {overdue:.1f} s. "
-            "It was ended so that no more runs of the job than its limit are alive."
-        )
+    def is_overdue(self) -> bool:
+        """Whether the lease was not renewed for so long that no script may start, and each has to end."""
+        return time.monotonic() >= self._peers.lease_end - self._terms.stop_margin_seconds
 
     @property
     def has_expired(self) -> bool:
         """Whether the launcher has killed the script, or is about to."""
-        return time.monotonic() >= self._lease_end - self._terms.kill_margin_seconds
+        return time.monotonic() >= self._peers.lease_end - self._terms.kill_margin_seconds
+
+    @property
+    def evidence(self) -> str:
+        """Why the script was ended, or not started, as a sentence."""
+        overdue = time.monotonic() - (self._peers.lease_end - self._terms.seconds)
+        return (
+            f"Its runner could not renew its lease for {overdue:.1f} s. "
+            "The run was ended so that no more runs of the job than its limit are alive."
+        )
 
     @contextmanager
     def around(self, process: ScriptProcess, stop: Callable[[], None]) -> Iterator[None]:
@@ -47,7 +51,6 @@ class Fence:
         loop = asyncio.get_running_loop()
 
         def renewed(lease_end: float) -> None:
-            self._lease_end = lease_end
             process.limit(lease_end - self._terms.kill_margin_seconds)
             if self._timer is not None:
                 self._timer.cancel()
