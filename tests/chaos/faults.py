@@ -88,7 +88,7 @@ class FaultInjector:
         """Inject faults for so many seconds."""
         began = time.monotonic()
         while (left := began + seconds - time.monotonic()) > 0:
-            await asyncio.sleep(min(left, self._random.uniform(0.3, 2.0)))
+            await asyncio.sleep(min(left, self._random.uniform(0.2, 1.4)))
             # The line is there before its fault is: that may fail itself.
             kind = self._random.choice(KINDS)
             self.faults.log.append(f"{time.monotonic() - began:.1f} s: {kind}")

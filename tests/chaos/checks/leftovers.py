@@ -12,9 +12,15 @@ from nats.js import JetStreamContext
 from support.client import job_url
 from support.eventually import eventually
 from webjobs_events.subjects import Subjects, token_of
+from webjobs_runner.files.folder_swap import STAGING
 
 _SUBJECTS = Subjects()
 _SECONDS = 30.0
+_ON_THEIR_WAY = (
+    "data/.runner/*/uploads/*",
+    "data/.runner/*/downloads/*",
+    f"site/wwwroot/app_data/jobs/*/{STAGING}/*",
+)
 _REMOVED = ("DEL", "PURGE")
 _READERS_LEAVE_SECONDS = 45.0  # after 30 of them NATS removes the consumer of a reader that is gone
 
@@ -40,6 +46,8 @@ def _no_folder_is_left(this: Round) -> None:
     names = {job.name for job in this.jobs}
     roots = [*this.stack.sites, *this.stack.folder.glob("webjobs-*")]
     left = [path for root in roots for path in _named(root, names)]
+    # Nothing is on its way any more: no upload, no package, no folder that is to be put in place.
+    left += [path for site in this.stack.sites for on_way in _ON_THEIR_WAY for path in site.glob(on_way)]
     assert not left, f"left on disk: { {path: list(path.rglob('*'))[:5] for path in left} }"
 
 
