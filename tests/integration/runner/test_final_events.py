@@ -15,7 +15,7 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Reason
 from webjobs_runner.processes.script_start import ScriptStarter
-from webjobs_runner.runs import executor
+from webjobs_runner.runs import executor, script_watch
 from webjobs_runner.runs.status_file import read_status
 
 TRIGGERED = JobType.TRIGGERED
@@ -51,11 +51,14 @@ STEPS = [
     (ScriptStarter, "begin", Reason.START_ERROR),
     (executor, "initializing_event", Reason.START_ERROR),
     (executor, "running_event", Reason.RUNNER_LOST),
-    (executor, "settings_of", Reason.RUNNER_LOST),
+    (executor, "settings_of", Reason.START_ERROR),
+    (script_watch, "settings_of", Reason.RUNNER_LOST),
 ]
 
 
-@pytest.mark.parametrize(("owner", "name", "reason"), STEPS, ids=[name for _, name, _ in STEPS])
+@pytest.mark.parametrize(
+    ("owner", "name", "reason"), STEPS, ids=[f"{name}-{reason}" for _, name, reason in STEPS]
+)
 async def test_a_run_whose_runner_raises_is_written_down_and_tried_again(
     bus: Bus,
     nats_url: str,

@@ -1,16 +1,12 @@
 """One run of a triggered job, from its first event to the end of its last process."""
 
 import asyncio
-import signal
-import time
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
 from webjobs_events.errors import WebJobsError
 from webjobs_events.jetstream import LiveSettings
-from webjobs_events.job import JobDefinition, JobType
-from webjobs_events.job_settings import JobSettings
+from webjobs_events.job import JobDefinition
 from webjobs_events.status import Reason
 
 from webjobs_runner.domain.run_events import initializing_event, running_event
@@ -19,19 +15,14 @@ from webjobs_runner.domain.run_outcome import (
     Outcome,
     deleted_before_begun,
     ended_by_request,
-    exited,
     lease_overdue,
     not_started,
-    over_limit,
     runner_failed,
-    with_grace,
 )
 from webjobs_runner.heartbeat import Peers
 from webjobs_runner.jobs.definitions import settings_of
 from webjobs_runner.log import logger
-from webjobs_runner.processes.exit_facts import facts_of_exit, reason_not_started
-from webjobs_runner.processes.idle import idle_verdict
-from webjobs_runner.processes.process import ScriptProcess
+from webjobs_runner.processes.exit_facts import reason_not_started
 from webjobs_runner.processes.script_start import PreparedScript, ScriptStarter, StartedScript
 from webjobs_runner.runs.claims import OwnAttempt
 from webjobs_runner.runs.dependencies import RunDependencies
@@ -39,9 +30,7 @@ from webjobs_runner.runs.fence import Fence
 from webjobs_runner.runs.finish import Finish, RecordedEnd
 from webjobs_runner.runs.run_journal import UnfinishedRun
 from webjobs_runner.runs.run_registry import RunRegistry
-
-IDLE_TIMEOUT_SECONDS = 120.0
-_UNWATCHED_SECONDS = 1.0
+from webjobs_runner.runs.script_watch import EndRequest, ScriptWatch
 
 
 class RunExecutor:
@@ -80,7 +69,7 @@ class RunExecutor:
 
 
 class RunExecution:
-    """One attempt: prepare, start, watch, stop its script.
+    """One attempt: prepare and start its script, watch it, record its end.
 
     Args:
         executor: Of this runner.
@@ -98,21 +87,15 @@ class RunExecution:
         self._executor = executor
         self._definition = definition
         self._log = executor.logs.of(own.attempt)
-        is_fenced = definition is not None and settings_of(definition).concurrency.is_fenced
-        self._fence = Fence(executor.peers) if is_fenced else None
         self._started_at: datetime | None = None
-        self._requested: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._request = EndRequest()
+        self._fence: Fence | None = None
         self._steps: asyncio.Future[int] | None = None  # the sequence of the latest event, once stored
-        self._idle: asyncio.Task[str] | None = None
         self._preparing = asyncio.ensure_future(self._prepare(definition)) if definition else None
 
     def ask_to_end(self, reason: Reason, evidence: str) -> None:
         """Let it end as Aborted; the first request counts."""
-        self._request(ended_by_request(reason, evidence))
-
-    def _request(self, outcome: Outcome) -> None:
-        if not self._requested.done():
-            self._requested.set_result(outcome)
+        self._request.make(ended_by_request(reason, evidence))
 
     async def drop(self) -> None:
         """Release what was prepared: the run is not started here, or not at all."""
@@ -196,7 +179,7 @@ class RunExecution:
         except (WebJobsError, OSError) as error:
             return not_started(reason_not_started(error), str(error))
         if started is None:
-            return self._requested.result()
+            return self._request.outcome.result()
         try:
             self._started_at = started_at = datetime.now(UTC)
             script, host = self._definition.script, started.host
@@ -213,7 +196,15 @@ class RunExecution:
             for warning in started.warnings:
                 self._log.say(warning, "SYS WARN")
             started.process.resume_reading()
-            return await self._see_through(started, self._definition)
+            watch = ScriptWatch(
+                started,
+                self._log,
+                self._executor.settings,
+                self._request,
+                self._fence,
+                self.limit_changed,
+            )
+            return await watch.outcome(self._definition)
         finally:
             started.release()
 
@@ -224,11 +215,13 @@ class RunExecution:
         """
         if not preparing.done():  # a new version, on its way to this disk
             self._publish_beginning()
-            watched: set[asyncio.Future[Any]] = {preparing, self._requested}
+            watched: set[asyncio.Future[Any]] = {preparing, self._request.outcome}
             await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-        if self._fence is not None and self._fence.is_overdue:
-            self._lease_overdue(self._fence)
-        if self._requested.done():
+        if self._definition is not None and settings_of(self._definition).concurrency.is_fenced:
+            self._fence = Fence(self._executor.peers)
+            if self._fence.is_overdue:
+                self._request.make(lease_overdue(self._fence.evidence))
+        if self._request.outcome.done():
             await self.drop()
             return None
         started = await self._executor.starter.begin(
@@ -243,90 +236,3 @@ class RunExecution:
             started.release()
             raise
         return started
-
-    async def _see_through(self, started: StartedScript, definition: JobDefinition) -> Outcome:
-        """Wait for the script's end, or stop it when it is idle, over its limit, or requested to end."""
-        process, loop = started.process, asyncio.get_running_loop()
-        woken: asyncio.Future[None] = loop.create_future()
-
-        def wake(*_: object) -> None:
-            if not woken.done():
-                woken.set_result(None)
-
-        def watch() -> None:
-            self._idle = asyncio.ensure_future(self._until_idle(process, started_at))
-            self._idle.add_done_callback(wake)
-
-        process.when_over(wake)
-        self._requested.add_done_callback(wake)
-        started_at = time.monotonic()
-        settings = settings_of(definition)
-        limits = [loop.call_later(self._unwatched_seconds, watch)]
-        if settings.timeout is not None:
-            limits.append(loop.call_later(settings.timeout, self._over_time, settings.timeout, started_at))
-        fence = self._fence
-        try:
-            with fence.around(process, lambda: self._lease_overdue(fence)) if fence else nullcontext():
-                if process.over is None:
-                    await woken
-                if process.over is None:
-                    return await self._end(started, settings)
-            if fence is not None and fence.has_expired and process.over.signal == signal.SIGKILL:
-                return lease_overdue(fence.evidence)
-            return exited(facts_of_exit(process.over))
-        finally:
-            for limit in limits:
-                limit.cancel()
-            if self._idle is not None:
-                self._idle.cancel()
-            if process.over is None:
-                process.kill()
-                await process.wait()
-
-    def _lease_overdue(self, fence: Fence) -> None:
-        self._request(lease_overdue(fence.evidence))
-
-    def _over_time(self, limit: float, started_at: float) -> None:
-        measured = time.monotonic() - started_at
-        evidence = (
-            f"It ran for {measured:.3g} s; the limit is {limit:g} s. "
-            "Raise or remove timeout in settings.job if that is too short."
-        )
-        self._request(over_limit(Reason.MAX_DURATION, evidence))
-
-    async def _end(self, started: StartedScript, settings: JobSettings) -> Outcome:
-        """End the script: it is requested to end, took too long, or is idle."""
-        if self._requested.done():
-            wanted = self._requested.result()
-        else:
-            assert self._idle is not None
-            wanted = over_limit(Reason.IDLE_TIMEOUT, self._idle.result())
-        self._log.say(wanted.evidence, "SYS WARN")
-        is_over = asyncio.Event()
-        started.process.when_over(is_over.set)
-        end = await started.stop(settings, JobType.TRIGGERED, is_over)
-        return with_grace(wanted, end.how)
-
-    @property
-    def _idle_limit(self) -> float:
-        return self._executor.settings.number("WEBJOBS_IDLE_TIMEOUT", IDLE_TIMEOUT_SECONDS)
-
-    @property
-    def _unwatched_seconds(self) -> float:
-        """No run is found idle before: most have ended by then, and are spared a watch."""
-        return min(_UNWATCHED_SECONDS, max(0.0, self._idle_limit / 10) or _UNWATCHED_SECONDS)
-
-    async def _until_idle(self, process: ScriptProcess, started_at: float) -> str:
-        """Wait until the script has been idle for WEBJOBS_IDLE_TIMEOUT; returns the evidence."""
-        while True:
-            try:
-                return await idle_verdict(
-                    process.pid,
-                    lambda: self._log.script.received,
-                    lambda: self._idle_limit,
-                    self.limit_changed,
-                    started_at,
-                )
-            except OSError as error:  # out of descriptors, perhaps: no run is found idle by that
-                logger.error("idleness cannot be measured", run_id=self.attempt.run_id, error=str(error))
-                await asyncio.sleep(IDLE_TIMEOUT_SECONDS)
