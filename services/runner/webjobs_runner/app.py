@@ -158,6 +158,8 @@ async def _working(
             next_runs=components.next_runs.run(),
             unstarted_runs=components.unstarted_runs.run(),
             jobs=components.jobs.run(),
+            dropped_claims=components.claims.removals.run(),
+            dropped_requests=components.requests.removals.run(),
             recovery=_for_ever(components.recovery.run()),
         ),
         run_health_server(
