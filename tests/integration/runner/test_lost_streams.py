@@ -173,7 +173,7 @@ async def test_removals_of_a_new_stream_are_carried_out_whatever_position_was_no
     position.write_text(noted(created_at.isoformat(), sequence))
     definitions = Definitions(bus)
     async with definitions.followed():
-        retention = Retention(bus, site, definitions, position, lambda _key: False)
+        retention = Retention(bus, site, definitions, position, lambda _key: False, lambda _job_name: None)
         following = asyncio.create_task(retention.run())
         try:
             await eventually(lambda: not folder.exists())
