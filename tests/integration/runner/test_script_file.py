@@ -26,10 +26,10 @@ async def test_an_edit_after_the_first_line_was_kept_is_seen(
     script.write_text("#!/bin/aa\n")
     written_at = os.stat(script).st_ctime_ns
     await eventually(lambda: time.time_ns() > written_at + 100_000_000)
-    reads: list[Path] = []
+    reads: list[Path | str] = []
     read = script_file._head
 
-    def counted(path: Path) -> bytes:
+    def counted(path: Path | str) -> bytes:
         reads.append(path)
         return read(path)
 

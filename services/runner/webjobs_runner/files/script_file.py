@@ -12,7 +12,7 @@ from webjobs_runner.files.folder_walk import CLOCK_GRAIN_NS
 _ELF = b"\x7fELF"
 
 
-def shebang_of(script: Path) -> Shebang | None:
+def shebang_of(script: Path | str) -> Shebang | None:
     """The interpreter that a file names in its first line; None when it names none, or cannot be read.
 
     A file that has not changed since it was read is not read again.
@@ -29,7 +29,7 @@ def shebang_of(script: Path) -> Shebang | None:
 
 @lru_cache(maxsize=1024)
 def _known_shebang(script: str, _facts: tuple[int, ...]) -> Shebang | None:
-    return parse_shebang(_head(Path(script)))
+    return parse_shebang(_head(script))
 
 
 def is_program(script: Path) -> bool:
@@ -41,7 +41,7 @@ def is_program(script: Path) -> bool:
     return script.is_file() and (executable or _head(script).removeprefix(b"\xef\xbb\xbf").startswith(b"#!"))
 
 
-def is_binary(script: Path) -> bool:
+def is_binary(script: Path | str) -> bool:
     """Whether a file is machine code."""
     return _head(script).startswith(_ELF)
 
@@ -74,7 +74,7 @@ def _content(script: Path) -> bytes | None:
         return None
 
 
-def _head(script: Path) -> bytes:
+def _head(script: Path | str) -> bytes:
     try:
         with open(script, "rb", buffering=0) as file:
             return file.read(HEAD_BYTES)

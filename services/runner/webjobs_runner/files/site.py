@@ -27,7 +27,7 @@ class Site:
         self.root = root.resolve()
         self._wwwroot = self.root / "site" / "wwwroot"
         self._data = self.root / "data"
-        self._run_data = f"{self._data}/jobs/{JobType.TRIGGERED.value}"
+        self._job_data = {each: f"{self._data}/jobs/{each.value}" for each in JobType}
 
     def ensure(self) -> None:
         """Create what is missing.
@@ -93,15 +93,19 @@ class Site:
 
     def data_folder(self, job_type: JobType, job_name: str) -> Path:
         """Where the job's runs and logs are kept."""
-        return Path(f"{self._data}/jobs/{job_type.value}/{job_name}")
+        return Path(self.data_path(job_type, job_name))
+
+    def data_path(self, job_type: JobType, job_name: str) -> str:
+        """The same as text: for a path that is used once, making a `Path` costs more than its use."""
+        return f"{self._job_data[job_type]}/{job_name}"
 
     def run_folder(self, job_name: str, run_id: RunId) -> Path:
         """Where one run's logs are kept."""
         return Path(self.run_path(job_name, run_id))
 
     def run_path(self, job_name: str, run_id: RunId) -> str:
-        """The same as text: for a path that is used once, making a `Path` costs more than its use."""
-        return f"{self._run_data}/{job_name}/{run_id}"
+        """The same as text, like `data_path`."""
+        return f"{self._job_data[JobType.TRIGGERED]}/{job_name}/{run_id}"
 
     @property
     def logs_folder(self) -> Path:

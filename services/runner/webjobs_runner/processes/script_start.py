@@ -49,7 +49,7 @@ class PreparedScript:
     environment: Mapping[str, str]
     host: str
     release: Callable[[], None]
-    shutdown_file: Path
+    shutdown_file: str
     watches_shutdown_file: bool
     warnings: Sequence[str]
 
@@ -65,7 +65,7 @@ class StartedScript:
     process: ScriptProcess
     host: str
     release: Callable[[], None]
-    shutdown_file: Path
+    shutdown_file: str
     watches_shutdown_file: bool
     warnings: Sequence[str]
 
@@ -92,7 +92,7 @@ class StartedScript:
         plan = stop_plan(settings, job_type, watches_shutdown_file=self.watches_shutdown_file)
         if longest_grace is not None:
             plan = plan.within(longest_grace)
-        return await stop_script(self.process, plan, self.shutdown_file, woken, shorter_grace)
+        return await stop_script(self.process, plan, Path(self.shutdown_file), woken, shorter_grace)
 
 
 class ScriptStarter:
@@ -124,7 +124,7 @@ class ScriptStarter:
         self._settings = settings
         self._hosts = hosts
         self._temporary_folder = str(temporary_folder)
-        self._shutdown_files = temporary_folder / "JobsShutdown"
+        self._shutdown_files = f"{temporary_folder}/JobsShutdown"
         self._watching: dict[str, bool] = {}  # by digest, where the definition does not say it
         self._home = str(site.root)
         self._webroot = str(site.root / "site" / "wwwroot")
@@ -196,14 +196,16 @@ class ScriptStarter:
         with ExitStack() as held:
             version = await self._versions.acquire(definition, in_place=in_place)
             held.callback(version.release)
-            script = version.folder / definition.script
+            # Paths as text: to make them with pathlib takes longer than all that is done with them here.
+            folder = str(version.folder)
+            script = f"{folder}/{definition.script}"
             watches_shutdown_file = await self._watches_shutdown_file(definition, version.folder)
-            shutdown_file = self._shutdown_files / secrets.token_hex(8)
+            shutdown_file = f"{self._shutdown_files}/{secrets.token_hex(8)}"
             facts = ScriptFacts(
-                path=str(version.folder),
+                path=folder,
                 name=definition.job_name,
                 type=definition.job_type.value,
-                data_path=str(self._data_folder(definition)),
+                data_path=self._data_folder(definition),
                 instance_id=self._instance.id,
                 home=self._home,
                 webroot_path=self._webroot,
@@ -212,7 +214,7 @@ class ScriptStarter:
                 run_id=run_id,
                 command_arguments=arguments or "",
                 trace=trace,
-                shutdown_file=str(shutdown_file),
+                shutdown_file=shutdown_file,
                 port=port,
                 fencing_token=fencing_token,
             )
@@ -226,31 +228,31 @@ class ScriptStarter:
             release = rest.close if host.by_wine else version.release
             return PreparedScript(
                 command,
-                str(script.parent),
+                os.path.dirname(script),
                 environment,
                 host.name,
                 release,
                 shutdown_file,
                 watches_shutdown_file,
-                list(dict.fromkeys([*filter(None, [version.warning]), *definition.warnings])),
+                tuple(dict.fromkeys([*filter(None, [version.warning]), *definition.warnings])),
             )
 
     def _command_line(
-        self, host: ScriptHost, script: Path, words: Sequence[str], program: str
+        self, host: ScriptHost, script: str, words: Sequence[str], program: str
     ) -> Sequence[str]:
         shebang = shebang_of(script) if host.reads_shebang else None
         if shebang is not None:
             found = next(filter(None, map(self.find, shebang.programs)), None)
             if found is None:
-                raise MissingInterpreter(script.name, shebang.program, "")
-            return [found, *shebang.arguments, str(script), *words]
+                raise MissingInterpreter(os.path.basename(script), shebang.program, "")
+            return [found, *shebang.arguments, script, *words]
         if host.interpreters:
             if not program:
-                raise MissingInterpreter(script.name, host.interpreters[0], host.product)
-            return command_line(host, str(script), words, program)
+                raise MissingInterpreter(os.path.basename(script), host.interpreters[0], host.product)
+            return command_line(host, script, words, program)
         if is_binary(script):
-            return [str(script), *words]
-        return [self.find("sh") or "/bin/sh", str(script), *words]
+            return [script, *words]
+        return [self.find("sh") or "/bin/sh", script, *words]
 
     async def begin(
         self, prepared: PreparedScript, on_stdout: Callable[[bytes], None], on_stderr: Callable[[bytes], None]
@@ -303,8 +305,8 @@ class ScriptStarter:
             prefix = str(own)
         return wine_environment(environment, prefix)
 
-    def _data_folder(self, definition: JobDefinition) -> Path:
-        folder = self._site.data_folder(definition.job_type, definition.job_name)
+    def _data_folder(self, definition: JobDefinition) -> str:
+        folder = self._site.data_path(definition.job_type, definition.job_name)
         if not os.path.isdir(folder):
             os.makedirs(folder, exist_ok=True)
         return folder
