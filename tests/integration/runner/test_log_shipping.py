@@ -13,7 +13,7 @@ from support.witness import Witness
 from webjobs_events.events import RunSuccess
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
-from webjobs_runner.logs import continuous_log, new_logs
+from webjobs_runner.logs import continuous_log, log_shipper
 from webjobs_runner.logs.continuous_log import APPLICATION_LOG, JOB_LOG
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
@@ -98,7 +98,7 @@ async def test_the_last_lines_before_a_kill_are_stored(
 @pytest.fixture
 def new_logs_gather_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every run is a short one then, also on a busy machine."""
-    monkeypatch.setattr(new_logs, "GATHER_SECONDS", 60.0)
+    monkeypatch.setattr(log_shipper, "_GATHER_SECONDS", 60.0)
 
 
 @pytest.mark.usefixtures("new_logs_gather_for_long")

@@ -10,11 +10,13 @@ from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, PublishPipeline, stream_state
 
 from webjobs_runner.log import logger
+from webjobs_runner.logs.answer_watch import AnswerWatch
+from webjobs_runner.logs.delayed_files import DelayedFiles
 from webjobs_runner.logs.log_file import LogFile
-from webjobs_runner.logs.new_logs import NewLogs
 
 _CHUNK_BYTES = 64 * 1024  # the api holds two of them for each reader
 _WINDOW_BYTES = 4 * 1024 * 1024  # sent and not yet acknowledged
+_GATHER_SECONDS = 0.2  # after the first line of a log: the log of a short run is one chunk
 _PAUSE_SECONDS = 0.02  # after a file has grown: a busy script's small writes travel together
 # Sent between two pauses. What scripts write faster waits in its file: capturing it goes before shipping it.
 _ROUND_BYTES = 1024 * 1024
@@ -51,18 +53,18 @@ class LogShipper:
         self._outage = bus.connection.outage_of("shipping of logs")
         self._unfinished: dict[LogFile, None] = {}  # something of them is not stored yet
         self._unsent: dict[LogFile, None] = {}  # something of them is to be sent now; served in turn
-        self._new = NewLogs(self._send_soon)
-        self._recent: dict[LogFile, float] = {}  # all of them was stored, at this time of the loop
-        self._is_forgetting = False  # a timer is set that removes from `_recent`
+        self._new = DelayedFiles(_GATHER_SECONDS, self._send_soon)
+        self._recent = DelayedFiles(_RECENT_SECONDS, _forget)  # all of them was stored
         self._in_flight: deque[_Chunk] = deque()
         self._in_flight_bytes = 0
-        self._waiters: dict[LogFile, list[asyncio.Future[None]]] = {}
+        self._waiters: dict[LogFile, list[asyncio.Future[bool]]] = {}
         self._oversized: dict[LogFile, None] = {}  # the stream has more of them than it has to keep
         self._grown_at = 0.0  # time of the loop
         self._stream = ""  # when the stream of logs was made, as far as known
         self._is_replaced = False
         self._wake = asyncio.Event()
         self._urgent = asyncio.Event()
+        self._answers = AnswerWatch(_ANSWER_TIMEOUT, self._wake.set)
 
     def note(self, file: LogFile) -> None:
         """Say that a file has grown."""
@@ -87,23 +89,23 @@ class LogShipper:
         self._adopt(file)
         if file.is_shipped:
             return True
-        waiter = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[bool] = loop.create_future()
+        give_up = loop.call_later(timeout, _resolve, waiter, False) if timeout is not None else None
         self._waiters.setdefault(file, []).append(waiter)
         self._new.discard(file)
         self._unfinished[file] = self._unsent[file] = None
         self._wake.set()
         self._urgent.set()
         try:
-            async with asyncio.timeout(timeout):
-                await waiter
-        except TimeoutError:
-            return False
+            return await waiter
         finally:
-            self._forget(file, waiter)
-        return True
+            if give_up is not None:
+                give_up.cancel()
+            self._remove_waiter(file, waiter)
 
-    def _forget(self, file: LogFile, waiter: "asyncio.Future[None]") -> None:
-        """Whoever waits no more makes nothing urgent."""
+    def _remove_waiter(self, file: LogFile, waiter: "asyncio.Future[bool]") -> None:
+        """A caller that waits no more makes nothing urgent."""
         waiters = self._waiters.get(file, [])
         if waiter in waiters:
             waiters.remove(waiter)
@@ -115,6 +117,7 @@ class LogShipper:
         file.discard()
         for noted in (self._unfinished, self._unsent, self._oversized):
             noted.pop(file, None)
+        self._new.discard(file)
 
     async def run(self) -> None:
         """Ship until cancelled."""
@@ -131,7 +134,8 @@ class LogShipper:
                     self._begin_again()
                     await asyncio.sleep(_RETRY_DELAY)
         finally:
-            self._new.close()
+            for timed in (self._new, self._recent, self._answers):
+                timed.close()
             unhook()
 
     def close_all(self) -> None:
@@ -146,7 +150,7 @@ class LogShipper:
         """
         stream = self._bus.subjects.logs_stream
         created_at = (await stream_state(self._bus, stream)).created_at.isoformat()
-        touched = {**self._unfinished, **self._recent}
+        touched = [*self._unfinished, *(file for file in self._recent if file not in self._unfinished)]
         if self._stream and self._stream != created_at:
             for subject in {file.subject for file in touched}:
                 await self._bus.purge_subject(stream, subject)
@@ -201,6 +205,7 @@ class LogShipper:
                 self._unsent[file] = None
             future = await pipeline.send(file.subject, data, file.headers(start, len(data)))
             future.add_done_callback(self._answered)
+            self._answers.expect()
             self._in_flight.append(_Chunk(file, start + len(data), len(data), future))
             self._in_flight_bytes += len(data)
 
@@ -229,6 +234,8 @@ class LogShipper:
             self._rest_if_done(chunk.file)
             has_settled = True
             self._outage.ended()
+        if has_settled:
+            self._answers.came(more=bool(self._in_flight))
         return has_settled
 
     async def _remove_old_chunks(self) -> None:
@@ -244,46 +251,22 @@ class LogShipper:
         if not file.is_shipped:
             return
         self._unfinished.pop(file, None)
-        self._finish(file)
+        self._recent.discard(file)
+        self._recent.add(file)
         file.rest()
         for waiter in self._waiters.pop(file, ()):
-            if not waiter.done():
-                waiter.set_result(None)
-
-    def _finish(self, file: LogFile) -> None:
-        now = asyncio.get_running_loop().time()
-        self._recent.pop(file, None)
-        self._recent[file] = now
-        if not self._is_forgetting:
-            self._forget_at(now + _RECENT_SECONDS)
-
-    def _forget_at(self, time: float) -> None:
-        self._is_forgetting = True
-        asyncio.get_running_loop().call_at(time, self._forget_recent)
-
-    def _forget_recent(self) -> None:
-        """Hold no file for longer than needed, also while nothing more is shipped."""
-        self._is_forgetting = False
-        now = asyncio.get_running_loop().time()
-        while self._recent:
-            oldest, stored_at = next(iter(self._recent.items()))
-            if stored_at + _RECENT_SECONDS > now:
-                self._forget_at(stored_at + _RECENT_SECONDS)
-                return
-            del self._recent[oldest]
+            _resolve(waiter, True)
 
     async def _wait(self) -> None:
         """Wait until an acknowledgement comes or a file grows."""
-        if not self._in_flight:
+        if self._is_held and not self._in_flight:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_HELD_SECONDS if self._is_held else None):
+                async with asyncio.timeout(_HELD_SECONDS):
                     await self._wake.wait()
             return
-        try:
-            async with asyncio.timeout(_ANSWER_TIMEOUT):
-                await self._wake.wait()
-        except TimeoutError as error:
-            raise BusUnavailable("shipping logs", "no acknowledgement came") from error
+        await self._wake.wait()
+        if self._answers.is_overdue:
+            raise BusUnavailable("shipping logs", "no acknowledgement came")
 
     async def _pause(self) -> None:
         """Rest for a moment if a file has just grown, until somebody waits for the end of a log."""
@@ -299,7 +282,17 @@ class LogShipper:
     def _begin_again(self) -> None:
         self._in_flight.clear()
         self._in_flight_bytes = 0
+        self._answers.reset()
         self._new.clear()
         for file in self._unfinished:
             file.sent = file.shipped
             self._unsent[file] = None
+
+
+def _resolve(waiter: "asyncio.Future[bool]", result: bool) -> None:
+    if not waiter.done():
+        waiter.set_result(result)
+
+
+def _forget(_file: LogFile) -> None:
+    """Nothing remains to be done with a log that was shipped a while ago."""

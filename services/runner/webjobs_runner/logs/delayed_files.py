@@ -1,21 +1,21 @@
-"""Holds new logs back for a moment, so that the log of a short run is one chunk in the stream of logs."""
+"""Log files that something happens to after a fixed time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from webjobs_runner.logs.log_file import LogFile
 
-GATHER_SECONDS = 0.2  # from the first line of a log until what it has by then is shipped
 
-
-class NewLogs:
-    """The log files that gather their first chunk; one timer serves all of them.
+class DelayedFiles:
+    """Files in the order in which they are due; one timer serves all of them.
 
     Args:
-        on_due: Called with each file whose time to gather is over.
+        seconds: From `add` until a file is due and no longer in here.
+        on_due: Called with it then.
     """
 
-    def __init__(self, on_due: Callable[[LogFile], None]) -> None:
+    def __init__(self, seconds: float, on_due: Callable[[LogFile], object]) -> None:
+        self._seconds = seconds
         self._on_due = on_due
         self._due: dict[LogFile, float] = {}  # time of the loop; the earliest is the first
         self._timer: asyncio.TimerHandle | None = None
@@ -23,24 +23,27 @@ class NewLogs:
     def __contains__(self, file: LogFile) -> bool:
         return file in self._due
 
+    def __iter__(self) -> Iterator[LogFile]:
+        return iter(self._due)
+
     def add(self, file: LogFile) -> None:
-        """Let a file gather from now on, unless it does already."""
+        """Delay a file; one that is delayed already is due no later."""
         if file not in self._due:
             loop = asyncio.get_running_loop()
-            self._due[file] = due_at = loop.time() + GATHER_SECONDS
+            self._due[file] = due_at = loop.time() + self._seconds
             if self._timer is None:
                 self._timer = loop.call_at(due_at, self._release)
 
     def discard(self, file: LogFile) -> None:
-        """Let a file gather no longer; it is not reported as due."""
+        """Remove a file before it is due, if it is in here."""
         self._due.pop(file, None)
 
     def clear(self) -> None:
-        """Let no file gather any longer."""
+        """Remove all files."""
         self._due.clear()
 
     def close(self) -> None:
-        """Clear, and stop the timer."""
+        """Remove all files, and stop the timer."""
         self.clear()
         if self._timer is not None:
             self._timer.cancel()

@@ -1,15 +1,10 @@
 import asyncio
 from pathlib import Path
 
-import pytest
-from webjobs_runner.logs import new_logs
+from webjobs_runner.logs.delayed_files import DelayedFiles
 from webjobs_runner.logs.log_file import LogFile
-from webjobs_runner.logs.new_logs import NewLogs
 
-
-@pytest.fixture(autouse=True)
-def short_time_to_gather(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(new_logs, "GATHER_SECONDS", 0.03)
+SECONDS = 0.03
 
 
 def log_file(folder: Path, name: str) -> LogFile:
@@ -20,40 +15,42 @@ async def test_files_are_due_in_turn_each_its_time_after_it_was_added(tmp_path: 
     loop = asyncio.get_running_loop()
     files = [log_file(tmp_path, f"{number}.log") for number in range(3)]
     due: asyncio.Queue[tuple[LogFile, float]] = asyncio.Queue()
-    new = NewLogs(lambda file: due.put_nowait((file, loop.time())))
+    delayed = DelayedFiles(SECONDS, lambda file: due.put_nowait((file, loop.time())))
     added = []
     for file in files:
-        new.add(file)
+        delayed.add(file)
         added.append(loop.time())
         await asyncio.sleep(0)
-        new.add(file)  # a file that gathers already is due no later
+        delayed.add(file)  # a file that is delayed already is due no later
+    assert list(delayed) == files
     for file, added_at in zip(files, added, strict=True):
         found, due_at = await asyncio.wait_for(due.get(), 10)
         assert found is file
-        assert file not in new
-        assert due_at >= added_at + 0.02  # the clock of the loop may be read a moment earlier
+        assert file not in delayed
+        assert due_at >= added_at + SECONDS - 0.01  # the clock of the loop may be read a moment earlier
 
 
-async def test_discarded_files_are_not_due_and_do_not_hold_others_back(tmp_path: Path) -> None:
+async def test_removed_files_are_not_due_and_do_not_hold_others_back(tmp_path: Path) -> None:
     first, second, third = (log_file(tmp_path, f"{number}.log") for number in range(3))
     due: asyncio.Queue[LogFile] = asyncio.Queue()
-    new = NewLogs(due.put_nowait)
+    delayed = DelayedFiles(SECONDS, due.put_nowait)
     for file in (first, second):
-        new.add(file)
-    new.discard(first)
-    new.discard(third)
-    assert first not in new and second in new
+        delayed.add(file)
+    delayed.discard(first)
+    delayed.discard(third)
+    assert list(delayed) == [second]
     assert await asyncio.wait_for(due.get(), 10) is second
-    new.add(third)  # the timer runs anew
+    delayed.add(third)  # the timer runs anew
     assert await asyncio.wait_for(due.get(), 10) is third
 
 
 async def test_after_close_nothing_is_due(tmp_path: Path) -> None:
     due: list[LogFile] = []
-    new = NewLogs(due.append)
-    new.add(log_file(tmp_path, "a.log"))
-    new.close()
+    delayed = DelayedFiles(SECONDS, due.append)
+    delayed.add(log_file(tmp_path, "a.log"))
+    delayed.close()
+    delayed.close()
     later: asyncio.Queue[LogFile] = asyncio.Queue()
-    NewLogs(later.put_nowait).add(log_file(tmp_path, "b.log"))
+    DelayedFiles(SECONDS, later.put_nowait).add(log_file(tmp_path, "b.log"))
     await asyncio.wait_for(later.get(), 10)
     assert due == []
