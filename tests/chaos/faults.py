@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from random import Random
 
 from chaos.nats_faults import hand_out_again, reset_consumer, send_garbage
-from chaos.nats_nodes import OUTAGE_SECONDS, PREFIX
+from chaos.nats_nodes import COUNT, OUTAGE_SECONDS, PREFIX
 from chaos.stack import FAR_RUNNER, RUNNERS, ChaosStack
 from webjobs_runner.lease_terms import LeaseTerms
 
-_TERMS = LeaseTerms()
+_TERMS = LeaseTerms.for_replicas(COUNT)
 _PAUSES = (0.3, 1.0, 3.0, 8.0, 13.0)  # seconds; the last outlasts a lease and the time of an acknowledgement
 _JOINED_SECONDS = 2.0  # between two outages in which a lease may not be renewed
 

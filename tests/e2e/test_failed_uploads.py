@@ -1,6 +1,7 @@
 """An upload that fails, is cut off or is hostile leaves the version before byte-equal and running."""
 
 import asyncio
+import functools
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -19,20 +20,28 @@ FILES: dict[str, str | bytes] = {
     "data": "one",
     "lib/b": b"\x00",
 }
-HOSTILE = {
-    "slip": (zip_of({"run.sh": "echo", "../../../../slipped": "x"}), "leads out of the job's folder"),
-    "slip by a backslash": (zip_of({"run.sh": "echo", "..\\..\\slipped": "x"}), "leads out of"),
-    "absolute": (zip_of({"run.sh": "echo", "/tmp/slipped": "x"}), "leads out of the job's folder"),
-    "through a link": (zip_through_link("out", "/tmp"), "both as a file and as a folder"),
-    "through a link that stays inside": (zip_through_link("out", "lib"), "both as a file and as a folder"),
-    "nothing": (zip_of({}), "the archive is empty"),
-    "litter": (zip_of({"__MACOSX/._run.sh": "x"}), "no file that can be deployed"),
-    "bomb": (zip_bomb(20_000_000), "times its packed size"),
-    "too many entries": (zip_of({"run.sh": "echo"} | {f"f{n}": "" for n in range(20_000)}), "entries"),
-    "wrong checksum": (zip_with_wrong_checksum(), "damaged"),
-    "truncated": (zip_of({"run.sh": "echo " * 100})[:-30], "cut short"),
-    "no script": (zip_of({"data": "two"}), "No runnable script"),
-}
+
+
+@functools.cache
+def hostile() -> dict[str, tuple[bytes, str]]:
+    """Archives, and what is said of each; made when they are used, for they take a second."""
+    return {
+        "slip": (zip_of({"run.sh": "echo", "../../../../slipped": "x"}), "leads out of the job's folder"),
+        "slip by a backslash": (zip_of({"run.sh": "echo", "..\\..\\slipped": "x"}), "leads out of"),
+        "absolute": (zip_of({"run.sh": "echo", "/tmp/slipped": "x"}), "leads out of the job's folder"),
+        "through a link": (zip_through_link("out", "/tmp"), "both as a file and as a folder"),
+        "through a link that stays inside": (
+            zip_through_link("out", "lib"),
+            "both as a file and as a folder",
+        ),
+        "nothing": (zip_of({}), "the archive is empty"),
+        "litter": (zip_of({"__MACOSX/._run.sh": "x"}), "no file that can be deployed"),
+        "bomb": (zip_bomb(20_000_000), "times its packed size"),
+        "too many entries": (zip_of({"run.sh": "echo"} | {f"f{n}": "" for n in range(20_000)}), "entries"),
+        "wrong checksum": (zip_with_wrong_checksum(), "damaged"),
+        "truncated": (zip_of({"run.sh": "echo " * 100})[:-30], "cut short"),
+        "no script": (zip_of({"data": "two"}), "No runnable script"),
+    }
 
 
 def has_refused(number: int, seen: JobEvents) -> bool:
@@ -89,7 +98,7 @@ async def test_hostile_archives_are_refused_and_leave_everything_as_it_was(
     name = unique("guarded")
     async with job_events(stack.nats_url, "continuous", name) as seen:
         job = await running_job(client, stack, seen, name)
-        for number, (body, words) in enumerate(HOSTILE.values(), 1):
+        for number, (body, words) in enumerate(hostile().values(), 1):
             answer = await client.put(job_url("continuous", name), body, Content_Type="application/zip")
             assert (answer.status, words in answer.text) == (400, True), answer.text
             await seen.until(partial(has_refused, number))
@@ -109,8 +118,8 @@ async def test_a_merge_that_fails_leaves_everything_as_it_was(client: Client, st
     async with job_events(stack.nats_url, "continuous", name) as seen:
         job = await running_job(client, stack, seen, name)
         for body in (
-            HOSTILE["slip"][0],
-            HOSTILE["truncated"][0],
+            hostile()["slip"][0],
+            hostile()["truncated"][0],
             zip_of({"data/below": "a file is in the way"}),
         ):
             assert (await client.put(address, body)).status == 400

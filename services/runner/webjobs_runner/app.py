@@ -45,10 +45,12 @@ async def run_runner(
     environment: Mapping[str, str],
     stop: asyncio.Event,
     *,
-    terms: LeaseTerms = LeaseTerms(),  # noqa: B008  # frozen
+    terms: LeaseTerms | None = None,
     clock: Clock = wall_clock,
 ) -> None:
     """Be a runner until `stop` is set, then end every script in good order.
+
+    Without `terms` they follow from the number of replicas.
 
     Raises:
         InstanceInUse: Another runner has the same instance id.
@@ -60,6 +62,7 @@ async def run_runner(
             resources = await stack.enter_async_context(_prepared(settings, environment))
         if limit.expired():
             return
+        terms = terms or LeaseTerms.for_replicas(settings.nats_replicas)
         components = build_components(settings, resources, terms, clock)
         _show(components, resources.outbox)
         resources.outbox.add(_about(InstanceStarted, resources))
@@ -155,6 +158,8 @@ async def _working(
             next_runs=components.next_runs.run(),
             unstarted_runs=components.unstarted_runs.run(),
             jobs=components.jobs.run(),
+            dropped_claims=components.claims.removals.run(),
+            dropped_requests=components.requests.removals.run(),
             recovery=_for_ever(components.recovery.run()),
         ),
         run_health_server(

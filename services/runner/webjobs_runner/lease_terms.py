@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+_SECONDS = 10
+_SECONDS_WITH_REPLICAS = 20
+
 
 @dataclass(frozen=True, slots=True)
 class LeaseTerms:
@@ -11,7 +14,16 @@ class LeaseTerms:
         seconds: A lease that is not renewed for so long is free; NATS counts whole seconds.
     """
 
-    seconds: int = 10
+    seconds: int = _SECONDS
+
+    @classmethod
+    def for_replicas(cls, replicas: int) -> "LeaseTerms":
+        """The terms where so many servers of NATS keep the leases.
+
+        When one of several ends, no lease can be renewed until the others have elected a leader, which takes
+        them up to nine seconds. Jobs with a lease must not end for that.
+        """
+        return cls(_SECONDS_WITH_REPLICAS if replicas > 1 else _SECONDS)
 
     @property
     def heartbeat_seconds(self) -> float:

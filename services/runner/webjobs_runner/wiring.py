@@ -120,6 +120,7 @@ class Components:
     continuous: ContinuousJobs
     tunnels: Tunnels
     registry: RunRegistry
+    claims: Claims
     requests: CancelRequests
     runs: RunInbox
     limits: ConcurrencyLimits
@@ -222,6 +223,7 @@ def build_components(
         continuous=continuous,
         tunnels=bus.tunnels_of(instance.id, Passthrough(instance.id, continuous.port_of).accept),
         registry=registry,
+        claims=claims,
         requests=requests,
         runs=runs,
         limits=limits,

@@ -5,13 +5,15 @@ from collections import Counter
 from pathlib import Path
 
 from chaos.jobs import ChaosJob
+from chaos.nats_nodes import COUNT
 from chaos.round import Round
 from chaos.stack import MARKER, RUNNERS
 from support.client import job_url
 from support.eventually import eventually
 from support.living import processes_with
 
-_BACK_SECONDS = 15.0
+_BACK_SECONDS = 15.0 if COUNT == 1 else 30.0
+"""In a cluster leaders are elected first, and leases are longer."""
 
 
 async def continuous_jobs_are_back(this: Round) -> None:

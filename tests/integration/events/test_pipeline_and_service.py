@@ -3,8 +3,7 @@
 import asyncio
 
 import pytest
-from support.eventually import eventually
-from webjobs_events.errors import BusUnavailable, MessageTooLarge, RevisionConflict
+from webjobs_events.errors import BusUnavailable, MessageTooLarge
 from webjobs_events.jetstream import Bus, QueryRefused
 from webjobs_events.job import JobType
 
@@ -23,27 +22,6 @@ async def test_a_publish_that_no_stream_takes_fails(bus: Bus) -> None:
         future = await pipeline.send("nobody.listens", b"", {})
         with pytest.raises(BusUnavailable, match="no stream takes this subject"):
             await asyncio.wait_for(future, 5)
-
-
-async def test_a_message_is_stored_without_an_acknowledgement(bus: Bus) -> None:
-    subject = bus.subjects.log(JobType.TRIGGERED, "a", "r")
-    async with bus.pipeline() as pipeline:
-        await pipeline.post(subject, b"posted", {"Nats-Msg-Id": "1"})
-
-        async def is_stored() -> bool:
-            return await bus.last_message(bus.subjects.logs_stream, subject) is not None
-
-        await eventually(is_stored)
-        future = await pipeline.send(subject, b"sent", {"Nats-Msg-Id": "2"})
-        assert await asyncio.wait_for(future, 5) == 2
-
-
-async def test_a_key_that_is_let_go_cannot_be_created_once_only_again(bus: Bus) -> None:
-    await bus.leases.create("claim.a.1", b"x", once_only=True)
-    await bus.leases.let_go("claim.a.1", marker_ttl=60)
-    with pytest.raises(RevisionConflict):
-        await bus.leases.create("claim.a.1", b"y", once_only=True)
-    assert await bus.leases.get("claim.a.1") is None
 
 
 async def test_one_question_does_not_wait_for_another(bus: Bus) -> None:

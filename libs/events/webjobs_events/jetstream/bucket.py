@@ -1,5 +1,6 @@
 """Key-value buckets: compare-and-set writes, and entries that expire."""
 
+import asyncio
 import contextlib
 from collections.abc import Callable
 
@@ -124,16 +125,19 @@ class Bucket:
             return await self._send(key, b"", passing | {EXPECTED_SEQUENCE_HEADER: str(removed_at)})
         return removed_at
 
-    async def let_go(self, key: str, *, marker_ttl: int) -> None:
-        """Remove a key that is not needed any more, without an acknowledgement: it may stay.
+    async def let_go(self, key: str, *, marker_ttl: int) -> asyncio.Future[int]:
+        """Remove a key that is not needed any more, without waiting for the answer.
 
         Not for secrets: nothing is overwritten.
 
+        Returns:
+            The marker's revision, once stored; it fails when the connection breaks, and may never be done.
+
         Raises:
-            BusUnavailable: NATS is away; it stays.
+            BusUnavailable: NATS is away; the key stays.
         """
         headers = {OPERATION_HEADER: "PURGE", _TTL: str(marker_ttl), **_SOLE}
-        await self._publisher.post(self._prefix + key, b"", headers)
+        return await self._publisher.send(self._prefix + key, b"", headers)
 
     async def _write(self, key: str, value: bytes, *, expected: int | None, ttl: int | None) -> int:
         headers = {}

@@ -97,20 +97,6 @@ class PublishPipeline:
         """
         await _answer_in_time(await self.send(subject, data, {}), subject, timeout)
 
-    async def post(self, subject: str, data: bytes, headers: Mapping[str, str]) -> None:
-        """Publish what may be lost: JetStream sends no acknowledgement.
-
-        Raises:
-            BusUnavailable: The connection is down; nothing was sent.
-        """
-        client = self._connection.client
-        if not client.is_connected:
-            raise BusUnavailable(f"publishing on {subject}", "the connection is down")
-        try:
-            await client.publish(subject, data, headers=dict(headers) or None)
-        except (nats.errors.Error, OSError) as error:
-            raise BusUnavailable(f"publishing on {subject}", describe(error)) from error
-
     async def send(self, subject: str, data: bytes, headers: Mapping[str, str]) -> asyncio.Future[int]:
         """Publish; the future answers the message's sequence in the stream, or fails as `publish` does.
 

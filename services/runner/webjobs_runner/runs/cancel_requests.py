@@ -10,7 +10,7 @@ from webjobs_events.cancel_request import (
     decode_cancel_request,
     encode_cancel_request,
 )
-from webjobs_events.errors import BusUnavailable, InvalidToken, RevisionConflict, UndecodableMessage
+from webjobs_events.errors import InvalidToken, RevisionConflict, UndecodableMessage
 from webjobs_events.jetstream import BucketMirror, Bus, Entry
 from webjobs_events.job import JobName
 from webjobs_events.run_id import RunId
@@ -18,6 +18,7 @@ from webjobs_events.subjects import Subjects, name_of
 
 from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.log import logger
+from webjobs_runner.runs.key_removals import KeyRemovals
 from webjobs_runner.runs.run_registry import RunRegistry
 
 _TRACE_SECONDS = 60  # that the request of a run that has ended leaves a trace, for other mirrors
@@ -30,6 +31,8 @@ class CancelRequests:
         self._bus = bus
         self._registry = registry
         self._mirror: BucketMirror | None = None
+        self.removals = KeyRemovals(bus, _TRACE_SECONDS)
+        """Of dropped requests."""
         self.unhandled: asyncio.Queue[tuple[JobName, RunId]] = asyncio.Queue()
         """Runs with a request that do not run here: `UnstartedRuns` ends those that no runner has begun."""
 
@@ -78,10 +81,7 @@ class CancelRequests:
         key = Subjects.cancel_key(job_name, run_id)
         if self._mirror is None or self._mirror.get(key) is None:
             return
-        try:
-            await self._bus.leases.let_go(key, marker_ttl=_TRACE_SECONDS)
-        except BusUnavailable as error:
-            logger.debug("cancel request left to expire", job=job_name, run_id=run_id, error=str(error))
+        await self.removals.remove(key)
 
     def pass_on(self, job_name: JobName, run_id: RunId) -> None:
         """Pass the request of a run on: to the run if it runs here, else to `unhandled`."""

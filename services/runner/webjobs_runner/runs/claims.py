@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.errors import MALFORMED, BusUnavailable, InvalidToken, RevisionConflict
+from webjobs_events.errors import MALFORMED, InvalidToken, RevisionConflict
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName
 from webjobs_events.run_id import RunId
@@ -15,6 +15,7 @@ from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.domain.claim import UNKNOWN_INSTANCE, Claim, claim_on
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
+from webjobs_runner.runs.key_removals import KeyRemovals
 from webjobs_runner.runs.run_journal import UnfinishedRun
 
 TRACE_SECONDS = 15 * 60
@@ -56,6 +57,8 @@ class Claims:
     def __init__(self, bus: Bus, instance: Instance) -> None:
         self._bus = bus
         self._instance = instance
+        self.removals = KeyRemovals(bus, TRACE_SECONDS)
+        """Of dropped claims."""
 
     async def take(self, command: RunTriggeredJob, after: int) -> bool:
         """Claim a command; False when it is claimed, or was until a while ago.
@@ -148,11 +151,8 @@ class Claims:
             await self._bus.leases.create(key, _encoder.encode(value), once_only=True)
 
     async def drop(self, job_name: JobName, run_id: RunId) -> None:
-        """Remove a claim whose command has left the queue; a failure leaves a harmless key behind."""
-        try:
-            await self._bus.leases.let_go(Subjects.claim_key(job_name, run_id), marker_ttl=TRACE_SECONDS)
-        except BusUnavailable as error:
-            logger.debug("claim left behind", job=job_name, run_id=run_id, error=str(error))
+        """Remove a claim whose command has left the queue; returns before NATS has acknowledged that."""
+        await self.removals.remove(Subjects.claim_key(job_name, run_id))
 
     async def _write(self, found: ClaimedRun, claim: Claim) -> bool:
         key = Subjects.claim_key(found.job_name, found.run_id)
