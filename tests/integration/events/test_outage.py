@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import time
+from unittest import mock
 
 import pytest
 from support.commands import run_command
@@ -192,6 +193,27 @@ async def test_an_outage_is_logged_once_however_many_addresses_are_tried(
         await own_server.start()
         await eventually(lambda: bus.is_connected)
         await eventually(lambda: not outage.is_on)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "[debug" not in line]
+    assert [line.split("] ")[1].partition("  ")[0] for line in lines] == [
+        "nats unavailable",
+        "nats available again",
+    ], lines
+
+
+async def test_a_connection_that_breaks_while_it_is_written_to_is_one_outage(
+    nats_url: str, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with connect_bus(nats_url, name="test", subjects=Subjects(namespace)) as bus:
+        mended = asyncio.Event()
+        bus.connection.on_reconnect(mended.set)
+        capsys.readouterr()
+        with mock.patch.object(
+            bus.connection.client._transport, "drain", side_effect=ConnectionResetError("Connection lost")
+        ):
+            await bus.connection.client.publish("x", b"")
+            await eventually(lambda: bus.connection.outage.is_on or not bus.is_connected)
+        await asyncio.wait_for(mended.wait(), 20)
+        await eventually(lambda: not bus.connection.outage.is_on)
     lines = [line for line in capsys.readouterr().out.splitlines() if "[debug" not in line]
     assert [line.split("] ")[1].partition("  ")[0] for line in lines] == [
         "nats unavailable",

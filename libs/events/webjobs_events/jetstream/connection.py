@@ -168,7 +168,7 @@ async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
     complaints = _Complaints()
 
     async def complain(error: Exception) -> None:
-        if client.is_connected and not isinstance(error, nats.errors.UnexpectedEOF):
+        if client.is_connected and not _breaks(error):
             complaints.log(describe(error))
             return
         if not client.is_connected:
@@ -213,6 +213,13 @@ async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
         yield connection
     finally:
         await _close(client)
+
+
+def _breaks(error: Exception) -> bool:
+    """Whether the connection ends with this error, which the client reports a moment before it says so."""
+    if isinstance(error, TimeoutError):  # an OSError, and only an answer that did not come
+        return False
+    return isinstance(error, nats.errors.UnexpectedEOF | OSError)
 
 
 class _Complaints:
