@@ -23,6 +23,7 @@ from webjobs_runner.log import logger
 
 _ROOM = 4  # commands in hand at the same time
 _RETRY_DELAY = 1.0  # seconds
+_FINISH_RETRY_DELAY = 0.25  # seconds
 
 _encoder = msgspec.json.Encoder()
 
@@ -71,7 +72,8 @@ class JobInbox:
         try:
             if before is not None:
                 await asyncio.wait({before})
-            await self._answer(command, message)
+            if message.delivered == 1 or await self._is_waiting(message):
+                await self._answer(command, message)
         finally:
             if self._latest.get(key) is own:
                 del self._latest[key]
@@ -92,8 +94,7 @@ class JobInbox:
             logger.exception("command failed", command=command.verb, job=command.job_name)
             reply = CommandReply(code=ReplyCode.FAILED, message=f"The runner failed: {error}")
         # Out of the queue before the answer: who has the answer may send the next command at once.
-        await self._erase(message)
-        await message.done()
+        await self._finish(message)
         if command.reply_to:
             try:
                 await self._bus.reply(command.reply_to, _encoder.encode(reply))
@@ -110,9 +111,31 @@ class JobInbox:
         await self._erase(message)
         await message.refuse()
 
-    async def _erase(self, message: QueuedMessage) -> None:
-        """Overwrite a command on the server's disk, where acknowledging leaves it: settings hold secrets."""
+    async def _finish(self, message: QueuedMessage) -> None:
+        """Take a command out of the queue: delivered again it would undo what came after it."""
+        while True:
+            is_erased = await self._erase(message)
+            if await message.done() or is_erased:
+                return
+            await asyncio.sleep(_FINISH_RETRY_DELAY)
+
+    async def _erase(self, message: QueuedMessage) -> bool:
+        """Overwrite a command on the server's disk, where acknowledging leaves it: settings hold secrets.
+
+        Returns whether it is out of the queue.
+        """
         try:
             await self._bus.withdraw_command(message.sequence)
         except BusUnavailable as error:
             logger.warning("finished command not erased", subject=message.subject, error=str(error))
+            return False
+        return True
+
+    async def _is_waiting(self, message: QueuedMessage) -> bool:
+        """Whether a command that was delivered before is still to be carried out."""
+        try:
+            waiting = await self._bus.pending_command(message.subject)
+        except BusUnavailable:
+            await message.give_back(_RETRY_DELAY)
+            return False
+        return waiting is not None and waiting.sequence == message.sequence
