@@ -1,6 +1,7 @@
 """settings.job on a real runner: faults are refused wherever they come from, and good ones take effect."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,40 +77,40 @@ LARGE = [
 ]
 
 
-@pytest.mark.parametrize("settings", LARGE)
-@pytest.mark.parametrize("way", ["settings", "zip", "drop"])
 async def test_the_largest_settings_are_written_so_that_they_are_accepted_again(
-    way: str,
-    settings: dict[str, Any],
-    bus: Bus,
-    nats_url: str,
-    caller: Caller,
-    witness: Witness,
-    tmp_path: Path,
-    instance_id: str,
+    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
 ) -> None:
-    file, text = settings_file(tmp_path, "job"), msgspec.json.encode(settings)
-    async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
-        files = {"run.sh": "exit 0"} | ({"settings.job": text} if way == "zip" else {})
-        await caller.deploy(TRIGGERED, "job", files)
-        if way == "settings":
-            assert (await caller.change_settings("job", settings, TRIGGERED)).code is ReplyCode.DONE
-        elif way == "drop":
-            file.write_bytes(text)
+    jobs = {
+        f"{way}-{number}": (way, settings)
+        for way in ("settings", "zip", "drop")
+        for number, settings in enumerate(LARGE)
+    }
 
-        async def is_defined() -> bool:
-            return (await definition(bus, TRIGGERED, "job")).settings == settings
+    async def is_defined(name: str, settings: dict[str, Any]) -> bool:
+        return (await definition(bus, TRIGGERED, name)).settings == settings
 
-        await eventually(is_defined)
-        written = file.read_bytes()
-        assert len(written) <= 65_536 and msgspec.json.decode(written) == settings
     async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
-        assert (await witness.end_of(await caller.run("job"))).exit_code == 0
-        assert not witness.of(SettingsRefused, "job")
-        assert (await definition(bus, TRIGGERED, "job")).settings == settings
-    assert witness.of(JobChanged, "job")
-    for event in witness.of(JobChanged, "job"):
-        assert len(msgspec.json.encode(event)) <= 8192
+        for name, (way, settings) in jobs.items():
+            file, text = settings_file(tmp_path, name), msgspec.json.encode(settings)
+            files = {"run.sh": "exit 0"} | ({"settings.job": text} if way == "zip" else {})
+            await caller.deploy(TRIGGERED, name, files)
+            if way == "settings":
+                assert (await caller.change_settings(name, settings, TRIGGERED)).code is ReplyCode.DONE
+            elif way == "drop":
+                file.write_bytes(text)
+        for name, (_, settings) in jobs.items():
+            await eventually(partial(is_defined, name, settings))
+            written = settings_file(tmp_path, name).read_bytes()
+            assert len(written) <= 65_536 and msgspec.json.decode(written) == settings
+    async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
+        for name, (_, settings) in jobs.items():
+            assert (await witness.end_of(await caller.run(name))).exit_code == 0
+            assert not witness.of(SettingsRefused, name)
+            assert (await definition(bus, TRIGGERED, name)).settings == settings
+    for name in jobs:
+        assert witness.of(JobChanged, name)
+        for event in witness.of(JobChanged, name):
+            assert len(msgspec.json.encode(event)) <= 8192
 
 
 async def test_a_faulty_file_is_told_once_for_each_content_and_the_good_settings_stay(

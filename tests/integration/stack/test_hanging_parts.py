@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from support.announcements import Announcements
 from support.client import client_of
+from support.clusters import put_cluster
 from support.eventually import eventually
 from support.stack import RunningStack, webjobs_up
 from webjobs_stack import supervise
@@ -29,8 +30,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def options(tmp_path: Path) -> StackOptions:
+async def options(tmp_path: Path) -> StackOptions:
     """Toy services on embedded servers."""
+    await put_cluster(tmp_path / "data" / "postgres")
     environment = {"PATH": os.defpath, "PYTHONPATH": str(TESTS)}
     return StackOptions(
         tmp_path / "data",

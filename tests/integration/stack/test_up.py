@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
+from support.clusters import put_cluster
 from support.eventually import eventually
 from support.living import processes_with, processes_working_in
 from webjobs_stack.folder import LEFTOVER_SECONDS
@@ -144,6 +145,7 @@ def without_port(text: str) -> str:
 
 
 async def test_killed_services_come_back(tmp_path: Path) -> None:
+    await put_cluster(tmp_path / "data" / "postgres")
     async with webjobs_up(tmp_path / "data", "--runners", "2") as up:
         await up.until_said(READY)
         assert len(set(re.findall(r"\(instance ([0-9a-f]{6})\)", up.said))) == 2
@@ -159,6 +161,7 @@ async def test_killed_services_come_back(tmp_path: Path) -> None:
 
 async def test_everything_dies_with_a_killed_stack_and_the_next_one_starts(tmp_path: Path) -> None:
     data = tmp_path / "data"
+    await put_cluster(data / "postgres")
     async with webjobs_up(data) as up:
         await up.until_said(READY)
         await run_hello(up.url)
@@ -181,6 +184,7 @@ async def test_a_signal_during_the_start_stops_it_cleanly(tmp_path: Path) -> Non
 
 
 async def test_any_host_but_loopback_wants_a_login(tmp_path: Path) -> None:
+    await put_cluster(tmp_path / "data" / "postgres")
     async with webjobs_up(tmp_path / "data", "--host", "0.0.0.0") as up:
         assert await up.process.wait() == 1
         assert "WEBJOBS_USERNAME" in up.said
