@@ -228,6 +228,9 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
         return self.is_in_place
 
 
+_UNSET = JobSettings()
+
+
 def read_job_settings(settings: Mapping[str, Any]) -> JobSettings:
     """The known keys, with their types and ranges checked.
 
@@ -240,6 +243,8 @@ def read_job_settings(settings: Mapping[str, Any]) -> JobSettings:
     schedule = known.get("schedule")
     if isinstance(schedule, str) and not schedule.strip():
         del known["schedule"]
+    if not known:  # as most jobs; thousands of them share one
+        return _UNSET
     try:
         return msgspec.convert(known, JobSettings)
     except msgspec.ValidationError as error:

@@ -9,6 +9,7 @@ from webjobs_events.job_settings import (
     Backoff,
     Concurrency,
     ConcurrencyPolicy,
+    JobSettings,
     MissedPolicy,
     Retry,
     read_job_settings,
@@ -75,3 +76,9 @@ def test_a_wrong_value_is_refused_by_its_key(settings: dict[str, Any], key: str)
 
 def test_a_retry_without_keys_is_a_retry() -> None:
     assert read_job_settings({"retry": {}}).retry == Retry()
+
+
+def test_jobs_that_set_nothing_share_their_settings() -> None:
+    assert read_job_settings({}) == JobSettings()
+    assert read_job_settings({}) is read_job_settings({"schedule": " ", "timeout": None})
+    assert read_job_settings({"unknown": 1}) == JobSettings()

@@ -135,6 +135,9 @@ class LineMarker:
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
+_NONE: frozenset[LineMarker] = frozenset()  # each new one would take 216 bytes
+
+
 class MergedLines:
     """Puts marked bytes of several streams into one log in which every line starts with a mark.
 
@@ -147,7 +150,7 @@ class MergedLines:
 
     def __init__(self) -> None:
         self._open: LineMarker | None = None
-        self._broken: frozenset[LineMarker] = frozenset()
+        self._broken = _NONE
 
     def add(self, marker: LineMarker | None, marked: bytes, instant: datetime) -> bytes:
         """Answer the bytes to append for `marked`, which `marker` (None: webjobs itself) just returned."""

@@ -71,8 +71,9 @@ class ContinuousLog:
         )
         self.script = ScriptLog(instance_id, self._write)
         cap.limit(self._application, self._spool)
+        kept_in_stream = cap.bytes
         for file in (self._application, self._spool):
-            file.kept_in_stream = cap.bytes
+            file.kept_in_stream = kept_in_stream
             if not file.is_shipped:
                 shipper.note(file)  # what an earlier boot could not ship any more
 

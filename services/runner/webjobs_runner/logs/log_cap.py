@@ -31,6 +31,10 @@ class LogCap:
 
     def limit(self, *files: LogFile) -> None:
         """Let these files together have no more bytes than that."""
+
+        def room() -> float:
+            return self.bytes() - sum(each.bytes_on_disk for each in files)
+
         for file in files:
             file.disk_room = self._disk_room
-            file.room = lambda: self.bytes() - sum(each.bytes_on_disk for each in files)
+            file.room = room

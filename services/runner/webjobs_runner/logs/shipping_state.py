@@ -26,7 +26,7 @@ class ShippingState(msgspec.Struct, frozen=True):
     base: int = 0
     shipped: int = 0
     next_base: int = 0
-    marks: list[tuple[int, int]] = []
+    marks: tuple[tuple[int, int], ...] = ()
     stream: str = ""
 
 

@@ -79,7 +79,7 @@ class SpoolFile:
         """When the stream of logs was made that has what was shipped; empty: not known."""
         self.sequence = 0
         """In the stream of logs, of the newest chunk that it has acknowledged; 0: not known."""
-        self.marks = list(known.marks)
+        self.marks = known.marks
         """Of each change of files an offset and the sequence of a chunk that ends before it, oldest first."""
 
     @property
@@ -123,7 +123,7 @@ class SpoolFile:
         """Ship all that is on disk: the stream that had it is gone."""
         self.shipped = self.sent = self._previous_base
         self.sequence = 0
-        self.marks = []
+        self.marks = ()
 
     def sequence_to_remove(self) -> int:
         """Sequence of the newest chunk in the stream of logs that need not be kept; 0: there is none."""
@@ -134,7 +134,7 @@ class SpoolFile:
 
     def removed(self, sequence: int) -> None:
         """The stream has no chunk up to this sequence any more."""
-        self.marks = [mark for mark in self.marks if mark[1] > sequence]
+        self.marks = tuple(mark for mark in self.marks if mark[1] > sequence)
 
     def give_up(self) -> None:
         """Ship no more of what is there: it cannot be read."""
@@ -179,7 +179,7 @@ class SpoolFile:
             with contextlib.suppress(OSError):
                 os.unlink(path)
         self.end = self.base = self._previous_base = self.shipped = self.sent
-        self.marks = []
+        self.marks = ()
         self._mid_line = False
         self._remember()
 
@@ -202,7 +202,7 @@ class SpoolFile:
         self._previous_base, self.base = self.base, self.end
         self._roll_size = self._roll_at
         if self.sequence:
-            self.marks.append((self.base, self.sequence))
+            self.marks = (*self.marks, (self.base, self.sequence))
         self._remember()
 
     def _open(self) -> None:
