@@ -92,7 +92,11 @@ async def test_damage_is_reported_and_mended_by_a_rebuild(
             assert await process.wait() == 0
         await eventually(lambda: _is_answered(history), 20)
         assert await history.everything(end) == before
-        assert await missing(own_settings) == {}
+        await eventually(lambda: _misses_nothing(own_settings), 20)
+
+
+async def _misses_nothing(settings: HistorySettings) -> bool:
+    return not await missing(settings)
 
 
 async def _is_refused(history: History) -> bool:
