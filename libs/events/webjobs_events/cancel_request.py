@@ -1,21 +1,21 @@
-"""The wish that a run be ended, as it lies in the bucket of leases until the run has ended."""
+"""The request to cancel a run, as it lies in the bucket of leases until the run has ended."""
 
 import msgspec
 
-from webjobs_events.errors import MALFORMED, UndecodableMessage
 from webjobs_events.instant import Instant
+from webjobs_events.record import Record
 from webjobs_events.status import Reason
 
 CANCEL_REQUEST_TTL = 7 * 86_400  # seconds
-"""After which a wish that nobody met is dropped; what it met drops it long before."""
+"""After which a request that was not carried out is dropped; one that was is dropped long before."""
 
 
 class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Whoever has the run in hand ends it; whoever takes its command does not begin it.
+    """The runner that has the run ends it; a runner that takes its command does not start it.
 
     Attributes:
         reason: Why the run ends.
-        evidence: A sentence saying who wished it.
+        evidence: A sentence saying who requested it.
         requested_at: When.
     """
 
@@ -24,22 +24,6 @@ class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
     requested_at: Instant
 
 
-_decoder = msgspec.json.Decoder(CancelRequest)
-_encoder = msgspec.json.Encoder()
-
-
-def encode_cancel_request(wish: CancelRequest) -> bytes:
-    """A wish as JSON."""
-    return _encoder.encode(wish)
-
-
-def decode_cancel_request(key: str, data: bytes) -> CancelRequest:
-    """The wish in an entry.
-
-    Raises:
-        UndecodableMessage: It is none.
-    """
-    try:
-        return _decoder.decode(data)
-    except MALFORMED as error:
-        raise UndecodableMessage(key, str(error)) from error
+_record = Record(CancelRequest)
+encode_cancel_request = _record.encode
+decode_cancel_request = _record.decode

@@ -4,9 +4,9 @@ from enum import StrEnum
 
 import msgspec
 
-from webjobs_events.errors import MALFORMED, UndecodableMessage
 from webjobs_events.instant import Instant
 from webjobs_events.job import JobType
+from webjobs_events.record import Record
 
 MAX_REASON = 2000  # characters
 
@@ -44,22 +44,6 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     source: RefusalSource = RefusalSource.FOLDER
 
 
-_decoder = msgspec.json.Decoder(Refusal)
-_encoder = msgspec.json.Encoder()
-
-
-def encode_refusal(refusal: Refusal) -> bytes:
-    """A refusal as JSON."""
-    return _encoder.encode(refusal)
-
-
-def decode_refusal(key: str, data: bytes) -> Refusal:
-    """The refusal in an entry.
-
-    Raises:
-        UndecodableMessage: It is none.
-    """
-    try:
-        return _decoder.decode(data)
-    except MALFORMED as error:
-        raise UndecodableMessage(key, str(error)) from error
+_record = Record(Refusal)
+encode_refusal = _record.encode
+decode_refusal = _record.decode

@@ -266,7 +266,7 @@ class Subjects:
 
     @staticmethod
     def cancel_key(job_name: str, run_id: str) -> str:
-        """Key of the wish that a run be ended; `cancel.>` matches all of them."""
+        """Key of the request to cancel a run; `cancel.>` matches all of them."""
         return f"cancel.{token_of(job_name)}.{run_id}"
 
     def heartbeat(self, instance_id: str) -> str:

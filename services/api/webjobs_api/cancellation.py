@@ -1,4 +1,4 @@
-"""Wishing that a run be ended; whoever has it ends it."""
+"""Requests that a run be cancelled; its runner ends it."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from webjobs_api.errors import RunHasEnded
 
 
 async def cancel(bus: Bus, run: RunView, requested_by: str, now: datetime) -> None:
-    """Wish that a run be ended, as Aborted and cancelled; it has been accepted when this returns.
+    """Request that a run end as Aborted, cancelled; the request is stored when this returns.
 
     Raises:
         RunHasEnded: There is nothing to be ended.
@@ -20,7 +20,6 @@ async def cancel(bus: Bus, run: RunView, requested_by: str, now: datetime) -> No
     """
     if is_terminal(run.status):
         raise RunHasEnded(run)
-    wish = CancelRequest(evidence=f"Cancelled by {requested_by}.", requested_at=now)
-    await bus.leases.put(
-        Subjects.cancel_key(run.job_name, run.run_id), encode_cancel_request(wish), ttl=CANCEL_REQUEST_TTL
-    )
+    request = CancelRequest(evidence=f"Cancelled by {requested_by}.", requested_at=now)
+    key = Subjects.cancel_key(run.job_name, run.run_id)
+    await bus.leases.put(key, encode_cancel_request(request), ttl=CANCEL_REQUEST_TTL)
