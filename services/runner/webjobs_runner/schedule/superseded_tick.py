@@ -1,13 +1,10 @@
 """Whether another outcome was recorded for a due time before its command came: so nothing starts."""
 
-from contextlib import suppress
-
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.envelope import decode_event
-from webjobs_events.errors import UndecodableMessage
-from webjobs_events.events import ScheduleTicked, TickOutcome
+from webjobs_events.events import TickOutcome
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
+
+from webjobs_runner.schedule.ticks import tick_in, ticks_subject
 
 _AT_A_TIME = 4  # the first one counts, unless it is unreadable
 
@@ -23,7 +20,7 @@ async def is_superseded(bus: Bus, command: RunTriggeredJob) -> bool:
     """
     if command.scheduled_for is None:
         return False
-    ticks = bus.subjects.job_event(JobType.TRIGGERED, command.job_name, "ScheduleTicked")
+    ticks = ticks_subject(bus.subjects, command.job_name)
     position, left = command.looked_until, 1
     while left:
         messages, left = await bus.messages_from(
@@ -31,8 +28,7 @@ async def is_superseded(bus: Bus, command: RunTriggeredJob) -> bool:
         )
         for message in messages:
             position = message.sequence
-            with suppress(UndecodableMessage):
-                tick = decode_event(message.subject, message.headers, message.data)
-                if isinstance(tick, ScheduleTicked):
-                    return tick.due != command.scheduled_for or tick.outcome is not TickOutcome.RAN
+            tick = tick_in(message)
+            if tick is not None:
+                return tick.due != command.scheduled_for or tick.outcome is not TickOutcome.RAN
     return False  # requested first, and recorded then

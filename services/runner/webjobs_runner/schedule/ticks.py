@@ -12,7 +12,7 @@ from webjobs_events.events import ScheduleTicked
 from webjobs_events.jetstream import Bus, StreamMessage
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
-from webjobs_events.subjects import name_of, token_of
+from webjobs_events.subjects import Subjects, name_of, token_of
 from webjobs_events.trace import Trace, derived_trace
 
 from webjobs_runner.log import logger
@@ -54,7 +54,7 @@ class Ticks:
         async with aclosing(stored) as batches:
             async for batch in batches:
                 for message in batch:
-                    event = _tick_in(message)
+                    event = tick_in(message)
                     if event is not None:
                         cursors[event.job_name] = _cursor(message.sequence, event)
                     else:
@@ -74,7 +74,7 @@ class Ticks:
         stream, subject = self._bus.subjects.events_stream, self._subject(job_name)
         last = message = await self._bus.last_message(stream, subject)
         while message is not None:
-            event = _tick_in(message)
+            event = tick_in(message)
             if event is not None:
                 return replace(_cursor(message.sequence, event), sequence=last.sequence if last else 0)
             message = await self._bus.last_message_before(stream, subject, message.sequence)
@@ -101,7 +101,12 @@ class Ticks:
         return _cursor(sequence, event)
 
     def _subject(self, job_name: str) -> str:
-        return self._bus.subjects.job_event(JobType.TRIGGERED, job_name, "ScheduleTicked")
+        return ticks_subject(self._bus.subjects, job_name)
+
+
+def ticks_subject(subjects: Subjects, job_name: str) -> str:
+    """Returns the subject on which the outcomes of a job's due times are recorded."""
+    return subjects.job_event(JobType.TRIGGERED, job_name, "ScheduleTicked")
 
 
 def scheduled_command_id(job_name: JobName, run_id: RunId) -> str:
@@ -123,7 +128,8 @@ def _cursor(sequence: int, event: ScheduleTicked) -> Cursor:
     return Cursor(sequence, event.until or event.due, event.schedule, event.time_zone, sequence)
 
 
-def _tick_in(message: StreamMessage) -> ScheduleTicked | None:
+def tick_in(message: StreamMessage) -> ScheduleTicked | None:
+    """Returns the record in a message on that subject; None when it is unreadable."""
     try:
         event = decode_event(message.subject, message.headers, message.data)
     except UndecodableMessage as error:
