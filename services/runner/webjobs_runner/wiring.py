@@ -186,7 +186,7 @@ def build_components(
         cap,
     )
     continuous = ContinuousJobs(bus, site, resources.state / "logs", continuous_dependencies, shipper)
-    limits = ConcurrencyLimits(bus, definitions, requests, signals)
+    limits = ConcurrencyLimits(bus, definitions, requests, signals, registry)
     executor = RunExecutor(dependencies, resources.live, starter, registry, finish, peers)
     claimed_runs = ClaimedRuns(dependencies, peers, orphaned_runs, finish, executor, folders)
     failed = FailedCommands(dependencies, orphaned_runs, resources.watchdog)

@@ -21,7 +21,7 @@ from webjobs_runner.jobs.definitions import JobKey
 from webjobs_runner.jobs.job_commands import JobCommands, no_space
 from webjobs_runner.log import logger
 
-_ROOM = 4  # commands in hand at the same time
+_ROOM = 4  # commands that are carried out at the same time
 _RETRY_DELAY = 1.0  # seconds
 _FINISH_RETRY_DELAY = 0.25  # seconds
 
@@ -39,22 +39,22 @@ class JobInbox:
         self._leave_deployments = leave_deployments
         self._commands = commands
         self._latest: dict[JobKey, asyncio.Task[None]] = {}
-        self._in_hand = InFlightCommands(
+        self._in_flight = InFlightCommands(
             bus,
             "jobs",
             bus.subjects.job_commands(JOB_VERBS),
-            room=lambda: _ROOM - len(self._in_hand),
-            on_message=lambda message: self._in_hand.hold(message, self._work(message)),
+            room=lambda: _ROOM - len(self._in_flight),
+            on_message=lambda message: self._in_flight.hold(message, self._work(message)),
         )
 
     async def run(self) -> None:
         """Take commands until cancelled; what is in hand then is handed out again."""
-        await self._in_hand.run()
+        await self._in_flight.run()
 
     async def close(self, patience_seconds: float) -> None:
         """Take no more, and finish those in hand; what takes too long is left to another runner."""
-        await self._in_hand.stop_taking()
-        for message in await self._in_hand.finish(patience_seconds):
+        await self._in_flight.stop_taking()
+        for message in await self._in_flight.finish(patience_seconds):
             await message.give_back(0)
 
     async def _work(self, message: QueuedMessage) -> None:

@@ -37,12 +37,18 @@ class ConcurrencyLimits:
     """
 
     def __init__(
-        self, bus: Bus, definitions: Definitions, requests: CancelRequests, signals: QueueSignals
+        self,
+        bus: Bus,
+        definitions: Definitions,
+        requests: CancelRequests,
+        signals: QueueSignals,
+        registry: RunRegistry,
     ) -> None:
         self._bus = bus
         self._definitions = definitions
         self._requests = requests
         self._signals = signals
+        self._registry = registry
         self._ends_of_queues: dict[JobName, tuple[float, int, float]] = {}
         self._has_looked = False
         self._look_again = asyncio.Event()
@@ -65,7 +71,7 @@ class ConcurrencyLimits:
         finally:
             unhook()
 
-    async def admit(self, command: RunTriggeredJob, message: TakenMessage, registry: RunRegistry) -> bool:
+    async def admit(self, command: RunTriggeredJob, message: TakenMessage) -> bool:
         """Whether a command may start now; if not, it is given back.
 
         A command that was looked up was found to be next already.
@@ -73,7 +79,7 @@ class ConcurrencyLimits:
         if isinstance(message, FoundCommand) or not self._may_have_to_wait(command):
             return True
         while True:
-            registry.take_call(command.command_id)
+            self._registry.take_call(command.command_id)
             try:
                 definition = await self._definitions.newest(JobType.TRIGGERED, command.job_name)
                 delay = await self._delay_of(command, message.sequence, definition)
@@ -81,7 +87,7 @@ class ConcurrencyLimits:
                 delay = _RETRY_DELAY
             if delay is None:
                 return True
-            if not registry.take_call(command.command_id):
+            if not self._registry.take_call(command.command_id):
                 await message.give_back(delay)
                 return False
 

@@ -61,7 +61,7 @@ class RunHandler:
         if self._failed.is_given_up(command):
             await self._failed.end(command, message)
             return
-        if not await self._limits.admit(command, message, self._registry):
+        if not await self._limits.admit(command, message):
             return
         execution = await self._claim(command, message)
         if execution is None:

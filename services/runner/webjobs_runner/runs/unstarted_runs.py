@@ -12,6 +12,7 @@ from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.domain.claimed_run import Abort
 from webjobs_runner.domain.run_outcome import Outcome, deleted_before_begun, never_begun
 from webjobs_runner.log import logger
+from webjobs_runner.runs.claims import ClaimedRun
 from webjobs_runner.runs.dependencies import RunDependencies
 from webjobs_runner.runs.orphaned_runs import OrphanedRuns
 from webjobs_runner.runs.queue_lookup import all_runs_of
@@ -75,7 +76,7 @@ class UnstartedRuns:
         command = await self._command_of(job_name, found.run_id) if found is not None else None
         if found is None or command is None:
             await self._requests.drop(job_name, run_id)  # it has ended, or there never was such a run
-        elif await self._end_waiting(command, outcome):
+        elif await self._end_waiting(found, command, outcome):
             await self._requests.drop(job_name, run_id)  # it may name the attempt before, which just ended
 
     async def _end_all(self, job_name: JobName) -> None:
@@ -85,8 +86,11 @@ class UnstartedRuns:
             return  # deployed anew: some of these may have been requested since
         outcome = deleted_before_begun()
         for _, command in queued.commands:
-            if not await self._end_unclaimed(command, outcome):
-                await self._end_waiting(command, outcome)
+            if await self._end_unclaimed(command, outcome):
+                continue
+            found = await self._claims.read(job_name, command.run_id)
+            if found is not None:
+                await self._end_waiting(found, command, outcome)
 
     async def _end_unclaimed(self, command: RunTriggeredJob, outcome: Outcome) -> bool:
         """End the run of a command that has no claim; False when it has one."""
@@ -97,11 +101,10 @@ class UnstartedRuns:
             await self._end(first_attempt(command), after, outcome)
             return True
 
-    async def _end_waiting(self, command: RunTriggeredJob, outcome: Outcome) -> bool:
+    async def _end_waiting(self, found: ClaimedRun, command: RunTriggeredJob, outcome: Outcome) -> bool:
         """End the attempt that waits for its time; False when none does."""
         after = self._outbox.reached
-        found = await self._claims.read(command.job_name, command.run_id)
-        if found is None or not found.claim.is_waiting:
+        if not found.claim.is_waiting:
             return False
         with self._registry.ending(command.command_id):
             if not await self._claims.take_waiting(found, command, after):

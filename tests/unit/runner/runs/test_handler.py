@@ -53,7 +53,7 @@ class Story:
         self.steps.append("parked")
 
     # Limits, claimed runs, the execution, finish, failed commands.
-    async def admit(self, command: RunTriggeredJob, message: object, registry: RunRegistry) -> bool:
+    async def admit(self, command: RunTriggeredJob, message: object) -> bool:
         self.steps.append("admitted" if self.is_admitted else "not admitted")
         return self.is_admitted
 
