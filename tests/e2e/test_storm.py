@@ -52,7 +52,10 @@ async def killed_and_back(stack: RunningStack, part: str) -> None:
     stack.kill(part)
 
     def is_another() -> bool:
-        return stack.pid_of(part) != pid
+        try:
+            return stack.pid_of(part) != pid
+        except FileNotFoundError:  # Postgres has no pid file between its end and its next start
+            return False
 
     await eventually(is_another, 60, interval=0.1)
 
