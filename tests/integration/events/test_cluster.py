@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from support.nats_cluster import NatsCluster, run_nats_cluster
-from webjobs_events.jetstream import Bus, connect_bus
+from webjobs_events.jetstream import Bus, StreamMessage, connect_bus
+from webjobs_events.jetstream.lookup import first_from
 from webjobs_events.subjects import Subjects
 from webjobs_stack.nats_config import NatsLogins
 
@@ -90,3 +92,31 @@ async def test_headers_and_instants_of_a_message_are_read(bus: Bus) -> None:
         assert batch[0].stored_at_ns == message.stored_at_ns
         break
     await batches.aclose()
+
+
+async def test_a_stream_that_only_grows_is_read_in_bulk_to_the_end_of_its_leader(
+    cluster: NatsCluster, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One question to the leader for each message would take a second for each thousand."""
+    asked = 0
+
+    async def counted(*args: Any) -> StreamMessage | None:
+        nonlocal asked
+        asked += 1
+        return await first_from(*args)
+
+    monkeypatch.setattr("webjobs_events.jetstream.batch.first_from", counted)
+    stream, pattern = SUBJECTS.events_stream, "webjobs.events.grows.*.a"
+    first = await bus.publish("webjobs.events.grows.0.a", b"")
+    leader = await cluster.leader_of(stream)
+    for node in cluster.nodes:
+        if node is leader:
+            continue
+        async with connect_bus(node.url_of("operator"), name="test", subjects=SUBJECTS) as reader:
+            for _ in range(100):
+                last = await reader.publish("webjobs.events.grows.0.a", b"")
+                found, more = await reader.messages_from(
+                    stream, pattern, start_sequence=first, is_append_only=True
+                )
+                assert (found[0].sequence, found[-1].sequence, more) == (first, last, 0)
+    assert asked <= 4 * 200  # at the end of each of 200 reads of up to 201 messages

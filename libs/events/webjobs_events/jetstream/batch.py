@@ -19,12 +19,19 @@ _NO_RESPONDERS = "503"
 
 
 async def messages_from(
-    connection: Connection, stream: str, pattern: str, start_sequence: int, count: int
+    connection: Connection,
+    stream: str,
+    pattern: str,
+    start_sequence: int,
+    count: int,
+    *,
+    is_append_only: bool = False,
 ) -> tuple[list[StreamMessage], int]:
     """The first messages from a sequence on whose subject matches, and about how many more there are.
 
     The second number is 0 only if there are no more. In a cluster the leader of the stream is asked for one
-    message at a time: any other server may lag behind (see `lookup`).
+    message at a time: any other server may lag behind (see `lookup`). What such a server has of a stream that
+    only grows is its beginning, so there the leader is asked only for what follows.
 
     Args:
         connection: To NATS.
@@ -32,6 +39,8 @@ async def messages_from(
         pattern: Subject or filter.
         start_sequence: The first to look at; 1 is the first of the stream.
         count: At most so many messages are read.
+        is_append_only: Whether messages come to the end of the stream only, and none is removed while it
+            matters: then it is read in bulk in a cluster too.
 
     Raises:
         BusUnavailable: NATS does not answer, or the answer has a gap.
@@ -40,6 +49,11 @@ async def messages_from(
         return await _read_directly(connection, stream, pattern, start_sequence, count)
     found: list[StreamMessage] = []
     following = start_sequence
+    if is_append_only:
+        found, behind = await _read_directly(connection, stream, pattern, start_sequence, count)
+        if behind:
+            return found, behind
+        following = found[-1].sequence + 1 if found else start_sequence
     async with connection.asking(f"reading {pattern}"):
         while (message := await first_from(connection, stream, pattern, following)) is not None:
             if len(found) == count:

@@ -84,14 +84,22 @@ class Streams:
                 await asyncio.gather(ended, arrival, return_exceptions=True)
 
     async def messages_from(
-        self, stream: str, pattern: str, *, start_sequence: int = 1, count: int = 256
+        self,
+        stream: str,
+        pattern: str,
+        *,
+        start_sequence: int = 1,
+        count: int = 256,
+        is_append_only: bool = False,
     ) -> tuple[list[StreamMessage], int]:
-        """A handful of stored messages by one question; see `webjobs_events.jetstream.batch`.
+        """A handful of stored messages; see `webjobs_events.jetstream.batch`.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        return await messages_from(self.connection, stream, pattern, start_sequence, count)
+        return await messages_from(
+            self.connection, stream, pattern, start_sequence, count, is_append_only=is_append_only
+        )
 
     async def last_sequence(self, stream: str) -> int:
         """Sequence of the stream's last message, 0 when it never had one.

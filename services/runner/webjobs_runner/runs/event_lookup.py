@@ -77,7 +77,9 @@ async def job_events(bus: Bus, job_name: JobName, after: int) -> AsyncGenerator[
     stream, pattern = bus.subjects.events_stream, bus.subjects.job_event(JobType.TRIGGERED, job_name, "*")
     position = after
     while True:
-        batch, left = await bus.messages_from(stream, pattern, start_sequence=position + 1)
+        batch, left = await bus.messages_from(
+            stream, pattern, start_sequence=position + 1, is_append_only=True
+        )
         for message in batch:
             position = message.sequence
             yield message
