@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import AsyncIterator
 from random import Random
 
-import nats
 from nats.aio.client import Client
 from webjobs_events.subjects import Subjects, token_of
 
@@ -15,8 +14,9 @@ _SECONDS = 2.0
 @contextlib.asynccontextmanager
 async def operator(nats_url: str) -> AsyncIterator[Client]:
     """A connection that may do everything."""
-    connection = await nats.connect(nats_url.split(","), allow_reconnect=False, connect_timeout=1)
+    connection = Client()
     try:
+        await connection.connect(nats_url.split(","), allow_reconnect=False, connect_timeout=1)
         yield connection
     finally:
         await connection.close()

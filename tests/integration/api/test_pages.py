@@ -72,9 +72,9 @@ async def test_a_run_is_cancelled_by_its_button_which_it_has_until_it_has_ended(
     async with api.post(button, allow_redirects=False) as answer:
         assert (answer.status, answer.headers["Location"]) == (303, "/pages/triggered/a%20b")
     key = Subjects.cancel_key("a b", run_id)
-    wish = await bus.leases.get(key)
-    assert wish is not None
-    assert decode_cancel_request(key, wish.value).evidence == "Cancelled by External - job page."
+    request = await bus.leases.get(key)
+    assert request is not None
+    assert decode_cancel_request(key, request.value).evidence == "Cancelled by External - job page."
     await stand_in.end_run("a b")
     await eventually(lambda: stand_in.position == 3)
     async with api.post(button) as answer:

@@ -26,7 +26,7 @@ class Cursor(msgspec.Struct, frozen=True):
         told_until: The last due time that is told; None when there is none.
         schedule: The expression at that time.
         time_zone: And its zone.
-        recorded_at: Sequence of the event that tells so; others look from there for what is not told yet.
+        recorded_at: Sequence of the event that records it; what is not recorded yet is looked for from there.
     """
 
     sequence: int = 0
