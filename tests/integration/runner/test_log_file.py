@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from webjobs_runner.logs.log_file import LogFile
 from webjobs_runner.logs.spool_file import FILE_HEADER, OFFSET_HEADER
@@ -230,6 +230,8 @@ def test_lines_that_a_full_disk_refuses_are_counted_and_told(
     rooms=st.lists(st.integers(0, 150), min_size=21, max_size=21),
     cap=st.integers(0, 2000),
 )
+@example(places=[2], rooms=[2, 1] + [0] * 19, cap=2)  # the mark of the cap ends a line, then the disk is full
+@example(places=[2], rooms=[150] * 21, cap=2)
 def test_each_line_is_stored_or_counted_as_dropped(places: list[int], rooms: list[int], cap: int) -> None:
     emitted = [b"%d%b;" % (number, b"." * (number * 7 % 30)) for number in range(30)]
     stream = b"".join(line + b"\n" for line in emitted)

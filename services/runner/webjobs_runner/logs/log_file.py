@@ -65,11 +65,12 @@ class LogFile(SpoolFile):
         self._roll_if_large()
         if not is_system and len(data) > self.disk_room():
             self._log_loss("the free space of the disk is below its reserve")
-            self._drop(data, is_system)
+            self._drop(data, is_system, after_unfinished_line=self._mid_line)
             return
         room = math.inf if is_system else self.room()
+        after_unfinished_line = self._mid_line
         if not self._say_what_was_dropped(room):
-            self._drop(data, is_system)
+            self._drop(data, is_system, after_unfinished_line=after_unfinished_line)
             return
         if self._owes_line_end:
             data = b"\n" + data if self._mid_line else data
@@ -77,9 +78,10 @@ class LogFile(SpoolFile):
         fitting = data if len(data) <= room else data[: data.rfind(b"\n", 0, max(0, int(room))) + 1]
         written = self._write(fitting)
         if written < len(data):
+            after_unfinished_line = self._mid_line  # before a mark ends that line
             if written == len(fitting):
                 self._say_cap_is_reached()
-            self._drop(data[written:], is_system)
+            self._drop(data[written:], is_system, after_unfinished_line=after_unfinished_line)
 
     # Writing
 
@@ -114,9 +116,9 @@ class LogFile(SpoolFile):
         if not self._dropped.unreported:
             logger.error("log lines dropped", file=self._path, error=reason)
 
-    def _drop(self, data: bytes, is_system: bool) -> None:
+    def _drop(self, data: bytes, is_system: bool, *, after_unfinished_line: bool) -> None:
         self._owes_line_end = self._owes_line_end or (self._mid_line and b"\n" in data)
-        self._dropped.drop(data, after_unfinished_line=self._mid_line, is_counted=not is_system)
+        self._dropped.drop(data, after_unfinished_line=after_unfinished_line, is_counted=not is_system)
 
     def _say_what_was_dropped(self, room: float) -> bool:
         """Mention dropped lines, if there is room again; False when there is none, or the disk is full."""
