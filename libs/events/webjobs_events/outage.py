@@ -1,8 +1,16 @@
-"""Logs an outage once at its beginning, once a minute while it lasts, and once at its end."""
+"""Retries over an outage, which is logged at its beginning, once a minute while it lasts, and at its end."""
 
+import asyncio
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from webjobs_events.errors import BusUnavailable
+
+T = TypeVar("T")
+
+RETRY_DELAY = 0.5
+"""Seconds between two tries."""
 
 REMIND_SECONDS = 60.0
 """Between two log lines about the same outage."""
@@ -14,7 +22,8 @@ OUTAGE_PATIENCE = 3.0
 class Outage:
     """One thing that may be unavailable, such as NATS, Postgres, or what a loop retries.
 
-    Retry loops call `failed` at every try and `ended` after every success, however often that is.
+    `retry` is the one loop around work that waits for NATS or Postgres. Loops with a rhythm of their own,
+    such as renewals, call `failed` at every try and `ended` after every success, however often that is.
 
     Args:
         logger: Receives the log lines.
@@ -50,6 +59,36 @@ class Outage:
     def is_on(self) -> bool:
         """Whether the last try failed."""
         return self._began_at is not None
+
+    async def retry(
+        self,
+        work: Callable[[], Awaitable[T]],
+        *,
+        errors: tuple[type[Exception], ...] = (BusUnavailable,),
+        delay: float = RETRY_DELAY,
+        describe: Callable[[Exception], str] = lambda error: str(error) or type(error).__name__,
+        **fields: object,
+    ) -> T:
+        """Repeat `work` until it raises none of `errors`, and return its result.
+
+        Work that never returns calls `ended` itself, at each sign of success.
+
+        Args:
+            work: Makes one try; everything that failed is done again at the next.
+            errors: Those after which another try makes sense; others are raised at once.
+            delay: Seconds between two tries.
+            describe: The reason in the log line.
+            fields: More for the line.
+        """
+        while True:
+            try:
+                result = await work()
+            except errors as error:
+                self.failed(describe(error), **fields)
+            else:
+                self.ended()
+                return result
+            await asyncio.sleep(delay)
 
     def failed(self, reason: str, **fields: object) -> None:
         """Record a failed try; writes a line if one is due.

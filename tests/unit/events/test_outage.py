@@ -1,7 +1,11 @@
 """An outage is logged once at its beginning, once a minute, and once at its end, however many tries fail."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+from webjobs_events.errors import BusUnavailable, CommandRefused
 from webjobs_events.outage import Outage
 
 
@@ -94,3 +98,57 @@ def test_what_another_outage_explains_is_not_logged_until_that_is_over() -> None
     assert lines.texts == []  # it may take a moment more than its cause
     fail_for(lines, broken, 1)
     assert lines.texts == ["nats unavailable"]
+
+
+def work_of(*results: Exception | str) -> Callable[[], Awaitable[str]]:
+    """Work that raises or returns the next of some results at each try."""
+    left = list(results)
+
+    async def work() -> str:
+        result = left.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    return work
+
+
+AWAY = BusUnavailable("reading a key", "the connection is down")
+
+
+async def test_work_is_retried_until_it_succeeds_and_logged_once_at_either_end() -> None:
+    lines = Lines()
+    assert await outage(lines).retry(work_of(AWAY, AWAY, AWAY, "done"), delay=0, job="nightly") == "done"
+    assert lines.written == [
+        ("warning", "nats unavailable", {"reason": str(AWAY), "job": "nightly"}),
+        ("info", "nats available again", {"seconds": 0.0, "tries": 3}),
+    ]
+
+
+async def test_work_that_succeeds_at_once_is_no_news() -> None:
+    lines = Lines()
+    assert await outage(lines).retry(work_of("done")) == "done"
+    assert lines.written == []
+
+
+@pytest.mark.parametrize("errors", [(BusUnavailable,), (BusUnavailable, TimeoutError)])
+async def test_other_errors_end_the_retries_at_once(errors: tuple[type[Exception], ...]) -> None:
+    with pytest.raises(CommandRefused):
+        await outage(Lines()).retry(
+            work_of(*(error("a", "b") for error in errors), CommandRefused("x")), errors=errors, delay=0
+        )
+
+
+async def test_the_reason_of_an_error_without_words_is_its_kind() -> None:
+    lines = Lines()
+    await outage(lines).retry(work_of(TimeoutError(), "done"), errors=(TimeoutError,), delay=0)
+    assert lines.written[0][2] == {"reason": "TimeoutError"}
+
+
+async def test_a_cancellation_ends_the_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def cancelled(_seconds: float) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr("webjobs_events.outage.asyncio.sleep", cancelled)
+    with pytest.raises(asyncio.CancelledError):
+        await outage(Lines()).retry(work_of(AWAY, "done"))

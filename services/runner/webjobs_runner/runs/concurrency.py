@@ -57,19 +57,19 @@ class ConcurrencyLimits:
 
     async def run(self) -> None:
         """Find the jobs with several commands at the start, and after each break, until cancelled."""
+        outage = self._bus.connection.outage_of("search for jobs with queued runs")
         unhook = self._bus.connection.on_reconnect(self._reconnected)
         try:
             while True:
                 await self._look_again.wait()
-                self._look_again.clear()
-                try:
-                    await self._find_queueing_jobs()
-                    self._has_looked = not self._look_again.is_set()
-                except BusUnavailable:
-                    self._look_again.set()
-                    await asyncio.sleep(_RETRY_DELAY)
+                await outage.retry(self._look)
         finally:
             unhook()
+
+    async def _look(self) -> None:
+        self._look_again.clear()
+        await self._find_queueing_jobs()
+        self._has_looked = not self._look_again.is_set()
 
     async def admit(self, command: RunTriggeredJob, message: TakenMessage) -> bool:
         """Whether a command may start now; if not, it is given back.

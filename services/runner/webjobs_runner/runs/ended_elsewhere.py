@@ -2,15 +2,12 @@
 
 import asyncio
 
-from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus
 from webjobs_events.status import Reason
 
 from webjobs_runner.heartbeat import Peers
 from webjobs_runner.runs.event_lookup import look_at_run
 from webjobs_runner.runs.run_registry import RunRegistry
-
-_RETRY_DELAY = 1.0  # seconds
 
 
 class EndedElsewhere:
@@ -24,14 +21,14 @@ class EndedElsewhere:
 
     async def run(self) -> None:
         """Stop such scripts until cancelled."""
+        outage = self._bus.connection.outage_of("search for runs that other runners have ended")
         while True:
             await self._lapsed.wait()
-            self._lapsed.clear()
-            try:
-                for execution in self._registry.executions():
-                    found = await look_at_run(self._bus, execution.attempt, execution.after)
-                    if found.end is not None or found.before is not None:
-                        execution.ask_to_end(Reason.RUNNER_LOST, "Other runners took this one for lost.")
-            except BusUnavailable:
-                self._lapsed.set()
-                await asyncio.sleep(_RETRY_DELAY)
+            await outage.retry(self._stop_ended)
+
+    async def _stop_ended(self) -> None:
+        self._lapsed.clear()
+        for execution in self._registry.executions():
+            found = await look_at_run(self._bus, execution.attempt, execution.after)
+            if found.end is not None or found.before is not None:
+                execution.ask_to_end(Reason.RUNNER_LOST, "Other runners took this one for lost.")

@@ -9,8 +9,10 @@ wrote about it meanwhile, can so never both be stored.
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from weakref import WeakValueDictionary
 
 from webjobs_events.commands import RunTriggeredJob
@@ -33,8 +35,6 @@ from webjobs_runner.runs.queue_signals import QueueSignals
 from webjobs_runner.runs.run_log import RunLog
 from webjobs_runner.runs.status_file import StatusFiles
 
-_RETRY_DELAY = 0.25  # seconds
-_CONCLUDE_DELAY = 1.0  # seconds
 _LOG_PATIENCE = 0.5  # seconds that the final event waits for the log before it
 
 
@@ -99,6 +99,7 @@ class Finish:
         self._statuses = statuses
         self._peers = peers
         self._signals = signals
+        self._outage = dependencies.bus.connection.outage_of("end of runs")
         self._locks: WeakValueDictionary[JobName, asyncio.Lock] = WeakValueDictionary()
 
     async def complete(self, ended: RecordedEnd, message: TakenMessage) -> None:
@@ -110,7 +111,7 @@ class Finish:
         # While our lease held without a gap no other runner can have ended the run.
         is_sure = self._peers.held_since(ended.claimed_at)
         end = await self.publish(attempt, ended.event, last if is_sure else ended.after, is_known=is_sure)
-        next_attempt = await self._conclude_patiently(attempt, end, message)
+        next_attempt = await self._outage.retry(partial(self.conclude, attempt, end, message))
         await ended.log.shipped(None)
         self._journal.forget(attempt.command)
         if next_attempt is not None:
@@ -187,25 +188,29 @@ class Finish:
         Returns:
             The final event that the attempt has now: this one, or that of a runner that was faster.
         """
-        if is_known and await self._publish_after(attempt, event, looked_until):
-            return event
+        if is_known:
+            with suppress(RevisionConflict, BusUnavailable):  # it may be stored: the stream is asked below
+                return await self._publish_after(attempt, event, looked_until)
         # One at a time: the runs of a job that end together would otherwise keep failing each other.
         lock = self._locks.setdefault(attempt.job_name, asyncio.Lock())
         async with lock:
-            while True:
-                try:
-                    end, last = await find_end(self._bus, attempt, looked_until, event)
-                    if end is not None:
-                        break
-                    if await self._publish_after(attempt, event, last):
-                        return event
-                    looked_until = max(looked_until, last)
-                except BusUnavailable:
-                    await asyncio.sleep(_RETRY_DELAY)
+            end = await self._outage.retry(
+                partial(self._publish_unless_ended, attempt, event, looked_until), run_id=attempt.run_id
+            )
         if end != event:
             logger.warning("run was ended by another runner meanwhile", run_id=attempt.run_id)
             self._write_status(end)
         return end
+
+    async def _publish_unless_ended(self, attempt: Attempt, event: RunEnded, looked_until: int) -> RunEnded:
+        """Publish a final event unless the attempt has one; returns the one it has now."""
+        while True:
+            end, last = await find_end(self._bus, attempt, looked_until, event)
+            if end is not None:
+                return end
+            with suppress(RevisionConflict):
+                return await self._publish_after(attempt, event, last)
+            looked_until = max(looked_until, last)
 
     async def conclude(
         self, attempt: Attempt, end: RunEnded, message: TakenMessage | None = None
@@ -244,15 +249,6 @@ class Finish:
         elif next_attempt.not_before is not None:
             await message.give_back(max(0.0, next_attempt.not_before.timestamp() - time.time()))
 
-    async def _conclude_patiently(
-        self, attempt: Attempt, end: RunEnded, message: TakenMessage
-    ) -> Attempt | None:
-        while True:
-            try:
-                return await self.conclude(attempt, end, message)
-            except BusUnavailable:
-                await asyncio.sleep(_CONCLUDE_DELAY)
-
     async def settle(self, command: RunTriggeredJob, message: TakenMessage | None = None) -> None:
         """Take the command of a run that is over out of the queue, which frees its job, and drop its claim.
 
@@ -289,17 +285,11 @@ class Finish:
             run.log.say(f"Status changed to {first.status}")
         await asyncio.shield(self._outbox.add(first, attempt.cause))
 
-    async def _publish_after(self, attempt: Attempt, event: RunEnded, last: int) -> bool:
-        """Publish if `last` is the job's last event; False when it is not, or when that is unknown."""
+    async def _publish_after(self, attempt: Attempt, event: RunEnded, last: int) -> RunEnded:
+        """Publish and return a final event, if `last` is the sequence of the job's last event."""
         pattern = self._bus.subjects.job_event(JobType.TRIGGERED, event.job_name, "*")
-        try:
-            await self._bus.publish_event(event, attempt.cause, after=(pattern, last))
-        except RevisionConflict:
-            return False
-        except BusUnavailable:
-            await asyncio.sleep(_RETRY_DELAY)  # it may be stored for all we know: the stream is asked
-            return False
-        return True
+        await self._bus.publish_event(event, attempt.cause, after=(pattern, last))
+        return event
 
     async def _pending_sequence(self, command: RunTriggeredJob) -> int | None:
         subject = command.subject(self._bus.subjects)

@@ -1,21 +1,18 @@
 """Aborts runs whose runner is gone, and ends attempts that no runner works on."""
 
-import asyncio
+from functools import partial
 
 from webjobs_events.commands import RunTriggeredJob, decode_command
-from webjobs_events.errors import BusUnavailable, UndecodableMessage
+from webjobs_events.errors import UndecodableMessage
 from webjobs_events.job import JobType
 from webjobs_events.status import Reason
 
 from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.domain.claimed_run import Abort, abort_orphan
 from webjobs_runner.heartbeat import Peers
-from webjobs_runner.log import logger
 from webjobs_runner.runs.claims import ClaimedRun
 from webjobs_runner.runs.dependencies import RunDependencies
 from webjobs_runner.runs.finish import Finish, Unattended
-
-_RETRY_DELAY = 1.0  # seconds
 
 
 class OrphanedRuns:
@@ -33,15 +30,10 @@ class OrphanedRuns:
 
     async def run(self) -> None:
         """Abort the runs of each lost runner, until cancelled."""
+        outage = self._bus.connection.outage_of("abort of orphaned runs")
         while True:
             instance_id, boot = await self._peers.lost.get()
-            while True:
-                try:
-                    await self._abort_all(instance_id, boot)
-                    break
-                except BusUnavailable as error:
-                    logger.debug("orphaned runs wait for nats", lost=instance_id, error=str(error))
-                    await asyncio.sleep(_RETRY_DELAY)
+            await outage.retry(partial(self._abort_all, instance_id, boot), lost=instance_id)
 
     async def abort(self, run: ClaimedRun) -> None:
         """Abort a run whose runner is gone, known by its claim only.

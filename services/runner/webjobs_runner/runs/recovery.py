@@ -1,8 +1,8 @@
 """What an earlier start of this runner left unfinished: outcomes are published, orphaned runs are aborted."""
 
 import asyncio
+from functools import partial
 
-from webjobs_events.errors import BusUnavailable
 from webjobs_events.job import JobType
 
 from webjobs_runner.domain.run_outcome import runner_lost
@@ -12,8 +12,6 @@ from webjobs_runner.runs.finish import Finish, Unattended
 from webjobs_runner.runs.orphaned_runs import OrphanedRuns
 from webjobs_runner.runs.run_journal import UnfinishedRun
 from webjobs_runner.runs.run_log import RunLog
-
-_RETRY_DELAY = 1.0  # seconds
 
 
 class Recovery:
@@ -30,6 +28,7 @@ class Recovery:
         self._finish = finish
         self._orphaned_runs = orphaned_runs
         self._runs = dependencies.journal.all()
+        self._outage = dependencies.bus.connection.outage_of("recovery of runs")
 
     async def run(self) -> None:
         """Finish them all at the same time, each until it is done."""
@@ -37,30 +36,20 @@ class Recovery:
         async with asyncio.TaskGroup() as group:
             for run in self._runs:
                 group.create_task(self._until_done(run))
-            group.create_task(self._abort_unjournaled())
+            group.create_task(self._outage.retry(self._abort_unjournaled))
 
     async def _until_done(self, run: UnfinishedRun) -> None:
-        while True:
-            try:
-                await self._end(run)
-                return
-            except BusUnavailable:
-                await asyncio.sleep(_RETRY_DELAY)
-            except OSError as error:
-                logger.error("run not recovered", run_id=run.command.run_id, error=str(error))
-                return
+        try:
+            await self._outage.retry(partial(self._end, run))
+        except OSError as error:
+            logger.error("run not recovered", run_id=run.command.run_id, error=str(error))
 
     async def _abort_unjournaled(self) -> None:
         """Abort the runs that are not in the journal, and drop claims left on those that are settled."""
         journaled = {run.command.run_id for run in self._runs}
-        while True:
-            try:
-                for run in await self._claims.of_instance(self._instance.id):
-                    if not self._claims.is_own(run.claim) and run.run_id not in journaled:
-                        await self._orphaned_runs.abort(run)
-                return
-            except BusUnavailable:
-                await asyncio.sleep(_RETRY_DELAY)
+        for run in await self._claims.of_instance(self._instance.id):
+            if not self._claims.is_own(run.claim) and run.run_id not in journaled:
+                await self._orphaned_runs.abort(run)
 
     async def _end(self, run: UnfinishedRun) -> None:
         """End a run, if its command is still in the queue; its log is shipped in any case."""

@@ -1,10 +1,9 @@
 """Ends runs that no runner has begun: there is a request to cancel them, or their job is deleted."""
 
 import asyncio
+from functools import partial
 
-from webjobs_events.cancel_request import CancelRequest
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.errors import BusUnavailable
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
 
@@ -17,8 +16,6 @@ from webjobs_runner.runs.dependencies import RunDependencies
 from webjobs_runner.runs.orphaned_runs import OrphanedRuns
 from webjobs_runner.runs.queue_lookup import all_runs_of
 from webjobs_runner.runs.run_registry import RunRegistry
-
-_RETRY_DELAY = 1.0  # seconds
 
 
 class UnstartedRuns:
@@ -35,6 +32,7 @@ class UnstartedRuns:
         self._orphaned_runs = orphaned_runs
         self._registry = registry
         self._deleted: asyncio.Queue[JobName] = asyncio.Queue()
+        self._outage = dependencies.bus.connection.outage_of("end of runs that no runner has begun")
 
     def job_deleted(self, job_name: JobName) -> None:
         """A job is deleted: end those of its runs that no runner has begun."""
@@ -50,24 +48,16 @@ class UnstartedRuns:
     async def _end_runs_of_deleted(self) -> None:
         while True:
             job_name = await self._deleted.get()
-            try:
-                await self._end_all(job_name)
-            except BusUnavailable as error:
-                logger.debug("runs of a deleted job wait for nats", job=job_name, error=str(error))
-                await asyncio.sleep(_RETRY_DELAY)
-                self._deleted.put_nowait(job_name)
+            await self._outage.retry(partial(self._end_all, job_name), job=job_name)
 
     async def _cancel(self, job_name: JobName, run_id: RunId) -> None:
-        while (request := self._requests.of(job_name, run_id)) is not None:
-            try:
-                await self._end_requested(job_name, run_id, request)
-                return
-            except BusUnavailable as error:
-                logger.debug("cancel request waits for nats", run_id=run_id, error=str(error))
-                await asyncio.sleep(_RETRY_DELAY)
+        await self._outage.retry(partial(self._end_requested, job_name, run_id), run_id=run_id)
 
-    async def _end_requested(self, job_name: JobName, run_id: RunId, request: CancelRequest) -> None:
+    async def _end_requested(self, job_name: JobName, run_id: RunId) -> None:
         """End a run that no runner owns: an owner mirrors the request too, or its run is orphaned."""
+        request = self._requests.of(job_name, run_id)
+        if request is None:
+            return
         outcome = never_begun(request.reason, request.evidence)
         command = await self._command_of(job_name, run_id)
         if command is not None and await self._end_unclaimed(command, outcome):
