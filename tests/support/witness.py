@@ -19,6 +19,7 @@ from webjobs_events.events import (
     RunSuccess,
 )
 from webjobs_events.jetstream import Bus, StreamMessage
+from webjobs_events.log_format import FILE_HEADER, decode_chunk
 
 E = TypeVar("E", bound=Event)
 
@@ -97,18 +98,15 @@ class Witness:
         """
         content = bytearray()
         for message in self._logs[subject]:
-            if message.headers["Webjobs-File"] != file_name:
-                continue
-            offset = int(message.headers["Webjobs-Offset"])
-            assert offset <= len(content), f"a gap from {len(content)} to {offset}"
-            content += (
-                message.data[len(content) - offset :] if offset + len(message.data) > len(content) else b""
-            )
+            chunk = decode_chunk(message.headers, message.data)
+            if chunk.file_name == file_name:
+                assert chunk.offset <= len(content), f"a gap from {len(content)} to {chunk.offset}"
+                content += chunk.data[len(content) - chunk.offset :]
         return bytes(content)
 
     def chunk_sizes(self, subject: str) -> list[tuple[str, int]]:
         """The file and the size of each log chunk on a subject, in the order of the stream."""
-        return [(message.headers["Webjobs-File"], len(message.data)) for message in self._logs[subject]]
+        return [(message.headers[FILE_HEADER], len(message.data)) for message in self._logs[subject]]
 
 
 ENDS = (RunSuccess, RunFailed, RunAborted)

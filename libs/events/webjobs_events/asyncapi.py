@@ -14,6 +14,7 @@ from webjobs_events.commands import (
 from webjobs_events.envelope import MESSAGE_ID_HEADER, event_type
 from webjobs_events.events import EVENT_TYPES, Event, schema_file
 from webjobs_events.job import JobType
+from webjobs_events.log_format import FILE_HEADER, OFFSET_HEADER
 from webjobs_events.schemas import schema_components
 from webjobs_events.subjects import Subjects
 
@@ -211,10 +212,10 @@ def _other_messages() -> dict[str, Any]:
             "headers": {
                 "type": "object",
                 "properties": {
-                    "Webjobs-File": {**_TEXT, "description": "Name of the log."},
-                    "Webjobs-Offset": {**_TEXT, "description": "Bytes of the log before this chunk."},
+                    FILE_HEADER: {**_TEXT, "description": "Name of the log."},
+                    OFFSET_HEADER: {**_TEXT, "description": "Bytes of the log before this chunk."},
                 },
-                "required": ["Webjobs-File", "Webjobs-Offset"],
+                "required": [FILE_HEADER, OFFSET_HEADER],
             },
             "payload": _TEXT,
         },

@@ -184,8 +184,23 @@ class Subjects:
         return f"{self.namespace}.logs.>"
 
     def log(self, job_type: JobType, job_name: str, source: str) -> str:
-        """Subject of log chunks; `source` is a run id (triggered), an instance id (continuous) or `*`."""
+        """Subject of log chunks; `source` as in `log_format`, or `*` for a filter."""
         return f"{self.namespace}.logs.{job_type}.{token_of(job_name)}.{source}"
+
+    @staticmethod
+    def parse_log(subject: str) -> tuple[JobType, JobName, str]:
+        """Returns type and name of the job, and the source, whose log chunks have this subject.
+
+        Raises:
+            InvalidToken: `log` returns no such subject.
+        """
+        try:
+            _, kind, job_type, token, source = subject.split(".")
+            if kind == "logs":
+                return JobType(job_type), name_of(token), source
+        except ValueError as error:
+            raise InvalidToken(subject) from error
+        raise InvalidToken(subject)
 
     # Hooks
 

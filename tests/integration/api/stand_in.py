@@ -16,6 +16,7 @@ from webjobs_events import commands, events, files, queries
 from webjobs_events.commands import JOB_VERBS, CommandReply, ReplyCode, RunTriggeredJob, decode_command
 from webjobs_events.jetstream import Bus, QueryRefused, QueuedMessage
 from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.log_format import chunk_headers
 from webjobs_events.status import Reason, Status
 from webjobs_events.subjects import Subjects
 
@@ -172,9 +173,7 @@ class StandIn:
         return CommandReply(code=ReplyCode.DONE, revision=revision)
 
     async def log(self, subject: str, file_name: str, offset: int, data: bytes) -> None:
-        await self.bus.connection.js.publish(
-            subject, data, headers={"Webjobs-File": file_name, "Webjobs-Offset": str(offset)}
-        )
+        await self.bus.connection.js.publish(subject, data, headers=chunk_headers(file_name, offset))
 
     # The history
 

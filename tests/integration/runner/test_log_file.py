@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from webjobs_events.log_format import FILE_HEADER, OFFSET_HEADER
 from webjobs_runner.logs.log_file import LogFile
-from webjobs_runner.logs.spool_file import FILE_HEADER, OFFSET_HEADER
 
 MARK = "SYS ERROR] "
 

@@ -14,8 +14,8 @@ from support.witness import Witness
 from webjobs_events.events import RunEnded, RunFailed, RunSuccess
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
+from webjobs_events.log_format import APPLICATION_LOG
 from webjobs_runner.logs import continuous_log
-from webjobs_runner.logs.continuous_log import APPLICATION_LOG
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 

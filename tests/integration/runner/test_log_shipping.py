@@ -13,8 +13,8 @@ from support.witness import Witness
 from webjobs_events.events import RunSuccess
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
+from webjobs_events.log_format import APPLICATION_LOG, JOB_LOG
 from webjobs_runner.logs import continuous_log, log_shipper
-from webjobs_runner.logs.continuous_log import APPLICATION_LOG, JOB_LOG
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 MEGABYTE = 1024 * 1024

@@ -14,6 +14,7 @@ from unit.history.stories import deleted
 from webjobs_events.events import InstanceLost, RunSuccess
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.log_format import decode_chunk
 from webjobs_events.run_id import RunId
 from webjobs_events.subjects import Subjects
 from webjobs_runner.files.site import Site
@@ -141,10 +142,10 @@ async def test_the_log_of_a_run_that_goes_on_is_whole_and_in_order_in_the_new_st
             found = b""
             async for batch in bus.stored(bus.subjects.logs_stream, [subject]):
                 for message in batch:
-                    if message.headers["Webjobs-File"] == log.name:
-                        offset = int(message.headers["Webjobs-Offset"])
-                        assert offset <= len(found), "a part before this one is not there yet"
-                        found = found[:offset] + message.data
+                    chunk = decode_chunk(message.headers, message.data)
+                    if chunk.file_name == log.name:
+                        assert chunk.offset <= len(found), "a part before this one is not there yet"
+                        found = found[: chunk.offset] + chunk.data
             return found == log.read_bytes() and b"done" in found
 
         await eventually(is_whole)

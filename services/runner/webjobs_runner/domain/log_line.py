@@ -1,33 +1,17 @@
 """The mark at the head of every log line, put there a chunk at a time.
 
-Marks look like `[11/08/2013 02:56:00 > 327e1e: INFO] text`: UTC instant, instance, level. A script's
-standard output is INFO, its standard error is ERROR; what webjobs itself says is SYS INFO, SYS WARN or
-SYS ERROR. Source: the seed, "Logging"; Kudu: JobLogger.cs (GetFormattedMessage).
+Marks look like `[11/08/2013 02:56:00 > 327e1e: INFO] text`. A script's standard output is INFO, its
+standard error is ERROR; what webjobs itself logs is SYS INFO, SYS WARN or SYS ERROR.
+Source: Kudu, JobLogger.cs (GetFormattedMessage).
 """
 
 import codecs
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import Literal
+from datetime import datetime
 
-Level = Literal["INFO", "ERROR", "SYS INFO", "SYS WARN", "SYS ERROR"]
+from webjobs_events.log_format import Level, line_mark
 
 # A line longer than this is passed on in pieces, so that no line is ever held whole.
 PIECE_BYTES = 64 * 1024
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND = timedelta(seconds=1)
-
-
-def line_mark(instant: datetime, instance_id: str, level: Level) -> bytes:
-    """Returns the mark with the space that follows it."""
-    return _mark((instant - _EPOCH) // _SECOND, instance_id, level)
-
-
-@lru_cache(maxsize=16)  # of a busy runner, nearly all lines of a second
-def _mark(second: int, instance_id: str, level: Level) -> bytes:
-    written = (_EPOCH + second * _SECOND).strftime("%m/%d/%Y %H:%M:%S")
-    return f"[{written} > {instance_id}: {level}] ".encode()
 
 
 def system_lines(text: str, instant: datetime, instance_id: str, level: Level = "SYS INFO") -> bytes:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName, JobType
+from webjobs_events.log_format import APPLICATION_LOG, JOB_LOG, job_log_source
 from webjobs_events.subjects import token_of
 
 from webjobs_runner.files.site import Site
@@ -15,8 +16,6 @@ from webjobs_runner.logs.log_file import LogFile
 from webjobs_runner.logs.log_shipper import LogShipper
 from webjobs_runner.logs.script_log import JOB_LOG_LINES, JobLogHead, ScriptLog
 
-JOB_LOG = "job.log"
-APPLICATION_LOG = "application.log"
 _JOB_LOG_ROLL_BYTES = 1024 * 1024
 _APPLICATION_LOG_ROLL_BYTES = 10 * 1024 * 1024
 _LONGEST_NAME = 200  # bytes, of a file in the runner's own folder
@@ -64,7 +63,7 @@ class ContinuousLog:
         self._spool = LogFile(
             f"{own}/{own_name}.job.log",
             name=JOB_LOG,
-            subject=bus.subjects.log(JobType.CONTINUOUS, job_name, f"{instance_id}-job"),
+            subject=bus.subjects.log(JobType.CONTINUOUS, job_name, job_log_source(instance_id)),
             instance_id=instance_id,
             state=f"{own}/{own_name}.job.json",
             roll_at=_JOB_LOG_ROLL_BYTES,

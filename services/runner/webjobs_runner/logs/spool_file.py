@@ -5,11 +5,12 @@ import math
 import os
 from collections.abc import Callable, Mapping
 
+from webjobs_events.envelope import MESSAGE_ID_HEADER
+from webjobs_events.log_format import chunk_headers
+
 from webjobs_runner.log import logger
 from webjobs_runner.logs.shipping_state import ShippingState, read_state, write_state
 
-FILE_HEADER = "Webjobs-File"
-OFFSET_HEADER = "Webjobs-Offset"
 _REMEMBER_BYTES = 256 * 1024  # shipped unremembered; so much is shipped again after a kill, to no harm
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _CLOSED = -1
@@ -146,9 +147,8 @@ class SpoolFile:
     def headers(self, start: int, size: int) -> Mapping[str, str]:
         """Headers of the chunk at an offset; the id makes a repeat of the same chunk harmless."""
         return {
-            FILE_HEADER: self.name,
-            OFFSET_HEADER: str(start),
-            "Nats-Msg-Id": f"{self.subject}/{self.name}/{start}-{start + size}",
+            **chunk_headers(self.name, start),
+            MESSAGE_ID_HEADER: f"{self.subject}/{self.name}/{start}-{start + size}",
         }
 
     def rest(self) -> None:

@@ -7,16 +7,15 @@ from msgspec.structs import replace
 from webjobs_events.events import RunEnded
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
+from webjobs_events.log_format import Level, decode_chunk, error_log, output_log
 
 from webjobs_runner.domain.attempt import Attempt
-from webjobs_runner.domain.log_line import Level
 from webjobs_runner.files.site import Site
 from webjobs_runner.instance import Instance
 from webjobs_runner.logs.log_cap import LogCap
 from webjobs_runner.logs.log_file import LogFile
 from webjobs_runner.logs.log_shipper import LogShipper
 from webjobs_runner.logs.script_log import ScriptLog
-from webjobs_runner.logs.spool_file import FILE_HEADER, OFFSET_HEADER
 
 
 class RunLogFiles:
@@ -77,7 +76,7 @@ class RunLogFiles:
                 instance_id=self._instance_id,
                 is_new=is_new,
             )
-            for name in (f"output_{self._attempt.run_id}.log", f"error_{self._attempt.run_id}.log")
+            for name in (output_log(self._attempt.run_id), error_log(self._attempt.run_id))
         )
         self._cap.limit(output, error)
         return output, error
@@ -158,9 +157,11 @@ class RunLog:
         self._is_resumed = True
         for file in self.files:
             newest = await self._bus.last_message(self._bus.subjects.logs_stream, file.subject)
-            if newest is not None and newest.headers.get(FILE_HEADER) == file.name:
-                shipped = int(newest.headers.get(OFFSET_HEADER, "0")) + len(newest.data)
-                file.shipped = file.sent = min(shipped, file.end)
+            if newest is None:
+                continue
+            chunk = decode_chunk(newest.headers, newest.data)
+            if chunk.file_name == file.name:
+                file.shipped = file.sent = min(chunk.end, file.end)
 
 
 class RunLogs:

@@ -1,0 +1,74 @@
+"""The format of logs: what one service writes another one reads."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.messages import job_names, run_ids
+from webjobs_events.asyncapi import build_asyncapi
+from webjobs_events.job import JobType
+from webjobs_events.log_format import (
+    APPLICATION_LOG,
+    FILE_HEADER,
+    JOB_LOG,
+    MARK,
+    OFFSET_HEADER,
+    LogChunk,
+    chunk_headers,
+    decode_chunk,
+    error_log,
+    has_every_line,
+    line_mark,
+    output_log,
+)
+from webjobs_events.subjects import Subjects
+
+
+@given(st.builds(LogChunk, st.text(), st.integers(0, 10**18 - 1), st.binary()))
+def test_a_chunk_is_read_as_it_was_written(chunk: LogChunk) -> None:
+    headers = chunk_headers(chunk.file_name, chunk.offset)
+    assert decode_chunk(headers, chunk.data) == chunk
+    assert chunk.end - chunk.offset == len(chunk.data)
+
+
+@pytest.mark.parametrize("offset", ["", "x", "-1", "1.5", " 7", "٣", "²", "9" * 5000])
+def test_a_chunk_without_a_readable_offset_counts_as_the_first(offset: str) -> None:
+    headers = {FILE_HEADER: "output_1.log", OFFSET_HEADER: offset}
+    assert decode_chunk(headers, b"text") == LogChunk("output_1.log", 0, b"text")
+
+
+def test_a_message_without_headers_belongs_to_no_log() -> None:
+    assert decode_chunk({}, b"text") == LogChunk("", 0, b"text")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_whole"),
+    [
+        (output_log("1"), True),
+        (APPLICATION_LOG, True),
+        (error_log("1"), False),
+        (JOB_LOG, False),
+        ("", False),
+    ],
+)
+def test_two_logs_have_every_line_and_the_others_repeat_them(name: str, is_whole: bool) -> None:
+    assert has_every_line(name) == is_whole
+
+
+@pytest.mark.parametrize("level", ["INFO", "SYS ERROR"])
+def test_a_mark_says_when_where_and_of_what_kind(level: str) -> None:
+    mark = line_mark(datetime(2013, 11, 8, 2, 56, 0, 999_999, UTC), "327e1e", level)  # type: ignore[arg-type]
+    assert mark == f"[11/08/2013 02:56:00 > 327e1e: {level}] ".encode()
+    assert MARK.match(mark)
+
+
+@given(st.sampled_from(JobType), job_names, run_ids)
+def test_the_subject_of_a_chunk_names_type_job_and_source(job_type: JobType, name: str, source: str) -> None:
+    subjects = Subjects("other")
+    assert subjects.parse_log(subjects.log(job_type, name, source)) == (job_type, name, source)
+
+
+def test_asyncapi_describes_the_headers_that_are_written() -> None:
+    headers = build_asyncapi(Subjects(), "1.0.0")["components"]["messages"]["log"]["headers"]
+    assert set(headers["properties"]) == set(headers["required"]) == set(chunk_headers("", 0))
