@@ -31,7 +31,6 @@ READER = "log_purge"
 """Reader name in `positions`."""
 
 AT_ONCE = 20  # purges under way at the same time
-RETRY_DELAY = 1.0  # seconds
 
 
 class LogPurge:
@@ -48,16 +47,9 @@ class LogPurge:
     @contextlib.asynccontextmanager
     async def while_projecting(self, _projector: Projector) -> AsyncIterator[None]:
         """Run as long as this replica projects."""
-        async with side_tasks(log_purge=self._run()):
+        errors = (BusUnavailable, *TROUBLES)
+        async with side_tasks(log_purge=self._outage.retry(self._follow, errors=errors, describe=describe)):
             yield
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._follow()
-            except (BusUnavailable, *TROUBLES) as error:
-                self._outage.failed(describe(error))
-                await asyncio.sleep(RETRY_DELAY)
 
     async def _follow(self) -> None:
         state = await stream_state(self._bus, self._events)

@@ -30,7 +30,6 @@ log = structlog.stdlib.get_logger(__name__)
 
 MAX_RUN_IDS = 200  # in one event, so that it stays small
 PACE = 0.2  # seconds between rounds, so that a busy job's runs go by the handful
-RETRY_DELAY = 1.0  # seconds
 
 AUTHOR = "history"
 
@@ -86,13 +85,7 @@ class Retention:
             # before it is projected would ask for the same again.
             if projector.position < projector.replay_until:
                 continue
-            try:
-                await self._round()
-                self._outage.ended()
-            except (BusUnavailable, *TROUBLES) as error:
-                self._outage.failed(describe(error))
-                self._wake.set()
-                await asyncio.sleep(RETRY_DELAY)
+            await self._outage.retry(self._round, errors=(BusUnavailable, *TROUBLES), describe=describe)
             await asyncio.sleep(PACE)
 
     async def _round(self) -> None:

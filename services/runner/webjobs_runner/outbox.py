@@ -19,7 +19,6 @@ from webjobs_runner.log import logger
 
 _WINDOW = 256  # events published and not yet acknowledged
 _GATHER_SECONDS = 0.01  # events of a moment travel together, and leave a script that starts its processor
-_RETRY_DELAY = 0.25  # seconds
 _MOST_FILTERS = 32  # for more jobs than that the whole stream is read
 _ENDS = frozenset(status.value for status in TERMINAL_STATUSES)
 
@@ -128,15 +127,13 @@ class Outbox:
 
     async def run(self) -> None:
         """Publish until cancelled."""
-        while True:
-            try:
-                await self._drop_stored()
-                async with self._bus.pipeline() as pipeline:
-                    await self._ship(pipeline)
-            except BusUnavailable as error:
-                self._outage.failed(str(error), waiting=len(self._entries))
-                self._in_flight.clear()
-                await asyncio.sleep(_RETRY_DELAY)
+        await self._outage.retry(self._ship_unacknowledged)
+
+    async def _ship_unacknowledged(self) -> None:
+        self._in_flight.clear()
+        await self._drop_stored()
+        async with self._bus.pipeline() as pipeline:
+            await self._ship(pipeline)
 
     async def _ship(self, pipeline: PublishPipeline) -> None:
         while True:

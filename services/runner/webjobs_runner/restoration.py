@@ -10,12 +10,9 @@ from webjobs_events.jetstream import Bus
 
 from webjobs_runner.files.package_store import PackageStore
 from webjobs_runner.files.site import Site
-from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
 from webjobs_runner.runs.claims import Claims
 from webjobs_runner.runs.run_journal import RunJournal
-
-_RETRY_DELAY = 1.0  # seconds
 
 
 class Restoration:
@@ -42,6 +39,7 @@ class Restoration:
 
     async def run(self) -> None:
         """Write again what is lost, until cancelled."""
+        outage = self._bus.connection.outage_of("writing again of lost claims and packages")
         unhook = [
             self._bus.streams.on_replaced(self._bus.leases.stream, self._leases_replaced),
             self._bus.streams.on_replaced(self._bus.packages.stream, self._packages_replaced),
@@ -49,12 +47,7 @@ class Restoration:
         try:
             while True:
                 self._wake.clear()
-                try:
-                    await self._write_again()
-                except BusUnavailable as error:
-                    logger.debug("not written again yet", error=str(error))
-                    await asyncio.sleep(_RETRY_DELAY)
-                    continue
+                await outage.retry(self._write_again)
                 await self._wake.wait()
         finally:
             for each in unhook:

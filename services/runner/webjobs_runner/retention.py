@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from webjobs_events.envelope import decode_event
-from webjobs_events.errors import BusUnavailable, UndecodableMessage
+from webjobs_events.errors import UndecodableMessage
 from webjobs_events.events import Deleted, Event, Purged
 from webjobs_events.jetstream import Bus, StreamMessage, StreamState, stream_state
 from webjobs_events.job import JobName, JobType
@@ -17,7 +18,6 @@ from webjobs_runner.files.site import Site
 from webjobs_runner.jobs.definitions import Definitions, JobKey
 from webjobs_runner.log import logger
 
-_RETRY_DELAY = 1.0  # seconds
 _LOOK_SECONDS = 0.2  # between looks at whether a deleted job's last process is gone
 
 
@@ -123,11 +123,8 @@ class Retention:
         self._seen = 0
 
     async def _state(self) -> StreamState:
-        while True:
-            try:
-                return await stream_state(self._bus, self._bus.subjects.events_stream)
-            except BusUnavailable:
-                await asyncio.sleep(_RETRY_DELAY)
+        outage = self._bus.connection.outage_of("retention")
+        return await outage.retry(partial(stream_state, self._bus, self._bus.subjects.events_stream))
 
     def _is_defined(self, event: Deleted) -> bool:
         return self._definitions.get(event.job_type, event.job_name) is not None

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 OnChange = Callable[[str, Entry | None], None]
 
 _GRACE_SECONDS = 10.0  # that entries of a lost bucket are kept, for those who write them again
-_RETRY_DELAY = 0.5  # seconds
 _LOOK_SECONDS = 1.0  # after which a revision that does not come is looked for in the bucket
 _MOST_NAMES = 20  # keys named in a log line
 
@@ -199,16 +199,17 @@ class BucketMirror:
     async def _write_again(self) -> None:
         waiting = sorted(self._stale)
         restored = 0
+        outage = self._connection.outage_of("writing again of lost entries")
         for key in waiting:
-            while key in self._stale:
-                try:
-                    await self._bucket.create(key, self._entries[key].value, once_only=True)
-                    restored += 1
-                    break
-                except RevisionConflict:
-                    break  # written or removed by somebody else meanwhile
-                except BusUnavailable as error:
-                    logger.debug("entry not written again yet", key=key, error=str(error))
-                    await asyncio.sleep(_RETRY_DELAY)
+            restored += await outage.retry(partial(self._write_one_again, key))
         if waiting:
             logger.warning("entries of a lost bucket written again", bucket=self._bucket.name, count=restored)
+
+    async def _write_one_again(self, key: str) -> bool:
+        """Write an entry again; False when somebody else has written or removed it meanwhile."""
+        if key not in self._stale:
+            return False
+        with contextlib.suppress(RevisionConflict):
+            await self._bucket.create(key, self._entries[key].value, once_only=True)
+            return True
+        return False

@@ -98,7 +98,7 @@ class QueuedMessage:
             patience = self._publisher.answer_timeout if timeout is None else timeout
             await self._publisher.confirm(self._message.reply, b"+ACK", patience)
         except BusUnavailable as error:
-            logger.warning("acknowledgement unconfirmed", subject=self.subject, error=error.reason)
+            logger.debug("acknowledgement unconfirmed", subject=self.subject, error=error.reason)
             return False
         return True
 
@@ -170,6 +170,7 @@ class WorkQueue:
         self._filters = list(filters)
         self._room = room
         self._on_message = on_message
+        self._outage = connection.outage_of(f"work queue {durable}")
         self._wake = asyncio.Event()
         self._is_there = False
         self._lost = False
@@ -194,7 +195,7 @@ class WorkQueue:
 
     async def _take_until_lost(self) -> None:
         if not self._is_there:
-            await self._ensure_consumer()
+            await self._outage.retry(self._ensure_consumer)
         # A new inbox each time: requests of before a break are still open when the server outlived it, and
         # without anyone to hear them they bring nothing that there is no room for.
         pull = Pull(
@@ -243,18 +244,12 @@ class WorkQueue:
             max_ack_pending=self._terms.at_a_time,
             max_waiting=4096,
         )
-        while True:
-            try:
-                async with self._connection.asking(f"taking messages as {self._durable}"):
-                    async with asyncio.timeout(self._connection.answer_timeout):
-                        if start := await self._start_sequence():
-                            config.deliver_policy = api.DeliverPolicy.BY_START_SEQUENCE
-                            config.opt_start_seq = start
-                        await self._connection.js.add_consumer(self._stream, config)
-                return
-            except BusUnavailable as error:
-                logger.debug("work queue waits", consumer=self._durable, error=str(error))
-                await asyncio.sleep(_RETRY_DELAY)
+        async with self._connection.asking(f"taking messages as {self._durable}"):
+            async with asyncio.timeout(self._connection.answer_timeout):
+                if start := await self._start_sequence():
+                    config.deliver_policy = api.DeliverPolicy.BY_START_SEQUENCE
+                    config.opt_start_seq = start
+                await self._connection.js.add_consumer(self._stream, config)
 
     async def _start_sequence(self) -> int:
         """The first sequence to hand out; 0 for all, also when the sequence is one of an earlier stream."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from webjobs_events.commands import (
@@ -23,7 +24,6 @@ from webjobs_runner.log import logger
 
 _ROOM = 4  # commands that are carried out at the same time
 _RETRY_DELAY = 1.0  # seconds
-_FINISH_RETRY_DELAY = 0.25  # seconds
 
 _encoder = msgspec.json.Encoder()
 
@@ -36,6 +36,7 @@ class JobInbox:
     ) -> None:
         """While `leave_deployments` is true another runner, which has room, gets the deployments."""
         self._bus = bus
+        self._outage = bus.connection.outage_of("removal of finished commands from the queue")
         self._leave_deployments = leave_deployments
         self._commands = commands
         self._latest: dict[JobKey, asyncio.Task[None]] = {}
@@ -108,28 +109,26 @@ class JobInbox:
         except BusUnavailable:
             await message.give_back(_RETRY_DELAY)
             return
-        await self._erase(message)
-        await message.refuse()
+        await self._finish(message)
 
     async def _finish(self, message: QueuedMessage) -> None:
         """Take a command out of the queue: delivered again it would undo what came after it."""
-        while True:
-            is_erased = await self._erase(message)
-            if await message.done() or is_erased:
-                return
-            await asyncio.sleep(_FINISH_RETRY_DELAY)
+        await self._outage.retry(partial(self._erase, message))
 
-    async def _erase(self, message: QueuedMessage) -> bool:
+    async def _erase(self, message: QueuedMessage) -> None:
         """Overwrite a command on the server's disk, where acknowledging leaves it: settings hold secrets.
 
-        Returns whether it is out of the queue.
+        Raises:
+            BusUnavailable: It is neither erased nor acknowledged.
         """
         try:
             await self._bus.withdraw_command(message.sequence)
         except BusUnavailable as error:
+            if not await message.done():
+                raise
             logger.warning("finished command not erased", subject=message.subject, error=str(error))
-            return False
-        return True
+        else:
+            await message.done()
 
     async def _is_waiting(self, message: QueuedMessage) -> bool:
         """Whether a command that was delivered before is still to be carried out."""

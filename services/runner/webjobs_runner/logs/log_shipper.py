@@ -21,7 +21,6 @@ _PAUSE_SECONDS = 0.02  # after a file has grown: a busy script's small writes tr
 # Sent between two pauses. What scripts write faster waits in its file: capturing it goes before shipping it.
 _ROUND_BYTES = 1024 * 1024
 _ANSWER_TIMEOUT = 5.0  # seconds
-_RETRY_DELAY = 0.25  # seconds
 _HELD_SECONDS = 1.0  # between questions whether shipping may go on
 _RECENT_SECONDS = 10.0  # within which a stream that was replaced is noticed
 
@@ -123,20 +122,17 @@ class LogShipper:
         """Ship until cancelled."""
         unhook = self._bus.streams.on_replaced(self._bus.subjects.logs_stream, self._replaced)
         try:
-            while True:
-                try:
-                    # Looked at whenever something failed: a chunk in a new stream must not be the first.
-                    await self._look_at_stream()
-                    async with self._bus.pipeline() as pipeline:
-                        await self._ship(pipeline)
-                except BusUnavailable as error:
-                    self._outage.failed(str(error), files=len(self._unfinished))
-                    self._begin_again()
-                    await asyncio.sleep(_RETRY_DELAY)
+            await self._outage.retry(self._ship_unacknowledged)
         finally:
             for timed in (self._new, self._recent, self._answers):
                 timed.close()
             unhook()
+
+    async def _ship_unacknowledged(self) -> None:
+        self._begin_again()
+        await self._look_at_stream()  # a chunk in a new stream must not be the first
+        async with self._bus.pipeline() as pipeline:
+            await self._ship(pipeline)
 
     def close_all(self) -> None:
         """Close every file that is still waiting; what is unshipped is found again at the next start."""

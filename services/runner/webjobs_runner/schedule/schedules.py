@@ -70,13 +70,7 @@ class Schedules:
 
     async def _read_cursors(self) -> None:
         """Learn by one question what would else be asked for each job."""
-        while True:
-            try:
-                cursors = await self._ticks.all_cursors()
-                break
-            except BusUnavailable as error:
-                logger.debug("schedules wait for NATS", error=str(error))
-                await asyncio.sleep(_RETRY_DELAY.total_seconds())
+        cursors = await self._ticks.all_cursors()
         for job in self._jobs.values():
             job.cursor = cursors.get(job.name, Cursor())
 

@@ -43,11 +43,10 @@ class Ticks:
         self._bus = bus
 
     async def all_cursors(self) -> Mapping[JobName, Cursor]:
-        """How far the due times of every job are told.
+        """Returns how far the due times of every job are recorded, once NATS answers."""
+        return await self._bus.connection.outage_of("reading of ticks").retry(self._read_cursors)
 
-        Raises:
-            BusUnavailable: NATS does not answer.
-        """
+    async def _read_cursors(self) -> Mapping[JobName, Cursor]:
         cursors: dict[JobName, Cursor] = {}
         unreadable: list[str] = []
         stored = self._bus.stored(self._bus.subjects.events_stream, [self._subject("*")], latest_only=True)
