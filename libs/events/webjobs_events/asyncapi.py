@@ -97,20 +97,20 @@ _REPLY = {
 }
 
 
-def _channel(address: str | None, says: str, stream: str, message: str) -> dict[str, Any]:
-    told: dict[str, Any] = {
+def _channel(address: str | None, description: str, stream: str, message: str) -> dict[str, Any]:
+    channel: dict[str, Any] = {
         "address": address,
-        "description": says,
+        "description": description,
         "messages": {message: {"$ref": f"#/components/messages/{message}"}},
     }
     parameters = {name: value for name, value in PARAMETERS.items() if f"{{{name}}}" in (address or "")}
     if parameters:
-        told["parameters"] = parameters
-    return told | {"x-jetstream-stream": stream} if stream else told
+        channel["parameters"] = parameters
+    return channel | {"x-jetstream-stream": stream} if stream else channel
 
 
-def _operation(action: str, channel: str, says: str) -> dict[str, Any]:
-    return {"action": action, "channel": {"$ref": f"#/channels/{channel}"}, "summary": says}
+def _operation(action: str, channel: str, description: str) -> dict[str, Any]:
+    return {"action": action, "channel": {"$ref": f"#/channels/{channel}"}, "summary": description}
 
 
 # Events

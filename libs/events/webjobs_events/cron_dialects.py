@@ -55,11 +55,13 @@ def rewritten(text: str, parts: Sequence[str]) -> list[str]:
     written = text.split()
     if written == list(parts):
         return []
-    said = "has five fields and is read" if len(written) == 5 else "is read"
-    told = [f'{said} as "{" ".join(parts)}"']
+    introduction = "has five fields and is read" if len(written) == 5 else "is read"
+    notes = [f'{introduction} as "{" ".join(parts)}"']
     if "?" in written and _NUMBER_OF_DAY.search(written[-1]):
-        told.append("counts weekdays from Sunday = 0, where Quartz counts from Sunday = 1: write their names")
-    return told
+        notes.append(
+            "counts weekdays from Sunday = 0, where Quartz counts from Sunday = 1: write their names"
+        )
+    return notes
 
 
 def _named(text: str, parts: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from webjobs_events.errors import InvalidJobSettings
 from webjobs_events.job import JobType
-from webjobs_events.near_miss import meant_name
+from webjobs_events.near_miss import closest_name
 from webjobs_events.status import Reason
 
 MAX_SECONDS = 366 * 86_400
@@ -256,18 +256,18 @@ def read_job_settings(settings: Mapping[str, Any]) -> JobSettings:
             key = f"env[{shown_variable(_first_without_text(known['env']))}]"
         if reason.startswith("Invalid enum value") and key in _CHOICES:
             reason = f"{reason}; expected one of {', '.join(_CHOICES[key])}"
-        reason += _meant_field(key, reason)
+        reason += _closest_field(key, reason)
         raise InvalidJobSettings(key, f"is wrong: {_in_json_words(reason)}") from error
 
 
-def _meant_field(key: str, reason: str) -> str:
+def _closest_field(key: str, reason: str) -> str:
     """What to write instead of an unknown field of an object within the settings."""
     unknown, section = _UNKNOWN_FIELD.search(reason), _SECTIONS.get(key)
     if unknown is None or section is None:
         return ""
     fields = section.__struct_fields__
-    meant = meant_name(unknown[1], fields)
-    return f"; did you mean {meant}" if meant else f"; it can have {', '.join(fields)}"
+    closest = closest_name(unknown[1], fields)
+    return f"; did you mean {closest}" if closest else f"; it can have {', '.join(fields)}"
 
 
 def shown_variable(name: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 _LEAST_FOR_ONE_EDIT, _LEAST_FOR_TWO = 4, 6  # letters of a name
 
 
-def meant_name(written: str, known: Iterable[str]) -> str | None:
+def closest_name(written: str, known: Iterable[str]) -> str | None:
     """Returns the known name that differs in case, separators or a few letters; None when there is none.
 
     Up to two edits (a letter more, less, another, or two exchanged) count, fewer in short names.

@@ -27,14 +27,14 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DueTimeDecision:
     """What to do: first to tell of a stretch, if there is one, then to run for each of some due times."""
 
-    untold: Stretch | None = None
+    without_run: Stretch | None = None
     runs: tuple[datetime, ...] = ()
 
 
-def judge_due_times(due_times: Iterable[datetime], now: datetime, missed: Missed) -> Verdict:
+def decide_due_times(due_times: Iterable[datetime], now: datetime, missed: Missed) -> DueTimeDecision:
     """What becomes of due times that nobody has told of yet.
 
     One alone that has just come is run. Of several, all but the last passed unseen, and so did the last
@@ -66,7 +66,7 @@ def judge_due_times(due_times: Iterable[datetime], now: datetime, missed: Missed
         is_run = now - kept[0] <= ON_TIME if missed.policy is MissedPolicy.SKIP else now - first <= within
         if not is_run:
             passed.add(kept.pop())
-    return Verdict(passed.as_stretch(now, missed, within, bool(kept)), tuple(kept))
+    return DueTimeDecision(passed.as_stretch(now, missed, within, bool(kept)), tuple(kept))
 
 
 @dataclass(slots=True)

@@ -56,12 +56,12 @@ def schema_components(
 
 def _explain(component: dict[str, Any], described: type[Any]) -> None:
     """Put what the docstrings of a class and its bases say of its fields where a reader looks for it."""
-    said: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
     for base in reversed(described.__mro__):
-        said |= _attributes(base)
+        descriptions |= _attributes(base)
     for name, schema in component.get("properties", {}).items():
-        if name in said and "description" not in schema:
-            schema["description"] = said[name]
+        if name in descriptions and "description" not in schema:
+            schema["description"] = descriptions[name]
     if "description" in component:
         component["description"] = component["description"].partition(_ATTRIBUTES)[0].strip()
 

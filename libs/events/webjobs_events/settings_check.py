@@ -10,7 +10,7 @@ from webjobs_events.cron import parse_cron
 from webjobs_events.errors import InvalidJobSettings, InvalidSchedule, UnknownTimeZone
 from webjobs_events.job import JobType
 from webjobs_events.job_settings import JobSettings, read_job_settings, shown_variable
-from webjobs_events.near_miss import meant_name
+from webjobs_events.near_miss import closest_name
 from webjobs_events.status import Reason
 from webjobs_events.time_zone import parse_time_zone
 
@@ -130,9 +130,9 @@ def _check_names(settings: Mapping[str, Any]) -> None:
     for key, value in settings.items():
         if value is None or (key in _FOREIGN and isinstance(value, Mapping)):
             continue
-        meant = meant_name(key, JobSettings.__struct_fields__)
-        if meant is not None:
-            raise InvalidJobSettings(shown_variable(key)[1:-1], f"is not known; did you mean {meant}")
+        closest = closest_name(key, JobSettings.__struct_fields__)
+        if closest is not None:
+            raise InvalidJobSettings(shown_variable(key)[1:-1], f"is not known; did you mean {closest}")
 
 
 def _check_schedule(settings: JobSettings) -> None:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from webjobs_events.errors import UnknownTimeZone
-from webjobs_events.zone_advice import explain_offset, meant_zone
+from webjobs_events.zone_advice import closest_zone, explain_offset
 
 _LONGEST_SHIFT = timedelta(days=2)  # a whole day was skipped once, when a country crossed the date line
 _STEP = timedelta(hours=12)  # no zone changes its offset and takes that back within this time
@@ -47,7 +47,7 @@ def parse_time_zone(name: str) -> ZoneInfo:
     """
     if name in zone_names():
         return ZoneInfo(name)
-    raise UnknownTimeZone(name, meant_zone(name, zone_names()), explain_offset(name))
+    raise UnknownTimeZone(name, closest_zone(name, zone_names()), explain_offset(name))
 
 
 def offsets(zone: ZoneInfo, begin: datetime, end: datetime) -> Iterator[Offset]:

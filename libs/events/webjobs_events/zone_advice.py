@@ -22,7 +22,7 @@ _REGION_ALIKE = 0.6
 _LONGEST_ABBREVIATION = 5  # letters, as in AEST
 
 
-def meant_zone(name: str, zones: Iterable[str]) -> str | None:
+def closest_zone(name: str, zones: Iterable[str]) -> str | None:
     """Returns the zone that was meant; None when that is not clear.
 
     Args:

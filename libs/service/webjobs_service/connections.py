@@ -138,10 +138,10 @@ class Connections:
         """Close the connection that is idle longest; False when a request is in progress on every one."""
         idle = [each for each in self._open.values() if each.is_idle]
         if not idle:
-            self._report.note("refused")
+            self._report.count("refused")
             return False
         min(idle, key=lambda each: each.waits_since).abort()
-        self._report.note("closed_for_others")
+        self._report.count("closed_for_others")
         return True
 
     def closed(self, transport: asyncio.BaseTransport) -> None:
@@ -287,17 +287,17 @@ class _Report:
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
-        self._told_at = float("-inf")
+        self._reported_at = float("-inf")
 
-    def note(self, what: str) -> None:
+    def count(self, what: str) -> None:
         """Count it."""
         self._counts[what] = self._counts.get(what, 0) + 1
 
     def write(self, now: float) -> None:
         """Log what was counted since the last time, unless that was less than a minute ago."""
-        if self._counts and now - self._told_at > _REPORT_SECONDS:
+        if self._counts and now - self._reported_at > _REPORT_SECONDS:
             log.warning("connections at their limit", **self._counts)
-            self._told_at, self._counts = now, {}
+            self._reported_at, self._counts = now, {}
 
 
 def _closing(status: int, text: str) -> web.Response:

@@ -15,7 +15,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 # What an answer has written and the operating system has not taken; further writes wait beyond that.
 _BUFFER_BYTES = 32 * 1024
-_LOOKS = 4  # in the time after which a client is cut off
+_CHECKS = 4  # in the time after which a client is cut off
 _LONGEST_INTERVAL = 5.0  # seconds between looks
 _MANY = 20  # connections that have ended, after which free memory is returned
 _TCP_INFO_BYTES = 128
@@ -57,7 +57,7 @@ class StalledClients:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _watch(self) -> None:
-        interval, most = min(self._seconds / _LOOKS, _LONGEST_INTERVAL), 0
+        interval, most = min(self._seconds / _CHECKS, _LONGEST_INTERVAL), 0
         while True:
             await asyncio.sleep(interval)
             now = asyncio.get_running_loop().time()
@@ -65,13 +65,13 @@ class StalledClients:
             for connection in connections:
                 transport = connection.transport
                 if isinstance(transport, asyncio.WriteTransport):
-                    self._look_at(transport, now)
+                    self._check(transport, now)
             most = max(most, len(connections))
             if most - len(connections) >= _MANY:
                 most = len(connections)
                 return_memory()
 
-    def _look_at(self, transport: asyncio.WriteTransport, now: float) -> None:
+    def _check(self, transport: asyncio.WriteTransport, now: float) -> None:
         waiting = transport.get_write_buffer_size()
         if not waiting:
             self._seen.pop(transport, None)

@@ -10,7 +10,7 @@ from nats.aio.msg import Msg
 from nats.js import api
 from support.eventually import eventually
 from webjobs_events.jetstream import Bus, StreamReader
-from webjobs_events.jetstream.pull import News, Pull
+from webjobs_events.jetstream.pull import Pull, PullStatus
 from webjobs_events.jetstream.reader import Delivery, delivery_of
 from webjobs_events.jetstream.streams import ensure_streams
 from webjobs_events.job import JobType
@@ -37,13 +37,13 @@ async def test_a_request_that_expires_partly_fulfilled_is_no_longer_counted(bus:
     config = api.ConsumerConfig(ack_policy=api.AckPolicy.NONE, mem_storage=True)
     consumer = (await bus.connection.js.add_consumer(stream, config)).name
     got: list[Msg] = []
-    news: list[News] = []
+    status: list[PullStatus] = []
     pull = Pull(
         bus.connection,
         stream,
         consumer,
         on_message=got.append,
-        on_news=news.append,
+        on_status=status.append,
         expires=0.5,
         heartbeat=0.15,
     )
@@ -53,31 +53,31 @@ async def test_a_request_that_expires_partly_fulfilled_is_no_longer_counted(bus:
     await publish(bus, *range(12))
     await eventually(lambda: len(got) == 12)
     assert pull.outstanding == 3
-    await eventually(lambda: News.ENDED in news)
-    assert pull.outstanding == 0 and News.LOST not in news
+    await eventually(lambda: PullStatus.ENDED in status)
+    assert pull.outstanding == 0 and PullStatus.LOST not in status
     await pull.request(1)
-    await eventually(lambda: News.IDLE in news)
+    await eventually(lambda: PullStatus.IDLE in status)
     await bus.connection.js.delete_consumer(stream, consumer)
-    await eventually(lambda: News.LOST in news)
+    await eventually(lambda: PullStatus.LOST in status)
     assert pull.outstanding == 0
     await pull.stop()
     await pull.stop()
 
 
 async def test_a_request_to_a_consumer_that_is_gone_is_noticed(bus: Bus) -> None:
-    news: list[News] = []
+    status: list[PullStatus] = []
     pull = Pull(
         bus.connection,
         bus.subjects.events_stream,
         "nobody",
         on_message=lambda _: None,
-        on_news=news.append,
+        on_status=status.append,
         expires=0.5,
         heartbeat=0.1,
     )
     await pull.start()
     await pull.request(1)
-    await eventually(lambda: news == [News.LOST])
+    await eventually(lambda: status == [PullStatus.LOST])
     await pull.finish()
 
 

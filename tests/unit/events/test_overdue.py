@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from webjobs_events.events import TickOutcome
 from webjobs_events.job_settings import MAX_SECONDS, Missed, MissedPolicy
-from webjobs_events.overdue import MOST_CAUGHT_UP, ON_TIME, Verdict, judge_due_times
+from webjobs_events.overdue import MOST_CAUGHT_UP, ON_TIME, DueTimeDecision, decide_due_times
 from webjobs_events.schedule import parse_schedule
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -18,10 +18,10 @@ ONCE, SKIP, ALL = (
 )
 
 
-def judge(expression: str, since: timedelta, missed: Missed = ONCE, now: datetime = NOW) -> Verdict:
+def judge(expression: str, since: timedelta, missed: Missed = ONCE, now: datetime = NOW) -> DueTimeDecision:
     """What becomes of the due times since the last one that was told."""
     schedule = parse_schedule(expression, "UTC")
-    return judge_due_times(schedule.due_between(now - since, now), now, missed)
+    return decide_due_times(schedule.due_between(now - since, now), now, missed)
 
 
 # The reference's table: a schedule of every two minutes, by the age of the last run.
@@ -48,17 +48,17 @@ def test_by_default_one_run_makes_up_for_ten_minutes_at_most(last: timedelta, is
 
 def test_after_a_longer_outage_the_schedule_goes_on_with_its_next_due_time() -> None:
     verdict = judge("0 */2 * * * *", 13 * MINUTE)
-    assert verdict.untold is not None
-    assert (verdict.untold.outcome, verdict.untold.count) == (TickOutcome.MISSED, 7)
-    following = parse_schedule("0 */2 * * * *", "UTC").next_due(verdict.untold.last)
+    assert verdict.without_run is not None
+    assert (verdict.without_run.outcome, verdict.without_run.count) == (TickOutcome.MISSED, 7)
+    following = parse_schedule("0 */2 * * * *", "UTC").next_due(verdict.without_run.last)
     assert following == NOW + 2 * MINUTE
 
 
 def test_however_long_ago_it_was_one_run_makes_up_for_it_when_the_job_says_so() -> None:
     verdict = judge("0 */2 * * * *", timedelta(days=2), Missed(within=MAX_SECONDS))
     assert verdict.runs == (NOW,)
-    assert verdict.untold is not None
-    assert (verdict.untold.outcome, verdict.untold.count) == (TickOutcome.MERGED, 2 * 720 - 1)
+    assert verdict.without_run is not None
+    assert (verdict.without_run.outcome, verdict.without_run.count) == (TickOutcome.MERGED, 2 * 720 - 1)
 
 
 @pytest.mark.parametrize(
@@ -83,47 +83,47 @@ def test_a_due_time_in_the_skipped_hour_comes_an_hour_later_by_the_clock() -> No
 
 @pytest.mark.parametrize("missed", [ONCE, SKIP, ALL])
 def test_a_due_time_that_has_just_come_is_run(missed: Missed) -> None:
-    assert judge("0 * * * * *", SECOND, missed) == Verdict(runs=(NOW,))
+    assert judge("0 * * * * *", SECOND, missed) == DueTimeDecision(runs=(NOW,))
     late = NOW + ON_TIME
-    assert judge("0 * * * * *", ON_TIME + SECOND, missed, late) == Verdict(runs=(NOW,))
+    assert judge("0 * * * * *", ON_TIME + SECOND, missed, late) == DueTimeDecision(runs=(NOW,))
 
 
 def test_skip_runs_nothing_that_is_late_and_tells_why() -> None:
     verdict = judge("0 * * * * *", 3 * MINUTE, SKIP, NOW + 30 * SECOND)
     assert verdict.runs == ()
-    assert verdict.untold is not None
-    assert (verdict.untold.first, verdict.untold.last) == (NOW - 2 * MINUTE, NOW)
-    assert verdict.untold.reason == "It was seen only 150 s late, and missed.policy is skip."
+    assert verdict.without_run is not None
+    assert (verdict.without_run.first, verdict.without_run.last) == (NOW - 2 * MINUTE, NOW)
+    assert verdict.without_run.reason == "It was seen only 150 s late, and missed.policy is skip."
 
 
 def test_skip_goes_on_with_the_due_time_that_has_just_come() -> None:
     verdict = judge("0 * * * * *", 3 * MINUTE, SKIP)
     assert verdict.runs == (NOW,)
-    assert verdict.untold is not None
-    assert (verdict.untold.outcome, verdict.untold.count) == (TickOutcome.MISSED, 2)
+    assert verdict.without_run is not None
+    assert (verdict.without_run.outcome, verdict.without_run.count) == (TickOutcome.MISSED, 2)
 
 
 def test_once_runs_the_last_one_in_place_of_all() -> None:
     verdict = judge("0 * * * * *", 5 * MINUTE, ONCE, NOW + 30 * SECOND)
     assert verdict.runs == (NOW,)
-    assert verdict.untold is not None
-    assert (verdict.untold.outcome, verdict.untold.count) == (TickOutcome.MERGED, 4)
+    assert verdict.without_run is not None
+    assert (verdict.without_run.outcome, verdict.without_run.count) == (TickOutcome.MERGED, 4)
 
 
 def test_all_runs_each_that_is_not_too_late() -> None:
     verdict = judge("0 * * * * *", timedelta(hours=1), Missed(policy=MissedPolicy.ALL, within=300))
     assert verdict.runs == tuple(NOW - MINUTE * age for age in range(5, -1, -1))
-    assert verdict.untold is not None
-    assert (verdict.untold.outcome, verdict.untold.count) == (TickOutcome.MISSED, 54)
-    assert "missed.within is 300 s" in verdict.untold.reason
+    assert verdict.without_run is not None
+    assert (verdict.without_run.outcome, verdict.without_run.count) == (TickOutcome.MISSED, 54)
+    assert "missed.within is 300 s" in verdict.without_run.reason
 
 
 def test_all_runs_a_hundred_at_most() -> None:
     verdict = judge("* * * * * *", 5 * MINUTE, ALL)
     assert len(verdict.runs) == MOST_CAUGHT_UP
     assert verdict.runs[-1] == NOW
-    assert verdict.untold is not None and verdict.untold.count == 200
-    assert "only the last 100 are run" in verdict.untold.reason
+    assert verdict.without_run is not None and verdict.without_run.count == 200
+    assert "only the last 100 are run" in verdict.without_run.reason
 
 
 def test_a_short_within_does_not_make_a_slow_machine_miss_its_due_times() -> None:
@@ -144,10 +144,10 @@ def test_every_due_time_has_one_record_whatever_was_slept_through(
     records: list[datetime] = []
     for nap in naps:
         now += timedelta(seconds=nap)
-        verdict = judge_due_times(schedule.due_between(told, now), now, missed)
-        if verdict.untold is not None:
-            stretch = list(schedule.due_between(told, verdict.untold.last))
-            assert (len(stretch), stretch[0]) == (verdict.untold.count, verdict.untold.first)
+        verdict = decide_due_times(schedule.due_between(told, now), now, missed)
+        if verdict.without_run is not None:
+            stretch = list(schedule.due_between(told, verdict.without_run.last))
+            assert (len(stretch), stretch[0]) == (verdict.without_run.count, verdict.without_run.first)
             records += stretch
         records += verdict.runs
         if missed.policy is MissedPolicy.ALL:

@@ -71,7 +71,7 @@ async def _read_directly(
 ) -> tuple[list[StreamMessage], int]:
     """By one question, which any server that keeps the stream may answer."""
     body = {"seq": max(1, start_sequence), "next_by_subj": pattern, "batch": count}
-    return await _ask(connection, stream, pattern, body)
+    return await _request(connection, stream, pattern, body)
 
 
 async def last_message_before(
@@ -84,11 +84,13 @@ async def last_message_before(
     """
     if sequence <= 1:  # the server takes 0 for the end of the stream
         return None
-    found, _ = await _ask(connection, stream, subject, {"multi_last": [subject], "up_to_seq": sequence - 1})
+    found, _ = await _request(
+        connection, stream, subject, {"multi_last": [subject], "up_to_seq": sequence - 1}
+    )
     return found[0] if found else None
 
 
-async def _ask(
+async def _request(
     connection: Connection, stream: str, pattern: str, body: Mapping[str, Any]
 ) -> tuple[list[StreamMessage], int]:
     client = connection.client

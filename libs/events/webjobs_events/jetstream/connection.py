@@ -141,7 +141,7 @@ class Connection:
         for callback in list(self._on_disconnect):
             callback()
 
-    def _mended(self) -> None:
+    def _reconnected(self) -> None:
         for callback in list(self._on_reconnect):
             callback()
 
@@ -180,9 +180,9 @@ async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
             connection.outage.failed("the connection is lost")
         connection._broke()
 
-    async def mended() -> None:
+    async def reconnected() -> None:
         connection.outage.ended()
-        connection._mended()
+        connection._reconnected()
 
     servers = parse_servers(url)
     try:
@@ -201,7 +201,7 @@ async def open_connection(url: str, name: str) -> AsyncIterator[Connection]:
             inbox_prefix=inbox_prefix(servers.user),
             error_cb=complain,
             disconnected_cb=lost,
-            reconnected_cb=mended,
+            reconnected_cb=reconnected,
         )
     except asyncio.CancelledError:
         await client.close()  # it may hold a half-made connection

@@ -25,7 +25,7 @@ from webjobs_events.log import logger
 REVISIONS = 8
 """Revisions of a key that a bucket with secrets keeps until they are overwritten."""
 
-_LOOK_SECONDS = 60.0  # between looks for what was left
+_SWEEP_SECONDS = 60.0  # between looks for what was left
 _REFUSED_SECONDS = 60.0  # without a try after the server did not answer one: the user may not delete
 _HINT = "an earlier release made this bucket; docs/secrets.md says how to make it anew"
 
@@ -48,7 +48,7 @@ class Eraser:
         self._has_warned = False
 
     async def erase_before(self, subject: str, revision: int) -> bool:
-        """Erase what a subject held before a revision; False when that is left to `look`."""
+        """Erase what a subject held before a revision; False when that is left to `erase_replaced`."""
         if time.monotonic() < self._not_before:
             return False
         try:
@@ -62,7 +62,7 @@ class Eraser:
             return False
         return True
 
-    async def look(self) -> None:
+    async def erase_replaced(self) -> None:
         """Erase everything that is not the latest revision of its key.
 
         Raises:
@@ -100,16 +100,16 @@ class Eraser:
 async def erasing(erasers: Sequence[Eraser]) -> AsyncIterator[None]:
     """Erase what crashes left in buckets, now and then, while the body runs."""
 
-    async def look_for_ever() -> None:
+    async def erase_periodically() -> None:
         while True:
             for eraser in erasers:
                 try:
-                    await eraser.look()
+                    await eraser.erase_replaced()
                 except (BusUnavailable, nats.errors.Error) as error:
                     logger.info("replaced values not looked for", error=str(error))
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_SWEEP_SECONDS)
 
-    task = asyncio.create_task(look_for_ever(), name="erasure of replaced values")
+    task = asyncio.create_task(erase_periodically(), name="erasure of replaced values")
     try:
         yield
     finally:

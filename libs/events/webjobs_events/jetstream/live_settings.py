@@ -73,7 +73,7 @@ class LiveSettings:
     def on_change(self, listener: Callable[[str], None]) -> None:
         """Tell the name of each setting that changes from now on."""
 
-        def told(name: str, _entry: Entry | None) -> None:
+        def notify(name: str, _entry: Entry | None) -> None:
             listener(name)
 
-        self._mirror.on_change(told)
+        self._mirror.on_change(notify)

@@ -33,14 +33,14 @@ class _Stored(msgspec.Struct, frozen=True):
     hdrs: str = ""
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class _Reply(msgspec.Struct, frozen=True):
     """What the leader of a stream answers."""
 
     message: _Stored | None = None
     error: _Error | None = None
 
 
-_decoder = msgspec.json.Decoder(_Answer)
+_decoder = msgspec.json.Decoder(_Reply)
 
 
 async def last_on(connection: Connection, stream: str, subject: str) -> StreamMessage | None:
@@ -70,7 +70,7 @@ async def at_sequence(connection: Connection, stream: str, sequence: int) -> Str
 async def _found(connection: Connection, stream: str, request: Mapping[str, object]) -> StreamMessage | None:
     try:
         if connection.is_clustered:
-            return await _ask_leader(connection, stream, request)
+            return await _request_leader(connection, stream, request)
         return await _read_directly(connection, stream, request)
     except js_errors.NotFoundError as error:
         if is_stream_missing(error):
@@ -78,7 +78,9 @@ async def _found(connection: Connection, stream: str, request: Mapping[str, obje
         return None
 
 
-async def _ask_leader(connection: Connection, stream: str, request: Mapping[str, object]) -> StreamMessage:
+async def _request_leader(
+    connection: Connection, stream: str, request: Mapping[str, object]
+) -> StreamMessage:
     reply = await connection.client.request(
         f"$JS.API.STREAM.MSG.GET.{stream}", msgspec.json.encode(request), timeout=connection.answer_timeout
     )

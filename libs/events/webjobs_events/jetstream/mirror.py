@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OnChange = Callable[[str, Entry | None], None]
 
 _GRACE_SECONDS = 10.0  # that entries of a lost bucket are kept, for those who write them again
-_LOOK_SECONDS = 1.0  # after which a revision that does not come is looked for in the bucket
+_CHECK_SECONDS = 1.0  # after which a revision that does not come is looked for in the bucket
 _MOST_NAMES = 20  # keys named in a log line
 
 
@@ -67,7 +67,7 @@ class BucketMirror:
             [self._bucket.subject_of(self._keys)],
             latest_only=True,
         )
-        reader.on_replaced = lambda: self._begin_anew(reader)
+        reader.on_replaced = lambda: self._restart(reader)
         self._task = asyncio.create_task(self._follow(reader), name=f"mirror {self._bucket.name}")
         complete = asyncio.create_task(reader.caught_up.wait())
         try:
@@ -119,7 +119,7 @@ class BucketMirror:
         """
         while True:
             try:
-                async with asyncio.timeout(_LOOK_SECONDS), self._advanced:
+                async with asyncio.timeout(_CHECK_SECONDS), self._advanced:
                     await self._advanced.wait_for(lambda: self._position >= revision)
                     return
             except TimeoutError:
@@ -151,9 +151,9 @@ class BucketMirror:
             self._entries[key] = entry
         if was_stale and entry is not None and before is not None and before.value == entry.value:
             return  # written again into a new bucket: nothing has changed
-        self._tell(key, entry)
+        self._notify(key, entry)
 
-    def _tell(self, key: str, entry: Entry | None) -> None:
+    def _notify(self, key: str, entry: Entry | None) -> None:
         for listener in self._listeners:
             try:
                 listener(key, entry)
@@ -162,7 +162,7 @@ class BucketMirror:
 
     # A bucket that was lost
 
-    def _begin_anew(self, reader: StreamReader) -> None:
+    def _restart(self, reader: StreamReader) -> None:
         """The bucket is another one now, of which nothing was read yet."""
         self._position = 0
         self._stale = set(self._entries)
@@ -194,7 +194,7 @@ class BucketMirror:
             )
         for key in lost:
             self._entries.pop(key, None)
-            self._tell(key, None)
+            self._notify(key, None)
 
     async def _write_again(self) -> None:
         waiting = sorted(self._stale)

@@ -15,8 +15,8 @@ from webjobs_events.jetstream.batch import messages_from
 from webjobs_events.jetstream.connection import Connection, is_stream_missing
 
 _CHUNKS_AT_ONCE = 32  # of 128 KiB
-_LOOK_SECONDS = 1.0  # between looks whether an object that is fetched is still the same
-_MOST_LOOKS = 3  # at which nothing more has come, until the server of a cluster counts as gone
+_CHECK_SECONDS = 1.0  # between looks whether an object that is fetched is still the same
+_MAX_CHECKS = 3  # at which nothing more has come, until the server of a cluster counts as gone
 _ABSENT = (js_errors.ObjectNotFoundError, js_errors.ObjectDeletedError, js_errors.NotFoundError)
 
 
@@ -94,13 +94,13 @@ class ObjectBucket:
         begun = (await store.get_info(name)).nuid
         with target.open("wb") as file:
             getting = asyncio.ensure_future(store.get(name, writeinto=file))
-            size, looks = 0, 0
+            size, checks = 0, 0
             try:
-                while not (await asyncio.wait({getting}, timeout=_LOOK_SECONDS))[0]:
+                while not (await asyncio.wait({getting}, timeout=_CHECK_SECONDS))[0]:
                     if (await store.get_info(name)).nuid != begun:
                         return False
-                    size, looks = file.tell(), looks + 1 if file.tell() == size else 0
-                    if looks >= _MOST_LOOKS and self._connection.is_clustered:
+                    size, checks = file.tell(), checks + 1 if file.tell() == size else 0
+                    if checks >= _MAX_CHECKS and self._connection.is_clustered:
                         return False
                 await getting
             finally:

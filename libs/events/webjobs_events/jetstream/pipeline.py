@@ -33,14 +33,14 @@ class _Refusal(msgspec.Struct, frozen=True):
     description: str = "refused"
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class _Reply(msgspec.Struct, frozen=True):
     """What JetStream answers to a publish."""
 
     seq: int = 0
     error: _Refusal | None = None
 
 
-_decoder = msgspec.json.Decoder(_Answer)
+_decoder = msgspec.json.Decoder(_Reply)
 
 
 class PublishPipeline:

@@ -21,7 +21,7 @@ _CONFLICT = "409"  # status of a request that ended before a message too large f
 _FINISH_TIMEOUT = 2.0  # seconds
 
 
-class News(Enum):
+class PullStatus(Enum):
     """What the server says between the messages."""
 
     IDLE = auto()
@@ -54,7 +54,7 @@ class Pull:
         consumer: str,
         *,
         on_message: Callable[[Msg], None],
-        on_news: Callable[[News], None],
+        on_status: Callable[[PullStatus], None],
         expires: float = _EXPIRES,
         heartbeat: float | None = None,
     ) -> None:
@@ -62,27 +62,27 @@ class Pull:
         self._client = connection.client
         self._next_subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._on_message = on_message
-        self._on_news = on_news
+        self._on_status = on_status
         if heartbeat is None:
             heartbeat = _HEARTBEAT_IN_CLUSTER if connection.is_clustered else _HEARTBEAT
         self._heartbeat = heartbeat
-        self._has_heard = False
+        self._is_confirmed = False
         self._limits = {"expires": int(expires * 1e9), "idle_heartbeat": int(heartbeat * 1e9)}
         self._inbox = self._client.new_inbox()
         self._subscription: Subscription | None = None
-        self._owed = 0
-        self._heard_at = 0.0
+        self._outstanding = 0
+        self._last_message_at = 0.0
         self._watch: asyncio.TimerHandle | None = None
 
     @property
     def outstanding(self) -> int:
         """Messages asked for and not yet delivered."""
-        return self._owed
+        return self._outstanding
 
     @property
-    def has_heard(self) -> bool:
+    def is_confirmed(self) -> bool:
         """Whether the consumer has given a sign of life: a message, or that there is none."""
-        return self._has_heard
+        return self._is_confirmed
 
     async def start(self) -> None:
         """Listen; ask for nothing yet."""
@@ -112,7 +112,7 @@ class Pull:
     def _let_go(self) -> Subscription | None:
         if self._watch is not None:
             self._watch.cancel()
-        self._owed = 0
+        self._outstanding = 0
         subscription, self._subscription = self._subscription, None
         return subscription
 
@@ -127,8 +127,8 @@ class Pull:
         if count <= 0 or self._subscription is None or not self._client.is_connected:
             return
         loop = asyncio.get_running_loop()
-        self._owed += count
-        self._heard_at = loop.time()
+        self._outstanding += count
+        self._last_message_at = loop.time()
         if self._watch is None:
             self._watch = loop.call_later(self._heartbeat, self._check)
         try:
@@ -136,28 +136,28 @@ class Pull:
             body = json.dumps({"batch": count, **limits}).encode()
             await self._client.publish(self._next_subject, body, reply=self._inbox)
         except (nats.errors.Error, OSError) as error:
-            self._owed = max(0, self._owed - count)
+            self._outstanding = max(0, self._outstanding - count)
             logger.debug("pull request not sent", subject=self._next_subject, error=describe(error))
 
     async def _receive(self, message: Msg) -> None:
-        self._heard_at = asyncio.get_running_loop().time()
+        self._last_message_at = asyncio.get_running_loop().time()
         if message.subject != self._inbox:  # a stored message keeps its own subject, a status has the inbox's
-            if self._owed:
-                self._owed -= 1
-            self._has_heard = True
+            if self._outstanding:
+                self._outstanding -= 1
+            self._is_confirmed = True
             self._on_message(message)
             return
         headers = message.headers or {}
         if headers.get("Status") == "100":
-            self._has_heard = True
-            self._on_news(News.IDLE)
+            self._is_confirmed = True
+            self._on_status(PullStatus.IDLE)
         elif (unfilled := headers.get("Nats-Pending-Messages")) is not None:
-            self._owed = max(0, self._owed - int(unfilled))
-            self._on_news(News.FULL if headers.get("Status") == _CONFLICT else News.ENDED)
+            self._outstanding = max(0, self._outstanding - int(unfilled))
+            self._on_status(PullStatus.FULL if headers.get("Status") == _CONFLICT else PullStatus.ENDED)
         else:
             # No consumer, no leader, no server, or a request it refused: none of them says what it owed.
-            self._owed = 0
-            self._on_news(News.LOST)
+            self._outstanding = 0
+            self._on_status(PullStatus.LOST)
 
     def _check(self) -> None:
         """Requests that were silent for two heartbeats died with their server or their consumer."""
@@ -165,10 +165,10 @@ class Pull:
             return
         loop = asyncio.get_running_loop()
         self._watch = loop.call_later(self._heartbeat, self._check)
-        silent = loop.time() - self._heard_at
-        if self._owed and silent > 2 * self._heartbeat and self._client.is_connected:
+        silent = loop.time() - self._last_message_at
+        if self._outstanding and silent > 2 * self._heartbeat and self._client.is_connected:
             logger.warning(
                 "pull request unanswered", subject=self._next_subject, silent_seconds=round(silent)
             )
-            self._owed = 0
-            self._on_news(News.LOST)
+            self._outstanding = 0
+            self._on_status(PullStatus.LOST)

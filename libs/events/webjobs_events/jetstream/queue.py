@@ -14,7 +14,7 @@ from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream.connection import Connection, describe
 from webjobs_events.jetstream.message import instant_of_ns
 from webjobs_events.jetstream.pipeline import PublishPipeline
-from webjobs_events.jetstream.pull import News, Pull
+from webjobs_events.jetstream.pull import Pull, PullStatus
 from webjobs_events.jetstream.reader import delivery_of
 from webjobs_events.log import logger
 
@@ -199,7 +199,11 @@ class WorkQueue:
         # A new inbox each time: requests of before a break are still open when the server outlived it, and
         # without anyone to hear them they bring nothing that there is no room for.
         pull = Pull(
-            self._connection, self._stream, self._durable, on_message=self._receive, on_news=self._hear
+            self._connection,
+            self._stream,
+            self._durable,
+            on_message=self._receive,
+            on_status=self._on_pull_status,
         )
         self._lost = self._stopped = False
         try:
@@ -214,7 +218,7 @@ class WorkQueue:
         finally:
             # One that gave a sign of life is asked again at once: to look for it takes the leader of the
             # cluster, which may have ended while the consumer has a leader.
-            self._is_there = pull.has_heard
+            self._is_there = pull.is_confirmed
             await pull.finish()
             late, self._late = self._late, []
             for message in late:
@@ -228,12 +232,12 @@ class WorkQueue:
             self._on_message(queued)
             self._wake.set()
 
-    def _hear(self, news: News) -> None:
-        self._lost = self._lost or news is News.LOST
+    def _on_pull_status(self, status: PullStatus) -> None:
+        self._lost = self._lost or status is PullStatus.LOST
         self._wake.set()
 
     def _lose(self) -> None:
-        self._hear(News.LOST)
+        self._on_pull_status(PullStatus.LOST)
 
     async def _ensure_consumer(self) -> None:
         config = api.ConsumerConfig(

@@ -15,7 +15,7 @@ from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream.connection import Connection, describe
 from webjobs_events.jetstream.lookup import first_from
 from webjobs_events.jetstream.message import StreamMessage
-from webjobs_events.jetstream.pull import News, Pull
+from webjobs_events.jetstream.pull import Pull, PullStatus
 from webjobs_events.log import logger
 
 _RETRY_DELAY = 0.25  # seconds between tries to make a lost consumer anew
@@ -159,10 +159,10 @@ class StreamReader:
         self._broken = True
         self._arrived.set()
 
-    def _hear(self, news: News) -> None:
-        if news is News.LOST:
+    def _on_pull_status(self, status: PullStatus) -> None:
+        if status is PullStatus.LOST:
             self._broken = True
-        elif news is News.FULL and self._window_bytes and not self._got_since_request:
+        elif status is PullStatus.FULL and self._window_bytes and not self._got_since_request:
             self._window_bytes = min(2 * self._window_bytes, _LARGEST_MESSAGE)  # the next message is larger
         self._arrived.set()  # the one who waits looks again, and asks for more
 
@@ -220,7 +220,7 @@ class StreamReader:
         patience = self._connection.answer_timeout
         async with self._connection.asking(f"reading {self._stream}"):
             async with asyncio.timeout(patience):
-                self._look_at(await self._connection.js.stream_info(self._stream))
+                self._read_state(await self._connection.js.stream_info(self._stream))
             async with asyncio.timeout(patience):
                 info = await self._connection.js.add_consumer(self._stream, self._consumer_config())
         self._consumer = info.name
@@ -229,7 +229,11 @@ class StreamReader:
         if not self._pending_at_start and not self._buffer and not self._connection.is_clustered:
             self.caught_up.set()
         self._pull = Pull(
-            self._connection, self._stream, info.name, on_message=self._receive, on_news=self._hear
+            self._connection,
+            self._stream,
+            info.name,
+            on_message=self._receive,
+            on_status=self._on_pull_status,
         )
         self._broken = False
         await self._pull.start()
@@ -267,7 +271,7 @@ class StreamReader:
                 await self._arrived.wait()
         return self._pull is None or not self._pull.outstanding or bool(self._buffer)
 
-    def _look_at(self, info: api.StreamInfo) -> None:
+    def _read_state(self, info: api.StreamInfo) -> None:
         """Begin anew in a stream that lost what was read: it gives its sequences again."""
         expected, last = self._next_sequence, info.state.last_seq
         known, self._stream_created_at = self._stream_created_at, info.created

@@ -64,11 +64,11 @@ class Replicas:
     async def _raise(self, name: str) -> str | None:
         """Ask for the replicas and change nothing else; returns the reason of a failure."""
         try:
-            config = (await self._ask(f"$JS.API.STREAM.INFO.{name}", {}))["config"]
+            config = (await self._request(f"$JS.API.STREAM.INFO.{name}", {}))["config"]
         except BusUnavailable as error:
             return error.reason
         try:
-            await self._ask(f"$JS.API.STREAM.UPDATE.{name}", {**config, "num_replicas": self.wanted})
+            await self._request(f"$JS.API.STREAM.UPDATE.{name}", {**config, "num_replicas": self.wanted})
         except _Refused as error:
             if error.code == _NO_PEERS:
                 return f"the cluster lacks servers for it: {error.reason}"
@@ -80,7 +80,7 @@ class Replicas:
             )
         return None
 
-    async def _ask(self, subject: str, body: dict[str, Any]) -> dict[str, Any]:
+    async def _request(self, subject: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer of JetStream, with fields that the client does not know.
 
         Raises:

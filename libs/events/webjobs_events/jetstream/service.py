@@ -59,7 +59,7 @@ async def serve_endpoints(
 def _answering(
     endpoint: str, handler: Handler, answering: set[asyncio.Task[None]]
 ) -> Callable[[Request], Awaitable[None]]:
-    async def answer(request: Request) -> None:
+    async def handle_request(request: Request) -> None:
         try:
             await request.respond(await handler(request.data))
         except QueryRefused as error:
@@ -69,7 +69,7 @@ def _answering(
             await request.respond_error("500", describe(error))
 
     async def take(request: Request) -> None:
-        task = asyncio.create_task(answer(request), name=f"answer {endpoint}")
+        task = asyncio.create_task(handle_request(request), name=f"answer {endpoint}")
         answering.add(task)
         task.add_done_callback(_forget)
 

@@ -23,7 +23,7 @@ LOST = Counter(
     "webjobs_streams_lost", "Streams and buckets found deleted or replaced by new ones", ["stream"]
 )
 
-_LOOK_SECONDS = 2.0  # between looks at all streams
+_CHECK_SECONDS = 2.0  # between looks at all streams
 _SOON_SECONDS = 0.25  # between looks while one is missing, and at least between two looks
 _SEQUENCE_GAP = 1_000_000
 """Added to the last known sequence of a lost stream: what it took since the last look stays below that."""
@@ -32,7 +32,7 @@ Replaced = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _LastSeen:
     """A stream as it was at the last look."""
 
     created_at: datetime | None
@@ -52,7 +52,7 @@ class StreamWatch:
         self._connection = connection
         self._configs = {config.name or "": config for config in stream_configs(subjects, replicas)}
         self._replicas = Replicas(connection, replicas)
-        self._known: dict[str, _Known] = {}
+        self._last_seen: dict[str, _LastSeen] = {}
         self._missing: dict[str, str] = {}
         self._lost_at: dict[str, datetime] = {}
         self._events = subjects.events_stream
@@ -73,7 +73,7 @@ class StreamWatch:
 
     def created_at(self, stream: str) -> datetime | None:
         """When a stream was made, as of the last look; None before the first one."""
-        known = self._known.get(stream)
+        known = self._last_seen.get(stream)
         return known.created_at if known else None
 
     def notes(self) -> Mapping[str, str]:
@@ -106,34 +106,34 @@ class StreamWatch:
         try:
             while True:
                 missed.clear()
-                await self._look()
+                await self._check_all()
                 await asyncio.sleep(_SOON_SECONDS)
                 if not self._missing:
                     try:
-                        async with asyncio.timeout(_LOOK_SECONDS):
+                        async with asyncio.timeout(_CHECK_SECONDS):
                             await missed.wait()
                     except TimeoutError:
                         continue
         finally:
             unhook()
-            self._note_missing({})
+            self._record_missing({})
 
-    async def _look(self) -> None:
+    async def _check_all(self) -> None:
         try:
-            missing = await asyncio.gather(*(self._look_at(name) for name in self._configs))
+            missing = await asyncio.gather(*(self._check(name) for name in self._configs))
         except BusUnavailable as error:
             logger.debug("streams not looked at", error=str(error))
             return
         except Exception:  # whatever it is, the next look must follow
             logger.exception("streams not looked at")
             return
-        self._note_missing({name: why for name, why in zip(self._configs, missing, strict=True) if why})
+        self._record_missing({name: why for name, why in zip(self._configs, missing, strict=True) if why})
 
-    def _note_missing(self, missing: dict[str, str]) -> None:
+    def _record_missing(self, missing: dict[str, str]) -> None:
         MISSING.inc(len(missing) - len(self._missing))  # several connections of a process share the gauge
         self._missing = missing
 
-    async def _look_at(self, name: str) -> str | None:
+    async def _check(self, name: str) -> str | None:
         """Look at a stream and make it if it does not exist; returns why that failed, None when it exists.
 
         Raises:
@@ -152,12 +152,12 @@ class StreamWatch:
                 if why is not None:
                     return why
                 info = await self._connection.js.stream_info(name)
-        self._note(name, info)
+        self._record(name, info)
         await self._replicas.check(name, info)
         return None
 
     async def _make(self, name: str) -> str | None:
-        known = self._known.get(name)
+        known = self._last_seen.get(name)
         config = self._configs[name]
         if known is not None:
             config = replace(config, first_seq=known.last + _SEQUENCE_GAP)
@@ -173,7 +173,7 @@ class StreamWatch:
         return None
 
     def _log_loss(self, name: str) -> None:
-        known = self._known.get(name)
+        known = self._last_seen.get(name)
         logger.error(
             "stream is missing; what it held is lost",
             stream=name,
@@ -181,7 +181,7 @@ class StreamWatch:
             last_sequence=known.last if known else None,
         )
 
-    def _note_missing_events(self, count: int) -> None:
+    def _record_missing_events(self, count: int) -> None:
         before, self._missing_events = self._missing_events, count
         MISSING_EVENTS.set(count)
         if count > before:
@@ -191,11 +191,11 @@ class StreamWatch:
                 missing=count,
             )
 
-    def _note(self, name: str, info: api.StreamInfo) -> None:
+    def _record(self, name: str, info: api.StreamInfo) -> None:
         if name == self._events:
-            self._note_missing_events(missing_messages(info))
-        before = self._known.get(name)
-        self._known[name] = _Known(info.created, info.state.last_seq, info.state.messages)
+            self._record_missing_events(missing_messages(info))
+        before = self._last_seen.get(name)
+        self._last_seen[name] = _LastSeen(info.created, info.state.last_seq, info.state.messages)
         if before is None or before.created_at == info.created:
             return
         logger.error("stream was replaced by an empty one", stream=name, last_sequence_before=before.last)

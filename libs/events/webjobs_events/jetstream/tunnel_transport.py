@@ -11,7 +11,7 @@ from webjobs_events.tunnel import LONGEST_BODY, WINDOW, Frame, FrameKind
 _HIGH_WATER = 128 * 1024  # bytes waiting for credit at which the protocol is told to pause
 _LOW_WATER = 32 * 1024
 _CREDIT_STEP = WINDOW // 4
-_LAST_WORDS = (FrameKind.CLOSE, FrameKind.RESET)
+_FINAL_FRAMES = (FrameKind.CLOSE, FrameKind.RESET)
 _COUNTED = (FrameKind.DATA, FrameKind.EOF, FrameKind.CLOSE)
 _LINGER = 10.0  # seconds that a closed end waits until the other one has taken what is still to be sent
 
@@ -46,12 +46,12 @@ class TunnelTransport(asyncio.Transport):
         # Inward
         self._held: deque[bytes] = deque()
         self._received = 0
-        self._handed_on = 0
+        self._delivered = 0
         self._credited = WINDOW
         self._is_paused = True
-        self._their_end: FrameKind | None = None
-        self._their_error: Exception | None = None
-        self._eof_told = False
+        self._peer_end: FrameKind | None = None
+        self._peer_error: Exception | None = None
+        self._eof_delivered = False
 
     def attach(self, protocol: asyncio.Protocol) -> None:
         """Hand everything to this protocol from now on."""
@@ -65,7 +65,7 @@ class TunnelTransport(asyncio.Transport):
     @property
     def expects_more(self) -> bool:
         """Whether the other end is still to be heard of; after that, what it has sent is handed on."""
-        return self._their_end not in _LAST_WORDS
+        return self._peer_end not in _FINAL_FRAMES
 
     # What a protocol asks of its transport
 
@@ -99,7 +99,7 @@ class TunnelTransport(asyncio.Transport):
         """Hand on what came meanwhile, and what comes."""
         if self._is_paused:
             self._is_paused = False
-            self._loop.call_soon(self._hand_on)
+            self._loop.call_soon(self._deliver)
 
     def get_write_buffer_size(self) -> int:
         """Bytes that wait for credit."""
@@ -174,55 +174,55 @@ class TunnelTransport(asyncio.Transport):
             self._credit = max(self._credit, frame.number)
             self._send_more()
         elif frame.kind in (FrameKind.EOF, FrameKind.CLOSE):
-            self._their_end = frame.kind
-            self._hand_on()
+            self._peer_end = frame.kind
+            self._deliver()
         elif frame.kind is FrameKind.RESET:
             reason = frame.body.decode("utf-8", "replace")
-            self._their_end = frame.kind
+            self._peer_end = frame.kind
             if not self._is_closing:
-                self._their_error = ConnectionResetError(f"The tunnel was reset: {reason}.")
-            self._hand_on()
+                self._peer_error = ConnectionResetError(f"The tunnel was reset: {reason}.")
+            self._deliver()
 
     def _hold(self, data: bytes) -> None:
         if self._is_closing:
             self._account_for(data)
             return
         self._held.append(data)
-        self._hand_on()
+        self._deliver()
 
-    def _hand_on(self) -> None:
+    def _deliver(self) -> None:
         """Give the protocol what may be given to it now, in order."""
         protocol = self._protocol
         if self._is_over:
             return
         if protocol is None:
-            if self._their_end is FrameKind.RESET:
-                self.lose(self._their_error)
+            if self._peer_end is FrameKind.RESET:
+                self.lose(self._peer_error)
             return
         try:
             while self._held and not self._is_paused and not self.is_closing():
                 data = self._held.popleft()
                 protocol.data_received(data)
                 self._account_for(data)
-            if self._their_end is not None and not self._held and (self._is_closing or not self._is_paused):
-                self._tell_end(protocol)
+            if self._peer_end is not None and not self._held and (self._is_closing or not self._is_paused):
+                self._deliver_end(protocol)
         except Exception:
             logger.exception("a protocol failed; its tunnel is reset")
             self.reset("its reader failed")
 
     def _account_for(self, data: bytes) -> None:
-        self._handed_on += len(data)
-        if self._handed_on + WINDOW - self._credited >= _CREDIT_STEP and self.expects_more:
-            self._credited = self._handed_on + WINDOW
+        self._delivered += len(data)
+        if self._delivered + WINDOW - self._credited >= _CREDIT_STEP and self.expects_more:
+            self._credited = self._delivered + WINDOW
             self._send(Frame(FrameKind.CREDIT, self._credited))
 
-    def _tell_end(self, protocol: asyncio.Protocol) -> None:
-        if not self._eof_told and self._their_end is not FrameKind.RESET:
-            self._eof_told = True
+    def _deliver_end(self, protocol: asyncio.Protocol) -> None:
+        if not self._eof_delivered and self._peer_end is not FrameKind.RESET:
+            self._eof_delivered = True
             if not self._is_closing and not protocol.eof_received():
                 self.close()
         if not self.expects_more:
-            self.lose(self._their_error)
+            self.lose(self._peer_error)
 
     def _send_more(self) -> None:
         """Send what the credit allows, and the end when all is sent."""

@@ -30,24 +30,24 @@ from webjobs_events.tunnel import (
 Acceptor = Callable[[TunnelRequest, TunnelTransport], Awaitable[None]]
 """Connects what is asked for and attaches it to the tunnel; raises `TunnelRefused`."""
 
-_ALIVE_INTERVAL = 2.0  # seconds
+_KEEPALIVE_SECONDS = 2.0  # seconds
 _SILENCE = 15.0  # seconds without a word of the other end after which it is taken for gone
 _OPEN_TIMEOUT = 5.0  # seconds
 _MOST = 2000  # tunnels of one end
-_NOBODY = "503"  # status by which NATS says that nobody listens on the subject of a message
+_NO_RESPONDERS = "503"  # status by which NATS says that nobody listens on the subject of a message
 
 _request = msgspec.json.Decoder(TunnelRequest)
 _refusal = msgspec.json.Decoder(TunnelRefusal)
 
 
 class _Tunnel:
-    __slots__ = ("answer", "heard_at", "peer", "spoke_at", "transport")
+    __slots__ = ("answer", "peer", "received_at", "sent_at", "transport")
 
     def __init__(self, peer: str) -> None:
         self.peer = peer
         self.transport: TunnelTransport
         self.answer: asyncio.Future[Frame] | None = None
-        self.heard_at = self.spoke_at = time.monotonic()
+        self.received_at = self.sent_at = time.monotonic()
 
 
 class Tunnels:
@@ -77,7 +77,7 @@ class Tunnels:
     async def __aenter__(self) -> "Tunnels":
         self._subscription = await self._connection.client.subscribe(f"{self._prefix}.*", cb=self._received)
         self._unhook = self._connection.on_disconnect(self._broke)
-        self._tasks = [asyncio.create_task(self._send_all()), asyncio.create_task(self._stay_alive())]
+        self._tasks = [asyncio.create_task(self._send_all()), asyncio.create_task(self._send_keepalives())]
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -142,7 +142,7 @@ class Tunnels:
     async def _received(self, message: Msg) -> None:
         name = message.subject.rpartition(".")[2]
         tunnel = self._tunnels.get(name)
-        if not message.data and (message.headers or {}).get("Status") == _NOBODY:
+        if not message.data and (message.headers or {}).get("Status") == _NO_RESPONDERS:
             if tunnel is not None and tunnel.transport.expects_more:
                 tunnel.transport.lose(ConnectionResetError("The other end of the tunnel is gone."))
             return
@@ -154,7 +154,7 @@ class Tunnels:
         if tunnel is None:
             self._stranger(name, message.reply, frame)
             return
-        tunnel.heard_at = time.monotonic()
+        tunnel.received_at = time.monotonic()
         if tunnel.answer is not None and not tunnel.answer.done():
             if frame.kind in (FrameKind.ACCEPTED, FrameKind.REFUSED):
                 tunnel.answer.set_result(frame)
@@ -192,7 +192,7 @@ class Tunnels:
     # Outward
 
     def _send(self, name: str, tunnel: _Tunnel, frame: Frame) -> None:
-        tunnel.spoke_at = time.monotonic()
+        tunnel.sent_at = time.monotonic()
         self._put(tunnel.peer, name, frame)
 
     def _put(self, peer: str, name: str, frame: Frame) -> None:
@@ -217,16 +217,16 @@ class Tunnels:
         for tunnel in list(self._tunnels.values()):
             tunnel.transport.lose(ConnectionResetError("The connection to NATS broke."))
 
-    async def _stay_alive(self) -> None:
+    async def _send_keepalives(self) -> None:
         while True:
-            await asyncio.sleep(_ALIVE_INTERVAL)
+            await asyncio.sleep(_KEEPALIVE_SECONDS)
             now = time.monotonic()
             for name, tunnel in list(self._tunnels.items()):
                 if not tunnel.transport.expects_more:
                     continue
-                if now - tunnel.heard_at > _SILENCE:
+                if now - tunnel.received_at > _SILENCE:
                     tunnel.transport.reset("nothing was heard of the other end")
-                elif now - tunnel.spoke_at >= _ALIVE_INTERVAL:
+                elif now - tunnel.sent_at >= _KEEPALIVE_SECONDS:
                     self._send(name, tunnel, Frame(FrameKind.ALIVE))
 
 

@@ -12,7 +12,7 @@ from webjobs_events.errors import RevisionConflict
 from webjobs_events.events import ScheduleTicked, TickOutcome
 from webjobs_events.jetstream import LiveSettings
 from webjobs_events.job_settings import MissedPolicy
-from webjobs_events.overdue import ON_TIME, Stretch, Verdict, judge_due_times
+from webjobs_events.overdue import ON_TIME, DueTimeDecision, Stretch, decide_due_times
 from webjobs_events.run_id import run_id_at
 
 from webjobs_runner.instance import Instance
@@ -53,7 +53,7 @@ class DueTimes:
             cursor = job.cursor = job.cursor or await self._ticks.cursor(job.name)
             told_until = job.told_until(cursor)
             verdict = await self._judge(job, told_until, now)
-            if verdict == Verdict():
+            if verdict == DueTimeDecision():
                 return job.schedule.next_due(max(told_until, now))
             try:
                 if not await self._step(job, cursor, verdict, now):
@@ -62,25 +62,25 @@ class DueTimes:
                 job.cursor = None  # another runner was faster
             now = self._clock()
 
-    async def _judge(self, job: ScheduledJob, told_until: datetime, now: datetime) -> Verdict:
+    async def _judge(self, job: ScheduledJob, told_until: datetime, now: datetime) -> DueTimeDecision:
         due_times = job.schedule.due_between(told_until, now)
         if now - told_until > _LONG_AGO:
-            return await asyncio.to_thread(judge_due_times, due_times, now, job.settings.missed)
-        return judge_due_times(due_times, now, job.settings.missed)
+            return await asyncio.to_thread(decide_due_times, due_times, now, job.settings.missed)
+        return decide_due_times(due_times, now, job.settings.missed)
 
-    async def _step(self, job: ScheduledJob, cursor: Cursor, verdict: Verdict, now: datetime) -> bool:
+    async def _step(self, job: ScheduledJob, cursor: Cursor, verdict: DueTimeDecision, now: datetime) -> bool:
         """Tell of the first due times; answers False when they have to wait."""
-        first = verdict.untold.first if verdict.untold else verdict.runs[0]
+        first = verdict.without_run.first if verdict.without_run else verdict.runs[0]
         policy = job.settings.concurrency.policy
         reason = self._held_back(job)
-        is_plain = not reason and verdict.untold is None and now - first <= ON_TIME
+        is_plain = not reason and verdict.without_run is None and now - first <= ON_TIME
         if not is_plain and await self._runs.was_asked_for(job.name, first, policy, cursor):
             await self._tell_run(job, cursor, first, now)  # by a runner that died before it could tell
         elif reason:
             await self._tell_stretch(job, cursor, _all_of(verdict, reason), now)
-        elif verdict.untold is not None:
-            stands_for = verdict.runs[-1] if verdict.untold.outcome is TickOutcome.MERGED else None
-            await self._tell_stretch(job, cursor, verdict.untold, now, stands_for)
+        elif verdict.without_run is not None:
+            stands_for = verdict.runs[-1] if verdict.without_run.outcome is TickOutcome.MERGED else None
+            await self._tell_stretch(job, cursor, verdict.without_run, now, stands_for)
         else:
             other = await self._runs.ask(
                 job.name,
@@ -146,13 +146,13 @@ class DueTimes:
         job.cursor = await self._ticks.tell(event, cursor, job.trace_seed)
 
 
-def _all_of(verdict: Verdict, reason: str) -> Stretch:
+def _all_of(verdict: DueTimeDecision, reason: str) -> Stretch:
     """All due times of a verdict, of which none is run."""
-    untold, runs = verdict.untold, verdict.runs
+    without_run, runs = verdict.without_run, verdict.runs
     return Stretch(
         TickOutcome.SKIPPED,
-        untold.first if untold else runs[0],
-        runs[-1] if runs or untold is None else untold.last,
-        len(runs) + (untold.count if untold else 0),
+        without_run.first if without_run else runs[0],
+        runs[-1] if runs or without_run is None else without_run.last,
+        len(runs) + (without_run.count if without_run else 0),
         reason,
     )
