@@ -152,7 +152,7 @@ async def _working(
             restoration=components.restoration.run(),
             schedules=components.schedules.run(),
             contradiction=components.continuous.run(),
-            ended_elsewhere=components.ended_elsewhere.run(),
+            finished_elsewhere=components.finished_elsewhere.run(),
             runs=components.runs.run(),
             limits=components.limits.run(),
             next_runs=components.next_runs.run(),

@@ -44,7 +44,7 @@ class DiskWatch:
         self._reserve = 0
         self._is_low = False
         self._listeners: list[Callable[[], None]] = []
-        self._look()
+        self._check()
 
     @property
     def is_low(self) -> bool:
@@ -88,11 +88,11 @@ class DiskWatch:
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             was_low = self._is_low
-            self._look()
+            self._check()
             if self._is_low is not was_low:
                 self._changed()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         try:
             self._space = space_of(self._folder)
         except OSError as error:  # a share that is away: other parts report that

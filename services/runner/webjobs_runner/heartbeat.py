@@ -24,7 +24,7 @@ from webjobs_runner.outbox import Outbox
 @dataclass(slots=True)
 class _Peer:
     heartbeat: Heartbeat
-    heard_at: float  # monotonic
+    seen_at: float  # monotonic
     is_missed: bool = False  # the mirror saw its lease end
 
 
@@ -89,7 +89,7 @@ class Peers:
                 await self._renew()
                 pause = self.terms.retry_seconds if self._has_failed else self.terms.heartbeat_seconds
                 renew_at = time.monotonic() + pause
-            await self._judge()
+            await self._check_peers()
 
     def on_lapse(self, listener: Callable[[], None]) -> None:
         """Call `listener` when our own lease holds again after a gap, in which others may have judged us."""
@@ -102,9 +102,9 @@ class Peers:
 
     def has_room_elsewhere(self) -> bool:
         """Whether another runner that is alive has room on its disk, as far as its last heartbeat says."""
-        heard_since = time.monotonic() - self.terms.seconds
+        seen_since = time.monotonic() - self.terms.seconds
         return any(
-            peer.heard_at > heard_since
+            peer.seen_at > seen_since
             and not peer.heartbeat.leaving
             and (peer.heartbeat.disk is None or not peer.heartbeat.disk.is_low)
             for peer in self._peers.values()
@@ -129,7 +129,7 @@ class Peers:
         finally:
             self._guards.remove(renewed)
 
-    def can_judge(self) -> bool:
+    def can_decide(self) -> bool:
         """Whether all was whole for so long that an absent lease means an absent runner."""
         now = time.monotonic()
         whole_for = now - max(self._whole_since, self._lapsed_at)
@@ -141,7 +141,7 @@ class Peers:
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        if not self.can_judge():
+        if not self.can_decide():
             return False
         entry = await self._bus.leases.get(Subjects.instance_key(instance_id))
         if entry is None or _heartbeat_of(entry) is not None:
@@ -156,7 +156,7 @@ class Peers:
 
     async def _renew(self) -> None:
         self._is_due = False
-        asked_at = time.monotonic()
+        sent_at = time.monotonic()
         value = encode_heartbeat(Heartbeat(boot=self._instance.boot, disk=self._disk.report))
         try:
             # First to those who listen now: a full disk stores nothing.
@@ -172,12 +172,12 @@ class Peers:
         self.writes.acknowledged()
         self._outage.ended()
         # What counts is when the answer came: the request may have been on its way while the lease ended.
-        answered_at, vouched_until = time.monotonic(), self._vouched_until
-        self._vouched_until = asked_at + self.terms.seconds
+        acknowledged_at, vouched_until = time.monotonic(), self._vouched_until
+        self._vouched_until = sent_at + self.terms.seconds
         for renewed in self._guards:
             renewed(self.lease_end)
-        if answered_at > vouched_until:
-            self._lapsed_at = answered_at
+        if acknowledged_at > vouched_until:
+            self._lapsed_at = acknowledged_at
             if vouched_until:
                 logger.warning("heartbeat had lapsed; others may have taken this runner for lost")
                 for listener in self._lapse_listeners:
@@ -212,7 +212,7 @@ class Peers:
             return
         self._peers[instance_id] = _Peer(heartbeat, time.monotonic())
 
-    async def _judge(self) -> None:
+    async def _check_peers(self) -> None:
         """Tell of the runners that are gone; a doubt stays until it can be settled.
 
         One that was not heard of for two terms is asked for too: the trace of an expired lease is kept for
@@ -222,7 +222,7 @@ class Peers:
         for instance_id, peer in list(self._peers.items()):
             if peer.is_missed and peer.heartbeat.leaving:
                 del self._peers[instance_id]
-            elif peer.is_missed or peer.heard_at < silent_since:
+            elif peer.is_missed or peer.seen_at < silent_since:
                 try:
                     is_lost = await self.is_lost(instance_id)
                 except BusUnavailable as error:
@@ -230,9 +230,9 @@ class Peers:
                     return
                 if is_lost and self._peers.get(instance_id) is peer:
                     del self._peers[instance_id]
-                    self._tell(instance_id, peer.heartbeat.boot)
+                    self._publish_lost(instance_id, peer.heartbeat.boot)
 
-    def _tell(self, instance_id: str, boot: str) -> None:
+    def _publish_lost(self, instance_id: str, boot: str) -> None:
         logger.warning("a runner is lost", lost=instance_id)
         self._outbox.add(
             InstanceLost(

@@ -48,7 +48,7 @@ class Journal(Generic[T]):
         self._path.parent.mkdir(parents=True, exist_ok=True)
         records = self._read(self._path.read_bytes() if self._path.exists() else b"")
         records += self._read(self._spare.open())
-        return list(zip(records, self.write_anew(records), strict=True))
+        return list(zip(records, self.rewrite(records), strict=True))
 
     def append(self, record: T) -> int:
         """Add a line; returns its size, 0 when the disk takes nothing and the spare space is used up."""
@@ -122,7 +122,7 @@ class Journal(Generic[T]):
         with suppress(OSError):
             os.ftruncate(self._file, self._size)
 
-    def write_anew(self, records: Sequence[T]) -> list[int]:
+    def rewrite(self, records: Sequence[T]) -> list[int]:
         """Let the file hold just these, at one stroke; answers the sizes of their lines.
 
         Raises:

@@ -198,7 +198,7 @@ class Outbox:
         if not self._entries:
             self._journal.clear()
         elif self._journal.is_wasteful:
-            sizes = self._journal.write_anew([entry.record for entry in self._entries])
+            sizes = self._journal.rewrite([entry.record for entry in self._entries])
             for waiting, size in zip(self._entries, sizes, strict=True):
                 waiting.size = size
 

@@ -61,7 +61,7 @@ class Retention:
             ],
             start_sequence=await self._start(),
         )
-        reader.on_replaced = self._begin_anew
+        reader.on_replaced = self._restart
         async with asyncio.TaskGroup() as group, contextlib.aclosing(reader.batches()) as batches:
             async for batch in batches:
                 self._seen = batch[-1].sequence
@@ -74,7 +74,7 @@ class Retention:
         try:
             event = decode_event(message.subject, message.headers, message.data)
             if isinstance(event, Deleted):
-                await self._definitions.told(event.revision)  # a definition seen then was written later
+                await self._definitions.reached(event.revision)  # a definition seen then was written later
                 await self._until_nothing_runs(event)
                 if event.job_type is JobType.CONTINUOUS and not self._is_defined(event):
                     self._discard_log(event.job_name)
@@ -115,7 +115,7 @@ class Retention:
         is_known = created_at in ("", self._created_at) and reached <= state.last
         return reached + 1 if is_known else 1
 
-    def _begin_anew(self) -> None:
+    def _restart(self) -> None:
         """The stream was replaced by another one: sequences of before mean nothing in it."""
         created_at = self._bus.streams.created_at(self._bus.subjects.events_stream)
         self._created_at = created_at.isoformat() if created_at else ""

@@ -49,10 +49,10 @@ from webjobs_runner.runs.claimed_runs import ClaimedRuns
 from webjobs_runner.runs.claims import Claims
 from webjobs_runner.runs.concurrency import ConcurrencyLimits
 from webjobs_runner.runs.dependencies import RunDependencies
-from webjobs_runner.runs.ended_elsewhere import EndedElsewhere
 from webjobs_runner.runs.executor import RunExecutor
 from webjobs_runner.runs.failed_commands import FailedCommands
 from webjobs_runner.runs.finish import Finish
+from webjobs_runner.runs.finished_elsewhere import FinishedElsewhere
 from webjobs_runner.runs.handler import RunHandler
 from webjobs_runner.runs.next_runs import NextRuns
 from webjobs_runner.runs.orphaned_runs import OrphanedRuns
@@ -127,7 +127,7 @@ class Components:
     next_runs: NextRuns
     unstarted_runs: UnstartedRuns
     orphaned_runs: OrphanedRuns
-    ended_elsewhere: EndedElsewhere
+    finished_elsewhere: FinishedElsewhere
     recovery: Recovery
     jobs: JobInbox
     reconciler: Reconciler
@@ -201,7 +201,7 @@ def build_components(
         if job_type is JobType.CONTINUOUS:
             continuous.define(job_name, definition)
         elif definition is None:
-            registry.ask_to_end(Reason.DELETED, "The job was deleted.", job_name)
+            registry.request_end(Reason.DELETED, "The job was deleted.", job_name)
             unstarted_runs.job_deleted(job_name)
         if definition is None:
             resources.copies.discard(job_type, job_name)
@@ -230,7 +230,7 @@ def build_components(
         next_runs=NextRuns(bus, signals, limits, registry, runs),
         unstarted_runs=unstarted_runs,
         orphaned_runs=orphaned_runs,
-        ended_elsewhere=EndedElsewhere(bus, registry, peers),
+        finished_elsewhere=FinishedElsewhere(bus, registry, peers),
         recovery=Recovery(dependencies, finish, orphaned_runs),
         jobs=JobInbox(
             bus,

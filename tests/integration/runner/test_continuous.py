@@ -25,7 +25,7 @@ from webjobs_events.events import (
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Reason, next_status
-from webjobs_runner.domain import still_running
+from webjobs_runner.domain import uptime_notice
 
 CONTINUOUS = JobType.CONTINUOUS
 FOREVER = "exec sleep 1000"
@@ -351,8 +351,8 @@ async def test_a_script_that_takes_its_time_to_start_is_not_ended_for_that(
 async def test_the_log_says_from_time_to_time_that_a_script_still_runs(
     runner: RunningRunner, caller: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(still_running, "FIRST", timedelta(seconds=0.1))
-    monkeypatch.setattr(still_running, "EVERY", timedelta(seconds=0.1))
+    monkeypatch.setattr(uptime_notice, "FIRST", timedelta(seconds=0.1))
+    monkeypatch.setattr(uptime_notice, "EVERY", timedelta(seconds=0.1))
     await caller.deploy(CONTINUOUS, "steady", {"run.sh": FOREVER})
     log = tmp_path / "site" / "data" / "jobs" / "continuous" / "steady" / "job.log"
     said = "SYS INFO] The script is still running, for 0:00:0"

@@ -323,7 +323,7 @@ async def test_what_was_edited_alike_on_two_disks_follows_the_job_afterwards(
     edits = {"files": ("run.sh", "echo 2"), "settings": ("settings.job", '{"timeout": 2}')}
     folders = {name: [job_folder(tmp_path, TRIGGERED, name, site) for site in "ab"] for name in edits}
 
-    async def is_noted(name: str) -> bool:
+    async def is_recorded(name: str) -> bool:
         definition = await definition_of(bus, TRIGGERED, name)
         note = read_note(Site(tmp_path / "b"), TRIGGERED, name)
         return definition is not None and note is not None and note.cause == definition.cause
@@ -340,7 +340,7 @@ async def test_what_was_edited_alike_on_two_disks_follows_the_job_afterwards(
             for name in edits:
                 await caller.deploy(TRIGGERED, name, {"run.sh": "echo 1"})
                 await eventually(lambda name=name: have(name, "run.sh", "echo 1"))
-                await eventually(lambda name=name: is_noted(name))
+                await eventually(lambda name=name: is_recorded(name))
 
         async def is_defined_anew(name: str) -> bool:
             return await definition_of(bus, TRIGGERED, name) != before[name]
@@ -353,7 +353,7 @@ async def test_what_was_edited_alike_on_two_disks_follows_the_job_afterwards(
             await eventually(lambda name=name: is_defined_anew(name))
         async with running_runner(bus, nats_url, tmp_path, name="b", instance_id=second.id):
             for name in edits:
-                await eventually(lambda name=name: is_noted(name))
+                await eventually(lambda name=name: is_recorded(name))
             await caller.delete(TRIGGERED, "files")
             await caller.change_settings("settings", {"timeout": 3}, TRIGGERED)
             await eventually(lambda: not any(folder.exists() for folder in folders["files"]))

@@ -341,14 +341,14 @@ async def test_nothing_is_done_while_nothing_happens(
     async with watching(FileDropWatcher(site, quiet_seconds=QUIET)) as watcher:
         await settled(watcher, root)
         wakes = 0
-        original: Callable[..., object] = FileDropWatcher._look_at_roots
+        original: Callable[..., object] = FileDropWatcher._check_roots
 
         def counted(self: FileDropWatcher) -> object:
             nonlocal wakes
             wakes += 1
             return original(self)
 
-        monkeypatch.setattr(FileDropWatcher, "_look_at_roots", counted)
+        monkeypatch.setattr(FileDropWatcher, "_check_roots", counted)
         with suppress(TimeoutError):
             await asyncio.wait_for(watcher.reports.get(), 1)
         assert wakes <= 1

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from support.eventually import eventually
 from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_runner.files import folder_walk, installed_folders, quick_look
+from webjobs_runner.files import folder_walk, installed_folders, stat_check
 from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.folder_walk import Entry, snapshot_folder
 from webjobs_runner.files.in_place import InPlaceFiles
 from webjobs_runner.files.installed_folders import InstalledFolders
-from webjobs_runner.files.quick_look import QuickLook
 from webjobs_runner.files.site import Site
+from webjobs_runner.files.stat_check import StatCheck
 
 KEY = (JobType.TRIGGERED, JobName("job"))
 DEFINITION = JobDefinition(
@@ -119,7 +119,7 @@ EDITS = [
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    monkeypatch.setattr(quick_look, "CLOCK_GRAIN_NS", GRAIN_NS)
+    monkeypatch.setattr(stat_check, "CLOCK_GRAIN_NS", GRAIN_NS)
     site = Site(tmp_path / "data")
     site.ensure()
     return site
@@ -136,9 +136,9 @@ async def installed_job(site: Site, tmp_path: Path) -> tuple[InstalledFolders, P
 
 
 async def record(installed: InstalledFolders, folder: Path) -> None:
-    look = snapshot_folder(folder)
-    assert look is not None
-    await installed.record(DEFINITION, folder, look)
+    snapshot = snapshot_folder(folder)
+    assert snapshot is not None
+    await installed.record(DEFINITION, folder, snapshot)
 
 
 @pytest.fixture
@@ -220,8 +220,8 @@ def test_a_look_soon_after_a_change_proves_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     entries: list[Entry] = []
     snapshot_folder(tmp_path, entries)
-    look = QuickLook(tmp_path, entries)
+    snapshot = StatCheck(tmp_path, entries)
     newest = max(entry.status.st_ctime_ns for entry in entries)
-    assert not look.is_older_than(newest + folder_walk.CLOCK_GRAIN_NS)
-    assert look.is_older_than(newest + folder_walk.CLOCK_GRAIN_NS + 1)
-    assert look.is_unchanged()
+    assert not snapshot.is_older_than(newest + folder_walk.CLOCK_GRAIN_NS)
+    assert snapshot.is_older_than(newest + folder_walk.CLOCK_GRAIN_NS + 1)
+    assert snapshot.is_unchanged()

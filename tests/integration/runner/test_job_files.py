@@ -55,7 +55,7 @@ def package(site: Site, name: str, **files: str) -> tuple[Path, str]:
 def install(
     site: Site, version: tuple[Path, str], settings: dict[str, Any] | None = None, disabled: bool = False
 ) -> bool:
-    return install_version(site, TRIGGERED, JOB, *version, settings or {}, disabled).exchanged
+    return install_version(site, TRIGGERED, JOB, *version, settings or {}, disabled).swapped
 
 
 def content(site: Site) -> dict[str, str]:
@@ -262,11 +262,11 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, call: int
         ("write_definition_files", job_files),
         ("write_note", job_files),
         ("flush_disk", folder_swap),
-        ("exchange", folder_swap),
+        ("swap_folders", folder_swap),
         ("rename", Path),
     ],
 )
-@pytest.mark.parametrize("can_exchange", [True, False], ids=["one-step", "two-renames"])
+@pytest.mark.parametrize("can_swap", [True, False], ids=["one-step", "two-renames"])
 def test_a_kill_at_any_point_leaves_one_version_whole(
     site: Site,
     monkeypatch: pytest.MonkeyPatch,
@@ -274,15 +274,15 @@ def test_a_kill_at_any_point_leaves_one_version_whole(
     owner: object,
     call: int,
     when: str,
-    can_exchange: bool,
+    can_swap: bool,
     first: bool,
 ) -> None:
     old, new = package(site, "1", run_sh="1", one_txt="1"), package(site, "2", run_sh="2", two_txt="2")
     if not first:
         install(site, old)
     with monkeypatch.context() as patched:
-        if not can_exchange:
-            patched.setattr(folder_swap, "exchange", lambda one, other: False)
+        if not can_swap:
+            patched.setattr(folder_swap, "swap_folders", lambda one, other: False)
         kill_at(patched, owner, name, call, when)
         with suppress(Killed):
             install(site, new)

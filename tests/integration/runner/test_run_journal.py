@@ -37,7 +37,7 @@ def test_a_run_in_hand_is_known_after_a_kill_and_a_finished_one_is_not(tmp_path:
         for each in (run("a"), run("b"), run("c")):
             runs.note(each)
         runs.forget(run("b").command)
-        assert runs.is_noted(run("a").command) and not runs.is_noted(run("b").command)
+        assert runs.is_recorded(run("a").command) and not runs.is_recorded(run("b").command)
         assert after_a_kill(path) == [run("a"), run("c")]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from webjobs_events.errors import WebJobsError
 from webjobs_events.files import Condition
 from webjobs_runner.domain.site_path import parse_path
-from webjobs_runner.files.folder_swap import exchange
+from webjobs_runner.files.folder_swap import swap_folders
 from webjobs_runner.files.site import Site
 from webjobs_runner.vfs.site_files import SiteFiles
 from webjobs_runner.vfs.zip_stream import zip_pieces
@@ -52,7 +52,7 @@ def swapped(tmp_path: Path, files: SiteFiles) -> Iterator[Path]:
 
     def swap() -> None:
         while not over.is_set():
-            assert exchange(link, folder)
+            assert swap_folders(link, folder)
 
     swapping = threading.Thread(target=swap)
     swapping.start()
@@ -90,7 +90,7 @@ def test_no_race_leads_out_of_the_site(files: SiteFiles, swapped: Path) -> None:
 def test_no_path_is_more_than_refused(files: SiteFiles, text: str) -> None:
     before = sorted(files.root.parent.iterdir())
     for change in (
-        lambda: files.look(parse_path(text)),
+        lambda: files.stat(parse_path(text)),
         lambda: files.entries(parse_path(text)),
         lambda: files.place(upload(files, b"x"), parse_path(f"site/{text}"), ANY),
         lambda: files.remove(parse_path(f"site/{text}"), False, ANY),
@@ -109,7 +109,7 @@ def test_an_upload_grows_on_another_file_system(tmp_path: Path) -> None:
         files = made(SiteFiles(site, Path(memory) / "scratch"))
         created, info = files.place(upload(files, b"first"), ("site", "a", "x.txt"), Condition())
         assert created
-        assert files.look(("site", "a", "x.txt")) == info
+        assert files.stat(("site", "a", "x.txt")) == info
         created, info = files.place(upload(files, b"second"), ("site", "a", "x.txt"), ANY, 0o755)
         assert not created
         folder = site.root / "site" / "a"

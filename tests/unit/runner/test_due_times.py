@@ -89,11 +89,11 @@ class Ticks:
         last = told[-1] if told else None
         found = Cursor(len(told), (last.until or last.due) if last else None)
         if last is not None:
-            found = Cursor(len(told), found.told_until, last.schedule, last.time_zone)
+            found = Cursor(len(told), found.recorded_until, last.schedule, last.time_zone)
         await self.line.trouble(is_after=True)
         return found
 
-    async def tell(self, event: ScheduleTicked, after: Cursor, trace_seed: str = "") -> Cursor:
+    async def record(self, event: ScheduleTicked, after: Cursor, trace_seed: str = "") -> Cursor:
         await self.line.trouble(is_after=False)
         told = self.line.world.told
         if len(told) != after.sequence:
@@ -110,7 +110,9 @@ class Runs:
     def __init__(self, line: Line) -> None:
         self.line = line
 
-    async def ask(self, job_name: JobName, due: datetime, *, cursor: Cursor, **facts: Any) -> RunId | None:
+    async def request(
+        self, job_name: JobName, due: datetime, *, cursor: Cursor, **facts: Any
+    ) -> RunId | None:
         await self.line.trouble(is_after=False)
         world, run_id = self.line.world, run_id_at(due)
         other = world.pending if world.pending != run_id else None
@@ -119,7 +121,7 @@ class Runs:
         await self.line.trouble(is_after=True)
         return other
 
-    async def was_asked_for(self, job_name: JobName, due: datetime, policy: object, cursor: Cursor) -> bool:
+    async def was_requested(self, job_name: JobName, due: datetime, policy: object, cursor: Cursor) -> bool:
         await self.line.trouble(is_after=False)
         world = self.line.world
         found = world.pending == run_id_at(due) or world.begun[run_id_at(due)] > 0

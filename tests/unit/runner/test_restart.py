@@ -21,10 +21,10 @@ def test_a_negative_restart_time_is_none() -> None:
 
 def delays(backoff: Backoff, *lives: float) -> list[float]:
     """Delays in seconds after lives of so many seconds in a row."""
-    found, short_lives = [], 0
+    found, short_runs = [], 0
     for lived in lives:
-        restart = restart_after(timedelta(seconds=lived), short_lives, backoff, timedelta(seconds=60))
-        short_lives = restart.short_lives
+        restart = restart_after(timedelta(seconds=lived), short_runs, backoff, timedelta(seconds=60))
+        short_runs = restart.short_runs
         found.append(restart.delay.total_seconds())
     return found
 
@@ -50,4 +50,4 @@ def test_no_number_of_lives_is_too_large() -> None:
 def test_without_delays_of_its_own_a_job_follows_the_reference(lived_seconds: float) -> None:
     lived, restart_time = timedelta(seconds=lived_seconds), timedelta(seconds=7)
     restart = restart_after(lived, 5, None, restart_time)
-    assert (restart.delay, restart.short_lives) == (restart_delay(lived, restart_time), 0)
+    assert (restart.delay, restart.short_runs) == (restart_delay(lived, restart_time), 0)

@@ -52,7 +52,7 @@ async def test_both_streams_and_the_runner_write_one_log_and_errors_are_kept_twi
     written: list[tuple[bytes, bool]] = []
     errors: list[bytes] = []
     log = ScriptLog("abcdef", lambda marked, system: written.append((marked, system)), errors.append)
-    log.say("begun")
+    log.write_system("begun")
     log.on_stdout(b"out")
     log.on_stderr(b"err\n")
     log.on_stdout(b"put\n")

@@ -47,7 +47,7 @@ class ContinuousJobs:
         self._logs: dict[JobName, ContinuousLog] = {}
         self._wanted: dict[JobName, JobDefinition] = {}
         self._lapsed = asyncio.Event()
-        self._heard = 0  # sequence of the latest event that told us lost
+        self._last_lost_sequence = 0  # sequence of the latest event that told us lost
         self._is_open = True
         dependencies.settings.on_change(self._setting_changed)
 
@@ -131,13 +131,13 @@ class ContinuousJobs:
             return
         if (
             found is None
-            or found.sequence <= self._heard
+            or found.sequence <= self._last_lost_sequence
             or instance.boot not in found.headers.get("ce-id", "")
         ):
             return
-        self._heard = found.sequence
+        self._last_lost_sequence = found.sequence
         for supervisor in self._supervisors.values():
-            supervisor.tell_again()
+            supervisor.republish()
 
     def _begin(self, job_name: JobName) -> None:
         if not self._is_open or job_name in self._tasks or job_name not in self._wanted:
@@ -173,4 +173,4 @@ class ContinuousJobs:
     def _setting_changed(self, name: str) -> None:
         if name in _SETTINGS_THAT_MATTER:
             for supervisor in self._supervisors.values():
-                supervisor.poke()
+                supervisor.wake()

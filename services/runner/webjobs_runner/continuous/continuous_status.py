@@ -17,7 +17,7 @@ from webjobs_events.events import (
 from webjobs_events.job import JobDefinition, JobName
 from webjobs_events.status import Status
 
-from webjobs_runner.continuous.halt import Halt
+from webjobs_runner.continuous.stop_reason import StopReason
 from webjobs_runner.instance import Instance
 from webjobs_runner.logs.continuous_log import ContinuousLog
 from webjobs_runner.outbox import Outbox
@@ -62,7 +62,7 @@ class ContinuousStatus:
             definition: That it is about: the running one as long as something runs.
             facts: The event's own fields.
         """
-        self._tell(
+        self._publish(
             event_type(
                 at=datetime.now(UTC),
                 instance=self._instance.id,
@@ -74,12 +74,14 @@ class ContinuousStatus:
             )
         )
 
-    def stay_stopped(self, definition: JobDefinition, halt: Halt) -> None:
+    def stay_stopped(self, definition: JobDefinition, stop_reason: StopReason) -> None:
         """Be stopped, with nothing that had to be ended first; told once."""
         if self.now is not Status.STOPPED:
-            self.enter(ContinuousStopped, definition, reason=halt.reason, evidence=halt.evidence)
+            self.enter(
+                ContinuousStopped, definition, reason=stop_reason.reason, evidence=stop_reason.evidence
+            )
 
-    def tell_again(self, definition: JobDefinition) -> None:
+    def republish(self, definition: JobDefinition) -> None:
         """Others took this runner for lost and its jobs for stopped: say what is true, from the beginning."""
         last = self._last
         if last is None or isinstance(last, ContinuousStopped):
@@ -89,9 +91,9 @@ class ContinuousStatus:
             self.enter(ContinuousStarting, definition)
         if not isinstance(last, ContinuousInitializing):
             number = self._numbers.next(definition.job_name)
-            self._tell(replace(last, at=datetime.now(UTC), sequence=number))
+            self._publish(replace(last, at=datetime.now(UTC), sequence=number))
 
-    def _tell(self, event: ContinuousEvent) -> None:
+    def _publish(self, event: ContinuousEvent) -> None:
         self._last = event
         self._outbox.add(event)
-        self._log.script.say(f"Status changed to {event.status}")
+        self._log.script.write_system(f"Status changed to {event.status}")

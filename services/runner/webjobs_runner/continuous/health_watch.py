@@ -38,18 +38,18 @@ class HealthWatch:
         check, failures, started_at = self._check, 0, time.monotonic()
         while not is_sick(check, failures):
             await asyncio.sleep(check.interval)
-            fault = await self._look()
+            fault = await self._probe()
             age = time.monotonic() - started_at
             failures = failures_after(check, failures, is_good=fault is None, age_seconds=age)
             if fault is not None:
                 counted = f"{failures} of {check.failures}" if failures else "it is still starting"
-                self._log.say(f"Health check GET {check.path}: {fault} ({counted})", "SYS WARN")
+                self._log.write_system(f"Health check GET {check.path}: {fault} ({counted})", "SYS WARN")
         self._found_sick(
             f"The health check GET {check.path} on port {self._port} failed {failures} times in a row, "
             f"last because of this: {fault}."
         )
 
-    async def _look(self) -> str | None:
+    async def _probe(self) -> str | None:
         """What is wrong; None when the answer is good."""
         timeout = aiohttp.ClientTimeout(total=self._check.timeout)
         async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as client:

@@ -105,7 +105,7 @@ class SingletonLeases:
             return True
         self._awaited.add(job_name)
         key = Subjects.singleton_key(job_name)
-        asked_at = time.monotonic()
+        sent_at = time.monotonic()
         try:
             async with asyncio.timeout(self._terms.singleton_renewal_seconds):
                 entry = await self._bus.leases.get(key)
@@ -113,7 +113,7 @@ class SingletonLeases:
                     return False
                 if entry is None:
                     revision = await self._bus.leases.create(key, self._value, ttl=self._terms.seconds)
-                elif self._may_replace(job_name, entry, asked_at):
+                elif self._may_replace(job_name, entry, sent_at):
                     revision = await self._bus.leases.update(
                         key, self._value, entry.revision, ttl=self._terms.seconds
                     )
@@ -124,7 +124,7 @@ class SingletonLeases:
         except (BusUnavailable, TimeoutError) as error:
             logger.debug("singleton lease not asked for", job=job_name, error=str(error))
             return False
-        self._held[job_name] = _Lease(revision, asked_at + self._terms.seconds)
+        self._held[job_name] = _Lease(revision, sent_at + self._terms.seconds)
         self._awaited.discard(job_name)
         self._changed_hands.set()
         return True
@@ -159,7 +159,7 @@ class SingletonLeases:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renew_all())
             group.create_task(self._watch_ends())
-            group.create_task(self._ask_again())
+            group.create_task(self._retry_acquire())
 
     async def _renew_all(self) -> None:
         delay = self._terms.singleton_renewal_seconds
@@ -189,33 +189,33 @@ class SingletonLeases:
             except TimeoutError:
                 continue
 
-    async def _ask_again(self) -> None:
+    async def _retry_acquire(self) -> None:
         """Wake those who wait for a lease: the notice that it is free may have been missed in an outage."""
         while True:
             await asyncio.sleep(self._terms.seconds)
             for job_name in list(self._awaited):
-                self._tell(Subjects.singleton_key(job_name))
+                self._notify(Subjects.singleton_key(job_name))
 
     async def _renew(self, job_name: JobName, lease: _Lease) -> bool:
         """Renew a lease; answers False when that is to be tried again soon."""
-        asked_at = time.monotonic()
+        sent_at = time.monotonic()
         key = Subjects.singleton_key(job_name)
         try:
             async with asyncio.timeout(self._terms.singleton_renewal_seconds):
                 lease.revision = await self._bus.leases.update(
                     key, self._value, lease.revision, ttl=self._terms.seconds
                 )
-            lease.valid_until = asked_at + self._terms.seconds
+            lease.valid_until = sent_at + self._terms.seconds
             if (limit := self._guards.get(job_name)) is not None and self._held.get(job_name) is lease:
                 limit(self._dead_at(lease))
             return True
         except RevisionConflict:
-            await self._look_again(job_name, lease)
+            await self._recheck(job_name, lease)
         except (BusUnavailable, TimeoutError) as error:
             self._outage.failed(str(error) or "no answer in time", job=job_name)
         return False
 
-    async def _look_again(self, job_name: JobName, lease: _Lease) -> None:
+    async def _recheck(self, job_name: JobName, lease: _Lease) -> None:
         """A conflict may be our own renewal whose answer was lost; else the lease is somebody else's."""
         try:
             entry = await self._bus.leases.get(Subjects.singleton_key(job_name))
@@ -228,8 +228,8 @@ class SingletonLeases:
 
     async def _hold_again(self, job_name: JobName, lease: _Lease) -> bool:
         """Write a lease again that is lost with its bucket, if it still holds and nobody else has it."""
-        asked_at = time.monotonic()
-        if asked_at >= self._usable_until(lease):
+        sent_at = time.monotonic()
+        if sent_at >= self._usable_until(lease):
             return False
         try:
             lease.revision = await self._bus.leases.create(
@@ -239,7 +239,7 @@ class SingletonLeases:
             return False
         except BusUnavailable:
             return True  # unknown: the next renewal shows it, in time or not at all
-        lease.valid_until = asked_at + self._terms.seconds
+        lease.valid_until = sent_at + self._terms.seconds
         return True
 
     async def _is_lost_with_its_bucket(self, key: str) -> bool:
@@ -259,7 +259,7 @@ class SingletonLeases:
         if self._held.get(job_name) is lease:
             del self._held[job_name]
             logger.warning("singleton lease lost", job=job_name)
-            self._tell(Subjects.singleton_key(job_name))
+            self._notify(Subjects.singleton_key(job_name))
 
     def _dead_at(self, lease: _Lease) -> float:
         return lease.valid_until - self._terms.kill_margin_seconds
@@ -269,9 +269,9 @@ class SingletonLeases:
 
     def _changed(self, key: str, entry: Entry | None) -> None:
         if entry is None:
-            self._tell(key)
+            self._notify(key)
 
-    def _tell(self, key: str) -> None:
+    def _notify(self, key: str) -> None:
         listener = self._listeners.get(key)
         if listener is not None:
             listener()

@@ -14,9 +14,16 @@ from webjobs_events.status import Reason, Status
 
 from webjobs_runner.continuous.continuous_status import ContinuousStatus
 from webjobs_runner.continuous.dependencies import ContinuousDependencies
-from webjobs_runner.continuous.halt import ALL_STOPPED, DISABLED, NOT_ENABLED, REPLACED, STANDBY, Halt
-from webjobs_runner.continuous.poke import Poke
-from webjobs_runner.continuous.script_life import ScriptLife
+from webjobs_runner.continuous.script_session import ScriptSession
+from webjobs_runner.continuous.stop_reason import (
+    ALL_STOPPED,
+    DISABLED,
+    NOT_ENABLED,
+    REPLACED,
+    STANDBY,
+    StopReason,
+)
+from webjobs_runner.continuous.wakeup import Wakeup
 from webjobs_runner.domain.exit_facts import ExitFacts, exit_code_line
 from webjobs_runner.domain.restart import DEFAULT_RESTART_DELAY, Restart, restart_after
 from webjobs_runner.jobs.definitions import settings_of
@@ -33,11 +40,11 @@ class Supervisor:
         "_dependencies",
         "_final",
         "_job_settings",
-        "_life",
         "_log",
-        "_poked",
-        "_short_lives",
+        "_session",
+        "_short_runs",
         "_status",
+        "_wakeup",
     )
 
     def __init__(
@@ -47,45 +54,45 @@ class Supervisor:
         self._definition = definition
         self._job_settings = settings_of(definition)
         self._log = log
-        self._final: Halt | None = None
-        self._short_lives = 0
-        self._poked = Poke()
-        self._life: ScriptLife | None = None
+        self._final: StopReason | None = None
+        self._short_runs = 0
+        self._wakeup = Wakeup()
+        self._session: ScriptSession | None = None
         self._status = ContinuousStatus(dependencies.instance, dependencies.outbox, dependencies.numbers, log)
 
     @property
     def port(self) -> int | None:
         """WEBJOBS_PORT of the running script; None while none runs."""
-        return self._life.port if self._life is not None else None
+        return self._session.port if self._session is not None else None
 
     def update(self, definition: JobDefinition) -> None:
         """The definition is this one now."""
         self._definition = definition
         self._job_settings = settings_of(definition)
-        self.poke()
+        self.wake()
 
     def end(self, reason: Reason, evidence: str) -> None:
         """Stop the job for good: `run` returns when none of its processes is left."""
-        self._final = self._final or Halt(reason, evidence)
-        self.poke()
+        self._final = self._final or StopReason(reason, evidence)
+        self.wake()
 
-    def poke(self) -> None:
+    def wake(self) -> None:
         """Something that decides about running has changed."""
-        self._poked.set()
+        self._wakeup.set()
 
-    def tell_again(self) -> None:
+    def republish(self) -> None:
         """Others took this runner for lost and its jobs for stopped: say what is true, from the beginning."""
-        self._status.tell_again(self._definition)
+        self._status.republish(self._definition)
 
     async def run(self) -> None:
         """Supervise until `end` is called and done, and the log of that is on its way."""
         self._status.enter(ContinuousInitializing, self._definition)
         try:
             while True:
-                self._poked.clear()
-                halt = self._halt()
-                if halt is not None:
-                    self._status.stay_stopped(self._definition, halt)
+                self._wakeup.clear()
+                stop_reason = self._stop_reason()
+                if stop_reason is not None:
+                    self._status.stay_stopped(self._definition, stop_reason)
                     if self._final is not None:
                         break
                     await self._give_lease_up()
@@ -93,7 +100,7 @@ class Supervisor:
                     if await self._deployed_edit():
                         await self._run_once()
                     continue
-                await self._poked.wait()
+                await self._wakeup.wait()
         finally:
             self._dependencies.ports.give_back(self._definition.job_name)
             await self._give_lease_up()
@@ -101,7 +108,7 @@ class Supervisor:
 
     # Whether it may run
 
-    def _halt(self) -> Halt | None:
+    def _stop_reason(self) -> StopReason | None:
         if self._final is not None:
             return self._final
         if self._definition.disabled:
@@ -115,7 +122,7 @@ class Supervisor:
         if not self._definition.is_singleton:
             await self._give_lease_up()
             return True
-        self._dependencies.leases.listen(job_name, self.poke)
+        self._dependencies.leases.listen(job_name, self.wake)
         if await self._dependencies.leases.acquire(job_name):
             return True
         if self._status.now is not Status.INACTIVE_INSTANCE:
@@ -127,11 +134,11 @@ class Supervisor:
         self._dependencies.leases.listen(self._definition.job_name, None)
         await self._dependencies.leases.release(self._definition.job_name)
 
-    def _interruption(self, running: JobDefinition) -> Halt | None:
+    def _interruption(self, running: JobDefinition) -> StopReason | None:
         """Why a running process has to end now; None when it may go on."""
-        halt = self._halt()
-        if halt is not None:
-            return halt
+        stop_reason = self._stop_reason()
+        if stop_reason is not None:
+            return stop_reason
         wanted = self._definition
         if self._has_lost_lease(running):
             return STANDBY
@@ -157,49 +164,49 @@ class Supervisor:
         """Have an edit in the job's folder deployed before the script starts; False when it may not start."""
         job_name = self._definition.job_name
         deploying = asyncio.ensure_future(self._dependencies.folders.newest(JobType.CONTINUOUS, job_name))
-        deploying.add_done_callback(lambda _: self.poke())
+        deploying.add_done_callback(lambda _: self.wake())
         try:
-            while not deploying.done() and self._halt() is None:
-                await self._poked.wait()
-                self._poked.clear()
+            while not deploying.done() and self._stop_reason() is None:
+                await self._wakeup.wait()
+                self._wakeup.clear()
         finally:
             deploying.cancel()
             await asyncio.gather(deploying, return_exceptions=True)  # without NATS: what is known is run
-        return self._halt() is None
+        return self._stop_reason() is None
 
     async def _run_once(self) -> None:
         definition = self._definition
         begun = time.monotonic()
-        life = self._life = ScriptLife(
+        session = self._session = ScriptSession(
             self._dependencies,
             definition,
             self._log,
             self._status,
-            self._poked,
+            self._wakeup,
             self._interruption,
             self._has_lost_lease,
         )
         try:
-            end = await life.run()
+            end = await session.run()
         finally:
-            self._life = None
+            self._session = None
         if end is not None:
             await self._pend(definition, begun, end)
         else:
-            self._short_lives = 0
+            self._short_runs = 0
 
     async def _pend(self, definition: JobDefinition, begun: float, end: ExitFacts) -> None:
         """The process has ended by itself: wait until it is due again, or something changes."""
         lived = timedelta(seconds=time.monotonic() - begun)
-        before = self._short_lives
+        before = self._short_runs
         restart = self._restart(lived, before)
-        self._short_lives = restart.short_lives
+        self._short_runs = restart.short_runs
         delay = restart.delay.total_seconds()
         if end.reason is Reason.EXIT_CODE and end.exit_code:
-            self._log.script.say(exit_code_line(end.exit_code, end.evidence), "SYS ERROR")
-            self._log.script.say(f"It is started again in {delay:g} s.")
+            self._log.script.write_system(exit_code_line(end.exit_code, end.evidence), "SYS ERROR")
+            self._log.script.write_system(f"It is started again in {delay:g} s.")
         else:
-            self._log.script.say(
+            self._log.script.write_system(
                 f"{end.evidence} It is started again in {delay:g} s.",
                 "SYS INFO" if end.exit_code == 0 else "SYS ERROR",
             )
@@ -212,22 +219,22 @@ class Supervisor:
             signal=end.signal,
             evidence=end.evidence,
         )
-        told_at = time.monotonic()  # the delay that the event names counts from the event on
-        while (left := told_at + delay - time.monotonic()) > 0:
+        published_at = time.monotonic()  # the delay that the event names counts from the event on
+        while (left := published_at + delay - time.monotonic()) > 0:
             try:
                 async with asyncio.timeout(left):
-                    await self._poked.wait()
+                    await self._wakeup.wait()
             except TimeoutError:
                 return
-            self._poked.clear()
+            self._wakeup.clear()
             if self._interruption(definition) is not None:
-                self._short_lives = 0
+                self._short_runs = 0
                 return
             # WEBJOBS_RESTART_TIME may have changed.
             delay = self._restart(lived, before).delay.total_seconds()
 
-    def _restart(self, lived: timedelta, short_lives: int) -> Restart:
+    def _restart(self, lived: timedelta, short_runs: int) -> Restart:
         seconds = self._dependencies.settings.number(
             "WEBJOBS_RESTART_TIME", DEFAULT_RESTART_DELAY.total_seconds()
         )
-        return restart_after(lived, short_lives, self._job_settings.restart, timedelta(seconds=seconds))
+        return restart_after(lived, short_runs, self._job_settings.restart, timedelta(seconds=seconds))

@@ -16,31 +16,31 @@ class Debounce:
 
     quiet_seconds: float
     gather_seconds: float
-    _look: str | None = None
-    _looked_at: float = 0.0
+    _state: str | None = None
+    _observed_at: float = 0.0
     _not_before: float = 0.0
 
     def disturb(self, now: float) -> None:
         """Something changed: begin anew."""
-        self._look = None
+        self._state = None
         self._not_before = now + self.gather_seconds
 
-    def wants_look(self, now: float) -> bool:
+    def is_due(self, now: float) -> bool:
         """Whether it is time to look at the folder."""
-        quiet_at = self._not_before if self._look is None else self._looked_at + self.quiet_seconds
+        quiet_at = self._not_before if self._state is None else self._observed_at + self.quiet_seconds
         return now >= max(quiet_at, self._not_before)
 
-    def could_end(self, now: float) -> bool:
+    def may_settle(self, now: float) -> bool:
         """Whether the next look may be the last, so that it is worth asking who still writes."""
-        return self._look is not None and self.wants_look(now)
+        return self._state is not None and self.is_due(now)
 
     def postpone(self, until: float) -> None:
         """Somebody holds a file open: look again then."""
         self._not_before = until
 
-    def looked(self, look: str, now: float) -> bool:
+    def observe(self, state: str, now: float) -> bool:
         """Take in how the folder looked; True when it has come to rest."""
-        if self._look == look:
-            return now >= self._looked_at + self.quiet_seconds
-        self._look, self._looked_at = look, now
+        if self._state == state:
+            return now >= self._observed_at + self.quiet_seconds
+        self._state, self._observed_at = state, now
         return False

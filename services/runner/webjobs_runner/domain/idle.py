@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 # Waking up to look at a clock costs a little CPU time; up to this much between two looks is idleness.
 CPU_SECONDS_OF_IDLENESS = 0.01
-_LOOKS_A_LIMIT = 10
+_CHECKS_PER_LIMIT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +36,21 @@ class IdleWatch:
     eleven tenths of it.
     """
 
-    __slots__ = ("_active_at", "_cpu_seconds", "_looked_at", "_output_bytes", "limit_seconds")
+    __slots__ = ("_active_at", "_cpu_seconds", "_observed_at", "_output_bytes", "limit_seconds")
 
     def __init__(self, limit_seconds: float, started_at: float) -> None:
         self.limit_seconds = limit_seconds
-        self._active_at = self._looked_at = started_at
+        self._active_at = self._observed_at = started_at
         self._cpu_seconds = 0.0
         self._output_bytes = 0
 
     @property
-    def next_look_at(self) -> float:
+    def next_check_at(self) -> float:
         """When to look again; never later than the limit can be reached."""
-        soon = self._looked_at + self.limit_seconds / _LOOKS_A_LIMIT
-        return max(self._looked_at, min(soon, self._active_at + self.limit_seconds))
+        soon = self._observed_at + self.limit_seconds / _CHECKS_PER_LIMIT
+        return max(self._observed_at, min(soon, self._active_at + self.limit_seconds))
 
-    def look(self, now: float, cpu_seconds: float, output_bytes: int) -> IdleEvidence | None:
+    def observe(self, now: float, cpu_seconds: float, output_bytes: int) -> IdleEvidence | None:
         """Take what the whole tree has used and written so far; answer the evidence if it is idle too long.
 
         A tree that has lost a process shows less CPU time than before: that is activity too.
@@ -58,7 +58,7 @@ class IdleWatch:
         grown = abs(cpu_seconds - self._cpu_seconds)
         if output_bytes != self._output_bytes or grown > CPU_SECONDS_OF_IDLENESS:
             self._active_at = now
-        self._looked_at = now
+        self._observed_at = now
         self._cpu_seconds = cpu_seconds
         self._output_bytes = output_bytes
         idle_seconds = now - self._active_at

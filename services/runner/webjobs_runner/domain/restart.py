@@ -6,7 +6,7 @@ from datetime import timedelta
 from webjobs_events.job_settings import Backoff
 
 DEFAULT_RESTART_DELAY = timedelta(seconds=60)
-LONG_LIFE = timedelta(minutes=2)
+LONG_RUN = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +15,11 @@ class Restart:
 
     Attributes:
         delay: Until the next start.
-        short_lives: Lives in a row, this one included, that were too short to begin the delays anew.
+        short_runs: Lives in a row, this one included, that were too short to begin the delays anew.
     """
 
     delay: timedelta
-    short_lives: int
+    short_runs: int
 
 
 def restart_delay(lived: timedelta, restart_time: timedelta = DEFAULT_RESTART_DELAY) -> timedelta:
@@ -30,11 +30,11 @@ def restart_delay(lived: timedelta, restart_time: timedelta = DEFAULT_RESTART_DE
 
     Source: the seed, WEBJOBS_RESTART_TIME; Kudu: ContinuousJobRunner.cs (two minutes, 60 s).
     """
-    return timedelta(0) if lived >= LONG_LIFE else max(restart_time, timedelta(0))
+    return timedelta(0) if lived >= LONG_RUN else max(restart_time, timedelta(0))
 
 
 def restart_after(
-    lived: timedelta, short_lives: int, backoff: Backoff | None, restart_time: timedelta
+    lived: timedelta, short_runs: int, backoff: Backoff | None, restart_time: timedelta
 ) -> Restart:
     """Answer when a process is started again, by the `restart` of its job's settings if there is one.
 
@@ -43,12 +43,12 @@ def restart_after(
 
     Args:
         lived: How long the process lived.
-        short_lives: Short lives in a row before this one.
+        short_runs: Short lives in a row before this one.
         backoff: The delays; None: the reference's rule.
         restart_time: The setting WEBJOBS_RESTART_TIME, for the reference's rule.
     """
     if backoff is None:
         return Restart(restart_delay(lived, restart_time), 0)
-    long_life = min(LONG_LIFE, timedelta(seconds=max(backoff.min, backoff.max)))
-    before = 0 if lived >= long_life else short_lives
+    long_run = min(LONG_RUN, timedelta(seconds=max(backoff.min, backoff.max)))
+    before = 0 if lived >= long_run else short_runs
     return Restart(timedelta(seconds=backoff.delay_seconds(before)), before + 1)

@@ -38,9 +38,9 @@ def wine_environment(environment: Mapping[str, str], prefix: str) -> dict[str, s
         environment: As a script of another type gets it; what it says about Wine is kept.
         prefix: Absolute path of the Wine prefix.
     """
-    told = {name: windows_path(environment[name]) for name in _PATHS if environment.get(name)}
+    paths = {name: windows_path(environment[name]) for name in _PATHS if environment.get(name)}
     quiet = {"WINEDEBUG": "-all"}  # else Wine tells its own troubles on the script's standard error
     # A user who is unknown to the system has no home, without which Wine crashes.
     homely = {"HOME": prefix, **quiet, PREFIX_VARIABLE: prefix}
     # Here Wine keeps its server's socket: with the prefix it is gone.
-    return {**homely, **environment, **told, "TMPDIR": prefix}
+    return {**homely, **environment, **paths, "TMPDIR": prefix}

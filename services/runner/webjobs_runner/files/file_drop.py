@@ -71,7 +71,7 @@ class FileDropWatcher:
         """Whether it runs, and the folders of jobs are there."""
         return bool(self._roots) and all(self._roots.values())
 
-    def undisturbed_look(self, key: _Key) -> str | None:
+    def settled_state(self, key: _Key) -> str | None:
         """Fingerprint of a job's folder, if the kernel would have reported any change since it was taken.
 
         None when the folder is not at rest, or the kernel reports nothing here.
@@ -89,11 +89,11 @@ class FileDropWatcher:
         try:
             rescan_at = time.monotonic()
             while True:
-                if self._look_at_roots() or time.monotonic() >= rescan_at:
+                if self._check_roots() or time.monotonic() >= rescan_at:
                     await self._rescan()
                     seconds = self._poll_seconds if self._notices.is_polling else self._rescan_seconds
                     rescan_at = time.monotonic() + seconds
-                await self._look_at_waiting()
+                await self._check_waiting()
                 self._disturb(await self._notices.wait(self._seconds_to_wait(rescan_at)))
                 if self._are_notices_lost:
                     self._are_notices_lost, rescan_at = False, time.monotonic()
@@ -112,9 +112,9 @@ class FileDropWatcher:
 
     # The folders that hold the jobs of a type
 
-    def _look_at_roots(self) -> bool:
+    def _check_roots(self) -> bool:
         """Notice roots that came, went or are others than before; True when all jobs are to be looked at."""
-        news = False
+        has_changes = False
         self._watch_parents()
         for job_type in JobType:
             found = tuple(_identified(self._site.present_roots(job_type)))
@@ -130,8 +130,8 @@ class FileDropWatcher:
                     "the folder of jobs is missing; its jobs stay as they are", job_type=job_type.value
                 )
                 self._waiting = {key: wait for key, wait in self._waiting.items() if key[0] is not job_type}
-            news = news or bool(found)
-        return news
+            has_changes = has_changes or bool(found)
+        return has_changes
 
     def _watch_parents(self) -> None:
         """Watch the folders above the roots; what was put in one before it was watched is looked at too."""
@@ -147,9 +147,11 @@ class FileDropWatcher:
                     self._consider(job_type, folder_name)
         present = [job_type for job_type, roots in self._roots.items() if roots]
         known = {key for job_type in present for key in self._known_jobs(job_type)}
-        for key, snapshot in (await asyncio.to_thread(self._look_at, known - self._waiting.keys())).items():
+        for key, snapshot in (
+            await asyncio.to_thread(self._check_folder, known - self._waiting.keys())
+        ).items():
             self._watch_folders(key, snapshot)
-            if self._is_news(key, _look(snapshot)):
+            if self._has_changed(key, _state_of(snapshot)):
                 self._waiting.setdefault(key, self._new_wait())
         for key in self._reported_gone.keys() - known:
             del self._reported_gone[key]
@@ -203,16 +205,16 @@ class FileDropWatcher:
             self._refused.remove((job_type, folder_name))
             self.reports.put_nowait(NameRefused(job_type, folder_name, ""))
 
-    async def _look_at_waiting(self) -> None:
+    async def _check_waiting(self) -> None:
         now = time.monotonic()
-        due = [key for key, wait in self._waiting.items() if wait.wants_look(now)]
+        due = [key for key, wait in self._waiting.items() if wait.is_due(now)]
         if not due:
             return
         # Who writes is asked first: whoever begins to write later changes what the look sees.
-        ending = [key for key in due if self._waiting[key].could_end(now)]
+        ending = [key for key in due if self._waiting[key].may_settle(now)]
         held = await asyncio.to_thread(self._being_written, ending)
-        snapshots = await asyncio.to_thread(self._look_at, due)
-        if self._look_at_roots():
+        snapshots = await asyncio.to_thread(self._check_folder, due)
+        if self._check_roots():
             await self._rescan()
         for key in due:
             if key not in self._waiting or not self._roots[key[0]]:
@@ -220,14 +222,14 @@ class FileDropWatcher:
             self._watch_folders(key, snapshots[key])
             if key in held:
                 self._waiting[key].postpone(now + _HELD_SECONDS)
-            elif self._waiting[key].looked(_look(snapshots[key]), now):
+            elif self._waiting[key].observe(_state_of(snapshots[key]), now):
                 del self._waiting[key]
-                self._settle(key, _look(snapshots[key]))
+                self._settle(key, _state_of(snapshots[key]))
 
     def _settle(self, key: _Key, look: str) -> None:
         if look != _GONE:
             self._lost_with_root.discard(key)
-        if not self._is_news(key, look):
+        if not self._has_changed(key, look):
             return
         job_type, job_name = key
         if look != _GONE:
@@ -242,7 +244,7 @@ class FileDropWatcher:
             self._reported_gone[key] = note
         self.reports.put_nowait(FolderGone(job_type, job_name))
 
-    def _is_news(self, key: _Key, look: str) -> bool:
+    def _has_changed(self, key: _Key, look: str) -> bool:
         """Whether a job's folder is other than reported last, or gone though a version was installed."""
         if key in self._settled or look != _GONE:
             return look != self._settled.get(key)
@@ -251,8 +253,8 @@ class FileDropWatcher:
 
     def _known_jobs(self, job_type: JobType) -> set[_Key]:
         """The jobs that were reported and are not gone, and those that have a note."""
-        noted = {(job_type, JobName(name)) for name in self._site.noted_jobs(job_type)}
-        return noted | {key for key in self._settled if key[0] is job_type}
+        recorded = {(job_type, JobName(name)) for name in self._site.known_jobs(job_type)}
+        return recorded | {key for key in self._settled if key[0] is job_type}
 
     def _note_id(self, key: _Key) -> _NoteId | None:
         try:
@@ -265,7 +267,7 @@ class FileDropWatcher:
         places = (root / key[1] for root, _, _ in self._roots[key[0]])
         return next((place for place in places if place.is_symlink() or os.path.isdir(place)), None)
 
-    def _look_at(self, keys: Iterable[_Key]) -> dict[_Key, Snapshot | None]:
+    def _check_folder(self, keys: Iterable[_Key]) -> dict[_Key, Snapshot | None]:
         folders = {key: self._folder(key) for key in keys}
         return {key: None if folder is None else snapshot_folder(folder) for key, folder in folders.items()}
 
@@ -280,7 +282,7 @@ class FileDropWatcher:
             self._notices.watch(folder / path for path in snapshot.folders)
 
 
-def _look(snapshot: Snapshot | None) -> str:
+def _state_of(snapshot: Snapshot | None) -> str:
     return _GONE if snapshot is None else snapshot.fingerprint
 
 

@@ -55,7 +55,7 @@ class Staging:
         flush_disk(self.new)
         if not os.path.lexists(self.folder):
             self.new.rename(self.folder)
-        elif not exchange(self.new, self.folder):
+        elif not swap_folders(self.new, self.folder):
             self.folder.rename(self.old)
             self.new.rename(self.folder)
 
@@ -65,7 +65,7 @@ class Staging:
         self.clear()
 
 
-def exchange(one: Path, other: Path) -> bool:
+def swap_folders(one: Path, other: Path) -> bool:
     """Let two paths of one file system change places in a single step; False where that is not possible."""
     try:
         renameat2 = _libc.renameat2

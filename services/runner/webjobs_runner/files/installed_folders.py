@@ -13,8 +13,8 @@ from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.folder_walk import Entry, Snapshot, snapshot_folder
 from webjobs_runner.files.in_place import InPlaceFiles, runs_in_place
 from webjobs_runner.files.mounts import is_shared_file_system
-from webjobs_runner.files.quick_look import QuickLook
 from webjobs_runner.files.site import Site
+from webjobs_runner.files.stat_check import StatCheck
 
 FEW_ENTRIES = 64  # looked at by `stat` without leaving the event loop: about 1 ms at most
 
@@ -29,14 +29,14 @@ class _Installed:
     Attributes:
         folder: Where it is.
         digest: The version.
-        look: Of the whole folder.
+        snapshot: Of the whole folder.
         own_files: Facts of the version's files when the job runs in place, so that other files may come
             and go; None when every change counts.
     """
 
     folder: Path
     digest: str
-    look: Snapshot
+    snapshot: Snapshot
     own_files: dict[str, _Facts] | None
 
 
@@ -54,24 +54,24 @@ class InstalledFolders:
         self._watcher = watcher
         self._installed: dict[_Key, _Installed] = {}
         self._refused: dict[_Key, str] = {}
-        self._unedited: dict[_Key, QuickLook] = {}
+        self._unedited: dict[_Key, StatCheck] = {}
         self._shared: dict[int, bool] = {}  # by device
 
-    async def record(self, definition: JobDefinition, folder: Path, look: Snapshot) -> None:
+    async def record(self, definition: JobDefinition, folder: Path, snapshot: Snapshot) -> None:
         """Remember how the folder looked while it held the definition's version."""
         key = definition.job_type, definition.job_name
         own_files = None
         if runs_in_place(definition):
             own_files = await asyncio.to_thread(self._own_files, definition, folder)
-        self._installed[key] = _Installed(folder, definition.digest, look, own_files)
+        self._installed[key] = _Installed(folder, definition.digest, snapshot, own_files)
         self._refused.pop(key, None)
         self._unedited.pop(key, None)
 
-    def record_refusal(self, key: _Key, look: Snapshot | None) -> None:
+    def record_refusal(self, key: _Key, snapshot: Snapshot | None) -> None:
         """Remember how a folder looked whose content was refused: it need not be tried at each run."""
         self._unedited.pop(key, None)
-        if look is not None:
-            self._refused[key] = look.fingerprint
+        if snapshot is not None:
+            self._refused[key] = snapshot.fingerprint
 
     def forget(self, key: _Key) -> None:
         """Forget a job."""
@@ -89,23 +89,23 @@ class InstalledFolders:
             return False
         if installed.own_files is not None and not _have_changed(installed.folder, installed.own_files):
             return False
-        known = {installed.look.fingerprint, self._refused.get(key, installed.look.fingerprint)}
-        if installed.look.entries <= FEW_ENTRIES:
+        known = {installed.snapshot.fingerprint, self._refused.get(key, installed.snapshot.fingerprint)}
+        if installed.snapshot.entries <= FEW_ENTRIES:
             return not self._is_one_of(key, installed.folder, known)
-        if self._watcher.undisturbed_look(key) in known:
+        if self._watcher.settled_state(key) in known:
             return False
-        look = await asyncio.to_thread(snapshot_folder, installed.folder)
-        return look is None or look.fingerprint not in known
+        snapshot = await asyncio.to_thread(snapshot_folder, installed.folder)
+        return snapshot is None or snapshot.fingerprint not in known
 
     def _is_one_of(self, key: _Key, folder: Path, known: set[str]) -> bool:
         """Whether a folder of few entries looks like one of these; if so, the next look is a quick one."""
         entries: list[Entry] = []
         looked_at_ns = time.time_ns()
-        look = snapshot_folder(folder, entries)
-        if look is None or look.fingerprint not in known:
+        snapshot = snapshot_folder(folder, entries)
+        if snapshot is None or snapshot.fingerprint not in known:
             return False
         if entries and key[0] is JobType.TRIGGERED and not self._is_shared(folder, entries[0].status.st_dev):
-            unedited = QuickLook(folder, entries)
+            unedited = StatCheck(folder, entries)
             if unedited.is_older_than(looked_at_ns):
                 self._unedited[key] = unedited
         return True
@@ -126,8 +126,8 @@ class InstalledFolders:
         if installed.own_files is not None:
             found = (_facts(installed.folder / path) for path in installed.own_files)
             return max((facts[-1] for facts in found if facts is not None), default=0) / 1e9
-        look = snapshot_folder(installed.folder)
-        return None if look is None else look.newest_change_ns / 1e9
+        snapshot = snapshot_folder(installed.folder)
+        return None if snapshot is None else snapshot.newest_change_ns / 1e9
 
     def folder_of(self, key: _Key) -> Path | None:
         """The job's folder; None when it is not known."""
@@ -141,8 +141,8 @@ class InstalledFolders:
             return False
         if installed.own_files is not None:
             return not _have_changed(installed.folder, installed.own_files)
-        look = snapshot_folder(installed.folder)
-        return look is not None and look.fingerprint == installed.look.fingerprint
+        snapshot = snapshot_folder(installed.folder)
+        return snapshot is not None and snapshot.fingerprint == installed.snapshot.fingerprint
 
     def _own_files(self, definition: JobDefinition, folder: Path) -> dict[str, _Facts]:
         own = self._in_place.files_of(definition)

@@ -52,7 +52,7 @@ class InspectedFolder:
         folder: Where it is, or would be.
         content: None when there is no folder, or no file in it.
         note: None when this site never installed or packaged the job.
-        look: How the folder looked then; None when there is none.
+        snapshot: How the folder looked then; None when there is none.
         settings_fault: What is wrong with its `settings.job`; None when nothing is.
         settings_version: Names the saved file when something is wrong with it.
         settings_warnings: About how its `settings.job` is written.
@@ -61,7 +61,7 @@ class InspectedFolder:
     folder: Path
     content: FolderContent | None
     note: FolderNote | None
-    look: Snapshot | None = None
+    snapshot: Snapshot | None = None
     settings_fault: InvalidJobSettings | None = None
     settings_version: str = ""
     settings_warnings: tuple[str, ...] = ()
@@ -73,13 +73,13 @@ class Installation:
 
     Attributes:
         folder: The job's.
-        exchanged: Whether files were exchanged; False when the folder held the version before.
-        look: How the folder looks with it.
+        swapped: Whether files were exchanged; False when the folder held the version before.
+        snapshot: How the folder looks with it.
     """
 
     folder: Path
-    exchanged: bool
-    look: Snapshot | None
+    swapped: bool
+    snapshot: Snapshot | None
 
 
 def inspect_folder(site: Site, job_type: JobType, job_name: JobName) -> InspectedFolder:
@@ -94,13 +94,13 @@ def inspect_folder(site: Site, job_type: JobType, job_name: JobName) -> Inspecte
     with job_lock(site, job_type, job_name):
         folder = site.job_folder(job_type, job_name)
         looked_at_ns = time.time_ns()
-        look = snapshot_folder(folder)
-        digest = _digest(site, job_type, job_name, folder, look, looked_at_ns)
+        snapshot = snapshot_folder(folder)
+        digest = _digest(site, job_type, job_name, folder, snapshot, looked_at_ns)
         note = read_note(site, job_type, job_name)
         if digest is None:
             if not site.present_roots(job_type):
                 raise JobsFolderMissing(folder.parent)
-            return InspectedFolder(folder, None, note, look)
+            return InspectedFolder(folder, None, note, snapshot)
         fault, refused = None, ""
         settings: Mapping[str, Any] | None = None
         try:
@@ -108,8 +108,8 @@ def inspect_folder(site: Site, job_type: JobType, job_name: JobName) -> Inspecte
         except InvalidJobSettings as found:
             fault, refused = found, settings_version(folder)
         content = FolderContent(digest, settings, is_disabled(folder))
-        said = tuple(settings_warnings(folder))
-        return InspectedFolder(folder, content, note, look, fault, refused, said)
+        warnings = tuple(settings_warnings(folder))
+        return InspectedFolder(folder, content, note, snapshot, fault, refused, warnings)
 
 
 def _digest(
@@ -165,20 +165,20 @@ def install_version(
         staging = Staging(site.job_folder(job_type, job_name))
         staging.prepare()
         try:
-            exchanged = not _holds(site, job_type, job_name, staging.folder, digest)
-            if exchanged:
+            swapped = not _holds(site, job_type, job_name, staging.folder, digest)
+            if swapped:
                 _stage(staging, package, digest)
                 write_definition_files(staging.new, settings, disabled, staging.scratch)
                 _note_beginning(site, job_type, job_name, digest)
-                look = snapshot_folder(staging.new)  # what a person edits in its place looks different
+                snapshot = snapshot_folder(staging.new)  # what a person edits in its place looks different
                 staging.put_in_place()
             else:
                 write_definition_files(staging.folder, settings, disabled, staging.scratch)
-                look = snapshot_folder(staging.folder)
+                snapshot = snapshot_folder(staging.folder)
             note_version(site, job_type, job_name, digest, settings, disabled, cause=cause)
         finally:
             staging.recover()
-    return Installation(staging.folder, exchanged, look)
+    return Installation(staging.folder, swapped, snapshot)
 
 
 def _check_unnoted(site: Site, job_type: JobType, job_name: JobName, decided_on: InspectedFolder) -> None:

@@ -57,10 +57,10 @@ def clean_script(folder: Path, script: str) -> str:
     content = _content(folder / script)
     if content is None:
         return ""
-    text, said = cleaned(script, content)
-    if said:
+    text, warning = cleaned(script, content)
+    if warning:
         (folder / script).write_bytes(text)  # the same file, so that its permissions stay
-    return said
+    return warning
 
 
 def _content(script: Path) -> bytes | None:

@@ -38,7 +38,7 @@ class Site:
         for job_type in JobType:
             root = self.jobs_roots(job_type)[0]
             if not root.is_dir():
-                self.forget_notes(job_type)
+                self.forget_jobs(job_type)
                 self.inside(root).mkdir(parents=True, exist_ok=True)
             for folder in (
                 self._notes(job_type),
@@ -131,16 +131,16 @@ class Site:
         """The file that says what was last installed or packaged."""
         return self._notes(job_type) / job_name
 
-    def noted_jobs(self, job_type: JobType) -> frozenset[str]:
+    def known_jobs(self, job_type: JobType) -> frozenset[str]:
         """Names of the jobs that have a note."""
         try:
             return frozenset(note.name for note in self._notes(job_type).iterdir() if note.name[0] != ".")
         except FileNotFoundError:
             return frozenset()
 
-    def forget_notes(self, job_type: JobType) -> None:
+    def forget_jobs(self, job_type: JobType) -> None:
         """Forget what was installed or packaged of this type's jobs."""
-        for job_name in self.noted_jobs(job_type):
+        for job_name in self.known_jobs(job_type):
             self.note(job_type, job_name).unlink(missing_ok=True)
 
     def lock_file(self, job_type: JobType, job_name: str) -> Path:

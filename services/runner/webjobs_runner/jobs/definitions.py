@@ -169,7 +169,7 @@ class Definitions:
         """
         return await self._bus.jobs.removed_at(Subjects.definition_key(job_type, job_name))
 
-    async def told(self, revision: int) -> None:
+    async def reached(self, revision: int) -> None:
         """Wait until this runner knows what was written at `revision`."""
         assert self._mirror is not None
         await self._mirror.reached(revision)

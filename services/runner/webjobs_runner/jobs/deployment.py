@@ -32,7 +32,7 @@ from webjobs_events.trace import Trace, derived_trace
 
 from webjobs_runner.domain.job_settings import readable_settings
 from webjobs_runner.domain.left_out import left_out_warnings
-from webjobs_runner.domain.scheduled_since import scheduled_since
+from webjobs_runner.domain.schedule_start import scheduled_since
 from webjobs_runner.domain.script import ChosenScript, choose_script, doubt, script_folder
 from webjobs_runner.errors import NoRunnableScript
 from webjobs_runner.files.manifest import Manifest
@@ -132,23 +132,23 @@ class Deployment:
             before[:] = [now] if now else []
             kept = readable_settings(now.settings) if now else {}
             written_at = datetime.now(UTC)
-            meant = dict(kept if settings is None else settings)
+            effective = dict(kept if settings is None else settings)
             if settings is None:
                 doubts = now.settings_warnings if now else []
             else:
-                doubts = bounded_warnings([*settings_warnings, *warnings_of(meant)])
+                doubts = bounded_warnings([*settings_warnings, *warnings_of(effective)])
             wanted = JobDefinition(
                 job_type=job_type,
                 job_name=job_name,
                 digest=version.digest,
                 script=version.script,
                 script_host=version.host,
-                settings=meant,
+                settings=effective,
                 disabled=(now.disabled if now else False) if disabled is None else disabled,
                 changed_at=written_at,
                 changed_by=self._instance.id,
                 cause=cause,
-                scheduled_since=scheduled_since(now, job_type, meant, written_at),
+                scheduled_since=scheduled_since(now, job_type, effective, written_at),
                 watches_shutdown_file=version.watches_shutdown_file,
                 digest_key=(now.digest_key if now else "") or new_digest_key(),
                 warnings=bounded_warnings([*warnings, *version.warnings]),
@@ -157,18 +157,18 @@ class Deployment:
             if now is None:
                 return wanted
             is_repeat = now.cause == cause and now.digest == version.digest
-            return None if is_repeat or (unless_same and _say_the_same(now, wanted)) else wanted
+            return None if is_repeat or (unless_same and _publish_same(now, wanted)) else wanted
 
         written = await self._definitions.change(job_type, job_name, decide)
         assert written is not None
         definition, revision, is_written = written
         if is_written or definition.cause == cause:
-            self._tell(Deployed, definition, revision, trace)
+            self._publish(Deployed, definition, revision, trace)
         if before and before[0].digest != version.digest:
             self._packages.supersede(before[0].digest)
         # Whoever removes superseded packages may not have known that this one is wanted again.
         await self._packages.store(folder, version.manifest)
-        await self._refusals.mended(job_type, job_name)
+        await self._refusals.resolved(job_type, job_name)
         return definition, revision
 
     async def _read(self, folder: Path, warnings: Sequence[str]) -> _Version:
@@ -186,8 +186,8 @@ class Deployment:
         paths = [file.path for file in manifest.files]
         watches = await asyncio.to_thread(mentions_shutdown_file, folder, paths)
         cleaning = await asyncio.to_thread(cleaning_of, folder, script)
-        said = [each for each in (doubt(chosen), cleaning, *left_out) if each]
-        return _Version(manifest, script, chosen.host.name, watches, said)
+        doubts = [each for each in (doubt(chosen), cleaning, *left_out) if each]
+        return _Version(manifest, script, chosen.host.name, watches, doubts)
 
     def _choose(self, names: Sequence[str], folder: Path) -> ChosenScript:
         return choose_script(
@@ -275,7 +275,7 @@ class Deployment:
             return None
         definition, revision, is_new = written
         if is_new or definition.cause == cause:
-            self._tell(event_type, definition, revision, trace)
+            self._publish(event_type, definition, revision, trace)
         return revision
 
     async def remove(
@@ -311,7 +311,7 @@ class Deployment:
         )
         if known is not None:
             self._packages.supersede(known[0].digest)
-        await self._refusals.mended(job_type, job_name)
+        await self._refusals.resolved(job_type, job_name)
         return revision
 
     async def _untold_removal(
@@ -321,20 +321,22 @@ class Deployment:
         revision = await self._definitions.removed_at(job_type, job_name)
         if revision is None:
             return None
-        for told_by in (Removed, Deleted):
-            subject = self._bus.subjects.job_event(job_type, job_name, str(told_by.__struct_config__.tag))
+        for published_as in (Removed, Deleted):
+            subject = self._bus.subjects.job_event(
+                job_type, job_name, str(published_as.__struct_config__.tag)
+            )
             newest = await self._bus.last_message(self._bus.subjects.events_stream, subject)
-            is_told = newest is not None and newest.headers.get("ce-id", "").endswith(f"/{revision}")
+            is_published = newest is not None and newest.headers.get("ce-id", "").endswith(f"/{revision}")
             # A job that was only taken from its folder can still be deleted, with its history.
-            if is_told and (told_by is Deleted or event_type is Removed):
+            if is_published and (published_as is Deleted or event_type is Removed):
                 return None
         return revision
 
-    def tell_deployed(self, definition: JobDefinition, revision: int, trace: Trace | None = None) -> None:
+    def publish_deployed(self, definition: JobDefinition, revision: int, trace: Trace | None = None) -> None:
         """Tell of a deployment again, whose author may have died before it could: a repeat does no harm."""
-        self._tell(Deployed, definition, revision, trace)
+        self._publish(Deployed, definition, revision, trace)
 
-    def tell_failure(
+    def publish_failure(
         self, job_type: JobType, job_name: JobName, cause: str, reason: str, trace: Trace | None = None
     ) -> None:
         """Tell that an upload or a dropped folder was refused."""
@@ -351,14 +353,14 @@ class Deployment:
             _caused(cause, trace),
         )
 
-    def tell_sent_settings_refused(
+    def publish_sent_settings_refused(
         self, job_type: JobType, job_name: JobName, cause: str, reason: str, trace: Trace | None
     ) -> None:
         """Publish that settings which were sent to the api were refused; `cause` is the command's id."""
         event = self._settings_refused(job_type, job_name, cause, reason)
         self._outbox.add(event, _caused(cause, trace))
 
-    async def tell_settings_refused(
+    async def publish_settings_refused(
         self, job_type: JobType, job_name: JobName, content: str, reason: str
     ) -> None:
         """Tell that the `settings.job` in a folder has faults, once for each content.
@@ -398,7 +400,7 @@ class Deployment:
             reason=reason[:_LONGEST_REASON],
         )
 
-    def _tell(
+    def _publish(
         self, event_type: type[JobChanged], definition: JobDefinition, revision: int, trace: Trace | None
     ) -> None:
         settings, names, is_abridged = shown_settings(definition.settings)
@@ -434,7 +436,7 @@ def _without_values(definition: JobDefinition) -> dict[str, Any]:
     return sealed(definition.settings, key) if key else without_env(definition.settings)
 
 
-def _say_the_same(one: JobDefinition, other: JobDefinition) -> bool:
+def _publish_same(one: JobDefinition, other: JobDefinition) -> bool:
     return (one.digest, one.script, one.settings, one.disabled) == (
         other.digest,
         other.script,

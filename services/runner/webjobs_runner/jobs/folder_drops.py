@@ -43,7 +43,7 @@ class FolderDrops:
             return ""
         content = inspected.content
         assert content is not None
-        said = inspected.settings_warnings if drop.settings == content.settings else ()
+        doubts = inspected.settings_warnings if drop.settings == content.settings else ()
         cause = f"file-drop/{content.digest}/{datetime.now(UTC).timestamp():.3f}"
         if drop.action is DropAction.DEPLOY:
             try:
@@ -56,7 +56,7 @@ class FolderDrops:
                     settings=drop.settings,
                     disabled=drop.disabled,
                     unless_same=True,
-                    settings_warnings=said,
+                    settings_warnings=doubts,
                 )
             except (NoRunnableScript, MissingInterpreter, FolderRefused) as error:
                 self.refuse(key, content.digest, str(error), trace)
@@ -81,7 +81,7 @@ class FolderDrops:
                     cause=cause,
                     trace=trace,
                     disabled=drop.disabled,
-                    warnings=said,
+                    warnings=doubts,
                 )
             digest = content.digest
         # What the folder itself holds: what the definition has from elsewhere is brought here next.
@@ -116,7 +116,7 @@ class FolderDrops:
         """Wait until this runner knows of the change, so that it is reconciled next."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_MIRROR_SECONDS):
-                await self._definitions.told(revision or 0)
+                await self._definitions.reached(revision or 0)
 
     def refuse(self, key: JobKey, what: str, reason: str, trace: Trace | None = None) -> None:
         """Log and publish that a folder was refused."""
@@ -124,4 +124,4 @@ class FolderDrops:
         logger.error("dropped job refused", type=job_type.value, job=job_name, reason=reason)
         # The same fault has the same id, whichever runner of the folder tells it, and another one its own.
         fault = hashlib.sha256(reason.encode("utf-8", "replace")).hexdigest()[:12]
-        self._deployment.tell_failure(job_type, job_name, f"file-drop/{what}/{fault}", reason, trace)
+        self._deployment.publish_failure(job_type, job_name, f"file-drop/{what}/{fault}", reason, trace)

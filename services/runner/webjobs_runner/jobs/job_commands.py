@@ -135,7 +135,7 @@ class JobCommands:
 
     async def _refuse_settings(self, command: ChangeJobSettings, reason: str) -> None:
         job_type, job_name = command.job_type, command.job_name
-        self._deployment.tell_sent_settings_refused(
+        self._deployment.publish_sent_settings_refused(
             job_type, job_name, command.command_id, reason, command.trace
         )
         await self._refusals.put_sent(RefusalSource.SETTINGS, job_type, job_name, reason)
@@ -144,7 +144,7 @@ class JobCommands:
         """Let this runner's own files follow before the answer, if they do so soon."""
         try:
             async with asyncio.timeout(_CONVERGENCE_PATIENCE):
-                await self._definitions.told(revision)
+                await self._definitions.reached(revision)
                 await self._reconciler.settled(key)
         except TimeoutError:
             logger.debug("answer sent before the files followed", job=key[1])
@@ -180,7 +180,7 @@ class JobCommands:
     async def _deploy_upload(self, command: DeployJob, upload: Path, folder: Path) -> CommandReply:
         found = await self._definitions.readable(command.job_type, command.job_name)
         if found is not None and found[0].cause == command.command_id:  # done before, by a runner that died
-            self._deployment.tell_deployed(*found, command.trace)
+            self._deployment.publish_deployed(*found, command.trace)
             return CommandReply(code=ReplyCode.DONE, revision=found[1])
         try:
             await self._bus.packages.fetch(command.upload, upload)
@@ -204,7 +204,7 @@ class JobCommands:
                 warnings=left_out_warnings(left_out),
             )
         except tuple(refusal for refusal, _ in _REFUSALS) as error:
-            self._deployment.tell_failure(
+            self._deployment.publish_failure(
                 command.job_type, command.job_name, command.command_id, str(error), command.trace
             )
             await self._refusals.put_sent(

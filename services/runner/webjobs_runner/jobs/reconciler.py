@@ -39,10 +39,10 @@ from webjobs_runner.jobs.folder_drops import FolderDrops
 from webjobs_runner.jobs.refusals import Refusals
 from webjobs_runner.log import logger
 
-_TURNS = 8  # jobs worked at at the same time: each may hold a package's piece in memory
+_SLOTS = 8  # jobs worked at at the same time: each may hold a package's piece in memory
 _RETRY_DELAY = 1.0  # seconds; it doubles while a package is missing, of which few come back
 _MOST_DOUBLINGS = 8
-_MISSES_TO_TELL = 5
+_MISSES_TO_WARN = 5
 _FAILURE_DELAY = 30.0  # seconds
 _DROPPED_HERE = frozenset(
     {DropAction.DEPLOY, DropAction.CHANGE_SETTINGS, DropAction.ENABLE_OR_DISABLE, DropAction.REMOVE}
@@ -85,8 +85,8 @@ class Reconciler:
         self._working: dict[JobKey, asyncio.Task[None]] = {}
         self._pauses: dict[JobKey, asyncio.Event] = {}  # ended by a poke
         self._is_open = True
-        self._turns = asyncio.Semaphore(_TURNS)
-        definitions.on_change(lambda key, _: self._poke(key, at_rest=False))
+        self._slots = asyncio.Semaphore(_SLOTS)
+        definitions.on_change(lambda key, _: self._wake(key, at_rest=False))
 
     def on_definition(self, listener: Listener) -> None:
         """Call this with each definition once its files are here, and with None once they are gone."""
@@ -98,14 +98,14 @@ class Reconciler:
         Definitions are followed from the moment they are told.
         """
         for key in self._refusals.own():  # of an earlier start: the folder may be gone since then
-            self._poke((key[0], JobName(key[1])), at_rest=False)
+            self._wake((key[0], JobName(key[1])), at_rest=False)
         try:
             while True:
                 report = await self._watcher.reports.get()
                 if isinstance(report, NameRefused):
                     await self._refuse_name(report)
                 else:
-                    self._poke((report.job_type, report.job_name), at_rest=True)
+                    self._wake((report.job_type, report.job_name), at_rest=True)
         finally:
             self._is_open = False
             tasks = list(self._working.values())
@@ -121,7 +121,7 @@ class Reconciler:
         if trace is not None:
             self._traces[key] = trace
         try:
-            self._poke(key, at_rest=True)
+            self._wake(key, at_rest=True)
             await self.settled(key)
         finally:
             if self._traces.get(key) is trace:
@@ -136,7 +136,7 @@ class Reconciler:
         while (task := self._working.get(key)) is not None:
             await asyncio.wait({task})
 
-    def _poke(self, key: JobKey, *, at_rest: bool) -> None:
+    def _wake(self, key: JobKey, *, at_rest: bool) -> None:
         if not self._is_open:
             return
         self._due[key] = self._due.get(key, False) or at_rest
@@ -150,7 +150,7 @@ class Reconciler:
         try:
             while (at_rest := self._due.pop(key, None)) is not None:
                 try:
-                    async with self._turns:
+                    async with self._slots:
                         await self._reconcile(key, at_rest)
                 except (BusUnavailable, RevisionConflict, ObjectNotFound, FolderChangedMeanwhile) as error:
                     misses = misses + 1 if isinstance(error, ObjectNotFound) else 0
@@ -164,9 +164,9 @@ class Reconciler:
     async def _pause(self, key: JobKey, misses: int, error: WebJobsError) -> None:
         """Wait, at most until a poke: a thousand packages that are no more may cost next to nothing."""
         delay = _RETRY_DELAY * 2 ** min(_MOST_DOUBLINGS, max(0, misses - 1))
-        tell = logger.warning if misses == _MISSES_TO_TELL else logger.debug
-        tell("job is brought in line later", job=key[1], error=str(error), seconds=delay)
-        if misses == _MISSES_TO_TELL:
+        report = logger.warning if misses == _MISSES_TO_WARN else logger.debug
+        report("job is brought in line later", job=key[1], error=str(error), seconds=delay)
+        if misses == _MISSES_TO_WARN:
             with suppress(BusUnavailable):
                 await self._refusals.put(*key, f"{error} Deploy the job again.")
         pause = self._pauses[key] = asyncio.Event()
@@ -186,7 +186,7 @@ class Reconciler:
             logger.error("job cannot be brought in line", job=key[1], exc_info=error)
         self._publish(key, self._definitions.get(*key))
         loop = asyncio.get_running_loop()
-        loop.call_later(_FAILURE_DELAY, lambda: self._poke(key, at_rest=at_rest))
+        loop.call_later(_FAILURE_DELAY, lambda: self._wake(key, at_rest=at_rest))
 
     def _publish(self, key: JobKey, definition: JobDefinition | None) -> None:
         if definition is None:
@@ -206,14 +206,14 @@ class Reconciler:
             logger.warning("refused folder not published", folder=report.folder_name, error=str(error))
 
     async def _reconcile(self, key: JobKey, at_rest: bool) -> None:
-        refused = await self._bring_in_line(key, at_rest)
+        refused = await self._reconcile_job(key, at_rest)
         if refused is not None:
             self._refused.pop(key, None)
             if refused:
                 self._refused[key] = refused
             await self._refusals.put(*key, refused)
 
-    async def _bring_in_line(self, key: JobKey, at_rest: bool) -> str | None:
+    async def _reconcile_job(self, key: JobKey, at_rest: bool) -> str | None:
         """Returns why the folder was refused, empty when it was not; None while that is not known."""
         job_type, job_name = key
         definition = self._definitions.get(job_type, job_name)
@@ -237,7 +237,7 @@ class Reconciler:
             drop = decide_drop_of_unreadable(inspected.content, known)
         settings_fault = str(inspected.settings_fault or "")
         if at_rest and settings_fault:
-            await self._deployment.tell_settings_refused(*key, inspected.settings_version, settings_fault)
+            await self._deployment.publish_settings_refused(*key, inspected.settings_version, settings_fault)
         if drop.action in _DROPPED_HERE:
             if was_deleted:
                 self._publish(key, None)
@@ -245,18 +245,18 @@ class Reconciler:
                 return None
             refused = await self._drops.take(key, inspected, drop, self._traces.get(key))
             if refused and self._definitions.get(*key) is not None:
-                self._installed.record_refusal(key, inspected.look)
+                self._installed.record_refusal(key, inspected.snapshot)
                 self._publish(key, self._definitions.get(*key))  # the version before goes on
             return refused or settings_fault
-        folder, look = inspected.folder, inspected.look
+        folder, snapshot = inspected.folder, inspected.snapshot
         if drop.action is DropAction.CONVERGE:
-            folder, look = await self._converge(key, inspected, definition)
+            folder, snapshot = await self._converge(key, inspected, definition)
         elif definition is not None and (known is None or not known.agrees_with(definition)):
             await asyncio.to_thread(note_definition, self._site, definition, inspected)
         if definition is not None and runs_in_place(definition):
             await asyncio.to_thread(self._in_place.remember, definition, folder)
-        if definition is not None and look is not None:
-            await self._installed.record(definition, folder, look)
+        if definition is not None and snapshot is not None:
+            await self._installed.record(definition, folder, snapshot)
         self._publish(key, definition)
         return settings_fault if at_rest or not settings_fault else None
 
@@ -299,8 +299,8 @@ class Reconciler:
             return inspected.folder, None
         if inspected.content is None or inspected.content.digest != definition.digest:
             installation = await self._versions.install(definition, inspected)
-            return installation.folder, installation.look
-        look = await asyncio.to_thread(
+            return installation.folder, installation.snapshot
+        snapshot = await asyncio.to_thread(
             apply_settings,
             self._site,
             job_type,
@@ -309,4 +309,4 @@ class Reconciler:
             definition.disabled,
             cause=definition.cause,
         )
-        return inspected.folder, look
+        return inspected.folder, snapshot

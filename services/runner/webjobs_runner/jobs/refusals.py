@@ -99,15 +99,15 @@ class Refusals:
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        meant = sources or (RefusalSource.UPLOAD, RefusalSource.SETTINGS)
-        keys = [Subjects.api_refusal_key(source, job_type, job_name) for source in meant]
+        wanted = sources or (RefusalSource.UPLOAD, RefusalSource.SETTINGS)
+        keys = [Subjects.api_refusal_key(source, job_type, job_name) for source in wanted]
         # Read anew: another runner may have put one just now.
         entries = await asyncio.gather(*(self._bus.leases.get(key) for key in keys))
         for key, entry in zip(keys, entries, strict=True):
             if entry is not None:
                 await self._delete(key)
 
-    async def mended(self, job_type: JobType, job_name: JobName) -> None:
+    async def resolved(self, job_type: JobType, job_name: JobName) -> None:
         """Remove what any runner refused of a job, whose new version takes the place of all of it.
 
         Raises:

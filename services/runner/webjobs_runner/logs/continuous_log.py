@@ -110,7 +110,7 @@ class ContinuousLog:
             self._shipper.note(self._spool)
             self._add_to_job_log(head)
         if is_cut:
-            self.script.say(
+            self.script.write_system(
                 f"These are the first {JOB_LOG_LINES} lines of this start; all are in the application log.",
                 "SYS WARN",
             )

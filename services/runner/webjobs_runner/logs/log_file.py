@@ -71,7 +71,7 @@ class LogFile(SpoolFile):
             return
         room = math.inf if is_system else self.room()
         after_unfinished_line = self._mid_line
-        if not self._say_what_was_dropped(room):
+        if not self._log_dropped(room):
             self._drop(data, is_system, after_unfinished_line=after_unfinished_line)
             return
         if self._owes_line_end:
@@ -82,7 +82,7 @@ class LogFile(SpoolFile):
         if written < len(data):
             after_unfinished_line = self._mid_line  # before a mark ends that line
             if written == len(fitting):
-                self._say_cap_is_reached()
+                self._log_cap_reached()
             self._drop(data[written:], is_system, after_unfinished_line=after_unfinished_line)
 
     # Writing
@@ -122,7 +122,7 @@ class LogFile(SpoolFile):
         self._owes_line_end = self._owes_line_end or (self._mid_line and b"\n" in data)
         self._dropped.drop(data, after_unfinished_line=after_unfinished_line, is_counted=not is_system)
 
-    def _say_what_was_dropped(self, room: float) -> bool:
+    def _log_dropped(self, room: float) -> bool:
         """Mention dropped lines, if there is room again; False when there is none, or the disk is full."""
         count = self._dropped.unreported
         if not count:
@@ -134,21 +134,21 @@ class LogFile(SpoolFile):
             reason, level = f"the log had reached its limit, {MAX_LOG_BYTES}", "SYS WARN"
         else:
             reason, level = "they could not be written to the disk", "SYS ERROR"
-        if not self._say(f"{count} lines were dropped here: {reason}.", level):
+        if not self._write_system(f"{count} lines were dropped here: {reason}.", level):
             return False
         self._dropped.unreported = 0
         self._is_capped = False
         return True
 
-    def _say_cap_is_reached(self) -> None:
+    def _log_cap_reached(self) -> None:
         if not self._is_capped:
             self._is_capped = True
-            self._say(
+            self._write_system(
                 f"The log has reached its limit, {MAX_LOG_BYTES}: what follows is dropped, and counted.",
                 "SYS WARN",
             )
 
-    def _say(self, text: str, level: Level) -> bool:
+    def _write_system(self, text: str, level: Level) -> bool:
         line = system_lines(text, datetime.now(UTC), self._instance_id, level)
         line = b"\n" + line if self._mid_line else line
         return self._write(line) == len(line)

@@ -130,7 +130,7 @@ class LogShipper:
 
     async def _ship_unacknowledged(self) -> None:
         self._begin_again()
-        await self._look_at_stream()  # a chunk in a new stream must not be the first
+        await self._read_stream()  # a chunk in a new stream must not be the first
         async with self._bus.pipeline() as pipeline:
             await self._ship(pipeline)
 
@@ -139,7 +139,7 @@ class LogShipper:
         for file in self._unfinished:
             file.close()
 
-    async def _look_at_stream(self) -> None:
+    async def _read_stream(self) -> None:
         """Find out which stream of logs there is; into another one than before, logs are shipped anew.
 
         Until that was noticed, parts of some logs may have come into it that must not be the first.

@@ -69,7 +69,7 @@ class ScriptLog:
         if self._timer is None and self._error.holds_unfinished_line:
             self._watch_unfinished()
 
-    def say(self, text: str, level: Level = "SYS INFO") -> None:
+    def write_system(self, text: str, level: Level = "SYS INFO") -> None:
         """Write what the runner itself has to say."""
         now = datetime.now(UTC)
         lines = system_lines(text, now, self._instance_id, level)
@@ -113,7 +113,7 @@ class ScriptLog:
 class JobLogHead:
     """Lets the first lines of each start through to the job's log, and the runner's own lines always."""
 
-    __slots__ = ("_left", "_told")
+    __slots__ = ("_is_reported", "_left")
 
     def __init__(self) -> None:
         self.start_again()
@@ -121,7 +121,7 @@ class JobLogHead:
     def start_again(self) -> None:
         """A process starts: count anew."""
         self._left = JOB_LOG_LINES
-        self._told = False
+        self._is_reported = False
 
     def pass_on(self, marked: bytes, system: bool) -> tuple[bytes, bool]:
         """The part that goes into the job's log, and whether this is the first time some is left out."""
@@ -136,6 +136,6 @@ class JobLogHead:
             at = marked.index(b"\n", at + 1)
         self._left = 0
         left_out = at + 1 < len(marked)
-        tell = left_out and not self._told
-        self._told = self._told or left_out
-        return marked[: at + 1], tell
+        is_first_cut = left_out and not self._is_reported
+        self._is_reported = self._is_reported or left_out
+        return marked[: at + 1], is_first_cut

@@ -10,7 +10,7 @@ from webjobs_runner.processes.cpu_time import cpu_seconds_of_tree
 _RECONSIDER_SECONDS = 10.0
 
 
-async def idle_verdict(
+async def wait_until_idle(
     pid: int,
     output_bytes: Callable[[], int],
     limit_seconds: Callable[[], float],
@@ -35,15 +35,15 @@ async def idle_verdict(
         changed.clear()
         watch.limit_seconds = limit_seconds()
         has_limit = watch.limit_seconds > 0
-        look_in = watch.next_look_at - time.monotonic() if has_limit else _RECONSIDER_SECONDS
+        check_in = watch.next_check_at - time.monotonic() if has_limit else _RECONSIDER_SECONDS
         try:
-            async with asyncio.timeout(min(look_in, _RECONSIDER_SECONDS)):
+            async with asyncio.timeout(min(check_in, _RECONSIDER_SECONDS)):
                 await changed.wait()
             continue
         except TimeoutError:
             if not has_limit:
                 continue
         cpu_seconds = await asyncio.to_thread(cpu_seconds_of_tree, pid)
-        evidence = watch.look(time.monotonic(), cpu_seconds, output_bytes())
+        evidence = watch.observe(time.monotonic(), cpu_seconds, output_bytes())
         if evidence is not None:
             return evidence.explanation

@@ -80,12 +80,12 @@ class ScriptLauncher:
         poll = select.poll()
         poll.register(self._channel, select.POLLIN)
         poll.register(self._woken, select.POLLIN)
-        asked = self._channel.fileno()
+        control = self._channel.fileno()
         while True:
             ready = [descriptor for descriptor, _ in poll.poll(self._timeout())]
-            if len(ready) != 1 or ready[0] != asked:
+            if len(ready) != 1 or ready[0] != control:
                 self._see_out()
-            if asked in ready and not self._answer():
+            if control in ready and not self._answer():
                 break
             if self._limited:
                 self._kill_overdue()
@@ -124,7 +124,7 @@ class ScriptLauncher:
 
     def _start(self, number: int, argc: int, body: bytes, descriptors: list[int]) -> None:
         if len(descriptors) < 2:
-            self._tell(messages.NOT_STARTED, number, errno.EMFILE, "the launcher has too many open files")
+            self._send(messages.NOT_STARTED, number, errno.EMFILE, "the launcher has too many open files")
             return
         if len(descriptors) > 2:
             with open(os.dup(descriptors[2]), "rb") as file:
@@ -145,7 +145,7 @@ class ScriptLauncher:
             )
         except (OSError, ValueError, subprocess.SubprocessError) as fault:
             code = (fault.errno or 0) if isinstance(fault, OSError) else 0
-            self._tell(messages.NOT_STARTED, number, code, _reason(fault))
+            self._send(messages.NOT_STARTED, number, code, _reason(fault))
             return
         finally:
             for descriptor in descriptors:
@@ -153,7 +153,7 @@ class ScriptLauncher:
         child.returncode = 0  # the object may go: this process reaps its children by itself
         run = Run(number, child.pid, self._tag)
         self._runs[number] = self._mains[run.pid] = self._tags[run.tag] = run
-        self._tell(messages.STARTED, number, run.pid)
+        self._send(messages.STARTED, number, run.pid)
 
     def _kill_overdue(self) -> None:
         now = time.monotonic()
@@ -248,9 +248,9 @@ class ScriptLauncher:
         self._ending.remove(run)
         self._limited.discard(run)
         del self._runs[run.run], self._tags[run.tag]
-        self._tell(messages.EXITED, run.run, run.code, "\0".join(run.leftovers))
+        self._send(messages.EXITED, run.run, run.code, "\0".join(run.leftovers))
 
-    def _tell(self, kind: int, run: int, number: int, text: str = "") -> None:
+    def _send(self, kind: int, run: int, number: int, text: str = "") -> None:
         with suppress(OSError):  # the runner is gone: the next read says so
             self._channel.send(messages.packet(kind, run, number, text))
 

@@ -104,7 +104,7 @@ class LauncherChannel:
         self._unsent.clear()
         self._on_end()
 
-    def ask_to_end(self) -> None:
+    def request_end(self) -> None:
         """Let the launcher kill all it started and go; `on_end` follows when it has."""
         self._socket.shutdown(socket.SHUT_WR)
 

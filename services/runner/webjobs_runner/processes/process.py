@@ -192,7 +192,7 @@ class Launcher:
         """Kill whatever still runs; every `wait()` answers."""
         self._closing = True
         if self._channel is not None:
-            self._channel.ask_to_end()
+            self._channel.request_end()
             try:
                 await asyncio.wait_for(self._gone.wait(), _CLOSE_SECONDS)
             except TimeoutError:

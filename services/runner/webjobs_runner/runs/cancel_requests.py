@@ -89,7 +89,7 @@ class CancelRequests:
         if execution is None:
             self.unhandled.put_nowait((job_name, run_id))
         elif (request := self.of(job_name, run_id)) is not None:
-            execution.ask_to_end(request.reason, request.evidence)
+            execution.request_end(request.reason, request.evidence)
 
     def _changed(self, key: str, entry: Entry | None) -> None:
         run = _run_of(key)

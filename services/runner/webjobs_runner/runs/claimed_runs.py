@@ -33,7 +33,7 @@ from webjobs_runner.heartbeat import Peers
 from webjobs_runner.jobs.edited_folders import EditedFolders
 from webjobs_runner.runs.claims import TRACE_SECONDS, ClaimedRun, OwnAttempt
 from webjobs_runner.runs.dependencies import RunDependencies
-from webjobs_runner.runs.event_lookup import look_at_run
+from webjobs_runner.runs.event_lookup import read_run
 from webjobs_runner.runs.executor import RunExecution, RunExecutor
 from webjobs_runner.runs.finish import Finish
 from webjobs_runner.runs.orphaned_runs import OrphanedRuns
@@ -155,7 +155,7 @@ class ClaimedRuns:
             case Wait():
                 await message.give_back(decision.seconds)
             case FinishRun():
-                if await self._finish.conclude(decision.attempt, decision.end, message) is not None:
+                if await self._finish.finish_attempt(decision.attempt, decision.end, message) is not None:
                     await message.give_back(SOON)
             case Abort():
                 await self._orphaned_runs.end(decision, own.after)
@@ -175,7 +175,7 @@ class ClaimedRuns:
             BusUnavailable: NATS does not answer.
         """
         after = await self._before(command) if run is None else run.claim.after
-        return None if after is None else await look_at_run(self._bus, attempt, after)
+        return None if after is None else await read_run(self._bus, attempt, after)
 
     async def _before(self, command: RunTriggeredJob) -> int | None:
         """The sequence behind which the stream shows a run of this command, if it had one; None: it had none.
@@ -207,7 +207,7 @@ class ClaimedRuns:
         if isinstance(message, FoundCommand):
             return Owner.ALIVE
         if run.claim.instance == self._instance.id:  # of an earlier start: recovery ends what is journaled
-            return Owner.ALIVE if self._journal.is_noted(command) else Owner.LOST
+            return Owner.ALIVE if self._journal.is_recorded(command) else Owner.LOST
         return Owner.LOST if await self._peers.is_lost(run.claim.instance) else Owner.ALIVE
 
 

@@ -23,7 +23,7 @@ from webjobs_runner.runs.run_registry import RunRegistry
 
 _LEAST_DELAY = 1.0  # seconds until a queued command is delivered again; mostly it is called before
 _MOST_DELAY = 30.0
-_LOOKS_A_SECOND = 50  # at a long queue, by all runners together
+_LOOKUPS_PER_SECOND = 50  # at a long queue, by all runners together
 _FRESH_SECONDS = 0.25  # for which a look at a long queue serves the commands at its end
 _RETRY_DELAY = 1.0
 
@@ -50,9 +50,9 @@ class ConcurrencyLimits:
         self._signals = signals
         self._registry = registry
         self._ends_of_queues: dict[JobName, tuple[float, int, float]] = {}
-        self._has_looked = False
-        self._look_again = asyncio.Event()
-        self._look_again.set()
+        self._has_read = False
+        self._recheck = asyncio.Event()
+        self._recheck.set()
         definitions.on_change(self._defined)
 
     async def run(self) -> None:
@@ -61,15 +61,15 @@ class ConcurrencyLimits:
         unhook = self._bus.connection.on_reconnect(self._reconnected)
         try:
             while True:
-                await self._look_again.wait()
+                await self._recheck.wait()
                 await outage.retry(self._look)
         finally:
             unhook()
 
     async def _look(self) -> None:
-        self._look_again.clear()
+        self._recheck.clear()
         await self._find_queueing_jobs()
-        self._has_looked = not self._look_again.is_set()
+        self._has_read = not self._recheck.is_set()
 
     async def admit(self, command: RunTriggeredJob, message: TakenMessage) -> bool:
         """Whether a command may start now; if not, it is given back.
@@ -107,7 +107,7 @@ class ConcurrencyLimits:
         """Whether others of its job may be in the queue before it; until we have looked, they may be."""
         if command.slot:
             self._signals.watch(command.job_name)
-        return not self._has_looked or self._signals.is_watched(command.job_name)
+        return not self._has_read or self._signals.is_watched(command.job_name)
 
     async def _delay_of(
         self, command: RunTriggeredJob, sequence: int, definition: JobDefinition | None
@@ -123,8 +123,8 @@ class ConcurrencyLimits:
         limit = concurrency.at_once
         if limit is None:
             return None
-        looked_at, end, delay = self._ends_of_queues.get(command.job_name, (0.0, 0, 0.0))
-        is_far = time.monotonic() - looked_at < _FRESH_SECONDS and sequence > end
+        read_at, end, delay = self._ends_of_queues.get(command.job_name, (0.0, 0, 0.0))
+        is_far = time.monotonic() - read_at < _FRESH_SECONDS and sequence > end
         if not is_far:
             queued = await oldest_runs_of(self._bus, command.job_name, 2 * limit)
             if may_start(sequence, queued.sequences, limit):
@@ -156,8 +156,8 @@ class ConcurrencyLimits:
                 logger.error("command of no job left alone", subject=subject)
 
     def _reconnected(self) -> None:
-        self._has_looked = False
-        self._look_again.set()
+        self._has_read = False
+        self._recheck.set()
 
     def _defined(self, key: JobKey, definition: JobDefinition | None) -> None:
         job_type, job_name = key
@@ -169,7 +169,7 @@ class ConcurrencyLimits:
 
 
 def _delay(commands: int) -> float:
-    return min(_MOST_DELAY, max(_LEAST_DELAY, commands / _LOOKS_A_SECOND))
+    return min(_MOST_DELAY, max(_LEAST_DELAY, commands / _LOOKUPS_PER_SECOND))
 
 
 def _concurrency(definition: JobDefinition | None) -> Concurrency:

@@ -17,7 +17,7 @@ from webjobs_runner.domain.run_on_stream import RunOnStream
 from webjobs_runner.log import logger
 
 
-async def look_at_run(bus: Bus, attempt: Attempt, after: int) -> RunOnStream:
+async def read_run(bus: Bus, attempt: Attempt, after: int) -> RunOnStream:
     """Returns what the stream of events shows of a run, from one attempt on.
 
     Args:
@@ -38,7 +38,7 @@ async def look_at_run(bus: Bus, attempt: Attempt, after: int) -> RunOnStream:
     return found
 
 
-async def find_end(
+async def find_final_event(
     bus: Bus, attempt: Attempt, after: int, unreadable: RunEnded
 ) -> tuple[RunEnded | None, int]:
     """Returns the final event that an attempt has, and the sequence of its job's last event.
@@ -64,7 +64,7 @@ async def find_end(
     pattern = bus.subjects.job_event(JobType.TRIGGERED, attempt.job_name, "*")
     newest = await bus.last_message(bus.subjects.events_stream, pattern)
     if newest is not None and newest.sequence > after:  # it came a moment ago: not read yet
-        return await find_end(bus, attempt, after, unreadable)
+        return await find_final_event(bus, attempt, after, unreadable)
     return None, newest.sequence if newest is not None else 0
 
 

@@ -27,7 +27,7 @@ from webjobs_runner.processes.script_start import PreparedScript, ScriptStarter,
 from webjobs_runner.runs.claims import OwnAttempt
 from webjobs_runner.runs.dependencies import RunDependencies
 from webjobs_runner.runs.fence import Fence
-from webjobs_runner.runs.finish import Finish, RecordedEnd
+from webjobs_runner.runs.finish import Finish, RecordedOutcome
 from webjobs_runner.runs.run_journal import UnfinishedRun
 from webjobs_runner.runs.run_registry import RunRegistry
 from webjobs_runner.runs.script_watch import EndRequest, ScriptWatch
@@ -63,7 +63,7 @@ class RunExecutor:
 
     def _setting_changed(self, name: str) -> None:
         if name == "WEBJOBS_STOPPED" and self.settings.flag(name):
-            self.registry.ask_to_end(Reason.STOPPED, "WEBJOBS_STOPPED was set.")
+            self.registry.request_end(Reason.STOPPED, "WEBJOBS_STOPPED was set.")
         elif name == "WEBJOBS_IDLE_TIMEOUT":
             self.registry.limits_changed()
 
@@ -93,7 +93,7 @@ class RunExecution:
         self._steps: asyncio.Future[int] | None = None  # the sequence of the latest event, once stored
         self._preparing = asyncio.ensure_future(self._prepare(definition)) if definition else None
 
-    def ask_to_end(self, reason: Reason, evidence: str) -> None:
+    def request_end(self, reason: Reason, evidence: str) -> None:
         """Let it end as Aborted; the first request counts."""
         self._request.make(ended_by_request(reason, evidence))
 
@@ -106,7 +106,7 @@ class RunExecution:
         if isinstance(prepared, PreparedScript):
             prepared.release()
 
-    async def carry_out(self) -> RecordedEnd:
+    async def carry_out(self) -> RecordedOutcome:
         """Start the script and see it through; returns its end, which is on disk, not yet on the stream."""
         self._executor.journal.note(
             UnfinishedRun(
@@ -122,10 +122,10 @@ class RunExecution:
         with self._executor.registry.executing(self):
             request = self._executor.requests.of_attempt(self.attempt)
             if request is not None:
-                self.ask_to_end(request.reason, request.evidence)
+                self.request_end(request.reason, request.evidence)
             return self._recorded(await self._outcome())
 
-    def _recorded(self, outcome: Outcome) -> RecordedEnd:
+    def _recorded(self, outcome: Outcome) -> RecordedOutcome:
         try:
             self._publish_beginning()
             self._log.script.finish()
@@ -135,7 +135,7 @@ class RunExecution:
         ended = Ended(self.attempt, outcome, self._digest, self._started_at)
         log = self._log if self._definition else None  # the data of a deleted job stay away
         event = self._executor.finish.record(ended, self._definition, log)
-        return RecordedEnd(self.attempt, event, self._log, self._steps, self.after, self._claimed_at)
+        return RecordedOutcome(self.attempt, event, self._log, self._steps, self.after, self._claimed_at)
 
     def _publish_beginning(self) -> None:
         """Publish the first event and write the first line of the log, unless that is done."""
@@ -148,7 +148,7 @@ class RunExecution:
             )
             self._steps = self._executor.outbox.add(first, self.attempt.cause, may_wait=True)
             if self._definition is not None:
-                self._log.say("Status changed to Initializing")
+                self._log.write_system("Status changed to Initializing")
 
     async def _prepare(self, definition: JobDefinition) -> PreparedScript:
         """Make ready, while the claim is on its way, what the script needs."""
@@ -191,10 +191,10 @@ class RunExecution:
                 script=script,
             )
             self._steps = self._executor.outbox.add(running, self.attempt.cause, may_wait=True)
-            self._log.say(f"Run script '{script}' with script host - '{host}'")
-            self._log.say("Status changed to Running")
+            self._log.write_system(f"Run script '{script}' with script host - '{host}'")
+            self._log.write_system("Status changed to Running")
             for warning in started.warnings:
-                self._log.say(warning, "SYS WARN")
+                self._log.write_system(warning, "SYS WARN")
             started.process.resume_reading()
             watch = ScriptWatch(
                 started,

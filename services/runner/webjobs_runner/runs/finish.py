@@ -1,7 +1,7 @@
 """The only writer of final events: status file, log, conditional publish, claim, queue.
 
-`record` decides the final event and writes it down on this runner; `publish` puts it on the stream of
-events, which gets exactly one for each attempt, whichever runner writes it and however late; `conclude` does
+`record` decides the final event and writes it down on this runner; `publish` puts it on the stream of events,
+which gets exactly one for each attempt, whichever runner writes it and however late; `finish_attempt` does
 what follows. The stream itself decides: a final event is published on condition that the last event of its
 job is the one up to which its author has read. What a runner wrote before it was cut off, and what others
 wrote about it meanwhile, can so never both be stored.
@@ -29,7 +29,7 @@ from webjobs_runner.heartbeat import Peers
 from webjobs_runner.jobs.definitions import settings_of
 from webjobs_runner.log import logger
 from webjobs_runner.runs.dependencies import RunDependencies
-from webjobs_runner.runs.event_lookup import find_end, look_at_run
+from webjobs_runner.runs.event_lookup import find_final_event, read_run
 from webjobs_runner.runs.queue_lookup import FoundCommand
 from webjobs_runner.runs.queue_signals import QueueSignals
 from webjobs_runner.runs.run_log import RunLog
@@ -64,7 +64,7 @@ class Unattended:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedEnd:
+class RecordedOutcome:
     """An attempt that ran here and has ended, with its final event on disk.
 
     Attributes:
@@ -102,7 +102,7 @@ class Finish:
         self._outage = dependencies.bus.connection.outage_of("end of runs")
         self._locks: WeakValueDictionary[JobName, asyncio.Lock] = WeakValueDictionary()
 
-    async def complete(self, ended: RecordedEnd, message: TakenMessage) -> None:
+    async def complete(self, ended: RecordedOutcome, message: TakenMessage) -> None:
         """Publish the final event of an attempt that ran here, and do what follows, once NATS answers."""
         attempt = ended.attempt
         if self._bus.is_connected:
@@ -111,7 +111,7 @@ class Finish:
         # While our lease held without a gap no other runner can have ended the run.
         is_sure = self._peers.held_since(ended.claimed_at)
         end = await self.publish(attempt, ended.event, last if is_sure else ended.after, is_known=is_sure)
-        next_attempt = await self._outage.retry(partial(self.conclude, attempt, end, message))
+        next_attempt = await self._outage.retry(partial(self.finish_attempt, attempt, end, message))
         await ended.log.shipped(None)
         self._journal.forget(attempt.command)
         if next_attempt is not None:
@@ -135,24 +135,24 @@ class Finish:
         )
         if log is not None:
             for text, level in final_log_lines(event):
-                log.say(text, level)
+                log.write_system(text, level)
             event = log.with_sizes(event)
         self._write_status(event)
         return event
 
-    async def end_unattended(self, run: Unattended) -> Attempt | None:
+    async def finish_unattended(self, run: Unattended) -> Attempt | None:
         """End an attempt that no runner works on, unless it has ended; returns the next attempt, if any.
 
         Raises:
             BusUnavailable: NATS does not answer; to be done again.
         """
         attempt = run.attempt
-        found = await look_at_run(self._bus, attempt, run.after)
+        found = await read_run(self._bus, attempt, run.after)
         end = found.end if found.attempt.run_id == attempt.run_id else found.before
         if end is not None:
             if run.log is not None:
                 self._write_status(end)
-            return await self._conclude_unattended(attempt, end)
+            return await self._finish_unattended(attempt, end)
         digest = found.digest or run.digest or (run.definition.digest if run.definition else "")
         if not found.has_begun:
             await self._publish_beginning(run, digest)
@@ -166,10 +166,10 @@ class Finish:
         if run.log is not None:
             await run.log.shipped(_LOG_PATIENCE)
         end = await self.publish(attempt, event, run.after, is_known=False)
-        return await self._conclude_unattended(attempt, end)
+        return await self._finish_unattended(attempt, end)
 
-    async def _conclude_unattended(self, attempt: Attempt, end: RunEnded) -> Attempt | None:
-        next_attempt = await self.conclude(attempt, end)
+    async def _finish_unattended(self, attempt: Attempt, end: RunEnded) -> Attempt | None:
+        next_attempt = await self.finish_attempt(attempt, end)
         if next_attempt is not None:  # no runner that ran it counts the time until then
             self._signals.attempt_waits(next_attempt)
         return next_attempt
@@ -205,14 +205,14 @@ class Finish:
     async def _publish_unless_ended(self, attempt: Attempt, event: RunEnded, looked_until: int) -> RunEnded:
         """Publish a final event unless the attempt has one; returns the one it has now."""
         while True:
-            end, last = await find_end(self._bus, attempt, looked_until, event)
+            end, last = await find_final_event(self._bus, attempt, looked_until, event)
             if end is not None:
                 return end
             with suppress(RevisionConflict):
                 return await self._publish_after(attempt, event, last)
             looked_until = max(looked_until, last)
 
-    async def conclude(
+    async def finish_attempt(
         self, attempt: Attempt, end: RunEnded, message: TakenMessage | None = None
     ) -> Attempt | None:
         """Do what follows a final event that is on the stream, once, whichever other runner does so too.
@@ -282,7 +282,7 @@ class Finish:
             at = attempt.command.requested_at if attempt.retry_of is None else datetime.now(UTC)
         first = initializing_event(attempt, instance_id=run.instance_id, digest=digest, at=at)
         if run.log is not None:
-            run.log.say(f"Status changed to {first.status}")
+            run.log.write_system(f"Status changed to {first.status}")
         await asyncio.shield(self._outbox.add(first, attempt.cause))
 
     async def _publish_after(self, attempt: Attempt, event: RunEnded, last: int) -> RunEnded:

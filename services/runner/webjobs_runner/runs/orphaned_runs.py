@@ -70,7 +70,7 @@ class OrphanedRuns:
             definition=self._definitions.get(JobType.TRIGGERED, attempt.job_name),
             log=self._logs.of(attempt) if may_write else None,
         )
-        await self._finish.end_unattended(run)
+        await self._finish.finish_unattended(run)
 
     async def _abort_all(self, instance_id: str, boot: str) -> None:
         """Abort all that one start of a runner owned."""

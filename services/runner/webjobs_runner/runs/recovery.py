@@ -57,7 +57,7 @@ class Recovery:
         log = self._logs.of(attempt)
         await log.skip_shipped()
         if await self._finish.is_pending(run.command):
-            await self._finish.end_unattended(self._unattended(run, log))
+            await self._finish.finish_unattended(self._unattended(run, log))
         else:
             await self._claims.drop(attempt.job_name, run.command.run_id)
         await log.shipped(None)

@@ -66,7 +66,7 @@ class RunJournal:
                 self._runs.pop(note.command_id, None)
             else:
                 self._runs[note.command_id] = note.run
-        self._write_anew()
+        self._rewrite()
         return self
 
     def __exit__(
@@ -84,7 +84,7 @@ class RunJournal:
         self._runs[command_id] = run
         self._sizes[command_id] = self._journal.append(RunNote(command_id, run))
 
-    def is_noted(self, command: RunTriggeredJob) -> bool:
+    def is_recorded(self, command: RunTriggeredJob) -> bool:
         """Whether this run was begun and is not finished."""
         return command.command_id in self._runs
 
@@ -98,12 +98,12 @@ class RunJournal:
             return
         self._journal.settled(size + self._journal.append(RunNote(command.command_id)))
         if self._journal.is_wasteful:
-            self._write_anew()
+            self._rewrite()
 
     def all(self) -> list[UnfinishedRun]:
         """All of them; at the start of a runner those of an earlier boot."""
         return list(self._runs.values())
 
-    def _write_anew(self) -> None:
+    def _rewrite(self) -> None:
         notes = [RunNote(command_id, run) for command_id, run in self._runs.items()]
-        self._sizes = dict(zip(self._runs, self._journal.write_anew(notes), strict=True))
+        self._sizes = dict(zip(self._runs, self._journal.rewrite(notes), strict=True))

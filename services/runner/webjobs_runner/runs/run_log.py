@@ -134,9 +134,9 @@ class RunLog:
             dropped_lines=event.dropped_lines if self._is_resumed else dropped_lines,
         )
 
-    def say(self, text: str, level: Level = "SYS INFO") -> None:
+    def write_system(self, text: str, level: Level = "SYS INFO") -> None:
         """Write a line of the runner's own."""
-        self.script.say(text, level)
+        self.script.write_system(text, level)
 
     async def shipped(self, timeout: float | None) -> None:
         """Wait until the stream of logs has it, but no longer than `timeout` seconds."""

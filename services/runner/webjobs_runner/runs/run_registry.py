@@ -28,7 +28,7 @@ class Execution(Protocol):
     def limit_changed(self) -> asyncio.Event:
         """Set when a time limit in the app settings has changed."""
 
-    def ask_to_end(self, reason: Reason, evidence: str) -> None:
+    def request_end(self, reason: Reason, evidence: str) -> None:
         """Let it end as Aborted; the first request counts."""
 
 
@@ -55,7 +55,7 @@ class RunRegistry:
     def close(self, evidence: str) -> None:
         """Start no run any more, and ask those that run to end because the runner stops."""
         self._closed_with = evidence
-        self.ask_to_end(Reason.HOST_SHUTDOWN, evidence)
+        self.request_end(Reason.HOST_SHUTDOWN, evidence)
 
     @contextlib.contextmanager
     def handling(self, command_id: str) -> Iterator[None]:
@@ -108,7 +108,7 @@ class RunRegistry:
             handled.has_begun = True
         self._executions.add(execution)
         if self._closed_with is not None:
-            execution.ask_to_end(Reason.HOST_SHUTDOWN, self._closed_with)
+            execution.request_end(Reason.HOST_SHUTDOWN, self._closed_with)
         try:
             yield
         finally:
@@ -129,11 +129,11 @@ class RunRegistry:
         """Whether the script of a run of this job runs here."""
         return any(execution.attempt.job_name == job_name for execution in self._executions)
 
-    def ask_to_end(self, reason: Reason, evidence: str, job_name: JobName | None = None) -> None:
+    def request_end(self, reason: Reason, evidence: str, job_name: JobName | None = None) -> None:
         """Ask all runs, or those of one job, to end."""
         for execution in self._executions:
             if job_name is None or execution.attempt.job_name == job_name:
-                execution.ask_to_end(reason, evidence)
+                execution.request_end(reason, evidence)
 
     def limits_changed(self) -> None:
         """Say that a time limit in the app settings has changed."""

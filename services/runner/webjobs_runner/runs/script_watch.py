@@ -14,7 +14,7 @@ from webjobs_runner.domain.run_outcome import Outcome, exited, lease_overdue, ov
 from webjobs_runner.jobs.definitions import settings_of
 from webjobs_runner.log import logger
 from webjobs_runner.processes.exit_facts import facts_of_exit
-from webjobs_runner.processes.idle import idle_verdict
+from webjobs_runner.processes.idle import wait_until_idle
 from webjobs_runner.processes.script_start import StartedScript
 from webjobs_runner.runs.fence import Fence
 from webjobs_runner.runs.run_log import RunLog
@@ -122,7 +122,7 @@ class ScriptWatch:
         else:
             assert self._idle is not None
             wanted = over_limit(Reason.IDLE_TIMEOUT, self._idle.result())
-        self._log.say(wanted.evidence, "SYS WARN")
+        self._log.write_system(wanted.evidence, "SYS WARN")
         is_over = asyncio.Event()
         self._process.when_over(is_over.set)
         end = await self._started.stop(settings, JobType.TRIGGERED, is_over)
@@ -141,7 +141,7 @@ class ScriptWatch:
         """Wait until the script has been idle for WEBJOBS_IDLE_TIMEOUT; returns the evidence."""
         while True:
             try:
-                return await idle_verdict(
+                return await wait_until_idle(
                     self._process.pid,
                     lambda: self._log.script.received,
                     lambda: self._idle_limit,

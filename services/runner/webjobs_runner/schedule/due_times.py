@@ -51,38 +51,40 @@ class DueTimes:
         now = seen_at
         while True:
             cursor = job.cursor = job.cursor or await self._ticks.cursor(job.name)
-            told_until = job.told_until(cursor)
-            verdict = await self._judge(job, told_until, now)
-            if verdict == DueTimeDecision():
-                return job.schedule.next_due(max(told_until, now))
+            recorded_until = job.recorded_until(cursor)
+            decision = await self._decide(job, recorded_until, now)
+            if decision == DueTimeDecision():
+                return job.schedule.next_due(max(recorded_until, now))
             try:
-                if not await self._step(job, cursor, verdict, now):
+                if not await self._step(job, cursor, decision, now):
                     return now + _BUSY_DELAY
             except RevisionConflict:
                 job.cursor = None  # another runner was faster
             now = self._clock()
 
-    async def _judge(self, job: ScheduledJob, told_until: datetime, now: datetime) -> DueTimeDecision:
-        due_times = job.schedule.due_between(told_until, now)
-        if now - told_until > _LONG_AGO:
+    async def _decide(self, job: ScheduledJob, recorded_until: datetime, now: datetime) -> DueTimeDecision:
+        due_times = job.schedule.due_between(recorded_until, now)
+        if now - recorded_until > _LONG_AGO:
             return await asyncio.to_thread(decide_due_times, due_times, now, job.settings.missed)
         return decide_due_times(due_times, now, job.settings.missed)
 
-    async def _step(self, job: ScheduledJob, cursor: Cursor, verdict: DueTimeDecision, now: datetime) -> bool:
+    async def _step(
+        self, job: ScheduledJob, cursor: Cursor, decision: DueTimeDecision, now: datetime
+    ) -> bool:
         """Tell of the first due times; answers False when they have to wait."""
-        first = verdict.without_run.first if verdict.without_run else verdict.runs[0]
+        first = decision.without_run.first if decision.without_run else decision.runs[0]
         policy = job.settings.concurrency.policy
         reason = self._held_back(job)
-        is_plain = not reason and verdict.without_run is None and now - first <= ON_TIME
-        if not is_plain and await self._runs.was_asked_for(job.name, first, policy, cursor):
-            await self._tell_run(job, cursor, first, now)  # by a runner that died before it could tell
+        is_plain = not reason and decision.without_run is None and now - first <= ON_TIME
+        if not is_plain and await self._runs.was_requested(job.name, first, policy, cursor):
+            await self._record_run(job, cursor, first, now)  # by a runner that died before it could tell
         elif reason:
-            await self._tell_stretch(job, cursor, _all_of(verdict, reason), now)
-        elif verdict.without_run is not None:
-            stands_for = verdict.runs[-1] if verdict.without_run.outcome is TickOutcome.MERGED else None
-            await self._tell_stretch(job, cursor, verdict.without_run, now, stands_for)
+            await self._record_stretch(job, cursor, _all_of(decision, reason), now)
+        elif decision.without_run is not None:
+            stands_for = decision.runs[-1] if decision.without_run.outcome is TickOutcome.MERGED else None
+            await self._record_stretch(job, cursor, decision.without_run, now, stands_for)
         else:
-            other = await self._runs.ask(
+            other = await self._runs.request(
                 job.name,
                 first,
                 policy=policy,
@@ -92,13 +94,13 @@ class DueTimes:
                 trace_seed=job.trace_seed,
             )
             if other is None:
-                await self._tell_run(job, cursor, first, now)
+                await self._record_run(job, cursor, first, now)
             elif job.settings.missed.policy is MissedPolicy.ALL and now - first > ON_TIME:
                 return False  # it is to be run, and not at the same time
             else:
                 reason = f"Run {other} was not over." if other else "Another run was not over."
                 skipped = Stretch(TickOutcome.SKIPPED, first, first, 1, reason)
-                await self._tell_stretch(job, cursor, skipped, now)
+                await self._record_stretch(job, cursor, skipped, now)
         return True
 
     def _held_back(self, job: ScheduledJob) -> str:
@@ -109,7 +111,7 @@ class DueTimes:
             return "WEBJOBS_DISABLE_SCHEDULE is set."
         return "" if job.settings.enabled else "enabled is false in settings.job."
 
-    async def _tell_run(self, job: ScheduledJob, cursor: Cursor, due: datetime, now: datetime) -> None:
+    async def _record_run(self, job: ScheduledJob, cursor: Cursor, due: datetime, now: datetime) -> None:
         event = ScheduleTicked(
             at=now,
             instance=self._instance.id,
@@ -120,9 +122,9 @@ class DueTimes:
             schedule=job.schedule.expression,
             time_zone=job.schedule.time_zone,
         )
-        job.cursor = await self._ticks.tell(event, cursor, job.trace_seed)
+        job.cursor = await self._ticks.record(event, cursor, job.trace_seed)
 
-    async def _tell_stretch(
+    async def _record_stretch(
         self,
         job: ScheduledJob,
         cursor: Cursor,
@@ -143,12 +145,12 @@ class DueTimes:
             schedule=job.schedule.expression,
             time_zone=job.schedule.time_zone,
         )
-        job.cursor = await self._ticks.tell(event, cursor, job.trace_seed)
+        job.cursor = await self._ticks.record(event, cursor, job.trace_seed)
 
 
-def _all_of(verdict: DueTimeDecision, reason: str) -> Stretch:
+def _all_of(decision: DueTimeDecision, reason: str) -> Stretch:
     """All due times of a verdict, of which none is run."""
-    without_run, runs = verdict.without_run, verdict.runs
+    without_run, runs = decision.without_run, decision.runs
     return Stretch(
         TickOutcome.SKIPPED,
         without_run.first if without_run else runs[0],

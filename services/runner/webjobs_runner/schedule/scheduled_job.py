@@ -41,19 +41,19 @@ class ScheduledJob:
         """In the words of the reference."""
         return f"Schedule - {self.schedule.expression}"
 
-    def told_until(self, cursor: Cursor) -> datetime:
+    def recorded_until(self, cursor: Cursor) -> datetime:
         """Every due time up to here is told, or does not count.
 
         A schedule that means something else than when it was last told of, because WEBSITE_TIME_ZONE was
         changed, counts from when it was first seen here: a change starts nothing.
         """
-        if cursor.told_until is None:
+        if cursor.recorded_until is None:
             return self.since
-        meant = (cursor.schedule, cursor.time_zone)
-        is_other = meant != (self.schedule.expression, self.schedule.time_zone)
-        if is_other and self.since <= cursor.told_until:
-            return max(self._seen_at, cursor.told_until)
-        return max(self.since, cursor.told_until)
+        current = (cursor.schedule, cursor.time_zone)
+        is_other = current != (self.schedule.expression, self.schedule.time_zone)
+        if is_other and self.since <= cursor.recorded_until:
+            return max(self._seen_at, cursor.recorded_until)
+        return max(self.since, cursor.recorded_until)
 
 
 def scheduled_job(

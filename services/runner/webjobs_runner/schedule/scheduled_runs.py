@@ -23,7 +23,7 @@ class ScheduledRuns:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
-    async def ask(
+    async def request(
         self,
         job_name: JobName,
         due: datetime,
@@ -80,7 +80,7 @@ class ScheduledRuns:
                 await asyncio.sleep(delay)
         return other
 
-    async def was_asked_for(
+    async def was_requested(
         self, job_name: JobName, due: datetime, policy: ConcurrencyPolicy, cursor: Cursor
     ) -> bool:
         """Whether the first due time after `cursor` has its run, though nobody has told of it yet.

@@ -19,7 +19,7 @@ from webjobs_runner.schedule.ticks import Cursor, Ticks
 TIME_ZONE_SETTING = "WEBSITE_TIME_ZONE"
 
 _LONGEST_SLEEP = 2.0  # seconds, after which a step of the wall clock is noticed
-_TURNS = 16  # jobs dealt with at the same time
+_SLOTS = 16  # jobs dealt with at the same time
 _RETRY_DELAY = timedelta(seconds=0.5)
 _FAILURE_DELAY = timedelta(seconds=30)
 
@@ -49,7 +49,7 @@ class Schedules:
         self._heap: list[tuple[datetime, int, ScheduledJob]] = []
         self._numbers = itertools.count()
         self._wake = asyncio.Event()
-        self._turns = asyncio.Semaphore(_TURNS)
+        self._slots = asyncio.Semaphore(_SLOTS)
         definitions.on_change(self._defined)
         settings.on_change(self._setting_changed)
 
@@ -89,7 +89,7 @@ class Schedules:
     async def _deal_with(self, job: ScheduledJob, seen_at: datetime) -> None:
         next_at: datetime | None
         try:
-            async with self._turns:
+            async with self._slots:
                 next_at = await self._due_times.deal_with(job, seen_at)
         except BusUnavailable as error:
             logger.debug("schedule waits for NATS", job=job.name, error=str(error))
@@ -136,7 +136,7 @@ class Schedules:
             return
         job.cursor = before.cursor if before is not None else None
         if before is not None and before.schedule == job.schedule and not is_change:
-            is_noted = definition is not None and definition.scheduled_since is not None
-            job.since = max(job.since, before.since) if is_noted else before.since
+            is_recorded = definition is not None and definition.scheduled_since is not None
+            job.since = max(job.since, before.since) if is_recorded else before.since
         self._jobs[job_name] = job
         self._look_at(job, job.next_at)

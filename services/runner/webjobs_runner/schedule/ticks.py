@@ -23,14 +23,14 @@ class Cursor(msgspec.Struct, frozen=True):
 
     Attributes:
         sequence: Of the last message on the subject of these events, readable or not; 0 when there is none.
-        told_until: The last due time that is told; None when there is none.
+        recorded_until: The last due time that is told; None when there is none.
         schedule: The expression at that time.
         time_zone: And its zone.
         recorded_at: Sequence of the event that records it; what is not recorded yet is looked for from there.
     """
 
     sequence: int = 0
-    told_until: datetime | None = None
+    recorded_until: datetime | None = None
     schedule: str = ""
     time_zone: str = ""
     recorded_at: int = 0
@@ -79,7 +79,7 @@ class Ticks:
             message = await self._bus.last_message_before(stream, subject, message.sequence)
         return Cursor(last.sequence) if last else Cursor()
 
-    async def tell(self, event: ScheduleTicked, after: Cursor, trace_seed: str = "") -> Cursor:
+    async def record(self, event: ScheduleTicked, after: Cursor, trace_seed: str = "") -> Cursor:
         """Tell what became of a due time, if nobody has told anything since `after`.
 
         Args:

@@ -84,7 +84,7 @@ class _Walk:
     def __init__(self, root: Path, path: SitePath) -> None:
         self._root = root
         self._asked = path
-        self._turns = 0
+        self._slots = 0
         self._todo = deque(path)
         self._path: SitePath = ()
         self.folder = os.open(root, _FOLDER)
@@ -141,8 +141,8 @@ class _Walk:
 
     def _restart(self, reached: SitePath, then: Sequence[str]) -> None:
         """Begin again at the site folder: the folder above an open one may be anywhere by now."""
-        self._turns += 1
-        if self._turns > _MOST_LINKS:
+        self._slots += 1
+        if self._slots > _MOST_LINKS:
             raise LeadsOutside(self._asked)
         self._todo.extendleft(reversed([*reached, *then]))
         self._path = ()

@@ -96,7 +96,7 @@ class FileService:
         self._changers = ThreadPoolExecutor(_CHANGERS, thread_name_prefix="files-change")
         self._clearing: set[asyncio.Future[None]] = set()
         self._answers: Mapping[type[files.Question], Callable[[Any], Awaitable[files.Reply]]] = {
-            files.Look: self._look,
+            files.Look: self._stat,
             files.Open: self._open,
             files.Read: self._read,
             files.List: self._list,
@@ -141,8 +141,8 @@ class FileService:
 
     # Looking
 
-    async def _look(self, question: files.Look) -> files.Reply:
-        return files.Seen(info=await self._blocking(self._files.look, parse_path(question.path)))
+    async def _stat(self, question: files.Look) -> files.Reply:
+        return files.Seen(info=await self._blocking(self._files.stat, parse_path(question.path)))
 
     async def _list(self, question: files.List) -> files.Reply:
         entries = await self._blocking(self._files.entries, parse_path(question.path))
@@ -183,14 +183,14 @@ class FileService:
         return files.Opened(info=info, data=data, session=self._sessions.add(reading))
 
     async def _read(self, question: files.Read) -> files.Reply:
-        async with self._turn(question.session, Reading) as reading:
+        async with self._locked(question.session, Reading) as reading:
             length = max(0, min(question.length, self._chunk_bytes))
             piece = await self._blocking(os.pread, reading.descriptor, length, max(0, question.offset))
             return files.Piece(data=piece)
 
     async def _zip(self, question: files.Zip) -> files.Reply:
         path = parse_path(question.path)
-        info = await self._blocking(self._files.look, path)
+        info = await self._blocking(self._files.stat, path)
         if info.kind is not files.Kind.FOLDER:
             raise errors.FileInTheWay(path)
         pieces = zip_pieces(self._files.root, path, self._read_bytes)
@@ -198,7 +198,7 @@ class FileService:
         return files.Opened(info=info, session=self._sessions.add(session))
 
     async def _zip_more(self, question: files.ZipMore) -> files.Reply:
-        async with self._turn(question.session, Packing) as packing:
+        async with self._locked(question.session, Packing) as packing:
             return files.Piece(data=await self._blocking(next, packing.pieces, b""))
 
     # Changing
@@ -237,12 +237,12 @@ class FileService:
         )
 
     async def _write_chunk(self, question: files.WriteChunk) -> files.Reply:
-        async with self._turn(question.session, Writing) as writing:
+        async with self._locked(question.session, Writing) as writing:
             await self._blocking(_write_all, writing.descriptor, question.data, max(0, question.offset))
             return files.Done()
 
     async def _commit(self, question: files.Commit) -> files.Reply:
-        async with self._turn(question.session, Writing) as writing:
+        async with self._locked(question.session, Writing) as writing:
             if writing.end is None:
                 writing.end = self._begin_change(self._put_in_place, writing, question.size)
             await asyncio.wait({writing.end}, timeout=_SHORT_WAIT)
@@ -299,9 +299,9 @@ class FileService:
         return files.Done()
 
     @asynccontextmanager
-    async def _turn(self, session_id: str, kind: type[Any]) -> AsyncIterator[Any]:
+    async def _locked(self, session_id: str, kind: type[Any]) -> AsyncIterator[Any]:
         session = self._sessions.get(session_id, kind)
-        async with session.turn:
+        async with session.lock:
             yield self._sessions.get(session_id, kind)  # it may have been closed meanwhile
 
     @property

@@ -46,13 +46,13 @@ class Session:
 
     Attributes:
         id: Known to nobody but the runner and whoever asked.
-        heard_at: When something was last asked about it, in seconds of the monotonic clock.
-        turn: Held by what is being done for it.
+        used_at: When something was last asked about it, in seconds of the monotonic clock.
+        lock: Held by what is being done for it.
     """
 
     id: str = field(default_factory=lambda: secrets.token_hex(16))
-    heard_at: float = field(default_factory=time.monotonic)
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    used_at: float = field(default_factory=time.monotonic)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def settled(self) -> None:
         """Wait until nothing works on it any more."""
@@ -155,14 +155,14 @@ class Sessions:
         session = self._all.get(session_id)
         if not isinstance(session, kind):
             raise SessionGone(session_id)
-        session.heard_at = time.monotonic()
+        session.used_at = time.monotonic()
         return session
 
     async def close(self, session_id: str) -> None:
         """End a session once what is being done for it has ended; one that is gone already is no fault."""
         session = self._all.pop(session_id, None)
         if session is not None:
-            async with session.turn:
+            async with session.lock:
                 await session.settled()
                 await asyncio.to_thread(session.close)
 
@@ -173,7 +173,7 @@ class Sessions:
                 await asyncio.sleep(self._seconds / _SWEEPS)
                 too_old = time.monotonic() - self._seconds
                 for session in list(self._all.values()):
-                    if session.heard_at < too_old and not session.turn.locked():
+                    if session.used_at < too_old and not session.lock.locked():
                         logger.info("transfer of files given up", kind=type(session).__name__)
                         await self.close(session.id)
         finally:

@@ -52,7 +52,7 @@ class SiteFiles:
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir(parents=True, exist_ok=True)
 
-    def look(self, path: SitePath) -> FileInfo:
+    def stat(self, path: SitePath) -> FileInfo:
         """What is there.
 
         Raises:

@@ -57,7 +57,7 @@ def merge_archive(
             source, path = unpacked / entry.path, (*folder, *entry.path.split("/"))
             if entry.is_folder:
                 _make(files, path)
-                on_disk.add(files.look(path).path)
+                on_disk.add(files.stat(path).path)
                 continue
             if _is_link(entry):
                 files.link(os.readlink(source), path)
@@ -90,7 +90,7 @@ def _remove_others(files: SiteFiles, folder: SitePath, on_disk: set[str]) -> lis
     def clear(folder: SitePath) -> None:
         for info in files.entries(folder):
             path = (*folder, info.name)
-            if os.path.islink(Path(files.look(folder).path) / info.name):
+            if os.path.islink(Path(files.stat(folder).path) / info.name):
                 continue
             if info.kind is Kind.FOLDER and (is_kept(path) or info.path in above):
                 clear(path)

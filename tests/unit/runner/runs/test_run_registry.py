@@ -29,7 +29,7 @@ class FakeExecution:
         self.limit_changed = asyncio.Event()
         self.asked: list[tuple[Reason, str]] = []
 
-    def ask_to_end(self, reason: Reason, evidence: str) -> None:
+    def request_end(self, reason: Reason, evidence: str) -> None:
         self.asked.append((reason, evidence))
 
 
@@ -75,9 +75,9 @@ def test_a_run_is_found_by_its_job_and_id() -> None:
 def test_the_runs_of_one_job_or_of_all_are_asked_to_end() -> None:
     registry, one, other = RunRegistry(), FakeExecution("one", "1"), FakeExecution("other", "2")
     with registry.executing(one), registry.executing(other):
-        registry.ask_to_end(Reason.DELETED, "gone", JobName("one"))
+        registry.request_end(Reason.DELETED, "gone", JobName("one"))
         assert (one.asked, other.asked) == ([(Reason.DELETED, "gone")], [])
-        registry.ask_to_end(Reason.STOPPED, "stopped")
+        registry.request_end(Reason.STOPPED, "stopped")
         assert other.asked == [(Reason.STOPPED, "stopped")]
 
 

@@ -18,11 +18,11 @@ from webjobs_events.status import Reason
 
 from webjobs_runner.continuous.continuous_status import ContinuousStatus
 from webjobs_runner.continuous.dependencies import ContinuousDependencies
-from webjobs_runner.continuous.halt import REPLACED, STANDBY, Halt
 from webjobs_runner.continuous.health_watch import HealthWatch
-from webjobs_runner.continuous.poke import Poke
+from webjobs_runner.continuous.stop_reason import REPLACED, STANDBY, StopReason
+from webjobs_runner.continuous.wakeup import Wakeup
 from webjobs_runner.domain.exit_facts import ExitFacts
-from webjobs_runner.domain.still_running import next_word_at
+from webjobs_runner.domain.uptime_notice import next_notice_at
 from webjobs_runner.jobs.definitions import settings_of
 from webjobs_runner.logs.continuous_log import ContinuousLog
 from webjobs_runner.processes.exit_facts import facts_of_exit, reason_not_started
@@ -30,7 +30,7 @@ from webjobs_runner.processes.script_start import StartedScript
 from webjobs_runner.processes.script_stop import ScriptEnd
 
 
-class ScriptLife:
+class ScriptSession:
     """Starts a script, watches it, and stops it when it may not go on.
 
     Args:
@@ -38,7 +38,7 @@ class ScriptLife:
         definition: What is run.
         log: Of the job.
         status: Of the job here, which is entered as it changes.
-        poked: Set whenever something changed that the next two depend on.
+        wakeup: Set whenever something changed that the next two depend on.
         interruption: Why what is running has to end now; None: it may go on.
         has_lost_lease: Whether what is running has lost the lease on its singleton.
     """
@@ -49,12 +49,12 @@ class ScriptLife:
         "_has_lost_lease",
         "_interruption",
         "_log",
-        "_poked",
         "_reminder",
         "_settings",
         "_sick",
         "_started_at",
         "_status",
+        "_wakeup",
         "port",
     )
 
@@ -64,8 +64,8 @@ class ScriptLife:
         definition: JobDefinition,
         log: ContinuousLog,
         status: ContinuousStatus,
-        poked: Poke,
-        interruption: Callable[[JobDefinition], Halt | None],
+        wakeup: Wakeup,
+        interruption: Callable[[JobDefinition], StopReason | None],
         has_lost_lease: Callable[[JobDefinition], bool],
     ) -> None:
         self._dependencies = dependencies
@@ -73,7 +73,7 @@ class ScriptLife:
         self._settings = settings_of(definition)
         self._log = log
         self._status = status
-        self._poked = poked
+        self._wakeup = wakeup
         self._interruption = interruption
         self._has_lost_lease = has_lost_lease
         self._sick: str | None = None
@@ -95,9 +95,11 @@ class ScriptLife:
         if started is None:
             return None
         try:
-            self._log.script.say(f"Run script '{definition.script}' with script host - '{started.host}'")
+            self._log.script.write_system(
+                f"Run script '{definition.script}' with script host - '{started.host}'"
+            )
             for warning in started.warnings:
-                self._log.script.say(warning, "SYS WARN")
+                self._log.script.write_system(warning, "SYS WARN")
             self._status.enter(ContinuousRunning, definition, script=definition.script)
             self.port = port
             self._started_at = time.monotonic()
@@ -115,12 +117,12 @@ class ScriptLife:
     def _remind(self) -> None:
         """Have the log say at the right ages that the script still runs."""
         age = timedelta(seconds=time.monotonic() - self._started_at)
-        due = next_word_at(age) - age
-        self._reminder = asyncio.get_running_loop().call_later(due.total_seconds(), self._say_still_running)
+        due = next_notice_at(age) - age
+        self._reminder = asyncio.get_running_loop().call_later(due.total_seconds(), self._log_uptime)
 
-    def _say_still_running(self) -> None:
+    def _log_uptime(self) -> None:
         age = timedelta(seconds=round(time.monotonic() - self._started_at))
-        self._log.script.say(f"The script is still running, for {age} now.")
+        self._log.script.write_system(f"The script is still running, for {age} now.")
         self._remind()
 
     async def _start(self, port: int) -> StartedScript | None:
@@ -137,15 +139,15 @@ class ScriptLife:
                 fencing_token=self._dependencies.leases.token(definition.job_name),
             )
         )
-        starting.add_done_callback(lambda _: self._poked.set())
+        starting.add_done_callback(lambda _: self._wakeup.set())
         try:
             while not starting.done():
-                halt = self._interruption(definition)
-                if halt is not None and halt is not REPLACED:
-                    self._status.stay_stopped(definition, halt)
+                stop_reason = self._interruption(definition)
+                if stop_reason is not None and stop_reason is not REPLACED:
+                    self._status.stay_stopped(definition, stop_reason)
                     return None
-                await self._poked.wait()
-                self._poked.clear()
+                await self._wakeup.wait()
+                self._wakeup.clear()
             return starting.result()
         finally:
             if not starting.done():
@@ -155,21 +157,21 @@ class ScriptLife:
     async def _watch(self, started: StartedScript, port: int) -> ExitFacts | None:
         """Wait for the process's end; None when it was made to end for good."""
         process = started.process
-        process.when_over(self._poked.set)
+        process.when_over(self._wakeup.set)
         self._dependencies.leases.guard(self._definition.job_name, process.limit)
         health = self._begin_health_watch(port)
         try:
             while (ended := process.over) is None:
-                halt = self._interruption(self._definition)
-                if halt is not None:
-                    await self._stop(started, halt)
+                stop_reason = self._interruption(self._definition)
+                if stop_reason is not None:
+                    await self._stop(started, stop_reason)
                     return None
                 if self._sick is not None:
                     return await self._end_sick(started, self._sick)
-                await self._poked.wait()
-                self._poked.clear()
+                await self._wakeup.wait()
+                self._wakeup.clear()
             if ended.signal == signal.SIGKILL and self._has_lost_lease(self._definition):
-                self._tell_stopped(STANDBY, ScriptEnd(ended, "It was killed before the lease ended."))
+                self._publish_stopped(STANDBY, ScriptEnd(ended, "It was killed before the lease ended."))
                 return None
             return facts_of_exit(ended)
         finally:
@@ -181,22 +183,24 @@ class ScriptLife:
                 process.kill()
                 await process.wait()
 
-    async def _stop(self, started: StartedScript, halt: Halt) -> None:
+    async def _stop(self, started: StartedScript, stop_reason: StopReason) -> None:
         """Notify, wait, kill; the event of the end follows the proof that nothing is left."""
         grace = self._settings.stopping_wait_seconds(JobType.CONTINUOUS)
-        longest = self._dependencies.terms.stop_grace_seconds if halt is STANDBY else None
+        longest = self._dependencies.terms.stop_grace_seconds if stop_reason is STANDBY else None
         if longest is not None:
             grace = min(grace, longest)
-        self._status.enter(ContinuousStopping, self._definition, reason=halt.reason, grace_seconds=grace)
-        self._tell_stopped(halt, await self._end(started, longest))
+        self._status.enter(
+            ContinuousStopping, self._definition, reason=stop_reason.reason, grace_seconds=grace
+        )
+        self._publish_stopped(stop_reason, await self._end(started, longest))
 
-    def _tell_stopped(self, halt: Halt, end: ScriptEnd) -> None:
+    def _publish_stopped(self, stop_reason: StopReason, end: ScriptEnd) -> None:
         self._log.script.finish()
         self._status.enter(
             ContinuousStopped,
             self._definition,
-            reason=halt.reason,
-            evidence=f"{halt.evidence} {end.how}",
+            reason=stop_reason.reason,
+            evidence=f"{stop_reason.evidence} {end.how}",
             exit_code=end.exit.exit_code,
             signal=end.exit.signal,
         )
@@ -211,7 +215,7 @@ class ScriptLife:
         return await started.stop(
             self._settings,
             JobType.CONTINUOUS,
-            self._poked,
+            self._wakeup,
             longest_grace=longest_grace,
             shorter_grace=shorter_grace,
         )
@@ -226,10 +230,10 @@ class ScriptLife:
 
     def _found_sick(self, evidence: str) -> None:
         self._sick = evidence
-        self._poked.set()
+        self._wakeup.set()
 
     async def _end_sick(self, started: StartedScript, evidence: str) -> ExitFacts:
         grace = self._settings.stopping_wait_seconds(JobType.CONTINUOUS)
-        self._log.script.say(f"{evidence} It has {grace:g} s to end.", "SYS ERROR")
+        self._log.script.write_system(f"{evidence} It has {grace:g} s to end.", "SYS ERROR")
         end = await self._end(started)
         return ExitFacts(Reason.HEALTH_CHECK, f"{evidence} {end.how}", end.exit.exit_code, end.exit.signal)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_runner.domain.scheduled_since import scheduled_since
+from webjobs_runner.domain.schedule_start import scheduled_since
 
 THEN = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOW = THEN + timedelta(days=1)

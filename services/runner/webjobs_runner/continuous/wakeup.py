@@ -3,7 +3,7 @@
 import asyncio
 
 
-class Poke:
+class Wakeup:
     """Set by anybody, waited for by one; a thousand jobs at rest hold one each."""
 
     __slots__ = ("_is_set", "_waiter")

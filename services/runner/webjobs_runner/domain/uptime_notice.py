@@ -6,7 +6,7 @@ FIRST = timedelta(hours=1)
 EVERY = timedelta(hours=12)
 
 
-def next_word_at(age: timedelta) -> timedelta:
+def next_notice_at(age: timedelta) -> timedelta:
     """The age at which the log says it next, for a script of this age.
 
     Source: Kudu: ContinuousJobRunner.cs (after an hour, then every twelve).

@@ -10,7 +10,7 @@ from webjobs_runner.files.folder_walk import CLOCK_GRAIN_NS, Entry
 _Facts = tuple[int, ...]
 
 
-class QuickLook:
+class StatCheck:
     """What `lstat` said of a folder and of everything in it.
 
     A name that is added, removed or renamed changes the times of its folder, so names are not listed again.

@@ -6,11 +6,11 @@ from webjobs_events.jetstream import Bus
 from webjobs_events.status import Reason
 
 from webjobs_runner.heartbeat import Peers
-from webjobs_runner.runs.event_lookup import look_at_run
+from webjobs_runner.runs.event_lookup import read_run
 from webjobs_runner.runs.run_registry import RunRegistry
 
 
-class EndedElsewhere:
+class FinishedElsewhere:
     """Looks at the stream of events after each gap in the lease of this runner."""
 
     def __init__(self, bus: Bus, registry: RunRegistry, peers: Peers) -> None:
@@ -29,6 +29,6 @@ class EndedElsewhere:
     async def _stop_ended(self) -> None:
         self._lapsed.clear()
         for execution in self._registry.executions():
-            found = await look_at_run(self._bus, execution.attempt, execution.after)
+            found = await read_run(self._bus, execution.attempt, execution.after)
             if found.end is not None or found.before is not None:
-                execution.ask_to_end(Reason.RUNNER_LOST, "Other runners took this one for lost.")
+                execution.request_end(Reason.RUNNER_LOST, "Other runners took this one for lost.")
