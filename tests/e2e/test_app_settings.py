@@ -4,7 +4,7 @@ import pytest
 from support.bus import SUBJECTS, JobEvents, app_setting, job_events
 from support.client import Client, job_url, lines_of, unique
 from support.eventually import eventually
-from support.living import processes_with
+from support.process_search import processes_with
 from support.stack import RunningStack
 from webjobs_events.events import Purged
 from webjobs_events.jetstream import connect_bus

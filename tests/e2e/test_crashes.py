@@ -10,7 +10,7 @@ from support.archives import zip_of
 from support.bus import job_events
 from support.client import PATIENCE, TERMINAL, Client, unique
 from support.eventually import eventually
-from support.living import processes_with
+from support.process_search import processes_with
 from support.stack import RunningStack
 
 WAITS = 'echo begun; until [ -e "$WEBJOBS_DATA_PATH/go" ]; do sleep 0.05; done; echo done'

@@ -12,7 +12,7 @@ from support.archives import zip_bomb, zip_of, zip_through_link, zip_with_wrong_
 from support.bus import JobEvents, job_events
 from support.client import Client, job_url, unique
 from support.eventually import eventually
-from support.living import processes_with
+from support.process_search import processes_with
 from support.stack import RunningStack
 
 FILES: dict[str, str | bytes] = {

@@ -10,7 +10,7 @@ import pytest
 from support.archives import zip_of
 from support.client import PATIENCE, Client, unique
 from support.eventually import eventually
-from support.living import processes_with
+from support.process_search import processes_with
 from support.programs import find_program
 
 SCRIPT_TYPES = (("sh", "bash"), ("py", "python3"), ("js", "node"))  # in the order in which they are chosen

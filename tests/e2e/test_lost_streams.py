@@ -9,7 +9,7 @@ import pytest
 from nats.js import JetStreamContext
 from support.client import Client, client_of, unique
 from support.eventually import eventually
-from support.living import processes_with
+from support.process_search import processes_with
 from support.stack import RunningStack, webjobs_up
 from webjobs_events.jetstream.streams import stream_configs
 from webjobs_events.subjects import Subjects

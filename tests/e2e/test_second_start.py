@@ -5,7 +5,7 @@ from typing import Any
 
 from support.bus import SUBJECTS
 from support.client import Client, client_of, job_url, unique
-from support.living import processes_with, processes_working_in
+from support.process_search import processes_with, processes_working_in
 from support.stack import webjobs_up
 from webjobs_events.jetstream import connect_bus
 

@@ -10,7 +10,7 @@ from support.background import in_background
 from support.bus import JobEvents, job_events
 from support.client import Client, client_of, job_url, unique
 from support.eventually import eventually
-from support.living import processes_with
+from support.process_search import processes_with
 from support.stack import RunningStack, webjobs_up
 
 # Says when it starts, and complains when another is running at the same time.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from support.clusters import put_cluster
 from support.eventually import eventually
-from support.living import processes_with, processes_working_in
+from support.process_search import processes_with, processes_working_in
 from webjobs_stack.ports import free_port
 
 WEBJOBS = Path(sys.executable).with_name("webjobs")

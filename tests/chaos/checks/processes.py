@@ -10,7 +10,7 @@ from chaos.round import Round
 from chaos.stack import MARKER, RUNNERS
 from support.client import job_url
 from support.eventually import eventually
-from support.living import processes_with
+from support.process_search import processes_with
 
 _BACK_SECONDS = 15.0 if COUNT == 1 else 30.0
 """In a cluster leaders are elected first, and leases are longer."""

@@ -1,11 +1,11 @@
-"""The api on a real NATS, with a stand-in for the runner and the history."""
+"""The api on a real NATS, with a fake runner and history."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
-from integration.api.stand_in import StandIn, run_stand_in
+from support.fake_backend import FakeBackend, run_fake_backend
 from webjobs_api.app import run_api
 from webjobs_api.job_commands import Patience
 from webjobs_api.live.terms import LiveTerms
@@ -25,8 +25,8 @@ async def bus(nats_url: str, namespace: str) -> AsyncIterator[Bus]:
 
 
 @pytest.fixture
-async def stand_in(bus: Bus, tmp_path: Path) -> AsyncIterator[StandIn]:
-    async with run_stand_in(bus, tmp_path) as running:
+async def backend(bus: Bus, tmp_path: Path) -> AsyncIterator[FakeBackend]:
+    async with run_fake_backend(bus, tmp_path) as running:
         yield running
 
 
@@ -36,7 +36,7 @@ def settings(nats_url: str, namespace: str) -> ApiSettings:
 
 
 @pytest.fixture
-async def api_url(settings: ApiSettings, stand_in: StandIn) -> AsyncIterator[str]:
+async def api_url(settings: ApiSettings, backend: FakeBackend) -> AsyncIterator[str]:
     async with run_api(settings, {}, SHORT, QUICK) as url:
         yield url
 

@@ -4,8 +4,8 @@ import asyncio
 
 import aiohttp
 import pytest
-from integration.api.stand_in import StandIn
 from pydantic import SecretStr
+from support.fake_backend import FakeBackend
 from webjobs_api.app import run_api
 from webjobs_api.settings import ApiSettings
 
@@ -16,7 +16,7 @@ def guarded(settings: ApiSettings) -> ApiSettings:
     return settings.model_copy(update=changes)
 
 
-async def test_every_route_but_healthz_wants_credentials(guarded: ApiSettings, stand_in: StandIn) -> None:
+async def test_every_route_but_healthz_wants_credentials(guarded: ApiSettings, backend: FakeBackend) -> None:
     async with run_api(guarded, {}) as url, aiohttp.ClientSession(url) as api:
         for path in ("/", "/metrics", "/api/jobs", "/api/nothing", "/jobs/triggered/x", "/vfs/x"):
             wrong = (("ann", "wrong"), ("bob", "paß:wort"), ("ann", "")) if path == "/api/jobs" else ()
@@ -32,7 +32,7 @@ async def test_every_route_but_healthz_wants_credentials(guarded: ApiSettings, s
 
 
 async def test_whoever_has_the_credentials_is_served_under_any_host(
-    guarded: ApiSettings, stand_in: StandIn
+    guarded: ApiSettings, backend: FakeBackend
 ) -> None:
     headers = {"Authorization": aiohttp.encode_basic_auth("ann", "paß:wort", "utf-8")}
     async with run_api(guarded, {}) as url, aiohttp.ClientSession(url, headers=headers) as api:
@@ -42,7 +42,9 @@ async def test_whoever_has_the_credentials_is_served_under_any_host(
             assert answer.status == 403
 
 
-async def test_headers_that_are_no_credentials_are_refused(guarded: ApiSettings, stand_in: StandIn) -> None:
+async def test_headers_that_are_no_credentials_are_refused(
+    guarded: ApiSettings, backend: FakeBackend
+) -> None:
     async with run_api(guarded, {}) as url, aiohttp.ClientSession(url) as api:
         for header in ("Basic", "Basic !!!", "Bearer YW5u", "Basic /w==", "Basic YW5u"):
             async with api.get("/api/jobs", headers={"Authorization": header}) as answer:
@@ -50,7 +52,7 @@ async def test_headers_that_are_no_credentials_are_refused(guarded: ApiSettings,
 
 
 async def test_wrong_passwords_are_answered_ever_later_and_others_are_not_held_up(
-    guarded: ApiSettings, stand_in: StandIn
+    guarded: ApiSettings, backend: FakeBackend
 ) -> None:
     guarded = guarded.model_copy(update={"host": "0.0.0.0"})
     right = {"Authorization": aiohttp.encode_basic_auth("ann", "paß:wort", "utf-8")}

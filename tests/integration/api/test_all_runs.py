@@ -5,8 +5,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from integration.api.stand_in import INSTANCE, StandIn
 from support.eventually import eventually
+from support.fake_backend import INSTANCE, FakeBackend
 from webjobs_events.job import JobType
 
 NAMES = ["a", "b", "c"]
@@ -29,21 +29,21 @@ def shown(answer: dict[str, Any]) -> list[tuple[str, str]]:
     return [(run["job_name"], run["status"]) for run in answer["runs"]]
 
 
-async def define(stand_in: StandIn, names: Sequence[str] = NAMES) -> None:
+async def define(backend: FakeBackend, names: Sequence[str] = NAMES) -> None:
     for name in names:
-        await stand_in.define(JobType.TRIGGERED, name)
+        await backend.define(JobType.TRIGGERED, name)
 
 
 async def test_what_runs_and_waits_and_ended_is_listed_newest_first(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await define(stand_in)
+    await define(backend)
     await start(api, "a")
-    await eventually(lambda: "a" in stand_in.held)
-    await stand_in.end_run("a")
+    await eventually(lambda: "a" in backend.held)
+    await backend.end_run("a")
     await start(api, "b")
-    await eventually(lambda: "b" in stand_in.held)
-    stand_in.may_take_runs.clear()
+    await eventually(lambda: "b" in backend.held)
+    backend.may_take_runs.clear()
     waiting = await start(api, "c")
 
     everything = [("c", "Initializing"), ("b", "Running"), ("a", "Success")]
@@ -61,18 +61,18 @@ async def test_what_runs_and_waits_and_ended_is_listed_newest_first(
     assert run["id"] == waiting and run["trigger"] == "External - tests/1" and run["attempt"] == 1
     async with api.get(run["url"]) as answer:
         assert (await answer.json())["id"] == waiting
-    stand_in.may_take_runs.set()
+    backend.may_take_runs.set()
 
 
 async def test_pages_lead_to_each_other_and_hold_every_run_once(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     names = [f"job {number}" for number in range(5)]
-    await define(stand_in, names)
+    await define(backend, names)
     for name in names[:3]:
         await start(api, name)
-        await eventually(lambda name=name: name in stand_in.held)
-    stand_in.may_take_runs.clear()
+        await eventually(lambda name=name: name in backend.held)
+    backend.may_take_runs.clear()
     for name in names[3:]:
         await start(api, name)
 
@@ -85,20 +85,20 @@ async def test_pages_lead_to_each_other_and_hold_every_run_once(
         seen.append([run["job_name"] for run in page["runs"]])
         address = page["next"]
     assert seen == [["job 4", "job 3"], ["job 2", "job 1"], ["job 0"]]
-    stand_in.may_take_runs.set()
+    backend.may_take_runs.set()
 
 
 async def test_a_run_that_has_just_ended_is_never_missing_nor_shown_as_before(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await define(stand_in)
+    await define(backend)
     await start(api, "a")
-    await eventually(lambda: "a" in stand_in.held)
-    stand_in.may_project.clear()  # history has not heard of the end
-    await stand_in.end_run("a")
+    await eventually(lambda: "a" in backend.held)
+    backend.may_project.clear()  # history has not heard of the end
+    await backend.end_run("a")
     async with api.get("/api/runs?status=Running") as answer:
         assert answer.status == 503
-    stand_in.may_project.set()
+    backend.may_project.set()
     assert shown(await listed(api, "?status=Running")) == []
     assert shown(await listed(api)) == [("a", "Success")]
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from integration.api.stand_in import StandIn
+from support.fake_backend import FakeBackend
 from webjobs_api.app import run_api
 from webjobs_api.settings import ApiSettings
 from webjobs_events.job import JobType
@@ -20,7 +20,7 @@ ENVIRONMENT = {
 
 
 @pytest.fixture
-async def api_url(settings: ApiSettings, stand_in: StandIn) -> AsyncIterator[str]:
+async def api_url(settings: ApiSettings, backend: FakeBackend) -> AsyncIterator[str]:
     async with run_api(settings, ENVIRONMENT) as url:
         yield url
 
@@ -56,8 +56,8 @@ async def test_kudus_older_form_sets_one(api: aiohttp.ClientSession) -> None:
     assert (await shown(api))["A"] == "x"
 
 
-async def test_a_change_holds_at_once(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+async def test_a_change_holds_at_once(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
     for _ in range(5):
         assert (await status_of(api, "POST", PATH, json={"WEBJOBS_STOPPED": "1"}))[0] == 204
         assert (await status_of(api, "POST", "/api/triggeredwebjobs/hello/run"))[0] == 409
@@ -93,15 +93,15 @@ async def test_what_cannot_be_changes_nothing(api: aiohttp.ClientSession) -> Non
         assert await shown(api) == {"WEBJOBS_RESTART_TIME": "7"}, body[:60]
 
 
-async def test_credentials_are_never_shown(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
-    await stand_in.bus.settings.put("WEBJOBS_DATABASE_URL", b"postgresql://secret")
+async def test_credentials_are_never_shown(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    await backend.bus.settings.put("WEBJOBS_DATABASE_URL", b"postgresql://secret")
     await status_of(api, "POST", PATH, json={"A": "x"})  # so that the api has seen the change before
     assert (await shown(api)).keys() == {"A", "WEBJOBS_RESTART_TIME"}
     for name in (*(set(ENVIRONMENT) - {"WEBJOBS_RESTART_TIME"}), "WEBJOBS_DATABASE_URL"):
         status, text = await status_of(api, "GET", f"{PATH}/{name}")
         assert status == 404 and "secret" not in text
     assert (await status_of(api, "DELETE", f"{PATH}/WEBJOBS_DATABASE_URL"))[0] == 204
-    assert await stand_in.bus.settings.get("WEBJOBS_DATABASE_URL") is None
+    assert await backend.bus.settings.get("WEBJOBS_DATABASE_URL") is None
 
 
 @pytest.mark.parametrize("key", ["*", "%3E", "a%20b", "%00", "a..b", "x" * 300, "%2e%2e%2f"])

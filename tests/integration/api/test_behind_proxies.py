@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import aiohttp
 import pytest
 from integration.api.conftest import QUICK, SHORT
-from integration.api.stand_in import INSTANCE, StandIn
 from pydantic import SecretStr
 from support.eventually import eventually
+from support.fake_backend import INSTANCE, FakeBackend
 from webjobs_api.app import run_api
 from webjobs_api.dialects import DIALECTS
 from webjobs_api.failed_logins import FailedLogins
@@ -47,25 +47,25 @@ async def proxied(api_url: str) -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def define_and_run(stand_in: StandIn, api: aiohttp.ClientSession) -> str:
+async def define_and_run(backend: FakeBackend, api: aiohttp.ClientSession) -> str:
     """A job of each type, and a run of the triggered one; returns its Location."""
-    await stand_in.define(JobType.TRIGGERED, "hello", settings={"schedule": "0 0 3 * * *"})
-    await stand_in.define(JobType.CONTINUOUS, "worker")
-    stand_in.tell("worker", **{f"i{INSTANCE}": Status.RUNNING})
+    await backend.define(JobType.TRIGGERED, "hello", settings={"schedule": "0 0 3 * * *"})
+    await backend.define(JobType.CONTINUOUS, "worker")
+    backend.tell("worker", **{f"i{INSTANCE}": Status.RUNNING})
     async with api.post("/api/triggeredwebjobs/hello/run") as answer:
         assert answer.status == 202, await answer.text()
         location = answer.headers["Location"]
-    await eventually(lambda: "hello" in stand_in.held)
-    await stand_in.end_run("hello", has_error_log=True)
+    await eventually(lambda: "hello" in backend.held)
+    await backend.end_run("hello", has_error_log=True)
     run_id = location.rpartition("/")[2]
-    await eventually(lambda: stand_in.runs["hello"][run_id].ended_at is not None)
+    await eventually(lambda: backend.runs["hello"][run_id].ended_at is not None)
     return location
 
 
 async def test_every_url_in_an_answer_is_the_public_one(
-    proxied: aiohttp.ClientSession, api_url: str, stand_in: StandIn
+    proxied: aiohttp.ClientSession, api_url: str, backend: FakeBackend
 ) -> None:
-    location = await define_and_run(stand_in, proxied)
+    location = await define_and_run(backend, proxied)
     assert location.startswith(f"{PUBLIC}/api/triggeredwebjobs/hello/history/")
     run_id, urls = location.rpartition("/")[2], []
     paths = ["/api/runs?limit=1", "/api/triggeredwebjobsswagger"]
@@ -95,9 +95,9 @@ async def test_every_url_in_an_answer_is_the_public_one(
 
 
 async def test_no_address_without_parts_shows_the_apis_own(
-    proxied: aiohttp.ClientSession, api_url: str, stand_in: StandIn
+    proxied: aiohttp.ClientSession, api_url: str, backend: FakeBackend
 ) -> None:
-    await define_and_run(stand_in, proxied)
+    await define_and_run(backend, proxied)
     own, shown = api_url.removeprefix("http://"), 0
     for route in routes():
         if route.method == "GET" and "{" not in route.path and route.path not in STREAMS:
@@ -109,9 +109,9 @@ async def test_no_address_without_parts_shows_the_apis_own(
 
 
 async def test_links_of_pages_and_documents_begin_with_the_prefix(
-    proxied: aiohttp.ClientSession, stand_in: StandIn
+    proxied: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    location = await define_and_run(stand_in, proxied)
+    location = await define_and_run(backend, proxied)
     found = 0
     for path in ("/", "/pages/triggered/hello", "/pages/continuous/worker", "/docs", "/docs/"):
         async with proxied.get(path) as answer:
@@ -127,7 +127,7 @@ async def test_links_of_pages_and_documents_begin_with_the_prefix(
 
 
 async def test_a_hook_made_through_a_proxy_sends_public_urls(
-    proxied: aiohttp.ClientSession, bus: Bus, stand_in: StandIn
+    proxied: aiohttp.ClientSession, bus: Bus, backend: FakeBackend
 ) -> None:
     body = {"url": "https://1.1.1.1/x", "event": "TriggeredJobFinished"}
     async with proxied.post("/api/hooks", json=body) as answer:
@@ -137,9 +137,9 @@ async def test_a_hook_made_through_a_proxy_sends_public_urls(
 
 
 async def test_the_standard_header_counts_when_there_is_no_other(
-    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn
+    api: aiohttp.ClientSession, api_url: str, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     async with api.get("/api/jobs/triggered/hello", headers=STANDARD) as answer:
         assert (await answer.json())["url"] == "https://jobs.example:8443/api/jobs/triggered/hello"
     async with api.get(
@@ -149,9 +149,9 @@ async def test_the_standard_header_counts_when_there_is_no_other(
 
 
 async def test_malformed_values_are_ignored(
-    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn
+    api: aiohttp.ClientSession, api_url: str, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     for path in ("/api/jobs", "/", "/openapi.json", "/api/triggeredwebjobsswagger"):
         async with api.get(path) as answer:
             plain = await answer.text()
@@ -175,12 +175,12 @@ def checked_peers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def test_only_trusted_proxies_say_who_and_where_the_client_is(
-    settings: ApiSettings, stand_in: StandIn, checked_peers: list[str]
+    settings: ApiSettings, backend: FakeBackend, checked_peers: list[str]
 ) -> None:
     changes = {"username": "ann", "password": SecretStr("secret"), "host": "0.0.0.0"}
     guarded = settings.model_copy(update=changes | {"trusted_proxies": "127.0.0.2/31"})
     headers = FORWARDED | {"Authorization": aiohttp.encode_basic_auth("ann", "secret")}
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     async with run_api(guarded, {}, SHORT, QUICK) as url:
         url = url.replace("0.0.0.0", "127.0.0.1")
         for peer, client, base in (
@@ -201,13 +201,13 @@ async def test_only_trusted_proxies_say_who_and_where_the_client_is(
 
 
 async def test_a_proxy_that_is_not_trusted_changes_nothing_without_credentials_either(
-    settings: ApiSettings, stand_in: StandIn
+    settings: ApiSettings, backend: FakeBackend
 ) -> None:
     async with (
         run_api(settings.model_copy(update={"trusted_proxies": "none"}), {}, SHORT, QUICK) as url,
         aiohttp.ClientSession(url, headers=FORWARDED | STANDARD) as api,
     ):
-        await stand_in.define(JobType.TRIGGERED, "hello")
+        await backend.define(JobType.TRIGGERED, "hello")
         async with api.get("/api/jobs/triggered/hello") as answer:
             assert (await answer.json())["url"] == f"{url}/api/jobs/triggered/hello"
         async with api.get("/") as answer:

@@ -8,9 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 from integration.api.conftest import QUICK, SHORT
-from integration.api.stand_in import StandIn
 from integration.api.test_unknown_input import ROUTES, path_of
 from pydantic import SecretStr
+from support.fake_backend import FakeBackend
 from webjobs_api.app import run_api
 from webjobs_api.openapi.document import keys_of
 from webjobs_api.openapi.operations import OPERATIONS
@@ -59,9 +59,9 @@ async def test_options_tells_the_methods_of_every_route(api: aiohttp.ClientSessi
 
 
 async def test_pages_of_other_sites_are_told_nothing_unless_they_are_allowed(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     for headers in ({}, PREFLIGHT):
         async with api.options(RUN, headers={"Origin": PAGE, **headers}) as answer:
             assert answer.status == 204
@@ -78,9 +78,9 @@ def cors(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 async def test_a_page_of_an_allowed_origin_uses_the_api_with_a_login(
-    guarded: ApiSettings, stand_in: StandIn
+    guarded: ApiSettings, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     allowing = guarded.model_copy(update={"cors_origins": f"{PAGE},http://localhost:3000"})
     async with run_api(allowing, {}, SHORT, QUICK) as url, aiohttp.ClientSession(url) as api:
         # The preflight needs no login, whatever the address; that of another page does.
@@ -121,9 +121,9 @@ async def test_a_page_of_an_allowed_origin_uses_the_api_with_a_login(
 
 
 async def test_pages_of_any_origin_get_no_use_of_the_browsers_login(
-    settings: ApiSettings, guarded: ApiSettings, stand_in: StandIn
+    settings: ApiSettings, guarded: ApiSettings, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     any_origin = {"cors_origins": "*"}
     login, page = {"Authorization": LOGIN}, {"Origin": OTHER, "Sec-Fetch-Site": "cross-site"}
     async with (
@@ -152,10 +152,10 @@ async def test_pages_of_any_origin_get_no_use_of_the_browsers_login(
 
 
 async def test_lists_pages_and_documents_are_compressed_for_who_takes_it(
-    plain: aiohttp.ClientSession, stand_in: StandIn
+    plain: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     for number in range(9):
-        await stand_in.define(JobType.TRIGGERED, f"job {number}")
+        await backend.define(JobType.TRIGGERED, f"job {number}")
     paths = [
         "/api/jobs",
         "/api/triggeredwebjobs",
@@ -190,10 +190,10 @@ async def got(api: aiohttp.ClientSession, path: str, **headers: str) -> tuple[in
 
 
 async def test_a_tag_is_the_same_compressed_or_not_and_leads_to_304(
-    plain: aiohttp.ClientSession, stand_in: StandIn
+    plain: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     for number in range(9):
-        await stand_in.define(JobType.TRIGGERED, f"job {number}")
+        await backend.define(JobType.TRIGGERED, f"job {number}")
     tags = {(await got(plain, "/api/jobs", **headers))[1]["ETag"] for headers in ({}, TAKES)}
     assert len(tags) == 1
     tag = tags.pop()
@@ -207,7 +207,7 @@ async def test_a_tag_is_the_same_compressed_or_not_and_leads_to_304(
         assert answer.headers["Content-Encoding"] == "gzip"
 
 
-async def test_streams_are_not_compressed(plain: aiohttp.ClientSession, stand_in: StandIn) -> None:
+async def test_streams_are_not_compressed(plain: aiohttp.ClientSession, backend: FakeBackend) -> None:
     for path in ("/api/events", "/api/logstream"):
         async with plain.get(path, headers=TAKES) as answer:
             assert answer.status == 200

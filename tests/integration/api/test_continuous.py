@@ -4,7 +4,7 @@ import io
 
 import aiohttp
 import pytest
-from integration.api.stand_in import INSTANCE, StandIn
+from support.fake_backend import INSTANCE, FakeBackend
 from webjobs_events.commands import StartContinuousJob, StopContinuousJob
 from webjobs_events.job import JobType
 from webjobs_events.status import Status
@@ -20,10 +20,10 @@ async def get(api: aiohttp.ClientSession, path: str):
 
 
 async def test_a_job_has_the_fields_of_the_seed(
-    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn
+    api: aiohttp.ClientSession, api_url: str, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.CONTINUOUS, "worker")
-    stand_in.tell("worker", **{ALIVE: Status.RUNNING})
+    await backend.define(JobType.CONTINUOUS, "worker")
+    backend.tell("worker", **{ALIVE: Status.RUNNING})
     expected = {
         "name": "worker",
         "status": "Running",
@@ -38,28 +38,28 @@ async def test_a_job_has_the_fields_of_the_seed(
     assert await get(api, "/api/jobs/") == [expected]
 
 
-async def test_dead_instances_do_not_count(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
-    await stand_in.define(JobType.CONTINUOUS, "worker")
-    stand_in.tell("worker", idead01=Status.RUNNING, **{ALIVE: Status.PENDING_RESTART})
+async def test_dead_instances_do_not_count(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    await backend.define(JobType.CONTINUOUS, "worker")
+    backend.tell("worker", idead01=Status.RUNNING, **{ALIVE: Status.PENDING_RESTART})
     assert (await get(api, JOB))["status"] == "PendingRestart"
 
 
 async def test_stop_and_start_are_commands_whose_effect_the_next_read_shows(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.CONTINUOUS, "worker")
+    await backend.define(JobType.CONTINUOUS, "worker")
     async with api.post(f"{JOB}/stop/") as answer:
         assert (answer.status, await answer.text()) == (200, "")
-    assert isinstance(stand_in.seen[-1], StopContinuousJob)
+    assert isinstance(backend.seen[-1], StopContinuousJob)
     assert (await get(api, JOB))["status"] == "Stopped"
     async with api.post(f"{JOB}/start") as answer:
         assert answer.status == 200
-    assert isinstance(stand_in.seen[-1], StartContinuousJob)
+    assert isinstance(backend.seen[-1], StartContinuousJob)
     assert (await get(api, JOB))["status"] == "Initializing"
 
 
-async def test_a_job_of_the_other_type_is_not_found(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
-    await stand_in.define(JobType.TRIGGERED, "worker")
+async def test_a_job_of_the_other_type_is_not_found(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    await backend.define(JobType.TRIGGERED, "worker")
     for method, path in (("GET", JOB), ("POST", f"{JOB}/start"), ("POST", f"{JOB}/stop")):
         async with api.request(method, path) as answer:
             assert answer.status == 404
@@ -68,14 +68,14 @@ async def test_a_job_of_the_other_type_is_not_found(api: aiohttp.ClientSession, 
         assert answer.status == 404
     async with api.get(f"{JOB}/settings") as answer:
         assert answer.status == 404
-    assert stand_in.seen == []
+    assert backend.seen == []
 
 
 @pytest.mark.parametrize("job_type", list(JobType))
 async def test_settings_come_back_as_they_were_put(
-    api: aiohttp.ClientSession, stand_in: StandIn, job_type: JobType
+    api: aiohttp.ClientSession, backend: FakeBackend, job_type: JobType
 ) -> None:
-    await stand_in.define(job_type, "worker")
+    await backend.define(job_type, "worker")
     address = f"/api/jobs/{job_type.value}/worker/settings"
     assert await get(api, address) == {}
     settings = {"is_singleton": True, "of mine": [1, {"é": None}]}
@@ -86,19 +86,19 @@ async def test_settings_come_back_as_they_were_put(
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"text"', b"\xff\xfe", b"[" * 5000, b"NaN"])
 async def test_settings_that_are_no_json_object_are_refused(
-    api: aiohttp.ClientSession, stand_in: StandIn, body: bytes
+    api: aiohttp.ClientSession, backend: FakeBackend, body: bytes
 ) -> None:
-    await stand_in.define(JobType.CONTINUOUS, "worker")
+    await backend.define(JobType.CONTINUOUS, "worker")
     async with api.put(f"{JOB}/settings", data=body) as answer:
         assert answer.status == 400
         assert "must be a JSON object" in await answer.text()
-    assert stand_in.seen == []
+    assert backend.seen == []
 
 
 async def test_settings_that_no_event_could_carry_are_refused(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.CONTINUOUS, "worker")
+    await backend.define(JobType.CONTINUOUS, "worker")
     for size in (70_000, 2_000_000):
         body = io.BytesIO(b'{"a": "%s"}' % (b"x" * size))
         async with api.put(f"{JOB}/settings", data=body) as answer:

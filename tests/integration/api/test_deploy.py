@@ -10,8 +10,8 @@ from itertools import product
 
 import aiohttp
 import pytest
-from integration.api.stand_in import StandIn
 from support.eventually import eventually
+from support.fake_backend import FakeBackend
 from webjobs_events.commands import DeployJob, UploadKind
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName, JobType
@@ -60,7 +60,7 @@ async def _is_zero(bus: Bus) -> bool:
 
 
 async def test_a_script_named_as_in_the_seed_is_deployed_and_visible_at_once(
-    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, api_url: str, backend: FakeBackend, bus: Bus
 ) -> None:
     for job_type in ("triggered", "continuous"):
         status, text, answer = await put(api, f"/api/jobs/{job_type}/hello", b"echo hi", SCRIPT)
@@ -69,16 +69,16 @@ async def test_a_script_named_as_in_the_seed_is_deployed_and_visible_at_once(
         assert (job["name"], job["type"], job["runCommand"]) == ("hello", job_type, "run.sh")
         async with api.get(f"/api/jobs/{job_type}/hello") as read:
             assert await read.json() == job
-    assert stand_in.files["triggered", "hello"] == {"run.sh": b"echo hi"}
+    assert backend.files["triggered", "hello"] == {"run.sh": b"echo hi"}
     async with api.post(f"{JOB}/run") as answer:
         assert answer.status == 202
-    await eventually(lambda: "hello" in stand_in.held)
-    await stand_in.end_run("hello")
+    await eventually(lambda: "hello" in backend.held)
+    await backend.end_run("hello")
     await nothing_is_left(bus)
 
 
 async def test_a_zip_is_deployed_as_all_files_or_merged_by_its_address(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     status, text, _ = await put(api, JOB, archive(run_sh="1", data_txt="old"), ZIP)
     assert status == 200, text
@@ -86,35 +86,35 @@ async def test_a_zip_is_deployed_as_all_files_or_merged_by_its_address(
         address = f"/api/zip/site/wwwroot/{folder}/jobs/triggered/hello/"
         status, text, _ = await put(api, address, archive(data_txt=folder), ZIP)
         assert status == 200, text
-        assert stand_in.files["triggered", "hello"] == {"run.sh": b"1", "data.txt": folder.encode()}
-    kinds = [command.kind for command in stand_in.seen if isinstance(command, DeployJob)]
+        assert backend.files["triggered", "hello"] == {"run.sh": b"1", "data.txt": folder.encode()}
+    kinds = [command.kind for command in backend.seen if isinstance(command, DeployJob)]
     assert kinds == [UploadKind.ZIP, *[UploadKind.MERGE] * 3]
     await put(api, JOB, archive(run_sh="2"), {"Content-Type": "application/x-zip-compressed"})
-    assert stand_in.files["triggered", "hello"] == {"run.sh": b"2"}
+    assert backend.files["triggered", "hello"] == {"run.sh": b"2"}
 
 
 async def test_the_address_that_merges_needs_no_headers(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     address = "/api/zip/site/wwwroot/app_data/jobs/continuous/worker"
     status, text, _ = await put(api, address, archive(run_sh="1"), {"Content-Type": "binary/octet-stream"})
     assert status == 200, text
-    assert stand_in.files["continuous", "worker"] == {"run.sh": b"1"}
+    assert backend.files["continuous", "worker"] == {"run.sh": b"1"}
 
 
 async def test_large_bodies_come_through_whole_with_or_without_a_length(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     content = bytes(range(256)) * 4000  # a little less than the limit
     await put(api, JOB, content, SCRIPT)
-    assert stand_in.files["triggered", "hello"] == {"run.sh": content}
+    assert backend.files["triggered", "hello"] == {"run.sh": content}
 
     async def pieces():
         for at in range(0, len(content), 100_000):
             yield content[at : at + 100_000]
 
     await put(api, JOB, pieces(), SCRIPT)
-    assert stand_in.files["triggered", "hello"] == {"run.sh": content}
+    assert backend.files["triggered", "hello"] == {"run.sh": content}
 
 
 CANNOT_BE: list[tuple[dict[str, str], bytes, str]] = [
@@ -133,7 +133,7 @@ CANNOT_BE: list[tuple[dict[str, str], bytes, str]] = [
 
 
 async def test_what_cannot_be_deployed_is_refused_in_a_sentence(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
     for headers, body, words in CANNOT_BE:
         status, text, answer = await put(api, JOB, body, headers)
@@ -157,7 +157,7 @@ def form_of(*files: tuple[str, bytes], boundary: str = "----form") -> tuple[byte
 
 
 async def test_forms_and_what_is_only_called_a_form_are_taken(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
     packed = archive(run_sh="1")
     for body, headers in (
@@ -172,22 +172,24 @@ async def test_forms_and_what_is_only_called_a_form_are_taken(
         (packed, {"Content-Type": "application/octet-stream"}),
         (packed, {"Content-Type": "application/x-www-form-urlencoded"}),
     ):
-        stand_in.files.clear()
+        backend.files.clear()
         if "boundary" in headers["Content-Type"] and " " in headers["Content-Type"].partition("=")[2]:
             headers = {"Content-Type": 'multipart/form-data; boundary="a\'b (c)"'}
         status, text, _ = await put(api, JOB, body, headers)
         assert status == 200, (text, headers)
-        assert stand_in.files["triggered", "hello"] == {"run.sh": b"1"}, headers
+        assert backend.files["triggered", "hello"] == {"run.sh": b"1"}, headers
     await nothing_is_left(bus)
     body, headers = form_of(("run.sh", b"1"), ("lib.sh", b"2"))
     status, text, _ = await put(api, JOB, body, headers)
     assert (status, "2 files (run.sh, lib.sh)" in text) == (400, True), text
     body, headers = form_of(("run.sh", b""))
     assert (await put(api, JOB, body, headers))[0] == 400
-    assert stand_in.files["triggered", "hello"] == {"run.sh": b"1"}
+    assert backend.files["triggered", "hello"] == {"run.sh": b"1"}
 
 
-async def test_an_empty_body_leaves_the_job_as_it_is(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
+async def test_an_empty_body_leaves_the_job_as_it_is(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
     await put(api, JOB, b"1", SCRIPT)
 
     async def no_pieces():
@@ -204,14 +206,14 @@ async def test_an_empty_body_leaves_the_job_as_it_is(api: aiohttp.ClientSession,
                 status, text, _ = await put(api, address, body, headers)
                 assert status == 400, (address, headers)
                 assert text.endswith(".")
-    assert stand_in.files["triggered", "hello"] == {"run.sh": b"1"}
+    assert backend.files["triggered", "hello"] == {"run.sh": b"1"}
 
 
 HOSTILE = ("..%2Fx", "%2E%2E", "a%00b", "x" * 300, "%20x", ".hidden", "a%5Cb", "a%0Ab", "a..b", "%E2%80%AE")
 
 
 async def test_hostile_names_are_refused_everywhere(
-    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn
+    api: aiohttp.ClientSession, api_url: str, backend: FakeBackend
 ) -> None:
     for name, (method, path) in product(
         HOSTILE,
@@ -228,7 +230,7 @@ async def test_hostile_names_are_refused_everywhere(
         async with api.request(method, url, **body) as answer:
             assert answer.status == 400, (method, path, name)
             assert "is not a job name" in await answer.text()
-    assert stand_in.seen == []
+    assert backend.seen == []
 
 
 async def test_names_that_cannot_be_decoded_are_no_fault_of_the_server(api_url: str) -> None:
@@ -246,7 +248,7 @@ async def test_names_that_cannot_be_decoded_are_no_fault_of_the_server(api_url: 
 
 
 async def test_too_large_bodies_are_refused_by_length_and_by_counting(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
     async def endless():
         for _ in range(40):
@@ -259,12 +261,12 @@ async def test_too_large_bodies_are_refused_by_length_and_by_counting(
             continue  # refused before the client had sent all of it
         assert status == 413
         assert "WEBJOBS_UPLOAD_LIMIT_MB" in text
-    assert stand_in.seen == []
+    assert backend.seen == []
     await nothing_is_left(bus)
 
 
 async def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(
-    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, api_url: str, backend: FakeBackend, bus: Bus
 ) -> None:
     host, _, port = api_url.removeprefix("http://").partition(":")
     _, writer = await asyncio.open_connection(host, int(port))
@@ -277,14 +279,14 @@ async def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(
     await writer.wait_closed()
     async with api.get(JOB) as answer:
         assert answer.status == 404
-    assert stand_in.seen == []
+    assert backend.seen == []
     await nothing_is_left(bus)
 
 
 async def test_a_deploy_that_no_runner_takes_is_taken_back(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    stand_in.may_take_job_commands.clear()
+    backend.may_take_job_commands.clear()
     status, text, answer = await put(api, JOB, b"echo", SCRIPT)
     assert (status, answer.headers["Retry-After"]) == (503, "2")
     assert "taken back" in text
@@ -292,9 +294,9 @@ async def test_a_deploy_that_no_runner_takes_is_taken_back(
 
 
 async def test_a_deploy_whose_reply_was_lost_is_recognised_by_its_definition(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    stand_in.answers = False
+    backend.answers = False
     status, text, _ = await put(api, JOB, b"echo", SCRIPT)
     assert status == 200, text
     async with api.delete(JOB) as answer:
@@ -302,11 +304,11 @@ async def test_a_deploy_whose_reply_was_lost_is_recognised_by_its_definition(
 
 
 async def test_without_a_runner_nothing_is_queued(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
-    await stand_in.define(JobType.CONTINUOUS, "worker")
-    await stand_in.fall_silent()
+    await backend.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.CONTINUOUS, "worker")
+    await backend.fall_silent()
     await eventually(lambda: _healthz_misses(api, "runner"))
     requests = (
         ("PUT", JOB),
@@ -322,7 +324,7 @@ async def test_without_a_runner_nothing_is_queued(
 
     answers = await asyncio.gather(*(status_of(*request) for request in requests))
     assert answers == [(503, "2")] * 4
-    assert stand_in.seen == []
+    assert backend.seen == []
     await nothing_is_left(bus)
 
 
@@ -332,11 +334,11 @@ async def _healthz_misses(api: aiohttp.ClientSession, what: str) -> bool:
 
 
 async def test_deploys_of_one_job_take_turns_and_a_long_one_is_said_to_be_busy(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
     answers = await asyncio.gather(*(put(api, JOB, f"echo {n}".encode(), SCRIPT) for n in range(4)))
     assert [status for status, _, _ in answers] == [200] * 4
-    stand_in.may_take_job_commands.clear()
+    backend.may_take_job_commands.clear()
     first, second = await asyncio.gather(
         put(api, JOB, b"1", SCRIPT), put(api, "/api/jobs/triggered/other", b"1", SCRIPT)
     )
@@ -345,9 +347,9 @@ async def test_deploys_of_one_job_take_turns_and_a_long_one_is_said_to_be_busy(
 
 
 async def test_a_deploy_beside_an_endless_one_is_refused(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    stand_in.may_take_job_commands.clear()
+    backend.may_take_job_commands.clear()
     await bus.publish_command(
         DeployJob(
             command_id="elsewhere",
@@ -366,7 +368,7 @@ async def test_a_deploy_beside_an_endless_one_is_refused(
 
 
 async def test_delete_is_200_for_present_absent_and_repeated(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     await put(api, JOB, b"echo", SCRIPT)
     folder = "/api/vfs/site/wwwroot/App_Data/jobs/triggered/hello"
@@ -387,9 +389,9 @@ async def test_delete_is_200_for_present_absent_and_repeated(
 
 
 async def test_a_deploy_is_answered_though_history_is_away(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    stand_in.history_away = True
+    backend.history_away = True
     for job_type in ("triggered", "continuous"):
         status, text, _ = await put(api, f"/api/jobs/{job_type}/hello", b"echo", SCRIPT)
         assert status == 200, text
@@ -400,7 +402,7 @@ async def test_a_deploy_is_answered_though_history_is_away(
     assert await _healthz_misses(api, "history")
 
 
-async def test_the_runners_words_reach_the_client(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
+async def test_the_runners_words_reach_the_client(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
     await put(api, "/api/jobs/continuous/worker", b"echo", SCRIPT)
     address = "/api/jobs/continuous/worker/settings"
     began = time.monotonic()

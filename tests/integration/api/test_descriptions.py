@@ -6,11 +6,11 @@ import aiohttp
 import jsonschema_rs
 import pytest
 from contract.expected import EVENTS
-from integration.api.stand_in import StandIn
+from support.fake_backend import FakeBackend
 from webjobs_events.envelope import encode_event
 
 
-async def test_the_api_describes_itself(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
+async def test_the_api_describes_itself(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
     async with api.get("/openapi.json") as answer:
         assert answer.status == 200
         document = await answer.json()
@@ -19,7 +19,7 @@ async def test_the_api_describes_itself(api: aiohttp.ClientSession, stand_in: St
 
 
 async def test_the_api_describes_its_messages_in_its_namespace(
-    api: aiohttp.ClientSession, stand_in: StandIn, namespace: str
+    api: aiohttp.ClientSession, backend: FakeBackend, namespace: str
 ) -> None:
     async with api.get("/asyncapi.json") as answer:
         assert answer.status == 200
@@ -30,7 +30,7 @@ async def test_the_api_describes_its_messages_in_its_namespace(
 
 @pytest.mark.parametrize("name", ["triggered.Failed", "continuous.Stopped", "instance.InstanceLost"])
 async def test_an_event_is_described_where_it_says(
-    api: aiohttp.ClientSession, stand_in: StandIn, name: str
+    api: aiohttp.ClientSession, backend: FakeBackend, name: str
 ) -> None:
     headers, body = encode_event(EVENTS[name])
     async with api.get(headers["ce-dataschema"]) as answer:
@@ -42,7 +42,7 @@ async def test_an_event_is_described_where_it_says(
     assert not validator.is_valid({})
 
 
-async def test_settings_are_described_for_editors(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
+async def test_settings_are_described_for_editors(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
     async with api.get("/schemas/settings.job.json") as answer:
         schema = await answer.json(content_type=None)
     validator = jsonschema_rs.Draft202012Validator(schema)
@@ -52,7 +52,7 @@ async def test_settings_are_described_for_editors(api: aiohttp.ClientSession, st
 
 @pytest.mark.parametrize("name", ["no.json", "..%2fx", "%00", "x" * 300, "na%C3%AFve"])
 async def test_an_unknown_schema_is_a_404_that_says_which_there_are(
-    api: aiohttp.ClientSession, stand_in: StandIn, name: str
+    api: aiohttp.ClientSession, backend: FakeBackend, name: str
 ) -> None:
     async with api.get(f"/schemas/{name}") as answer:
         assert answer.status == 404

@@ -5,8 +5,8 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
-from integration.api.stand_in import INSTANCE, StandIn
 from support.eventually import eventually
+from support.fake_backend import INSTANCE, FakeBackend
 from webjobs_api.dialects import DIALECTS, KUDU, KUDU_OLDER, KUDU_OLDEST, Dialect
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
@@ -32,7 +32,7 @@ async def tag_of(api: aiohttp.ClientSession, path: str) -> str:
 
 @EVERY
 async def test_a_job_is_deployed_run_looked_at_and_deleted(
-    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn, dialect: Dialect
+    api: aiohttp.ClientSession, api_url: str, backend: FakeBackend, dialect: Dialect
 ) -> None:
     job = f"{dialect.jobs_of(JobType.TRIGGERED)}/hello"
     headers = {"Content-Disposition": "attachment; filename=run.sh"}
@@ -46,9 +46,9 @@ async def test_a_job_is_deployed_run_looked_at_and_deleted(
         assert (answer.status, await answer.read()) == (202, b"")
         location = answer.headers["Location"]
     assert location.startswith(f"{api_url}{job}/history/")
-    await eventually(lambda: stand_in.position == 2)
-    await stand_in.end_run("hello", has_error_log=True)
-    await eventually(lambda: stand_in.position == 3)
+    await eventually(lambda: backend.position == 2)
+    await backend.end_run("hello", has_error_log=True)
+    await eventually(lambda: backend.position == 3)
     run = await get(api, location)
     assert run["url"] == location
     assert await get(api, f"{job}/history/") == {"runs": [run]}
@@ -67,25 +67,25 @@ async def test_a_job_is_deployed_run_looked_at_and_deleted(
 
 @EVERY
 async def test_a_continuous_job_is_stopped_and_started(
-    api: aiohttp.ClientSession, stand_in: StandIn, dialect: Dialect
+    api: aiohttp.ClientSession, backend: FakeBackend, dialect: Dialect
 ) -> None:
-    await stand_in.define(JobType.CONTINUOUS, "worker")
-    stand_in.tell("worker", **{f"i{INSTANCE}": Status.RUNNING, "idead01": Status.RUNNING})
+    await backend.define(JobType.CONTINUOUS, "worker")
+    backend.tell("worker", **{f"i{INSTANCE}": Status.RUNNING, "idead01": Status.RUNNING})
     job = f"{dialect.jobs_of(JobType.CONTINUOUS)}/worker"
     for verb, disabled in (("stop", True), ("start", False)):
         async with api.post(f"{job}/{verb}") as answer:
             assert (answer.status, await answer.text()) == (200, "")
-        entry = await stand_in.bus.jobs.get("continuous.worker")
+        entry = await backend.bus.jobs.get("continuous.worker")
         assert entry is not None and (b'"disabled":true' in entry.value) is disabled
     assert (await get(api, job))["status"] == "Running"
 
 
 @KUDUS
 async def test_a_continuous_job_tells_its_living_instances(
-    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn, dialect: Dialect
+    api: aiohttp.ClientSession, api_url: str, backend: FakeBackend, dialect: Dialect
 ) -> None:
-    await stand_in.define(JobType.CONTINUOUS, "worker", settings={"is_singleton": True})
-    stand_in.tell("worker", **{f"i{INSTANCE}": Status.RUNNING, "idead01": Status.RUNNING})
+    await backend.define(JobType.CONTINUOUS, "worker", settings={"is_singleton": True})
+    backend.tell("worker", **{f"i{INSTANCE}": Status.RUNNING, "idead01": Status.RUNNING})
     jobs = dialect.jobs_of(JobType.CONTINUOUS)
     told = await get(api, f"{jobs}/worker")
     assert told["detailed_status"] == f"{INSTANCE} - Running\r\n"
@@ -96,15 +96,15 @@ async def test_a_continuous_job_tells_its_living_instances(
 
 @EVERY
 async def test_a_list_that_is_known_is_not_sent_again(
-    api: aiohttp.ClientSession, stand_in: StandIn, dialect: Dialect
+    api: aiohttp.ClientSession, backend: FakeBackend, dialect: Dialect
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
-    await stand_in.define(JobType.CONTINUOUS, "worker")
-    stand_in.tell("worker", **{f"i{INSTANCE}": Status.RUNNING})
+    await backend.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.CONTINUOUS, "worker")
+    backend.tell("worker", **{f"i{INSTANCE}": Status.RUNNING})
     triggered, continuous = (dialect.jobs_of(each) for each in JobType)
     async with api.post(f"{triggered}/hello/run") as answer:
         assert answer.status == 202
-    await eventually(lambda: stand_in.position == 2)
+    await eventually(lambda: backend.position == 2)
     paths = [triggered, continuous, f"{triggered}/hello", f"{triggered}/hello/history"]
     for path in [*paths, *([dialect.all_jobs] if dialect.all_jobs else [])]:
         tag = await tag_of(api, path)
@@ -118,10 +118,10 @@ async def test_a_list_that_is_known_is_not_sent_again(
 
 @EVERY
 async def test_a_list_has_another_tag_after_each_change(
-    api: aiohttp.ClientSession, stand_in: StandIn, dialect: Dialect
+    api: aiohttp.ClientSession, backend: FakeBackend, dialect: Dialect
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
-    await stand_in.define(JobType.CONTINUOUS, "worker")
+    await backend.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.CONTINUOUS, "worker")
     triggered, continuous = (dialect.jobs_of(each) for each in JobType)
     history = f"{triggered}/hello/history"
     seen = {path: [await tag_of(api, path)] for path in (triggered, continuous, history)}
@@ -137,28 +137,28 @@ async def test_a_list_has_another_tag_after_each_change(
     await note(triggered, continuous)
     async with api.post(f"{triggered}/hello/run") as answer:
         assert answer.status == 202
-    await eventually(lambda: stand_in.position == 2)
-    stand_in.tell("worker", **{f"i{INSTANCE}": Status.RUNNING})
+    await eventually(lambda: backend.position == 2)
+    backend.tell("worker", **{f"i{INSTANCE}": Status.RUNNING})
     await note(triggered, continuous, history)
-    await stand_in.end_run("hello")
-    await eventually(lambda: stand_in.position == 3)
-    stand_in.tell("worker", **{f"i{INSTANCE}": Status.PENDING_RESTART})
+    await backend.end_run("hello")
+    await eventually(lambda: backend.position == 3)
+    backend.tell("worker", **{f"i{INSTANCE}": Status.PENDING_RESTART})
     await note(triggered, continuous, history)
     for path, tags in seen.items():
         assert len(set(tags)) == len(tags), path
 
 
 async def test_letters_may_be_of_another_case_unless_a_job_is_spelled_so(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "Hello")
+    await backend.define(JobType.TRIGGERED, "Hello")
 
     async def is_found() -> bool:
         async with api.get("/api/triggeredwebjobs/hELLO") as answer:
             return answer.status == 200 and (await answer.json())["name"] == "Hello"
 
     await eventually(is_found)
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     assert (await get(api, "/api/triggeredwebjobs/hello"))["name"] == "hello"
     assert (await get(api, "/api/triggeredwebjobs/Hello"))["name"] == "Hello"
     async with api.delete("/api/triggeredwebjobs/hello") as answer:
@@ -170,10 +170,10 @@ async def test_letters_may_be_of_another_case_unless_a_job_is_spelled_so(
 
 
 async def test_an_upload_replaces_the_job_whose_name_differs_in_case_only(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "Hello")
-    await stand_in.define(JobType.CONTINUOUS, "HELLO")
+    await backend.define(JobType.TRIGGERED, "Hello")
+    await backend.define(JobType.CONTINUOUS, "HELLO")
 
     async def both_are_known() -> bool:
         return len(await get(api, "/api/webjobs")) == 2
@@ -183,15 +183,15 @@ async def test_an_upload_replaces_the_job_whose_name_differs_in_case_only(
     for _ in range(2):
         async with api.put("/api/triggeredwebjobs/hello", data=b"echo", headers=headers) as answer:
             assert (answer.status, (await answer.json())["name"]) == (200, "Hello")
-    assert stand_in.files == {("triggered", "Hello"): {"run.sh": b"echo"}}
+    assert backend.files == {("triggered", "Hello"): {"run.sh": b"echo"}}
     assert [job["name"] for job in await get(api, "/api/webjobs")] == ["Hello", "HELLO"]
 
 
 async def test_a_job_is_found_however_the_letters_of_its_name_are_composed(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     composed, decomposed = (unicodedata.normalize(form, "Jämförelse") for form in ("NFC", "NFD"))
-    await stand_in.define(JobType.TRIGGERED, decomposed)  # as a folder from macOS is named
+    await backend.define(JobType.TRIGGERED, decomposed)  # as a folder from macOS is named
     for name in (composed, decomposed, composed.upper()):
 
         async def is_found(name: str = name) -> bool:
@@ -201,16 +201,16 @@ async def test_a_job_is_found_however_the_letters_of_its_name_are_composed(
         await eventually(is_found)
 
 
-async def test_logs_have_kudus_names_too(api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
-    await stand_in.define(JobType.CONTINUOUS, "worker")
+async def test_logs_have_kudus_names_too(api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.CONTINUOUS, "worker")
     async with api.post("/api/triggeredwebjobs/hello/run") as answer:
         run_id = answer.headers["Location"].rpartition("/")[2]
-    await eventually(lambda: stand_in.position == 2)
+    await eventually(lambda: backend.position == 2)
     output = bus.subjects.log(JobType.TRIGGERED, "hello", run_id)
-    await stand_in.log(output, f"output_{run_id}.log", 0, b"one\n")
+    await backend.log(output, f"output_{run_id}.log", 0, b"one\n")
     job_log = bus.subjects.log(JobType.CONTINUOUS, "worker", INSTANCE)
-    await stand_in.log(job_log, "job.log", 0, b"two\n")
+    await backend.log(job_log, "job.log", 0, b"two\n")
     run = (await get(api, "/api/triggeredwebjobs/hello"))["latest_run"]
     worker = await get(api, "/api/continuouswebjobs/worker")
     for url, text in ((run["output_url"], "one\n"), (worker["log_url"], "two\n")):
@@ -219,9 +219,9 @@ async def test_logs_have_kudus_names_too(api: aiohttp.ClientSession, stand_in: S
 
 
 async def test_a_browser_gets_a_page_where_a_program_gets_the_job(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     for path in ("/jobs", "/jobs/triggered/hello"):
         for accept, content_type in (("text/html,*/*;q=0.8", "text/html"), ("*/*", "application/json")):
             async with api.get(path, headers={"Accept": accept}) as answer:
@@ -229,8 +229,8 @@ async def test_a_browser_gets_a_page_where_a_program_gets_the_job(
                 assert "Accept" in answer.headers["Vary"].split(", ")
 
 
-async def test_arm_gets_its_envelope(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+async def test_arm_gets_its_envelope(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
     plain = await get(api, "/api/triggeredwebjobs/hello")
     site = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/sites/mine"
     referer = f"https://management.azure.com{site}/triggeredwebjobs/hello"
@@ -255,9 +255,9 @@ async def test_arm_gets_its_envelope(api: aiohttp.ClientSession, stand_in: Stand
 
 
 async def test_arm_sets_the_settings_of_a_job_by_its_form_of_the_job(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.CONTINUOUS, "worker", settings={"old": 1})
+    await backend.define(JobType.CONTINUOUS, "worker", settings={"old": 1})
     job = "/api/continuouswebjobs/worker"
     body = {"properties": {"name": "worker", "settings": {"is_singleton": True}}}
     async with api.put(job, json=body, headers=ARM) as answer:
@@ -273,10 +273,10 @@ async def test_arm_sets_the_settings_of_a_job_by_its_form_of_the_job(
 
 
 async def test_every_triggered_job_is_an_operation_in_swagger(
-    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn
+    api: aiohttp.ClientSession, api_url: str, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "a b")
-    await stand_in.define(JobType.CONTINUOUS, "worker")
+    await backend.define(JobType.TRIGGERED, "a b")
+    await backend.define(JobType.CONTINUOUS, "worker")
 
     async def is_listed() -> bool:
         document = await get(api, "/api/triggeredwebjobsswagger")
@@ -297,10 +297,10 @@ async def test_every_triggered_job_is_an_operation_in_swagger(
     ],
 )
 async def test_the_legacy_dialect_has_five_words_for_continuous_jobs_everywhere(
-    api: aiohttp.ClientSession, stand_in: StandIn, status: Status, legacy: str, kudu: str
+    api: aiohttp.ClientSession, backend: FakeBackend, status: Status, legacy: str, kudu: str
 ) -> None:
-    await stand_in.define(JobType.CONTINUOUS, "worker")
-    stand_in.tell("worker", **{f"i{INSTANCE}": status})
+    await backend.define(JobType.CONTINUOUS, "worker")
+    backend.tell("worker", **{f"i{INSTANCE}": status})
     assert (await get(api, "/api/jobs/continuous/worker"))["status"] == legacy
     for path in ("/api/jobs", "/api/jobs/continuous"):
         assert [job["status"] for job in await get(api, path)] == [legacy]
@@ -313,19 +313,19 @@ async def test_the_legacy_dialect_has_five_words_for_continuous_jobs_everywhere(
 
 
 async def test_the_legacy_tag_does_not_tell_of_a_stop_before_its_words_do(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     """The tag of Kudu's dialect does: there the word changes."""
-    await stand_in.define(JobType.CONTINUOUS, "worker")
+    await backend.define(JobType.CONTINUOUS, "worker")
     paths = (
         "/api/jobs/continuous/worker",
         "/api/jobs/continuous",
         "/api/jobs",
         "/api/continuouswebjobs/worker",
     )
-    stand_in.tell("worker", **{f"i{INSTANCE}": Status.RUNNING})
+    backend.tell("worker", **{f"i{INSTANCE}": Status.RUNNING})
     running = [await tag_of(api, path) for path in paths]
-    stand_in.tell("worker", **{f"i{INSTANCE}": Status.STOPPING})
+    backend.tell("worker", **{f"i{INSTANCE}": Status.STOPPING})
     stopping = [await tag_of(api, path) for path in paths]
     assert running[:3] == stopping[:3]
     assert running[3] != stopping[3]
@@ -333,9 +333,9 @@ async def test_the_legacy_tag_does_not_tell_of_a_stop_before_its_words_do(
 
 @pytest.mark.parametrize("job_type", JobType)
 async def test_warnings_are_in_kudus_json_in_headers_elsewhere_and_on_the_page(
-    job_type: JobType, api: aiohttp.ClientSession, stand_in: StandIn
+    job_type: JobType, api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(job_type, "job", warnings=["ä was left out."], settings_warnings=["<b> is odd."])
+    await backend.define(job_type, "job", warnings=["ä was left out."], settings_warnings=["<b> is odd."])
     both, in_headers = ["ä was left out.", "<b> is odd."], ["\\xe4 was left out.", "<b> is odd."]
     kudu, legacy = f"/api/{job_type.value}webjobs/job", f"/api/jobs/{job_type.value}/job"
     assert (await get(api, kudu))["warnings"] == both
@@ -353,7 +353,7 @@ async def test_warnings_are_in_kudus_json_in_headers_elsewhere_and_on_the_page(
 
 
 async def test_addresses_are_understood_in_any_case_and_answered_in_their_own(
-    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn
+    api: aiohttp.ClientSession, api_url: str, backend: FakeBackend
 ) -> None:
     headers = {"Content-Disposition": "attachment; filename=run.sh"}
     async with api.put("/Api/TriggeredWebJobs/Hello", data=b"echo", headers=headers) as answer:
@@ -363,9 +363,9 @@ async def test_addresses_are_understood_in_any_case_and_answered_in_their_own(
         assert answer.status == 202, await answer.text()
         location = answer.headers["Location"]
     assert location.startswith(f"{api_url}/api/triggeredwebjobs/Hello/history/")
-    await eventually(lambda: "Hello" in stand_in.held)
-    assert stand_in.held["Hello"].command.arguments == "A b"
-    await stand_in.end_run("Hello")
+    await eventually(lambda: "Hello" in backend.held)
+    assert backend.held["Hello"].command.arguments == "A b"
+    await backend.end_run("Hello")
     run = await get(api, location)
     assert await get(api, location.replace("/api/triggeredwebjobs", "/API/TRIGGEREDWEBJOBS")) == run
     listed = await get(api, "/API/Runs?STATUS=Success&Job=Hello")

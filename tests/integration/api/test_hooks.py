@@ -13,8 +13,8 @@ from typing import Any
 import aiohttp
 import pytest
 from integration.api.conftest import QUICK, SHORT
-from integration.api.stand_in import INSTANCE, StandIn
 from support.eventually import eventually
+from support.fake_backend import INSTANCE, FakeBackend
 from support.outages import crash_and_restart
 from support.programs import need_program
 from support.receiver import Receiver, receiving
@@ -48,7 +48,7 @@ def open_settings(settings: ApiSettings) -> ApiSettings:
 
 
 @pytest.fixture
-async def api(open_settings: ApiSettings, stand_in: StandIn) -> AsyncIterator[aiohttp.ClientSession]:
+async def api(open_settings: ApiSettings, backend: FakeBackend) -> AsyncIterator[aiohttp.ClientSession]:
     async with api_of(open_settings) as session:
         yield session
 
@@ -240,7 +240,7 @@ async def test_a_body_beyond_all_measure_is_refused(api: aiohttp.ClientSession) 
     ],
 )
 async def test_addresses_that_are_not_public_are_refused(
-    settings: ApiSettings, stand_in: StandIn, host: str
+    settings: ApiSettings, backend: FakeBackend, host: str
 ) -> None:
     async with (
         api_of(settings) as api,
@@ -251,7 +251,7 @@ async def test_addresses_that_are_not_public_are_refused(
 
 
 async def test_an_address_is_looked_at_again_when_it_is_called(
-    settings: ApiSettings, open_settings: ApiSettings, stand_in: StandIn, bus: Bus, receiver: Receiver
+    settings: ApiSettings, open_settings: ApiSettings, backend: FakeBackend, bus: Bus, receiver: Receiver
 ) -> None:
     async with api_of(open_settings) as api:
         by_name = await make(api, receiver.url("/name").replace("127.0.0.1", "localhost"))
@@ -333,7 +333,7 @@ async def test_a_receiver_that_is_gone_is_called_no_more(
 
 
 async def test_what_nobody_takes_for_too_long_is_given_up(
-    open_settings: ApiSettings, stand_in: StandIn, bus: Bus, receiver: Receiver
+    open_settings: ApiSettings, backend: FakeBackend, bus: Bus, receiver: Receiver
 ) -> None:
     terms = HookTerms(first=0.02, factor=1, least_tries=2, patience=timedelta(seconds=0))
     async with api_of(open_settings, terms) as api:
@@ -388,7 +388,7 @@ async def test_what_is_published_goes_to_the_hooks_of_that_event(
 
 
 async def test_two_apis_share_the_work_and_one_takes_over_from_the_other(
-    open_settings: ApiSettings, stand_in: StandIn, bus: Bus, receiver: Receiver
+    open_settings: ApiSettings, backend: FakeBackend, bus: Bus, receiver: Receiver
 ) -> None:
     async with AsyncExitStack() as stack, api_of(open_settings) as first:
         second = await stack.enter_async_context(api_of(open_settings))
@@ -404,7 +404,7 @@ async def test_two_apis_share_the_work_and_one_takes_over_from_the_other(
 
 
 async def test_what_a_killed_api_had_in_hand_is_taken_over(
-    open_settings: ApiSettings, stand_in: StandIn, bus: Bus, receiver: Receiver
+    open_settings: ApiSettings, backend: FakeBackend, bus: Bus, receiver: Receiver
 ) -> None:
     terms = HookTerms(ack_wait=0.5)
     async with api_of(open_settings, terms) as api:
@@ -450,7 +450,7 @@ async def test_nothing_is_lost_while_no_api_and_no_nats_is_there(
 
 
 async def test_what_a_killed_api_left_of_a_hook_is_swept_away(
-    open_settings: ApiSettings, stand_in: StandIn, bus: Bus, receiver: Receiver
+    open_settings: ApiSettings, backend: FakeBackend, bus: Bus, receiver: Receiver
 ) -> None:
     stream = bus.subjects.events_stream
     async with api_of(open_settings) as api:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import aiohttp
 import msgspec
 import pytest
-from integration.api.stand_in import INSTANCE, StandIn
 from support.eventually import eventually
+from support.fake_backend import INSTANCE, FakeBackend
 from webjobs_events.job import JobName, JobType
 from webjobs_events.refusal import Refusal, RefusalSource, encode_refusal
 from webjobs_events.subjects import Subjects
@@ -16,12 +16,12 @@ TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 REASON = "link of the job cannot be deployed: it is a symbolic link."
 
 
-async def refuse(stand_in: StandIn, job_type: JobType, name: str, instance: str = INSTANCE) -> str:
+async def refuse(backend: FakeBackend, job_type: JobType, name: str, instance: str = INSTANCE) -> str:
     refusal = Refusal(
         job_type=job_type, folder_name=name, reason=REASON, at=datetime.now(UTC), instance=instance
     )
     key = Subjects.refusal_key(instance, job_type, name)
-    await stand_in.bus.leases.put(key, encode_refusal(refusal))
+    await backend.bus.leases.put(key, encode_refusal(refusal))
     return key
 
 
@@ -45,41 +45,41 @@ def shows_no_error(api: aiohttp.ClientSession, path: str) -> Callable[[], Awaita
 
 @pytest.mark.parametrize("job_type", JobType)
 async def test_a_job_shows_what_was_refused_in_its_folder_until_it_is_mended(
-    api: aiohttp.ClientSession, stand_in: StandIn, job_type: JobType
+    api: aiohttp.ClientSession, backend: FakeBackend, job_type: JobType
 ) -> None:
-    await stand_in.define(job_type, "job")
-    key = await refuse(stand_in, job_type, "job")
+    await backend.define(job_type, "job")
+    key = await refuse(backend, job_type, "job")
     views = (f"/api/{job_type}webjobs/job", f"/api/jobs/{job_type}/job", "/api/webjobs", "/api/jobs", "/")
     for path in (*views, f"/pages/{job_type}/job"):
         await eventually(shows(api, path, REASON))
-    await stand_in.bus.leases.delete(key)
+    await backend.bus.leases.delete(key)
     for path in views:
         await eventually(shows_no_error(api, path))
 
 
 async def test_a_refused_folder_that_is_no_job_is_404_with_the_reason(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await refuse(stand_in, TRIGGERED, "no job")
+    await refuse(backend, TRIGGERED, "no job")
     for path in ("/api/triggeredwebjobs/no%20job", "/api/jobs/triggered/no%20job"):
         await eventually(shows(api, path, REASON, status=404))
 
 
 async def test_a_refusal_counts_while_its_runner_is_alive(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(TRIGGERED, "job")
-    await refuse(stand_in, TRIGGERED, "job")
+    await backend.define(TRIGGERED, "job")
+    await refuse(backend, TRIGGERED, "job")
     await eventually(shows(api, "/api/jobs/triggered/job", REASON))
-    await refuse(stand_in, TRIGGERED, "job", instance="abcdef")
-    await stand_in.fall_silent()
+    await refuse(backend, TRIGGERED, "job", instance="abcdef")
+    await backend.fall_silent()
     await eventually(shows_no_error(api, "/api/jobs/triggered/job"))
 
 
 async def test_a_job_whose_stored_settings_are_wrong_says_which(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(TRIGGERED, "job", settings={"schedule": 5})
+    await backend.define(TRIGGERED, "job", settings={"schedule": 5})
     await eventually(shows(api, "/api/triggeredwebjobs/job", "schedule in settings.job is wrong"))
 
 
@@ -90,12 +90,12 @@ async def listed(api: aiohttp.ClientSession) -> list[dict[str, str]]:
 
 
 async def test_refusals_are_listed_as_soon_as_they_are_published(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     assert await listed(api) == []
-    await stand_in.define(TRIGGERED, "job")
-    key = await refuse(stand_in, CONTINUOUS, "no..job")
-    await refuse(stand_in, TRIGGERED, "away", instance="abcdef")  # its runner is not alive
+    await backend.define(TRIGGERED, "job")
+    key = await refuse(backend, CONTINUOUS, "no..job")
+    await refuse(backend, TRIGGERED, "away", instance="abcdef")  # its runner is not alive
     sent = Refusal(
         job_type=TRIGGERED,
         folder_name="job",
@@ -105,7 +105,7 @@ async def test_refusals_are_listed_as_soon_as_they_are_published(
         source=RefusalSource.SETTINGS,
     )
     sent_key = Subjects.api_refusal_key(sent.source, TRIGGERED, JobName("job"))
-    await stand_in.bus.leases.put(sent_key, encode_refusal(sent))
+    await backend.bus.leases.put(sent_key, encode_refusal(sent))
     folder, settings = await listed(api)
     assert settings == {
         "job": "job",
@@ -125,14 +125,14 @@ async def test_refusals_are_listed_as_soon_as_they_are_published(
     assert "no..job" in overview
     assert REASON in overview
     for each in (key, sent_key):
-        await stand_in.bus.leases.delete(each)
+        await backend.bus.leases.delete(each)
     assert await listed(api) == []
 
 
 async def test_a_refusal_of_an_earlier_release_is_of_a_folder(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     stored = {"job_type": "triggered", "folder_name": "old", "reason": "r", "at": "2026-01-02T03:04:05Z"}
     key = Subjects.refusal_key(INSTANCE, TRIGGERED, "old")
-    await stand_in.bus.leases.put(key, msgspec.json.encode(stored | {"instance": INSTANCE}))
+    await backend.bus.leases.put(key, msgspec.json.encode(stored | {"instance": INSTANCE}))
     assert [each["from"] for each in await listed(api)] == ["folder"]

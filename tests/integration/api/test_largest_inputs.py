@@ -7,7 +7,7 @@ from itertools import product
 
 import aiohttp
 import pytest
-from integration.api.stand_in import StandIn
+from support.fake_backend import FakeBackend
 from support.loop_time import loop_time, memory_set_aside
 from webjobs_events.arguments import MAX_ARGUMENTS_BYTES
 from webjobs_events.job import JobType
@@ -72,9 +72,9 @@ def settings() -> Iterator[Request]:
 
 @pytest.mark.parametrize("requests", [arguments, addresses, settings])
 async def test_the_largest_input_computes_for_a_moment_only(
-    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn, requests: Callable[[], Iterator[Request]]
+    api: aiohttp.ClientSession, api_url: str, backend: FakeBackend, requests: Callable[[], Iterator[Request]]
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     too_long = []
     with memory_set_aside():
         for method, address, content_type, body in requests():
@@ -97,12 +97,12 @@ async def test_the_largest_input_computes_for_a_moment_only(
 
 
 async def test_the_rarest_schedule_is_looked_ahead_in_a_moment(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     schedules = ("0 0 0 29 2 1", "59 59 23 31 12 *", "* * * * * *", "0 0 0 31 1,3,5 0")
     with memory_set_aside():
         for schedule, zone in product(schedules, ("UTC", "Europe/Berlin")):
-            await stand_in.define(
+            await backend.define(
                 JobType.TRIGGERED, "rare", settings={"schedule": schedule, "time_zone": zone}
             )
             with loop_time() as measured:

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 from integration.api.conftest import QUICK, SHORT
-from integration.api.stand_in import INSTANCE, StandIn
 from support.eventually import eventually
+from support.fake_backend import INSTANCE, FakeBackend
 from support.outages import crash_and_restart
 from support.sse import EventReader, reading
 from webjobs_api.app import run_api
@@ -202,7 +202,7 @@ async def test_a_reader_who_falls_behind_what_is_kept_loses_nothing(
 
 
 async def test_a_client_that_takes_nothing_is_cut_off(
-    settings: ApiSettings, stand_in: StandIn, bus: Bus, capsys: pytest.CaptureFixture[str]
+    settings: ApiSettings, backend: FakeBackend, bus: Bus, capsys: pytest.CaptureFixture[str]
 ) -> None:
     large = "x" * 100_000
     for number in range(120):  # more than the buffers of a connection take
@@ -221,7 +221,7 @@ async def test_a_client_that_takes_nothing_is_cut_off(
 
 
 async def test_readers_end_in_good_order_when_the_api_stops(
-    settings: ApiSettings, stand_in: StandIn, bus: Bus
+    settings: ApiSettings, backend: FakeBackend, bus: Bus
 ) -> None:
     patient = LiveTerms(heartbeat=60)
     async with aiohttp.ClientSession() as session, asyncio.timeout(10):
@@ -264,20 +264,20 @@ async def test_a_reader_stays_connected_over_a_crash_of_nats(tmp_path: Path, nam
 
 
 async def test_lists_with_a_sequence_include_everything_up_to_there(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
-    stand_in.may_project.clear()
+    await backend.define(JobType.TRIGGERED, "hello")
+    backend.may_project.clear()
     async with api.post("/api/jobs/triggered/hello/run") as answer:
         run_id = answer.headers["Location"].rpartition("/")[2]
-    await eventually(lambda: "hello" in stand_in.held)
-    await stand_in.end_run("hello")
+    await eventually(lambda: "hello" in backend.held)
+    await backend.end_run("hello")
     async with reading(api, "/api/events") as reader:
         headers = {"Webjobs-Sequence": reader.answer.headers["Webjobs-Sequence"]}
         asked = asyncio.ensure_future(latest_runs(api, headers))
         await reader.until_heartbeat()
         assert not asked.done()
-        stand_in.may_project.set()
+        backend.may_project.set()
         assert await asked == {"hello": (run_id, "Success")}
     for wrong in ("999", "x", "-1"):
         async with api.get("/api/jobs/triggered", headers={"Webjobs-Sequence": wrong}) as answer:
@@ -285,20 +285,20 @@ async def test_lists_with_a_sequence_include_everything_up_to_there(
 
 
 async def test_a_snapshot_and_what_follows_it_make_the_state_under_load(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
     jobs = [f"job{number}" for number in range(5)]
     for job in jobs:
-        await stand_in.define(JobType.TRIGGERED, job)
+        await backend.define(JobType.TRIGGERED, job)
     done = asyncio.Event()
 
     async def load(job: str) -> None:
         for _ in range(6):
             async with api.post(f"/api/jobs/triggered/{job}/run") as answer:
                 assert answer.status == 202
-            await eventually(lambda: job in stand_in.held)
-            await stand_in.end_run(job)
-            await stand_in.define(JobType.TRIGGERED, job)
+            await eventually(lambda: job in backend.held)
+            await backend.end_run(job)
+            await backend.define(JobType.TRIGGERED, job)
 
     async def follow() -> dict[str, tuple[str, str]]:
         async with reading(api, "/api/events?type=triggered") as reader:
@@ -318,7 +318,7 @@ async def test_a_snapshot_and_what_follows_it_make_the_state_under_load(
         loads = [group.create_task(load(job)) for job in jobs]
         followers = []
         for number in range(5):  # they begin in the middle of it
-            await eventually(lambda number=number: stand_in.position >= 15 * number)
+            await eventually(lambda number=number: backend.position >= 15 * number)
             followers.append(group.create_task(follow()))
         await asyncio.wait(loads)
         done.set()

@@ -6,8 +6,8 @@ import json
 import aiohttp
 import pytest
 from integration.api.conftest import SHORT
-from integration.api.stand_in import INSTANCE, StandIn
 from support.eventually import eventually
+from support.fake_backend import INSTANCE, FakeBackend
 from support.sse import reading
 from webjobs_api.app import run_api
 from webjobs_api.dialects import DIALECTS
@@ -20,18 +20,18 @@ MARK = b"[11/08/2013 02:56:00 > 327e1e: INFO] "
 
 
 @pytest.fixture
-async def run_id(api: aiohttp.ClientSession, stand_in: StandIn) -> str:
+async def run_id(api: aiohttp.ClientSession, backend: FakeBackend) -> str:
     """A run that goes on."""
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     async with api.post("/api/jobs/triggered/hello/run") as answer:
         run_id = answer.headers["Location"].rpartition("/")[2]
-    await eventually(lambda: stand_in.position == 2)
+    await eventually(lambda: backend.position == 2)
     return run_id
 
 
 @pytest.fixture
-async def worker(stand_in: StandIn) -> str:
-    await stand_in.define(JobType.CONTINUOUS, "worker")
+async def worker(backend: FakeBackend) -> str:
+    await backend.define(JobType.CONTINUOUS, "worker")
     return "worker"
 
 
@@ -54,18 +54,18 @@ async def welcomed(answer: aiohttp.ClientResponse) -> None:
 
 
 async def test_the_log_stream_tells_new_lines_of_all_jobs_with_their_names(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str, worker: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str, worker: str
 ) -> None:
     run = bus.subjects.log(JobType.TRIGGERED, "hello", run_id)
     instance = bus.subjects.log(JobType.CONTINUOUS, "a b", INSTANCE)
-    await stand_in.log(run, f"output_{run_id}.log", 0, b"old\n")
+    await backend.log(run, f"output_{run_id}.log", 0, b"old\n")
     async with api.get("/api/logstream") as answer:
         await welcomed(answer)
-        await stand_in.log(run, f"output_{run_id}.log", 4, MARK + b"one\n" + MARK + b"hal")
-        await stand_in.log(run, f"error_{run_id}.log", 0, b"told in the other file too\n")
-        await stand_in.log(f"{instance}-job", "job.log", 0, b"told in the other file too\n")
-        await stand_in.log(instance, "application.log", 0, MARK + b"two\n")
-        await stand_in.log(run, f"output_{run_id}.log", 4 + 2 * len(MARK) + 7, b"f\n")
+        await backend.log(run, f"output_{run_id}.log", 4, MARK + b"one\n" + MARK + b"hal")
+        await backend.log(run, f"error_{run_id}.log", 0, b"told in the other file too\n")
+        await backend.log(f"{instance}-job", "job.log", 0, b"told in the other file too\n")
+        await backend.log(instance, "application.log", 0, MARK + b"two\n")
+        await backend.log(run, f"output_{run_id}.log", 4 + 2 * len(MARK) + 7, b"f\n")
         assert await line(answer) == b"triggered/hello: " + MARK + b"one\n"
         assert await line(answer) == b"continuous/a b: " + MARK + b"two\n"
         assert await line(answer) == b"triggered/hello: " + MARK + b"half\n"
@@ -81,7 +81,7 @@ async def test_the_log_stream_tells_new_lines_of_all_jobs_with_their_names(
         "/logstream/application/",
     ],
 )
-async def test_silence_is_told(api: aiohttp.ClientSession, stand_in: StandIn, path: str) -> None:
+async def test_silence_is_told(api: aiohttp.ClientSession, backend: FakeBackend, path: str) -> None:
     async with api.get(path) as answer:
         await welcomed(answer)
         assert b"  No new trace in the past 0 min(s)." in await answer.content.readline()
@@ -89,7 +89,7 @@ async def test_silence_is_told(api: aiohttp.ClientSession, stand_in: StandIn, pa
 
 @pytest.mark.parametrize("prefix", ["/api/logstream", "/logstream"])
 async def test_the_log_of_one_job_is_filtered_by_words(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, worker: str, prefix: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, worker: str, prefix: str
 ) -> None:
     subject = bus.subjects.log(JobType.CONTINUOUS, worker, INSTANCE)
     other = bus.subjects.log(JobType.CONTINUOUS, "other", INSTANCE)
@@ -100,29 +100,29 @@ async def test_the_log_of_one_job_is_filtered_by_words(
     ):
         for each in (answer, of_instance, of_another):
             await welcomed(each)
-        await stand_in.log(other, "application.log", 0, b"an error elsewhere\n")
-        await stand_in.log(subject, "application.log", 0, b"fine\nan Error\n")
+        await backend.log(other, "application.log", 0, b"an error elsewhere\n")
+        await backend.log(subject, "application.log", 0, b"fine\nan Error\n")
         assert await line(answer) == b"an Error\n"
         assert await line(of_instance) == b"fine\n"
         assert b"No new trace" in await of_another.content.readline()
 
 
 async def test_the_log_stream_of_a_run_ends_with_the_run(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
     subject = bus.subjects.log(JobType.TRIGGERED, "hello", run_id)
     async with api.get(f"/api/logstream/triggered/hello/{run_id}") as answer:
         await welcomed(answer)
-        await stand_in.log(subject, f"output_{run_id}.log", 0, b"one\nend")
+        await backend.log(subject, f"output_{run_id}.log", 0, b"one\nend")
         assert await line(answer) == b"one\n"
         assert await answer.content.readexactly(3) == b"end"  # though its line has no end
-        await stand_in.end_run("hello")
+        await backend.end_run("hello")
         assert await line(answer) == b"\n"
         assert await line(answer) == b""
 
 
 async def test_followers_of_a_run_stay_while_history_is_away(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
     subject = bus.subjects.log(JobType.TRIGGERED, "hello", run_id)
     async with (
@@ -130,14 +130,14 @@ async def test_followers_of_a_run_stay_while_history_is_away(
         reading(api, log_of(run_id)) as events,
     ):
         await welcomed(text)
-        stand_in.history_away = True
-        await stand_in.log(subject, f"output_{run_id}.log", 0, b"one\n")
+        backend.history_away = True
+        await backend.log(subject, f"output_{run_id}.log", 0, b"one\n")
         assert await line(text) == b"one\n"
         assert [event.data for event in await events.take(1)] == ["one"]
         for _ in range(4):  # long enough to have asked
             await events.until_heartbeat()
-        stand_in.history_away = False
-        await stand_in.end_run("hello")
+        backend.history_away = False
+        await backend.end_run("hello")
         assert await line(text) == b""
         assert [event.name for event in await events.take(1)] == ["end"]
 
@@ -165,14 +165,14 @@ async def test_what_is_not_there_cannot_be_followed(
 
 
 async def test_a_runs_log_is_followed_by_events_and_resumed_by_byte(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
     subject, output = bus.subjects.log(JobType.TRIGGERED, "hello", run_id), f"output_{run_id}.log"
-    await stand_in.log(subject, output, 0, b"one\ntwo\nhal")
+    await backend.log(subject, output, 0, b"one\ntwo\nhal")
     async with reading(api, log_of(run_id)) as reader:
         (first,) = await reader.take(1)
         assert (first.id, first.data) == ("8", "one\ntwo")
-        await stand_in.log(subject, output, 11, b"f\n\nn\xc3\xa4chste\n")
+        await backend.log(subject, output, 11, b"f\n\nn\xc3\xa4chste\n")
         (second,) = await reader.take(1)
         assert (second.id, second.data) == ("23", "half\n\nnächste")
         await reader.until_heartbeat()
@@ -182,8 +182,8 @@ async def test_a_runs_log_is_followed_by_events_and_resumed_by_byte(
         assert (rest.id, rest.data) == ("8", "two")
         (more,) = await reader.take(1)
         assert more.data == "half\n\nnächste"
-        await stand_in.log(subject, output, 23, b"no end")
-        await stand_in.end_run("hello")
+        await backend.log(subject, output, 23, b"no end")
+        await backend.end_run("hello")
         (last, end) = await reader.take(2)
         assert (last.id, last.data) == ("29", "no end")
         assert (end.id, end.name) == ("29-end", "end")
@@ -214,7 +214,7 @@ async def test_a_runs_log_is_followed_by_events_and_resumed_by_byte(
 
 
 async def test_followers_of_logs_end_when_the_api_stops(
-    settings: ApiSettings, stand_in: StandIn, bus: Bus, run_id: str
+    settings: ApiSettings, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
     async with aiohttp.ClientSession() as session, asyncio.timeout(10):
         async with run_api(settings, {}, SHORT, LiveTerms(heartbeat=60)) as url:
@@ -229,7 +229,7 @@ async def test_followers_of_logs_end_when_the_api_stops(
 
 
 async def test_an_unfinished_line_is_told_and_continued(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
     subject, output = bus.subjects.log(JobType.TRIGGERED, "hello", run_id), f"output_{run_id}.log"
     prompt = MARK + b"Password: "
@@ -239,13 +239,13 @@ async def test_an_unfinished_line_is_told_and_continued(
         api.get(f"/vfs/data/jobs/triggered/hello/{run_id}/{output}?follow=1") as plain,
     ):
         await welcomed(text)
-        await stand_in.log(subject, output, 0, prompt)
+        await backend.log(subject, output, 0, prompt)
         partial = await reader.next()
         assert partial is not None
         assert (partial.id, partial.name, partial.data) == ("0", "partial", prompt.decode())
         for answer in (text, plain):
             assert await answer.content.readexactly(len(prompt)) == prompt
-        await stand_in.log(subject, output, len(prompt), b"***\n")
+        await backend.log(subject, output, len(prompt), b"***\n")
         (whole,) = await reader.take(1)
         assert (whole.id, whole.name, whole.data) == (
             str(len(prompt) + 4),

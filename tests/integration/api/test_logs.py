@@ -5,8 +5,8 @@ import contextlib
 
 import aiohttp
 import pytest
-from integration.api.stand_in import INSTANCE, StandIn
 from support.eventually import eventually
+from support.fake_backend import INSTANCE, FakeBackend
 from support.sse import reading
 from webjobs_api.errors import LogIncomplete
 from webjobs_api.log_assembly import Piece
@@ -18,12 +18,12 @@ WORKER_LOG = "/vfs/data/jobs/continuous/worker/job.log"
 
 
 @pytest.fixture
-async def run_id(api: aiohttp.ClientSession, stand_in: StandIn) -> str:
+async def run_id(api: aiohttp.ClientSession, backend: FakeBackend) -> str:
     """A run that goes on."""
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     async with api.post("/api/jobs/triggered/hello/run") as answer:
         run_id = answer.headers["Location"].rpartition("/")[2]
-    await eventually(lambda: stand_in.position == 2)
+    await eventually(lambda: backend.position == 2)
     return run_id
 
 
@@ -37,16 +37,16 @@ async def get(api: aiohttp.ClientSession, path: str) -> tuple[int, str]:
 
 
 async def test_a_runs_files_are_put_together_without_repeats(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
     subject = bus.subjects.log(JobType.TRIGGERED, "hello", run_id)
     output, error = f"output_{run_id}.log", f"error_{run_id}.log"
-    await stand_in.log(subject, output, 0, b"one\n")
-    await stand_in.log(subject, error, 0, b"bad\n")
-    await stand_in.log(subject, output, 4, b"two\n")
-    await stand_in.log(subject, output, 4, b"two\n")
-    await stand_in.log(subject, output, 6, b"o\nthree\n")
-    await stand_in.log(subject, output, 100, "nach der Lücke\n".encode())
+    await backend.log(subject, output, 0, b"one\n")
+    await backend.log(subject, error, 0, b"bad\n")
+    await backend.log(subject, output, 4, b"two\n")
+    await backend.log(subject, output, 4, b"two\n")
+    await backend.log(subject, output, 6, b"o\nthree\n")
+    await backend.log(subject, output, 100, "nach der Lücke\n".encode())
     whole = "one\ntwo\nthree\n"  # what is behind a gap is on its way, as far as anybody knows
     for prefix in ("", "/api"):
         assert await get(api, prefix + run_logs(run_id, output)) == (200, whole)
@@ -58,14 +58,14 @@ async def test_a_runs_files_are_put_together_without_repeats(
 
 
 async def test_a_run_without_output_has_an_empty_log_and_no_error_log(
-    api: aiohttp.ClientSession, stand_in: StandIn, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, run_id: str
 ) -> None:
     for _ in range(2):
         assert await get(api, run_logs(run_id, f"output_{run_id}.log")) == (200, "")
         assert (await get(api, run_logs(run_id, f"error_{run_id}.log")))[0] == 404
-        if "hello" in stand_in.held:
-            await stand_in.end_run("hello")
-            await eventually(lambda: stand_in.position == 3)
+        if "hello" in backend.held:
+            await backend.end_run("hello")
+            await eventually(lambda: backend.position == 3)
 
 
 async def test_other_files_runs_and_jobs_are_not_found(api: aiohttp.ClientSession, run_id: str) -> None:
@@ -92,21 +92,21 @@ async def test_a_file_that_is_no_log_is_asked_of_a_runner_which_is_not_here(
 
 
 async def test_a_long_log_is_streamed_whole(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
     subject = bus.subjects.log(JobType.TRIGGERED, "hello", run_id)
     line = b"x" * 1023 + b"\n"
     for number in range(100):
-        await stand_in.log(subject, f"output_{run_id}.log", number * 256 * 1024, line * 256)
+        await backend.log(subject, f"output_{run_id}.log", number * 256 * 1024, line * 256)
     async with api.get(run_logs(run_id, f"output_{run_id}.log")) as answer:
         content = await answer.read()
     assert content == line * 25_600
 
 
 async def test_a_job_log_merges_the_instances_in_the_order_of_the_stream(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    await stand_in.define(JobType.CONTINUOUS, "worker")
+    await backend.define(JobType.CONTINUOUS, "worker")
     assert await get(api, WORKER_LOG) == (200, "")
     for instance, file, offset, data in (
         (INSTANCE, "job.log", 0, b"a1\n"),
@@ -116,7 +116,7 @@ async def test_a_job_log_merges_the_instances_in_the_order_of_the_stream(
         ("bbbbbb", "job.log", 0, b"b1\n"),
     ):
         subject = bus.subjects.log(JobType.CONTINUOUS, "worker", instance)
-        await stand_in.log(subject, file, offset, data)
+        await backend.log(subject, file, offset, data)
     for log in (WORKER_LOG, f"{WORKER_LOG}/", "/vfs/data/jobs/continuous/worker/job_log.txt"):
         assert await get(api, log) == await get(api, f"/api{log}") == (200, "a1\nb1\na2\n"), log
     everything = "/vfs/LogFiles/Application/continuous/worker.log"
@@ -124,35 +124,35 @@ async def test_a_job_log_merges_the_instances_in_the_order_of_the_stream(
 
 
 async def test_a_followed_log_goes_on_until_its_run_has_ended(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
     subject = bus.subjects.log(JobType.TRIGGERED, "hello", run_id)
     output = f"output_{run_id}.log"
     async with api.get(run_logs(run_id, f"{output}?follow=1")) as answer:
-        await stand_in.log(subject, output, 0, b"one\n")
+        await backend.log(subject, output, 0, b"one\n")
         assert await answer.content.readexactly(4) == b"one\n"
-        await stand_in.log(subject, output, 4, b"two\n")
+        await backend.log(subject, output, 4, b"two\n")
         assert await answer.content.readexactly(4) == b"two\n"
-        await stand_in.end_run("hello")
+        await backend.end_run("hello")
         assert await answer.read() == b""
 
 
 async def test_a_follower_may_leave_and_the_api_may_stop(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    await stand_in.define(JobType.CONTINUOUS, "worker")
+    await backend.define(JobType.CONTINUOUS, "worker")
     async with api.get(f"{WORKER_LOG}?follow=1") as answer:
         subject = bus.subjects.log(JobType.CONTINUOUS, "worker", INSTANCE)
-        await stand_in.log(subject, "job.log", 0, b"one\n")
+        await backend.log(subject, "job.log", 0, b"one\n")
         assert await answer.content.readexactly(4) == b"one\n"
 
 
 async def test_a_log_that_is_purged_while_it_is_read_breaks_off(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
     subject = bus.subjects.log(JobType.TRIGGERED, "hello", run_id)
     for number in range(60):
-        await stand_in.log(subject, f"output_{run_id}.log", number * 900_000, bytes(900_000))
+        await backend.log(subject, f"output_{run_id}.log", number * 900_000, bytes(900_000))
     async with api.get(run_logs(run_id, f"output_{run_id}.log")) as answer:
         await answer.content.readexactly(1000)
         await bus.purge_subject(bus.subjects.logs_stream, subject)
@@ -164,10 +164,10 @@ async def test_a_log_that_is_purged_while_it_is_read_breaks_off(
 WHOLE = b"one\ntwo\nthree\n"
 
 
-async def ended_run(stand_in: StandIn, output_log_bytes: int = len(WHOLE), **sizes: int) -> None:
+async def ended_run(backend: FakeBackend, output_log_bytes: int = len(WHOLE), **sizes: int) -> None:
     """Let the run end with a log of this size, as its runner knows it."""
     sizes = {"error_log_bytes": 0, "dropped_lines": 0} | sizes
-    await stand_in.end_run("hello", output_log_bytes=output_log_bytes, **sizes)
+    await backend.end_run("hello", output_log_bytes=output_log_bytes, **sizes)
 
 
 def addresses(run_id: str) -> list[str]:
@@ -185,26 +185,26 @@ def addresses(run_id: str) -> list[str]:
 
 @pytest.mark.parametrize("number", range(6))
 async def test_a_log_that_is_still_on_its_way_is_waited_for(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str, number: int
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str, number: int
 ) -> None:
     subject, output = bus.subjects.log(JobType.TRIGGERED, "hello", run_id), f"output_{run_id}.log"
-    await stand_in.log(subject, output, 0, b"one\n")
-    await ended_run(stand_in)
+    await backend.log(subject, output, 0, b"one\n")
+    await ended_run(backend)
     async with api.get(addresses(run_id)[number]) as answer:
         assert await answer.content.readexactly(4) == b"one\n"
-        await stand_in.log(subject, output, 4, b"two\n")
+        await backend.log(subject, output, 4, b"two\n")
         assert await answer.content.readexactly(4) == b"two\n"
-        await stand_in.log(subject, output, 8, b"three\n")
+        await backend.log(subject, output, 8, b"three\n")
         assert await answer.read() == b"three\n"
         assert answer.headers["Content-Length"] == str(len(WHOLE))
 
 
 async def test_a_log_of_which_the_rest_does_not_come_breaks_off(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
     subject, output = bus.subjects.log(JobType.TRIGGERED, "hello", run_id), f"output_{run_id}.log"
-    await stand_in.log(subject, output, 0, b"one\n")
-    await ended_run(stand_in)
+    await backend.log(subject, output, 0, b"one\n")
+    await ended_run(backend)
 
     async def read(path: str) -> None:
         async with api.get(path) as answer:
@@ -216,9 +216,9 @@ async def test_a_log_of_which_the_rest_does_not_come_breaks_off(
 
 
 async def test_a_log_of_which_nothing_comes_is_503(
-    api: aiohttp.ClientSession, stand_in: StandIn, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, run_id: str
 ) -> None:
-    await ended_run(stand_in)
+    await ended_run(backend)
     async with api.get(run_logs(run_id, "output_log.txt")) as answer:
         assert answer.status == 503
         assert "0 of 14 bytes" in await answer.text()
@@ -226,7 +226,7 @@ async def test_a_log_of_which_nothing_comes_is_503(
 
 
 async def test_followers_of_a_log_of_which_the_rest_does_not_come_see_no_good_end(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
     subject, output = bus.subjects.log(JobType.TRIGGERED, "hello", run_id), f"output_{run_id}.log"
     async with (
@@ -235,11 +235,11 @@ async def test_followers_of_a_log_of_which_the_rest_does_not_come_see_no_good_en
         reading(api, f"/api/jobs/triggered/hello/history/{run_id}/log") as events,
     ):
         assert b"Welcome" in await text.content.readline()
-        await stand_in.log(subject, output, 0, b"one\n")
+        await backend.log(subject, output, 0, b"one\n")
         assert await plain.content.readexactly(4) == b"one\n"
         assert await text.content.readexactly(4) == b"one\n"
         assert [event.data for event in await events.take(1)] == ["one"]
-        await ended_run(stand_in)
+        await ended_run(backend)
         for answer in (plain, text):
             with pytest.raises(aiohttp.ClientPayloadError):
                 await answer.read()
@@ -248,7 +248,7 @@ async def test_followers_of_a_log_of_which_the_rest_does_not_come_see_no_good_en
 
 
 async def test_followers_get_the_end_of_a_log_that_comes_after_the_run_has_ended(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
     subject, output = bus.subjects.log(JobType.TRIGGERED, "hello", run_id), f"output_{run_id}.log"
     async with (
@@ -257,12 +257,12 @@ async def test_followers_get_the_end_of_a_log_that_comes_after_the_run_has_ended
         reading(api, f"/api/triggeredwebjobs/hello/history/{run_id}/log") as events,
     ):
         assert b"Welcome" in await text.content.readline()
-        await stand_in.log(subject, output, 0, b"one\n")
-        await ended_run(stand_in)
+        await backend.log(subject, output, 0, b"one\n")
+        await ended_run(backend)
         assert await text.content.readline() == b"one\n"
         for _ in range(4):  # long enough for each of them to have asked whether the run has ended
             assert b"No new trace" in await text.content.readline()
-        await stand_in.log(subject, output, 4, b"two\nthree\n")
+        await backend.log(subject, output, 4, b"two\nthree\n")
         assert await plain.read() == WHOLE
         rest = [line for line in (await text.read()).splitlines() if b"No new trace" not in line]
         assert rest == [b"two", b"three"]
@@ -270,21 +270,21 @@ async def test_followers_get_the_end_of_a_log_that_comes_after_the_run_has_ended
 
 
 async def test_chunks_that_an_outage_has_put_out_of_order_make_the_log(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
     subject, output = bus.subjects.log(JobType.TRIGGERED, "hello", run_id), f"output_{run_id}.log"
     for offset in (8, 0, 4):
-        await stand_in.log(subject, output, offset, WHOLE[offset : offset + 6])
-    await ended_run(stand_in)
+        await backend.log(subject, output, offset, WHOLE[offset : offset + 6])
+    await ended_run(backend)
     assert await get(api, run_logs(run_id, output)) == (200, WHOLE.decode())
 
 
 async def test_a_log_whose_beginning_was_removed_says_so(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
     subject, output = bus.subjects.log(JobType.TRIGGERED, "hello", run_id), f"output_{run_id}.log"
-    await stand_in.log(subject, output, 4, b"two\nthree\n")
-    await ended_run(stand_in)
+    await backend.log(subject, output, 4, b"two\nthree\n")
+    await ended_run(backend)
     status, text = await get(api, run_logs(run_id, output))
     note, _, rest = text.partition("\n")
     assert (status, rest) == (200, "two\nthree\n")
@@ -294,10 +294,10 @@ async def test_a_log_whose_beginning_was_removed_says_so(
 
 
 async def test_a_reader_that_waits_for_the_rest_of_a_log_leaves_when_its_run_is_purged(
-    stand_in: StandIn, bus: Bus
+    backend: FakeBackend, bus: Bus
 ) -> None:
     subject = bus.subjects.log(JobType.TRIGGERED, "hello", "1")
-    await stand_in.log(subject, "output_1.log", 0, b"one\n")
+    await backend.log(subject, "output_1.log", 0, b"one\n")
     is_gone = False
 
     async def look() -> FinalLog:
@@ -312,11 +312,11 @@ async def test_a_reader_that_waits_for_the_rest_of_a_log_leaves_when_its_run_is_
 
 
 async def test_parts_of_a_finished_log_and_what_head_says(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
     subject, output = bus.subjects.log(JobType.TRIGGERED, "hello", run_id), f"output_{run_id}.log"
-    await stand_in.log(subject, output, 0, WHOLE)
-    await ended_run(stand_in, error_log_bytes=0)
+    await backend.log(subject, output, 0, WHOLE)
+    await ended_run(backend, error_log_bytes=0)
     path = run_logs(run_id, output)
     for wanted, part in (("0-2", b"one"), ("4-", b"two\nthree\n"), ("-6", b"three\n"), ("8-999", b"three\n")):
         async with api.get(path, headers={"Range": f"bytes={wanted}"}) as answer:
@@ -331,25 +331,25 @@ async def test_parts_of_a_finished_log_and_what_head_says(
 
 
 async def test_the_error_log_is_waited_for_too(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
     subject, error = bus.subjects.log(JobType.TRIGGERED, "hello", run_id), f"error_{run_id}.log"
-    await ended_run(stand_in, error_log_bytes=4, has_error_log=True)
+    await ended_run(backend, error_log_bytes=4, has_error_log=True)
     reading_it = asyncio.create_task(get(api, run_logs(run_id, error)))
-    await stand_in.log(subject, error, 0, b"bad\n")
+    await backend.log(subject, error, 0, b"bad\n")
     assert await reading_it == (200, "bad\n")
 
 
 async def test_a_log_read_the_moment_its_last_event_is_stored_is_that_of_a_run_that_has_ended(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, run_id: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
     subject, output = bus.subjects.log(JobType.TRIGGERED, "hello", run_id), f"output_{run_id}.log"
-    await stand_in.log(subject, output, 0, b"one\n")
-    stand_in.may_project.clear()  # history has not heard of the end yet
-    await ended_run(stand_in)
+    await backend.log(subject, output, 0, b"one\n")
+    backend.may_project.clear()  # history has not heard of the end yet
+    await ended_run(backend)
     answering = asyncio.create_task(get(api, run_logs(run_id, output)))
     done, _ = await asyncio.wait({answering}, timeout=0.3)
     assert not done
-    stand_in.may_project.set()
-    await stand_in.log(subject, output, 4, b"two\nthree\n")
+    backend.may_project.set()
+    await backend.log(subject, output, 4, b"two\nthree\n")
     assert await answering == (200, WHOLE.decode())

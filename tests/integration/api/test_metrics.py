@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 
 import aiohttp
-from integration.api.stand_in import INSTANCE
 from nats.aio.msg import Msg
 from support.eventually import eventually
+from support.fake_backend import INSTANCE
 from webjobs_api import all_metrics
 from webjobs_api.all_metrics import AllMetrics
 from webjobs_api.runners import Runners

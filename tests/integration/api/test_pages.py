@@ -2,8 +2,8 @@
 
 import aiohttp
 import pytest
-from integration.api.stand_in import INSTANCE, StandIn
 from support.eventually import eventually
+from support.fake_backend import INSTANCE, FakeBackend
 from webjobs_events.cancel_request import decode_cancel_request
 from webjobs_events.commands import StartContinuousJob, StopContinuousJob
 from webjobs_events.jetstream import Bus
@@ -24,12 +24,12 @@ async def page(api: aiohttp.ClientSession, path: str, status: int = 200) -> str:
 
 
 async def test_the_first_page_lists_every_job_and_leads_to_its_page(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     assert "There is no job yet" in await page(api, "/")
-    await stand_in.define(JobType.TRIGGERED, "hello")
-    await stand_in.define(JobType.CONTINUOUS, "worker")
-    stand_in.tell("worker", **{f"i{INSTANCE}": Status.RUNNING})
+    await backend.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.CONTINUOUS, "worker")
+    backend.tell("worker", **{f"i{INSTANCE}": Status.RUNNING})
     await page(api, "/pages/continuous/worker/")
 
     async def shows_both() -> bool:
@@ -40,20 +40,20 @@ async def test_the_first_page_lists_every_job_and_leads_to_its_page(
 
 
 async def test_a_run_is_asked_for_by_a_button_and_shown_with_its_end(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello", settings={"stopping_wait_time": 7})
+    await backend.define(JobType.TRIGGERED, "hello", settings={"stopping_wait_time": 7})
     assert "It never ran" in await page(api, "/pages/triggered/hello")
     form = {"arguments": "--name 'A <b>'"}
     async with api.post("/pages/triggered/hello/run", data=form, allow_redirects=False) as answer:
         assert (answer.status, answer.headers["Location"]) == (303, "/pages/triggered/hello")
-    await eventually(lambda: "hello" in stand_in.held)
-    assert stand_in.held["hello"].command.requested_by == "External - job page"
+    await eventually(lambda: "hello" in backend.held)
+    assert backend.held["hello"].command.requested_by == "External - job page"
     async with api.post("/pages/triggered/hello/run") as answer:
         assert answer.status == 409
         assert "already running" in await answer.text()
-    await stand_in.end_run("hello", has_error_log=True)
-    await eventually(lambda: stand_in.position == 3)
+    await backend.end_run("hello", has_error_log=True)
+    await eventually(lambda: backend.position == 3)
     text = await page(api, "/pages/triggered/hello")
     assert "exit code 0" in text and "Success" in text and "stopping_wait_time" in text
     assert "output_" in text and "error_" in text
@@ -61,12 +61,12 @@ async def test_a_run_is_asked_for_by_a_button_and_shown_with_its_end(
 
 
 async def test_a_run_is_cancelled_by_its_button_which_it_has_until_it_has_ended(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "a b")
+    await backend.define(JobType.TRIGGERED, "a b")
     async with api.post("/pages/triggered/a%20b/run"):
-        await eventually(lambda: stand_in.position == 2)
-    run_id = stand_in.held["a b"].command.run_id
+        await eventually(lambda: backend.position == 2)
+    run_id = backend.held["a b"].command.run_id
     button = f"/pages/triggered/a%20b/history/{run_id}/cancel"
     assert f'action="{button}"' in await page(api, "/pages/triggered/a%20b")
     async with api.post(button, allow_redirects=False) as answer:
@@ -75,8 +75,8 @@ async def test_a_run_is_cancelled_by_its_button_which_it_has_until_it_has_ended(
     request = await bus.leases.get(key)
     assert request is not None
     assert decode_cancel_request(key, request.value).evidence == "Cancelled by External - job page."
-    await stand_in.end_run("a b")
-    await eventually(lambda: stand_in.position == 3)
+    await backend.end_run("a b")
+    await eventually(lambda: backend.position == 3)
     async with api.post(button) as answer:
         assert answer.status == 409
         text = await answer.text()
@@ -87,38 +87,40 @@ async def test_a_run_is_cancelled_by_its_button_which_it_has_until_it_has_ended(
 
 
 async def test_a_continuous_job_is_stopped_and_started_by_buttons(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.CONTINUOUS, "worker")
-    stand_in.tell("worker", **{f"i{INSTANCE}": Status.RUNNING, "idead01": Status.RUNNING})
+    await backend.define(JobType.CONTINUOUS, "worker")
+    backend.tell("worker", **{f"i{INSTANCE}": Status.RUNNING, "idead01": Status.RUNNING})
     text = await page(api, "/pages/continuous/worker")
     assert INSTANCE in text and "dead01" not in text and "/worker/stop" in text
     async with api.post("/pages/continuous/worker/stop") as answer:
         assert answer.status == 200
         assert "/worker/start" in await answer.text()
-    assert isinstance(stand_in.seen[-1], StopContinuousJob)
+    assert isinstance(backend.seen[-1], StopContinuousJob)
     async with api.post("/pages/continuous/worker/start") as answer:
         assert answer.status == 200
         assert "/worker/stop" in await answer.text()
-    assert isinstance(stand_in.seen[-1], StartContinuousJob)
+    assert isinstance(backend.seen[-1], StartContinuousJob)
 
 
-async def test_names_are_never_taken_for_html(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
-    await stand_in.define(JobType.TRIGGERED, HOSTILE, script="<img src=x>.sh")
+async def test_names_are_never_taken_for_html(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    await backend.define(JobType.TRIGGERED, HOSTILE, script="<img src=x>.sh")
     for path in ("/", f"/pages/triggered/{HOSTILE_PATH}"):
         text = await page(api, path)
         assert "<script" not in text and "<img" not in text
 
 
-async def test_an_unknown_job_has_a_page_that_says_so(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
+async def test_an_unknown_job_has_a_page_that_says_so(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
     assert "no triggered job named" in await page(api, "/pages/triggered/no", 404)
     assert "<script" not in await page(api, f"/pages/continuous/{HOSTILE_PATH}", 404)
     assert "not a job name" in await page(api, "/pages/continuous/%00", 400)
 
 
-async def test_pages_say_what_is_away(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
-    stand_in.history_away = True
+async def test_pages_say_what_is_away(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    backend.history_away = True
     assert "Postgres is away" in await page(api, "/pages/triggered/hello", 503)
     assert "Postgres is away" in await page(api, "/", 503)
 
@@ -133,27 +135,27 @@ async def test_pages_say_what_is_away(api: aiohttp.ClientSession, stand_in: Stan
     ],
 )
 async def test_a_foreign_page_cannot_press_a_button(
-    api: aiohttp.ClientSession, stand_in: StandIn, headers: dict[str, str]
+    api: aiohttp.ClientSession, backend: FakeBackend, headers: dict[str, str]
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     for path in ("/pages/triggered/hello/run", "/api/jobs/triggered/hello/run"):
         async with api.post(path, headers=headers) as answer:
             assert answer.status == 403
             assert "may not change" in await answer.text()
     async with api.get("/pages/triggered/hello", headers=headers) as answer:
         assert answer.status == 200
-    assert stand_in.seen == []
+    assert backend.seen == []
 
 
-async def test_our_own_page_can(api: aiohttp.ClientSession, api_url: str, stand_in: StandIn) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+async def test_our_own_page_can(api: aiohttp.ClientSession, api_url: str, backend: FakeBackend) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
     headers = {"Origin": api_url, "Sec-Fetch-Site": "same-origin"}
     async with api.post("/pages/triggered/hello/run", headers=headers) as answer:
         assert answer.status == 200
 
 
 async def test_the_page_about_the_api_runs_no_script_but_its_own(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     first, second = await page(api, "/docs"), await page(api, "/docs/")
     assert first.count("<script") == second.count("<script") == 1

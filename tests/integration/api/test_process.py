@@ -14,8 +14,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from integration.api.stand_in import run_stand_in
 from support.eventually import eventually
+from support.fake_backend import run_fake_backend
 from webjobs_api.app import run_api
 from webjobs_api.settings import ApiSettings
 from webjobs_events.jetstream import connect_bus
@@ -123,8 +123,8 @@ async def test_while_nats_is_away_it_answers_503_and_recovers(tmp_path: Path, na
             connect_bus(server.url, name="test", subjects=Subjects(namespace))
         )
         (tmp_path / "files").mkdir()
-        stand_in = await stack.enter_async_context(run_stand_in(bus, tmp_path / "files"))
-        await stand_in.define(JobType.TRIGGERED, "hello")
+        backend = await stack.enter_async_context(run_fake_backend(bus, tmp_path / "files"))
+        await backend.define(JobType.TRIGGERED, "hello")
         settings = ApiSettings(nats_url=server.url, namespace=namespace, port=0)
         api_url = await stack.enter_async_context(run_api(settings, {}))
         api = await stack.enter_async_context(aiohttp.ClientSession(api_url))

@@ -4,8 +4,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from integration.api.stand_in import StandIn
 from support.eventually import eventually
+from support.fake_backend import FakeBackend
 from webjobs_api.dialects import DIALECTS
 from webjobs_events.cancel_request import CancelRequest, decode_cancel_request
 from webjobs_events.events import RunFailed
@@ -35,7 +35,7 @@ async def problem(api: aiohttp.ClientSession, method: str, path: str) -> tuple[i
         return answer.status, document["detail"]
 
 
-async def wish_about(bus: Bus, run_id: str) -> CancelRequest | None:
+async def cancel_request_of(bus: Bus, run_id: str) -> CancelRequest | None:
     key = Subjects.cancel_key("hello", run_id)
     entry = await bus.leases.get(key)
     return decode_cancel_request(key, entry.value) if entry else None
@@ -52,49 +52,52 @@ async def queued(bus: Bus) -> list[str]:
 @pytest.mark.parametrize(("method", "rest"), [("DELETE", ""), ("POST", "/cancel")])
 @EVERY_PREFIX
 async def test_a_run_that_is_not_over_can_be_cancelled(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, method: str, rest: str, prefix: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, method: str, rest: str, prefix: str
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     run_id = await run(api)
     async with api.request(method, f"{prefix}/hello/history/{run_id}{rest}") as answer:
         assert (answer.status, await answer.text()) == (202, "")
         assert answer.headers["Location"].endswith(f"{prefix}/hello/history/{run_id}")
-    wish = await wish_about(bus, run_id)
-    assert wish is not None
-    assert (wish.reason, wish.evidence) == (Reason.CANCELLED, "Cancelled by External - tests/1.")
+    cancel_request = await cancel_request_of(bus, run_id)
+    assert cancel_request is not None
+    assert (cancel_request.reason, cancel_request.evidence) == (
+        Reason.CANCELLED,
+        "Cancelled by External - tests/1.",
+    )
 
 
 async def test_a_run_that_still_waits_for_a_runner_can_be_cancelled(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    stand_in.may_take_runs.clear()
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    backend.may_take_runs.clear()
+    await backend.define(JobType.TRIGGERED, "hello")
     run_id = await run(api)
     async with api.delete(f"{JOB}/history/{run_id}") as answer:
         assert answer.status == 202
-    assert await wish_about(bus, run_id) is not None
+    assert await cancel_request_of(bus, run_id) is not None
 
 
 async def test_a_run_that_has_ended_cannot_be_cancelled_and_the_answer_says_how_it_ended(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     run_id = await run(api)
-    await eventually(lambda: "hello" in stand_in.held)
-    await stand_in.end_run("hello")
-    await eventually(lambda: stand_in.position == 3)
+    await eventually(lambda: "hello" in backend.held)
+    await backend.end_run("hello")
+    await eventually(lambda: backend.position == 3)
     status, detail = await problem(api, "DELETE", f"{JOB}/history/{run_id}")
     assert (status, detail) == (409, f"The run {run_id} of 'hello' has ended already as Success. (exit_code)")
-    assert await wish_about(bus, run_id) is None
+    assert await cancel_request_of(bus, run_id) is None
 
 
 @pytest.mark.parametrize(("method", "rest"), [("DELETE", ""), ("POST", "/cancel"), ("POST", "/rerun")])
 async def test_what_is_not_there_can_neither_be_cancelled_nor_run_again(
-    api: aiohttp.ClientSession, stand_in: StandIn, method: str, rest: str
+    api: aiohttp.ClientSession, backend: FakeBackend, method: str, rest: str
 ) -> None:
     status, detail = await problem(api, method, f"{NO_RUN}{rest}")
     assert (status, detail) == (404, "There is no triggered job named 'hello'.")
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     status, detail = await problem(api, method, f"{NO_RUN}{rest}")
     assert (status, detail) == (404, "The job 'hello' has no run '201311080256000000'.")
     status, detail = await problem(api, method, f"{JOB}/history/no-run%00{rest}")
@@ -103,31 +106,31 @@ async def test_what_is_not_there_can_neither_be_cancelled_nor_run_again(
 
 @EVERY_PREFIX
 async def test_a_run_can_be_run_again_with_its_arguments(
-    api: aiohttp.ClientSession, stand_in: StandIn, prefix: str
+    api: aiohttp.ClientSession, backend: FakeBackend, prefix: str
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     first = await run(api, "?arguments=a%20%22b%20c%22")
     rerun = f"{prefix}/hello/history/{first}/rerun"
     status, detail = await problem(api, "POST", rerun)
     assert (status, detail) == (409, "The job 'hello' is already running. Wait until its run has ended.")
-    await eventually(lambda: "hello" in stand_in.held)
-    await stand_in.end_run("hello")
+    await eventually(lambda: "hello" in backend.held)
+    await backend.end_run("hello")
     async with api.post(rerun) as answer:
         assert (answer.status, await answer.text()) == (202, "")
         address, _, second = answer.headers["Location"].rpartition("/")
     assert address.endswith(f"{prefix}/hello/history")
-    await eventually(lambda: len(stand_in.seen) == 2)
-    again = stand_in.seen[1]
+    await eventually(lambda: len(backend.seen) == 2)
+    again = backend.seen[1]
     assert second != first
     assert (again.run_id, again.rerun_of, again.arguments) == (second, first, 'a "b c"')
 
 
 @pytest.mark.parametrize("policy", ["queue", "allow", "replace"])
 async def test_runs_that_may_wait_or_run_beside_each_other_are_all_accepted_and_shown(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus, policy: str
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, policy: str
 ) -> None:
-    stand_in.may_take_runs.clear()
-    await stand_in.define(JobType.TRIGGERED, "hello", settings={"concurrency": {"policy": policy}})
+    backend.may_take_runs.clear()
+    await backend.define(JobType.TRIGGERED, "hello", settings={"concurrency": {"policy": policy}})
     run_ids = [await run(api) for _ in range(3)]
     assert await queued(bus) == [f".{run_id}" for run_id in run_ids]
     async with api.get(f"{JOB}/history") as answer:
@@ -136,11 +139,11 @@ async def test_runs_that_may_wait_or_run_beside_each_other_are_all_accepted_and_
 
 
 async def test_as_many_runs_as_the_limit_are_accepted_and_one_more_is_refused(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    stand_in.may_take_runs.clear()
+    backend.may_take_runs.clear()
     settings: dict[str, Any] = {"concurrency": {"policy": "reject", "limit": 3}}
-    await stand_in.define(JobType.TRIGGERED, "hello", settings=settings)
+    await backend.define(JobType.TRIGGERED, "hello", settings=settings)
     for _ in range(3):
         await run(api)
     assert await queued(bus) == [".1", ".2", ".3"]
@@ -150,14 +153,14 @@ async def test_as_many_runs_as_the_limit_are_accepted_and_one_more_is_refused(
 
 
 async def test_an_attempt_that_waits_is_shown_can_be_cancelled_and_keeps_its_job_busy(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     first = await run(api)
-    await eventually(lambda: "hello" in stand_in.held)
-    held = stand_in.held["hello"]
+    await eventually(lambda: "hello" in backend.held)
+    held = backend.held["hello"]
     following = str(int(first) + 1)
-    facts = stand_in._about(held.command) | {"at": held.started_at, "started_at": held.started_at}
+    facts = backend._about(held.command) | {"at": held.started_at, "started_at": held.started_at}
     await bus.publish_event(
         RunFailed(
             **facts,
@@ -167,7 +170,7 @@ async def test_an_attempt_that_waits_is_shown_can_be_cancelled_and_keeps_its_job
             next_attempt_at=held.started_at,
         )
     )
-    await eventually(lambda: stand_in.position == 3)
+    await eventually(lambda: backend.position == 3)
     async with api.get(f"{JOB}/history") as answer:
         shown = [(each["id"], each["status"]) for each in (await answer.json())["runs"]]
     assert shown == [(following, "Initializing"), (first, "Failed")]

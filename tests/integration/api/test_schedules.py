@@ -5,8 +5,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from integration.api.stand_in import INSTANCE, StandIn
 from support.eventually import eventually
+from support.fake_backend import INSTANCE, FakeBackend
 from webjobs_events.events import Deleted, ScheduleTicked, TickOutcome
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName, JobType
@@ -43,9 +43,9 @@ async def preview(api: aiohttp.ClientSession, path: str = PREVIEW, status: int =
 
 
 async def test_the_next_due_times_are_shown_in_utc_and_by_the_clock_of_the_zone(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "report", settings=DAILY)
+    await backend.define(JobType.TRIGGERED, "report", settings=DAILY)
     body = await preview(api, f"{PREVIEW}?next=3")
     assert (body["schedule"], body["time_zone"]) == ("0 30 8 * * *", "Asia/Tokyo")
     assert body["normalized"] == "0 30 8 * * *"
@@ -54,31 +54,31 @@ async def test_the_next_due_times_are_shown_in_utc_and_by_the_clock_of_the_zone(
     assert all(due["due"].endswith("T23:30:00.000000Z") for due in body["next"])
 
 
-async def test_every_dialect_has_the_schedule(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
-    await stand_in.define(JobType.TRIGGERED, "report", settings=DAILY)
+async def test_every_dialect_has_the_schedule(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    await backend.define(JobType.TRIGGERED, "report", settings=DAILY)
     for path in ("/api/triggeredwebjobs", "/api/triggeredjobs", "/jobs/triggered"):
         assert len((await preview(api, f"{path}/report/schedule"))["next"]) == 10
 
 
-async def test_a_job_without_a_schedule_has_none(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
-    await stand_in.define(JobType.TRIGGERED, "report")
+async def test_a_job_without_a_schedule_has_none(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    await backend.define(JobType.TRIGGERED, "report")
     body = await preview(api)
     assert (body["schedule"], body["time_zone"], body["next"]) == (None, "UTC", [])
 
 
 async def test_settings_from_before_they_were_checked_say_what_is_wrong(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "report", settings={"schedule": "every day"})
+    await backend.define(JobType.TRIGGERED, "report", settings={"schedule": "every day"})
     body = await preview(api)
     assert body["next"] == []
     assert "must have six fields" in body["held_back"]
 
 
 async def test_what_holds_a_schedule_back_is_said(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "report", settings=DAILY)
+    await backend.define(JobType.TRIGGERED, "report", settings=DAILY)
     await bus.settings.put("WEBJOBS_DISABLE_SCHEDULE", b"1")
 
     async def held_back() -> str | None:
@@ -87,7 +87,7 @@ async def test_what_holds_a_schedule_back_is_said(
 
     await eventually(held_back)
     assert await held_back() == "WEBJOBS_DISABLE_SCHEDULE is set."
-    await stand_in.define(JobType.TRIGGERED, "report", settings={**DAILY, "enabled": False})
+    await backend.define(JobType.TRIGGERED, "report", settings={**DAILY, "enabled": False})
     await eventually(lambda: _is(held_back, "enabled is false in settings.job."))
 
 
@@ -97,9 +97,9 @@ async def _is(ask: Any, wanted: str) -> bool:
 
 @pytest.mark.parametrize("count", ["-1", "101", "ten", "1.5", "", "\u0663", "9" * 400])
 async def test_a_count_that_is_none_is_a_problem(
-    count: str, api: aiohttp.ClientSession, stand_in: StandIn
+    count: str, api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "report", settings=DAILY)
+    await backend.define(JobType.TRIGGERED, "report", settings=DAILY)
     async with api.get(PREVIEW, params={"next": count}) as answer:
         assert answer.status == 400
         assert answer.content_type == "application/problem+json"
@@ -114,9 +114,9 @@ async def test_the_schedule_of_no_job_is_a_problem(api: aiohttp.ClientSession) -
 
 
 async def test_what_became_of_due_times_is_shown_newest_first_and_as_lines(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "report", settings=DAILY)
+    await backend.define(JobType.TRIGGERED, "report", settings=DAILY)
     async with api.get(LOG) as answer:
         assert answer.status == 404
     for number in range(60):
@@ -142,7 +142,7 @@ async def test_what_became_of_due_times_is_shown_newest_first_and_as_lines(
 
 
 async def test_a_job_names_its_scheduler_log_as_soon_as_there_is_one_and_until_it_is_deleted(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
     async def url() -> str | None:
         async with api.get("/api/triggeredwebjobs/report") as answer:
@@ -152,7 +152,7 @@ async def test_a_job_names_its_scheduler_log_as_soon_as_there_is_one_and_until_i
         assert listed["scheduler_logs_url"] == one
         return str(one) if one else None
 
-    await stand_in.define(JobType.TRIGGERED, "report", settings=DAILY)
+    await backend.define(JobType.TRIGGERED, "report", settings=DAILY)
     assert await url() is None
     await tell(bus)
     found = await eventually(url)
@@ -176,9 +176,9 @@ async def _is_none(ask: Any) -> bool:
 
 
 async def test_a_continuous_job_that_is_not_enabled_is_not_started(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.CONTINUOUS, "worker", settings={"enabled": False})
+    await backend.define(JobType.CONTINUOUS, "worker", settings={"enabled": False})
     async with api.post("/api/jobs/continuous/worker/start") as answer:
         assert answer.status == 409
         assert "enabled" in await answer.text()
@@ -187,22 +187,22 @@ async def test_a_continuous_job_that_is_not_enabled_is_not_started(
 
 
 async def test_the_page_of_a_job_says_when_it_runs_next(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
     async def shows(part: str) -> bool:
         async with api.get("/jobs/triggered/report", headers={"Accept": "text/html"}) as answer:
             assert answer.status == 200
             return part in await answer.text()
 
-    await stand_in.define(JobType.TRIGGERED, "report", settings=DAILY)
+    await backend.define(JobType.TRIGGERED, "report", settings=DAILY)
     assert await shows("08:30:00 Asia/Tokyo.")
     assert not await shows(LOG)
     await tell(bus)
     await eventually(lambda: shows(LOG))
 
 
-async def test_a_job_that_is_not_enabled_is_not_run(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
-    await stand_in.define(JobType.TRIGGERED, "report", settings={"enabled": False})
+async def test_a_job_that_is_not_enabled_is_not_run(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    await backend.define(JobType.TRIGGERED, "report", settings={"enabled": False})
     for path in ("/api/jobs/triggered/report/run", "/api/triggeredwebjobs/report/run"):
         async with api.post(path) as answer:
             assert answer.status == 409

@@ -7,8 +7,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from integration.api.stand_in import INSTANCE, StandIn
 from support.eventually import eventually
+from support.fake_backend import INSTANCE, FakeBackend
 from support.small_disk import small_disk
 from webjobs_api.openapi.document import is_refused_without_room, keys_of
 from webjobs_api.openapi.operations import OPERATIONS
@@ -41,9 +41,9 @@ async def status_of(api: aiohttp.ClientSession, method: str, path: str, **option
 
 
 async def test_runs_are_refused_only_while_no_runner_has_room(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     await report(bus, INSTANCE, 3)
     await report(bus, OTHER, 100)
     assert await status_of(api, "POST", "/api/jobs/triggered/hello/run") == 202
@@ -66,10 +66,10 @@ async def _has_room(api: aiohttp.ClientSession) -> bool:
 
 
 async def test_what_ends_something_is_not_refused(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    await stand_in.define(JobType.CONTINUOUS, "steady")
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.CONTINUOUS, "steady")
+    await backend.define(JobType.TRIGGERED, "hello")
     await report(bus, INSTANCE, 3)
     await eventually(lambda: disk_check(api))
     assert await status_of(api, "POST", "/api/jobs/continuous/steady/stop") == 200
@@ -94,9 +94,9 @@ def test_every_post_and_put_but_those_that_end_something_is_refused_without_room
 
 
 async def test_an_unreadable_report_changes_nothing(
-    api: aiohttp.ClientSession, stand_in: StandIn, bus: Bus
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     await bus.broadcast(bus.subjects.heartbeat(OTHER), b"\xff{")
     assert await disk_check(api) == ""
     assert await status_of(api, "POST", "/api/jobs/triggered/hello/run") == 202

@@ -5,8 +5,8 @@ import re
 from datetime import UTC, datetime
 
 import aiohttp
-from integration.api.stand_in import StandIn
 from support.eventually import eventually
+from support.fake_backend import FakeBackend
 from webjobs_events.job import JobType
 from webjobs_events.run_id import run_id_at
 from yarl import URL
@@ -34,9 +34,9 @@ async def test_no_jobs_are_an_empty_list(api: aiohttp.ClientSession) -> None:
 
 
 async def test_a_job_has_the_fields_of_the_seed(
-    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn
+    api: aiohttp.ClientSession, api_url: str, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello", "inner/run.sh")
+    await backend.define(JobType.TRIGGERED, "hello", "inner/run.sh")
     assert await get(api, JOB) == {
         "name": "hello",
         "runCommand": "inner\\run.sh",
@@ -51,23 +51,23 @@ async def test_a_job_has_the_fields_of_the_seed(
 
 
 async def test_a_run_is_accepted_then_runs_then_succeeds(
-    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn
+    api: aiohttp.ClientSession, api_url: str, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     location = await run(api, "?arguments=a%20%22b%20c%22")
     run_id = location.rpartition("/")[2]
-    await eventually(lambda: "hello" in stand_in.held)
-    command = stand_in.held["hello"].command
+    await eventually(lambda: "hello" in backend.held)
+    command = backend.held["hello"].command
     assert command.arguments == 'a "b c"'
     assert command.requested_by == "External - tests/1"
     assert command.command_id == f"run/hello/{run_id}"
-    await eventually(lambda: stand_in.position == 2)
+    await eventually(lambda: backend.position == 2)
     running = await get(api, location)
     assert running["status"] == "Running"
     assert running["end_time"] is None and running["error_url"] is None
     assert (await get(api, JOB))["latest_run"]["status"] == "Running", "though its command is in the queue"
-    await stand_in.end_run("hello", has_error_log=True)
-    await eventually(lambda: stand_in.position == 3)
+    await backend.end_run("hello", has_error_log=True)
+    await eventually(lambda: backend.position == 3)
     ended = await get(api, location)
     logs = f"{api_url}/vfs/data/jobs/triggered/hello/{run_id}"
     assert ended == {
@@ -87,10 +87,10 @@ async def test_a_run_is_accepted_then_runs_then_succeeds(
 
 
 async def test_an_accepted_run_is_visible_before_any_runner_took_it(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    stand_in.may_take_runs.clear()
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    backend.may_take_runs.clear()
+    await backend.define(JobType.TRIGGERED, "hello")
     location = await run(api)
     run_id = location.rpartition("/")[2]
     for path in (location, JOB, f"{JOB}/history", "/api/jobs", "/api/jobs/triggered"):
@@ -99,26 +99,26 @@ async def test_an_accepted_run_is_visible_before_any_runner_took_it(
 
 
 async def test_a_finished_run_is_never_missing_while_the_projection_lags(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
-    stand_in.may_project.clear()
+    await backend.define(JobType.TRIGGERED, "hello")
+    backend.may_project.clear()
     location = await run(api)
     run_id = location.rpartition("/")[2]
-    await eventually(lambda: "hello" in stand_in.held)
-    await stand_in.end_run("hello")
+    await eventually(lambda: "hello" in backend.held)
+    await backend.end_run("hello")
     paths = (location, JOB, f"{JOB}/history", "/api/jobs", "/api/jobs/triggered")
     asked = [asyncio.create_task(get(api, path)) for path in paths]
-    await eventually(lambda: stand_in.bus.is_connected)
-    stand_in.may_project.set()
+    await eventually(lambda: backend.bus.is_connected)
+    backend.may_project.set()
     for path, told in zip(paths, await asyncio.gather(*asked), strict=True):
         assert run_id in str(told), path
 
 
 async def test_a_second_run_of_a_running_job_is_refused(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     await run(api)
     async with api.post(f"{JOB}/run") as answer:
         assert answer.status == 409
@@ -126,23 +126,23 @@ async def test_a_second_run_of_a_running_job_is_refused(
 
 
 async def test_a_run_is_accepted_as_soon_as_the_last_one_is_shown_as_ended(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     await run(api)
-    await eventually(lambda: "hello" in stand_in.held)
-    await stand_in.end_run("hello", free_the_job=False)
-    await eventually(lambda: stand_in.position == 3)
+    await eventually(lambda: "hello" in backend.held)
+    await backend.end_run("hello", free_the_job=False)
+    await eventually(lambda: backend.position == 3)
     second = asyncio.create_task(run(api))
-    await stand_in.free("hello")
+    await backend.free("hello")
     await second
-    await eventually(lambda: "hello" in stand_in.held)
+    await eventually(lambda: "hello" in backend.held)
 
 
 async def test_of_many_requests_at_once_one_run_is_accepted(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
 
     async def ask() -> int:
         async with api.post(f"{JOB}/run") as answer:
@@ -151,9 +151,9 @@ async def test_of_many_requests_at_once_one_run_is_accepted(
     assert sorted(await asyncio.gather(*(ask() for _ in range(10)))) == [202] + [409] * 9
 
 
-async def test_stopped_jobs_are_not_run(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
-    await stand_in.bus.settings.put("WEBJOBS_STOPPED", b"1")
+async def test_stopped_jobs_are_not_run(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    await backend.bus.settings.put("WEBJOBS_STOPPED", b"1")
 
     async def is_refused() -> bool:
         async with api.post(f"{JOB}/run") as answer:
@@ -163,15 +163,15 @@ async def test_stopped_jobs_are_not_run(api: aiohttp.ClientSession, stand_in: St
     await eventually(is_refused)
 
 
-async def test_a_history_can_be_read_page_by_page(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+async def test_a_history_can_be_read_page_by_page(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
     ids = []
     for _ in range(3):
         async with api.post(f"{JOB}/run") as answer:
             ids.append(answer.headers["Location"].rpartition("/")[2])
-        await eventually(lambda: "hello" in stand_in.held)
-        await stand_in.end_run("hello")
-    stand_in.may_take_runs.clear()
+        await eventually(lambda: "hello" in backend.held)
+        await backend.end_run("hello")
+    backend.may_take_runs.clear()
     async with api.post(f"{JOB}/run") as answer:  # waits in the queue
         ids.append(answer.headers["Location"].rpartition("/")[2])
     newest_first = ids[::-1]
@@ -188,11 +188,11 @@ async def test_a_history_can_be_read_page_by_page(api: aiohttp.ClientSession, st
         assert "from 1 to 1000" in await answer.text()
     async with api.get(f"{JOB}/history?before=yesterday") as answer:
         assert answer.status == 400
-    stand_in.may_take_runs.set()
+    backend.may_take_runs.set()
 
 
-async def test_unknown_jobs_and_runs_are_not_found(api: aiohttp.ClientSession, stand_in: StandIn) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+async def test_unknown_jobs_and_runs_are_not_found(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
     never = run_id_at(datetime.now(UTC))
     for path in ("/api/jobs/triggered/no", "/api/jobs/triggered/no/history", f"{JOB}/history/{never}"):
         async with api.get(path) as answer:
@@ -207,12 +207,12 @@ async def test_unknown_jobs_and_runs_are_not_found(api: aiohttp.ClientSession, s
 
 
 async def test_history_without_a_definition_is_not_found(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     location = await run(api)
-    await eventually(lambda: stand_in.position == 2)
-    await stand_in.bus.jobs.delete("triggered.hello")
+    await eventually(lambda: backend.position == 2)
+    await backend.bus.jobs.delete("triggered.hello")
     for path in (location, f"{JOB}/history"):
 
         async def is_gone(path: str = path) -> bool:
@@ -223,18 +223,18 @@ async def test_history_without_a_definition_is_not_found(
 
 
 async def test_a_definition_written_elsewhere_is_seen_at_once(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     for number in range(20):
-        await stand_in.define(JobType.TRIGGERED, f"job{number}")
+        await backend.define(JobType.TRIGGERED, f"job{number}")
         async with api.post(f"/api/jobs/triggered/job{number}/run") as answer:
             assert answer.status == 202
 
 
 async def test_arguments_with_an_open_quote_are_refused(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     for bad in ("%22open", "%00", "back%5C"):
         async with api.post(f"{JOB}/run?arguments={bad}") as answer:
             assert answer.status == 400
@@ -242,11 +242,11 @@ async def test_arguments_with_an_open_quote_are_refused(
 
 
 async def test_lists_are_in_name_order_and_triggered_jobs_come_first(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     for name in ("b", "C", "a"):
-        await stand_in.define(JobType.TRIGGERED, name)
-    await stand_in.define(JobType.CONTINUOUS, "a")
+        await backend.define(JobType.TRIGGERED, name)
+    await backend.define(JobType.CONTINUOUS, "a")
 
     async def names() -> list[str]:
         return [f"{job['type']}/{job['name']}" for job in await get(api, "/api/jobs")]
@@ -260,10 +260,10 @@ async def _equals(answer, expected) -> bool:
 
 
 async def test_names_of_any_script_work_and_are_encoded_in_urls(
-    api: aiohttp.ClientSession, api_url: str, stand_in: StandIn
+    api: aiohttp.ClientSession, api_url: str, backend: FakeBackend
 ) -> None:
     name = "naïve job 日本 {x} 100%"
-    await stand_in.define(JobType.TRIGGERED, name)
+    await backend.define(JobType.TRIGGERED, name)
     encoded = "na%C3%AFve%20job%20%E6%97%A5%E6%9C%AC%20%7Bx%7D%20100%25"
     async with api.get(URL(f"{api_url}/api/jobs/triggered/{encoded}", encoded=True)) as answer:
         job = await answer.json()
@@ -278,9 +278,9 @@ async def test_names_of_any_script_work_and_are_encoded_in_urls(
 
 
 async def test_head_and_wrong_methods_are_answered_as_http_wants(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     async with api.head(JOB) as answer:
         assert answer.status == 200
     for method, path in (("GET", f"{JOB}/run"), ("POST", JOB), ("DELETE", "/api/jobs"), ("PUT", "/")):

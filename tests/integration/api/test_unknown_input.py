@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 from aiohttp import web
-from integration.api.stand_in import StandIn
 from support.eventually import eventually
+from support.fake_backend import FakeBackend
 from webjobs_api.openapi.document import canonical, keys_of
 from webjobs_api.openapi.operations import OPERATIONS
 from webjobs_api.routes import routes
@@ -46,9 +46,9 @@ async def refusal(answer: aiohttp.ClientResponse) -> str:
 
 
 async def test_an_unknown_query_parameter_is_refused_on_every_route(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     assert len(CHECKED) > 100
     for route in CHECKED:
         async with api.request(route.method, path_of(route), params={"wibble": "1"}) as answer:
@@ -56,26 +56,26 @@ async def test_an_unknown_query_parameter_is_refused_on_every_route(
         assert "'wibble'" in told and "This address takes" in told, (route.path, told)
         for each in OPERATIONS[keys_of(route)[0]].query:
             assert each.name in told, (route.path, told)
-    assert not stand_in.seen
+    assert not backend.seen
 
 
 async def test_a_body_is_refused_on_every_route_that_reads_none(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     without = [route for route in CHECKED if OPERATIONS[keys_of(route)[0]].body is None]
     assert len(without) > 80
     for route in without:
         for body in (b"a=1", b"x" * 300_000):
             async with api.request(route.method, path_of(route), data=body) as answer:
                 assert "takes no body" in await refusal(answer), route.path
-    assert not stand_in.seen
+    assert not backend.seen
 
 
 async def test_a_declared_parameter_is_given_once_unless_it_is_a_list(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     tried = 0
     for route in CHECKED:
         for each in OPERATIONS[keys_of(route)[0]].query:
@@ -106,10 +106,10 @@ async def test_what_clients_add_to_any_address_is_ignored(api: aiohttp.ClientSes
     ],
 )
 async def test_a_blank_body_is_as_good_as_none(
-    api: aiohttp.ClientSession, stand_in: StandIn, body: bytes, content_type: str | None
+    api: aiohttp.ClientSession, backend: FakeBackend, body: bytes, content_type: str | None
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
-    await stand_in.define(JobType.CONTINUOUS, "worker")
+    await backend.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.CONTINUOUS, "worker")
     headers = {"Content-Type": content_type} if content_type else {}
     async with api.post(f"{JOB}/run", data=body, headers=headers) as answer:
         assert answer.status == 202, await answer.text()
@@ -120,9 +120,9 @@ async def test_a_blank_body_is_as_good_as_none(
 
 @pytest.mark.parametrize("follow", ["yes", "", "2"])
 async def test_a_flag_that_is_neither_yes_nor_no_is_refused(
-    api: aiohttp.ClientSession, stand_in: StandIn, follow: str
+    api: aiohttp.ClientSession, backend: FakeBackend, follow: str
 ) -> None:
-    await stand_in.define(JobType.CONTINUOUS, "worker")
+    await backend.define(JobType.CONTINUOUS, "worker")
     async with api.get("/vfs/data/jobs/continuous/worker/job.log", params={"follow": follow}) as answer:
         assert "follow" in await refusal(answer)
 
@@ -133,54 +133,54 @@ def form(arguments: str) -> aiohttp.BytesIOPayload:
     return aiohttp.BytesIOPayload(body, content_type="application/x-www-form-urlencoded")
 
 
-async def started(api: aiohttp.ClientSession, stand_in: StandIn, path: str, **options) -> str | None:
+async def started(api: aiohttp.ClientSession, backend: FakeBackend, path: str, **options) -> str | None:
     """Run the job to its end; answers the arguments that reached the runner."""
     async with api.post(path, **options) as answer:
         assert answer.status == 202, await answer.text()
         run_id = answer.headers["Location"].rpartition("/")[2]
-    await eventually(lambda: "hello" in stand_in.held)
-    command = stand_in.held["hello"].command
+    await eventually(lambda: "hello" in backend.held)
+    command = backend.held["hello"].command
     assert command.run_id == run_id
-    await stand_in.end_run("hello")
+    await backend.end_run("hello")
     return command.arguments
 
 
 async def test_arguments_are_taken_from_query_form_and_json(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     run = f"{JOB}/run"
-    assert await started(api, stand_in, run, params={"arguments": "mars"}) == "mars"
-    assert await started(api, stand_in, run, data=form("a 'b c'")) == "a 'b c'"
-    assert await started(api, stand_in, run, json={"arguments": "é"}) == "é"
+    assert await started(api, backend, run, params={"arguments": "mars"}) == "mars"
+    assert await started(api, backend, run, data=form("a 'b c'")) == "a 'b c'"
+    assert await started(api, backend, run, json={"arguments": "é"}) == "é"
 
 
 async def test_a_rerun_takes_new_arguments_else_those_of_the_run(
-    api: aiohttp.ClientSession, stand_in: StandIn
+    api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
-    await started(api, stand_in, f"{JOB}/run", params={"arguments": "venus"})
-    first = stand_in.seen[-1].run_id
+    await backend.define(JobType.TRIGGERED, "hello")
+    await started(api, backend, f"{JOB}/run", params={"arguments": "venus"})
+    first = backend.seen[-1].run_id
     rerun = f"{JOB}/history/{first}/rerun"
-    await eventually(lambda: stand_in.runs["hello"][first].ended_at is not None)
-    assert await started(api, stand_in, rerun) == "venus"
-    assert await started(api, stand_in, rerun, json={}) == "venus"
-    assert await started(api, stand_in, rerun, params={"arguments": "mars"}) == "mars"
-    assert await started(api, stand_in, rerun, json={"arguments": "mars"}) == "mars"
-    assert await started(api, stand_in, rerun, params={"arguments": ""}) is None
-    assert all(command.rerun_of == first for command in stand_in.seen[1:])
+    await eventually(lambda: backend.runs["hello"][first].ended_at is not None)
+    assert await started(api, backend, rerun) == "venus"
+    assert await started(api, backend, rerun, json={}) == "venus"
+    assert await started(api, backend, rerun, params={"arguments": "mars"}) == "mars"
+    assert await started(api, backend, rerun, json={"arguments": "mars"}) == "mars"
+    assert await started(api, backend, rerun, params={"arguments": ""}) is None
+    assert all(command.rerun_of == first for command in backend.seen[1:])
 
 
 @pytest.mark.parametrize("dialect", ["/api/jobs/triggered", "/api/triggeredwebjobs"])
 @pytest.mark.parametrize("verb", ["run", "history/201311080256000000/rerun"])
 async def test_other_fields_and_types_of_body_are_refused(
-    api: aiohttp.ClientSession, stand_in: StandIn, dialect: str, verb: str
+    api: aiohttp.ClientSession, backend: FakeBackend, dialect: str, verb: str
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     async with api.post(f"{JOB}/run") as answer:
         run_id = answer.headers["Location"].rpartition("/")[2]
     verb = verb.replace("201311080256000000", run_id)
-    seen = len(stand_in.seen)
+    seen = len(backend.seen)
     for options, says in (
         ({"json": {"argument": "x"}}, "Did you mean 'arguments'"),
         ({"data": {"args": "x"}}, "Did you mean 'arguments'"),
@@ -189,14 +189,14 @@ async def test_other_fields_and_types_of_body_are_refused(
     ):
         async with api.post(f"{dialect}/hello/{verb}", **options) as answer:
             assert says in await refusal(answer)
-    assert len(stand_in.seen) - seen <= 1, "the first run may be taken meanwhile, no other"
+    assert len(backend.seen) - seen <= 1, "the first run may be taken meanwhile, no other"
 
 
 @pytest.mark.parametrize("way", ["query", "form", "json", "page", "key", "rerun"])
 async def test_arguments_above_the_limit_are_refused_at_once(
-    api: aiohttp.ClientSession, stand_in: StandIn, way: str
+    api: aiohttp.ClientSession, backend: FakeBackend, way: str
 ) -> None:
-    await stand_in.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "hello")
     largest = "é" * (16 * 1024)
     for text, status in ((largest, 202), (largest + "a", 400), ("'a'" * 80_000, 400), ("a" * 900_000, 400)):
         if len(text) > 100_000 and way == "query":
@@ -217,14 +217,14 @@ async def test_arguments_above_the_limit_are_refused_at_once(
         else:
             options = {"json": {"arguments": text}}
         if way == "rerun" and status == 400:
-            path = f"{JOB}/history/{stand_in.seen[0].run_id}/rerun"
+            path = f"{JOB}/history/{backend.seen[0].run_id}/rerun"
         async with api.post(path, **options) as answer:
             told = await answer.text()
             assert answer.status == status, told
             assert status < 400 or "32,768 bytes" in told
         if status < 400:
-            await eventually(lambda: "hello" in stand_in.held)
-            assert stand_in.held["hello"].command.arguments == largest
-            await stand_in.end_run("hello")
-            run_id = stand_in.seen[-1].run_id
-            await eventually(lambda run_id=run_id: stand_in.runs["hello"][run_id].ended_at is not None)
+            await eventually(lambda: "hello" in backend.held)
+            assert backend.held["hello"].command.arguments == largest
+            await backend.end_run("hello")
+            run_id = backend.seen[-1].run_id
+            await eventually(lambda run_id=run_id: backend.runs["hello"][run_id].ended_at is not None)

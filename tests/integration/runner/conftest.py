@@ -1,12 +1,12 @@
-"""A bus, a caller and a witness for tests that run whole runners."""
+"""A bus, a caller and an event recorder for tests that run whole runners."""
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import structlog
+from support.event_recorder import EventRecorder, recorder_of
 from support.runners import Caller
-from support.witness import Witness, witness_of
 from webjobs_events.jetstream import Bus, connect_bus
 from webjobs_events.subjects import Subjects
 
@@ -32,8 +32,8 @@ def caller(bus: Bus) -> Caller:
 
 
 @pytest.fixture
-async def witness(bus: Bus) -> AsyncIterator[Witness]:
-    async with witness_of(bus) as following:
+async def recorder(bus: Bus) -> AsyncIterator[EventRecorder]:
+    async with recorder_of(bus) as following:
         yield following
 
 

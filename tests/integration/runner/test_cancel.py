@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.event_recorder import ENDS, EventRecorder
 from support.eventually import eventually
 from support.processes import ESCAPE, PYTHON, is_alive, none_alive
 from support.runners import QUICK_LEASES, Caller, RunningRunner, runner_process, running_runner
 from support.tcp_proxy import tcp_proxy
-from support.witness import ENDS, Witness
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.events import RunEnded, RunRunning, RunSuccess
 from webjobs_events.jetstream import Bus, TakenMessage
@@ -52,7 +52,7 @@ async def no_request_is_left(bus: Bus) -> bool:
 
 
 async def test_a_cancelled_run_is_aborted_when_none_of_its_processes_is_left(
-    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
 ) -> None:
     """The script does not hear, and has a child that left its session and its environment."""
     script = f'trap "" TERM; echo $$; {" ".join(PYTHON[:-1])} -c "{ESCAPE}"; while :; do sleep 0.05; done'
@@ -60,7 +60,7 @@ async def test_a_cancelled_run_is_aborted_when_none_of_its_processes_is_left(
     run_id = await caller.run("deaf")
     pids = await numbers_of(tmp_path, "deaf", run_id, 2)
     await caller.cancel("deaf", run_id)
-    end = await witness.end_of(run_id)
+    end = await recorder.end_of(run_id)
     assert not any(is_alive(pid) for pid in pids)
     assert (end.name, end.reason) == ("Aborted", Reason.CANCELLED)
     assert end.evidence == "Cancelled by Test. It was killed after 0.3 s of grace."
@@ -69,23 +69,23 @@ async def test_a_cancelled_run_is_aborted_when_none_of_its_processes_is_left(
 
 
 async def test_a_run_that_no_runner_has_taken_is_ended_without_being_begun(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path):
         await caller.deploy(TRIGGERED, "job", {"run.sh": f"touch {tmp_path}/ran"})
     run_id = await caller.run("job")
     await caller.cancel("job", run_id)
     async with running_runner(bus, nats_url, tmp_path):
-        end = await witness.end_of(run_id)
+        end = await recorder.end_of(run_id)
         await eventually(lambda: caller.is_free("job"))
         await eventually(lambda: no_request_is_left(bus))
     assert (end.name, end.reason, end.started_at) == ("Aborted", Reason.CANCELLED, None)
-    assert [event.name for event in witness.of_run(run_id)] == ["Initializing", "Aborted"]
+    assert [event.name for event in recorder.of_run(run_id)] == ["Initializing", "Aborted"]
     assert not (tmp_path / "ran").exists()
 
 
 async def test_a_queued_run_is_ended_while_the_one_before_it_goes_on(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     settings = json.dumps({"concurrency": {"policy": "queue"}})
     await caller.deploy(TRIGGERED, "job", {"run.sh": FOREVER, "settings.job": settings})
@@ -93,16 +93,16 @@ async def test_a_queued_run_is_ended_while_the_one_before_it_goes_on(
     await numbers_of(tmp_path, "job", first)
     second = await caller.line_up("job")
     await caller.cancel("job", second)
-    end = await witness.end_of(second)
+    end = await recorder.end_of(second)
     assert end.evidence == "Cancelled by Test. It had not begun."
-    assert [event.name for event in witness.of_run(second)] == ["Initializing", "Aborted"]
-    assert len(witness.of_run(first)) == 2
+    assert [event.name for event in recorder.of_run(second)] == ["Initializing", "Aborted"]
+    assert len(recorder.of_run(first)) == 2
 
 
 async def test_a_run_that_is_delivered_while_it_is_cancelled_is_ended_once(
     runner: RunningRunner,
     caller: Caller,
-    witness: Witness,
+    recorder: EventRecorder,
     bus: Bus,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -112,7 +112,7 @@ async def test_a_run_that_is_delivered_while_it_is_cancelled_is_ended_once(
     script = f"while [ ! -e {tmp_path}/gate ]; do sleep 0.02; done"
     await caller.deploy(TRIGGERED, "job", {"run.sh": script, "settings.job": settings})
     first, second = await caller.line_up("job"), await caller.line_up("job")
-    await eventually(lambda: len(witness.of_run(first)) == 2)
+    await eventually(lambda: len(recorder.of_run(first)) == 2)
     publishing, decided, finishers = asyncio.Event(), asyncio.Event(), 0
     publish, decide_again = Finish.publish, ClaimedRuns._of_earlier_claim
 
@@ -136,43 +136,43 @@ async def test_a_run_that_is_delivered_while_it_is_cancelled_is_ended_once(
     await caller.cancel("job", second)
     await publishing.wait()
     (tmp_path / "gate").touch()
-    end = await witness.end_of(second)
+    end = await recorder.end_of(second)
     assert (end.reason, end.evidence) == (Reason.CANCELLED, "Cancelled by Test. It had not begun.")
     await eventually(lambda: no_request_is_left(bus))
     assert finishers == 1
 
 
 async def test_a_request_to_cancel_a_run_that_has_ended_is_dropped(
-    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus
 ) -> None:
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo done"})
     run_id = await caller.run("job")
-    assert isinstance(await witness.end_of(run_id), RunSuccess)
+    assert isinstance(await recorder.end_of(run_id), RunSuccess)
     await eventually(lambda: caller.is_free("job"))
     await caller.cancel("job", run_id)
     await eventually(lambda: no_request_is_left(bus))
-    await witness.until_told()
-    assert [event.name for event in witness.of_run(run_id)] == ["Initializing", "Running", "Success"]
+    await recorder.until_published()
+    assert [event.name for event in recorder.of_run(run_id)] == ["Initializing", "Running", "Success"]
 
 
 async def test_a_request_made_while_the_runner_is_cut_off_is_met_when_it_is_back(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with tcp_proxy(nats_url) as line, running_runner(bus, line.url, tmp_path):
         await caller.deploy(TRIGGERED, "job", {"run.sh": FOREVER})
         run_id = await caller.run("job")
         (pid,) = await numbers_of(tmp_path, "job", run_id)
-        await eventually(lambda: witness.of(RunRunning))
+        await eventually(lambda: recorder.of(RunRunning))
         line.cut()
         await caller.cancel("job", run_id)
         line.mend()
-        end = await witness.end_of(run_id)
+        end = await recorder.end_of(run_id)
         assert (end.name, end.reason) == ("Aborted", Reason.CANCELLED)
         assert not is_alive(pid)
 
 
 async def test_a_run_whose_runner_dies_with_the_request_ends_once_and_cancelled(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path, instance_id: str
 ) -> None:
     script = 'trap "" TERM; echo $$; while :; do sleep 0.05; done'
     settings = json.dumps({"retry": {"max_attempts": 3, "backoff": 0}})
@@ -184,9 +184,9 @@ async def test_a_run_whose_runner_dies_with_the_request_ends_once_and_cancelled(
         async with running_runner(bus, nats_url, tmp_path, terms=QUICK_LEASES):
             await dying.kill()
             await eventually(lambda: none_alive(pids))
-            end = await witness.end_of(run_id, 5 * QUICK_LEASES.seconds)
+            end = await recorder.end_of(run_id, 5 * QUICK_LEASES.seconds)
             assert (end.name, end.reason, end.next_run_id) == ("Aborted", Reason.CANCELLED, None)
             assert end.evidence == f"Cancelled by Test. Its runner {instance_id} was lost."
             await eventually(lambda: caller.is_free("job"))
-            await witness.until_told()
-            assert len([event for event in witness.of_run(run_id) if isinstance(event, ENDS)]) == 1
+            await recorder.until_published()
+            assert len([event for event in recorder.of_run(run_id) if isinstance(event, ENDS)]) == 1

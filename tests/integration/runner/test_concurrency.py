@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from support.event_recorder import ENDS, EventRecorder
 from support.eventually import eventually
 from support.runners import QUICK_LEASES, Caller, runner_process, running_runner
-from support.witness import ENDS, Witness
 from webjobs_events.events import RunEvent, RunInitializing, RunRunning, RunSuccess
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
@@ -36,12 +36,12 @@ def counts_in(folder: Path) -> list[int]:
     return [int(line) for line in (folder / "counts").read_text().split()]
 
 
-def order_of(witness: Witness, event: type[RunEvent]) -> list[str]:
-    return [each.run_id for each in witness.of(event)]
+def order_of(recorder: EventRecorder, event: type[RunEvent]) -> list[str]:
+    return [each.run_id for each in recorder.of(event)]
 
 
 async def test_three_runners_begin_a_queue_in_order_and_two_at_a_time(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(3):
@@ -50,27 +50,27 @@ async def test_three_runners_begin_a_queue_in_order_and_two_at_a_time(
         await caller.deploy(TRIGGERED, "job", files)
         run_ids = [await caller.line_up("job") for _ in range(12)]
         for run_id in run_ids:
-            assert isinstance(await witness.end_of(run_id), RunSuccess)
+            assert isinstance(await recorder.end_of(run_id), RunSuccess)
         await eventually(lambda: caller.is_free("job"))
     assert max(counts_in(tmp_path)) == 2
-    begun = order_of(witness, RunInitializing)
+    begun = order_of(recorder, RunInitializing)
     assert len(begun) == 12
     for place, run_id in enumerate(begun):  # two that have their turn together may begin in either order
         assert abs(run_ids.index(run_id) - place) <= 1
 
 
 async def test_a_queue_flows_without_waiting_for_the_queue_to_hand_out_the_next(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path):
         await caller.deploy(TRIGGERED, "job", {"run.sh": "true", "settings.job": settings(policy="queue")})
         run_ids = [await caller.line_up("job") for _ in range(40)]
-        await witness.end_of(run_ids[-1], 4)  # given back and handed out again, each would take a second
-    assert order_of(witness, RunRunning) == run_ids
+        await recorder.end_of(run_ids[-1], 4)  # given back and handed out again, each would take a second
+    assert order_of(recorder, RunRunning) == run_ids
 
 
 async def test_runs_that_are_allowed_beside_each_other_each_end_once(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     """They end together, each on condition of what its job's last event is."""
     gate = tmp_path / "gate"
@@ -84,43 +84,43 @@ async def test_runs_that_are_allowed_beside_each_other_each_end_once(
     ):
         await caller.deploy(TRIGGERED, "job", files)
         run_ids = [await caller.line_up("job") for _ in range(20)]
-        await eventually(lambda: len(witness.of(RunRunning)) == 20)
+        await eventually(lambda: len(recorder.of(RunRunning)) == 20)
         gate.touch()
         for run_id in run_ids:
-            assert isinstance(await witness.end_of(run_id), RunSuccess)
+            assert isinstance(await recorder.end_of(run_id), RunSuccess)
         await eventually(lambda: caller.is_free("job"))
-        await witness.until_told()
-    assert len(witness.of(RunEvent)) == 60
-    assert len(set(witness.ids)) == len(witness.ids)
+        await recorder.until_published()
+    assert len(recorder.of(RunEvent)) == 60
+    assert len(set(recorder.ids)) == len(recorder.ids)
 
 
 async def test_a_new_run_replaces_the_one_before_it_and_begins_after_its_end(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     script = f"{counting_script(tmp_path).replace('0.15', '1000')}"
     async with running_runner(bus, nats_url, tmp_path), running_runner(bus, nats_url, tmp_path):
         files = {"run.sh": script, "settings.job": settings(policy="replace")}
         await caller.deploy(TRIGGERED, "job", files)
         first = await caller.line_up("job")
-        await eventually(lambda: first in order_of(witness, RunRunning))
+        await eventually(lambda: first in order_of(recorder, RunRunning))
         second = await caller.line_up("job")
         third = await caller.line_up("job")
         for old in (first, second):
-            end = await witness.end_of(old)
+            end = await recorder.end_of(old)
             assert (end.name, end.reason) == ("Aborted", Reason.REPLACED)
             assert end.evidence.startswith("Replaced by the run ")
-        await eventually(lambda: third in order_of(witness, RunRunning))
-        ends = [event.run_id for event in witness.of(RunEvent) if isinstance(event, ENDS)]
+        await eventually(lambda: third in order_of(recorder, RunRunning))
+        ends = [event.run_id for event in recorder.of(RunEvent) if isinstance(event, ENDS)]
         assert sorted(ends) == [first, second]
         last_end = max(
-            witness.events.index(event) for event in witness.of(RunEvent) if isinstance(event, ENDS)
+            recorder.events.index(event) for event in recorder.of(RunEvent) if isinstance(event, ENDS)
         )
-        begins = next(event for event in witness.of(RunRunning) if event.run_id == third)
-        assert witness.events.index(begins) > last_end
+        begins = next(event for event in recorder.of(RunRunning) if event.run_id == third)
+        assert recorder.events.index(begins) > last_end
 
 
 async def test_a_queue_goes_on_within_its_limit_when_a_runner_is_killed(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     """Its scripts die with it; those of others go on, and what it had in hand is ended by survivors."""
     files = {"run.sh": counting_script(tmp_path), "settings.job": settings(policy="queue", limit=2)}
@@ -131,13 +131,13 @@ async def test_a_queue_goes_on_within_its_limit_when_a_runner_is_killed(
         await caller.deploy(TRIGGERED, "job", files)
         await asyncio.sleep(QUICK_LEASES.seconds)  # whoever judges was there for a whole term
         run_ids = [await caller.line_up("job") for _ in range(16)]
-        await eventually(lambda: any(event.instance == dying.id for event in witness.of(RunRunning)))
+        await eventually(lambda: any(event.instance == dying.id for event in recorder.of(RunRunning)))
         await dying.kill()
         for run_id in run_ids:
-            await witness.end_of(run_id, 8 * QUICK_LEASES.seconds)
+            await recorder.end_of(run_id, 8 * QUICK_LEASES.seconds)
         await eventually(lambda: caller.is_free("job"))
-        await witness.until_told()
-    ends = [event for event in witness.of(RunEvent) if isinstance(event, ENDS)]
+        await recorder.until_published()
+    ends = [event for event in recorder.of(RunEvent) if isinstance(event, ENDS)]
     assert sorted(event.run_id for event in ends) == run_ids
     lost = [event for event in ends if event.reason is Reason.RUNNER_LOST]
     assert 1 <= len(lost) <= 2
@@ -145,7 +145,7 @@ async def test_a_queue_goes_on_within_its_limit_when_a_runner_is_killed(
 
 
 async def test_what_was_accepted_under_an_earlier_policy_still_counts(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
     script = f"while [ ! -e {gate} ]; do sleep 0.02; done"
@@ -153,7 +153,7 @@ async def test_what_was_accepted_under_an_earlier_policy_still_counts(
         files = {"run.sh": script, "settings.job": settings(policy="queue")}
         await caller.deploy(TRIGGERED, "job", files)
         first = await caller.line_up("job")
-        await eventually(lambda: first in order_of(witness, RunRunning))
+        await eventually(lambda: first in order_of(recorder, RunRunning))
         second = await caller.line_up("job")
         await caller.change_settings("job", {}, TRIGGERED)
         third = await caller.run("job")  # on the plain subject, which is free
@@ -161,9 +161,9 @@ async def test_what_was_accepted_under_an_earlier_policy_still_counts(
             assert newcomer.id != runner.id
             gate.touch()
             for run_id in (first, second, third):
-                assert isinstance(await witness.end_of(run_id), RunSuccess)
-    assert order_of(witness, RunRunning)[:3] == [first, second, third]
+                assert isinstance(await recorder.end_of(run_id), RunSuccess)
+    assert order_of(recorder, RunRunning)[:3] == [first, second, third]
     for one, next_one in ((first, second), (second, third)):
-        ended = next(e for e in witness.of(RunSuccess) if e.run_id == one)
-        begun = next(e for e in witness.of(RunRunning) if e.run_id == next_one)
-        assert witness.events.index(ended) < witness.events.index(begun)
+        ended = next(e for e in recorder.of(RunSuccess) if e.run_id == one)
+        begun = next(e for e in recorder.of(RunRunning) if e.run_id == next_one)
+        assert recorder.events.index(ended) < recorder.events.index(begun)

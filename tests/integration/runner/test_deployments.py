@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.runners import Caller, RunningRunner, running_runner, zipped
-from support.witness import Witness
 from webjobs_events.commands import Command, CommandReply, DeployJob, ReplyCode, UploadKind, encode_command
 from webjobs_events.events import Deleted, Deployed, DeployFailed, RunSuccess, SettingsChanged
 from webjobs_events.jetstream import Bus
@@ -53,14 +53,14 @@ async def definition_of(bus: Bus, job_type: JobType, job_name: str) -> JobDefini
 
 
 async def test_a_single_script_becomes_the_job(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     reply = await caller.deploy(TRIGGERED, "hello", {"go.sh": "echo hello"}, kind=UploadKind.SCRIPT)
     assert files_in(job_folder(tmp_path, TRIGGERED, "hello")) == {"go.sh": "echo hello"}
-    await eventually(lambda: witness.of(Deployed))
-    (deployed,) = witness.of(Deployed)
+    await eventually(lambda: recorder.of(Deployed))
+    (deployed,) = recorder.of(Deployed)
     assert (deployed.script, deployed.revision) == ("go.sh", reply.revision)
-    assert isinstance(await witness.end_of(await caller.run("hello")), RunSuccess)
+    assert isinstance(await recorder.end_of(await caller.run("hello")), RunSuccess)
 
 
 async def test_an_archive_replaces_all_files_and_a_merge_keeps_the_others(
@@ -77,7 +77,7 @@ async def test_an_archive_replaces_all_files_and_a_merge_keeps_the_others(
 
 
 async def test_settings_in_an_archive_are_the_jobs_and_not_part_of_its_version(
-    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
 ) -> None:
     await caller.deploy(
         CONTINUOUS, "job", {"run.sh": "exec sleep 1000", "settings.job": '{"is_singleton": true, "mine": 1}'}
@@ -89,8 +89,8 @@ async def test_settings_in_an_archive_are_the_jobs_and_not_part_of_its_version(
     assert after is not None and (after.digest, after.settings) == (before.digest, before.settings)
     await caller.change_settings("job", {"stopping_wait_time": 0})
     assert '"stopping_wait_time": 0' in files_in(job_folder(tmp_path, CONTINUOUS, "job"))["settings.job"]
-    await eventually(lambda: witness.of(SettingsChanged))
-    assert witness.of(SettingsChanged)[0].settings == {"stopping_wait_time": 0}
+    await eventually(lambda: recorder.of(SettingsChanged))
+    assert recorder.of(SettingsChanged)[0].settings == {"stopping_wait_time": 0}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ async def test_settings_in_an_archive_are_the_jobs_and_not_part_of_its_version(
 async def test_a_refused_upload_leaves_the_version_before_as_it_was(
     runner: RunningRunner,
     caller: Caller,
-    witness: Witness,
+    recorder: EventRecorder,
     bus: Bus,
     tmp_path: Path,
     content: bytes,
@@ -117,7 +117,7 @@ async def test_a_refused_upload_leaves_the_version_before_as_it_was(
     says: str,
 ) -> None:
     await caller.deploy(CONTINUOUS, "job", {"run.sh": "exec sleep 1000", "data.bin": "x" * 1000})
-    await eventually(lambda: witness.statuses("job")[-1:] == ["Running"])
+    await eventually(lambda: recorder.statuses("job")[-1:] == ["Running"])
     folder, before = job_folder(tmp_path, CONTINUOUS, "job"), await definition_of(bus, CONTINUOUS, "job")
     digests = {name: hashlib.sha256(text.encode()).digest() for name, text in files_in(folder).items()}
     upload = await caller.upload(content)
@@ -126,9 +126,9 @@ async def test_a_refused_upload_leaves_the_version_before_as_it_was(
     after = {name: hashlib.sha256(text.encode()).digest() for name, text in files_in(folder).items()}
     assert after == digests
     assert await definition_of(bus, CONTINUOUS, "job") == before
-    assert witness.statuses("job") == ["Initializing", "Starting", "Running"]
-    await eventually(lambda: witness.of(DeployFailed))
-    assert witness.of(DeployFailed)[0].reason == reply.message
+    assert recorder.statuses("job") == ["Initializing", "Starting", "Running"]
+    await eventually(lambda: recorder.of(DeployFailed))
+    assert recorder.of(DeployFailed)[0].reason == reply.message
     assert not await bus.packages.exists(upload)
 
 
@@ -151,7 +151,7 @@ async def test_settings_that_mean_nothing_are_refused(runner: RunningRunner, cal
 
 
 async def test_a_deployment_that_is_handed_out_again_is_told_once(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     upload = await caller.upload(zipped({"run.sh": "echo"}))
     command = caller.command(DeployJob, TRIGGERED, "job", upload=upload, kind=UploadKind.ZIP)
@@ -163,8 +163,8 @@ async def test_a_deployment_that_is_handed_out_again_is_told_once(
         await caller.deploy(TRIGGERED, "job", {"run.sh": "echo 2"})
         late = await ask_again(bus, command)
         assert late.code is ReplyCode.BAD_UPLOAD
-        await witness.until_told()
-    assert witness.changes("job") == ["Deployed", "Deployed"]
+        await recorder.until_published()
+    assert recorder.changes("job") == ["Deployed", "Deployed"]
 
 
 async def ask_again(bus: Bus, command: Command) -> CommandReply:
@@ -230,71 +230,71 @@ async def test_what_a_killed_runner_or_a_lost_sender_left_in_the_store_goes_in_t
 
 
 async def test_a_deleted_job_is_gone_with_its_runs_and_its_name_can_be_used_again(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     folder = job_folder(tmp_path, TRIGGERED, "job")
     data = tmp_path / "site" / "data" / "jobs" / "triggered" / "job"
     for count in (1, 2):
         await caller.deploy(TRIGGERED, "job", {"run.sh": f"echo life {count}"})
         run_id = await caller.run("job")
-        assert isinstance(await witness.end_of(run_id), RunSuccess)
+        assert isinstance(await recorder.end_of(run_id), RunSuccess)
         assert [path.name for path in data.iterdir()] == [run_id]
         reply = await caller.delete(TRIGGERED, "job")
         assert reply.code is ReplyCode.DONE
         await eventually(lambda: not folder.exists() and not data.exists())
-    await witness.until_told()
-    assert witness.changes("job") == ["Deployed", "Deleted"] * 2
+    await recorder.until_published()
+    assert recorder.changes("job") == ["Deployed", "Deleted"] * 2
 
 
 async def test_a_deletion_whose_author_died_before_telling_is_told_by_the_next(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path):
         await caller.deploy(TRIGGERED, "job", {"run.sh": "echo"})
         revision = await bus.jobs.delete(Subjects.definition_key(TRIGGERED, "job"))  # and dies
         assert (await caller.delete(TRIGGERED, "job")).code is ReplyCode.DONE
         assert (await caller.delete(TRIGGERED, "job")).code is ReplyCode.JOB_NOT_FOUND
-        await witness.until_told()
-    (deleted,) = witness.of(Deleted)
+        await recorder.until_published()
+    (deleted,) = recorder.of(Deleted)
     assert deleted.revision == revision
 
 
 async def test_a_dropped_folder_is_deployed_and_an_upload_after_it_wins(
-    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
 ) -> None:
     folder = job_folder(tmp_path, TRIGGERED, "dropped")
     folder.mkdir(parents=True)
     (folder / "run.sh").write_text("echo dropped")
-    await eventually(lambda: witness.changes("dropped") == ["Deployed"])
+    await eventually(lambda: recorder.changes("dropped") == ["Deployed"])
     await caller.deploy(TRIGGERED, "dropped", {"run.sh": "echo uploaded"})
     assert files_in(folder) == {"run.sh": "echo uploaded"}
     (folder / "run.sh").write_text("echo edited")
-    await eventually(lambda: witness.changes("dropped") == ["Deployed"] * 3)
+    await eventually(lambda: recorder.changes("dropped") == ["Deployed"] * 3)
     assert files_in(folder) == {"run.sh": "echo edited"}
     run_id = await caller.run("dropped")
-    await witness.end_of(run_id)
+    await recorder.end_of(run_id)
     log = tmp_path / "site" / "data" / "jobs" / "triggered" / "dropped" / run_id / f"output_{run_id}.log"
     assert "INFO] edited" in log.read_text()
 
 
 async def test_runners_that_share_a_folder_take_a_drop_once(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path), running_runner(bus, nats_url, tmp_path):
         folder = job_folder(tmp_path, CONTINUOUS, "shared")
         folder.mkdir(parents=True)
         (folder / "run.sh").write_text("exec sleep 1000")
-        await eventually(lambda: witness.statuses("shared").count("Running") == 2)
+        await eventually(lambda: recorder.statuses("shared").count("Running") == 2)
         await caller.deploy(CONTINUOUS, "shared", {"run.sh": "echo 2; exec sleep 1000"})
-        await eventually(lambda: witness.statuses("shared").count("Running") == 4)
+        await eventually(lambda: recorder.statuses("shared").count("Running") == 4)
         await asyncio.sleep(1.5)  # in which the drop would be taken a second time
-        await witness.until_told()
-    assert witness.changes("shared") == ["Deployed", "Deployed"]
-    assert witness.statuses("shared").count("Starting") == 4
+        await recorder.until_published()
+    assert recorder.changes("shared") == ["Deployed", "Deployed"]
+    assert recorder.statuses("shared").count("Starting") == 4
 
 
 async def test_runners_with_separate_disks_come_to_the_same_files(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path, name="a") as first:
         await caller.deploy(TRIGGERED, "job", {"run.sh": "echo 1", "lib/a.txt": "a"})

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.runners import Caller, RunningRunner, running_runner
-from support.witness import Witness
 from webjobs_events.events import ContinuousRunning, Deployed, DeployFailed, RunAborted, RunEnded, RunSuccess
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName, JobType
@@ -109,17 +109,17 @@ FILES = {
 async def test_a_run_requested_right_after_an_edit_runs_what_was_edited(
     runner: RunningRunner,
     caller: Caller,
-    witness: Witness,
+    recorder: EventRecorder,
     tmp_path: Path,
     edit: Callable[[Path], None],
     shows: str,
 ) -> None:
     await caller.deploy(TRIGGERED, "job", FILES)
     folder = folder_of(tmp_path, "job")
-    before = await witness.end_of(await caller.run("job"))
+    before = await recorder.end_of(await caller.run("job"))
     edit(folder)
     run_id = await caller.run("job")
-    ended = await witness.end_of(run_id)
+    ended = await recorder.end_of(run_id)
     assert isinstance(ended, RunSuccess)
     assert shows in found_by(tmp_path, "job", run_id)
     assert shows not in found_by(tmp_path, "job", before.run_id)
@@ -127,27 +127,27 @@ async def test_a_run_requested_right_after_an_edit_runs_what_was_edited(
 
 
 async def test_a_run_requested_right_after_a_file_was_removed_lacks_it(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     await caller.deploy(TRIGGERED, "job", FILES)
     removed_file(folder_of(tmp_path, "job"))
     run_id = await caller.run("job")
-    assert isinstance(await witness.end_of(run_id), RunSuccess)
+    assert isinstance(await recorder.end_of(run_id), RunSuccess)
     assert "to be removed" not in found_by(tmp_path, "job", run_id)
 
 
 async def test_a_run_requested_right_after_the_folder_was_removed_finds_no_job(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     await caller.deploy(TRIGGERED, "job", FILES)
     shutil.rmtree(folder_of(tmp_path, "job"))
-    assert isinstance(await witness.end_of(await caller.run("job")), RunAborted)
+    assert isinstance(await recorder.end_of(await caller.run("job")), RunAborted)
 
 
 async def test_an_edit_of_a_large_folder_is_found_without_walking_it(
     runner: RunningRunner,
     caller: Caller,
-    witness: Witness,
+    recorder: EventRecorder,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -167,18 +167,18 @@ async def test_an_edit_of_a_large_folder_is_found_without_walking_it(
 
     async def runs_without_a_walk() -> bool:
         walks.clear()
-        await witness.end_of(await caller.run("job"))
+        await recorder.end_of(await caller.run("job"))
         return not walks
 
     await eventually(runs_without_a_walk)
     in_subfolder(folder)
     run_id = await caller.run("job")
-    await witness.end_of(run_id)
+    await recorder.end_of(run_id)
     assert "EDITED" in found_by(tmp_path, "job", run_id)
 
 
 async def test_a_folder_that_is_not_at_rest_does_not_hold_a_run_up_for_long(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     await caller.deploy(TRIGGERED, "job", FILES)
     before = digest_of(folder_of(tmp_path, "job"))
@@ -192,7 +192,7 @@ async def test_a_folder_that_is_not_at_rest_does_not_hold_a_run_up_for_long(
     writing = asyncio.create_task(keep_writing())
     try:
         requested_at = time.monotonic()
-        ended = await witness.end_of(await caller.run("job"))
+        ended = await recorder.end_of(await caller.run("job"))
         assert time.monotonic() - requested_at < 8
         assert ended.digest == before
     finally:
@@ -200,15 +200,15 @@ async def test_a_folder_that_is_not_at_rest_does_not_hold_a_run_up_for_long(
 
 
 async def test_a_retry_runs_what_was_edited_after_the_first_attempt(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     retry = '{"retry": {"max_attempts": 2, "backoff": 1}}'
     await caller.deploy(TRIGGERED, "job", {"run.sh": "exit 1", "settings.job": retry})
-    first = await witness.end_of(await caller.run("job"))
+    first = await recorder.end_of(await caller.run("job"))
     (folder_of(tmp_path, "job") / "run.sh").write_text("exit 0")
 
     def second() -> RunEnded | None:
-        found = [event for event in witness.of(RunSuccess, "job") if event.attempt == 2]
+        found = [event for event in recorder.of(RunSuccess, "job") if event.attempt == 2]
         return found[0] if found else None
 
     ended = await eventually(second)
@@ -217,23 +217,23 @@ async def test_a_retry_runs_what_was_edited_after_the_first_attempt(
 
 
 async def test_a_continuous_job_starts_again_with_what_was_edited(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     await caller.set("WEBJOBS_RESTART_TIME", "1")
     await caller.deploy(CONTINUOUS, "job", {"run.sh": "cat data.txt; exit 1", "data.txt": "before"})
-    await eventually(lambda: witness.of(ContinuousRunning, "job"))
+    await eventually(lambda: recorder.of(ContinuousRunning, "job"))
     (folder_of(tmp_path, "job", CONTINUOUS) / "data.txt").write_text("edited")
     edited = digest_of(folder_of(tmp_path, "job", CONTINUOUS))
-    seen = len(witness.of(ContinuousRunning, "job"))
-    await eventually(lambda: len(witness.of(ContinuousRunning, "job")) > seen)
-    assert [event.digest for event in witness.of(ContinuousRunning, "job")][seen] == edited
+    seen = len(recorder.of(ContinuousRunning, "job"))
+    await eventually(lambda: len(recorder.of(ContinuousRunning, "job")) > seen)
+    assert [event.digest for event in recorder.of(ContinuousRunning, "job")][seen] == edited
 
 
 # Jobs that run in place
 
 
 async def test_a_run_in_place_after_a_refused_edit_runs_the_version_its_record_names(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     script = '(echo VERSION; pwd) > "$WEBJOBS_DATA_PATH/$WEBJOBS_RUN_ID.found"'
     await caller.deploy(
@@ -241,38 +241,38 @@ async def test_a_run_in_place_after_a_refused_edit_runs_the_version_its_record_n
     )
     folder = folder_of(tmp_path, "job")
     first = await caller.run("job")
-    digest = (await witness.end_of(first)).digest
+    digest = (await recorder.end_of(first)).digest
     assert found_by(tmp_path, "job", first).split() == ["one", str(folder)]
 
     refused = folder / os.fsdecode(b"bad\xff")
     refused.touch()
     (folder / "run.sh").write_text(script.replace("VERSION", "two"))
     second = await caller.run("job")
-    assert (await witness.end_of(second)).digest == digest
+    assert (await recorder.end_of(second)).digest == digest
     said, where = found_by(tmp_path, "job", second).split()
     assert (said, where != str(folder)) == ("one", True)
-    await eventually(lambda: witness.of(DeployFailed, "job"))
+    await eventually(lambda: recorder.of(DeployFailed, "job"))
 
     refused.unlink()
     third = await caller.run("job")
-    assert (await witness.end_of(third)).digest == digest_of(folder) != digest
+    assert (await recorder.end_of(third)).digest == digest_of(folder) != digest
     assert found_by(tmp_path, "job", third).split() == ["two", str(folder)]
 
 
 async def test_an_edit_of_a_job_in_place_that_adds_files_of_its_own_is_deployed_before_its_run(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     script = 'date >> own.log; cat data.txt > "$WEBJOBS_DATA_PATH/$WEBJOBS_RUN_ID.found"'
     files = {"run.sh": script, "data.txt": "before", "settings.job": IN_PLACE}
     await caller.deploy(TRIGGERED, "job", files)
     for _ in range(3):
-        await witness.end_of(await caller.run("job"))
-    assert len(witness.of(Deployed, "job")) == 1
+        await recorder.end_of(await caller.run("job"))
+    assert len(recorder.of(Deployed, "job")) == 1
     (folder_of(tmp_path, "job") / "data.txt").write_text("edited")
     run_id = await caller.run("job")
-    ended = await witness.end_of(run_id)
+    ended = await recorder.end_of(run_id)
     assert found_by(tmp_path, "job", run_id) == "edited"
-    assert ended.digest == witness.of(Deployed, "job")[-1].digest
+    assert ended.digest == recorder.of(Deployed, "job")[-1].digest
 
 
 async def test_a_job_that_is_about_to_be_installed_has_no_edit_to_wait_for(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.event_recorder import ENDS, EventRecorder
 from support.eventually import eventually
 from support.runners import QUICK_LEASES, Caller, RunningRunner, running_runner
-from support.witness import ENDS, Witness
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
@@ -51,7 +51,11 @@ def failing_for(job_name: str, real: Callable[..., Any], times: int, error: Exce
 
 
 async def test_a_command_that_the_runner_never_can_handle_ends_with_the_reason(
-    runner: RunningRunner, caller: Caller, witness: Witness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    runner: RunningRunner,
+    caller: Caller,
+    recorder: EventRecorder,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     for job_name in ("bad", "good"):
         script = f"echo ran >> {tmp_path}/{job_name}"
@@ -59,41 +63,45 @@ async def test_a_command_that_the_runner_never_can_handle_ends_with_the_reason(
     fails = failing_for("bad", RunExecution.__init__, 1000, LookupError("made to fail"))
     monkeypatch.setattr(RunExecution, "__init__", fails)
     run_id = await caller.run("bad")
-    assert (await witness.end_of(await caller.run("good"))).name == "Success"
-    end = await witness.end_of(run_id)
+    assert (await recorder.end_of(await caller.run("good"))).name == "Success"
+    end = await recorder.end_of(run_id)
     assert (end.name, end.reason) == ("Aborted", Reason.START_ERROR)
     assert end.evidence == (
         "The runner failed 5 times to handle the command of this run, the last time with: made to fail"
     )
-    assert [event.name for event in witness.of_run(run_id)] == ["Initializing", "Aborted"]
+    assert [event.name for event in recorder.of_run(run_id)] == ["Initializing", "Aborted"]
     await eventually(lambda: caller.is_free("bad"))
     assert not (tmp_path / "bad").exists()
 
 
 async def test_a_command_that_fails_a_few_times_is_run_once(
-    runner: RunningRunner, caller: Caller, witness: Witness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    runner: RunningRunner,
+    caller: Caller,
+    recorder: EventRecorder,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     await caller.deploy(TRIGGERED, "job", {"run.sh": f"echo ran >> {tmp_path}/ran"})
     fails = failing_for("job", RunExecution.__init__, 3, LookupError("made to fail"))
     monkeypatch.setattr(RunExecution, "__init__", fails)
-    assert (await witness.end_of(await caller.run("job"))).name == "Success"
+    assert (await recorder.end_of(await caller.run("job"))).name == "Success"
     assert (tmp_path / "ran").read_text() == "ran\n"
 
 
 async def test_a_run_given_up_is_tried_again_when_its_job_says_so(
-    runner: RunningRunner, caller: Caller, witness: Witness, monkeypatch: pytest.MonkeyPatch
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = json.dumps({"retry": {"max_attempts": 2, "backoff": 0}})
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo ran", "settings.job": settings})
     fails = failing_for("job", RunExecution.__init__, redelivery.MOST_FAILURES, LookupError("made to fail"))
     monkeypatch.setattr(RunExecution, "__init__", fails)
-    end = await witness.end_of(await caller.run("job"))
+    end = await recorder.end_of(await caller.run("job"))
     assert end.reason is Reason.START_ERROR and end.next_run_id is not None
-    assert (await witness.end_of(end.next_run_id)).name == "Success"
+    assert (await recorder.end_of(end.next_run_id)).name == "Success"
 
 
 async def test_a_claim_that_comes_too_late_because_the_loop_was_blocked_counts_as_the_runners_failure(
-    runner: RunningRunner, caller: Caller, witness: Witness, monkeypatch: pytest.MonkeyPatch
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo ran"})
     blocked = 0.0
@@ -111,13 +119,13 @@ async def test_a_claim_that_comes_too_late_because_the_loop_was_blocked_counts_a
 
     monkeypatch.setattr(Claims, "take", take)
     monkeypatch.setattr(FailedCommands, "blocked_seconds", property(lambda _: blocked))
-    end = await witness.end_of(await caller.run("job"))
+    end = await recorder.end_of(await caller.run("job"))
     assert (end.name, end.reason) == ("Aborted", Reason.START_ERROR)
     assert end.evidence.endswith("The event loop of the runner was blocked for 7 s.")
 
 
 async def test_nats_being_away_is_no_failure_of_the_runner(
-    runner: RunningRunner, caller: Caller, witness: Witness, monkeypatch: pytest.MonkeyPatch
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("webjobs_runner.runs.handler._RETRY_DELAY", 0.01)
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo ran"})
@@ -128,13 +136,13 @@ async def test_nats_being_away_is_no_failure_of_the_runner(
         return await fails(self, *args)
 
     monkeypatch.setattr(Claims, "take", take)
-    assert (await witness.end_of(await caller.run("job"))).name == "Success"
+    assert (await recorder.end_of(await caller.run("job"))).name == "Success"
 
 
 async def test_a_script_is_not_started_again_when_the_runner_fails_after_its_end(
     runner: RunningRunner,
     caller: Caller,
-    witness: Witness,
+    recorder: EventRecorder,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
@@ -142,15 +150,15 @@ async def test_a_script_is_not_started_again_when_the_runner_fails_after_its_end
     fails = failing_for("job", Finish.publish, 1, LookupError("made to fail"))
     monkeypatch.setattr(Finish, "publish", fails)
     run_id = await caller.run("job")
-    end = await witness.end_of(run_id)
+    end = await recorder.end_of(run_id)
     assert (end.name, end.reason, end.exit_code) == ("Failed", Reason.EXIT_CODE, 3)
     await eventually(lambda: caller.is_free("job"))
     assert (tmp_path / "ran").read_text() == "ran\n"
-    assert len([event for event in witness.of_run(run_id) if isinstance(event, ENDS)]) == 1
+    assert len([event for event in recorder.of_run(run_id) if isinstance(event, ENDS)]) == 1
 
 
 async def test_a_run_whose_claim_cannot_be_read_ends_as_orphaned(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path):
         await caller.deploy(TRIGGERED, "job", {"run.sh": f"touch {tmp_path}/ran"})
@@ -158,7 +166,7 @@ async def test_a_run_whose_claim_cannot_be_read_ends_as_orphaned(
     await bus.leases.put(Subjects.claim_key(command.job_name, command.run_id), b'{"v":2}')
     await bus.publish_command(command)
     async with running_runner(bus, nats_url, tmp_path, terms=QUICK_LEASES):
-        end = await witness.end_of(command.run_id, 20)  # its runner is looked for first
+        end = await recorder.end_of(command.run_id, 20)  # its runner is looked for first
         assert (end.name, end.reason) == ("Aborted", Reason.RUNNER_LOST)
         assert end.evidence == "The claim on this run could not be read, so no runner has it."
         await eventually(lambda: caller.is_free("job"))

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.runners import Caller, RunningRunner, running_runner
-from support.witness import Witness
 from webjobs_events.events import ContinuousRunning, ContinuousStopped, Deployed
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
@@ -31,7 +31,7 @@ def folder_of(tmp_path: Path, job_name: str) -> Path:
 
 
 async def test_files_that_an_in_place_job_adds_are_no_new_version(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     await caller.deploy(CONTINUOUS, "writer", {"run.sh": WRITER, "settings.job": IN_PLACE})
     folder = folder_of(tmp_path, "writer")
@@ -40,40 +40,40 @@ async def test_files_that_an_in_place_job_adds_are_no_new_version(
     other = folder_of(tmp_path, "other")
     other.mkdir()
     (other / "run.sh").write_text("exec sleep 1000")
-    await eventually(lambda: witness.of(Deployed, "other"))
-    assert len(witness.of(Deployed, "writer")) == 1
-    assert len(witness.of(ContinuousRunning, "writer")) == 1
+    await eventually(lambda: recorder.of(Deployed, "other"))
+    assert len(recorder.of(Deployed, "writer")) == 1
+    assert len(recorder.of(ContinuousRunning, "writer")) == 1
 
 
 async def test_a_changed_file_of_an_in_place_job_is_a_new_version(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     await caller.deploy(CONTINUOUS, "writer", {"run.sh": WRITER, "settings.job": IN_PLACE})
     folder = folder_of(tmp_path, "writer")
     await eventually(lambda: (folder / "own.txt").exists())
     (folder / "run.sh").write_text(WRITER + " # edited")
-    await eventually(lambda: len(witness.of(ContinuousRunning, "writer")) == 2, 20)
+    await eventually(lambda: len(recorder.of(ContinuousRunning, "writer")) == 2, 20)
 
 
 async def test_a_deployment_replaces_an_in_place_job_that_has_added_files(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     await caller.deploy(CONTINUOUS, "writer", {"run.sh": WRITER, "settings.job": IN_PLACE})
     folder = folder_of(tmp_path, "writer")
     await eventually(lambda: (folder / "own.txt").exists())
     newer = "exec sleep 2000"
     await caller.deploy(CONTINUOUS, "writer", {"run.sh": newer})
-    await eventually(lambda: len(witness.of(ContinuousRunning, "writer")) == 2, 20)
+    await eventually(lambda: len(recorder.of(ContinuousRunning, "writer")) == 2, 20)
     assert (folder / "run.sh").read_text() == newer
-    assert len(witness.of(Deployed, "writer")) == 2
+    assert len(recorder.of(Deployed, "writer")) == 2
 
 
 async def test_a_job_that_has_added_files_can_be_deleted(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     await caller.deploy(CONTINUOUS, "writer", {"run.sh": WRITER, "settings.job": IN_PLACE})
     folder = folder_of(tmp_path, "writer")
     await eventually(lambda: (folder / "own.txt").exists())
     await caller.delete(CONTINUOUS, "writer")
     await eventually(lambda: not folder.exists())
-    await eventually(lambda: witness.of(ContinuousStopped, "writer"))
+    await eventually(lambda: recorder.of(ContinuousStopped, "writer"))

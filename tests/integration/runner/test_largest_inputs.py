@@ -3,9 +3,9 @@
 from itertools import product
 from typing import Any
 
+from support.event_recorder import EventRecorder
 from support.loop_time import loop_time, memory_set_aside
 from support.runners import Caller, running_runner
-from support.witness import Witness
 from webjobs_events.arguments import MAX_ARGUMENTS_BYTES
 from webjobs_events.commands import ReplyCode
 from webjobs_events.jetstream import Bus
@@ -16,7 +16,7 @@ TRIGGERED = JobType.TRIGGERED
 
 
 async def test_the_largest_arguments(
-    bus: Bus, nats_url: str, tmp_path: Any, caller: Caller, witness: Witness
+    bus: Bus, nats_url: str, tmp_path: Any, caller: Caller, recorder: EventRecorder
 ) -> None:
     took = {}
     with memory_set_aside():
@@ -25,7 +25,7 @@ async def test_the_largest_arguments(
             for unit, size in product(("a ", "'a'", '""', "\\a", "é", "\0"), (MAX_ARGUMENTS_BYTES, 150_000)):
                 with loop_time() as measured:
                     run_id = await caller.run("hello", unit * (size // len(unit.encode())))
-                    await witness.end_of(run_id)
+                    await recorder.end_of(run_id)
                 took[unit, size] = measured
     assert {case: each for case, each in took.items() if each.longest >= LONGEST} == {}
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.event_recorder import ENDS, EventRecorder
 from support.eventually import eventually
 from support.runners import Caller, running_runner
-from support.witness import ENDS, Witness
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_runner.logs import log_shipper
@@ -47,18 +47,18 @@ def ours() -> Counter[str]:
     return found
 
 
-async def run_all(caller: Caller, witness: Witness, rounds: int) -> None:
+async def run_all(caller: Caller, recorder: EventRecorder, rounds: int) -> None:
     for _ in range(rounds):
-        before = ended(witness)
+        before = ended(recorder)
         for number in range(JOBS):
             await caller.run(f"quick{number}", "argument")
-        await eventually(lambda before=before: ended(witness) == before + JOBS)
+        await eventually(lambda before=before: ended(recorder) == before + JOBS)
         for number in range(JOBS):
             await eventually(lambda number=number: caller.is_free(f"quick{number}"))
 
 
-def ended(witness: Witness) -> int:
-    return sum(isinstance(event, ENDS) for event in witness.events)
+def ended(recorder: EventRecorder) -> int:
+    return sum(isinstance(event, ENDS) for event in recorder.events)
 
 
 async def settled() -> tuple[int, Counter[str]]:
@@ -81,31 +81,31 @@ def assert_no_more(before: tuple[int, Counter[str]], after: tuple[int, Counter[s
 
 
 async def test_quick_runs_leave_no_descriptor_no_task_and_no_object_behind(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path):
         for number in range(JOBS):
             await caller.deploy(TRIGGERED, f"quick{number}", {"run.sh": "echo $1; echo oops >&2"})
-        await run_all(caller, witness, 2)
+        await run_all(caller, recorder, 2)
         before = await settled()
-        await run_all(caller, witness, int(os.environ.get("LEAK_ROUNDS", "10")))
+        await run_all(caller, recorder, int(os.environ.get("LEAK_ROUNDS", "10")))
         assert_no_more(before, await settled())
 
 
 async def test_restarts_and_deployments_leave_nothing_behind(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     environment = {"WEBJOBS_RESTART_TIME": "0.01"}
     async with running_runner(bus, nats_url, tmp_path, environment=environment):
 
         async def live(count: int) -> None:
             await caller.deploy(CONTINUOUS, "brief", {"run.sh": f"echo {count}; exit 1"})
-            ran = witness.statuses("brief").count("Running")
-            await eventually(lambda: witness.statuses("brief").count("Running") >= ran + 5)
+            ran = recorder.statuses("brief").count("Running")
+            await eventually(lambda: recorder.statuses("brief").count("Running") >= ran + 5)
             await caller.deploy(TRIGGERED, "other", {"run.sh": f"echo {count}"})
             for job_type, name in ((CONTINUOUS, "brief"), (TRIGGERED, "other")):
                 await caller.delete(job_type, name)
-            await eventually(lambda: witness.statuses("brief")[-1] == "Stopped")
+            await eventually(lambda: recorder.statuses("brief")[-1] == "Stopped")
 
         for count in range(2):
             await live(count)

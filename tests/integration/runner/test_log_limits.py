@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.runners import Caller, RunningRunner, running_runner
-from support.witness import Witness
 from webjobs_events.events import RunEnded, RunFailed, RunSuccess
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
@@ -34,9 +34,9 @@ def logs_of(tmp_path: Path, event: RunEnded) -> tuple[bytes, bytes]:
     return output, error
 
 
-async def run(caller: Caller, witness: Witness, script: str) -> RunEnded:
+async def run(caller: Caller, recorder: EventRecorder, script: str) -> RunEnded:
     await caller.deploy(TRIGGERED, "job", {"run.sh": script})
-    return await witness.end_of(await caller.run("job"), 30)
+    return await recorder.end_of(await caller.run("job"), 30)
 
 
 @pytest.mark.parametrize(
@@ -52,58 +52,58 @@ async def run(caller: Caller, witness: Witness, script: str) -> RunEnded:
 async def test_the_final_event_carries_the_sizes_that_the_logs_have_in_the_end(
     runner: RunningRunner,
     caller: Caller,
-    witness: Witness,
+    recorder: EventRecorder,
     bus: Bus,
     tmp_path: Path,
     script: str,
     expected: type[RunEnded],
 ) -> None:
-    event = await run(caller, witness, script)
+    event = await run(caller, recorder, script)
     assert isinstance(event, expected)
     output, error = logs_of(tmp_path, event)
     assert output.endswith(b"\n")
     assert (event.output_log_bytes, event.error_log_bytes) == (len(output), len(error))
     assert event.dropped_lines == 0
     subject = bus.subjects.log(TRIGGERED, "job", event.run_id)
-    await eventually(lambda: witness.log(subject, f"output_{event.run_id}.log") == output)
+    await eventually(lambda: recorder.log(subject, f"output_{event.run_id}.log") == output)
 
 
 async def test_the_final_event_of_a_script_that_could_not_start_has_sizes_too(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     interpreter = tmp_path / "interpreter"
     interpreter.symlink_to("/bin/sh")
     await caller.deploy(TRIGGERED, "job", {"run.sh": f"#!{interpreter}\n", "settings.job": "{}"})
     interpreter.unlink()
-    event = await witness.end_of(await caller.run("job"))
+    event = await recorder.end_of(await caller.run("job"))
     assert event.output_log_bytes == len(logs_of(tmp_path, event)[0]) > 0
 
 
 async def test_the_final_event_that_a_restarted_runner_writes_has_sizes(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path, instance_id: str
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id) as first:
         await caller.deploy(TRIGGERED, "job", {"run.sh": "echo before; exec sleep 100"})
         run_id = await caller.run("job")
         subject = bus.subjects.log(TRIGGERED, "job", run_id)
-        await eventually(lambda: b"before" in witness.log(subject, f"output_{run_id}.log"))
+        await eventually(lambda: b"before" in recorder.log(subject, f"output_{run_id}.log"))
         await first.abandon()
     async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
-        event = await witness.end_of(run_id, 20)
+        event = await recorder.end_of(run_id, 20)
         output, error = logs_of(tmp_path, event)
         assert (event.output_log_bytes, event.error_log_bytes) == (len(output), len(error))
-        await eventually(lambda: witness.log(subject, f"output_{run_id}.log") == output)
+        await eventually(lambda: recorder.log(subject, f"output_{run_id}.log") == output)
 
 
 @pytest.mark.parametrize("redirection", ["", " >&2"])
 async def test_a_run_beyond_its_cap_goes_on_and_says_how_many_lines_are_missing(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, redirection: str
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path, redirection: str
 ) -> None:
     cap = 300_000
     async with running_runner(
         bus, nats_url, tmp_path, environment={"WEBJOBS_MAX_LOG_BYTES": str(cap)}
     ) as runner:
-        event = await run(caller, witness, f"seq 1000000 1200000{redirection}; touch {tmp_path}/done")
+        event = await run(caller, recorder, f"seq 1000000 1200000{redirection}; touch {tmp_path}/done")
         assert isinstance(event, RunSuccess) and (tmp_path / "done").exists()
         output, error = logs_of(tmp_path, event)
         stored = re.findall(rb": (?:INFO|ERROR)\] (\d{7})\n", output)
@@ -117,7 +117,7 @@ async def test_a_run_beyond_its_cap_goes_on_and_says_how_many_lines_are_missing(
 
 
 async def test_the_cap_can_be_changed_while_a_run_writes(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
     async with running_runner(bus, nats_url, tmp_path, environment={"WEBJOBS_MAX_LOG_BYTES": "1000"}):
@@ -125,10 +125,10 @@ async def test_the_cap_can_be_changed_while_a_run_writes(
         await caller.deploy(TRIGGERED, "job", {"run.sh": script})
         run_id = await caller.run("job")
         subject = bus.subjects.log(TRIGGERED, "job", run_id)
-        await eventually(lambda: b"reached its limit" in witness.log(subject, f"output_{run_id}.log"))
+        await eventually(lambda: b"reached its limit" in recorder.log(subject, f"output_{run_id}.log"))
         await bus.settings.put("WEBJOBS_MAX_LOG_BYTES", b"0")
         gate.touch()
-        event = await witness.end_of(run_id)
+        event = await recorder.end_of(run_id)
     output, _ = logs_of(tmp_path, event)
     stored = output.count(b": INFO] ")
     assert b": INFO] after\n" in output
@@ -138,7 +138,7 @@ async def test_the_cap_can_be_changed_while_a_run_writes(
 async def test_lines_dropped_on_a_full_disk_are_in_the_final_event_though_the_disk_stays_full(
     runner: RunningRunner,
     caller: Caller,
-    witness: Witness,
+    recorder: EventRecorder,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -152,7 +152,7 @@ async def test_lines_dropped_on_a_full_disk_are_in_the_final_event_though_the_di
     with monkeypatch.context() as full_disk:
         full_disk.setattr(os, "write", _no_space)
         gate.touch()
-        event = await witness.end_of(run_id)
+        event = await recorder.end_of(run_id)
     assert isinstance(event, RunSuccess)
     assert event.dropped_lines == 5000
     assert event.output_log_bytes == log.stat().st_size
@@ -167,7 +167,7 @@ async def test_a_continuous_job_that_writes_without_end_keeps_its_newest_logs_wi
     bus: Bus,
     nats_url: str,
     caller: Caller,
-    witness: Witness,
+    recorder: EventRecorder,
     tmp_path: Path,
     instance_id: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -180,14 +180,14 @@ async def test_a_continuous_job_that_writes_without_end_keeps_its_newest_logs_wi
     script = "n=0; while true; do n=$((n+50)); seq $((n-49)) $n; sleep 0.001; done"
     async with running_runner(bus, nats_url, tmp_path, environment=environment, instance_id=instance_id):
         await caller.deploy(CONTINUOUS, "steady", {"run.sh": script})
-        await eventually(lambda: len(witness.log(subject, APPLICATION_LOG)) > 5 * cap, 60)
+        await eventually(lambda: len(recorder.log(subject, APPLICATION_LOG)) > 5 * cap, 60)
         for _ in range(10):
             assert _size_of(folder) <= cap + 1000
             await asyncio.sleep(0.02)
         await caller.stop("steady")
-        await eventually(lambda: witness.statuses("steady")[-1] == "Stopped")
+        await eventually(lambda: recorder.statuses("steady")[-1] == "Stopped")
         await eventually(lambda: _stored_bytes(bus, subject, below=2 * cap))
-    numbers = [int(n) for n in re.findall(rb": INFO\] (\d+)\n", witness.log(subject, APPLICATION_LOG))]
+    numbers = [int(n) for n in re.findall(rb": INFO\] (\d+)\n", recorder.log(subject, APPLICATION_LOG))]
     assert numbers == list(range(1, len(numbers) + 1))
 
 

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.runners import Caller, RunningRunner, running_runner
-from support.witness import Witness
 from webjobs_events.events import RunSuccess
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
@@ -33,15 +33,15 @@ def output_log(tmp_path: Path, job_name: str, run_id: str) -> Path:
     return folder / f"output_{run_id}.log"
 
 
-async def shipped(witness: Witness, bus: Bus, log: Path, job_name: str, run_id: str) -> bytes:
+async def shipped(recorder: EventRecorder, bus: Bus, log: Path, job_name: str, run_id: str) -> bytes:
     """The log as readers see it, once all of it is there."""
     subject, name = bus.subjects.log(TRIGGERED, job_name, run_id), log.name
-    await eventually(lambda: len(witness.log(subject, name)) >= log.stat().st_size, 30)
-    return witness.log(subject, name)
+    await eventually(lambda: len(recorder.log(subject, name)) >= log.stat().st_size, 30)
+    return recorder.log(subject, name)
 
 
 async def test_fifty_megabytes_arrive_as_they_are_on_disk(
-    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
 ) -> None:
     script = (
         "import sys\n"
@@ -51,16 +51,16 @@ async def test_fifty_megabytes_arrive_as_they_are_on_disk(
     )
     await caller.deploy(TRIGGERED, "chatty", {"run.py": script})
     run_id = await caller.run("chatty")
-    assert isinstance(await witness.end_of(run_id, 60), RunSuccess)
+    assert isinstance(await recorder.end_of(run_id, 60), RunSuccess)
     log = output_log(tmp_path, "chatty", run_id)
     assert log.stat().st_size > 50 * MEGABYTE
-    content = await shipped(witness, bus, log, "chatty", run_id)
+    content = await shipped(recorder, bus, log, "chatty", run_id)
     assert hashlib.sha256(content).digest() == hashlib.sha256(log.read_bytes()).digest()
     assert content.count(b"x" * 99 + b"\n") == 524300
 
 
 async def test_lines_of_ten_megabytes_and_binary_output_do_no_harm(
-    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
 ) -> None:
     script = (
         "import os, sys\n"
@@ -71,9 +71,9 @@ async def test_lines_of_ten_megabytes_and_binary_output_do_no_harm(
     )
     await caller.deploy(TRIGGERED, "odd", {"run.py": script})
     run_id = await caller.run("odd")
-    assert isinstance(await witness.end_of(run_id, 60), RunSuccess)
+    assert isinstance(await recorder.end_of(run_id, 60), RunSuccess)
     log = output_log(tmp_path, "odd", run_id)
-    content = await shipped(witness, bus, log, "odd", run_id)
+    content = await shipped(recorder, bus, log, "odd", run_id)
     assert content == log.read_bytes()
     lines = content.decode().split("\n")  # it is valid UTF-8, whatever the script wrote
     assert any(line.endswith("a" * 10 * MEGABYTE) for line in lines)
@@ -81,15 +81,15 @@ async def test_lines_of_ten_megabytes_and_binary_output_do_no_harm(
 
 
 async def test_the_last_lines_before_a_kill_are_stored(
-    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
 ) -> None:
     script = "for i in $(seq 100); do echo line $i; done; kill -KILL $$"
     await caller.deploy(TRIGGERED, "doomed", {"run.sh": script})
     for _ in range(5):
         run_id = await caller.run("doomed")
-        end = await witness.end_of(run_id)
+        end = await recorder.end_of(run_id)
         assert end.signal == 9
-        content = await shipped(witness, bus, output_log(tmp_path, "doomed", run_id), "doomed", run_id)
+        content = await shipped(recorder, bus, output_log(tmp_path, "doomed", run_id), "doomed", run_id)
         said = [line.partition("] ")[2] for line in content.decode().splitlines()]
         assert [line for line in said if line.startswith("line")] == [f"line {n}" for n in range(1, 101)]
         await eventually(lambda: caller.is_free("doomed"))
@@ -103,7 +103,7 @@ def new_logs_gather_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("new_logs_gather_for_long")
 async def test_the_log_of_a_short_run_is_one_chunk_which_its_end_does_not_wait_for(
-    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
 ) -> None:
     scripts = {
         "silent": ("true", ["output"]),
@@ -114,16 +114,16 @@ async def test_the_log_of_a_short_run_is_one_chunk_which_its_end_does_not_wait_f
     for job_name, (script, files) in scripts.items():
         await caller.deploy(TRIGGERED, job_name, {"run.sh": script})
         run_id = await caller.run(job_name)
-        event = await witness.end_of(run_id)
+        event = await recorder.end_of(run_id)
         subject = bus.subjects.log(TRIGGERED, job_name, run_id)
         sizes = {"output": event.output_log_bytes, "error": event.error_log_bytes}
         expected = [(f"{file}_{run_id}.log", sizes[file]) for file in files]
-        await eventually(lambda s=subject, e=expected: sorted(witness.chunk_sizes(s)) == sorted(e), 10)
+        await eventually(lambda s=subject, e=expected: sorted(recorder.chunk_sizes(s)) == sorted(e), 10)
 
 
 @pytest.mark.usefixtures("new_logs_gather_for_long")
 async def test_a_new_log_ships_full_chunks_while_it_gathers_the_rest(
-    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
     write = "head -c 200000 /dev/zero | tr '\\0' x; echo"
@@ -131,15 +131,15 @@ async def test_a_new_log_ships_full_chunks_while_it_gathers_the_rest(
     await caller.deploy(TRIGGERED, "large", {"run.sh": script})
     run_id = await caller.run("large")
     subject, name = bus.subjects.log(TRIGGERED, "large", run_id), f"output_{run_id}.log"
-    await eventually(lambda: len(witness.log(subject, name)) >= 3 * 65536)
+    await eventually(lambda: len(recorder.log(subject, name)) >= 3 * 65536)
     gate.touch()
-    event = await witness.end_of(run_id)
-    await eventually(lambda: len(witness.log(subject, name)) == event.output_log_bytes)
-    assert [size for _, size in witness.chunk_sizes(subject)][:3] == [65536] * 3
+    event = await recorder.end_of(run_id)
+    await eventually(lambda: len(recorder.log(subject, name)) == event.output_log_bytes)
+    assert [size for _, size in recorder.chunk_sizes(subject)][:3] == [65536] * 3
 
 
 async def test_a_log_that_is_removed_while_its_script_writes_does_not_stop_the_others(
-    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
     script = f"echo first; while [ ! -e {gate} ]; do sleep 0.02; done; echo second"
@@ -149,18 +149,18 @@ async def test_a_log_that_is_removed_while_its_script_writes_does_not_stop_the_o
     log = output_log(tmp_path, "bare", run_id)
     await eventually(lambda: log.exists() and b"first" in log.read_bytes())
     subject = bus.subjects.log(TRIGGERED, "bare", run_id)
-    await eventually(lambda: b"first" in witness.log(subject, log.name))
+    await eventually(lambda: b"first" in recorder.log(subject, log.name))
     log.unlink()
     gate.touch()
-    await witness.end_of(run_id)
-    await eventually(lambda: b"second" in witness.log(subject, log.name))
-    assert isinstance(await witness.end_of(await caller.run("hello")), RunSuccess)
+    await recorder.end_of(run_id)
+    await eventually(lambda: b"second" in recorder.log(subject, log.name))
+    assert isinstance(await recorder.end_of(await caller.run("hello")), RunSuccess)
 
 
 async def test_a_full_disk_stops_neither_the_script_nor_the_runner(
     runner: RunningRunner,
     caller: Caller,
-    witness: Witness,
+    recorder: EventRecorder,
     bus: Bus,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -179,8 +179,8 @@ async def test_a_full_disk_stops_neither_the_script_nor_the_runner(
         await eventually((tmp_path / "wrote").exists)
         await asyncio.sleep(0.2)  # until what it wrote has been read and refused
     gates[1].touch()
-    assert isinstance(await witness.end_of(run_id), RunSuccess)
-    content = await shipped(witness, bus, log, "job", run_id)
+    assert isinstance(await recorder.end_of(run_id), RunSuccess)
+    content = await shipped(recorder, bus, log, "job", run_id)
     assert b"SYS ERROR] 50 lines were dropped here" in content
     assert b"INFO] after\n" in content
     assert b"lost" not in content
@@ -196,13 +196,13 @@ def application_log(tmp_path: Path, runner: RunningRunner, job_name: str) -> Pat
 
 
 async def test_the_jobs_log_has_the_head_of_each_start_and_the_application_log_all(
-    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
 ) -> None:
     script = "for i in $(seq 150); do echo line $i; done; echo oops >&2; exit 1"
     await caller.deploy(CONTINUOUS, "steady", {"run.sh": script})
-    await eventually(lambda: witness.statuses("steady").count("PendingRestart") >= 2)
+    await eventually(lambda: recorder.statuses("steady").count("PendingRestart") >= 2)
     await caller.stop("steady")
-    await eventually(lambda: witness.statuses("steady")[-1] == "Stopped")
+    await eventually(lambda: recorder.statuses("steady")[-1] == "Stopped")
     job_log = tmp_path / "site" / "data" / "jobs" / "continuous" / "steady" / "job.log"
     lines = [line.partition("> ")[2].partition(": ")[2] for line in job_log.read_text().splitlines()]
     starts = "\n".join(lines).split("SYS INFO] Status changed to Starting\n")[1:]
@@ -221,16 +221,16 @@ async def test_the_jobs_log_has_the_head_of_each_start_and_the_application_log_a
     application = application_log(tmp_path, runner, "steady")
     assert application.read_bytes().count(b"INFO] line 150\n") >= 2
     subject = bus.subjects.log(CONTINUOUS, "steady", runner.id)
-    await eventually(lambda: witness.log(subject, APPLICATION_LOG) == application.read_bytes())
+    await eventually(lambda: recorder.log(subject, APPLICATION_LOG) == application.read_bytes())
     subject = bus.subjects.log(CONTINUOUS, "steady", f"{runner.id}-job")
-    await eventually(lambda: witness.log(subject, JOB_LOG) == job_log.read_bytes())
+    await eventually(lambda: recorder.log(subject, JOB_LOG) == job_log.read_bytes())
 
 
 async def test_logs_of_a_continuous_job_go_on_over_restarts_and_changes_of_files(
     bus: Bus,
     nats_url: str,
     caller: Caller,
-    witness: Witness,
+    recorder: EventRecorder,
     tmp_path: Path,
     instance_id: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -246,10 +246,10 @@ async def test_logs_of_a_continuous_job_go_on_over_restarts_and_changes_of_files
             subject = bus.subjects.log(CONTINUOUS, "steady", instance_id)
             await eventually(
                 lambda subject=subject, boot=boot: (
-                    witness.log(subject, APPLICATION_LOG).count(b"line 400 of") == boot
+                    recorder.log(subject, APPLICATION_LOG).count(b"line 400 of") == boot
                 )
             )
-    content = witness.log(subject, APPLICATION_LOG).decode()
+    content = recorder.log(subject, APPLICATION_LOG).decode()
     lines = [line.partition("] ")[2] for line in content.splitlines()]
     numbers = [int(line.split()[1]) for line in lines if line.startswith("line")]
     assert numbers == list(range(1, 401)) * 3
@@ -257,6 +257,6 @@ async def test_logs_of_a_continuous_job_go_on_over_restarts_and_changes_of_files
     folder = tmp_path / "site" / "LogFiles" / "Application" / "continuous" / "steady"
     assert sorted(os.listdir(folder)) == [f"{instance_id}.log", f"{instance_id}.log.prev"]
     assert sum(path.stat().st_size for path in folder.iterdir()) < len(content)
-    heads = witness.log(bus.subjects.log(CONTINUOUS, "steady", f"{instance_id}-job"), JOB_LOG).decode()
+    heads = recorder.log(bus.subjects.log(CONTINUOUS, "steady", f"{instance_id}-job"), JOB_LOG).decode()
     assert heads.count("line 100 of") == 3
     assert "line 101 of" not in heads

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 from integration.runner.test_singletons import alive, roles, script, two_runners
+from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.runners import Caller, running_runner
-from support.witness import Witness
 from unit.history.stories import deleted
 from webjobs_events.events import InstanceLost, RunSuccess
 from webjobs_events.jetstream import Bus
@@ -37,12 +37,12 @@ async def replace(bus: Bus, stream: str) -> None:
 
 
 async def test_a_singleton_stays_where_it_is_when_the_bucket_of_leases_is_deleted(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     terms = LeaseTerms(seconds=4)
     async with two_runners(bus, nats_url, nats_url, tmp_path, terms) as (first, second):
         await caller.deploy(CONTINUOUS, "one", script(tmp_path))
-        active, _ = await roles(witness, first, second)
+        active, _ = await roles(recorder, first, second)
         (pid,) = await eventually(lambda: alive(tmp_path))
         for _ in range(3):  # at different moments between two renewals
             await replace(bus, bus.leases.stream)
@@ -54,17 +54,17 @@ async def test_a_singleton_stays_where_it_is_when_the_bucket_of_leases_is_delete
             await eventually(is_held_again)
         await asyncio.sleep(terms.seconds)  # anybody who took it for free would have done so by now
         assert alive(tmp_path) == [pid]
-        assert not witness.of(InstanceLost)
+        assert not recorder.of(InstanceLost)
 
 
 async def test_a_run_that_goes_on_keeps_its_claim_and_ends_once_when_leases_are_lost(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     go = tmp_path / "go"
     async with running_runner(bus, nats_url, tmp_path) as runner:
         await caller.deploy(TRIGGERED, "long", {"run.sh": WAITS.format(go=go)})
         run_id = await caller.run("long")
-        await eventually(lambda: len(witness.of_run(run_id)) == 2, 20)
+        await eventually(lambda: len(recorder.of_run(run_id)) == 2, 20)
         await replace(bus, bus.leases.stream)
 
         async def is_claimed() -> bool:
@@ -73,14 +73,14 @@ async def test_a_run_that_goes_on_keeps_its_claim_and_ends_once_when_leases_are_
 
         await eventually(is_claimed)
         go.touch()
-        assert isinstance(await witness.end_of(run_id, 20), RunSuccess)
+        assert isinstance(await recorder.end_of(run_id, 20), RunSuccess)
         again = await caller.run("long")
-        assert isinstance(await witness.end_of(again, 20), RunSuccess)
-    assert [event.name for event in witness.of_run(run_id)] == ["Initializing", "Running", "Success"]
+        assert isinstance(await recorder.end_of(again, 20), RunSuccess)
+    assert [event.name for event in recorder.of_run(run_id)] == ["Initializing", "Running", "Success"]
 
 
 async def test_definitions_and_packages_are_there_again_and_continuous_jobs_go_on(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path):
         await caller.deploy(TRIGGERED, "hello", {"run.sh": "echo hello", "settings.job": '{"timeout": 60}'})
@@ -94,9 +94,9 @@ async def test_definitions_and_packages_are_there_again_and_continuous_jobs_go_o
             await eventually(lambda: _is_defined(bus, job_type, name, definition))  # noqa: B023
             await eventually(lambda: bus.packages.exists(definition.digest))  # noqa: B023
         run_id = await caller.run("hello")
-        assert isinstance(await witness.end_of(run_id, 20), RunSuccess)
+        assert isinstance(await recorder.end_of(run_id, 20), RunSuccess)
         assert alive(tmp_path) == [pid]
-        assert witness.changes("hello") == ["Deployed"]
+        assert recorder.changes("hello") == ["Deployed"]
 
 
 NAMES = [(TRIGGERED, "hello"), (CONTINUOUS, "forever")]
@@ -125,17 +125,17 @@ async def test_packages_that_were_lost_while_no_runner_was_there_are_stored_at_i
 
 
 async def test_the_log_of_a_run_that_goes_on_is_whole_and_in_order_in_the_new_stream(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     go = tmp_path / "go"
     async with running_runner(bus, nats_url, tmp_path):
         await caller.deploy(TRIGGERED, "long", {"run.sh": WAITS.format(go=go)})
         run_id = await caller.run("long")
         subject = bus.subjects.log(TRIGGERED, JobName("long"), RunId(run_id))
-        await eventually(lambda: b"begun" in witness.log(subject, f"output_{run_id}.log"), 20)
+        await eventually(lambda: b"begun" in recorder.log(subject, f"output_{run_id}.log"), 20)
         await replace(bus, bus.subjects.logs_stream)
         go.touch()
-        await witness.end_of(run_id, 20)
+        await recorder.end_of(run_id, 20)
         log = next(tmp_path.rglob(f"output_{run_id}.log"))
 
         async def is_whole() -> bool:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.processes import is_alive
 from support.runners import QUICK_LEASES, Caller, runner_process, running_runner
 from support.tcp_proxy import tcp_proxy
-from support.witness import Witness
 from webjobs_events.events import RunRunning
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
@@ -53,7 +53,7 @@ async def most_alive_until(done: Callable[[], object], folder: Path, job_names: 
 
 
 async def test_runs_of_a_runner_that_is_cut_off_end_before_the_next_ones_start(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with (
         tcp_proxy(nats_url) as line,
@@ -66,21 +66,21 @@ async def test_runs_of_a_runner_that_is_cut_off_end_before_the_next_ones_start(
         async with running_runner(bus, nats_url, tmp_path, name="b", terms=QUICK_LEASES):
             second = [await caller.line_up(job_name) for job_name in _LIMITED]
             line.cut()
-            have_started = lambda: all(started(witness, run_id) for run_id in second)  # noqa: E731
+            have_started = lambda: all(started(recorder, run_id) for run_id in second)  # noqa: E731
             assert await most_alive_until(have_started, tmp_path, _LIMITED) == 1
             for run_id in first:
-                end = await witness.end_of(run_id, _TAKEN_OVER)
+                end = await recorder.end_of(run_id, _TAKEN_OVER)
                 assert (end.name, end.reason) == ("Aborted", Reason.RUNNER_LOST)
             line.mend()
             await eventually(lambda: all(len(alive(tmp_path, job_name)) == 1 for job_name in _LIMITED))
             await cut_off.stop()
             for run_id in first:
-                names = [event.name for event in witness.of_run(run_id)]
+                names = [event.name for event in recorder.of_run(run_id)]
                 assert names == ["Initializing", "Running", "Aborted"]
 
 
 async def test_a_run_of_a_runner_that_stands_still_is_killed_before_the_next_one_starts(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path, instance_id: str
 ) -> None:
     async with runner_process(
         bus, nats_url, tmp_path, name="a", instance_id=instance_id, terms=QUICK_LEASES
@@ -92,9 +92,9 @@ async def test_a_run_of_a_runner_that_stands_still_is_killed_before_the_next_one
             second = await caller.line_up("one")
             await asyncio.sleep(QUICK_LEASES.seconds)  # no runner judges others before
             still.send(signal.SIGSTOP)
-            assert await most_alive_until(lambda: started(witness, second), tmp_path, ["one"]) == 1
+            assert await most_alive_until(lambda: started(recorder, second), tmp_path, ["one"]) == 1
             still.send(signal.SIGCONT)
-            end = await witness.end_of(first, _TAKEN_OVER)
+            end = await recorder.end_of(first, _TAKEN_OVER)
             assert (end.name, end.reason) == ("Aborted", Reason.RUNNER_LOST)
 
 
@@ -102,7 +102,7 @@ async def test_no_run_of_a_limited_job_starts_when_the_lease_is_overdue(
     bus: Bus,
     nats_url: str,
     caller: Caller,
-    witness: Witness,
+    recorder: EventRecorder,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -112,14 +112,14 @@ async def test_no_run_of_a_limited_job_starts_when_the_lease_is_overdue(
             await caller.deploy(TRIGGERED, job_name, files)
         monkeypatch.setattr(Peers, "lease_end", property(lambda _: time.monotonic() - 1))
         limited, plain = await caller.run("limited"), await caller.run("plain")
-        end = await witness.end_of(limited)
+        end = await recorder.end_of(limited)
         assert (end.name, end.reason, end.started_at) == ("Aborted", Reason.RUNNER_LOST, None)
-        assert (await witness.end_of(plain)).name == "Success"
+        assert (await recorder.end_of(plain)).name == "Success"
         assert not (tmp_path / "limited.ran").exists() and (tmp_path / "plain.ran").exists()
 
 
 async def test_a_short_cut_ends_no_run(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     terms = LeaseTerms(seconds=4)
     async with (
@@ -139,5 +139,5 @@ async def test_a_short_cut_ends_no_run(
         assert alive(tmp_path, "one") == pids
 
 
-def started(witness: Witness, run_id: str) -> bool:
-    return any(isinstance(event, RunRunning) for event in witness.of_run(run_id))
+def started(recorder: EventRecorder, run_id: str) -> bool:
+    return any(isinstance(event, RunRunning) for event in recorder.of_run(run_id))

@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.event_recorder import EventRecorder, recorder_of
 from support.eventually import eventually
 from support.outages import crash
 from support.runners import QUICK_LEASES, Caller, runner_process, running_runner
-from support.witness import Witness, witness_of
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.events import (
     RunEnded,
@@ -51,14 +51,14 @@ def records(ticks: Sequence[ScheduleTicked]) -> list[datetime]:
     return found
 
 
-def assert_each_due_time_has_one_record(witness: Witness, job_name: str) -> None:
+def assert_each_due_time_has_one_record(recorder: EventRecorder, job_name: str) -> None:
     """No gap, nothing twice, and a run for each that ran, only one."""
-    ticks = witness.of(ScheduleTicked, job_name)
+    ticks = recorder.of(ScheduleTicked, job_name)
     told = records(ticks)
     schedule = parse_schedule(ticks[0].schedule, ticks[0].time_zone)
     assert told == list(schedule.due_between(told[0] - timedelta(microseconds=1), told[-1]))
     ran = [tick.run_id for tick in ticks if tick.outcome is TickOutcome.RAN]
-    begun = Counter(event.run_id for event in witness.of(RunInitializing, job_name))
+    begun = Counter(event.run_id for event in recorder.of(RunInitializing, job_name))
     assert all(count == 1 for count in begun.values())
     assert set(begun) <= set(ran)
 
@@ -77,55 +77,61 @@ async def deploy(caller: Caller, name: str, settings: dict[str, Any], files: dic
     await caller.deploy(TRIGGERED, name, {**files, "settings.job": json.dumps(settings)})
 
 
-async def until_told(witness: Witness, job_name: str, count: int, timeout: float = 20.0) -> None:
+async def until_published(recorder: EventRecorder, job_name: str, count: int, timeout: float = 20.0) -> None:
     """Wait until so many due times more than now are told."""
-    wanted = len(witness.of(ScheduleTicked, job_name)) + count
-    await eventually(lambda: len(witness.of(ScheduleTicked, job_name)) >= wanted, timeout)
+    wanted = len(recorder.of(ScheduleTicked, job_name)) + count
+    await eventually(lambda: len(recorder.of(ScheduleTicked, job_name)) >= wanted, timeout)
 
 
-def outcomes(witness: Witness, job_name: str) -> list[TickOutcome]:
-    return [tick.outcome for tick in witness.of(ScheduleTicked, job_name)]
+def outcomes(recorder: EventRecorder, job_name: str) -> list[TickOutcome]:
+    return [tick.outcome for tick in recorder.of(ScheduleTicked, job_name)]
 
 
 async def test_a_job_runs_at_its_due_times(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path):
         await deploy(caller, "often", EVERY_SECOND)
-        await until_told(witness, "often", 3)
-        tick = witness.of(ScheduleTicked, "often")[0]
+        await until_published(recorder, "often", 3)
+        tick = recorder.of(ScheduleTicked, "often")[0]
         assert tick.run_id == run_id_at(tick.due)
-        await witness.end_of(tick.run_id)
-        first = witness.of_run(tick.run_id)[0]
+        await recorder.end_of(tick.run_id)
+        first = recorder.of_run(tick.run_id)[0]
         assert (first.trigger, first.scheduled_for) == ("Schedule - * * * * * *", tick.due)
-    assert_each_due_time_has_one_record(witness, "often")
+    assert_each_due_time_has_one_record(recorder, "often")
 
 
 async def test_a_due_time_that_meets_a_run_is_skipped_and_says_which(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path):
         await deploy(caller, "slow", EVERY_SECOND, {"run.sh": "exec sleep 60"})
-        await until_told(witness, "slow", 2)
-        ran, skipped = witness.of(ScheduleTicked, "slow")[:2]
+        await until_published(recorder, "slow", 2)
+        ran, skipped = recorder.of(ScheduleTicked, "slow")[:2]
         assert (ran.outcome, skipped.outcome) == (TickOutcome.RAN, TickOutcome.SKIPPED)
         assert (skipped.run_id, skipped.reason) == (None, f"Run {ran.run_id} was not over.")
         await caller.delete(TRIGGERED, "slow")
-    assert len(witness.of(RunInitializing, "slow")) == 1
+    assert len(recorder.of(RunInitializing, "slow")) == 1
 
 
 @pytest.mark.parametrize(("policy", "at_once"), [("queue", 1), ("allow", 3), ("replace", 1)])
 async def test_where_runs_may_wait_or_overlap_no_due_time_is_skipped(
-    policy: str, at_once: int, bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    policy: str,
+    at_once: int,
+    bus: Bus,
+    nats_url: str,
+    caller: Caller,
+    recorder: EventRecorder,
+    tmp_path: Path,
 ) -> None:
     settings = EVERY_SECOND | {"concurrency": {"policy": policy, "limit": at_once}, "stopping_wait_time": 0}
     async with running_runner(bus, nats_url, tmp_path):
         await deploy(caller, "slow", settings, {"run.sh": "sleep 1.4"})
-        await until_told(witness, "slow", 3)
+        await until_published(recorder, "slow", 3)
         await caller.delete(TRIGGERED, "slow")
-    assert set(outcomes(witness, "slow")) == {TickOutcome.RAN}
+    assert set(outcomes(recorder, "slow")) == {TickOutcome.RAN}
     running = most = 0
-    for event in witness.of(RunEvent, "slow"):
+    for event in recorder.of(RunEvent, "slow"):
         running += isinstance(event, RunRunning) - isinstance(event, RunEnded)
         most = max(most, running)
     assert most <= at_once
@@ -133,14 +139,14 @@ async def test_where_runs_may_wait_or_overlap_no_due_time_is_skipped(
 
 
 async def test_what_holds_schedules_back_is_told_and_takes_effect_at_once(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     def reason() -> str:
-        return witness.of(ScheduleTicked, "often")[-1].reason
+        return recorder.of(ScheduleTicked, "often")[-1].reason
 
     async with running_runner(bus, nats_url, tmp_path):
         await deploy(caller, "often", EVERY_SECOND)
-        await until_told(witness, "often", 1)
+        await until_published(recorder, "often", 1)
         for name in ("WEBJOBS_STOPPED", "WEBJOBS_DISABLE_SCHEDULE"):
             await caller.set(name, "1")
             await eventually(lambda expected=f"{name} is set.": reason() == expected)
@@ -148,25 +154,25 @@ async def test_what_holds_schedules_back_is_told_and_takes_effect_at_once(
             await eventually(lambda: reason() == "")
         await caller.change_settings("often", {**EVERY_SECOND, "enabled": False}, TRIGGERED)
         await eventually(lambda: reason() == "enabled is false in settings.job.")
-    assert_each_due_time_has_one_record(witness, "often")
+    assert_each_due_time_has_one_record(recorder, "often")
 
 
 async def test_manual_runs_move_no_due_time(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path):
         await deploy(caller, "often", EVERY_SECOND)
-        await until_told(witness, "often", 1)
+        await until_published(recorder, "often", 1)
         await eventually(lambda: caller.is_free("often"))
         manual = await caller.run("often")
-        await witness.end_of(manual)
-        await until_told(witness, "often", 2)
-    told = records(witness.of(ScheduleTicked, "often"))
+        await recorder.end_of(manual)
+        await until_published(recorder, "often", 2)
+    told = records(recorder.of(ScheduleTicked, "often"))
     assert {later - earlier for earlier, later in itertools.pairwise(told)} == {timedelta(seconds=1)}
 
 
 async def test_a_change_alone_starts_nothing(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     # A time a few minutes ago: it would be caught up, had it been missed.
     past = datetime.now(UTC) - timedelta(minutes=3)
@@ -182,14 +188,14 @@ async def test_a_change_alone_starts_nothing(
         await deploy(caller, "of the site", {"schedule": there})
         await caller.set("WEBSITE_TIME_ZONE", "Asia/Tokyo")
         await deploy(caller, "often", EVERY_SECOND)
-        await until_told(witness, "often", 2)
+        await until_published(recorder, "often", 2)
         await caller.set("WEBSITE_TIME_ZONE", None)
-    assert {tick.job_name for tick in witness.of(ScheduleTicked)} == {"often"}
-    assert {event.job_name for event in witness.of(RunInitializing)} == {"often"}
+    assert {tick.job_name for tick in recorder.of(ScheduleTicked)} == {"often"}
+    assert {event.job_name for event in recorder.of(RunInitializing)} == {"often"}
 
 
 async def test_a_schedule_that_cannot_be_read_stops_no_other_one(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path):
         await deploy(caller, "often", EVERY_SECOND)
@@ -198,35 +204,35 @@ async def test_a_schedule_that_cannot_be_read_stops_no_other_one(
         definition = msgspec.json.decode(entry.value)
         broken = definition | {"job_name": "broken", "settings": {"schedule": "whenever"}}
         await bus.jobs.put(Subjects.definition_key(TRIGGERED, "broken"), msgspec.json.encode(broken))
-        await until_told(witness, "often", 2)
-    assert_each_due_time_has_one_record(witness, "often")
+        await until_published(recorder, "often", 2)
+    assert_each_due_time_has_one_record(recorder, "often")
 
 
 async def test_what_passed_while_no_runner_was_there_is_one_run(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path, instance_id: str
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
         await deploy(caller, "once", EVERY_SECOND)
         await deploy(caller, "skip", {**EVERY_SECOND, "missed": {"policy": "skip"}})
         await deploy(caller, "all", {**EVERY_SECOND, "missed": {"policy": "all"}})
         for name in ("once", "skip", "all"):
-            await until_told(witness, name, 1)
-    before = len(records(witness.of(ScheduleTicked, "all")))
+            await until_published(recorder, name, 1)
+    before = len(records(recorder.of(ScheduleTicked, "all")))
     later = Clock(timedelta(seconds=10))
     async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id, clock=later):
         for name in ("once", "skip"):
-            await until_told(witness, name, 2)
-        await eventually(lambda: len(records(witness.of(ScheduleTicked, "all"))) > before + 7, 20)
+            await until_published(recorder, name, 2)
+        await eventually(lambda: len(records(recorder.of(ScheduleTicked, "all"))) > before + 7, 20)
     for name in ("once", "skip", "all"):
-        assert_each_due_time_has_one_record(witness, name)
-    assert TickOutcome.MERGED in outcomes(witness, "once")
-    assert TickOutcome.MISSED in outcomes(witness, "skip")
-    caught_up = [tick for tick in witness.of(ScheduleTicked, "all") if tick.at - tick.due > ON_TIME]
+        assert_each_due_time_has_one_record(recorder, name)
+    assert TickOutcome.MERGED in outcomes(recorder, "once")
+    assert TickOutcome.MISSED in outcomes(recorder, "skip")
+    caught_up = [tick for tick in recorder.of(ScheduleTicked, "all") if tick.at - tick.due > ON_TIME]
     assert {tick.outcome for tick in caught_up} == {TickOutcome.RAN}
 
 
 async def test_three_runners_of_which_one_dies_and_one_stands_still_fire_no_tick_twice(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with contextlib.AsyncExitStack() as stack:
         one, two, _ = await asyncio.gather(
@@ -238,16 +244,16 @@ async def test_three_runners_of_which_one_dies_and_one_stands_still_fire_no_tick
             )
         )
         await asyncio.gather(*(deploy(caller, f"often-{number}", EVERY_SECOND) for number in range(3)))
-        await until_told(witness, "often-0", 1)
+        await until_published(recorder, "often-0", 1)
         one.send(signal.SIGSTOP)
-        await until_told(witness, "often-0", 2)
+        await until_published(recorder, "often-0", 2)
         await two.kill()
-        await until_told(witness, "often-0", 2)
+        await until_published(recorder, "often-0", 2)
         one.send(signal.SIGCONT)
-        await until_told(witness, "often-0", 2)
-    await witness.until_told()
+        await until_published(recorder, "often-0", 2)
+    await recorder.until_published()
     for number in range(3):
-        assert_each_due_time_has_one_record(witness, f"often-{number}")
+        assert_each_due_time_has_one_record(recorder, f"often-{number}")
 
 
 async def test_an_outage_of_nats_over_several_due_times_loses_and_doubles_none(
@@ -258,39 +264,39 @@ async def test_an_outage_of_nats_over_several_due_times_loses_and_doubles_none(
         bus = await stack.enter_async_context(
             connect_bus(server.url, name="test", subjects=Subjects(namespace))
         )
-        witness = await stack.enter_async_context(witness_of(bus))
+        recorder = await stack.enter_async_context(recorder_of(bus))
         await stack.enter_async_context(running_runner(bus, server.url, tmp_path))
         await deploy(Caller(bus), "often", EVERY_SECOND)
-        await until_told(witness, "often", 1)
+        await until_published(recorder, "often", 1)
         await crash(server)
-        last = records(witness.of(ScheduleTicked, "often"))[-1]
+        last = records(recorder.of(ScheduleTicked, "often"))[-1]
         await eventually(lambda: datetime.now(UTC) > last + timedelta(seconds=3))
         await server.start()
-        await until_told(witness, "often", 3, 40)
-        assert_each_due_time_has_one_record(witness, "often")
-        assert TickOutcome.MERGED in outcomes(witness, "often")
+        await until_published(recorder, "often", 3, 40)
+        assert_each_due_time_has_one_record(recorder, "often")
+        assert TickOutcome.MERGED in outcomes(recorder, "often")
 
 
 async def test_a_step_of_the_wall_clock_loses_and_doubles_none(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     clock = Clock()
     async with running_runner(bus, nats_url, tmp_path, clock=clock):
         await deploy(caller, "often", EVERY_SECOND)
-        await until_told(witness, "often", 1)
+        await until_published(recorder, "often", 1)
         clock.error = timedelta(hours=1)
-        await until_told(witness, "often", 2)
-        put_back = len(witness.of(ScheduleTicked, "often"))
+        await until_published(recorder, "often", 2)
+        put_back = len(recorder.of(ScheduleTicked, "often"))
         clock.error = timedelta(hours=1, seconds=-2)
-        await until_told(witness, "often", 1)
-    assert_each_due_time_has_one_record(witness, "often")
-    missed = [tick for tick in witness.of(ScheduleTicked, "often")[:put_back] if tick.count > 1]
+        await until_published(recorder, "often", 1)
+    assert_each_due_time_has_one_record(recorder, "often")
+    missed = [tick for tick in recorder.of(ScheduleTicked, "often")[:put_back] if tick.count > 1]
     assert [tick.outcome for tick in missed] == [TickOutcome.MISSED]
-    assert len(witness.of(RunInitializing, "often")) < 12
+    assert len(recorder.of(RunInitializing, "often")) < 12
 
 
 async def test_runners_whose_clocks_differ_by_half_a_minute_fire_no_tick_twice(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     early, late = Clock(timedelta(seconds=30)), Clock(timedelta(seconds=-30))
     async with (
@@ -298,8 +304,8 @@ async def test_runners_whose_clocks_differ_by_half_a_minute_fire_no_tick_twice(
         running_runner(bus, nats_url, tmp_path, name="other", clock=late),
     ):
         await deploy(caller, "often", EVERY_SECOND)
-        await until_told(witness, "often", 4)
-    assert_each_due_time_has_one_record(witness, "often")
+        await until_published(recorder, "often", 4)
+    assert_each_due_time_has_one_record(recorder, "often")
 
 
 def late_command(job_name: str, due: datetime, looked_until: int) -> RunTriggeredJob:
@@ -318,7 +324,7 @@ def late_command(job_name: str, due: datetime, looked_until: int) -> RunTriggere
 
 
 async def test_an_unreadable_message_among_the_records_loses_and_doubles_no_due_time(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     jobs = {"once": EVERY_SECOND, "all": {**EVERY_SECOND, "missed": {"policy": "all"}}}
 
@@ -330,55 +336,55 @@ async def test_an_unreadable_message_among_the_records_loses_and_doubles_no_due_
         for name, settings in jobs.items():
             await deploy(caller, name, settings)
         for name in jobs:
-            await until_told(witness, name, 2)
+            await until_published(recorder, name, 2)
         for _ in range(2):
             await send_garbage()
         for name in jobs:
-            await until_told(witness, name, 3)
+            await until_published(recorder, name, 3)
     await send_garbage()
     async with running_runner(bus, nats_url, tmp_path):
         for name in jobs:
-            await until_told(witness, name, 2)
+            await until_published(recorder, name, 2)
     for name in jobs:
-        assert_each_due_time_has_one_record(witness, name)
+        assert_each_due_time_has_one_record(recorder, name)
 
 
 async def test_a_command_that_comes_late_starts_nothing(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path):
         await deploy(caller, "often", EVERY_SECOND)
-        await until_told(witness, "often", 1)
+        await until_published(recorder, "often", 1)
         await caller.set("WEBJOBS_DISABLE_SCHEDULE", "1")
-        await eventually(lambda: TickOutcome.SKIPPED in outcomes(witness, "often"))
-        ticks = witness.of(ScheduleTicked, "often")
+        await eventually(lambda: TickOutcome.SKIPPED in outcomes(recorder, "often"))
+        ticks = recorder.of(ScheduleTicked, "often")
         ran = next(tick for tick in ticks if tick.outcome is TickOutcome.RAN)
         assert ran.run_id is not None
-        await witness.end_of(ran.run_id)
+        await recorder.end_of(ran.run_id)
         skipped = next(tick for tick in ticks if tick.outcome is TickOutcome.SKIPPED)
         for tick in (ran, skipped):
-            before = witness.events.index(tick)  # sequence of the event before it
+            before = recorder.events.index(tick)  # sequence of the event before it
             await eventually(lambda: caller.is_free("often"))
             await bus.publish_command(late_command("often", tick.due, before))
             await eventually(lambda: caller.is_free("often"))
         await caller.set("WEBJOBS_DISABLE_SCHEDULE", None)
-    assert_each_due_time_has_one_record(witness, "often")
-    assert witness.of_run(run_id_at(skipped.due)) == []
+    assert_each_due_time_has_one_record(recorder, "often")
+    assert recorder.of_run(run_id_at(skipped.due)) == []
 
 
 async def test_a_run_that_nobody_told_of_is_told_by_the_next_runner_and_not_run_again(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path, instance_id: str
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
         await deploy(caller, "hourly", {"schedule": "0 0 * * * *"})
         # A runner asks for the next due time and dies before it tells.
         hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
         await bus.publish_command(late_command("hourly", hour, 0))
-        await witness.end_of(run_id_at(hour))
+        await recorder.end_of(run_id_at(hour))
         await caller.change_settings("hourly", {"schedule": "0 0 * * * *", "timeout": 60}, TRIGGERED)
     late = Clock(hour - datetime.now(UTC) + timedelta(seconds=30))
     async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id, clock=late):
-        await eventually(lambda: witness.of(ScheduleTicked, "hourly"))
-    (tick,) = witness.of(ScheduleTicked, "hourly")
+        await eventually(lambda: recorder.of(ScheduleTicked, "hourly"))
+    (tick,) = recorder.of(ScheduleTicked, "hourly")
     assert (tick.due, tick.outcome, tick.run_id) == (hour, TickOutcome.RAN, run_id_at(hour))
-    assert_each_due_time_has_one_record(witness, "hourly")
+    assert_each_due_time_has_one_record(recorder, "hourly")

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.runners import Caller, RunningRunner, running_runner
-from support.witness import Witness
 from webjobs_events.commands import ReplyCode
 from webjobs_events.events import JobChanged, SettingsRefused
 from webjobs_events.jetstream import Bus
@@ -78,7 +78,7 @@ LARGE = [
 
 
 async def test_the_largest_settings_are_written_so_that_they_are_accepted_again(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path, instance_id: str
 ) -> None:
     jobs = {
         f"{way}-{number}": (way, settings)
@@ -104,20 +104,20 @@ async def test_the_largest_settings_are_written_so_that_they_are_accepted_again(
             assert len(written) <= 65_536 and msgspec.json.decode(written) == settings
     async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
         for name, (_, settings) in jobs.items():
-            assert (await witness.end_of(await caller.run(name))).exit_code == 0
-            assert not witness.of(SettingsRefused, name)
+            assert (await recorder.end_of(await caller.run(name))).exit_code == 0
+            assert not recorder.of(SettingsRefused, name)
             assert (await definition(bus, TRIGGERED, name)).settings == settings
     for name in jobs:
-        assert witness.of(JobChanged, name)
-        for event in witness.of(JobChanged, name):
+        assert recorder.of(JobChanged, name)
+        for event in recorder.of(JobChanged, name):
             assert len(msgspec.json.encode(event)) <= 8192
 
 
 async def test_a_faulty_file_is_told_once_for_each_content_and_the_good_settings_stay(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path, instance_id: str
 ) -> None:
     def refused() -> list[str]:
-        return [event.reason for event in witness.of(SettingsRefused, "job")]
+        return [event.reason for event in recorder.of(SettingsRefused, "job")]
 
     file = settings_file(tmp_path, "job")
     async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
@@ -126,12 +126,12 @@ async def test_a_faulty_file_is_told_once_for_each_content_and_the_good_settings
         await eventually(lambda: len(refused()) == 1)
         assert refused()[0] == "timeout in settings.job is wrong: expected number, got string."
         assert (await definition(bus, TRIGGERED, "job")).settings == {"timeout": 5}
-        await witness.end_of(await caller.run("job"))
+        await recorder.end_of(await caller.run("job"))
         file.write_text('{"timeout":')
         await eventually(lambda: len(refused()) == 2)
     async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
         file.write_text('{"timeout": 6}')  # seen after the start, at which the fault was looked at again
-        await eventually(lambda: "SettingsChanged" in witness.changes("job"))
+        await eventually(lambda: "SettingsChanged" in recorder.changes("job"))
         assert len(refused()) == 2
         file.write_text('{"timeout":')
         await eventually(lambda: len(refused()) == 3)
@@ -139,24 +139,24 @@ async def test_a_faulty_file_is_told_once_for_each_content_and_the_good_settings
 
 
 async def test_variables_of_the_job_reach_its_script_over_the_app_settings(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     await caller.set("GREETING", "from the site")
     settings = {"env": {"GREETING": "from the job", "OTHER": "h\u00e9"}}
     script = 'echo "$GREETING $OTHER $WEBJOBS_NAME"'
     await caller.deploy(TRIGGERED, "job", {"run.sh": script, "settings.job": msgspec.json.encode(settings)})
     run_id = await caller.run("job")
-    await witness.end_of(run_id)
+    await recorder.end_of(run_id)
     log = tmp_path / "site" / "data" / "jobs" / "triggered" / "job" / run_id / f"output_{run_id}.log"
     assert "from the job h\u00e9 job" in log.read_text()
     await caller.set("GREETING", None)
 
 
 async def test_a_continuous_job_that_is_not_enabled_is_stopped_and_comes_back(
-    runner: RunningRunner, caller: Caller, witness: Witness
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder
 ) -> None:
     def last() -> str:
-        return witness.statuses("job")[-1]
+        return recorder.statuses("job")[-1]
 
     await caller.deploy(CONTINUOUS, "job", FOR_EVER)
     await eventually(lambda: last() == "Running")
@@ -167,14 +167,14 @@ async def test_a_continuous_job_that_is_not_enabled_is_stopped_and_comes_back(
 
 
 async def test_events_name_the_variables_of_env_and_never_hold_their_values(
-    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
 ) -> None:
     def newest() -> JobChanged:
-        return witness.of(JobChanged, "job")[-1]
+        return recorder.of(JobChanged, "job")[-1]
 
     with_secret = {"timeout": 5, "env": {"TOKEN": "canary-1", "A": "1"}}
     await caller.deploy(TRIGGERED, "job", {"run.sh": "x", "settings.job": msgspec.json.encode(with_secret)})
-    await eventually(lambda: bool(witness.of(JobChanged, "job")))
+    await eventually(lambda: bool(recorder.of(JobChanged, "job")))
     deployed = newest()
     assert (deployed.settings, deployed.env_names) == ({"timeout": 5}, ["A", "TOKEN"])
     assert deployed.env_digest is not None and len(deployed.env_digest) == 64
@@ -187,11 +187,11 @@ async def test_events_name_the_variables_of_env_and_never_hold_their_values(
     settings_file(tmp_path, "job").write_text('{"env": {"TOKEN": "canary-1", "A": "1"}}')
     await eventually(lambda: newest().env_digest == deployed.env_digest)  # as it was: the same digest again
     settings_file(tmp_path, "job").write_text('{"env": {"TOKEN": ["canary-3"]}}')
-    await eventually(lambda: bool(witness.of(SettingsRefused, "job")))
+    await eventually(lambda: bool(recorder.of(SettingsRefused, "job")))
 
     await caller.deploy(TRIGGERED, "other", {"run.sh": "x", "settings.job": msgspec.json.encode(with_secret)})
-    await eventually(lambda: bool(witness.of(JobChanged, "other")))
-    assert witness.of(JobChanged, "other")[0].env_digest != deployed.env_digest  # each job has its own key
+    await eventually(lambda: bool(recorder.of(JobChanged, "other")))
+    assert recorder.of(JobChanged, "other")[0].env_digest != deployed.env_digest  # each job has its own key
 
     stored = [
         message
@@ -219,7 +219,7 @@ async def test_an_unreadable_command_is_parked_without_values_of_env(
 
 
 async def test_what_is_doubtful_in_settings_is_kept_with_the_job_and_told_by_the_event(
-    runner: RunningRunner, caller: Caller, bus: Bus, witness: Witness
+    runner: RunningRunner, caller: Caller, bus: Bus, recorder: EventRecorder
 ) -> None:
     doubtful, plain = {"schedule": "* * 8 * * *"}, {"schedule": "0 0 8 * * *"}
     upload = {"run.sh": "x", "settings.job": msgspec.json.encode(doubtful)}
@@ -235,7 +235,7 @@ async def test_what_is_doubtful_in_settings_is_kept_with_the_job_and_told_by_the
     assert (await definition(bus, TRIGGERED, "job")).settings_warnings == [warning]
 
     def told() -> list[list[str]]:
-        return [event.warnings for event in witness.of(JobChanged, "job")]
+        return [event.warnings for event in recorder.of(JobChanged, "job")]
 
     await eventually(lambda: told() == [[warning], [warning], [], [warning]])
 

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.processes import is_alive
 from support.runners import QUICK_LEASES, Caller, RunningRunner, runner_process, running_runner
 from support.tcp_proxy import tcp_proxy
-from support.witness import Witness
 from webjobs_events.events import ContinuousInactiveInstance, ContinuousStopped, InstanceLost
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
@@ -36,8 +36,8 @@ def alive(folder: Path) -> list[int]:
     return [int(pid) for pid in pids.read_text().split() if is_alive(int(pid))] if pids.exists() else []
 
 
-def now(witness: Witness, instance: str) -> str:
-    return (witness.statuses("one", instance) or [""])[-1]
+def now(recorder: EventRecorder, instance: str) -> str:
+    return (recorder.statuses("one", instance) or [""])[-1]
 
 
 @asynccontextmanager
@@ -51,11 +51,11 @@ async def two_runners(
         yield first, second
 
 
-async def roles(witness: Witness, *runners: RunningRunner) -> tuple[RunningRunner, RunningRunner]:
+async def roles(recorder: EventRecorder, *runners: RunningRunner) -> tuple[RunningRunner, RunningRunner]:
     """Who runs it, and who stands by, once that is settled."""
 
     def settled() -> tuple[RunningRunner, RunningRunner] | None:
-        states = [now(witness, runner.id) for runner in runners]
+        states = [now(recorder, runner.id) for runner in runners]
         if sorted(states) != ["InactiveInstance", "Running"]:
             return None
         active = states.index("Running")
@@ -67,70 +67,70 @@ async def roles(witness: Witness, *runners: RunningRunner) -> tuple[RunningRunne
 
 
 async def test_one_of_two_runners_runs_a_singleton_and_the_other_takes_over(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with two_runners(bus, nats_url, nats_url, tmp_path) as (first, second):
         await caller.deploy(CONTINUOUS, "one", script(tmp_path))
-        active, standby = await roles(witness, first, second)
+        active, standby = await roles(recorder, first, second)
         await eventually(lambda: alive(tmp_path))  # it notes its pid a moment after it was started
         assert len(alive(tmp_path)) == 1
-        assert witness.of(ContinuousInactiveInstance)[0].held_by == active.id
+        assert recorder.of(ContinuousInactiveInstance)[0].held_by == active.id
         await active.stop()
-        assert alive(tmp_path) == [] or now(witness, standby.id) != "InactiveInstance"
-        await eventually(lambda: now(witness, standby.id) == "Running", 2)
+        assert alive(tmp_path) == [] or now(recorder, standby.id) != "InactiveInstance"
+        await eventually(lambda: now(recorder, standby.id) == "Running", 2)
         await eventually(lambda: alive(tmp_path))  # it notes its pid a moment after it was started
         assert len(alive(tmp_path)) == 1
 
 
 async def test_a_singleton_is_toggled_while_it_runs(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with two_runners(bus, nats_url, nats_url, tmp_path) as (first, second):
         await caller.deploy(
             CONTINUOUS, "one", script(tmp_path) | {"settings.job": '{"stopping_wait_time": 0}'}
         )
-        await eventually(lambda: [now(witness, r.id) for r in (first, second)] == ["Running"] * 2)
+        await eventually(lambda: [now(recorder, r.id) for r in (first, second)] == ["Running"] * 2)
         await eventually(lambda: len(alive(tmp_path)) == 2)
         await caller.change_settings("one", {"is_singleton": True, "stopping_wait_time": 0})
-        await roles(witness, first, second)
+        await roles(recorder, first, second)
         await eventually(lambda: len(alive(tmp_path)) == 1)
         await caller.change_settings("one", {"is_singleton": False, "stopping_wait_time": 0})
-        await eventually(lambda: [now(witness, r.id) for r in (first, second)] == ["Running"] * 2)
+        await eventually(lambda: [now(recorder, r.id) for r in (first, second)] == ["Running"] * 2)
         await eventually(lambda: len(alive(tmp_path)) == 2)
 
 
 async def test_a_killed_holder_is_followed_by_another_runner(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path, instance_id: str
 ) -> None:
     async with runner_process(
         bus, nats_url, tmp_path, name="a", instance_id=instance_id, terms=QUICK_LEASES
     ) as holder:
         await caller.deploy(CONTINUOUS, "one", script(tmp_path))
-        await eventually(lambda: now(witness, instance_id) == "Running")
+        await eventually(lambda: now(recorder, instance_id) == "Running")
         async with running_runner(bus, nats_url, tmp_path, name="b", terms=QUICK_LEASES) as standby:
-            await eventually(lambda: now(witness, standby.id) == "InactiveInstance")
+            await eventually(lambda: now(recorder, standby.id) == "InactiveInstance")
             await holder.kill()
-            await eventually(lambda: now(witness, standby.id) == "Running", 3 * QUICK_LEASES.seconds)
+            await eventually(lambda: now(recorder, standby.id) == "Running", 3 * QUICK_LEASES.seconds)
             await eventually(lambda: alive(tmp_path))  # it notes its pid a moment after it was started
             assert len(alive(tmp_path)) == 1
 
 
 async def test_a_holder_that_is_cut_off_stops_before_another_one_begins(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     async with tcp_proxy(nats_url) as one_line, tcp_proxy(nats_url) as other_line:
         async with two_runners(bus, one_line.url, other_line.url, tmp_path) as (first, second):
             await caller.deploy(CONTINUOUS, "one", script(tmp_path))
-            active, standby = await roles(witness, first, second)
+            active, standby = await roles(recorder, first, second)
             line = one_line if active is first else other_line
             line.cut()
             taken_over = asyncio.create_task(
-                eventually(lambda: now(witness, standby.id) == "Running", 4 * QUICK_LEASES.seconds)
+                eventually(lambda: now(recorder, standby.id) == "Running", 4 * QUICK_LEASES.seconds)
             )
             assert await most_alive_until(taken_over, tmp_path) == 1
             line.mend()
-            await eventually(lambda: now(witness, active.id) == "InactiveInstance")
-            lost = [event for event in witness.of(ContinuousStopped) if event.instance == active.id][-1]
+            await eventually(lambda: now(recorder, active.id) == "InactiveInstance")
+            lost = [event for event in recorder.of(ContinuousStopped) if event.instance == active.id][-1]
             assert lost.reason is Reason.STOPPED
             assert lost.evidence.startswith("The lease on the singleton was lost")
 
@@ -146,7 +146,7 @@ async def most_alive_until(done: "asyncio.Task[bool]", folder: Path) -> int:
 
 
 async def test_a_singleton_begins_though_nobody_told_that_its_lease_is_free(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     """The lease is asked for while the line is cut: no answer, and no notice ever comes."""
     async with tcp_proxy(nats_url) as line:
@@ -154,12 +154,12 @@ async def test_a_singleton_begins_though_nobody_told_that_its_lease_is_free(
             await caller.deploy(
                 CONTINUOUS, "one", script(tmp_path) | {"settings.job": '{"stopping_wait_time": 0}'}
             )
-            await eventually(lambda: now(witness, runner.id) == "Running")
+            await eventually(lambda: now(recorder, runner.id) == "Running")
             await caller.change_settings("one", {"is_singleton": True, "stopping_wait_time": 0})
             line.cut()
             await asyncio.sleep(1)
             line.mend()
-            await eventually(lambda: now(witness, runner.id) == "Running")
+            await eventually(lambda: now(recorder, runner.id) == "Running")
             await eventually(lambda: len(alive(tmp_path)) == 1)
 
 
@@ -171,17 +171,17 @@ async def revision_of_lease(bus: Bus) -> int:
 
 
 async def test_a_short_cut_neither_stops_the_job_nor_makes_its_runner_pass_for_lost(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     terms = LeaseTerms(seconds=6)
     async with tcp_proxy(nats_url) as line, two_runners(bus, line.url, nats_url, tmp_path, terms) as both:
         await both[1].stop()
         await caller.deploy(CONTINUOUS, "one", script(tmp_path))
-        await eventually(lambda: now(witness, both[0].id) == "Running")
+        await eventually(lambda: now(recorder, both[0].id) == "Running")
         await eventually(lambda: alive(tmp_path))
         before = alive(tmp_path)
         async with running_runner(bus, nats_url, tmp_path, name="c", terms=terms) as standby:
-            await eventually(lambda: now(witness, standby.id) == "InactiveInstance")
+            await eventually(lambda: now(recorder, standby.id) == "InactiveInstance")
             line.cut()
             await asyncio.sleep(1.5)
             line.mend()
@@ -192,13 +192,13 @@ async def test_a_short_cut_neither_stops_the_job_nor_makes_its_runner_pass_for_l
 
             await eventually(is_renewed)
             assert alive(tmp_path) == before
-            assert now(witness, both[0].id) == "Running"
-            assert not witness.of(ContinuousStopped)
-    assert not witness.of(InstanceLost)
+            assert now(recorder, both[0].id) == "Running"
+            assert not recorder.of(ContinuousStopped)
+    assert not recorder.of(InstanceLost)
 
 
 async def test_not_even_a_long_grace_outlives_the_lease(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     patient = script(tmp_path) | {"settings.job": '{"is_singleton": true, "stopping_wait_time": 3600}'}
     async with (
@@ -207,19 +207,19 @@ async def test_not_even_a_long_grace_outlives_the_lease(
         two_runners(bus, one_line.url, other_line.url, tmp_path) as (first, second),
     ):
         await caller.deploy(CONTINUOUS, "one", patient)
-        active, standby = await roles(witness, first, second)
+        active, standby = await roles(recorder, first, second)
         await eventually(lambda: alive(tmp_path))
         await caller.deploy(CONTINUOUS, "one", patient | {"new": "file"})
-        await eventually(lambda: now(witness, active.id) == "Stopping")
+        await eventually(lambda: now(recorder, active.id) == "Stopping")
         line = one_line if active is first else other_line
         line.cut()
         taken_over = asyncio.create_task(
-            eventually(lambda: now(witness, standby.id) == "Running", 4 * QUICK_LEASES.seconds)
+            eventually(lambda: now(recorder, standby.id) == "Running", 4 * QUICK_LEASES.seconds)
         )
         assert await most_alive_until(taken_over, tmp_path) == 1
         line.mend()
-        await eventually(lambda: now(witness, active.id) == "InactiveInstance")
-        stopped = next(event for event in witness.of(ContinuousStopped) if event.instance == active.id)
+        await eventually(lambda: now(recorder, active.id) == "InactiveInstance")
+        stopped = next(event for event in recorder.of(ContinuousStopped) if event.instance == active.id)
         assert stopped.reason is Reason.REPLACED
         assert "because the lease on the singleton was lost" in stopped.evidence
         await eventually(lambda: alive(tmp_path))
@@ -229,7 +229,7 @@ async def test_not_even_a_long_grace_outlives_the_lease(
 
 
 async def test_every_holder_gets_a_greater_fencing_token_than_the_one_before(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     tokens = tmp_path / "tokens"
     noting = f"echo ${{WEBJOBS_FENCING_TOKEN-none}} >> {tokens}; exec sleep 1000"
@@ -240,7 +240,7 @@ async def test_every_holder_gets_a_greater_fencing_token_than_the_one_before(
 
     async with two_runners(bus, nats_url, nats_url, tmp_path) as (first, second):
         await caller.deploy(CONTINUOUS, "one", {"run.sh": noting, "settings.job": SINGLETON})
-        active, _ = await roles(witness, first, second)
+        active, _ = await roles(recorder, first, second)
         await eventually(lambda: noted(1))
         await active.stop()
         await eventually(lambda: noted(2))
@@ -252,23 +252,23 @@ async def test_every_holder_gets_a_greater_fencing_token_than_the_one_before(
 
 
 async def test_a_holder_that_stands_still_loses_its_script_before_another_one_begins(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, instance_id: str
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path, instance_id: str
 ) -> None:
     async with runner_process(
         bus, nats_url, tmp_path, name="a", instance_id=instance_id, terms=QUICK_LEASES
     ) as holder:
         await caller.deploy(CONTINUOUS, "one", script(tmp_path))
-        await eventually(lambda: now(witness, instance_id) == "Running")
+        await eventually(lambda: now(recorder, instance_id) == "Running")
         await eventually(lambda: alive(tmp_path))
         async with running_runner(bus, nats_url, tmp_path, name="b", terms=QUICK_LEASES) as standby:
-            await eventually(lambda: now(witness, standby.id) == "InactiveInstance")
+            await eventually(lambda: now(recorder, standby.id) == "InactiveInstance")
             holder.send(signal.SIGSTOP)
             taken_over = asyncio.create_task(
-                eventually(lambda: now(witness, standby.id) == "Running", 4 * QUICK_LEASES.seconds)
+                eventually(lambda: now(recorder, standby.id) == "Running", 4 * QUICK_LEASES.seconds)
             )
             assert await most_alive_until(taken_over, tmp_path) == 1
             holder.send(signal.SIGCONT)
-            await eventually(lambda: now(witness, instance_id) == "InactiveInstance")
-            stopped = [event for event in witness.of(ContinuousStopped) if event.instance == instance_id][-1]
+            await eventually(lambda: now(recorder, instance_id) == "InactiveInstance")
+            stopped = [event for event in recorder.of(ContinuousStopped) if event.instance == instance_id][-1]
             assert (stopped.reason, stopped.signal) == (Reason.STOPPED, 9)
             assert stopped.evidence.endswith("It was killed before the lease ended.")

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.programs import need_program
 from support.runners import Caller, RunningRunner, running_runner
-from support.witness import Witness
 from webjobs_events.events import ContinuousPendingRestart, ContinuousStopped, RunRunning
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
@@ -90,21 +90,21 @@ def has_said(seen: Path, *words: str) -> Callable[[], bool]:
     return lambda: seen.exists() and seen.read_text().split() == list(words)
 
 
-async def stopped(caller: Caller, witness: Witness, timeout: float = 20) -> ContinuousStopped:
+async def stopped(caller: Caller, recorder: EventRecorder, timeout: float = 20) -> ContinuousStopped:
     await caller.stop("job")
-    (end,) = await eventually(lambda: witness.of(ContinuousStopped), timeout)
+    (end,) = await eventually(lambda: recorder.of(ContinuousStopped), timeout)
     return end
 
 
 @pytest.mark.parametrize("name", POLLS_FILE)
 async def test_a_job_that_watches_its_shutdown_file_gets_no_signal_before_it_has_seen_the_file(
-    runner: RunningRunner, caller: Caller, witness: Witness, seen: Path, name: str
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, seen: Path, name: str
 ) -> None:
     if name == "run.js":
         need_program("node")
     await caller.deploy(CONTINUOUS, "job", job(seen, POLLS_FILE[name], LONG, name))
     await eventually(has_said(seen, "ready"))
-    end = await stopped(caller, witness)
+    end = await stopped(caller, recorder)
     assert seen.read_text().split() == ["ready", "file"]
     assert (end.exit_code, end.signal) == (0, None)
     assert end.evidence.endswith("It ended within its grace.")
@@ -112,18 +112,18 @@ async def test_a_job_that_watches_its_shutdown_file_gets_no_signal_before_it_has
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-16-le"])
 async def test_the_name_counts_in_any_file_of_the_package(
-    runner: RunningRunner, caller: Caller, witness: Witness, seen: Path, encoding: str
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, seen: Path, encoding: str
 ) -> None:
     program = b"MZ\0" + "WEBJOBS_SHUTDOWN_FILE".encode(encoding) + b"\0"
     files = job(seen, POLLS_IN_PIECES, LONG, **{"bin/host.dll": program})
     await caller.deploy(CONTINUOUS, "job", files)
     await eventually(has_said(seen, "ready"))
-    assert (await stopped(caller, witness)).exit_code == 0
+    assert (await stopped(caller, recorder)).exit_code == 0
     assert seen.read_text().split() == ["ready", "file"]
 
 
 async def test_a_definition_of_an_earlier_release_is_looked_up_at_the_start_of_its_script(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, seen: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path, seen: Path
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path):
         await caller.deploy(CONTINUOUS, "job", job(seen, POLLS_FILE["run.sh"], LONG))
@@ -142,33 +142,33 @@ async def test_a_definition_of_an_earlier_release_is_looked_up_at_the_start_of_i
 
 
 async def test_a_job_that_watches_and_never_ends_is_killed_when_its_grace_is_over(
-    runner: RunningRunner, caller: Caller, witness: Witness, seen: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, seen: Path
 ) -> None:
     script = f"trap '' TERM # WEBJOBS_SHUTDOWN_FILE\n{PLAIN}"
     await caller.deploy(CONTINUOUS, "job", job(seen, script, {"stopping_wait_time": 0.5}))
     await eventually(has_said(seen, "ready"))
-    end = await stopped(caller, witness)
+    end = await stopped(caller, recorder)
     assert end.signal == signal.SIGKILL
     assert end.evidence.endswith("It was killed after 0.5 s of grace.")
 
 
 async def test_a_job_that_watches_and_traps_gets_its_signal_after_its_grace(
-    runner: RunningRunner, caller: Caller, witness: Witness, seen: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, seen: Path
 ) -> None:
     script = f"# WEBJOBS_SHUTDOWN_FILE{TRAPS}"
     await caller.deploy(CONTINUOUS, "job", job(seen, script, {"stopping_wait_time": 0.5}))
     await eventually(has_said(seen, "ready"))
-    end = await stopped(caller, witness)
+    end = await stopped(caller, recorder)
     assert seen.read_text().split() == ["ready", "TERM"]
     assert end.evidence.endswith("It ended by a signal after 0.5 s of grace.")
 
 
 async def test_a_plain_loop_stops_at_once_however_long_its_grace(
-    runner: RunningRunner, caller: Caller, witness: Witness, seen: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, seen: Path
 ) -> None:
     await caller.deploy(CONTINUOUS, "job", job(seen, PLAIN, LONG))
     await eventually(has_said(seen, "ready"))
-    assert (await stopped(caller, witness)).signal == signal.SIGTERM
+    assert (await stopped(caller, recorder)).signal == signal.SIGTERM
 
 
 @pytest.mark.parametrize(
@@ -176,64 +176,69 @@ async def test_a_plain_loop_stops_at_once_however_long_its_grace(
     [(None, "TERM"), ("SIGTERM", "TERM"), ("SIGINT", "INT"), ("SIGQUIT", "QUIT"), ("SIGHUP", "HUP")],
 )
 async def test_the_signal_comes_at_once_and_the_grace_is_for_what_follows(
-    runner: RunningRunner, caller: Caller, witness: Witness, seen: Path, stop_signal: str | None, said: str
+    runner: RunningRunner,
+    caller: Caller,
+    recorder: EventRecorder,
+    seen: Path,
+    stop_signal: str | None,
+    said: str,
 ) -> None:
     await caller.deploy(CONTINUOUS, "job", job(seen, TRAPS, {**LONG, "stop_signal": stop_signal}))
     await eventually(has_said(seen, "ready"))
-    end = await stopped(caller, witness)
+    end = await stopped(caller, recorder)
     assert seen.read_text().split() == ["ready", said]
     assert end.exit_code == 0 and end.evidence.endswith("It ended within its grace.")
 
 
 async def test_without_a_stop_signal_a_job_is_killed_after_its_grace(
-    runner: RunningRunner, caller: Caller, witness: Witness, seen: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, seen: Path
 ) -> None:
     settings = {"stopping_wait_time": 0.5, "stop_signal": "none"}
     await caller.deploy(CONTINUOUS, "job", job(seen, TRAPS, settings))
     await eventually(has_said(seen, "ready"))
-    assert (await stopped(caller, witness)).signal == signal.SIGKILL
+    assert (await stopped(caller, recorder)).signal == signal.SIGKILL
     assert seen.read_text().split() == ["ready"]
 
 
 async def test_a_stop_signal_is_sent_though_the_job_watches_its_shutdown_file(
-    runner: RunningRunner, caller: Caller, witness: Witness, seen: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, seen: Path
 ) -> None:
     script = f"# WEBJOBS_SHUTDOWN_FILE{TRAPS}"
     await caller.deploy(CONTINUOUS, "job", job(seen, script, {**LONG, "stop_signal": "SIGTERM"}))
     await eventually(has_said(seen, "ready"))
-    await stopped(caller, witness)
+    await stopped(caller, recorder)
     assert seen.read_text().split() == ["ready", "TERM"]
 
 
 @pytest.mark.parametrize("script", [TRAPS, POLLS_FILE["run.sh"]], ids=["traps", "watches"])
 async def test_a_process_that_was_stopped_hears_of_its_end(
-    runner: RunningRunner, caller: Caller, witness: Witness, seen: Path, script: str
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, seen: Path, script: str
 ) -> None:
     await caller.deploy(CONTINUOUS, "job", job(seen, f"echo $$ > {{seen}}.pid{script}", LONG))
     await eventually(has_said(seen, "ready"))
     os.kill(int(seen.with_suffix(".pid").read_text()), signal.SIGSTOP)
-    end = await stopped(caller, witness)
+    end = await stopped(caller, recorder)
     assert end.exit_code == 0 and end.evidence.endswith("It ended within its grace.")
     assert seen.read_text().split()[-1] in ("TERM", "file")
 
 
 async def test_a_failed_health_check_asks_in_the_same_way(
-    runner: RunningRunner, caller: Caller, witness: Witness, seen: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, seen: Path
 ) -> None:
     check = {"interval": 0.1, "timeout": 0.5, "failures": 1, "start_period": 0}
     await caller.deploy(CONTINUOUS, "job", job(seen, POLLS_FILE["run.sh"], {**LONG, "health_check": check}))
-    (pending,) = await eventually(lambda: witness.of(ContinuousPendingRestart), 20)
+    (pending,) = await eventually(lambda: recorder.of(ContinuousPendingRestart), 20)
     assert (pending.reason, pending.exit_code) == (Reason.HEALTH_CHECK, 0)
     assert seen.read_text().split() == ["ready", "file"]
 
 
 async def test_a_new_version_asks_in_the_same_way(
-    runner: RunningRunner, caller: Caller, witness: Witness, seen: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, seen: Path
 ) -> None:
     await caller.deploy(CONTINUOUS, "job", job(seen, POLLS_FILE["run.sh"], LONG))
     await eventually(has_said(seen, "ready"))
     await caller.deploy(CONTINUOUS, "job", job(seen, "echo new >> {seen}; sleep 1000", LONG))
-    (end,) = await eventually(lambda: witness.of(ContinuousStopped), 20)
+    (end,) = await eventually(lambda: recorder.of(ContinuousStopped), 20)
     assert (end.reason, end.exit_code) == (Reason.REPLACED, 0)
     await eventually(has_said(seen, "ready", "file", "new"), 20)
 
@@ -250,7 +255,7 @@ ENDINGS: dict[str, tuple[dict[str, Any], Reason]] = {
 
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_a_run_that_watches_its_shutdown_file_gets_no_signal_whatever_ends_it(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path, seen: Path, ending: str
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path, seen: Path, ending: str
 ) -> None:
     settings, reason = ENDINGS[ending]
     await caller.deploy(
@@ -258,7 +263,7 @@ async def test_a_run_that_watches_its_shutdown_file_gets_no_signal_whatever_ends
     )
     ask = caller.line_up if ending == "replace" else caller.run
     run_id = await ask("job")
-    await eventually(lambda: witness.of(RunRunning) and seen.exists())
+    await eventually(lambda: recorder.of(RunRunning) and seen.exists())
     if ending == "cancel":
         await caller.cancel("job", run_id)
     elif ending == "delete":
@@ -269,7 +274,7 @@ async def test_a_run_that_watches_its_shutdown_file_gets_no_signal_whatever_ends
         await runner.stop()
     elif ending == "stopped":
         await caller.set("WEBJOBS_STOPPED", "1")
-    end = await witness.end_of(run_id, 20)
+    end = await recorder.end_of(run_id, 20)
     assert end.reason is reason and end.evidence.endswith("It ended within its grace.")
     assert "file" in seen.read_text() and "signal" not in seen.read_text()
     if ending != "delete":
@@ -278,11 +283,11 @@ async def test_a_run_that_watches_its_shutdown_file_gets_no_signal_whatever_ends
 
 
 async def test_an_idle_run_gets_its_stop_signal(
-    bus: Bus, nats_url: str, caller: Caller, witness: Witness, tmp_path: Path, seen: Path
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path, seen: Path
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path, environment={"WEBJOBS_IDLE_TIMEOUT": "0.5"}):
         script = "trap 'echo told > {seen}; exit 0' HUP; sleep 1000 & wait"
         await caller.deploy(TRIGGERED, "job", job(seen, script, {**LONG, "stop_signal": "SIGHUP"}))
-        end = await witness.end_of(await caller.run("job"), 20)
+        end = await recorder.end_of(await caller.run("job"), 20)
         assert end.reason is Reason.IDLE_TIMEOUT
         assert seen.read_text() == "told\n"

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from support.event_recorder import EventRecorder
 from support.eventually import eventually
-from support.living import processes_with
+from support.process_search import processes_with
 from support.runners import Caller, RunningRunner, running_runner
-from support.witness import Witness
 from webjobs_events.events import ContinuousRunning, ContinuousStopped, Removed
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
@@ -100,7 +100,7 @@ async def test_files_taken_away_at_any_moment_after_an_edit_take_the_job_away(
 async def test_a_continuous_job_is_stopped_when_its_files_are_taken_away(
     runner: RunningRunner,
     caller: Caller,
-    witness: Witness,
+    recorder: EventRecorder,
     bus: Bus,
     tmp_path: Path,
     remove: Callable[[Path], None],
@@ -111,18 +111,18 @@ async def test_a_continuous_job_is_stopped_when_its_files_are_taken_away(
         name = f"job-{delay}"
         script = f"export {marker}=1\n exec sleep 1000"
         await caller.deploy(CONTINUOUS, name, {"run.sh": script, "data.txt": "stays"})
-        await eventually(lambda: witness.of(ContinuousRunning, name))
+        await eventually(lambda: recorder.of(ContinuousRunning, name))
         await asyncio.sleep(delay)  # the property is over this delay
         remove(folder_of(tmp_path, CONTINUOUS, name))
         await eventually(lambda: is_gone(bus, CONTINUOUS, name), LIMIT)
-        await eventually(lambda: witness.of(ContinuousStopped, name))
+        await eventually(lambda: recorder.of(ContinuousStopped, name))
 
     await asyncio.gather(*map(upload_and_remove, DELAYS[::3]))
     await eventually(lambda: not processes_with(marker))
 
 
 async def test_a_folder_removed_while_it_is_installed_is_gone_or_whole(
-    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
 ) -> None:
     """`rm -rf` again and again during an upload: at the end disk and definition say the same."""
     folder = folder_of(tmp_path, TRIGGERED, "job")
@@ -142,7 +142,7 @@ async def test_a_folder_removed_while_it_is_installed_is_gone_or_whole(
 
 
 async def test_the_same_files_uploaded_right_after_the_folder_was_removed_are_a_job(
-    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
 ) -> None:
     folder = folder_of(tmp_path, TRIGGERED, "job")
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo"})
@@ -154,7 +154,7 @@ async def test_the_same_files_uploaded_right_after_the_folder_was_removed_are_a_
     await caller.deploy(TRIGGERED, "other", {"run.sh": "echo"})
     shutil.rmtree(folder_of(tmp_path, TRIGGERED, "other"))
     await eventually(lambda: is_gone(bus, TRIGGERED, "other"))
-    assert not witness.of(Removed, "job")
+    assert not recorder.of(Removed, "job")
     assert (folder / "run.sh").exists()
 
 
@@ -194,17 +194,17 @@ async def test_a_folder_that_vanishes_on_one_of_two_disks_takes_the_job_away_eve
 async def test_a_job_goes_with_its_last_runnable_script_whatever_stays(
     runner: RunningRunner,
     caller: Caller,
-    witness: Witness,
+    recorder: EventRecorder,
     bus: Bus,
     tmp_path: Path,
     left: dict[str, str],
 ) -> None:
     name = f"job-{next(iter(left))}"
     await caller.deploy(CONTINUOUS, name, {"run.sh": "exec sleep 1000", **left})
-    await eventually(lambda: witness.of(ContinuousRunning, name))
+    await eventually(lambda: recorder.of(ContinuousRunning, name))
     (folder_of(tmp_path, CONTINUOUS, name) / "run.sh").unlink()
     await eventually(lambda: is_gone(bus, CONTINUOUS, name), LIMIT)
-    await eventually(lambda: witness.of(ContinuousStopped, name))
+    await eventually(lambda: recorder.of(ContinuousStopped, name))
 
 
 async def test_a_script_that_is_put_back_makes_it_a_job_again(

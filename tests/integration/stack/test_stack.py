@@ -12,7 +12,7 @@ import nats
 import pytest
 from support.announcements import Announcements
 from support.eventually import eventually
-from support.living import processes_with, processes_working_in
+from support.process_search import processes_with, processes_working_in
 from webjobs_stack import environment
 from webjobs_stack.errors import DataFolderInUse, InvalidSetting, PortTaken, ServiceRefused
 from webjobs_stack.folder import DataFolder

@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 from support.clusters import put_cluster
 from support.eventually import eventually
-from support.living import processes_with, processes_working_in
+from support.process_search import processes_with, processes_working_in
 from webjobs_stack.folder import LEFTOVER_SECONDS
 from webjobs_stack.ports import free_port
 

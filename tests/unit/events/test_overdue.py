@@ -41,24 +41,24 @@ def judge(expression: str, since: timedelta, missed: Missed = ONCE, now: datetim
     ],
 )
 def test_by_default_one_run_makes_up_for_ten_minutes_at_most(last: timedelta, is_run: bool) -> None:
-    verdict = judge("0 */2 * * * *", last)
-    assert bool(verdict.runs) == is_run
-    assert verdict.runs in ((), (NOW,))
+    decision = judge("0 */2 * * * *", last)
+    assert bool(decision.runs) == is_run
+    assert decision.runs in ((), (NOW,))
 
 
 def test_after_a_longer_outage_the_schedule_goes_on_with_its_next_due_time() -> None:
-    verdict = judge("0 */2 * * * *", 13 * MINUTE)
-    assert verdict.without_run is not None
-    assert (verdict.without_run.outcome, verdict.without_run.count) == (TickOutcome.MISSED, 7)
-    following = parse_schedule("0 */2 * * * *", "UTC").next_due(verdict.without_run.last)
+    decision = judge("0 */2 * * * *", 13 * MINUTE)
+    assert decision.without_run is not None
+    assert (decision.without_run.outcome, decision.without_run.count) == (TickOutcome.MISSED, 7)
+    following = parse_schedule("0 */2 * * * *", "UTC").next_due(decision.without_run.last)
     assert following == NOW + 2 * MINUTE
 
 
 def test_however_long_ago_it_was_one_run_makes_up_for_it_when_the_job_says_so() -> None:
-    verdict = judge("0 */2 * * * *", timedelta(days=2), Missed(within=MAX_SECONDS))
-    assert verdict.runs == (NOW,)
-    assert verdict.without_run is not None
-    assert (verdict.without_run.outcome, verdict.without_run.count) == (TickOutcome.MERGED, 2 * 720 - 1)
+    decision = judge("0 */2 * * * *", timedelta(days=2), Missed(within=MAX_SECONDS))
+    assert decision.runs == (NOW,)
+    assert decision.without_run is not None
+    assert (decision.without_run.outcome, decision.without_run.count) == (TickOutcome.MERGED, 2 * 720 - 1)
 
 
 @pytest.mark.parametrize(
@@ -89,41 +89,41 @@ def test_a_due_time_that_has_just_come_is_run(missed: Missed) -> None:
 
 
 def test_skip_runs_nothing_that_is_late_and_tells_why() -> None:
-    verdict = judge("0 * * * * *", 3 * MINUTE, SKIP, NOW + 30 * SECOND)
-    assert verdict.runs == ()
-    assert verdict.without_run is not None
-    assert (verdict.without_run.first, verdict.without_run.last) == (NOW - 2 * MINUTE, NOW)
-    assert verdict.without_run.reason == "It was seen only 150 s late, and missed.policy is skip."
+    decision = judge("0 * * * * *", 3 * MINUTE, SKIP, NOW + 30 * SECOND)
+    assert decision.runs == ()
+    assert decision.without_run is not None
+    assert (decision.without_run.first, decision.without_run.last) == (NOW - 2 * MINUTE, NOW)
+    assert decision.without_run.reason == "It was seen only 150 s late, and missed.policy is skip."
 
 
 def test_skip_goes_on_with_the_due_time_that_has_just_come() -> None:
-    verdict = judge("0 * * * * *", 3 * MINUTE, SKIP)
-    assert verdict.runs == (NOW,)
-    assert verdict.without_run is not None
-    assert (verdict.without_run.outcome, verdict.without_run.count) == (TickOutcome.MISSED, 2)
+    decision = judge("0 * * * * *", 3 * MINUTE, SKIP)
+    assert decision.runs == (NOW,)
+    assert decision.without_run is not None
+    assert (decision.without_run.outcome, decision.without_run.count) == (TickOutcome.MISSED, 2)
 
 
 def test_once_runs_the_last_one_in_place_of_all() -> None:
-    verdict = judge("0 * * * * *", 5 * MINUTE, ONCE, NOW + 30 * SECOND)
-    assert verdict.runs == (NOW,)
-    assert verdict.without_run is not None
-    assert (verdict.without_run.outcome, verdict.without_run.count) == (TickOutcome.MERGED, 4)
+    decision = judge("0 * * * * *", 5 * MINUTE, ONCE, NOW + 30 * SECOND)
+    assert decision.runs == (NOW,)
+    assert decision.without_run is not None
+    assert (decision.without_run.outcome, decision.without_run.count) == (TickOutcome.MERGED, 4)
 
 
 def test_all_runs_each_that_is_not_too_late() -> None:
-    verdict = judge("0 * * * * *", timedelta(hours=1), Missed(policy=MissedPolicy.ALL, within=300))
-    assert verdict.runs == tuple(NOW - MINUTE * age for age in range(5, -1, -1))
-    assert verdict.without_run is not None
-    assert (verdict.without_run.outcome, verdict.without_run.count) == (TickOutcome.MISSED, 54)
-    assert "missed.within is 300 s" in verdict.without_run.reason
+    decision = judge("0 * * * * *", timedelta(hours=1), Missed(policy=MissedPolicy.ALL, within=300))
+    assert decision.runs == tuple(NOW - MINUTE * age for age in range(5, -1, -1))
+    assert decision.without_run is not None
+    assert (decision.without_run.outcome, decision.without_run.count) == (TickOutcome.MISSED, 54)
+    assert "missed.within is 300 s" in decision.without_run.reason
 
 
 def test_all_runs_a_hundred_at_most() -> None:
-    verdict = judge("* * * * * *", 5 * MINUTE, ALL)
-    assert len(verdict.runs) == MOST_CAUGHT_UP
-    assert verdict.runs[-1] == NOW
-    assert verdict.without_run is not None and verdict.without_run.count == 200
-    assert "only the last 100 are run" in verdict.without_run.reason
+    decision = judge("* * * * * *", 5 * MINUTE, ALL)
+    assert len(decision.runs) == MOST_CAUGHT_UP
+    assert decision.runs[-1] == NOW
+    assert decision.without_run is not None and decision.without_run.count == 200
+    assert "only the last 100 are run" in decision.without_run.reason
 
 
 def test_a_short_within_does_not_make_a_slow_machine_miss_its_due_times() -> None:
@@ -144,15 +144,15 @@ def test_every_due_time_has_one_record_whatever_was_slept_through(
     records: list[datetime] = []
     for nap in naps:
         now += timedelta(seconds=nap)
-        verdict = decide_due_times(schedule.due_between(told, now), now, missed)
-        if verdict.without_run is not None:
-            stretch = list(schedule.due_between(told, verdict.without_run.last))
-            assert (len(stretch), stretch[0]) == (verdict.without_run.count, verdict.without_run.first)
+        decision = decide_due_times(schedule.due_between(told, now), now, missed)
+        if decision.without_run is not None:
+            stretch = list(schedule.due_between(told, decision.without_run.last))
+            assert (len(stretch), stretch[0]) == (decision.without_run.count, decision.without_run.first)
             records += stretch
-        records += verdict.runs
+        records += decision.runs
         if missed.policy is MissedPolicy.ALL:
-            assert len(verdict.runs) <= MOST_CAUGHT_UP
+            assert len(decision.runs) <= MOST_CAUGHT_UP
         else:
-            assert len(verdict.runs) <= 1
+            assert len(decision.runs) <= 1
         told = records[-1] if records else told
     assert records == list(schedule.due_between(NOW, now))

@@ -47,8 +47,8 @@ class World:
     def take(self, run_id: RunId, due: datetime, looked_until: int) -> None:
         """What a runner does that is handed a command: a look at the stream comes first."""
         after = self.told[looked_until:]
-        overtaken = bool(after) and (after[0].due != due or after[0].outcome is not TickOutcome.RAN)
-        if not overtaken and not self.begun[run_id]:
+        superseded = bool(after) and (after[0].due != due or after[0].outcome is not TickOutcome.RAN)
+        if not superseded and not self.begun[run_id]:
             self.begun[run_id] += 1
             self.pending = run_id
 

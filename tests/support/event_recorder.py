@@ -1,4 +1,4 @@
-"""Sees everything that is told on the bus: events in order, and logs put together again."""
+"""Records everything published on the bus: events in order, and logs reassembled."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ from webjobs_events.log_format import FILE_HEADER, decode_chunk
 E = TypeVar("E", bound=Event)
 
 
-class Witness:
+class EventRecorder:
     """Follows the events and logs of one namespace."""
 
     def __init__(self, bus: Bus) -> None:
@@ -85,7 +85,7 @@ class Witness:
         assert event is not None
         return event
 
-    async def until_told(self) -> None:
+    async def until_published(self) -> None:
         """Wait until everything that is in the streams now has been seen."""
         last = await self._bus.last_sequence(self._bus.subjects.events_stream)
         await eventually(lambda: len(self.events) >= last)
@@ -113,12 +113,12 @@ ENDS = (RunSuccess, RunFailed, RunAborted)
 
 
 @contextlib.asynccontextmanager
-async def witness_of(bus: Bus) -> AsyncIterator[Witness]:
-    """A witness from the first event on."""
-    witness = Witness(bus)
-    task = asyncio.create_task(witness.follow())
+async def recorder_of(bus: Bus) -> AsyncIterator[EventRecorder]:
+    """Yields a recorder that has all events from the first one on."""
+    recorder = EventRecorder(bus)
+    task = asyncio.create_task(recorder.follow())
     try:
-        yield witness
+        yield recorder
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

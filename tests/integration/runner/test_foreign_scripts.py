@@ -5,9 +5,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.runners import Caller, RunningRunner, running_runner
-from support.witness import Witness
 from webjobs_events.commands import ReplyCode, UploadKind
 from webjobs_events.events import Deployed, RunFailed, RunSuccess
 from webjobs_events.jetstream import Bus
@@ -41,7 +41,7 @@ async def definition_of(bus: Bus, job_name: str) -> JobDefinition:
 
 
 async def test_a_shell_script_from_windows_fails_where_it_says_so(
-    runner: RunningRunner, caller: Caller, witness: Witness, bus: Bus, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
 ) -> None:
     data = b"a\r\nb\r\n"
     for name, script in {
@@ -52,29 +52,29 @@ async def test_a_shell_script_from_windows_fails_where_it_says_so(
         files: dict[str, str | bytes] = {"run.sh": script, "data.txt": data}
         await caller.deploy(TRIGGERED, name, files)
         run_id = await caller.run(name)
-        assert isinstance(await witness.end_of(run_id), RunFailed), name
+        assert isinstance(await recorder.end_of(run_id), RunFailed), name
         log = log_of(tmp_path, name, run_id)
         assert "never" not in log and "SYS WARN] run.sh was cleaned in the working copy" in log, name
         assert log.count("was cleaned") == 1
         assert (folder_of(tmp_path, name) / "run.sh").read_bytes() == script
         [warning] = (await definition_of(bus, name)).warnings
-        assert [event.warnings for event in witness.of(Deployed, name)] == [[warning]]
+        assert [event.warnings for event in recorder.of(Deployed, name)] == [[warning]]
         await caller.deploy(TRIGGERED, name, {"run.sh": FAILS})
         assert (await definition_of(bus, name)).warnings == []
     shows_data = {"run.sh": b"cat data.txt | od -c\r\n", "data.txt": data}
     await caller.deploy(TRIGGERED, "data", shows_data)
     run_id = await caller.run("data")
-    assert isinstance(await witness.end_of(run_id), RunSuccess)
+    assert isinstance(await recorder.end_of(run_id), RunSuccess)
     assert "\\r" in log_of(tmp_path, "data", run_id)
 
 
 async def test_an_in_place_script_from_windows_runs_as_a_clean_copy_and_its_file_stays(
-    runner: RunningRunner, caller: Caller, witness: Witness, tmp_path: Path
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     script = FAILS.replace(b"\n", b"\r\n")
     await caller.deploy(TRIGGERED, "placed", {"run.sh": script, "settings.job": '{"is_in_place": true}'})
     run_id = await caller.run("placed")
-    assert isinstance(await witness.end_of(run_id), RunFailed)
+    assert isinstance(await recorder.end_of(run_id), RunFailed)
     assert (folder_of(tmp_path, "placed") / "run.sh").read_bytes() == script
     assert "a cleaned copy runs instead of the folder" in log_of(tmp_path, "placed", run_id)
 
@@ -97,12 +97,12 @@ async def test_the_interpreter_that_a_script_names_runs_it(
     shown: str,
     runner: RunningRunner,
     caller: Caller,
-    witness: Witness,
+    recorder: EventRecorder,
     tmp_path: Path,
 ) -> None:
     await caller.deploy(TRIGGERED, "job", {name: script}, kind=UploadKind.SCRIPT)
     run_id = await caller.run("job", "one two")
-    assert isinstance(await witness.end_of(run_id), RunSuccess)
+    assert isinstance(await recorder.end_of(run_id), RunSuccess)
     assert f"INFO] {shown}\n" in log_of(tmp_path, "job", run_id)
 
 

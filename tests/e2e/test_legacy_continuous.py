@@ -3,7 +3,7 @@
 from support.bus import job_events
 from support.client import Client, job_url, lines_of, unique
 from support.eventually import eventually
-from support.living import processes_with
+from support.process_search import processes_with
 from support.stack import RunningStack
 
 FIELDS = ["name", "status", "runCommand", "log_url", "extra_info_url", "url", "type"]

@@ -34,7 +34,7 @@ class HeldRun:
 
 
 @dataclass
-class StandIn:
+class FakeBackend:
     """What the tests see and steer."""
 
     bus: Bus
@@ -297,10 +297,10 @@ async def no_such_file(_question: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def run_stand_in(bus: Bus, folder: Path) -> AsyncIterator[StandIn]:
+async def run_fake_backend(bus: Bus, folder: Path) -> AsyncIterator[FakeBackend]:
     """Run it beside the body."""
-    stand_in = StandIn(bus, folder)
-    for permission in (stand_in.may_project, stand_in.may_take_runs, stand_in.may_take_job_commands):
+    backend = FakeBackend(bus, folder)
+    for permission in (backend.may_project, backend.may_take_runs, backend.may_take_job_commands):
         permission.set()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -308,8 +308,8 @@ async def run_stand_in(bus: Bus, folder: Path) -> AsyncIterator[StandIn]:
         tasks.add(asyncio.create_task(work))
 
     for durable, filters, take in (
-        ("runs", bus.subjects.run_commands, stand_in.take_run),
-        ("jobs", bus.subjects.job_commands(JOB_VERBS), stand_in.take_job_command),
+        ("runs", bus.subjects.run_commands, backend.take_run),
+        ("jobs", bus.subjects.job_commands(JOB_VERBS), backend.take_job_command),
     ):
         queue = bus.work_queue(
             durable=durable,
@@ -318,20 +318,20 @@ async def run_stand_in(bus: Bus, folder: Path) -> AsyncIterator[StandIn]:
             on_message=lambda message, take=take: begin(take(message)),
         )
         begin(queue.run())
-    begin(stand_in.project())
+    begin(backend.project())
     endpoints = {
-        queries.LATEST_RUNS: stand_in.latest_runs,
-        queries.RUNS: stand_in.page,
-        queries.ALL_RUNS: stand_in.all_runs,
-        queries.RUN: stand_in.run,
-        queries.STATUSES: stand_in.status,
+        queries.LATEST_RUNS: backend.latest_runs,
+        queries.RUNS: backend.page,
+        queries.ALL_RUNS: backend.all_runs,
+        queries.RUN: backend.run,
+        queries.STATUSES: backend.status,
     }
     try:
         # No files at all: those of a real runner are tested in integration/files.
         nothing = {operation: no_such_file for operation in ("look", "delete")}
         async with bus.serve("stand-in", "1.0.0", endpoints), bus.serve_files(INSTANCE, nothing):
-            await stand_in.beat()
-            yield stand_in
+            await backend.beat()
+            yield backend
     finally:
         for task in tasks:
             task.cancel()
