@@ -128,3 +128,20 @@ def test_settings_that_cannot_be_understood_leave_those_of_the_definition() -> N
     broken = FolderContent("1", None, False)
     assert decide_drop(broken, known("1"), definition("1", SET)).action is NOTHING
     assert decide_drop(FolderContent("1", None, True), None, None) == Drop(DEPLOY, {}, True)
+
+
+@pytest.mark.parametrize(
+    ("defined", "was_deleted", "expected"),
+    [
+        pytest.param(None, True, CONVERGE, id="deleted"),
+        pytest.param(None, False, DEPLOY, id="definitions-lost"),
+        pytest.param(definition("3"), False, CONVERGE, id="other-files-deployed"),
+        pytest.param(definition("1", SET), False, DEPLOY, id="only-settings-changed"),
+        pytest.param(definition("2"), False, CONVERGE, id="the-same-files-deployed"),
+    ],
+)
+def test_an_edit_gives_way_to_a_later_change_of_the_same_thing(
+    defined: JobDefinition | None, was_deleted: bool, expected: DropAction
+) -> None:
+    drop = decide_drop(folder("2"), known("1"), defined, was_deleted, is_edit_older=True)
+    assert drop.action is expected

@@ -91,6 +91,7 @@ def decide_drop(
     known: KnownContent | None,
     definition: JobDefinition | None,
     was_deleted: bool = False,
+    is_edit_older: bool = False,
 ) -> Drop:
     """Tell a person's edit from a definition that moved on while nobody looked.
 
@@ -107,15 +108,19 @@ def decide_drop(
         known: None when this site has never installed or packaged the job.
         definition: None when there is none.
         was_deleted: The definition was deleted, rather than never heard of.
+        is_edit_older: The folder was edited before the definition was last changed: other files of the
+            definition, and its deletion, win over those of the folder.
     """
     if folder is None:
         return _without_folder(known, definition)
     files_changed = known is None or folder.digest not in known.digests
     if definition is None:
         settings, disabled = _merged(folder, known, None)
-        if was_deleted and not files_changed:
+        if was_deleted and (is_edit_older or not files_changed):
             return Drop(DropAction.CONVERGE)
         return Drop(DropAction.DEPLOY, settings, disabled)
+    if is_edit_older and known is not None and definition.digest not in known.digests:
+        return Drop(DropAction.CONVERGE, definition.settings, definition.disabled)
     settings, disabled = _merged(folder, known, definition)
     if files_changed and folder.digest != definition.digest:
         return Drop(DropAction.DEPLOY, settings, disabled)

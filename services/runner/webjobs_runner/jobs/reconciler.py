@@ -81,12 +81,13 @@ class Reconciler:
         self._listeners: list[Listener] = []
         self._due: dict[JobKey, bool] = {}  # job → whether its folder is at rest
         self._refused: dict[JobKey, str] = {}  # why the folder as it was last seen at rest was refused
+        self._untaken: dict[JobKey, bool] = {}  # jobs whose edit could not be taken → whether it is older
         self._traces: dict[JobKey, Trace] = {}  # of requests that wait for a job's folder to be taken
         self._working: dict[JobKey, asyncio.Task[None]] = {}
         self._pauses: dict[JobKey, asyncio.Event] = {}  # ended by a poke
         self._is_open = True
         self._slots = asyncio.Semaphore(_SLOTS)
-        definitions.on_change(lambda key, _: self._wake(key, at_rest=False))
+        definitions.on_change(lambda key, _: self._definition_changed(key))
 
     def on_definition(self, listener: Listener) -> None:
         """Call this with each definition once its files are here, and with None once they are gone."""
@@ -105,7 +106,7 @@ class Reconciler:
                 if isinstance(report, NameRefused):
                     await self._refuse_name(report)
                 else:
-                    self._wake((report.job_type, report.job_name), at_rest=True)
+                    self._folder_changed((report.job_type, report.job_name))
         finally:
             self._is_open = False
             tasks = list(self._working.values())
@@ -121,7 +122,7 @@ class Reconciler:
         if trace is not None:
             self._traces[key] = trace
         try:
-            self._wake(key, at_rest=True)
+            self._folder_changed(key)
             await self.settled(key)
         finally:
             if self._traces.get(key) is trace:
@@ -135,6 +136,15 @@ class Reconciler:
         """Wait until nothing is due for a job."""
         while (task := self._working.get(key)) is not None:
             await asyncio.wait({task})
+
+    def _definition_changed(self, key: JobKey) -> None:
+        if key in self._untaken:
+            self._untaken[key] = True
+        self._wake(key, at_rest=False)
+
+    def _folder_changed(self, key: JobKey) -> None:
+        self._untaken.pop(key, None)
+        self._wake(key, at_rest=True)
 
     def _wake(self, key: JobKey, *, at_rest: bool) -> None:
         if not self._is_open:
@@ -152,6 +162,8 @@ class Reconciler:
                 try:
                     async with self._slots:
                         await self._reconcile(key, at_rest)
+                    if at_rest or self._untaken.get(key):
+                        self._untaken.pop(key, None)
                 except (BusUnavailable, RevisionConflict, ObjectNotFound, FolderChangedMeanwhile) as error:
                     misses = misses + 1 if isinstance(error, ObjectNotFound) else 0
                     self._due[key] = at_rest or self._due.get(key, False)
@@ -185,6 +197,8 @@ class Reconciler:
         else:
             logger.error("job cannot be brought in line", job=key[1], exc_info=error)
         self._publish(key, self._definitions.get(*key))
+        if at_rest:
+            self._untaken.setdefault(key, False)
         loop = asyncio.get_running_loop()
         loop.call_later(_FAILURE_DELAY, lambda: self._wake(key, at_rest=at_rest))
 
@@ -232,7 +246,8 @@ class Reconciler:
         )
         known = inspected.note.known if inspected.note else None
         inspected = await self._without_additions(key, definition, known, inspected)
-        drop = decide_drop(inspected.content, known, definition, was_deleted)
+        is_edit_older = self._untaken.get(key, False)
+        drop = decide_drop(inspected.content, known, definition, was_deleted, is_edit_older)
         if definition is None and self._definitions.fault_of(key) is not None:
             drop = decide_drop_of_unreadable(inspected.content, known)
         settings_fault = str(inspected.settings_fault or "")
