@@ -31,7 +31,7 @@ class Damage:
         self.reason = ""
         """A sentence about the damage found; empty when there is none."""
 
-    def note(self, error: BaseException) -> str:
+    def record(self, error: BaseException) -> str:
         """Look at an error of Postgres; returns it in words, with what to do when it means damage."""
         found, state = describe(error), sqlstate_of(error)
         if state not in _DAMAGED and state not in _INCOMPLETE:
@@ -41,6 +41,6 @@ class Damage:
             self.reason = text
         return text
 
-    def mended(self) -> None:
+    def resolved(self) -> None:
         """The tables were made anew."""
         self.reason = ""

@@ -130,7 +130,7 @@ class Endpoints:
         except BusUnavailable as error:
             raise QueryRefused(503, str(error)) from error
         except TROUBLES as error:
-            found = self._damage.note(error)
+            found = self._damage.record(error)
             self._outage.failed(found)
             text = self._damage.reason or "History cannot reach its database; ask again in a moment."
             raise QueryRefused(503, text) from error
@@ -186,8 +186,8 @@ def _never(_snapshot: Snapshot) -> bool:
 
 def _lacks(query: q.LatestRunsQuery | q.StatusesQuery) -> Callable[[Snapshot], bool]:
     """Whether a snapshot lacks a job that was asked for; when none was named, nothing is lacking."""
-    asked = set() if query.may_lack else set(query.job_names or ())
-    return lambda snapshot: not asked <= set(snapshot.names)
+    requested = set() if query.may_lack else set(query.job_names or ())
+    return lambda snapshot: not requested <= set(snapshot.names)
 
 
 def _that_fit(items: list[msgspec.Raw], most: int = MAX_REPLY) -> list[msgspec.Raw]:

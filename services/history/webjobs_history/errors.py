@@ -43,7 +43,7 @@ class RebuildRefused(WebJobsError):
         super().__init__(f"{reason} A rebuild deletes that from history; {option} does it all the same.")
 
 
-class ConnectionEnded(WebJobsError):
+class ConnectionLost(WebJobsError):
     """Postgres closed the connection that holds the projector's lock."""
 
     def __init__(self) -> None:

@@ -79,7 +79,7 @@ class Readiness:
         try:
             return None if await self._queries.is_there() else "nothing was projected yet"
         except TROUBLES as error:
-            return self._damage.note(error)
+            return self._damage.record(error)
 
     async def _database(self) -> str | None:
         return self._damage.reason or None

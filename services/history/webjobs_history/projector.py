@@ -30,7 +30,7 @@ from webjobs_history.damage import Damage
 from webjobs_history.database import TROUBLES, Connection, connect, describe
 from webjobs_history.domain.fold import Fold, keys_of
 from webjobs_history.domain.resume import Place, Resume, Stream, resume
-from webjobs_history.errors import ConnectionEnded, PositionMoved, StreamReplaced
+from webjobs_history.errors import ConnectionLost, PositionMoved, StreamReplaced
 from webjobs_history.migrations.migrate import migrate
 from webjobs_history.progress import Progress
 
@@ -46,7 +46,7 @@ CHECK_INTERVAL = 5.0  # seconds between looks at the stream's identity and end
 RETRY_DELAY = 0.5  # seconds
 
 _LOCK = 0x5765624A_68697374  # "WebJhist": the advisory lock of who projects
-_PASSING = (BusUnavailable, ConnectionEnded, PositionMoved, StreamReplaced, *TROUBLES)
+_PASSING = (BusUnavailable, ConnectionLost, PositionMoved, StreamReplaced, *TROUBLES)
 # What Postgres says of values that no retry makes storable: too large, out of range, not text.
 _UNSTORABLE = (
     asyncpg.DataError,
@@ -89,12 +89,12 @@ class Projector:
         """Project for ever; whatever is away is waited for."""
         while True:
             try:
-                await self._project_in_turn(companions)
+                await self._project_while_leader(companions)
             except* _PASSING as group:
                 errors = leaves(group)
-                reason = "; ".join(self._damage.note(error) for error in errors)
+                reason = "; ".join(self._damage.record(error) for error in errors)
                 if any(isinstance(error, PositionMoved) for error in errors):
-                    self._damage.mended()  # by a rebuild
+                    self._damage.resolved()  # by a rebuild
                 self.outage.failed(reason)
                 self.trouble = reason
             # A task group that ends with errors swallows a cancellation that came at the same time.
@@ -102,13 +102,13 @@ class Projector:
                 raise asyncio.CancelledError
             await asyncio.sleep(RETRY_DELAY)
 
-    async def _project_in_turn(self, companions: Sequence[Companion]) -> None:
+    async def _project_while_leader(self, companions: Sequence[Companion]) -> None:
         await migrate(self._database_url)
         async with self._lock() as connection, asyncio.TaskGroup() as group:
-            over = await self._hear_of_the_end(connection)
+            over = await self._watch_connection(connection)
             created_at = await self._take_position(connection)
             watching = [
-                group.create_task(self._end_turn(over), name="end of the turn"),
+                group.create_task(self._stop_projecting(over), name="end of the turn"),
                 group.create_task(cancellable(self._watch_stream(created_at)), name="watch stream"),
             ]
             try:
@@ -205,7 +205,7 @@ class Projector:
         try:
             async for batch in reader.batches(max_messages=MAX_BATCH):
                 began = time.monotonic()
-                await _to_its_end(self._project(connection, batch))
+                await _uninterrupted(self._project(connection, batch))
                 if len(batch) < MAX_BATCH:
                     # What arrives until then is one transaction; the first event after a rest waits for none.
                     await asyncio.sleep(PACE - (time.monotonic() - began))
@@ -256,7 +256,7 @@ class Projector:
         self.trouble = ""
         self.outage.ended()
 
-    async def _hear_of_the_end(self, connection: Connection) -> "asyncio.Future[WebJobsError]":
+    async def _watch_connection(self, connection: Connection) -> "asyncio.Future[WebJobsError]":
         """Why this turn is over, once it is: Postgres went away, or a rebuild was asked for."""
         over: asyncio.Future[WebJobsError] = asyncio.get_running_loop().create_future()
 
@@ -264,11 +264,11 @@ class Projector:
             if author != connection.get_server_pid():
                 _end(over, PositionMoved(self.position))
 
-        connection.add_termination_listener(lambda _connection: _end(over, ConnectionEnded()))
+        connection.add_termination_listener(lambda _connection: _end(over, ConnectionLost()))
         await connection.add_listener(store.RESET_CHANNEL, on_reset)
         return over
 
-    async def _end_turn(self, over: "asyncio.Future[WebJobsError]") -> None:
+    async def _stop_projecting(self, over: "asyncio.Future[WebJobsError]") -> None:
         raise await over
 
     async def _watch_stream(self, created_at: datetime) -> None:
@@ -287,7 +287,7 @@ def _end(over: "asyncio.Future[WebJobsError]", reason: WebJobsError) -> None:
         over.set_result(reason)
 
 
-async def _to_its_end(work: Awaitable[None]) -> None:
+async def _uninterrupted(work: Awaitable[None]) -> None:
     """Let work that has begun finish, also when this task is cancelled meanwhile."""
     task = asyncio.ensure_future(work)
     try:

@@ -40,7 +40,7 @@ class History:
         return sequence
 
     async def _ask(self, name: str, query: q.Query, answer: type[T]) -> T:
-        async def asked() -> bytes | None:
+        async def requested() -> bytes | None:
             try:
                 return await self.bus.ask(name, msgspec.json.encode(query))
             except BusUnavailable:  # nobody answers yet
@@ -50,7 +50,7 @@ class History:
                     return None
                 raise
 
-        data = await eventually(asked)
+        data = await eventually(requested)
         assert data is not None
         return msgspec.json.decode(data, type=answer)
 

@@ -109,8 +109,8 @@ async def test_many_runs_go_in_events_of_200_and_no_run_is_asked_for_twice(
             return True
 
         await eventually(trimmed)
-    asked = [run_id for event in await purges(history.bus) for run_id in event.run_ids]
-    assert sorted(asked) == sorted(run.run_id for run in runs[:-3])
+    requested = [run_id for event in await purges(history.bus) for run_id in event.run_ids]
+    assert sorted(requested) == sorted(run.run_id for run in runs[:-3])
     assert {len(event.run_ids) for event in await purges(history.bus)} == {200, 47}
 
 
@@ -126,14 +126,14 @@ async def test_a_replay_asks_for_no_purge_again_and_gives_the_same_answers(
             return True
 
         await eventually(trimmed)
-        asked = await purges(history.bus)
+        requested = await purges(history.bus)
         end = await history.bus.last_sequence(history.bus.subjects.events_stream)
         before = await history.everything(end)
         await rebuild(settings, asyncio.Event())
         assert await history.everything(end) == before
         late = await history.publish([Run(99, "other").initializing()])
         await history.latest(at_least=late)
-    assert await purges(history.bus) == asked
+    assert await purges(history.bus) == requested
 
 
 async def test_the_logs_of_a_deleted_job_go_and_those_of_its_successor_stay(

@@ -29,7 +29,7 @@ def test_a_life_of_a_minute_is_forgiven() -> None:
 def test_a_part_hangs_when_it_has_given_no_answer_for_long() -> None:
     silence = Silence(100.0)
     for now in (103.0, 110.0, 117.0):
-        silence.note(False, now)
+        silence.record(False, now)
     assert silence.left(117.0) == SILENT_SECONDS - 17
     assert silence.left(100.0 + SILENT_SECONDS) == 0
 
@@ -37,18 +37,18 @@ def test_a_part_hangs_when_it_has_given_no_answer_for_long() -> None:
 def test_an_answer_makes_up_for_silence() -> None:
     silence = Silence(100.0)
     for now in (110.0, 117.0, 120.0):
-        silence.note(False, now)
-    silence.note(True, 121.0)
+        silence.record(False, now)
+    silence.record(True, 121.0)
     assert silence.left(150.0) > 0
 
 
 def test_time_in_which_nobody_was_asked_is_no_silence() -> None:
     """The supervisor itself may have stood still: stopped, or on a machine that was asleep."""
     silence = Silence(100.0)
-    silence.note(False, 1000.0)
+    silence.record(False, 1000.0)
     assert silence.left(1000.0) > 0
-    silence.note(False, 1002.0)
-    silence.note(False, 1004.0)
+    silence.record(False, 1002.0)
+    silence.record(False, 1004.0)
     assert silence.left(1004.0) <= 0
 
 

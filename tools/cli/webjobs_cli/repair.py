@@ -25,7 +25,7 @@ def repair_history(data: Path, *, force: bool, accept_new_stream: bool) -> None:
     options = repair.RepairOptions(data, environment, rebuild)
     in_json = is_json(environment)
 
-    def say(text: str) -> None:
+    def report(text: str) -> None:
         print(json_line(UP, text) if in_json else text, flush=True)
 
-    asyncio.run(repair.repair_history(options, say))
+    asyncio.run(repair.repair_history(options, report))

@@ -48,7 +48,7 @@ class DiskWatch:
         self._nats = nats
         self._spare = spare
         self._announce = announce
-        self._looked_at_room = 0
+        self._room_at_check = 0
         self._restarted_at = -_RESTART_PAUSE
 
     async def run(self) -> None:
@@ -57,7 +57,7 @@ class DiskWatch:
             await asyncio.sleep(POLL_SECONDS)
             if self._nats is not None:
                 try:
-                    await self._look_after(self._nats)
+                    await self._check_nats(self._nats)
                 except OSError:  # it is down, or is just starting; the next look sees more
                     continue
 
@@ -76,7 +76,7 @@ class DiskWatch:
             await asyncio.sleep(POLL_SECONDS / 4)
         return True
 
-    async def _look_after(self, nats: NatsServer) -> None:
+    async def _check_nats(self, nats: NatsServer) -> None:
         error, free = await nats.write_error(), space_of(self._folder).free
         if error is not None:
             self._restart(nats, f"it has closed streams: {error}")
@@ -88,12 +88,12 @@ class DiskWatch:
     async def _raise_limit(self, nats: NatsServer, room: int) -> None:
         """Let streams have what others have freed; a lower limit the server takes only when it starts."""
         tolerance = max(MEGABYTE, room // _TOLERANCE)
-        if nats.takes_messages and abs(room - self._looked_at_room) <= tolerance:
+        if nats.takes_messages and abs(room - self._room_at_check) <= tolerance:
             return
         limit = await nats.storage_used() + room
         if not nats.takes_messages or limit > nats.storage_limit + tolerance:
             nats.raise_storage_limit(limit)
-        self._looked_at_room = room
+        self._room_at_check = room
 
     def _restart(self, nats: NatsServer, reason: str) -> None:
         if time.monotonic() < self._restarted_at + _RESTART_PAUSE:

@@ -22,9 +22,9 @@ class DidNotStart(WebJobsError):
         self.reason = reason
         self.last_output = last_output
         self.log = log
-        told = f" Its last words:\n{last_output}" if last_output else ""
+        output = f" Its last words:\n{last_output}" if last_output else ""
         where = f"\nThe whole log: {log}" if log else ""
-        super().__init__(f"{name} did not start: {reason}.{told}{where}")
+        super().__init__(f"{name} did not start: {reason}.{output}{where}")
 
 
 class PortTaken(WebJobsError):

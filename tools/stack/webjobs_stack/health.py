@@ -9,7 +9,7 @@ _EVERY_INTERFACE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HealthResponse:
     """What a server answered to a GET."""
 
     status: int
@@ -24,7 +24,7 @@ async def is_healthy(host: str, port: int) -> bool:
         return False
 
 
-async def get(host: str, port: int, path: str, timeout: float = _TIMEOUT_SECONDS) -> Answer:
+async def get(host: str, port: int, path: str, timeout: float = _TIMEOUT_SECONDS) -> HealthResponse:
     """The answer to a GET.
 
     Raises:
@@ -42,13 +42,13 @@ def reachable(host: str) -> str:
     return _EVERY_INTERFACE.get(host, host)
 
 
-async def _get(host: str, port: int, path: str) -> Answer:
+async def _get(host: str, port: int, path: str) -> HealthResponse:
     reader, writer = await asyncio.open_connection(host, port)
     try:
         # 1.0: the body comes in one piece and ends with the connection.
         writer.write(f"GET {path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
-        return Answer(int(head.split()[1]), body)
+        return HealthResponse(int(head.split()[1]), body)
     finally:
         writer.close()
         with contextlib.suppress(OSError):

@@ -147,7 +147,7 @@ class NatsServer:
         """End it as a crash would."""
         self._running.send(signal.SIGKILL)
 
-    async def answers(self) -> bool:
+    async def responds(self) -> bool:
         """Whether it answers a client's ping."""
         with contextlib.suppress(OSError):
             reader, writer = await asyncio.open_connection(HOST, self.port)

@@ -142,7 +142,7 @@ class Postgres:
         """Undo `set_aside`: what was made since is removed."""
         self._cluster.put_back(aside)
 
-    async def answers(self) -> bool:
+    async def responds(self) -> bool:
         """Whether it answers a query, or says why it does not."""
         # Here, because the stack must start fast.
         import asyncpg
@@ -160,7 +160,7 @@ class Postgres:
         return True
 
     async def _is_ready(self) -> bool:
-        return self._cluster.says_ready(self.pid)
+        return self._cluster.is_ready(self.pid)
 
 
 @contextlib.asynccontextmanager

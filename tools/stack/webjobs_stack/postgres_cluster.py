@@ -79,7 +79,7 @@ class Cluster:
         shutil.rmtree(self.data, ignore_errors=True)
         aside.rename(self.data)
 
-    def says_ready(self, pid: int) -> bool:
+    def is_ready(self, pid: int) -> bool:
         """Whether the server with this pid takes connections."""
         # Line 1 is the pid, line 8 the state, as pg_ctl reads it: no client needed.
         try:

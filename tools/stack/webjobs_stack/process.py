@@ -129,13 +129,13 @@ async def until_ready(child: Child, is_ready: Callable[[], Awaitable[bool]], dea
     give_up_at = time.monotonic() + deadline_seconds
     while not await is_ready():
         if child.exit_code is not None:
-            raise NotReady(f"it {ending(child.exit_code)}")
+            raise NotReady(f"it {describe_exit(child.exit_code)}")
         if time.monotonic() > give_up_at:
             raise NotReady(f"it was not ready after {deadline_seconds:g} s")
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def ending(exit_code: int) -> str:
+def describe_exit(exit_code: int) -> str:
     """How a process ended, in words."""
     if exit_code >= 0:
         return f"ended with exit code {exit_code}"

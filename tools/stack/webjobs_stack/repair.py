@@ -21,7 +21,7 @@ from webjobs_stack.stack import namespace_of
 REFUSED = 3
 """Exit code of `python -m webjobs_history rebuild` when it would delete what it cannot bring back."""
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class RepairOptions:
     history_module: str = "webjobs_history"
 
 
-async def repair_history(options: RepairOptions, say: Say) -> None:
+async def repair_history(options: RepairOptions, report: Report) -> None:
     """Rebuild the history; the stack must not run on this folder.
 
     An embedded cluster that does not start, or in which the rebuild fails, is moved aside and kept; the
@@ -58,7 +58,7 @@ async def repair_history(options: RepairOptions, say: Say) -> None:
     if not folder.path.is_dir():
         raise DataFolderUnusable(folder.path, "it does not exist")
     async with AsyncExitStack() as stack:
-        lock = await folder.lock(lambda: say("Waiting for the last processes of a killed stack."))
+        lock = await folder.lock(lambda: report("Waiting for the last processes of a killed stack."))
         stack.callback(os.close, lock)
         nats_url = options.environment.get("WEBJOBS_NATS_URL", "")
         if not nats_url:
@@ -77,25 +77,25 @@ async def repair_history(options: RepairOptions, say: Say) -> None:
         else:
             postgres = Postgres(folder.postgres, keep_open=[lock])
             stack.push_async_callback(postgres.stop)
-            code = await _rebuild_embedded(options, nats_url, postgres, say)
+            code = await _rebuild_embedded(options, nats_url, postgres, report)
     if code != 0:
         raise HistoryNotRepaired(code == REFUSED)
-    say("History is rebuilt.")
+    report("History is rebuilt.")
 
 
-async def _rebuild_embedded(options: RepairOptions, nats_url: str, postgres: Postgres, say: Say) -> int:
+async def _rebuild_embedded(options: RepairOptions, nats_url: str, postgres: Postgres, report: Report) -> int:
     """Rebuild in the cluster there is, or else in a new one; returns the exit code of the rebuild."""
     try:
         await postgres.start()
     except DidNotStart as error:
-        say(f"The database does not start: {error.reason}.")
+        report(f"The database does not start: {error.reason}.")
     else:
         code = await _rebuild(options, nats_url, postgres.url)
         if code in (0, REFUSED):
             return code
         await postgres.stop()
     aside = postgres.set_aside()
-    say(f"The damaged database is kept in {aside}; a new one is made.")
+    report(f"The damaged database is kept in {aside}; a new one is made.")
     try:
         await postgres.start()
         code = await _rebuild(options, nats_url, postgres.url)

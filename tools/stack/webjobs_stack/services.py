@@ -139,7 +139,7 @@ class Service:
         """End it as a crash would."""
         self._running.send(signal.SIGKILL)
 
-    async def answers(self) -> bool:
+    async def responds(self) -> bool:
         """Whether it answers at all, be it with the reason why it is not ready."""
         return await self._finding() is not None
 
@@ -154,7 +154,7 @@ class Service:
         except NotReady:
             if child.exit_code is not None:
                 raise
-            await until_ready(child, self.answers, _START_SECONDS - self._ready_seconds)
+            await until_ready(child, self.responds, _START_SECONDS - self._ready_seconds)
             return await self._finding() or None
         return None
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from webjobs_events.errors import WebJobsError
 
 from webjobs_stack.announce import Announcer
-from webjobs_stack.process import ending
+from webjobs_stack.process import describe_exit
 
 SHORTEST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0
@@ -35,7 +35,7 @@ class Daemon(Protocol):
     async def start(self) -> str:
         """Start it, wait until it is ready, and answer its address; if that fails, no process is left."""
 
-    async def answers(self) -> bool:
+    async def responds(self) -> bool:
         """Whether it answers at all; cancelled when that takes too long."""
 
     def kill(self) -> None:
@@ -67,13 +67,13 @@ class Silence:
 
     def __init__(self, now: float) -> None:
         """It has just answered; `now` is in seconds, monotonic."""
-        self._answered_at = now
+        self._responded_at = now
         self._failed = 0
 
-    def note(self, answered: bool, now: float) -> None:
+    def record(self, responded: bool, now: float) -> None:
         """Take in how a question ended."""
-        if answered:
-            self._answered_at = now
+        if responded:
+            self._responded_at = now
             self._failed = 0
         else:
             self._failed += 1
@@ -82,19 +82,19 @@ class Silence:
         """Seconds until it counts as hanging; 0 or less when it does."""
         if self._failed < _LEAST_PROBES:
             return SILENT_SECONDS
-        return self._answered_at + SILENT_SECONDS - now
+        return self._responded_at + SILENT_SECONDS - now
 
 
-async def until_silent(answers: Callable[[], Awaitable[bool]]) -> None:
+async def until_silent(responds: Callable[[], Awaitable[bool]]) -> None:
     """Return when a part gives no answer any more."""
     silence = Silence(time.monotonic())
     while (left := silence.left(time.monotonic())) > 0:
         await asyncio.sleep(min(_PROBE_SECONDS, left))
-        answered = False
+        responded = False
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(_ANSWER_SECONDS, left)):
-                answered = await answers()
-        silence.note(answered, time.monotonic())
+                responded = await responds()
+        silence.record(responded, time.monotonic())
 
 
 async def keep_running(
@@ -114,7 +114,7 @@ async def keep_running(
     """
     delay = 0.0
     started_at = time.monotonic()
-    how = str(failed) if failed else await _until_it_ends(daemon)
+    how = str(failed) if failed else await _wait_for_exit(daemon)
     known = ""
     while True:
         delay = restart_delay(delay, time.monotonic() - started_at)
@@ -131,7 +131,7 @@ async def keep_running(
             continue
         known = ""
         announce_start(daemon, announce, time.monotonic() - started_at, address)
-        how = await _until_it_ends(daemon)
+        how = await _wait_for_exit(daemon)
 
 
 def announce_start(daemon: Daemon, announce: Announcer, seconds: float, address: str) -> None:
@@ -148,14 +148,14 @@ def _in_short(error: Exception) -> str:
     return f"did not start: {reason}" if reason else str(error)
 
 
-async def _until_it_ends(daemon: Daemon) -> str:
+async def _wait_for_exit(daemon: Daemon) -> str:
     """How it ended, in words; one that hangs is killed."""
     ended = asyncio.ensure_future(daemon.wait())
-    silent = asyncio.ensure_future(until_silent(daemon.answers))
+    silent = asyncio.ensure_future(until_silent(daemon.responds))
     try:
         await asyncio.wait({ended, silent}, return_when=asyncio.FIRST_COMPLETED)
         if ended.done():
-            return ending(ended.result())
+            return describe_exit(ended.result())
         silent.result()
         daemon.kill()
         await ended
