@@ -18,7 +18,7 @@ from webjobs_runner.domain.script import SCRIPT_HOSTS, extend_hosts
 from webjobs_runner.files.job_files import clean_up
 from webjobs_runner.files.site import Site
 from webjobs_runner.files.working_copy import WorkingCopies
-from webjobs_runner.instance import own_instance
+from webjobs_runner.instance_claim import own_instance
 from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox

@@ -8,8 +8,8 @@ import asyncio
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus
 
-from webjobs_runner.files.package_store import PackageStore
 from webjobs_runner.files.site import Site
+from webjobs_runner.jobs.package_store import PackageStore
 from webjobs_runner.outbox import Outbox
 from webjobs_runner.runs.claims import Claims
 from webjobs_runner.runs.run_journal import RunJournal

@@ -21,7 +21,6 @@ from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.in_place import InPlaceFiles
 from webjobs_runner.files.installed_folders import InstalledFolders
-from webjobs_runner.files.package_store import PackageStore
 from webjobs_runner.files.site import Site
 from webjobs_runner.files.versions import Versions
 from webjobs_runner.files.working_copy import WorkingCopies
@@ -33,6 +32,7 @@ from webjobs_runner.jobs.deployment import Deployment
 from webjobs_runner.jobs.edited_folders import EditedFolders
 from webjobs_runner.jobs.job_commands import JobCommands
 from webjobs_runner.jobs.job_inbox import JobInbox
+from webjobs_runner.jobs.package_store import PackageStore
 from webjobs_runner.jobs.reconciler import Reconciler
 from webjobs_runner.jobs.refusals import Refusals
 from webjobs_runner.lease_terms import LeaseTerms

@@ -19,12 +19,11 @@ from webjobs_events.events import Deleted, Deployed, DeployFailed, RunSuccess, S
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.subjects import Subjects
-from webjobs_runner.files import package_store
 from webjobs_runner.files.folder_note import read_note
 from webjobs_runner.files.job_files import InspectedFolder
 from webjobs_runner.files.site import Site
 from webjobs_runner.files.versions import Versions
-from webjobs_runner.jobs import reconciler
+from webjobs_runner.jobs import package_store, reconciler
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 

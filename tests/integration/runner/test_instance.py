@@ -10,10 +10,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from webjobs_runner import instance
+from webjobs_runner import instance_claim
 from webjobs_runner.errors import InstanceInUse
 from webjobs_runner.files.site import Site
-from webjobs_runner.instance import LOCK, own_instance
+from webjobs_runner.instance_claim import LOCK, own_instance
 
 # Starts at a word, says its id, and lives until it is killed.
 _CONTAINER = """
@@ -22,12 +22,12 @@ import structlog
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 from contextlib import nullcontext
 from pathlib import Path
-from webjobs_runner import instance
+from webjobs_runner import instance_claim
 from webjobs_runner.files.site import Site
 socket.gethostname = lambda: sys.argv[2]
-instance.claim_instance = lambda *_: nullcontext()
+instance_claim.claim_instance = lambda *_: nullcontext()
 sys.stdin.readline()
-with instance.own_instance(None, Site(Path(sys.argv[1]))) as own:
+with instance_claim.own_instance(None, Site(Path(sys.argv[1]))) as own:
     sys.stdout.write(own.id + "\\n")
     sys.stdout.flush()
     sys.stdin.read()
@@ -42,7 +42,7 @@ def site(tmp_path: Path) -> Site:
 @pytest.fixture
 def containers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runners share the folder only, as in containers: each has a network of its own."""
-    monkeypatch.setattr(instance, "claim_instance", lambda *_: ExitStack())
+    monkeypatch.setattr(instance_claim, "claim_instance", lambda *_: ExitStack())
 
 
 @contextmanager
@@ -134,7 +134,7 @@ def test_a_folder_that_is_removed_while_it_is_locked_is_made_anew(
     with on_host("one", site, monkeypatch) as first:
         pass
     lock = site.runner_state(first) / LOCK
-    flock = instance.fcntl.flock
+    flock = instance_claim.fcntl.flock
 
     def removed_first(descriptor: int, how: int) -> None:
         monkeypatch.setattr("fcntl.flock", flock)

@@ -37,11 +37,11 @@ from webjobs_runner.domain.script import ChosenScript, choose_script, doubt, scr
 from webjobs_runner.errors import NoRunnableScript
 from webjobs_runner.files.manifest import Manifest
 from webjobs_runner.files.package import scan_folder
-from webjobs_runner.files.package_store import PackageStore
 from webjobs_runner.files.script_file import cleaning_of, is_program, shebang_of
 from webjobs_runner.files.text_search import mentions_shutdown_file
 from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.definitions import Definitions
+from webjobs_runner.jobs.package_store import PackageStore
 from webjobs_runner.jobs.refusals import Refusals
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
