@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 from chaos.jobs import ChaosJob
 from support.archives import zip_of
-from support.client import Client, HealthResponse, job_url
+from support.client import Client, Answer, job_url
 
 _UNREACHABLE = (aiohttp.ClientError, TimeoutError, ConnectionError)
 _ZIP = {"Content-Type": "application/zip"}
@@ -79,7 +79,7 @@ class Load:
                 if run_id:
                     self.by_key[job.name, key].add(run_id)
 
-    def _note(self, job: ChaosJob, answer: HealthResponse) -> str | None:
+    def _note(self, job: ChaosJob, answer: Answer) -> str | None:
         if answer.status != 202:
             return None
         run_id = answer.headers["Location"].rpartition("/")[2]
@@ -121,7 +121,7 @@ class Load:
                 await _pause(self._random.uniform(0, 1), enough)
                 await self._send("PUT", url, data=zip_of(job.files(1)), headers=_ZIP)
 
-    async def _send(self, method: str, path: str, **options: Any) -> HealthResponse:
+    async def _send(self, method: str, path: str, **options: Any) -> Answer:
         return await self._random.choice(self._clients).ask(method, path, **options)
 
 
