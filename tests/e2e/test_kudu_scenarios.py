@@ -1,4 +1,4 @@
-"""What the reference's own functional tests do with it, on the whole stack."""
+"""The scenarios of Kudu's own functional tests, on the whole stack."""
 
 import asyncio
 import re

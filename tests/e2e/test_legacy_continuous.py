@@ -1,4 +1,4 @@
-"""The seed's continuous jobs, line by line: kept running, stopped, started, set, logged, deleted."""
+"""Continuous jobs in the legacy dialect, as the Kudu wiki describes them: kept running, stopped, started, set, logged, deleted."""
 
 from support.bus import job_events
 from support.client import Client, job_url, lines_of, unique

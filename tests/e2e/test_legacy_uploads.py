@@ -1,4 +1,4 @@
-"""The seed's ways of deployment: a zip or one file, by either address, or by copying into the folder."""
+"""Deployment in the legacy dialect, as the Kudu wiki describes it: a zip or one file, by either address, or by copying into the folder."""
 
 import asyncio
 import shutil

@@ -1,4 +1,4 @@
-"""What triggered jobs can do beyond the reference, as a client sees it."""
+"""What triggered jobs can do beyond Kudu, as a client sees it."""
 
 import asyncio
 import itertools

@@ -79,7 +79,7 @@ def fits_environment(name: str, value: str) -> bool:
 
 
 def is_true(text: str | None) -> bool:
-    """Whether a setting is switched on: `1` or `true`. Source: Kudu, a6."""
+    """Returns whether a setting is switched on: `1` or `true`. Source: docs/compatibility.md#settings."""
     return (text or "").strip().lower() in _TRUE
 
 

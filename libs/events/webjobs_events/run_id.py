@@ -13,7 +13,7 @@ RESOLUTION = timedelta(microseconds=100)
 def run_id_at(instant: datetime) -> RunId:
     """The run id of an instant: UTC `yyyyMMddHHmmssffff`, 18 digits, to a tenth of a millisecond.
 
-    Source: Kudu, TriggeredJobRunLogger.cs.
+    Source: docs/compatibility.md#run-ids.
     """
     utc = instant.astimezone(UTC)
     return RunId(f"{utc.year:04d}{utc:%m%d%H%M%S}{utc.microsecond // 100:04d}")

@@ -115,7 +115,7 @@ def schedule_of(settings: JobSettings, site_zone: str | None) -> Schedule | None
     Args:
         settings: Of the job.
         site_zone: WEBSITE_TIME_ZONE, for jobs that name no zone of their own. One that does not exist counts
-            as UTC, as in the reference.
+            as UTC, as Kudu does.
 
     Raises:
         InvalidSchedule: The expression cannot be understood.

@@ -33,7 +33,7 @@ _OTHER_TYPE: Mapping[JobType, Mapping[str, str]] = {
         "health_check": "only what runs for ever is asked for its health",
     },
 }
-"""Our own keys on a type that has no use for them; the reference's keys are taken for both."""
+"""Our own keys that a type of job does not use. Kudu's keys are accepted for both types."""
 
 _NEVER_RETRIED = frozenset({Reason.CANCELLED, Reason.REPLACED, Reason.DELETED, Reason.STOPPED})
 _OWN_VARIABLES = frozenset({"WEBSITE_INSTANCE_ID", "WEBROOT_PATH"})

@@ -8,7 +8,7 @@ from webjobs_events.job import JobType
 
 
 class Status(StrEnum):
-    """The words of the reference; each is also the name of the event that enters it."""
+    """The status words of Azure WebJobs. Each is also the name of the event that enters it."""
 
     INITIALIZING = "Initializing"
     STARTING = "Starting"

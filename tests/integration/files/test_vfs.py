@@ -1,4 +1,4 @@
-"""Files by HTTP: what is read, written, listed and removed, with the reference's codes and headers."""
+"""Files by HTTP: what is read, written, listed and removed, with Kudu's codes and headers."""
 
 import asyncio
 import io

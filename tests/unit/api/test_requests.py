@@ -26,7 +26,7 @@ from webjobs_events.run_id import RunId
 @pytest.mark.parametrize(
     ("header", "name"),
     [
-        ("attachement; filename=run.cmd", "run.cmd"),  # as the seed spells it
+        ("attachement; filename=run.cmd", "run.cmd"),  # as the Kudu wiki spells it
         ("attachment; filename=run.sh", "run.sh"),
         ('attachment; filename="my script.sh"', "my script.sh"),
         ('attachment; filename="a;b.sh"', "a;b.sh"),

@@ -1,4 +1,4 @@
-"""What becomes of due times that nobody saw: the reference's cases, and every policy."""
+"""What becomes of due times that nobody saw: Kudu's cases, and every policy."""
 
 from datetime import UTC, datetime, timedelta
 

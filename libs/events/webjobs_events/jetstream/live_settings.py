@@ -46,7 +46,7 @@ class LiveSettings:
         return int(self.number(name, default, least=least))
 
     def flag(self, name: str) -> bool:
-        """Whether a setting is `1` or `true`. Source: Kudu, a6."""
+        """Returns whether a setting is `1` or `true`. Source: docs/compatibility.md#settings."""
         return is_true(self.get(name))
 
     def stored(self) -> Mapping[str, str]:

@@ -60,7 +60,7 @@ def script_environment(
     App settings and the job's settings may set anything but the facts and the services' credentials. The
     site's name may be inherited too; the runner's own home is not, for it is none of the job's business.
 
-    Source: the seed, "Environment Settings"; Kudu: BaseJobRunner.cs, ContinuousJobRunner.cs.
+    Source: docs/compatibility.md#environment.
     """
     site = {"WEBSITE_SITE_NAME": facts.site_name}
     environment = {**site, **inherited, "HOME": facts.home, "TEMP": facts.temporary_folder}

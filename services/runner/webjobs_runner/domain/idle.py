@@ -1,6 +1,6 @@
 """When a triggered run has been idle for too long: no output and no CPU time in its whole tree.
 
-Source: the seed, WEBJOBS_IDLE_TIMEOUT; Kudu: IdleManager.cs (which looks each second).
+Source: Kudu wiki, WEBJOBS_IDLE_TIMEOUT; Kudu, IdleManager.cs (which checks each second).
 """
 
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ class PreconditionFailed(WebJobsError):
 def check(condition: Condition, etag: str | None) -> None:
     """Go on when a change of a file may be made.
 
-    A file that exists is only changed by who names its ETag, or says that any will do; the reference takes
+    A file that exists is only changed by who names its ETag, or says that any will do; Kudu takes
     `*` for a new file, too.
 
     Args:

@@ -28,7 +28,7 @@ def restart_delay(lived: timedelta, restart_time: timedelta = DEFAULT_RESTART_DE
     A process that lived two minutes or longer is started again at once; a shorter life waits
     `restart_time`, the setting WEBJOBS_RESTART_TIME.
 
-    Source: the seed, WEBJOBS_RESTART_TIME; Kudu: ContinuousJobRunner.cs (two minutes, 60 s).
+    Source: Kudu wiki, WEBJOBS_RESTART_TIME; Kudu, ContinuousJobRunner.cs (two minutes, 60 s).
     """
     return timedelta(0) if lived >= LONG_RUN else max(restart_time, timedelta(0))
 
@@ -44,8 +44,8 @@ def restart_after(
     Args:
         lived: How long the process lived.
         short_runs: Short lives in a row before this one.
-        backoff: The delays; None: the reference's rule.
-        restart_time: The setting WEBJOBS_RESTART_TIME, for the reference's rule.
+        backoff: The delays; None: Kudu's rule.
+        restart_time: The setting WEBJOBS_RESTART_TIME, for Kudu's rule.
     """
     if backoff is None:
         return Restart(restart_delay(lived, restart_time), 0)

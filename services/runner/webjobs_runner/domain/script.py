@@ -49,7 +49,7 @@ class ChosenScript:
     candidates: tuple[str, ...] = ()
 
 
-# The order is the seed's, and it decides which script is chosen. A .exe is started by wine itself and
+# The order is that of the Kudu wiki, and it decides which script is chosen. A .exe is started by wine itself and
 # not through cmd: its arguments then reach it as they are, with nothing to read them a second time.
 # Python writes unbuffered (-u), so that its last lines are in the log whatever ends it.
 SCRIPT_HOSTS: tuple[ScriptHost, ...] = (
@@ -105,7 +105,7 @@ def choose_script(
         shebang_of: The interpreter that a file itself names; asked for hosts that read it.
         is_program: Whether a file without extension can be run.
 
-    Source: Kudu, "logic to decide which file is the script to run", and JobsManagerBase.cs.
+    Source: docs/compatibility.md#script-choice.
 
     Raises:
         NoRunnableScript: no name has a supported extension.

@@ -9,7 +9,7 @@ EVERY = timedelta(hours=12)
 def next_notice_at(age: timedelta) -> timedelta:
     """The age at which the log says it next, for a script of this age.
 
-    Source: Kudu: ContinuousJobRunner.cs (after an hour, then every twelve).
+    Source: Kudu, ContinuousJobRunner.cs (after an hour, then every twelve).
     """
     if age < FIRST:
         return FIRST

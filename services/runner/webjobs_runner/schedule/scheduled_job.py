@@ -38,7 +38,7 @@ class ScheduledJob:
 
     @property
     def trigger(self) -> str:
-        """In the words of the reference."""
+        """Returns the trigger text of its runs, as Kudu writes it."""
         return f"Schedule - {self.schedule.expression}"
 
     def recorded_until(self, cursor: Cursor) -> datetime:

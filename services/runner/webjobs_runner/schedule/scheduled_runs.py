@@ -40,7 +40,7 @@ class ScheduledRuns:
             job_name: Of the job.
             due: The due time, of which nothing is told up to `cursor`.
             policy: What the job wants done about runs that are not over.
-            trigger: Who asks, in the words of the reference.
+            trigger: The trigger text, as Kudu writes it.
             now: This instant.
             cursor: How far the job's due times are told.
             trace_seed: As for `scheduled_trace`.
