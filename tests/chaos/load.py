@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 from chaos.jobs import ChaosJob
 from support.archives import zip_of
-from support.client import Client, Answer, job_url
+from support.client import Answer, Client, job_url
 
 _UNREACHABLE = (aiohttp.ClientError, TimeoutError, ConnectionError)
 _ZIP = {"Content-Type": "application/zip"}

@@ -1,4 +1,4 @@
-"""Continuous jobs in the legacy dialect, as the Kudu wiki describes them: kept running, stopped, started, set, logged, deleted."""
+"""Continuous jobs in the legacy dialect, as the Kudu wiki describes them."""
 
 from support.bus import job_events
 from support.client import Client, job_url, lines_of, unique

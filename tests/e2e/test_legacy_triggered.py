@@ -1,4 +1,4 @@
-"""Triggered jobs in the legacy dialect, as the Kudu wiki describes them: deployed, listed, run, looked back at, deleted."""
+"""Triggered jobs in the legacy dialect, as the Kudu wiki describes them."""
 
 import re
 from functools import partial

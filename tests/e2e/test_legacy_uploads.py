@@ -1,4 +1,4 @@
-"""Deployment in the legacy dialect, as the Kudu wiki describes it: a zip or one file, by either address, or by copying into the folder."""
+"""Deployment in the legacy dialect: a zip or one file, by either address, or a copy into the folder."""
 
 import asyncio
 import shutil

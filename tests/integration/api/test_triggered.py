@@ -1,4 +1,4 @@
-"""Triggered jobs over HTTP: the fields of the legacy dialect, runs that never vanish, and one run at a time."""
+"""Triggered jobs over HTTP: the legacy fields, runs that never vanish, and one run at a time."""
 
 import asyncio
 import re
