@@ -49,7 +49,7 @@ class ChosenScript:
     candidates: tuple[str, ...] = ()
 
 
-# The order is that of the Kudu wiki, and it decides which script is chosen. A .exe is started by wine itself and
+# The order is that of the Kudu wiki; it decides which script is chosen. A .exe is started by wine itself and
 # not through cmd: its arguments then reach it as they are, with nothing to read them a second time.
 # Python writes unbuffered (-u), so that its last lines are in the log whatever ends it.
 SCRIPT_HOSTS: tuple[ScriptHost, ...] = (
