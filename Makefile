@@ -55,7 +55,7 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
-	$(BIN)/mypy benchmarks
+	$(BIN)/mypy benchmarks docs/generate.py
 
 imports: setup ## who may import whom
 	$(BIN)/lint-imports --no-cache
@@ -76,5 +76,6 @@ lock: ## pin every dependency with its hashes (needs a .venv with uv)
 bench: setup ## measure, as ratios to a yardstick in the same run
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-docs: setup ## check that the docs name every event, route, setting and command
+docs: setup ## write the generated pages, check that the docs name every event, route, setting and command
+	$(BIN)/python docs/generate.py
 	$(BIN)/python -m pytest tests/unit/docs tests/unit/api/test_routes.py
