@@ -174,11 +174,14 @@ class StreamWatch:
 
     def _log_loss(self, name: str) -> None:
         known = self._last_seen.get(name)
+        if known is None:  # a cluster that starts may not know it yet
+            logger.warning("stream is missing", stream=name)
+            return
         logger.error(
             "stream is missing; what it held is lost",
             stream=name,
-            messages=known.messages if known else None,
-            last_sequence=known.last if known else None,
+            messages=known.messages,
+            last_sequence=known.last,
         )
 
     def _record_missing_events(self, count: int) -> None:
