@@ -22,6 +22,7 @@ class KeyRemovals:
 
     def __init__(self, bus: Bus, marker_ttl: int) -> None:
         self._bus = bus
+        self._outage = bus.connection.outage_of("removal of keys")
         self._marker_ttl = marker_ttl
         self._sent: dict[str, float] = {}  # keys whose removal is not acknowledged, and when it was sent
 
@@ -40,9 +41,14 @@ class KeyRemovals:
         while True:
             await asyncio.sleep(_RETRY_SECONDS)
             overdue = time.monotonic() - _RETRY_SECONDS
-            for key in [key for key, sent_at in self._sent.items() if sent_at <= overdue]:
+            unacknowledged = [key for key, sent_at in self._sent.items() if sent_at <= overdue]
+            if unacknowledged:
+                self._outage.failed("NATS has not acknowledged it", keys=len(unacknowledged))
+            for key in unacknowledged:
                 await self.remove(key)
 
     def _answered(self, key: str, removed: "asyncio.Future[int]") -> None:
         if not removed.cancelled() and removed.exception() is None:
             self._sent.pop(key, None)
+            if not self._sent:
+                self._outage.ended()
