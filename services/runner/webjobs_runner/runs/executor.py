@@ -98,32 +98,36 @@ class RunExecution:
         self._request.make(ended_by_request(reason, evidence))
 
     async def drop(self) -> None:
-        """Release what was prepared: the run is not started here, or not at all."""
-        if self._preparing is None:
+        """Release what was prepared and is not started; harmless when there is nothing."""
+        preparing, self._preparing = self._preparing, None
+        if preparing is None:
             return
-        self._preparing.cancel()
-        (prepared,) = await asyncio.gather(self._preparing, return_exceptions=True)
+        preparing.cancel()
+        (prepared,) = await asyncio.gather(preparing, return_exceptions=True)
         if isinstance(prepared, PreparedScript):
             prepared.release()
 
     async def carry_out(self) -> RecordedOutcome:
         """Start the script and see it through; returns its end, which is on disk, not yet on the stream."""
-        self._executor.journal.note(
-            UnfinishedRun(
-                command=self.attempt.command,
-                digest=self._digest,
-                initialized_at=self._initialized_at,
-                after=self.after,
-                run_id=self.attempt.run_id,
-                attempt=self.attempt.number,
-                retry_of=self.attempt.retry_of,
+        try:
+            self._executor.journal.note(
+                UnfinishedRun(
+                    command=self.attempt.command,
+                    digest=self._digest,
+                    initialized_at=self._initialized_at,
+                    after=self.after,
+                    run_id=self.attempt.run_id,
+                    attempt=self.attempt.number,
+                    retry_of=self.attempt.retry_of,
+                )
             )
-        )
-        with self._executor.registry.executing(self):
-            request = self._executor.requests.of_attempt(self.attempt)
-            if request is not None:
-                self.request_end(request.reason, request.evidence)
-            return self._recorded(await self._outcome())
+            with self._executor.registry.executing(self):
+                request = self._executor.requests.of_attempt(self.attempt)
+                if request is not None:
+                    self.request_end(request.reason, request.evidence)
+                return self._recorded(await self._outcome())
+        finally:
+            await self.drop()
 
     def _recorded(self, outcome: Outcome) -> RecordedOutcome:
         try:
@@ -172,7 +176,6 @@ class RunExecution:
         if self._definition is None or self._preparing is None:
             return deleted_before_begun()
         if self._executor.settings.flag("WEBJOBS_STOPPED"):
-            await self.drop()
             return ended_by_request(Reason.STOPPED, "WEBJOBS_STOPPED is set: no job may run.")
         try:
             started = await self._start(self._preparing)
@@ -222,10 +225,10 @@ class RunExecution:
             if self._fence.is_overdue:
                 self._request.make(lease_overdue(self._fence.evidence))
         if self._request.outcome.done():
-            await self.drop()
             return None
+        prepared, self._preparing = preparing.result(), None  # from here on it is the script's to release
         started = await self._executor.starter.begin(
-            preparing.result(),
+            prepared,
             lambda chunk: self._log.script.on_stdout(chunk),  # the log is made while the launcher works
             lambda chunk: self._log.script.on_stderr(chunk),
         )

@@ -1,0 +1,112 @@
+"""What was prepared for a run is released exactly once, whatever raises before its script starts."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from support.commands import run_command
+from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.status import Reason
+from webjobs_runner.domain.attempt import first_attempt
+from webjobs_runner.processes.script_start import PreparedScript
+from webjobs_runner.runs.claims import OwnAttempt
+from webjobs_runner.runs.executor import RunExecution
+from webjobs_runner.runs.run_registry import RunRegistry
+
+DEFINITION = JobDefinition(
+    job_type=JobType.TRIGGERED,
+    job_name=JobName("job"),
+    digest="d",
+    script="run.sh",
+    script_host="BashScriptHost",
+    changed_at=datetime(2026, 1, 1, tzinfo=UTC),
+    changed_by="0a0b0c",
+    cause="test",
+)
+
+
+class Executor:
+    """Fakes of all that an execution works with; the step named `raises` fails."""
+
+    def __init__(self, raises: str) -> None:
+        self.raises = raises
+        self.releases = 0
+        self.registry = RunRegistry()
+        self.journal = self.logs = self.requests = self.settings = self.starter = self
+        self.outbox = self.instance = self.finish = self.script = self
+        self.id = "0a0b0c"
+
+    def _step(self, name: str) -> None:
+        if name == self.raises:
+            raise OSError(28, f"no space: {name}")
+
+    def of(self, _attempt: object) -> "Executor":
+        return self
+
+    def note(self, _run: object) -> None:
+        self._step("journal")
+
+    def of_attempt(self, _attempt: object) -> None:
+        self._step("requests")
+
+    def flag(self, _name: str) -> bool:
+        self._step("settings")
+        return self.raises == "stopped"
+
+    def add(self, *_event: object, **_options: object) -> "asyncio.Future[int]":
+        self._step("outbox")
+        return asyncio.get_running_loop().create_future()
+
+    def say(self, *_line: object) -> None:
+        self._step("log")
+
+    def finish_(self) -> None: ...
+
+    def hurry(self) -> None: ...
+
+    def record(self, *_ended: object) -> None:
+        self._step("record")
+
+    async def prepare(self, *_definition: object, **_options: object) -> PreparedScript:
+        return PreparedScript(["sh"], "/", {}, "sh", self._release, "", False, ())
+
+    def _release(self) -> None:
+        self.releases += 1
+
+    async def begin(self, prepared: PreparedScript, *_readers: object) -> None:
+        prepared.release()
+        raise OSError(2, "no such program")
+
+
+def execution_of(executor: Executor) -> RunExecution:
+    own = OwnAttempt(first_attempt(run_command("job")), 0, 0.0)
+    return RunExecution(cast(Any, executor), own, DEFINITION)
+
+
+@pytest.mark.parametrize(
+    "raises", ["journal", "requests", "settings", "outbox", "log", "record", "stopped", "begin"]
+)
+async def test_a_prepared_script_is_released_once(raises: str) -> None:
+    executor = Executor(raises)
+    execution = RunExecution(
+        cast(Any, executor), OwnAttempt(first_attempt(run_command("job")), 0, 0.0), DEFINITION
+    )
+    await asyncio.sleep(0)  # it is prepared
+    try:
+        await execution.carry_out()
+    except OSError as error:
+        assert raises in str(error)
+    assert executor.releases == 1
+
+
+async def test_a_run_that_is_cancelled_before_its_start_releases_once() -> None:
+    executor = Executor("")
+    execution = RunExecution(
+        cast(Any, executor), OwnAttempt(first_attempt(run_command("job")), 0, 0.0), DEFINITION
+    )
+    await asyncio.sleep(0)
+    execution.request_end(Reason.CANCELLED, "test")
+    await execution.carry_out()
+    await execution.drop()
+    assert executor.releases == 1
