@@ -3,15 +3,17 @@
 import asyncio
 from functools import partial
 
+from webjobs_events.errors import BusUnavailable
 from webjobs_events.job import JobType
 
 from webjobs_runner.domain.run_outcome import runner_lost
-from webjobs_runner.log import logger
 from webjobs_runner.runs.dependencies import RunDependencies
 from webjobs_runner.runs.finish import Finish, Unattended
 from webjobs_runner.runs.orphaned_runs import OrphanedRuns
 from webjobs_runner.runs.run_journal import UnfinishedRun
 from webjobs_runner.runs.run_log import RunLog
+
+_PASSING = (BusUnavailable, OSError)  # a full disk, or one that is away
 
 
 class Recovery:
@@ -35,14 +37,9 @@ class Recovery:
         await self._outbox.drained()  # what the earlier start had still to publish comes before the ends
         async with asyncio.TaskGroup() as group:
             for run in self._runs:
-                group.create_task(self._until_done(run))
+                ending = partial(self._end, run)
+                group.create_task(self._outage.retry(ending, errors=_PASSING, run_id=run.command.run_id))
             group.create_task(self._outage.retry(self._abort_unjournaled))
-
-    async def _until_done(self, run: UnfinishedRun) -> None:
-        try:
-            await self._outage.retry(partial(self._end, run))
-        except OSError as error:
-            logger.error("run not recovered", run_id=run.command.run_id, error=str(error))
 
     async def _abort_unjournaled(self) -> None:
         """Abort the runs that are not in the journal, and drop claims left on those that are settled."""
