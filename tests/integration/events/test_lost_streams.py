@@ -45,7 +45,7 @@ async def test_every_deleted_stream_is_made_anew_as_it_was_and_reported(
     replaced: list[str] = []
     for name in every:
         bus.streams.on_replaced(name, functools.partial(replaced.append, name))
-    await eventually(lambda: len(bus.streams._known) == len(every))
+    await eventually(lambda: len(bus.streams._last_seen) == len(every))
     await delete(bus, *every)  # nothing uses them: the watch finds it by itself
     await eventually(lambda: sorted(replaced) == every)
     said = capsys.readouterr().out
@@ -61,7 +61,7 @@ async def test_every_deleted_stream_is_made_anew_as_it_was_and_reported(
 
 async def test_a_stream_that_cannot_be_made_is_a_problem_until_it_is_there(bus: Bus) -> None:
     stream, configs = bus.subjects.events_stream, bus.streams._configs
-    await eventually(lambda: stream in bus.streams._known)
+    await eventually(lambda: stream in bus.streams._last_seen)
     before = MISSING._value.get()
     config, taken = configs[stream], configs[bus.subjects.logs_stream].subjects
     configs[stream] = dataclasses.replace(config, subjects=taken)  # nats-server refuses such a stream

@@ -1,4 +1,4 @@
-"""A stream is reported as lost only by a service that has seen it: a cluster that starts may not know it yet."""
+"""A stream is reported as lost only by a service that has seen it, not by one that starts with a cluster."""
 
 import contextlib
 from typing import Any, cast
