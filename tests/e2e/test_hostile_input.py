@@ -15,7 +15,7 @@ import pytest_asyncio
 from support.archives import zip_of
 from support.client import Client, job_url, unique
 from support.stack import RunningStack
-from webjobs_api.dialects import SEED, dialect_of
+from webjobs_api.http.dialects import SEED, dialect_of
 from webjobs_api.routes import routes
 from yarl import URL
 

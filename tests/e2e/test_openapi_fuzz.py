@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 from support.archives import zip_of
 from support.background import in_background
 from support.stack import RunningStack, webjobs_up
-from webjobs_api.openapi.handlers import encoded_document
+from webjobs_api.describe.handlers import encoded_document
 from webjobs_api.routes import routes
 
 

@@ -20,45 +20,45 @@ from webjobs_service.http_server import TERMS, raise_open_files, serve_http
 from webjobs_service.options import options_middleware
 from webjobs_service.stalled_clients import limit_buffer
 
-from webjobs_api import keys
-from webjobs_api.all_metrics import AllMetrics
-from webjobs_api.auth import access_guard
-from webjobs_api.definitions import Definitions
-from webjobs_api.deployments import Deployments
-from webjobs_api.error_answers import error_middleware
-from webjobs_api.health import checks
-from webjobs_api.history import History
+from webjobs_api.backends.definitions import Definitions
+from webjobs_api.backends.history import History
+from webjobs_api.backends.refusals import Refusals
+from webjobs_api.backends.runners import Runners
+from webjobs_api.backends.storage import Storage
+from webjobs_api.backends.tail import Tails
+from webjobs_api.describe.handlers import encoded_document
+from webjobs_api.describe.late_document import LateDocument
+from webjobs_api.describe.operations import OPERATIONS
+from webjobs_api.describe.request_check import checked, spelling_of
+from webjobs_api.events.snapshot import snapshot_middleware
 from webjobs_api.hooks.back_off import HookTerms
 from webjobs_api.hooks.dispatcher import Dispatcher
 from webjobs_api.hooks.hooks import Hooks
+from webjobs_api.http import keys
+from webjobs_api.http.auth import access_guard
 from webjobs_api.http.compression import compression_middleware
 from webjobs_api.http.cors import add_cors_headers, preflight_middleware
 from webjobs_api.http.cross_origin import ANY_ORIGIN
-from webjobs_api.idempotency import IdempotentInvocations
-from webjobs_api.invocation import Invocations
-from webjobs_api.job_commands import JobCommands, Patience
-from webjobs_api.job_page import set_up_templates
-from webjobs_api.job_tunnels import JobTunnels
-from webjobs_api.late_document import LateDocument
-from webjobs_api.live.live import Live
-from webjobs_api.live.snapshot import snapshot_middleware
-from webjobs_api.live.tail import Tails
-from webjobs_api.live.terms import LiveTerms
-from webjobs_api.metrics import metrics_middleware
-from webjobs_api.openapi.handlers import encoded_document
-from webjobs_api.openapi.operations import OPERATIONS
-from webjobs_api.refusals import Refusals
-from webjobs_api.request_check import checked, spelling_of
+from webjobs_api.http.error_answers import error_middleware
+from webjobs_api.http.live import Live
+from webjobs_api.http.metrics import metrics_middleware
+from webjobs_api.http.terms import LiveTerms
+from webjobs_api.http.tracing import access_log_middleware
+from webjobs_api.jobs.commands import JobCommands, Patience
+from webjobs_api.jobs.deployments import Deployments
+from webjobs_api.monitoring.all_metrics import AllMetrics
+from webjobs_api.monitoring.health import checks
+from webjobs_api.pages.job_page import set_up_templates
+from webjobs_api.passthrough.job_tunnels import JobTunnels
 from webjobs_api.routes import routes, with_trailing_slashes
-from webjobs_api.runner_files import RunnerFiles
-from webjobs_api.runners import Runners
-from webjobs_api.runs import Runs
+from webjobs_api.runs.idempotency import IdempotentInvocations
+from webjobs_api.runs.runs import Runs
+from webjobs_api.runs.start import Invocations
 from webjobs_api.schedules.ticks import Ticks
 from webjobs_api.settings import ApiSettings
 from webjobs_api.site_deployments.deployer import SiteDeployments
 from webjobs_api.site_deployments.store import DeploymentStore
-from webjobs_api.storage import Storage
-from webjobs_api.tracing import access_log_middleware
+from webjobs_api.site_files.runner_files import RunnerFiles
 
 log = structlog.stdlib.get_logger(__name__)
 

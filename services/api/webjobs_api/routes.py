@@ -6,35 +6,23 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from webjobs_events.job import JobType
 
-from webjobs_api import (
-    all_runs,
-    app_settings,
-    asyncapi,
-    continuous,
-    deploy,
-    job_page,
-    jobs,
-    logs,
-    passthrough,
-    refusal_list,
-    run_control,
-    schemas,
-    swagger,
-    triggered,
-    vfs,
-    zip_folder,
-)
-from webjobs_api.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, SEED, Dialect
+from webjobs_api.app_settings import handlers as app_settings
+from webjobs_api.describe import asyncapi, page, schemas, swagger
+from webjobs_api.describe import handlers as openapi
+from webjobs_api.events import events as live_events
 from webjobs_api.hooks import handlers as hooks
-from webjobs_api.live import events as live_events
-from webjobs_api.live import logs as live_logs
-from webjobs_api.live import run_log
-from webjobs_api.negotiation import by_accept
-from webjobs_api.openapi import handlers as openapi
-from webjobs_api.openapi import page
+from webjobs_api.http.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, SEED, Dialect
+from webjobs_api.http.negotiation import by_accept
+from webjobs_api.http.urls import JOB_LOG_FILE, KUDU_JOB_LOG_FILE, SCHEDULER_LOG_FILE
+from webjobs_api.jobs import continuous, deploy, jobs, refusal_list
+from webjobs_api.logs import follow as live_logs
+from webjobs_api.logs import logs, run_log
+from webjobs_api.pages import job_page
+from webjobs_api.passthrough import handlers as passthrough
+from webjobs_api.runs import all_runs, run_control, triggered
 from webjobs_api.schedules import handlers as schedules
 from webjobs_api.site_deployments import handlers as site_deployments
-from webjobs_api.urls import JOB_LOG_FILE, KUDU_JOB_LOG_FILE, SCHEDULER_LOG_FILE
+from webjobs_api.site_files import vfs, zip_folder
 
 _JOB = "{job:[^/]+}"
 _TYPE = "{type:triggered|continuous}"

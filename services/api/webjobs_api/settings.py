@@ -6,8 +6,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from webjobs_service.settings import ServiceSettings
 
 from webjobs_api.http.cross_origin import parse_origins
+from webjobs_api.http.loopback import is_loopback
 from webjobs_api.http.public_address import parse_proxies
-from webjobs_api.loopback import is_loopback
 
 
 class ApiSettings(ServiceSettings):

@@ -7,8 +7,8 @@ import aiohttp
 import pytest
 from support.fake_backend import FakeBackend, run_fake_backend
 from webjobs_api.app import run_api
-from webjobs_api.job_commands import Patience
-from webjobs_api.live.terms import LiveTerms
+from webjobs_api.http.terms import LiveTerms
+from webjobs_api.jobs.commands import Patience
 from webjobs_api.settings import ApiSettings
 from webjobs_events.jetstream import Bus, connect_bus
 from webjobs_events.subjects import Subjects

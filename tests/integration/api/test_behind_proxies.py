@@ -11,9 +11,9 @@ from pydantic import SecretStr
 from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
 from webjobs_api.app import run_api
-from webjobs_api.dialects import DIALECTS
-from webjobs_api.failed_logins import FailedLogins
 from webjobs_api.hooks.hooks import Hooks
+from webjobs_api.http.dialects import DIALECTS
+from webjobs_api.http.failed_logins import FailedLogins
 from webjobs_api.routes import routes
 from webjobs_api.settings import ApiSettings
 from webjobs_events.jetstream import Bus

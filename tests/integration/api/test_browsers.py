@@ -12,8 +12,8 @@ from integration.api.test_unknown_input import ROUTES, path_of
 from pydantic import SecretStr
 from support.fake_backend import FakeBackend
 from webjobs_api.app import run_api
-from webjobs_api.openapi.document import keys_of
-from webjobs_api.openapi.operations import OPERATIONS
+from webjobs_api.describe.document import keys_of
+from webjobs_api.describe.operations import OPERATIONS
 from webjobs_api.settings import ApiSettings
 from webjobs_events.job import JobType
 

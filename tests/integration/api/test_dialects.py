@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
-from webjobs_api.dialects import DIALECTS, KUDU, KUDU_OLDER, KUDU_OLDEST, Dialect
+from webjobs_api.http.dialects import DIALECTS, KUDU, KUDU_OLDER, KUDU_OLDEST, Dialect
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Status

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from support.eventually import eventually
 from support.small_disk import small_disk
-from webjobs_api.health import stored_writes
+from webjobs_api.monitoring.health import stored_writes
 from webjobs_events.jetstream import connect_bus
 from webjobs_events.subjects import Subjects
 from webjobs_stack.nats_server import run_nats_server

@@ -17,7 +17,7 @@ from support.fake_backend import INSTANCE, FakeBackend
 from support.outages import crash_and_restart
 from support.sse import EventReader, reading
 from webjobs_api.app import run_api
-from webjobs_api.live.terms import LiveTerms
+from webjobs_api.http.terms import LiveTerms
 from webjobs_api.settings import ApiSettings
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Enabled, InstanceStarted
@@ -193,7 +193,7 @@ async def test_many_readers_under_load_get_every_event_once_and_in_order(
 async def test_a_reader_who_falls_behind_what_is_kept_loses_nothing(
     api: aiohttp.ClientSession, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webjobs_api.live.tail._KEPT_MESSAGES", 10)
+    monkeypatch.setattr("webjobs_api.backends.tail._KEPT_MESSAGES", 10)
     async with reading(api, "/api/events") as slow, reading(api, "/api/events") as quick:
         for number in range(1, 301):
             await publish(bus, number)

@@ -10,8 +10,8 @@ from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
 from support.sse import reading
 from webjobs_api.app import run_api
-from webjobs_api.dialects import DIALECTS
-from webjobs_api.live.terms import LiveTerms
+from webjobs_api.http.dialects import DIALECTS
+from webjobs_api.http.terms import LiveTerms
 from webjobs_api.settings import ApiSettings
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType

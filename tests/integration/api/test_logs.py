@@ -8,9 +8,9 @@ import pytest
 from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
 from support.sse import reading
-from webjobs_api.errors import LogIncomplete
-from webjobs_api.log_assembly import Piece
-from webjobs_api.log_stream import FinalLog, LogSource, read_pieces
+from webjobs_api.http.errors import LogIncomplete
+from webjobs_api.logs.assembly import Piece
+from webjobs_api.logs.reader import FinalLog, LogSource, read_pieces
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 

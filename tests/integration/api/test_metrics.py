@@ -8,9 +8,9 @@ import aiohttp
 from nats.aio.msg import Msg
 from support.eventually import eventually
 from support.fake_backend import INSTANCE
-from webjobs_api import all_metrics
-from webjobs_api.all_metrics import AllMetrics
-from webjobs_api.runners import Runners
+from webjobs_api.backends.runners import Runners
+from webjobs_api.monitoring import all_metrics
+from webjobs_api.monitoring.all_metrics import AllMetrics
 from webjobs_events.jetstream import Bus, connect_bus, metrics_served
 from webjobs_events.subjects import Subjects
 from webjobs_stack.nats_server import run_nats_server

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from support.eventually import eventually
 from support.fake_backend import FakeBackend
-from webjobs_api.dialects import DIALECTS
+from webjobs_api.http.dialects import DIALECTS
 from webjobs_events.cancel_request import CancelRequest, decode_cancel_request
 from webjobs_events.events import RunFailed
 from webjobs_events.jetstream import Bus

@@ -10,8 +10,8 @@ import pytest
 from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
 from support.small_disk import small_disk
-from webjobs_api.openapi.document import is_refused_without_room, keys_of
-from webjobs_api.openapi.operations import OPERATIONS
+from webjobs_api.describe.document import is_refused_without_room, keys_of
+from webjobs_api.describe.operations import OPERATIONS
 from webjobs_api.routes import routes
 from webjobs_events.errors import StorageFull
 from webjobs_events.heartbeat import DiskReport, Heartbeat, encode_heartbeat

@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 from support.eventually import eventually
 from support.fake_backend import FakeBackend
-from webjobs_api.openapi.document import canonical, keys_of
-from webjobs_api.openapi.operations import OPERATIONS
+from webjobs_api.describe.document import canonical, keys_of
+from webjobs_api.describe.operations import OPERATIONS
 from webjobs_api.routes import routes
 from webjobs_events.job import JobType
 from webjobs_service.health import health_routes

@@ -175,7 +175,7 @@ async def test_files_that_somebody_drops_begin_a_trace(files: Files, bus: Bus) -
 
 
 async def test_the_log_of_access_names_the_trace(files: Files) -> None:
-    logger = logging.getLogger("webjobs_api.tracing")
+    logger = logging.getLogger("webjobs_api.http.tracing")
     level = logger.level
     logger.setLevel(logging.DEBUG)
     try:

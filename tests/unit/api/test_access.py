@@ -1,7 +1,7 @@
 import pytest
-from webjobs_api.access_errors import ForeignOrigin
-from webjobs_api.auth import has_credentials, refuse_foreign_page
-from webjobs_api.loopback import is_host, is_loopback, without_port
+from webjobs_api.http.access_errors import ForeignOrigin
+from webjobs_api.http.auth import has_credentials, refuse_foreign_page
+from webjobs_api.http.loopback import is_host, is_loopback, without_port
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 from unit.api.views import NOW, definition, run
-from webjobs_api.arm import ArmList, entry, enveloped, location, resource_id
-from webjobs_api.dialects import KUDU
+from webjobs_api.http.arm import ArmList, entry, enveloped, location, resource_id
+from webjobs_api.http.dialects import KUDU
 
 SITE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/sites/mine"
 URLS = KUDU.urls("http://host")

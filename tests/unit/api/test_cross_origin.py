@@ -1,6 +1,7 @@
 """CORS: which origins are allowed, what a page of one may do, and what a browser is told."""
 
 import pytest
+from webjobs_api.describe.operations import OPERATIONS
 from webjobs_api.http.cross_origin import (
     EXPOSED_HEADERS,
     answer_headers,
@@ -10,7 +11,6 @@ from webjobs_api.http.cross_origin import (
     parse_origins,
     preflight_headers,
 )
-from webjobs_api.openapi.operations import OPERATIONS
 
 LISTED = parse_origins("https://pages.example, http://localhost:3000")
 ANY = parse_origins("*")

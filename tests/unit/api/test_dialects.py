@@ -1,5 +1,5 @@
 import pytest
-from webjobs_api.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, SEED, Dialect, dialect_of
+from webjobs_api.http.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, SEED, Dialect, dialect_of
 from webjobs_events.job import JobType
 
 

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 from unit.api.views import NOW, definition, instance, run
-from webjobs_api.dialects import KUDU, SEED, Dialect
-from webjobs_api.entity_tags import entity_tag
+from webjobs_api.http.dialects import KUDU, SEED, Dialect
+from webjobs_api.http.entity_tags import entity_tag
 from webjobs_events.job import JobType
 from webjobs_events.status import Status
 

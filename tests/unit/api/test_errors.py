@@ -1,8 +1,8 @@
 import pytest
-from webjobs_api.error_answers import STATUSES, headers_of, status_of
-from webjobs_api.errors import CommandFailed, JobNotFound
-from webjobs_api.file_errors import FilesRefused
 from webjobs_api.hooks.errors import HookConflict
+from webjobs_api.http.error_answers import STATUSES, headers_of, status_of
+from webjobs_api.http.errors import CommandFailed, JobNotFound
+from webjobs_api.site_files.file_errors import FilesRefused
 from webjobs_events.commands import ReplyCode
 from webjobs_events.errors import BusUnavailable, InvalidJobName, InvalidRunId, NobodyListens, WebJobsError
 from webjobs_events.files import Fault

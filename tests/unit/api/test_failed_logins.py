@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 from structlog.testing import capture_logs
-from webjobs_api import failed_logins
-from webjobs_api.access_errors import CredentialsWanted, TooManyWrongPasswords
-from webjobs_api.failed_logins import FailedLogins, delay_of, network_of
+from webjobs_api.http import failed_logins
+from webjobs_api.http.access_errors import CredentialsWanted, TooManyWrongPasswords
+from webjobs_api.http.failed_logins import FailedLogins, delay_of, network_of
 
 ATTACKER, OTHER = "10.0.0.1", "10.0.0.2"
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 from multidict import CIMultiDict
-from webjobs_api.forwarding import request_headers, response_headers, target_of
 from webjobs_api.http.public_address import PublicAddress
+from webjobs_api.passthrough.forwarding import request_headers, response_headers, target_of
 
 BASE = "/api/continuouswebjobs"
 ROUTE = f"{BASE}/{{job}}/passthrough/{{path}}"

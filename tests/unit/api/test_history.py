@@ -1,7 +1,7 @@
 """Questions about many jobs are asked in parts that fit into a message."""
 
 import pytest
-from webjobs_api.history import in_parts
+from webjobs_api.backends.history import in_parts
 from webjobs_events.jetstream import QueryRefused
 from webjobs_events.job import JobName
 

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 from unit.api.views import BEGAN, NOW, definition, instance, run
-from webjobs_api.dialects import KUDU
-from webjobs_api.kudu_responses import (
+from webjobs_api.http.dialects import KUDU
+from webjobs_api.http.kudu_responses import (
     continuous_job_json,
     duration,
     instant,

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from webjobs_api.late_document import LateDocument
+from webjobs_api.describe.late_document import LateDocument
 
 
 async def test_all_who_ask_get_one_document_though_the_first_gives_up() -> None:

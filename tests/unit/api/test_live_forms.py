@@ -1,8 +1,8 @@
 import json
 
-from webjobs_api.live.cloud_event import cloud_event_json
-from webjobs_api.live.log_lines import LogLines
-from webjobs_api.live.sse import sse_event, sse_heartbeat
+from webjobs_api.events.cloud_event import cloud_event_json
+from webjobs_api.http.sse import sse_event, sse_heartbeat
+from webjobs_api.logs.lines import LogLines
 
 MARK = b"[11/08/2013 02:56:00 > 327e1e: INFO] "
 

@@ -1,7 +1,7 @@
 import random
 from itertools import pairwise
 
-from webjobs_api.log_assembly import Assembly, Piece
+from webjobs_api.logs.assembly import Assembly, Piece
 
 
 def text(pieces: list[Piece]) -> bytes:

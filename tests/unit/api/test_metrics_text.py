@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
-from webjobs_api.all_metrics import missing, named, parts_in
-from webjobs_api.metrics_text import joined
+from webjobs_api.monitoring.all_metrics import missing, named, parts_in
+from webjobs_api.monitoring.metrics_text import joined
 from webjobs_events.metrics import ServiceMetrics
 
 Sample = tuple[str, tuple[tuple[str, str], ...], float]

@@ -1,5 +1,5 @@
 import pytest
-from webjobs_api.negotiation import wants_page
+from webjobs_api.http.negotiation import wants_page
 
 
 @pytest.mark.parametrize(

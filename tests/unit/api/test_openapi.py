@@ -8,9 +8,9 @@ import jsonschema_rs
 import pytest
 from aiohttp import web
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
-from webjobs_api.openapi.document import build_document, canonical, keys_of
-from webjobs_api.openapi.handlers import encoded_document
-from webjobs_api.openapi.operations import OPERATIONS
+from webjobs_api.describe.document import build_document, canonical, keys_of
+from webjobs_api.describe.handlers import encoded_document
+from webjobs_api.describe.operations import OPERATIONS
 from webjobs_api.routes import routes
 from webjobs_service.health import health_routes
 
@@ -44,11 +44,11 @@ def test_every_route_is_in_the_document_and_nothing_else(document: dict[str, Any
 
 def test_every_route_is_described_in_words() -> None:
     missing = sorted(set(KEYS) - set(OPERATIONS))
-    assert not missing, "add an entry for each to webjobs_api/openapi/operations: see docs/development.md"
+    assert not missing, "add an entry for each to webjobs_api/describe/operations: see docs/development.md"
 
 
 def test_no_description_is_of_a_route_that_is_not_there() -> None:
-    assert not set(OPERATIONS) - set(KEYS), "take these out of webjobs_api/openapi/operations"
+    assert not set(OPERATIONS) - set(KEYS), "take these out of webjobs_api/describe/operations"
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

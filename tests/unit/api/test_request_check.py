@@ -1,8 +1,8 @@
 import pytest
-from webjobs_api.errors import RepeatedParameter, UnknownParameter
-from webjobs_api.openapi.operation import Operation, Parameter
-from webjobs_api.openapi.operations import OPERATIONS
-from webjobs_api.request_check import CLIENT_PARAMETERS, refuse_unknown_parameters
+from webjobs_api.describe.operation import Operation, Parameter
+from webjobs_api.describe.operations import OPERATIONS
+from webjobs_api.describe.request_check import CLIENT_PARAMETERS, refuse_unknown_parameters
+from webjobs_api.http.errors import RepeatedParameter, UnknownParameter
 
 LIST = Operation(
     tag="",

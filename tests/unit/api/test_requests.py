@@ -1,13 +1,13 @@
 import pytest
-from webjobs_api.app_setting_errors import InvalidAppSettingsBody
-from webjobs_api.errors import (
+from webjobs_api.app_settings.errors import InvalidAppSettingsBody
+from webjobs_api.http.errors import (
     FileNameMissing,
     InvalidFileName,
     InvalidPage,
     InvalidSettingsBody,
     UnsupportedUpload,
 )
-from webjobs_api.requests import (
+from webjobs_api.http.requests import (
     Page,
     Upload,
     app_settings_of,

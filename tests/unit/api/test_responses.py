@@ -5,7 +5,7 @@ from typing import get_args
 import msgspec
 import pytest
 from unit.api.views import NOW, definition, instance, run
-from webjobs_api.responses import (
+from webjobs_api.http.legacy_responses import (
     LegacyStatus,
     continuous_job_json,
     continuous_status,
@@ -15,7 +15,7 @@ from webjobs_api.responses import (
     run_json,
     triggered_job_json,
 )
-from webjobs_api.urls import Urls
+from webjobs_api.http.urls import Urls
 from webjobs_events.job import JobType
 from webjobs_events.status import TERMINAL_STATUSES, Status
 

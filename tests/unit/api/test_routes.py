@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
-from webjobs_api.dialects import DIALECTS, SEED, Dialect, dialect_of
-from webjobs_api.openapi.document import keys_of
-from webjobs_api.openapi.operations import OPERATIONS
-from webjobs_api.request_check import CLIENT_PARAMETERS, spelling_of
+from webjobs_api.describe.document import keys_of
+from webjobs_api.describe.operations import OPERATIONS
+from webjobs_api.describe.request_check import CLIENT_PARAMETERS, spelling_of
+from webjobs_api.http.dialects import DIALECTS, SEED, Dialect, dialect_of
 from webjobs_api.routes import routes, with_trailing_slashes
 from webjobs_service.health import health_routes
 

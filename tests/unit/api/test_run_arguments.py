@@ -1,8 +1,8 @@
 """Arguments of a run: from wherever a request may name them, and nothing else is let pass in silence."""
 
 import pytest
-from webjobs_api.errors import RepeatedParameter, UnknownParameter, UnsupportedArgumentsBody
-from webjobs_api.run_arguments import given_arguments
+from webjobs_api.http.errors import RepeatedParameter, UnknownParameter, UnsupportedArgumentsBody
+from webjobs_api.runs.run_arguments import given_arguments
 from webjobs_events.errors import InvalidArguments
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"

@@ -14,7 +14,7 @@ from webjobs_api.hooks.hook import Attempt, Hook, HookState, Outcome, Source
 from webjobs_api.hooks.hooks import Hooks
 from webjobs_api.hooks.rendering import Delivery, delivery_of
 from webjobs_api.hooks.sender import Answer, send
-from webjobs_api.metrics import HOOK_CALLS
+from webjobs_api.http.metrics import HOOK_CALLS
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -6,7 +6,6 @@ import msgspec
 from aiohttp import web
 from webjobs_events.jetstream import Bus
 
-from webjobs_api import exchange
 from webjobs_api.hooks.connector import refuse_forbidden
 from webjobs_api.hooks.deliverer import stream_of
 from webjobs_api.hooks.errors import HookNotFound, InvalidHook
@@ -14,10 +13,11 @@ from webjobs_api.hooks.hook import Source, event_name
 from webjobs_api.hooks.hook_request import hook_of
 from webjobs_api.hooks.responses import deliveries_json, hook_json
 from webjobs_api.hooks.target import parse_target
-from webjobs_api.json_body import json_text
-from webjobs_api.keys import BUS, HOOKS, SETTINGS
-from webjobs_api.problems import with_problems
-from webjobs_api.tracing import trace_of
+from webjobs_api.http import request_context
+from webjobs_api.http.json_body import json_text
+from webjobs_api.http.keys import BUS, HOOKS, SETTINGS
+from webjobs_api.http.problems import with_problems
+from webjobs_api.http.tracing import trace_of
 
 _MOST_DELIVERIES = 1000
 
@@ -25,12 +25,12 @@ _MOST_DELIVERIES = 1000
 async def create_hook(request: web.Request) -> web.Response:
     """`POST /api/hooks`: 201 with the hook, or with the one there is already."""
     hooks = request.app[HOOKS]
-    hook = hook_of(await request.read(), exchange.base(request), {}, datetime.now(UTC))
+    hook = hook_of(await request.read(), request_context.base(request), {}, datetime.now(UTC))
     if not request.app[SETTINGS].hooks_allow_private:
         await refuse_forbidden(parse_target(hook.url).host or "")
     after = {source: await _end_of(request.app[BUS], source) for source in Source}
     made = await hooks.create(msgspec.structs.replace(hook, after=after))
-    response = exchange.json(hook_json(made, hooks.latest_state(made)))
+    response = request_context.json(hook_json(made, hooks.latest_state(made)))
     response.set_status(201)
     return response
 
@@ -38,14 +38,14 @@ async def create_hook(request: web.Request) -> web.Response:
 async def list_hooks(request: web.Request) -> web.Response:
     """`GET /api/hooks`: oldest first."""
     hooks = request.app[HOOKS]
-    return exchange.json([hook_json(hook, hooks.latest_state(hook)) for hook in hooks.all()])
+    return request_context.json([hook_json(hook, hooks.latest_state(hook)) for hook in hooks.all()])
 
 
 async def get_hook(request: web.Request) -> web.Response:
     """`GET /api/hooks/{hook}`."""
     hooks = request.app[HOOKS]
     hook = await hooks.get(request.match_info["hook"])
-    return exchange.json(hook_json(hook, hooks.latest_state(hook)))
+    return request_context.json(hook_json(hook, hooks.latest_state(hook)))
 
 
 async def delete_hook(request: web.Request) -> web.Response:
@@ -67,7 +67,7 @@ async def list_deliveries(request: web.Request) -> web.Response:
     limit = request.query.get("limit", "100")
     if not (limit.isascii() and limit.isdigit() and len(limit) < 6 and 1 <= int(limit) <= _MOST_DELIVERIES):
         raise InvalidHook(f"limit must be a number of 1 to {_MOST_DELIVERIES}, not {limit[:50]!r}")
-    return exchange.json(deliveries_json((await hooks.attempts(hook))[: int(limit)]))
+    return request_context.json(deliveries_json((await hooks.attempts(hook))[: int(limit)]))
 
 
 async def publish(request: web.Request) -> web.Response:

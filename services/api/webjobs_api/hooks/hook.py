@@ -10,8 +10,8 @@ from webjobs_events.job import JobType
 from webjobs_events.status import TERMINAL_STATUSES
 from webjobs_events.subjects import token_of
 
+from webjobs_api.backends.event_filter import EventFilter
 from webjobs_api.hooks.errors import InvalidHook
-from webjobs_api.live.event_filter import EventFilter
 
 RUN_FINISHED = "TriggeredJobFinished"
 """The reference's event for the end of a run."""

@@ -10,7 +10,7 @@ from webjobs_events.job import JobType, parse_job_name
 from webjobs_api.hooks.errors import InvalidHook
 from webjobs_api.hooks.hook import RUN_FINISHED, Hook, Source, event_name
 from webjobs_api.hooks.target import parse_target
-from webjobs_api.json_body import json_text
+from webjobs_api.http.json_body import json_text
 
 _LONGEST_SECRET = 500  # characters
 

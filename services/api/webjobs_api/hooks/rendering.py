@@ -10,9 +10,9 @@ from webjobs_events.queries import RunView
 from webjobs_events.redaction import redacted_event
 from webjobs_events.trace import TRACEPARENT, TRACESTATE, parse_trace
 
-from webjobs_api.dialects import KUDU
 from webjobs_api.hooks.hook import RUN_FINISHED, Hook, Source
 from webjobs_api.hooks.signature import signature
+from webjobs_api.http.dialects import KUDU
 
 _CE = "ce-"
 _ABOUT_THE_RUN = frozenset({"ce-id", "ce-time", "ce-subject"})  # true of the reference's body too

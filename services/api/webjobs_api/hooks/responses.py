@@ -8,7 +8,7 @@ from webjobs_events.redaction import redacted_copy
 from webjobs_api.hooks.hook import Attempt, Hook, HookState
 from webjobs_api.hooks.sender import status_word
 from webjobs_api.hooks.target import shown
-from webjobs_api.responses import instant
+from webjobs_api.http.legacy_responses import instant
 
 
 class HookView(msgspec.Struct, frozen=True):

@@ -14,8 +14,8 @@ from webjobs_api.http.cross_origin import (
     parse_origins,
     preflight_headers,
 )
+from webjobs_api.http.keys import SETTINGS
 from webjobs_api.http.vary import add_vary
-from webjobs_api.keys import SETTINGS
 
 _ANY_METHOD = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from aiohttp import web
 from webjobs_events.job import JobDefinition, JobType
 
-from webjobs_api import exchange
-from webjobs_api.errors import InvalidPage, LogNotFound
-from webjobs_api.keys import DEFINITIONS, LIVE_SETTINGS, TICKS
-from webjobs_api.problems import with_problems
+from webjobs_api.http import request_context
+from webjobs_api.http.errors import InvalidPage, LogNotFound
+from webjobs_api.http.keys import DEFINITIONS, LIVE_SETTINGS, TICKS
+from webjobs_api.http.problems import with_problems
+from webjobs_api.http.urls import SCHEDULER_LOG_FILE
 from webjobs_api.schedules.preview import LAST_TICKS, MOST_DUE_TIMES, schedule_json
 from webjobs_api.schedules.scheduler_log import scheduler_log
-from webjobs_api.urls import SCHEDULER_LOG_FILE
 
 _LOG_LINES = 10_000  # about the one megabyte that the reference keeps
 _DEFAULT_COUNT = 10
@@ -34,10 +34,10 @@ async def get_schedule(request: web.Request) -> web.Response:
         held_back=f"{holding[0]} is set." if holding else None,
         ticks=ticks,
         count=count,
-        urls=exchange.urls(request),
+        urls=request_context.urls(request),
         now=datetime.now(UTC),
     )
-    return exchange.json(answer)
+    return request_context.json(answer)
 
 
 async def get_scheduler_log(request: web.Request) -> web.Response:
@@ -50,7 +50,7 @@ async def get_scheduler_log(request: web.Request) -> web.Response:
 
 
 async def _triggered_job(request: web.Request) -> JobDefinition:
-    return await request.app[DEFINITIONS].get(JobType.TRIGGERED, exchange.job_name(request))
+    return await request.app[DEFINITIONS].get(JobType.TRIGGERED, request_context.job_name(request))
 
 
 def _count(text: str | None) -> int:

@@ -11,8 +11,8 @@ from webjobs_events.job import JobDefinition
 from webjobs_events.job_settings import Missed, read_job_settings
 from webjobs_events.schedule import Schedule, known_zone, schedule_of
 
-from webjobs_api.responses import instant
-from webjobs_api.urls import Urls
+from webjobs_api.http.legacy_responses import instant
+from webjobs_api.http.urls import Urls
 
 MOST_DUE_TIMES = 100
 LAST_TICKS = 10

@@ -15,9 +15,7 @@ from webjobs_events.files import ChangedJob, Condition, Fault, JobOutcome, Write
 from webjobs_events.jetstream import Bus
 from webjobs_events.job_warnings import bounded_warnings
 
-from webjobs_api.file_errors import FilesRefused
 from webjobs_api.hooks.hook import POST_DEPLOYMENT
-from webjobs_api.runner_files import FilesOfRunner, RunnerFiles
 from webjobs_api.site_deployments.record import (
     RENEWAL_SECONDS,
     Deployment,
@@ -29,6 +27,8 @@ from webjobs_api.site_deployments.record import (
 from webjobs_api.site_deployments.request import DeploymentRequest
 from webjobs_api.site_deployments.responses import post_deployment_json
 from webjobs_api.site_deployments.store import DeploymentStore
+from webjobs_api.site_files.file_errors import FilesRefused
+from webjobs_api.site_files.runner_files import FilesOfRunner, RunnerFiles
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -10,9 +10,12 @@ from aiohttp import web
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.job_warnings import HEADER, header_values
 
-from webjobs_api import exchange
-from webjobs_api.errors import UploadTooLarge
-from webjobs_api.keys import DEFINITIONS, LIVE_SETTINGS, RUNNERS, SITE_DEPLOYMENTS
+from webjobs_api.http import request_context
+from webjobs_api.http.errors import UploadTooLarge
+from webjobs_api.http.keys import DEFINITIONS, LIVE_SETTINGS, RUNNERS, SITE_DEPLOYMENTS
+from webjobs_api.http.tracing import trace_of
+from webjobs_api.http.upload_body import check_length, receive_upload
+from webjobs_api.http.upload_errors import EmptyUpload
 from webjobs_api.site_deployments.record import Deployment
 from webjobs_api.site_deployments.request import (
     DeploymentRequest,
@@ -23,9 +26,6 @@ from webjobs_api.site_deployments.request import (
 )
 from webjobs_api.site_deployments.responses import PATH, RuntimeJson, SystemJson, deployment_json, log_json
 from webjobs_api.site_deployments.store import LATEST
-from webjobs_api.tracing import trace_of
-from webjobs_api.upload_body import check_length, receive_upload
-from webjobs_api.upload_errors import EmptyUpload
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -50,8 +50,8 @@ async def publish(request: web.Request) -> web.StreamResponse:
 async def list_deployments(request: web.Request) -> web.StreamResponse:
     """`GET /api/deployments`: those that are kept, newest first."""
     known = await request.app[SITE_DEPLOYMENTS].store.all()
-    base, site = exchange.base(request), _site_name(request)
-    return exchange.json([deployment_json(each, known, base, site) for each in known])
+    base, site = request_context.base(request), _site_name(request)
+    return request_context.json([deployment_json(each, known, base, site) for each in known])
 
 
 async def get_deployment(request: web.Request) -> web.StreamResponse:
@@ -61,7 +61,7 @@ async def get_deployment(request: web.Request) -> web.StreamResponse:
     response = await _shown(request, deployment)
     if deployment_id == LATEST and not deployment.is_complete:
         response.set_status(202)
-        response.headers["Location"] = f"{exchange.base(request)}{request.rel_url.raw_path}"
+        response.headers["Location"] = f"{request_context.base(request)}{request.rel_url.raw_path}"
         response.headers["Retry-After"] = _POLL_SECONDS
     return response
 
@@ -70,12 +70,12 @@ async def get_log(request: web.Request) -> web.StreamResponse:
     """`GET /api/deployments/{deployment}/log`."""
     store = request.app[SITE_DEPLOYMENTS].store
     deployment = await store.get(request.match_info["deployment"])
-    return exchange.json(log_json(await store.read_log(deployment.id)))
+    return request_context.json(log_json(await store.read_log(deployment.id)))
 
 
 async def record(request: web.Request) -> web.StreamResponse:
     """`PUT /api/deployments/{deployment}`: a client tells of a deployment that it has made by itself."""
-    body = await exchange.read_at_most(request, _MOST_RECORD_BYTES)
+    body = await request_context.read_at_most(request, _MOST_RECORD_BYTES)
     if body is None:
         raise UploadTooLarge(_MOST_RECORD_BYTES)
     deployment = recorded_deployment(request.match_info["deployment"], body, datetime.now(UTC))
@@ -85,7 +85,7 @@ async def record(request: web.Request) -> web.StreamResponse:
 
 async def get_runtime(request: web.Request) -> web.StreamResponse:
     """`GET /diagnostics/runtime`: on which system scripts run; the GitHub action asks before it deploys."""
-    return exchange.json(RuntimeJson(system=SystemJson(os_name="Unix")))
+    return request_context.json(RuntimeJson(system=SystemJson(os_name="Unix")))
 
 
 async def _deploy(request: web.Request, asked: DeploymentRequest) -> web.StreamResponse:
@@ -122,13 +122,15 @@ async def _mirrored(request: web.Request) -> None:
 
 async def _shown(request: web.Request, deployment: Deployment) -> web.Response:
     known = await request.app[SITE_DEPLOYMENTS].store.all()
-    return exchange.json(deployment_json(deployment, known, exchange.base(request), _site_name(request)))
+    return request_context.json(
+        deployment_json(deployment, known, request_context.base(request), _site_name(request))
+    )
 
 
 def _poll_url(request: web.Request, deployment: Deployment) -> str:
     time = deployment.received_at.strftime("%Y-%m-%d_%H-%M-%SZ")
     query = urlencode({"deployer": deployment.deployer, "time": time})
-    return f"{exchange.base(request)}{PATH}/{LATEST}?{query}"
+    return f"{request_context.base(request)}{PATH}/{LATEST}?{query}"
 
 
 def _site_name(request: web.Request) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from webjobs_events.trace import Trace
 
-from webjobs_api.errors import InvalidFlag
-from webjobs_api.json_body import json_text
+from webjobs_api.http.errors import InvalidFlag
+from webjobs_api.http.json_body import json_text
 from webjobs_api.site_deployments.errors import InvalidDeployment
 from webjobs_api.site_deployments.record import Deployment, Status, ended
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from webjobs_api.kudu_responses import instant
+from webjobs_api.http.kudu_responses import instant
 from webjobs_api.site_deployments.record import Deployment, LogEntry, Status, active_id
 
 PATH = "/api/deployments"

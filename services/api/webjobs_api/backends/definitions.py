@@ -1,0 +1,164 @@
+"""The job definitions, mirrored in memory and decoded once per change."""
+
+import asyncio
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from msgspec.structs import replace
+from webjobs_events.definition import defined_job
+from webjobs_events.errors import BusUnavailable, InvalidToken
+from webjobs_events.jetstream import Bus, Entry
+from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.subjects import Subjects
+
+from webjobs_api.backends.known_job import KnownJob, known_job
+from webjobs_api.backends.refusals import Refusals
+from webjobs_api.http.errors import JobNotFound
+
+log = structlog.stdlib.get_logger(__name__)
+
+_SETTLE_TIMEOUT = 5.0  # seconds
+
+
+class Definitions:
+    """An async context manager: every job definition, current while it is entered.
+
+    A job whose stored definition cannot be read is a job too: it has an error, and can be replaced or
+    deleted.
+    """
+
+    def __init__(self, bus: Bus, refusals: Refusals) -> None:
+        self._bus = bus
+        self._refusals = refusals
+        self._bucket = bus.jobs
+        self._known: dict[str, KnownJob] = {}
+        self._mirror = bus.jobs.mirror(self._changed)
+        self._change = asyncio.Event()
+
+    async def __aenter__(self) -> "Definitions":
+        await self._mirror.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._mirror.__aexit__(*exc_info)
+
+    def all_of(self, job_type: JobType) -> list[JobDefinition]:
+        """Every job of a type."""
+        return [self._shown(known) for known in self._known.values() if known.job_type is job_type]
+
+    def settings_of(self, job_type: JobType) -> dict[JobName, dict[str, Any]]:
+        """The settings of every job of a type."""
+        return {each.job_name: each.settings for each in self.all_of(job_type)}
+
+    async def find(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
+        """A job's definition; one that the mirror lacks is looked up before it is said to be absent.
+
+        When no job is spelled so, one is meant that differs in the case of its letters (Source: Kudu, a1), or
+        whose letters are composed otherwise: macOS writes `ä` as two characters.
+
+        Raises:
+            BusUnavailable: The mirror lacks it and NATS does not answer.
+        """
+        known = self._known.get(Subjects.definition_key(job_type, job_name))
+        if known is not None:
+            return self._shown(known)
+        return await self.read(job_type, job_name) or self._spelled_otherwise(job_type, job_name)
+
+    async def get(self, job_type: JobType, job_name: JobName) -> JobDefinition:
+        """The same for a job that must be there.
+
+        Raises:
+            JobNotFound: There is none.
+            BusUnavailable: NATS does not answer.
+        """
+        definition = await self.find(job_type, job_name)
+        if definition is None:
+            raise JobNotFound(job_type, job_name, self._refusals.reason(job_type, job_name))
+        return definition
+
+    async def read(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
+        """A job's definition as the bucket has it now.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        key = Subjects.definition_key(job_type, job_name)
+        entry = await self._bucket.get(key)
+        return self._shown(known_job(job_type, job_name, entry.value)) if entry else None
+
+    async def revision(self, job_type: JobType, job_name: JobName) -> int:
+        """Revision of a job's definition now; 0 when there is none.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        entry = await self._bucket.get(Subjects.definition_key(job_type, job_name))
+        return entry.revision if entry else 0
+
+    async def settled(self, job_type: JobType, job_name: JobName, revision: int) -> None:
+        """Wait until the mirror shows a change, so that whoever asked for it sees it.
+
+        Args:
+            job_type: Of the job.
+            job_name: Of the job.
+            revision: Of the definition after the change; 0 when the job is gone.
+        """
+        key = Subjects.definition_key(job_type, job_name)
+        try:
+            async with asyncio.timeout(_SETTLE_TIMEOUT):
+                if revision:
+                    await self._mirror.reached(revision)
+                else:
+                    await self._until(lambda: key not in self._known)
+        except TimeoutError:
+            # Reads go on to look a missing job up, so only a job that is gone may still be shown.
+            log.warning("the mirror of definitions lags", key=key, revision=revision)
+
+    async def caught_up(self) -> None:
+        """Wait until the mirror shows every change that the bucket has now.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        revision = await self._bus.last_sequence(self._bucket.stream)
+        try:
+            async with asyncio.timeout(_SETTLE_TIMEOUT):
+                await self._mirror.reached(revision)
+        except TimeoutError as error:
+            raise BusUnavailable("reading definitions", "the mirror lags") from error
+
+    def _spelled_otherwise(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
+        wanted = _folded(job_name)
+        return next((each for each in self.all_of(job_type) if _folded(each.job_name) == wanted), None)
+
+    async def _until(self, done: Callable[[], bool]) -> None:
+        while not done():
+            self._change.clear()
+            await self._change.wait()
+
+    def _changed(self, key: str, entry: Entry | None) -> None:
+        self._known.pop(key, None)
+        self._change.set()
+        if entry is None:
+            return
+        try:
+            job = known_job(*defined_job(key), entry.value)
+        except InvalidToken as error:
+            log.error("key of no job ignored", bucket=self._bucket.name, key=key, error=str(error))
+            return
+        if job.unreadable:
+            log.error("definition cannot be read", key=key, error=job.error)
+        self._known[key] = job
+
+    def _shown(self, known: KnownJob) -> KnownJob:
+        """The job with what runners refused in its folder."""
+        if known.unreadable:
+            return known
+        refused = self._refusals.reason(known.job_type, known.job_name)
+        return replace(known, error=refused) if refused else known
+
+
+def _folded(job_name: JobName) -> str:
+    return unicodedata.normalize("NFC", job_name).casefold()

@@ -1,0 +1,87 @@
+"""Which runners are alive, by their heartbeats."""
+
+import asyncio
+from collections.abc import Mapping
+
+from webjobs_events.errors import MALFORMED
+from webjobs_events.heartbeat import DiskReport, Heartbeat, decode_heartbeat
+from webjobs_events.jetstream import Bus, Entry
+from webjobs_events.subjects import Subjects
+
+from webjobs_api.http.errors import NoRunnerAlive
+
+_PATIENCE = 1.5  # seconds that a runner which is just starting has to appear
+
+
+class Runners:
+    """An async context manager: the instance ids of living runners, current while it is entered."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._mirror = bus.leases.mirror(self._changed, keys=Subjects.instance_key("*"))
+        self._living: dict[str, DiskReport | None] = {}
+        self._change = asyncio.Event()
+
+    async def __aenter__(self) -> "Runners":
+        await self._mirror.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._mirror.__aexit__(*exc_info)
+
+    def is_alive(self, instance_id: str) -> bool:
+        """Whether this runner's heartbeat is there."""
+        return instance_id in self._living
+
+    @property
+    def alive(self) -> list[str]:
+        """Instance ids of the living runners."""
+        return list(self._living)
+
+    @property
+    def any_alive(self) -> bool:
+        """Whether there is a runner at all."""
+        return bool(self._living)
+
+    @property
+    def living(self) -> list[str]:
+        """Instance ids of all runners, in order."""
+        return sorted(self._living)
+
+    @property
+    def disks(self) -> Mapping[str, DiskReport | None]:
+        """What the living runners say of their disks in their leases; None where one says nothing."""
+        return self._living
+
+    async def require_one(self) -> None:
+        """Go on when there is a runner, at once or in a moment.
+
+        Raises:
+            NoRunnerAlive: There is none.
+        """
+        if self.any_alive:
+            return
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while not self.any_alive:
+                    self._change.clear()
+                    await self._change.wait()
+        except TimeoutError as error:
+            raise NoRunnerAlive from error
+
+    def _changed(self, key: str, entry: Entry | None) -> None:
+        instance_id = key.removeprefix(Subjects.instance_key(""))
+        heartbeat = _heartbeat_in(entry) if entry is not None else None
+        if heartbeat is not None:
+            self._living[instance_id] = heartbeat.disk
+        else:
+            self._living.pop(instance_id, None)
+        self._change.set()
+
+
+def _heartbeat_in(entry: Entry) -> Heartbeat | None:
+    """The heartbeat in a lease; None when it is not readable, and its runner does not count as alive."""
+    try:
+        heartbeat = decode_heartbeat(entry.value)
+    except MALFORMED:
+        return None
+    return heartbeat if heartbeat.boot else None

@@ -1,0 +1,1 @@
+"""The api described for tools: OpenAPI, AsyncAPI, JSON Schemas, Swagger."""

@@ -1,0 +1,48 @@
+"""Runs of all jobs."""
+
+from collections.abc import Mapping
+
+from webjobs_events.queries import TriggerKind
+
+from webjobs_api.describe.operation import Operation, Parameter, json_of
+from webjobs_api.http.kudu_responses import KuduAllRuns
+from webjobs_api.runs.run_filter import DEFAULT_RUNS, MAX_RUNS, STATUS_WORDS
+
+_INSTANT = {"type": "string", "examples": ["2026-01-02T03:04:05Z"]}
+
+
+def _any_of(name: str, values: Mapping[str, object], says: str) -> Parameter:
+    return Parameter(name=name, schema={"type": "array", "items": values}, says=says)
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "GET /api/runs": Operation(
+        tag="All jobs",
+        summary="List the runs of all jobs",
+        description="Newest first. `?status=Running` lists what runs now. Filters may be repeated; all but "
+        "`job` also take several values separated by commas.",
+        query=(
+            _any_of("status", {"type": "string", "enum": list(STATUS_WORDS)}, "Only runs with these."),
+            _any_of("job", {"type": "string", "minLength": 1}, "Only runs of these jobs."),
+            _any_of("type", {"type": "string", "enum": ["triggered"]}, "Only triggered jobs have runs."),
+            _any_of("trigger", {"type": "string", "enum": list(TriggerKind)}, "Only runs started by these."),
+            _any_of("runner", {"type": "string", "pattern": "^[0-9a-f]{6}$"}, "Only runs on these runners."),
+            Parameter(name="since", schema=_INSTANT, says="Only runs requested at this instant or later."),
+            Parameter(name="until", schema=_INSTANT, says="Only runs requested before this instant."),
+            Parameter(
+                name="limit",
+                schema={"type": "integer", "minimum": 1, "maximum": MAX_RUNS, "default": DEFAULT_RUNS},
+                says="At most so many runs.",
+            ),
+            Parameter(
+                name="before",
+                schema={"type": "string", "examples": ["201311080256000000"]},
+                says="Only runs after this one in the list, as `next` names it; or a run id.",
+            ),
+        ),
+        has_etag=True,
+        answers={200: json_of(KuduAllRuns, "A page of runs.", Link="Of the next page.")},
+        errors=(400,),
+        problems=True,
+    ),
+}

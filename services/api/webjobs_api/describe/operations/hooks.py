@@ -1,0 +1,56 @@
+"""Addresses that are called when something happens."""
+
+from collections.abc import Mapping
+
+from webjobs_api.describe.operation import JSON, Body, Operation, Parameter, json_of, nothing
+from webjobs_api.hooks.hook import PUBLISHABLE
+from webjobs_api.hooks.hook_request import HookJson
+from webjobs_api.hooks.responses import AttemptsView, HookView
+
+_TAG = "Hooks"
+
+OPERATIONS: Mapping[str, Operation] = {
+    "POST /api/hooks": Operation(
+        tag=_TAG,
+        summary="Make a hook",
+        description="An address has one hook. Asking for the same once more answers the hook there is. "
+        "The hook is told what happens from then on.",
+        body=Body(content={JSON: HookJson}, says="Whom to call, for what."),
+        answers={201: json_of(HookView, "The hook.")},
+        errors=(400, 409, 413),
+    ),
+    "GET /api/hooks": Operation(
+        tag=_TAG, summary="List hooks", answers={200: json_of(list[HookView], "Every hook, oldest first.")}
+    ),
+    "GET /api/hooks/{hook}": Operation(
+        tag=_TAG,
+        summary="Read a hook",
+        answers={200: json_of(HookView, "The hook with its last call.")},
+        errors=(404,),
+    ),
+    "DELETE /api/hooks/{hook}": Operation(
+        tag=_TAG, summary="Remove a hook", answers={200: nothing("It is not there any more.")}
+    ),
+    "GET /api/hooks/{hook}/deliveries": Operation(
+        tag=_TAG,
+        summary="List every try to call a hook",
+        query=(
+            Parameter(
+                name="limit",
+                schema={"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
+                says="At most so many.",
+            ),
+        ),
+        answers={200: json_of(AttemptsView, "The tries that are kept, newest first.")},
+        errors=(400, 404),
+        problems=True,
+    ),
+    "POST /api/hooks/publish/{event}": Operation(
+        tag=_TAG,
+        summary="Tell hooks of something",
+        description=f"The body is sent, as it is, to every hook of the event: {' or '.join(PUBLISHABLE)}.",
+        body=Body(content={JSON: {}}, says="Any JSON."),
+        answers={200: nothing("It is kept, and will be delivered.")},
+        errors=(400, 413),
+    ),
+}

@@ -1,0 +1,231 @@
+"""`/api/jobs…`: the dialect of the first WebJobs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from webjobs_api.describe.operation import JSON, Body, Operation, Parameter, json_of, list_of, nothing
+from webjobs_api.describe.parameters import RUN_ID
+from webjobs_api.http.legacy_responses import ContinuousJobJson, RunJson, RunsJson, TriggeredJobJson
+from webjobs_api.http.requests import MAX_PAGE
+
+_ALL, _TRIGGERED, _CONTINUOUS, _BOTH = "All jobs", "Triggered jobs", "Continuous jobs", "Both types of jobs"
+
+ARGUMENTS = Parameter(
+    name="arguments",
+    schema={"type": "string", "examples": ["--name 'Ann B'"]},
+    says="Arguments of the script, at most 32 KiB, split as a shell would split them, and never run by one.",
+)
+ARGUMENTS_BODY = Body(
+    says="The arguments, where the query does not name them. Another field is refused.",
+    content={
+        media: {
+            "type": "object",
+            "properties": {"arguments": {"type": "string"}},
+            "additionalProperties": False,
+        }
+        for media in (JSON, "application/x-www-form-urlencoded")
+    },
+    is_required=False,
+)
+DISPOSITION = Parameter(
+    name="Content-Disposition",
+    schema={"type": "string", "examples": ["attachment; filename=run.sh"]},
+    says="Names the script, unless the body is an archive.",
+)
+PAGE = (
+    Parameter(
+        name="limit",
+        schema={"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "examples": [50]},
+        says="At most so many runs; without it, as many as an answer may hold.",
+    ),
+    Parameter(
+        name="before",
+        schema=RUN_ID,
+        says="Only runs older than the one with this id: the last of the page before.",
+    ),
+)
+UPLOAD = Body(
+    says="One script, or an archive of all files of the job, or a form with one of these as its only file.",
+    content={"application/octet-stream": {}, "application/zip": {}, "multipart/form-data": {}},
+)
+_RUN_ACCEPTED = nothing("The run is accepted; from now on every answer shows it.", Location="Of the run.")
+IDEMPOTENCY_KEY = Parameter(
+    name="Idempotency-Key",
+    schema={"type": "string", "minLength": 1, "maxLength": 255, "examples": ["5f0c1d6e"]},
+    says="The same key, sent again within two days, stands for the same run, also when the answer was lost.",
+)
+_CANCEL = Operation(
+    tag=_TRIGGERED,
+    summary="Cancel a run",
+    description="It ends as Aborted, reason cancelled, when none of its processes is left.",
+    answers={202: nothing("It is being ended.", Location="Of the run.")},
+    errors=(404, 409),
+    says={409: "The run has ended already."},
+    problems=True,
+    needs_room=False,
+)
+_WARNED = {"Webjobs_Warning": "One for each warning about the job."}
+_ANY_JOB = {"anyOf": [TriggeredJobJson, ContinuousJobJson]}
+_DEPLOYED = json_of(_ANY_JOB, "Deployed: the job as its GET shows it.", **_WARNED)
+_DELETED = nothing("Deleted, or was not there.")
+_RECURSIVE = Parameter(
+    name="recursive",
+    schema={"type": "string", "examples": ["true"]},
+    says="Must be true or 1: a job is only deleted with everything in it.",
+    is_required=True,
+)
+
+OPERATIONS: Mapping[str, Operation] = {
+    "GET /api/jobs": Operation(
+        tag=_ALL,
+        summary="List all jobs",
+        description="Triggered jobs first, each type in name order.",
+        has_etag=True,
+        answers={200: list_of(_ANY_JOB, "Every job.")},
+    ),
+    "GET /api/jobs/triggered": Operation(
+        tag=_TRIGGERED,
+        summary="List triggered jobs",
+        has_etag=True,
+        answers={200: list_of(TriggeredJobJson, "In name order, each with its latest run.")},
+    ),
+    "POST /api/jobs/triggered/{job}/run": Operation(
+        tag=_TRIGGERED,
+        summary="Run a job",
+        description="Once, on any runner. Of one job there is one run at a time, unless its settings say "
+        "otherwise. With an Idempotency-Key errors are problem documents.",
+        query=(ARGUMENTS,),
+        headers=(IDEMPOTENCY_KEY,),
+        body=ARGUMENTS_BODY,
+        answers={202: _RUN_ACCEPTED},
+        errors=(404, 409, 413, 422),
+        says={422: "The key was used for another request."},
+        problems=IDEMPOTENCY_KEY.name,
+    ),
+    "GET /api/jobs/triggered/{job}": Operation(
+        tag=_TRIGGERED,
+        summary="Read a triggered job",
+        has_etag=True,
+        answers={200: json_of(TriggeredJobJson, "The job with its latest run.", **_WARNED)},
+        errors=(404,),
+    ),
+    "GET /api/jobs/triggered/{job}/history": Operation(
+        tag=_TRIGGERED,
+        summary="List the runs of a job",
+        query=PAGE,
+        has_etag=True,
+        answers={200: json_of(RunsJson, "The runs that are kept, newest first.")},
+        errors=(404,),
+    ),
+    "GET /api/jobs/triggered/{job}/history/{id}": Operation(
+        tag=_TRIGGERED,
+        summary="Read a run",
+        has_etag=True,
+        answers={200: json_of(RunJson, "The run.")},
+        errors=(404,),
+    ),
+    "DELETE /api/jobs/triggered/{job}/history/{id}": _CANCEL,
+    "POST /api/jobs/triggered/{job}/history/{id}/cancel": _CANCEL,
+    "POST /api/jobs/triggered/{job}/history/{id}/rerun": Operation(
+        tag=_TRIGGERED,
+        summary="Run again",
+        description="Starts a new run of the job as it is now, with the given arguments, else with "
+        "those of this run.",
+        query=(ARGUMENTS,),
+        headers=(IDEMPOTENCY_KEY,),
+        body=ARGUMENTS_BODY,
+        answers={202: _RUN_ACCEPTED},
+        errors=(404, 409, 422),
+        says={422: "The key was used for another request."},
+        problems=True,
+    ),
+    "GET /api/jobs/continuous": Operation(
+        tag=_CONTINUOUS,
+        summary="List continuous jobs",
+        has_etag=True,
+        answers={200: list_of(ContinuousJobJson, "In name order.")},
+    ),
+    "GET /api/jobs/continuous/{job}": Operation(
+        tag=_CONTINUOUS,
+        summary="Read a continuous job",
+        has_etag=True,
+        answers={
+            200: json_of(
+                ContinuousJobJson, "The job with the status of its most telling instance.", **_WARNED
+            )
+        },
+        errors=(404,),
+    ),
+    "POST /api/jobs/continuous/{job}/start": Operation(
+        tag=_CONTINUOUS,
+        summary="Enable a job",
+        answers={200: nothing("The job is enabled.")},
+        errors=(404, 409),
+    ),
+    "POST /api/jobs/continuous/{job}/stop": Operation(
+        tag=_CONTINUOUS,
+        summary="Disable a job",
+        description="Its processes are stopped on every runner, and it stays disabled over restarts.",
+        answers={200: nothing("The job is disabled.")},
+        errors=(404, 409),
+        needs_room=False,
+    ),
+    "PUT /api/jobs/{type}/{job}": Operation(
+        tag=_BOTH,
+        summary="Deploy a job",
+        description="The body becomes all of its files. When it fails, the version before stays as it was.",
+        headers=(DISPOSITION,),
+        body=UPLOAD,
+        answers={200: _DEPLOYED},
+        errors=(409, 413, 415),
+    ),
+    "DELETE /api/jobs/{type}/{job}": Operation(
+        tag=_BOTH,
+        summary="Delete a job",
+        description="With its logs and its history.",
+        answers={200: _DELETED},
+        errors=(409,),
+    ),
+    "GET /api/jobs/{type}/{job}/settings": Operation(
+        tag=_BOTH,
+        summary="Read a job's settings",
+        answers={200: json_of(dict[str, Any], "The content of settings.job; empty when there is none.")},
+        errors=(404,),
+    ),
+    "PUT /api/jobs/{type}/{job}/settings": Operation(
+        tag=_BOTH,
+        summary="Replace a job's settings",
+        body=Body(says="The new content of settings.job.", content={"application/json": dict[str, Any]}),
+        answers={200: nothing("They are in effect.", **_WARNED)},
+        errors=(404, 409, 413),
+    ),
+    "GET /api/triggeredwebjobsswagger": Operation(
+        tag=_TRIGGERED,
+        summary="Describe every triggered job as an operation",
+        has_etag=True,
+        answers={200: json_of(dict[str, Any], "A Swagger 2.0 document.")},
+    ),
+    "PUT /api/zip/site/wwwroot/App_Data/jobs/{type}/{job}": Operation(
+        tag=_BOTH,
+        summary="Lay an archive over a job's files",
+        description="Adds and replaces, and removes nothing.",
+        headers=(DISPOSITION,),
+        body=UPLOAD,
+        answers={200: _DEPLOYED},
+        errors=(409, 413, 415),
+    ),
+    "DELETE /api/vfs/site/wwwroot/App_Data/jobs/{type}/{job}": Operation(
+        tag=_BOTH,
+        summary="Delete a job by its folder",
+        query=(_RECURSIVE,),
+        answers={200: _DELETED},
+        errors=(404, 409, 412),
+    ),
+    "DELETE /vfs/site/wwwroot/App_Data/jobs/{type}/{job}": Operation(
+        tag=_BOTH,
+        summary="Delete a job by its folder",
+        query=(_RECURSIVE,),
+        answers={200: _DELETED},
+        errors=(404, 409, 412),
+    ),
+}

@@ -1,0 +1,27 @@
+"""`GET /docs`: the document as a page to read, and to try each route from."""
+
+import secrets
+
+import aiohttp_jinja2
+from aiohttp import web
+
+from webjobs_api.http import request_context
+
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; connect-src 'self'; "
+    "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+)
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+async def show_page(request: web.Request) -> web.Response:
+    """`GET /docs`: everything on it comes from here."""
+    nonce = secrets.token_urlsafe(16)
+    context = {"nonce": nonce, "root": request_context.root(request)}
+    response = aiohttp_jinja2.render_template("docs.html", request, context)
+    response.headers.update(_HEADERS | {"Content-Security-Policy": _POLICY.format(nonce=nonce)})
+    return response

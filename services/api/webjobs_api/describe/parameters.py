@@ -1,0 +1,71 @@
+"""What the parts of an address in braces stand for."""
+
+from collections.abc import Mapping
+
+from webjobs_events.job import MAX_JOB_NAME_LENGTH
+
+from webjobs_api.describe.operation import Parameter
+
+# `parse_job_name` as far as a pattern can say it.
+_JOB_NAME = rf"^(?![.\s])(?!.*\.\.)(?!\*$)[^/\\\x00-\x1f\x7f]{{1,{MAX_JOB_NAME_LENGTH}}}(?<!\s)$"
+
+RUN_ID = {"type": "string", "pattern": "^[0-9]{18}$", "examples": ["201311080256000000"]}
+"""The instant a run was asked for, to a tenth of a millisecond."""
+
+PATH_PARAMETERS: Mapping[str, Parameter] = {
+    parameter.name: parameter
+    for parameter in (
+        Parameter(
+            name="job",
+            schema={
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MAX_JOB_NAME_LENGTH,
+                "pattern": _JOB_NAME,
+                "examples": ["hello"],
+            },
+            says="The name of the job.",
+        ),
+        Parameter(
+            name="id",
+            schema=RUN_ID,
+            says="The id of the run: the instant it was asked for, to a tenth of a millisecond.",
+        ),
+        Parameter(
+            name="deployment",
+            schema={"type": "string", "minLength": 1, "examples": ["latest"]},
+            says="The id of the deployment.",
+        ),
+        Parameter(
+            name="hook",
+            schema={"type": "string", "minLength": 1, "examples": ["f726994390eafcbe"]},
+            says="The id of the hook.",
+        ),
+        Parameter(
+            name="event",
+            schema={"type": "string", "enum": ["TriggeredJobFinished", "PostDeployment"]},
+            says="The event that is published.",
+        ),
+        Parameter(
+            name="source",
+            schema={"type": "string", "pattern": "^([0-9]{18}|[0-9a-f]{6})$"},
+            says="The id of a run, or of an instance of a continuous job.",
+        ),
+        Parameter(
+            name="type",
+            schema={"type": "string", "enum": ["triggered", "continuous"]},
+            says="The type of the job.",
+        ),
+        Parameter(
+            name="path",
+            schema={"type": "string"},
+            says="The rest of the address, slashes included.",
+        ),
+        Parameter(
+            name="file",
+            schema={"type": "string", "minLength": 1},
+            says="The name of the file.",
+        ),
+    )
+}
+"""By name; a part that is not here is a string of the route's own pattern."""

@@ -1,0 +1,1 @@
+"""The events of jobs, as they happen."""

@@ -1,0 +1,247 @@
+"""Error type → HTTP status and body: one table, one middleware."""
+
+from collections.abc import Mapping
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from webjobs_events.commands import ReplyCode
+from webjobs_events.errors import (
+    BusUnavailable,
+    InvalidAppSetting,
+    InvalidArguments,
+    InvalidJobName,
+    InvalidJobSettings,
+    InvalidRunId,
+    MessageTooLarge,
+    NobodyListens,
+    StorageFull,
+    UnreadableDefinition,
+    WebJobsError,
+)
+from webjobs_events.files import Fault
+from webjobs_events.jetstream import QueryRefused
+from webjobs_service.connections import BodyTimedOut
+from webjobs_service.options import methods_of
+
+from webjobs_api.app_settings.errors import (
+    AppSettingNotFound,
+    AppSettingsTooLarge,
+    InvalidAppSettingsBody,
+    TooManyAppSettings,
+)
+from webjobs_api.hooks.errors import HookConflict, HookNotFound, InvalidHook
+from webjobs_api.http.access_errors import (
+    CredentialsWanted,
+    ForeignHost,
+    ForeignOrigin,
+    InvalidHost,
+    TooManyWrongPasswords,
+)
+from webjobs_api.http.errors import (
+    CommandFailed,
+    CommandUnanswered,
+    CommandWithdrawn,
+    EncodedUpload,
+    FileNameMissing,
+    IdempotencyKeyReused,
+    InvalidEventFilter,
+    InvalidFileName,
+    InvalidFlag,
+    InvalidIdempotencyKey,
+    InvalidPage,
+    InvalidRunFilter,
+    InvalidSettingsBody,
+    JobAnswerBroken,
+    JobIsBusy,
+    JobNotEnabled,
+    JobNotFound,
+    JobNotServing,
+    JobsAreStopped,
+    LogIncomplete,
+    LogNotFound,
+    NoRunnerAlive,
+    NoSpaceLeft,
+    RepeatedParameter,
+    RunAlreadyInProgress,
+    RunHasEnded,
+    RunNotFound,
+    SchemaNotFound,
+    UnexpectedBody,
+    UnknownParameter,
+    UnsupportedArgumentsBody,
+    UnsupportedUpload,
+    UploadTooLarge,
+)
+from webjobs_api.http.tracing import about
+from webjobs_api.http.upload_errors import BrokenForm, EmptyUpload, NotOneFile
+from webjobs_api.site_deployments.errors import (
+    DeploymentExists,
+    DeploymentInProgress,
+    DeploymentNotFound,
+    InvalidDeployment,
+)
+from webjobs_api.site_files.file_errors import (
+    FilesRefused,
+    FolderNotEmpty,
+    InstanceNotAlive,
+    InvalidInstance,
+    InvalidPath,
+    PartOfFile,
+    RangeNotSatisfiable,
+)
+
+log = structlog.stdlib.get_logger(__name__)
+
+RETRY_AFTER = 2  # seconds that a client is asked to wait while a part of webjobs is away
+
+STATUSES: Mapping[type[WebJobsError], int] = {
+    InvalidHost: 400,
+    InvalidJobName: 400,
+    FileNameMissing: 400,
+    InvalidFileName: 400,
+    UnsupportedUpload: 400,
+    EmptyUpload: 400,
+    BrokenForm: 400,
+    NotOneFile: 400,
+    InvalidArguments: 400,
+    UnknownParameter: 400,
+    RepeatedParameter: 400,
+    UnexpectedBody: 400,
+    UnsupportedArgumentsBody: 400,
+    InvalidPage: 400,
+    InvalidSettingsBody: 400,
+    InvalidJobSettings: 400,
+    InvalidEventFilter: 400,
+    InvalidRunFilter: 400,
+    InvalidAppSettingsBody: 400,
+    InvalidAppSetting: 400,
+    InvalidHook: 400,
+    InvalidDeployment: 400,
+    InvalidIdempotencyKey: 400,
+    InvalidFlag: 400,
+    PartOfFile: 400,
+    InvalidPath: 400,
+    InvalidInstance: 400,
+    CredentialsWanted: 401,
+    ForeignHost: 403,
+    ForeignOrigin: 403,
+    JobNotFound: 404,
+    RunNotFound: 404,
+    LogNotFound: 404,
+    AppSettingNotFound: 404,
+    SchemaNotFound: 404,
+    HookNotFound: 404,
+    DeploymentNotFound: 404,
+    InvalidRunId: 404,
+    InstanceNotAlive: 404,
+    RunAlreadyInProgress: 409,
+    RunHasEnded: 409,
+    JobsAreStopped: 409,
+    JobNotEnabled: 409,
+    UnreadableDefinition: 409,
+    JobIsBusy: 409,
+    FolderNotEmpty: 409,
+    HookConflict: 409,
+    DeploymentInProgress: 409,
+    DeploymentExists: 409,
+    UploadTooLarge: 413,
+    AppSettingsTooLarge: 413,
+    TooManyAppSettings: 413,
+    MessageTooLarge: 413,
+    EncodedUpload: 415,
+    RangeNotSatisfiable: 416,
+    IdempotencyKeyReused: 422,
+    TooManyWrongPasswords: 429,
+    JobAnswerBroken: 502,
+    BusUnavailable: 503,
+    NobodyListens: 503,
+    NoRunnerAlive: 503,
+    LogIncomplete: 503,
+    JobNotServing: 503,
+    CommandWithdrawn: 503,
+    CommandUnanswered: 503,
+    NoSpaceLeft: 507,
+    StorageFull: 507,
+}
+
+REPLY_STATUSES: Mapping[ReplyCode, int] = {
+    ReplyCode.BAD_UPLOAD: 400,
+    ReplyCode.NO_RUNNABLE_SCRIPT: 400,
+    ReplyCode.INVALID_SETTINGS: 400,
+    ReplyCode.TOO_LARGE: 413,
+    ReplyCode.JOB_NOT_FOUND: 404,
+    ReplyCode.FAILED: 500,
+    ReplyCode.NO_SPACE: 507,
+}
+
+FAULT_STATUSES: Mapping[Fault, int] = {
+    Fault.BAD_PATH: 400,
+    Fault.BAD_ARCHIVE: 400,
+    Fault.RESERVED: 403,
+    Fault.FORBIDDEN: 403,
+    Fault.NOT_FOUND: 404,
+    Fault.OUTSIDE: 404,
+    Fault.CONFLICT: 409,
+    Fault.NOT_EMPTY: 409,
+    Fault.PRECONDITION: 412,
+    Fault.BUSY: 503,
+    Fault.SESSION_GONE: 503,
+    Fault.NO_SPACE: 507,
+    Fault.FAILED: 500,
+}
+
+_HEADERS: Mapping[int, Mapping[str, str]] = {
+    401: {"WWW-Authenticate": 'Basic realm="webjobs", charset="UTF-8"'},
+    429: {"Retry-After": str(RETRY_AFTER)},
+    503: {"Retry-After": str(RETRY_AFTER)},
+}
+
+
+def status_of(error: WebJobsError) -> int:
+    """The HTTP status that tells this error; 500 for one that no request should cause."""
+    if isinstance(error, CommandFailed):
+        return REPLY_STATUSES.get(error.code, 500)
+    if isinstance(error, FilesRefused):
+        return FAULT_STATUSES.get(error.fault, 500)
+    if isinstance(error, QueryRefused):
+        return 503 if error.code == 503 else 500
+    return STATUSES.get(type(error), 500)
+
+
+def headers_of(status: int) -> Mapping[str, str]:
+    """What an answer of this status must say beside its body."""
+    return _HEADERS.get(status, {})
+
+
+@web.middleware
+async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn errors into short plain text; what nobody foresaw is logged and answered with 500."""
+    try:
+        return await handler(request)
+    except WebJobsError as error:
+        status = status_of(error)
+        if status == 500:
+            log.error("request failed", **about(request), error=str(error))
+        return web.Response(status=status, text=str(error), headers=headers_of(status))
+    except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
+        if isinstance(error, web.HTTPMethodNotAllowed):
+            error.headers["Allow"] = ", ".join(sorted(methods_of(error)))
+        if error.text == f"{error.status}: {error.reason}":  # the router's own text
+            error.text = _help(request, error)
+        raise
+    except web.RequestPayloadError as error:
+        log.debug("body not readable", method=request.method, path=request.path, error=str(error))
+        return web.Response(status=400, text="The body is not encoded as Content-Encoding and HTTP say.")
+    except (web.HTTPException, ConnectionError, BodyTimedOut):
+        raise
+    except Exception:
+        log.exception("request failed", **about(request))
+        return web.Response(status=500, text="The api failed; its log says why.")
+
+
+def _help(request: web.Request, error: web.HTTPNotFound | web.HTTPMethodNotAllowed) -> str:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        methods = ", ".join(sorted(error.allowed_methods))
+        return f"{request.method[:20]} is not allowed here; use {methods}."
+    return f"There is nothing at {request.path[:200]!r}. The page /docs shows every address there is."

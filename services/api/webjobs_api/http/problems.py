@@ -1,0 +1,53 @@
+"""Errors as problem documents (RFC 9457), for routes that the reference does not have."""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from http import HTTPStatus
+
+import msgspec
+import structlog
+from aiohttp import web
+from webjobs_events.errors import WebJobsError
+
+from webjobs_api.http.error_answers import headers_of, status_of
+from webjobs_api.http.tracing import about
+
+log = structlog.stdlib.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A problem document.
+
+    Attributes:
+        type: Always `about:blank`: the status and the sentence say it all.
+        title: What the status means.
+        status: Of the answer.
+        detail: A sentence that says what to do.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+def with_problems(handler: Handler) -> Handler:
+    """The handler, whose errors are answered as problem documents."""
+
+    @wraps(handler)
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except WebJobsError as error:
+            status = status_of(error)
+            if status == 500:
+                log.error("request failed", **about(request), error=str(error))
+            problem = Problem("about:blank", HTTPStatus(status).phrase, status, str(error))
+            body, headers = msgspec.json.encode(problem), headers_of(status)
+            return web.Response(status=status, body=body, content_type=MEDIA_TYPE, headers=headers)
+
+    return handle

@@ -1,0 +1,168 @@
+"""What every handler takes from a request and gives as an answer."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from webjobs_events.job import JobDefinition, JobName, JobType, parse_job_name
+from webjobs_events.job_warnings import HEADER, header_values
+
+from webjobs_api.http import arm
+from webjobs_api.http.dialects import SEED, Dialect, Responses, dialect_of
+from webjobs_api.http.entity_tags import entity_tag
+from webjobs_api.http.errors import EncodedUpload, InvalidFlag
+from webjobs_api.http.keys import SETTINGS
+from webjobs_api.http.public_address import FORWARDED_HEADERS, Peer, PublicAddress, parse_proxies
+from webjobs_api.http.public_address import public_address as address_of
+from webjobs_api.http.urls import Urls
+
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
+_PUBLIC_ADDRESS = web.RequestKey("public_address", PublicAddress)
+
+_encoder = msgspec.json.Encoder()
+
+
+def job_name(request: web.Request) -> JobName:
+    """The job that the address names.
+
+    Raises:
+        InvalidJobName: No job can have this name.
+    """
+    return parse_job_name(request.match_info["job"])
+
+
+def job_type(request: web.Request) -> JobType:
+    """The type that the address names, where it names one."""
+    return JobType(request.match_info["type"])
+
+
+def dialect(request: web.Request) -> Dialect:
+    """How this client speaks."""
+    return dialect_of(request.path)
+
+
+def responses(request: web.Request) -> Responses:
+    """How answers to this client are written."""
+    return dialect(request).responses
+
+
+def urls(request: web.Request) -> Urls:
+    """Addresses as this client reaches them, in its dialect."""
+    return dialect(request).urls(base(request))
+
+
+def base(request: web.Request) -> str:
+    """What every URL of this api begins with, as this client reaches it."""
+    return public_address(request).base
+
+
+def root(request: web.Request) -> str:
+    """Path of this api as this client reaches it, before which a page puts its own links; often empty."""
+    return public_address(request).prefix
+
+
+def public_address(request: web.Request) -> PublicAddress:
+    """How this client reaches the api, and the client's own address."""
+    known = request.get(_PUBLIC_ADDRESS)
+    if known is None:
+        known = request[_PUBLIC_ADDRESS] = address_of(
+            Peer(request.remote or "", request.scheme, _host(request)),
+            {name: request.headers.getall(name, ()) for name in FORWARDED_HEADERS},
+            request.forwarded if "Forwarded" in request.headers else (),
+            parse_proxies(request.app[SETTINGS].trusted_proxies),
+        )
+    return known
+
+
+def _host(request: web.Request) -> str:
+    host = request.headers.get("Host")
+    if host is not None:
+        return host
+    address = request.transport.get_extra_info("sockname") if request.transport else None  # of HTTP/1.0
+    return f"{address[0]}:{address[1]}" if address else "localhost"
+
+
+def is_set(request: web.Request, name: str) -> bool:
+    """Whether the query says yes to this: `?name=true` or `?name=1`; nothing said is no.
+
+    Raises:
+        InvalidFlag: It says something else.
+    """
+    value = request.query.get(name, "false")
+    answer = _FLAGS.get(value.lower())
+    if answer is None:
+        raise InvalidFlag(name, value)
+    return answer
+
+
+def is_arm(request: web.Request) -> bool:
+    """Whether the request comes through Azure Resource Manager, which wants its envelope."""
+    return arm.GEO_HEADER in request.headers and dialect(request) is not SEED
+
+
+def enveloped(request: web.Request, answer: Any) -> Any:
+    """The answer as it is, or in ARM's envelope."""
+    if not is_arm(request):
+        return answer
+    resource_id = arm.resource_id(request.headers.get("Referer", ""), request.path)
+    return arm.enveloped(answer, resource_id, arm.location(request.headers[arm.GEO_HEADER]))
+
+
+def show(request: web.Request, answer: Any, beside: Any = None) -> web.Response:
+    """An answer as JSON with its ETag, for ARM in its envelope; 304 when the client has it already.
+
+    Args:
+        request: What is answered.
+        answer: A struct, or a list of structs that have a name.
+        beside: What the ETag depends on too, though this answer does not show it.
+    """
+    tag = entity_tag(answer, [beside, is_arm(request)])
+    if any(given.value in (tag, "*") for given in request.if_none_match or ()):
+        response = web.Response(status=304)
+    else:
+        response = json(enveloped(request, answer))
+    response.headers["ETag"] = f'W/"{tag}"'  # aiohttp would spell it Etag
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def warned(response: web.Response, definition: JobDefinition) -> web.Response:
+    """The answer with a header for each warning about a job."""
+    return with_warnings(response, definition.all_warnings)
+
+
+def with_warnings(response: web.Response, warnings: Iterable[str]) -> web.Response:
+    """The answer with a header for each warning."""
+    for value in header_values(warnings):
+        response.headers.add(HEADER, value)
+    return response
+
+
+async def read_at_most(request: web.Request, limit: int) -> bytes | None:
+    """The body of a request; None when it is longer than `limit` bytes, of which no more is read then."""
+    if (request.content_length or 0) > limit:
+        return None
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            return None
+    return bytes(body)
+
+
+def refuse_encoded_body(request: web.Request) -> None:
+    """Take files as they are only: the end of a compressed body can be missing, and nobody would notice.
+
+    Raises:
+        EncodedUpload: The body has a Content-Encoding.
+    """
+    encoding = request.headers.get("Content-Encoding", "").strip()
+    if encoding.lower() not in ("", "identity"):
+        raise EncodedUpload(encoding)
+
+
+def json(answer: object) -> web.Response:
+    """An answer as JSON."""
+    return web.Response(body=_encoder.encode(answer), content_type="application/json", charset="utf-8")

@@ -1,0 +1,1 @@
+"""Jobs: their files, their settings, starting and stopping."""

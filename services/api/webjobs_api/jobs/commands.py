@@ -1,0 +1,160 @@
+"""Commands about a job's definition: sent, waited for, and taken back when no runner takes them."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+from webjobs_events.commands import CommandReply, DeleteJob, JobCommand, ReplyCode, StopContinuousJob
+from webjobs_events.errors import BusUnavailable, CommandRefused
+from webjobs_events.jetstream import Bus
+
+from webjobs_api.backends.definitions import Definitions
+from webjobs_api.backends.history import History
+from webjobs_api.backends.runners import Runners
+from webjobs_api.backends.storage import Storage
+from webjobs_api.http.errors import CommandFailed, CommandUnanswered, CommandWithdrawn, JobIsBusy, JobNotFound
+
+log = structlog.stdlib.get_logger(__name__)
+
+_decoder = msgspec.json.Decoder(CommandReply)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait, in seconds."""
+
+    turn: float = 10.0
+    """For another command of the same job and verb to end."""
+    reply: float = 60.0
+    """For the runner's reply."""
+    last_words: float = 5.0
+    """For the reply to a command that could not be taken back, because a runner is done with it."""
+    runners_gone: float = 5.0
+    """Without any living runner, before the reply is given up early."""
+    no_space: float = 2.0
+    """Without room on any runner's disk, before the reply is given up early."""
+
+
+def new_command_id(verb: str) -> str:
+    """The id of a command that one request asks for, once."""
+    return f"{verb}/{secrets.token_hex(12)}"
+
+
+class JobCommands:
+    """Sends deploys, deletions, starts, stops and changes of settings, and answers how they ended."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        definitions: Definitions,
+        runners: Runners,
+        storage: Storage,
+        history: History,
+        patience: Patience | None = None,
+    ) -> None:
+        self._bus = bus
+        self._definitions = definitions
+        self._runners = runners
+        self._storage = storage
+        self._history = history
+        self._patience = patience or Patience()
+
+    async def send(self, command: JobCommand) -> None:
+        """Have a command carried out; afterwards every read of this api shows its effect.
+
+        Raises:
+            NoSpaceLeft: No runner has room on its disk; nothing was sent, or it was taken back.
+            NoRunnerAlive: Nobody would carry it out; nothing was sent.
+            JobIsBusy: Another command of this verb for this job took too long; nothing was sent.
+            CommandWithdrawn: No runner took it in time; it was taken back.
+            CommandUnanswered: A runner took it, and it is not known how it ended.
+            JobNotFound: A runner answered so.
+            CommandFailed: A runner answered with another fault.
+            BusUnavailable: NATS does not answer; nothing was sent, as far as known.
+        """
+        if not isinstance(command, DeleteJob | StopContinuousJob):  # these help when a disk is full
+            self._storage.require_room()
+        await self._runners.require_one()
+        reply = await self._exchange(command)
+        if reply.code is ReplyCode.JOB_NOT_FOUND:
+            raise JobNotFound(command.job_type, command.job_name)
+        if reply.code is not ReplyCode.DONE:
+            raise CommandFailed(reply.code, reply.message)
+        await self._definitions.settled(command.job_type, command.job_name, reply.revision)
+        await self._note_events()
+
+    async def _exchange(self, command: JobCommand) -> CommandReply:
+        answer: asyncio.Future[CommandReply] = asyncio.get_running_loop().create_future()
+
+        def on_reply(data: bytes) -> None:
+            if not answer.done():
+                answer.set_result(_decoder.decode(data))
+
+        async with self._bus.await_replies(on_reply) as inbox:
+            sequence = await self._publish(replace(command, reply_to=inbox))
+            try:
+                return await self._answer(command, sequence, answer)
+            except BusUnavailable as error:
+                # From here on the command is in the queue: whoever sent it must not take it for unsent.
+                log.warning("reply not awaited", command=command.command_id, error=str(error))
+                raise CommandUnanswered(command.job_name, command.verb) from error
+
+    async def _publish(self, command: JobCommand) -> int:
+        loop = asyncio.get_running_loop()
+        give_up_at, delay = loop.time() + self._patience.turn, 0.02
+        while True:
+            try:
+                return await self._bus.publish_command(command)
+            except CommandRefused as error:
+                if loop.time() > give_up_at:
+                    raise JobIsBusy(command.job_name, command.verb) from error
+            await asyncio.sleep(delay)
+            delay = min(delay * 1.5, 0.25)
+
+    async def _answer(
+        self, command: JobCommand, sequence: int, answer: asyncio.Future[CommandReply]
+    ) -> CommandReply:
+        if await self._replied(answer, self._patience.reply):
+            return answer.result()
+        if await self._bus.withdraw_command(sequence):
+            self._storage.require_room()
+            raise CommandWithdrawn(command.job_name, command.verb)
+        if await self._replied(answer, self._patience.last_words):
+            return answer.result()
+        return await self._read_outcome(command)
+
+    async def _replied(self, answer: asyncio.Future[CommandReply], seconds: float) -> bool:
+        """Whether the reply came in time; without a runner there is no use in waiting long."""
+        loop = asyncio.get_running_loop()
+        give_up_at, seen_at, had_room_at = loop.time() + seconds, loop.time(), loop.time()
+        while not answer.done() and loop.time() < give_up_at:
+            if not self._storage.shortage:
+                had_room_at = loop.time()
+            elif loop.time() - had_room_at > self._patience.no_space:
+                return False
+            if self._runners.any_alive:
+                seen_at = loop.time()
+            elif loop.time() - seen_at > self._patience.runners_gone:
+                return False
+            await asyncio.wait({answer}, timeout=min(0.5, max(0.0, give_up_at - loop.time())))
+        return answer.done()
+
+    async def _read_outcome(self, command: JobCommand) -> CommandReply:
+        """How a command ended whose reply was lost, as far as the definition shows it."""
+        definition = await self._definitions.read(command.job_type, command.job_name)
+        if isinstance(command, DeleteJob) and definition is None:
+            return CommandReply(code=ReplyCode.DONE)
+        if definition is not None and definition.cause == command.command_id:
+            revision = await self._definitions.revision(command.job_type, command.job_name)
+            return CommandReply(code=ReplyCode.DONE, revision=revision)
+        raise CommandUnanswered(command.job_name, command.verb)
+
+    async def _note_events(self) -> None:
+        """Later reads include the events that the command caused."""
+        try:
+            self._history.caused(await self._bus.last_sequence(self._bus.subjects.events_stream))
+        except BusUnavailable as error:
+            log.warning("reads may lag behind a command", error=str(error))

@@ -1,0 +1,100 @@
+"""Handlers for continuous jobs."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from aiohttp import web
+from webjobs_events.commands import StartContinuousJob, StopContinuousJob
+from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.queries import InstanceView
+
+from webjobs_api.backends.known_job import require_readable
+from webjobs_api.http import request_context
+from webjobs_api.http.errors import JobNotEnabled
+from webjobs_api.http.keys import COMMANDS, DEFINITIONS, HISTORY, RUNNERS
+from webjobs_api.http.legacy_responses import JobJson, in_name_order
+from webjobs_api.http.requests import requested_by
+from webjobs_api.http.tracing import trace_of
+from webjobs_api.jobs.commands import new_command_id
+
+
+async def list_jobs(request: web.Request) -> web.Response:
+    """`GET /api/jobs/continuous`."""
+    beside = request.app[DEFINITIONS].settings_of(JobType.CONTINUOUS)
+    return request_context.show(request, await all_jobs(request), beside)
+
+
+async def get_job(request: web.Request) -> web.Response:
+    """`GET /api/jobs/continuous/{job}`."""
+    definition = await request.app[DEFINITIONS].get(JobType.CONTINUOUS, request_context.job_name(request))
+    beside = [definition.settings, definition.all_warnings]
+    answer = request_context.show(request, await job_json(request, definition), beside)
+    return request_context.warned(answer, definition)
+
+
+async def start_job(request: web.Request) -> web.Response:
+    """`POST /api/jobs/continuous/{job}/start`."""
+    await change_state(request, StartContinuousJob)
+    return web.Response()
+
+
+async def stop_job(request: web.Request) -> web.Response:
+    """`POST /api/jobs/continuous/{job}/stop`."""
+    await change_state(request, StopContinuousJob)
+    return web.Response()
+
+
+async def change_state(
+    request: web.Request, command_type: type[StartContinuousJob] | type[StopContinuousJob]
+) -> None:
+    """Enable or disable the continuous job that the address names.
+
+    Raises:
+        JobNotFound: There is no such job.
+        UnreadableDefinition: Its stored definition cannot be read.
+        JobNotEnabled: It is to be started, and its own settings keep it stopped.
+        WebJobsError: As `JobCommands.send`.
+    """
+    definition = await request.app[DEFINITIONS].get(JobType.CONTINUOUS, request_context.job_name(request))
+    require_readable(definition)
+    if command_type is StartContinuousJob and definition.settings.get("enabled") is False:
+        raise JobNotEnabled(definition.job_name)
+    trace = trace_of(request)
+    await request.app[COMMANDS].send(
+        command_type(
+            command_id=new_command_id(command_type.verb),
+            job_type=JobType.CONTINUOUS,
+            job_name=definition.job_name,
+            requested_at=datetime.now(UTC),
+            requested_by=requested_by(request.headers.get("User-Agent")),
+            traceparent=trace.traceparent,
+            tracestate=trace.tracestate,
+        )
+    )
+
+
+async def job_json(request: web.Request, definition: JobDefinition) -> JobJson:
+    """A continuous job as this client wants it written."""
+    told = await request.app[HISTORY].statuses([definition.job_name])
+    living = _living(request, told.get(definition.job_name, []))
+    return request_context.responses(request).continuous_job_json(
+        definition, living, request_context.urls(request)
+    )
+
+
+async def all_jobs(request: web.Request) -> list[JobJson]:
+    """Every continuous job, in name order."""
+    definitions = in_name_order(request.app[DEFINITIONS].all_of(JobType.CONTINUOUS))
+    if not definitions:
+        return []
+    told = await request.app[HISTORY].statuses([each.job_name for each in definitions], may_lack=True)
+    urls, written = request_context.urls(request), request_context.responses(request)
+    return [
+        written.continuous_job_json(each, _living(request, told.get(each.job_name, [])), urls)
+        for each in definitions
+    ]
+
+
+def _living(request: web.Request, instances: Iterable[InstanceView]) -> list[InstanceView]:
+    is_alive = request.app[RUNNERS].is_alive
+    return [view for view in instances if is_alive(view.instance)]

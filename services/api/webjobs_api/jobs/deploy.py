@@ -1,0 +1,149 @@
+"""Handlers that upload and remove a job's files."""
+
+import secrets
+from datetime import UTC, datetime
+
+import structlog
+from aiohttp import web
+from webjobs_events.commands import DeleteJob, DeployJob
+from webjobs_events.errors import WebJobsError
+from webjobs_events.files import Fault
+from webjobs_events.job import JobName, JobType
+
+from webjobs_api.http import request_context
+from webjobs_api.http.error_answers import status_of
+from webjobs_api.http.errors import JobNotFound
+from webjobs_api.http.keys import COMMANDS, DEFINITIONS, DEPLOYMENTS, RUNNERS
+from webjobs_api.http.requests import Upload, requested_by, upload_of
+from webjobs_api.http.tracing import trace_of
+from webjobs_api.http.upload_body import ReceivedUpload, check_length, receive_upload
+from webjobs_api.http.upload_errors import EmptyUpload
+from webjobs_api.jobs import continuous, jobs
+from webjobs_api.jobs.commands import new_command_id
+from webjobs_api.runs import triggered
+from webjobs_api.site_files import vfs
+from webjobs_api.site_files.file_errors import FilesRefused, FolderNotEmpty
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+async def put_job(request: web.Request) -> web.Response:
+    """`PUT /api/jobs/{type}/{job}`: the upload is all of the job's files. ARM sends settings here."""
+    if request_context.is_arm(request) and request.content_type == "application/json":
+        return await jobs.put_arm_settings(request)
+    return await _put(request, merge=False)
+
+
+async def put_zip(request: web.Request) -> web.Response:
+    """`PUT /api/zip/site/wwwroot/App_Data/jobs/{type}/{job}`: the archive is laid over the job's files."""
+    return await _put(request, merge=True)
+
+
+async def delete_job(request: web.Request) -> web.Response:
+    """`DELETE /api/jobs/{type}/{job}`; a job that is not there is as good as deleted."""
+    job_type, name = request_context.job_type(request), request_context.job_name(request)
+    known, trace = await request.app[DEFINITIONS].find(job_type, name), trace_of(request)
+    command = DeleteJob(
+        command_id=new_command_id(DeleteJob.verb),
+        job_type=job_type,
+        job_name=known.job_name if known else name,
+        requested_at=datetime.now(UTC),
+        requested_by=requested_by(request.headers.get("User-Agent")),
+        traceparent=trace.traceparent,
+        tracestate=trace.tracestate,
+    )
+    try:
+        await request.app[COMMANDS].send(command)
+    except JobNotFound:
+        log.debug("nothing to delete", job=command.job_name)
+    return web.Response()
+
+
+async def delete_folder(request: web.Request) -> web.StreamResponse:
+    """`DELETE /api/vfs/site/wwwroot/App_Data/jobs/{type}/{job}?recursive=true`."""
+    is_recursive = request_context.is_set(request, "recursive")
+    if (
+        await request.app[DEFINITIONS].find(
+            request_context.job_type(request), request_context.job_name(request)
+        )
+        is None
+    ):
+        return await _delete_what_is_no_job(request, is_recursive)
+    if not is_recursive:
+        raise FolderNotEmpty
+    return await delete_job(request)
+
+
+async def _delete_what_is_no_job(request: web.Request, is_recursive: bool) -> web.StreamResponse:
+    """Remove a folder without a script, or a file; a job that is not there is as good as deleted."""
+    try:
+        return await vfs.delete_item(request)
+    except FilesRefused as error:
+        if error.fault is not Fault.NOT_FOUND or not is_recursive:
+            raise
+        return web.Response()
+
+
+async def _put(request: web.Request, *, merge: bool) -> web.Response:
+    job_type, name = request_context.job_type(request), request_context.job_name(request)
+    check_length(request)
+    await request.app[RUNNERS].require_one()
+    received = await receive_upload(request)
+    try:
+        upload = _upload(request, received, merge=merge)
+        known = await request.app[DEFINITIONS].find(job_type, name)
+    except BaseException:
+        received.file.close()
+        raise
+    name = known.job_name if known else name
+    await request.app[DEPLOYMENTS].deploy(_command(request, job_type, name, upload), received.file)
+    return await _deployed(request, job_type, name)
+
+
+def _upload(request: web.Request, received: ReceivedUpload, *, merge: bool) -> Upload:
+    upload = upload_of(
+        received.content_type,
+        request.headers.get("Content-Disposition", ""),
+        merge=merge,
+        head=received.head,
+        form_name=received.file_name,
+    )
+    if not received.size:
+        raise EmptyUpload
+    return upload
+
+
+def _command(request: web.Request, job_type: JobType, name: JobName, upload: Upload) -> DeployJob:
+    trace = trace_of(request)
+    return DeployJob(
+        command_id=new_command_id(DeployJob.verb),
+        job_type=job_type,
+        job_name=name,
+        requested_at=datetime.now(UTC),
+        requested_by=requested_by(request.headers.get("User-Agent")),
+        traceparent=trace.traceparent,
+        tracestate=trace.tracestate,
+        upload=f"upload-{secrets.token_hex(16)}",
+        kind=upload.kind,
+        file_name=upload.file_name,
+    )
+
+
+async def _deployed(request: web.Request, job_type: JobType, name: JobName) -> web.Response:
+    """The job as its GET shows it; the deploy stays done though history may be away just now."""
+    definition = await request.app[DEFINITIONS].get(job_type, name)
+    try:
+        if job_type is JobType.TRIGGERED:
+            job = await triggered.job_json(request, definition)
+        else:
+            job = await continuous.job_json(request, definition)
+    except WebJobsError as error:
+        if status_of(error) != 503:
+            raise
+        log.warning("deployed while history is away", job=name, error=str(error))
+        urls, written = request_context.urls(request), request_context.responses(request)
+        if job_type is JobType.TRIGGERED:
+            job = written.triggered_job_json(definition, None, urls, datetime.now(UTC))
+        else:
+            job = written.continuous_job_json(definition, [], urls)
+    return request_context.warned(request_context.json(request_context.enveloped(request, job)), definition)

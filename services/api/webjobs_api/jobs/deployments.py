@@ -1,0 +1,95 @@
+"""Uploads on their way to a runner: received into a file, kept in the object store, deployed by command."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, BinaryIO
+
+import structlog
+from aiohttp import StreamReader
+from webjobs_events.commands import DeployJob
+from webjobs_events.errors import BusUnavailable
+from webjobs_events.jetstream import Bus
+
+from webjobs_api.http.errors import CommandFailed, CommandUnanswered, JobNotFound, UploadTooLarge
+from webjobs_api.jobs.commands import JobCommands
+
+log = structlog.stdlib.get_logger(__name__)
+
+_CHUNK_BYTES = 256 * 1024
+_RETRY_DELAY = 1.0  # seconds between tries to remove an upload while NATS is away
+
+
+async def receive(body: StreamReader, target: BinaryIO, limit_bytes: int, variable: str) -> None:
+    """Write a request's body into a file, chunk by chunk.
+
+    Args:
+        body: Of the request.
+        target: Open for writing.
+        limit_bytes: Most that is taken.
+        variable: Names the limit to whoever exceeds it.
+
+    Raises:
+        UploadTooLarge: The body goes on beyond the limit.
+    """
+    received = 0
+    async for chunk in body.iter_chunked(_CHUNK_BYTES):
+        received += len(chunk)
+        if received > limit_bytes:
+            raise UploadTooLarge(limit_bytes, variable)
+        target.write(chunk)
+    target.seek(0)
+
+
+class Deployments:
+    """An async context manager that deploys uploads; none is left in the store, whatever happens."""
+
+    def __init__(self, bus: Bus, commands: JobCommands) -> None:
+        self._bus = bus
+        self._commands = commands
+        self._outage = bus.connection.outage_of("removal of uploads")
+        self._going_on: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> "Deployments":
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        for task in self._going_on:
+            task.cancel()
+        await asyncio.gather(*self._going_on, return_exceptions=True)
+
+    async def deploy(self, command: DeployJob, file: BinaryIO) -> None:
+        """Store a file as `command.upload`, have it deployed, and close it.
+
+        Once begun this goes on when the client leaves: half a deploy would be of no use to anybody.
+
+        Raises:
+            WebJobsError: As `JobCommands.send`.
+        """
+        await asyncio.shield(self._begin(self._deploy(command, file)))
+
+    async def _deploy(self, command: DeployJob, file: BinaryIO) -> None:
+        with file:
+            try:
+                await self._bus.packages.put(command.upload, file)
+                await self._commands.send(command)
+            except (CommandFailed, CommandUnanswered, JobNotFound):
+                raise  # a runner has taken the command, and removes the upload itself
+            except BaseException:
+                self._begin(self._discard(command.upload))
+                raise
+
+    async def _discard(self, upload: str) -> None:
+        while True:
+            try:
+                await self._bus.packages.delete(upload)
+                self._outage.ended()
+                return
+            except BusUnavailable as error:
+                self._outage.failed(str(error), upload=upload)
+                await asyncio.sleep(_RETRY_DELAY)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._going_on.add(task)
+        task.add_done_callback(self._going_on.discard)
+        return task

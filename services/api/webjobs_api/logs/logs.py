@@ -1,0 +1,178 @@
+"""Handlers that serve log files from the stream of logs, so that a log outlives its runner."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+import structlog
+from aiohttp import web
+from webjobs_events.errors import BusUnavailable
+from webjobs_events.job import JobType
+from webjobs_events.queries import RunView
+from webjobs_events.status import is_terminal
+
+from webjobs_api.http import request_context
+from webjobs_api.http.error_answers import status_of
+from webjobs_api.http.errors import LogIncomplete, LogNotFound
+from webjobs_api.http.keys import BUS, DEFINITIONS, LIVE, RUNS
+from webjobs_api.http.urls import (
+    APPLICATION_LOG_FILE,
+    JOB_LOG_FILE,
+    KUDU_OUTPUT_FILE,
+    error_file,
+    output_file,
+)
+from webjobs_api.logs.assembly import Piece
+from webjobs_api.logs.reader import FinalLog, LogSource, read_pieces
+from webjobs_api.logs.run_end import final_log, look_for_end
+from webjobs_api.runs.triggered import known_run
+from webjobs_api.site_files.file_errors import RangeNotSatisfiable
+from webjobs_api.site_files.http_files import range_of
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+log = structlog.stdlib.get_logger(__name__)
+
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+async def get_run_log(request: web.Request) -> web.StreamResponse:
+    """`GET /vfs/data/jobs/triggered/{job}/{id}/{file}`: its output, by either name, or `error_{id}.log`."""
+    run = await _run_of(request)
+    file_name = request.match_info["file"]
+    if file_name == KUDU_OUTPUT_FILE:
+        file_name = output_file(run.run_id)
+    if file_name not in (output_file(run.run_id), error_file(run.run_id)):
+        raise LogNotFound(file_name)
+    is_error_log = file_name == error_file(run.run_id)
+    if is_error_log and is_terminal(run.status) and not run.has_error_log:
+        raise LogNotFound(file_name)
+    return await _serve(request, source_of_run(request, run, file_name), must_have_text=is_error_log)
+
+
+def is_run_log(request: web.Request) -> bool:
+    """Whether the address of a file in a run's folder is that of a log."""
+    run_id = request.match_info["id"]
+    return request.match_info["file"] in (KUDU_OUTPUT_FILE, output_file(run_id), error_file(run_id))
+
+
+async def get_output(request: web.Request, start: int) -> web.StreamResponse:
+    """The output log of the run that the address names, from a byte on, whatever the log is called there."""
+    run = await _run_of(request)
+    return await _serve(request, source_of_run(request, run, output_file(run.run_id)), start=start)
+
+
+def source_of_run(request: web.Request, run: RunView, file_name: str) -> LogSource:
+    """Where to read a log of a run."""
+    return LogSource(
+        request.app[BUS].subjects.log(JobType.TRIGGERED, run.job_name, run.run_id),
+        file_name,
+        look_for_end(request.app[RUNS], run, file_name),
+        final_log(run, file_name),
+        patience=request.app[LIVE].terms.log_patience,
+    )
+
+
+async def get_job_log(request: web.Request) -> web.StreamResponse:
+    """`GET /vfs/data/jobs/continuous/{job}/job.log` or `job_log.txt`: of all instances, as written."""
+    return await _serve_continuous(request, JOB_LOG_FILE)
+
+
+async def get_application_log(request: web.Request) -> web.StreamResponse:
+    """`GET /vfs/LogFiles/Application/continuous/{job}.log`: all that the job wrote."""
+    return await _serve_continuous(request, APPLICATION_LOG_FILE)
+
+
+async def _serve_continuous(request: web.Request, file_name: str) -> web.StreamResponse:
+    definition = await request.app[DEFINITIONS].get(JobType.CONTINUOUS, request_context.job_name(request))
+    subject = request.app[BUS].subjects.log(JobType.CONTINUOUS, definition.job_name, "*")
+    return await _serve(request, LogSource(subject, file_name, _never, is_continuous=True))
+
+
+async def _run_of(request: web.Request) -> RunView:
+    """The run that the address names; one that has ended by now is never taken for one that goes on."""
+    definition, run = await known_run(request)
+    if is_terminal(run.status):
+        return run
+    return await request.app[RUNS].newest_view(definition.job_name, run.run_id) or run
+
+
+async def _serve(
+    request: web.Request, source: LogSource, *, start: int = 0, must_have_text: bool = False
+) -> web.StreamResponse:
+    following = request_context.is_set(request, "follow")
+    if source.final is not None and source.final.size is not None:
+        return await _serve_whole(request, source, start, source.final.size)
+    async with aclosing(read_pieces(request.app[BUS], source, start=start, follow=following)) as pieces:
+        # Look before the answer begins: afterwards it is too late for a 404 or a 503.
+        first = None if following else await anext(pieces, None)
+        if must_have_text and first is None and not following:
+            raise LogNotFound(source.file_name)
+        response = _response(200)
+        await response.prepare(request)
+        if request.method != "HEAD":
+            await _write(request, response, first, pieces)
+        return response
+
+
+async def _serve_whole(request: web.Request, source: LogSource, start: int, size: int) -> web.StreamResponse:
+    """A log whose size is known: the client gets so many bytes, or sees that it did not."""
+    try:
+        part = range_of(size, request.headers.get("Range")) if "If-Range" not in request.headers else None
+    except RangeNotSatisfiable as error:
+        headers = {**_HEADERS, "Content-Range": f"bytes */{size}"}
+        return web.Response(status=status_of(error), text=str(error), headers=headers)
+    start, stop = part or (min(start, size), size)
+    reading = read_pieces(request.app[BUS], source._replace(final=FinalLog(stop)), start=start)
+    async with aclosing(reading) as pieces:
+        first = None if request.method == "HEAD" else await anext(pieces, None)
+        response = _response(206 if part else 200)
+        response.headers["Accept-Ranges"] = "bytes"
+        if part:
+            response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+        if first is None or not first.gap:
+            response.content_length = stop - start
+        elif part:
+            raise LogIncomplete(source.file_name, start, size)
+        await response.prepare(request)
+        if request.method != "HEAD":
+            await _write(request, response, first, pieces, stop)
+        return response
+
+
+def _response(status: int) -> web.StreamResponse:
+    response = web.StreamResponse(status=status, headers=_HEADERS)
+    response.content_type, response.charset = "text/plain", "utf-8"
+    return response
+
+
+async def _write(
+    request: web.Request,
+    response: web.StreamResponse,
+    first: Piece | None,
+    rest: AsyncGenerator[Piece, None],
+    stop: int | None = None,
+) -> None:
+    """Send the pieces up to the offset `stop`; when the rest does not come, break the connection off."""
+    try:
+        piece = first or await anext(rest, None)
+        while piece is not None:
+            beyond = max(0, piece.end - stop) if stop is not None else 0
+            data = piece.data[: len(piece.data) - beyond]
+            await response.write(_gap_line(piece.gap) + data if piece.gap else data)
+            piece = await anext(rest, None)
+    except (BusUnavailable, LogIncomplete) as error:
+        log.warning("log cut off", path=request.path, error=str(error))
+        if request.transport is not None:
+            request.transport.abort()  # an answer that ended in good order would pass for the whole log
+        return
+    await response.write_eof()
+
+
+def _gap_line(size: int) -> bytes:
+    now = f"{datetime.now(UTC):%m/%d/%Y %H:%M:%S}"
+    return f"[{now} > api: SYS WARN] {size} bytes are missing here: they were removed.\n".encode()
+
+
+async def _never() -> FinalLog | None:
+    return None

@@ -1,0 +1,163 @@
+"""The handler of one run's log: plain text, or server-sent events that resume by byte."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+from webjobs_events.errors import WebJobsError
+
+from webjobs_api.http.errors import InvalidEventFilter
+from webjobs_api.http.keys import BUS, LIVE, RUNS
+from webjobs_api.http.live_answer import LiveAnswer, log
+from webjobs_api.http.problems import with_problems
+from webjobs_api.http.sse import sse_event, sse_heartbeat
+from webjobs_api.http.urls import output_file
+from webjobs_api.logs import logs
+from webjobs_api.logs.assembly import Piece
+from webjobs_api.logs.reader import read_pieces
+from webjobs_api.runs.triggered import known_run
+
+T = TypeVar("T")
+
+_END = "-end"
+_LONGEST_OFFSET = 18  # digits
+_LONGEST_LINE = 128 * 1024  # bytes; what is longer is sent in pieces
+_UNFINISHED_SECONDS = 0.15  # without more of an unfinished line after which it is sent so far
+
+
+class LogEnd(msgspec.Struct, frozen=True):
+    """What the last event of a run's log tells."""
+
+    status: str | None
+    reason: str | None
+    exit_code: int | None
+    size: int
+
+
+@with_problems
+async def get_log(request: web.Request) -> web.StreamResponse:
+    """`GET …/history/{id}/log`: the output of a run; followed when the client wants server-sent events."""
+    is_live = "text/event-stream" in request.headers.get("Accept", "")
+    given = (request.headers.get("Last-Event-ID") if is_live else None) or request.query.get("offset") or "0"
+    if is_live and given.endswith(_END):  # the client has it all: this stops it from connecting again
+        return web.Response(status=204)
+    if not (given.isascii() and given.isdigit() and len(given) <= _LONGEST_OFFSET):
+        raise InvalidEventFilter("offset", given, "give an offset in bytes")
+    return await (_follow(request, int(given)) if is_live else logs.get_output(request, int(given)))
+
+
+async def _follow(request: web.Request, start: int) -> web.StreamResponse:
+    _, run = await known_run(request)
+    bus, live, runs = request.app[BUS], request.app[LIVE], request.app[RUNS]
+    answer = LiveAnswer(request, "text/event-stream")
+    source = logs.source_of_run(request, run, output_file(run.run_id))
+    pieces = read_pieces(bus, source, start=start, follow=True)
+    async with contextlib.aclosing(pieces):
+        if not await answer.begin():
+            return answer.response
+        await answer.send(sse_heartbeat(str(start)))
+        lines = _Lines(start)
+        try:
+            waits = lambda: _UNFINISHED_SECONDS if lines.has_news else live.terms.heartbeat  # noqa: E731
+            async for piece in _with_pauses(pieces, waits, live.tails.closing):
+                if piece is not None:
+                    written = lines.add(piece)
+                else:
+                    written = lines.unfinished() or sse_heartbeat(str(lines.offset))
+                if written:
+                    await answer.send(written)
+            if not live.tails.closing.is_set():
+                if written := lines.rest():
+                    await answer.send(written)
+                ended = await runs.find(run.job_name, run.run_id)
+                end = LogEnd(
+                    status=ended.status.value if ended else None,
+                    reason=ended.reason.value if ended and ended.reason else None,
+                    exit_code=ended.exit_code if ended else None,
+                    size=lines.offset,
+                )
+                encoded = msgspec.json.encode(end).decode()
+                await answer.send(sse_event(f"{lines.offset}{_END}", "end", [encoded]))
+        except WebJobsError as error:
+            log.warning("live log cut off", path=request.path, error=str(error))
+            answer.cut()  # the client comes again, and resumes
+            return answer.response
+        await answer.end()
+    return answer.response
+
+
+class _Lines:
+    """Makes events of whole lines; the id of each is the offset in bytes at which they end.
+
+    A line that does not end for a moment is sent so far as an event named `partial`, which moves no offset:
+    what follows it begins with the same line.
+    """
+
+    def __init__(self, start: int) -> None:
+        self.offset = start
+        self.has_news = False
+        """Whether an unfinished line has grown since it was last sent."""
+        self._held = b""
+
+    def add(self, piece: Piece) -> bytes:
+        """Returns the events that a piece completes."""
+        sent = b""
+        if piece.gap:
+            sent = self.rest()
+            missing = f'{{"after":{self.offset},"until":{piece.end - len(piece.data)}}}'
+            sent += sse_event(str(piece.end - len(piece.data)), "gap", [missing])
+        whole, newline, self._held = (self._held + piece.data).rpartition(b"\n")
+        if len(self._held) > _LONGEST_LINE:
+            whole, newline, self._held = whole + newline + self._held, b"\n", b""
+        self.has_news = bool(self._held)
+        self.offset = piece.end - len(self._held)
+        return sent + _lines(self.offset, whole) if newline else sent
+
+    def unfinished(self) -> bytes:
+        """Returns the unfinished line as an event, if it has grown."""
+        if not self.has_news:
+            return b""
+        self.has_news = False
+        return sse_event(str(self.offset), "partial", [self._held.decode("utf-8", "replace")])
+
+    def rest(self) -> bytes:
+        """Returns the unfinished line as one that will not go on."""
+        if not self._held:
+            return b""
+        self.offset += len(self._held)
+        held, self._held, self.has_news = self._held, b"", False
+        return _lines(self.offset, held)
+
+
+def _lines(offset: int, text: bytes) -> bytes:
+    lines = text.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return sse_event(str(offset), "", lines)
+
+
+async def _with_pauses(
+    pieces: AsyncGenerator[T, None], seconds: Callable[[], float], closing: asyncio.Event
+) -> AsyncGenerator[T | None, None]:
+    """The same, with None whenever nothing came for so long; ends early when all is closing."""
+    arrival: asyncio.Future[T] | None = None
+    end: asyncio.Future[bool] = asyncio.ensure_future(closing.wait())
+    try:
+        while not end.done():
+            arrival = arrival or asyncio.ensure_future(anext(pieces))
+            waited: set[asyncio.Future[Any]] = {arrival, end}
+            await asyncio.wait(waited, timeout=seconds(), return_when=asyncio.FIRST_COMPLETED)
+            if not arrival.done():
+                yield None
+                continue
+            try:
+                piece, arrival = arrival.result(), None
+            except StopAsyncIteration:
+                return
+            yield piece
+    finally:
+        end.cancel()
+        if arrival is not None:
+            arrival.cancel()
+            await asyncio.gather(arrival, return_exceptions=True)

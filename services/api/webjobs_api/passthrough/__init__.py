@@ -1,0 +1,1 @@
+"""Requests led on to the HTTP servers of continuous jobs."""

@@ -1,0 +1,41 @@
+"""The handler for the runs of all jobs."""
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+from webjobs_events.job import JobName, JobType
+
+from webjobs_api.backends.definitions import Definitions
+from webjobs_api.http import request_context
+from webjobs_api.http.dialects import KUDU
+from webjobs_api.http.keys import DEFINITIONS, RUNS
+from webjobs_api.http.kudu_responses import KuduAllRuns, run_json
+from webjobs_api.http.problems import with_problems
+from webjobs_api.runs.run_filter import cursor_of, run_filter_of
+
+PATH = "/api/runs"
+
+
+@with_problems
+async def list_runs(request: web.Request) -> web.Response:
+    """`GET /api/runs`: what runs and what ran, of all jobs."""
+    wanted = run_filter_of({name: request.query.getall(name) for name in request.query})
+    wanted = wanted.with_jobs(_as_defined(request.app[DEFINITIONS], name) for name in wanted.job_names)
+    page = await request.app[RUNS].of_all(wanted)
+    base, now, following = request_context.base(request), datetime.now(UTC), None
+    if page.next is not None:
+        query = request.rel_url.update_query(before=cursor_of(page.next)).raw_query_string
+        following = f"{base}{PATH}?{query}"
+    runs = [run_json(run, KUDU.urls(base), now) for run in page.runs]
+    response = request_context.show(request, KuduAllRuns(runs, following))
+    if following is not None:
+        response.headers["Link"] = f'<{following}>; rel="next"'
+    return response
+
+
+def _as_defined(definitions: Definitions, name: JobName) -> JobName:
+    """The name as the job's owner spells it; as given when there is no such job: its runs may be kept."""
+    spelled = [each.job_name for each in definitions.all_of(JobType.TRIGGERED)]
+    if name in spelled:
+        return name
+    return next((each for each in spelled if each.lower() == name.lower()), name)

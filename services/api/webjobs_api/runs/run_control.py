@@ -1,0 +1,35 @@
+"""Handlers that end a run, and that run it again."""
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from webjobs_api.http import request_context
+from webjobs_api.http.keys import BUS
+from webjobs_api.http.problems import with_problems
+from webjobs_api.http.requests import requested_by
+from webjobs_api.http.tracing import trace_of
+from webjobs_api.runs.cancel_requests import cancel
+from webjobs_api.runs.start import RunRequest
+from webjobs_api.runs.triggered import arguments_of, known_run, started
+
+
+@with_problems
+async def cancel_run(request: web.Request) -> web.Response:
+    """`DELETE …/history/{id}` and `POST …/history/{id}/cancel`."""
+    definition, run = await known_run(request)
+    await cancel(request.app[BUS], run, requested_by(request.headers.get("User-Agent")), datetime.now(UTC))
+    location = request_context.urls(request).run(definition.job_name, run.run_id)
+    return web.Response(status=202, headers={"Location": location})
+
+
+@with_problems
+async def rerun(request: web.Request) -> web.Response:
+    """`POST …/history/{id}/rerun`: the job as it is now, with the given arguments or those of that run."""
+    definition, run = await known_run(request)
+    given = await arguments_of(request)
+    arguments = run.arguments if given is None else given or None
+    by = requested_by(request.headers.get("User-Agent"))
+    return await started(
+        request, RunRequest(definition, arguments, by, trace_of(request), rerun_of=run.run_id)
+    )
