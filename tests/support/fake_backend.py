@@ -50,6 +50,8 @@ class FakeBackend:
     """False: commands are carried out and the reply is lost."""
     may_project: asyncio.Event = field(default_factory=asyncio.Event)
     history_away: bool = False
+    questions: int = 0
+    """To history."""
     runs: dict[str, dict[str, queries.RunView]] = field(default_factory=dict)
     statuses: dict[str, list[queries.InstanceView]] = field(default_factory=dict)
     position: int = 0
@@ -195,6 +197,7 @@ class FakeBackend:
             raise QueryRefused(503, "history lags behind") from error
 
     async def _ready(self, query: queries.Query) -> None:
+        self.questions += 1
         if self.history_away:
             raise QueryRefused(503, "Postgres is away")
         await self._reached(query.at_least)

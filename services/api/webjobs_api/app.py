@@ -46,6 +46,7 @@ from webjobs_api.http.terms import LiveTerms
 from webjobs_api.http.tracing import access_log_middleware
 from webjobs_api.jobs.commands import JobCommands, Patience
 from webjobs_api.jobs.deployments import Deployments
+from webjobs_api.logs.run_end import RUN_ENDS, RunEnds
 from webjobs_api.monitoring.all_metrics import AllMetrics
 from webjobs_api.monitoring.health import checks
 from webjobs_api.pages.job_page import set_up_templates
@@ -142,6 +143,7 @@ async def open_app(
             app[keys.LIVE] = Live(tails, live_terms)
             app[keys.REFUSALS] = refusals
             app[keys.RUNNERS] = runners
+            app[RUN_ENDS] = RunEnds(bus, tails, runs, live_terms.retry_delay)
             app[keys.RUNS] = runs
             app[keys.SETTINGS] = settings
             app[keys.SITE_DEPLOYMENTS] = site_deployments

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from webjobs_events.job import JobType
+from webjobs_events.log_format import JOB_LOG
 
 from webjobs_api.app_settings import handlers as app_settings
 from webjobs_api.describe import asyncapi, page, schemas, swagger
@@ -13,10 +14,9 @@ from webjobs_api.events import events as live_events
 from webjobs_api.hooks import handlers as hooks
 from webjobs_api.http.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, SEED, Dialect
 from webjobs_api.http.negotiation import by_accept
-from webjobs_api.http.urls import JOB_LOG_FILE, KUDU_JOB_LOG_FILE, SCHEDULER_LOG_FILE
+from webjobs_api.http.urls import KUDU_JOB_LOG_FILE, SCHEDULER_LOG_FILE
 from webjobs_api.jobs import continuous, deploy, jobs, refusal_list
-from webjobs_api.logs import follow as live_logs
-from webjobs_api.logs import logs, run_log
+from webjobs_api.logs import logs, logstream, run_log
 from webjobs_api.pages import job_page
 from webjobs_api.passthrough import handlers as passthrough
 from webjobs_api.runs import all_runs, run_control, triggered
@@ -54,7 +54,7 @@ def routes() -> list[web.RouteDef]:
         *_under_both_prefixes(
             f"data/jobs/triggered/{_JOB}/{SCHEDULER_LOG_FILE}", schedules.get_scheduler_log
         ),
-        *_under_both_prefixes(f"data/jobs/continuous/{_JOB}/{JOB_LOG_FILE}", logs.get_job_log),
+        *_under_both_prefixes(f"data/jobs/continuous/{_JOB}/{JOB_LOG}", logs.get_job_log),
         *_under_both_prefixes(f"data/jobs/continuous/{_JOB}/{KUDU_JOB_LOG_FILE}", logs.get_job_log),
         *_under_both_prefixes("LogFiles/Application/continuous/{job:[^/]+}.log", logs.get_application_log),
         # Live
@@ -157,10 +157,10 @@ def _with_page(route: web.RouteDef) -> web.RouteDef:
 
 def _log_streams(prefix: str) -> list[web.RouteDef]:
     return [
-        web.get(prefix, live_logs.follow_all),
-        web.get(f"{prefix}/application", live_logs.follow_all),
-        web.get(f"{prefix}/{_TYPE}/{_JOB}", live_logs.follow_job),
-        web.get(f"{prefix}/{_TYPE}/{_JOB}/{{source}}", live_logs.follow_source),
+        web.get(prefix, logstream.follow_all),
+        web.get(f"{prefix}/application", logstream.follow_all),
+        web.get(f"{prefix}/{_TYPE}/{_JOB}", logstream.follow_job),
+        web.get(f"{prefix}/{_TYPE}/{_JOB}/{{source}}", logstream.follow_source),
     ]
 
 

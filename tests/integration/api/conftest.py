@@ -15,7 +15,7 @@ from webjobs_events.subjects import Subjects
 
 SHORT = Patience(turn=1.0, reply=1.0, last_words=0.5, runners_gone=0.5)
 
-QUICK = LiveTerms(heartbeat=0.2, log_heartbeat=0.2, look=0.05, log_patience=3)
+QUICK = LiveTerms(heartbeat=0.2, log_heartbeat=0.2, retry_delay=0.05, log_patience=3)
 
 
 @pytest.fixture

@@ -121,6 +121,42 @@ async def test_the_log_stream_of_a_run_ends_with_the_run(
         assert await line(answer) == b""
 
 
+async def test_the_log_stream_of_a_run_that_wrote_before_only_waits_for_the_size_of_its_log(
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
+) -> None:
+    subject = bus.subjects.log(JobType.TRIGGERED, "hello", run_id)
+    await backend.log(subject, f"output_{run_id}.log", 0, b"one\n")
+    await backend.log(subject, f"error_{run_id}.log", 0, b"bad\n")
+    async with api.get(f"/api/logstream/triggered/hello/{run_id}") as answer:
+        await welcomed(answer)
+        size = 4 + len(MARK) + 4
+        await backend.end_run("hello", output_log_bytes=size, error_log_bytes=4, dropped_lines=0)
+        await backend.log(subject, f"output_{run_id}.log", 4, MARK + b"two\n")
+        assert await line(answer) == MARK + b"two\n"
+        assert await line(answer) == b""
+    async with api.get(f"/api/logstream/triggered/hello/{run_id}") as late:
+        await welcomed(late)
+        assert await line(late) == b""
+
+
+async def test_followers_of_a_run_ask_history_when_they_begin_and_when_it_ends(
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
+) -> None:
+    output = f"output_{run_id}.log"
+    paths = (f"/api/logstream/triggered/hello/{run_id}", f"/vfs/data/jobs/triggered/hello/{run_id}/{output}")
+    before = backend.questions
+    async with reading(api, log_of(run_id)) as events, api.get(paths[0]), api.get(f"{paths[1]}?follow=1"):
+        begun = before + 7  # two each, and one more for the file: is it whole already?
+        await eventually(lambda: backend.questions == begun)
+        await backend.log(bus.subjects.log(JobType.TRIGGERED, "hello", run_id), output, 0, b"one\n")
+        assert [event.data for event in await events.take(1)] == ["one"]
+        for _ in range(4):
+            await events.until_heartbeat()
+        assert backend.questions == begun
+        await backend.end_run("hello")
+        assert [event.name for event in await events.take(1)] == ["end"]
+
+
 async def test_followers_of_a_run_stay_while_history_is_away(
     api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:

@@ -10,7 +10,7 @@ from support.fake_backend import INSTANCE, FakeBackend
 from support.sse import reading
 from webjobs_api.http.errors import LogIncomplete
 from webjobs_api.logs.assembly import Piece
-from webjobs_api.logs.reader import FinalLog, LogSource, read_pieces
+from webjobs_api.logs.reader import FinalLog, LogSource, read_log
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 
@@ -298,15 +298,16 @@ async def test_a_reader_that_waits_for_the_rest_of_a_log_leaves_when_its_run_is_
 ) -> None:
     subject = bus.subjects.log(JobType.TRIGGERED, "hello", "1")
     await backend.log(subject, "output_1.log", 0, b"one\n")
-    is_gone = False
+    is_gone = asyncio.Event()
 
-    async def look() -> FinalLog:
-        return FinalLog(None, is_gone=True) if is_gone else FinalLog(14)
+    async def next_end(known: FinalLog | None) -> FinalLog:
+        await is_gone.wait()
+        return FinalLog(None, is_gone=True)
 
-    source = LogSource(subject, "output_1.log", look, FinalLog(14), patience=3600)
-    async with contextlib.aclosing(read_pieces(bus, source)) as pieces, asyncio.timeout(20):
+    source = LogSource(subject, "output_1.log", next_end, FinalLog(14), patience=3600)
+    async with contextlib.aclosing(read_log(bus, source)) as pieces, asyncio.timeout(20):
         assert await anext(pieces) == Piece(b"one\n", 4)
-        is_gone = True
+        is_gone.set()
         with pytest.raises(LogIncomplete):
             await anext(pieces)
 

@@ -2,6 +2,9 @@ import random
 from itertools import pairwise
 
 from webjobs_api.logs.assembly import Assembly, Piece
+from webjobs_api.logs.merged_log import MergedLog
+from webjobs_events.jetstream import StreamMessage
+from webjobs_events.log_format import chunk_headers
 
 
 def text(pieces: list[Piece]) -> bytes:
@@ -64,3 +67,34 @@ def test_any_order_of_chunks_gives_the_file_from_any_offset_on() -> None:
         assembly = Assembly(start)
         got = b"".join(text(assembly.add(begin, content[begin:end])) for begin, end in chunks)
         assert got == content[start:]
+
+
+def message(sequence: int, source: str, offset: int, data: bytes, file_name: str = "a.log") -> StreamMessage:
+    return StreamMessage(f"logs.{source}", chunk_headers(file_name, offset), data, sequence, 0)
+
+
+def test_a_merged_log_counts_the_offsets_of_each_source_for_itself() -> None:
+    log = MergedLog("a.log")
+    assert not log.has_begun and log.end == 0
+    messages = [
+        message(1, "one", 0, b"1\n"),
+        message(2, "two", 0, b"2\n"),
+        message(3, "two", 0, b"other\n", "b.log"),
+        message(4, "one", 0, b"1\n"),
+        message(5, "one", 2, b"3\n"),
+    ]
+    assert text(log.add(messages)) == b"1\n2\n3\n"
+    assert log.add([message(6, "two", 9, b"4\n")]) == [] and log.has_gap
+    assert [piece.gap for piece in log.skip_gaps()] == [7] and log.end == 11
+
+
+def test_a_merged_log_may_begin_anywhere() -> None:
+    log = MergedLog("a.log", 10, begins_anywhere=True)
+    assert log.add([message(1, "one", 4, b"456789"), message(2, "one", 10, b"ten")])[0].start == 10
+    assert log.add([message(3, "two", 100, b"later")])[0].start == 100
+
+
+def test_what_is_not_wanted_of_a_merged_log_shows_how_far_it_is() -> None:
+    log = MergedLog("a.log", wanted_after=1)
+    assert log.add([message(1, "one", 0, b"old")]) == [] and log.end == 3
+    assert text(log.add([message(2, "one", 3, b"new")])) == b"new"

@@ -152,9 +152,10 @@ class Follower:
         """Whether nothing more will come."""
         return self._tail.has_ended
 
-    async def next(self, timeout: float) -> list[StreamMessage]:
+    async def next(self, timeout: float | None = None) -> list[StreamMessage]:
         """Some messages in order, or none when there were none within `timeout` seconds, or at the end."""
-        deadline = asyncio.get_running_loop().time() + timeout
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout if timeout is not None else None
         while not self._tail.has_ended:
             news = self._tail.news
             if self._reader is not None:
@@ -171,7 +172,7 @@ class Follower:
             else:
                 self._catch_up()
                 continue
-            if batch or asyncio.get_running_loop().time() >= deadline:
+            if batch or (deadline is not None and loop.time() >= deadline):
                 return batch
         return []
 
@@ -211,7 +212,7 @@ class Follower:
         )
         self._batches = self._reader.batches(max_messages=_BATCH)
 
-    async def _read_on(self, deadline: float) -> list[StreamMessage]:
+    async def _read_on(self, deadline: float | None) -> list[StreamMessage]:
         assert self._reader is not None and self._batches is not None
         loop = asyncio.get_running_loop()
         self._arrival = self._arrival or asyncio.ensure_future(anext(self._batches))
@@ -220,7 +221,7 @@ class Follower:
         try:
             await asyncio.wait(
                 {self._arrival} | waiting,
-                timeout=max(0.0, deadline - loop.time()),
+                timeout=max(0.0, deadline - loop.time()) if deadline is not None else None,
                 return_when=asyncio.FIRST_COMPLETED,
             )
         finally:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from urllib.parse import quote
 
 from webjobs_events.job import JobType
+from webjobs_events.log_format import JOB_LOG, error_log, output_log
 
 
 @lru_cache(maxsize=10_000)
@@ -12,22 +13,6 @@ def quoted(name: str) -> str:
     """A name as one part of an address; a list shows each name half a dozen times."""
     return quote(name, safe="")
 
-
-def output_file(run_id: str) -> str:
-    """Name of the log with all lines of a run."""
-    return f"output_{run_id}.log"
-
-
-def error_file(run_id: str) -> str:
-    """Name of the log with what a run wrote to its standard error."""
-    return f"error_{run_id}.log"
-
-
-JOB_LOG_FILE = "job.log"
-"""Name of a continuous job's own log."""
-
-APPLICATION_LOG_FILE = "application.log"
-"""Name, in the stream of logs, of what a continuous job wrote in full."""
 
 KUDU_OUTPUT_FILE = "output_log.txt"
 """Another name for the log with all lines of a run: Kudu's."""
@@ -53,8 +38,8 @@ class Urls:
 
     base: str
     jobs: str = "/api/jobs/{type}"
-    output_log: str = output_file("{id}")
-    continuous_log: str = JOB_LOG_FILE
+    output_log: str = output_log("{id}")
+    continuous_log: str = JOB_LOG
 
     def job(self, job_type: JobType, name: str) -> str:
         """Of a job in the api."""
@@ -74,7 +59,7 @@ class Urls:
 
     def error(self, name: str, run_id: str) -> str:
         """Of a run's error log."""
-        return self._data(JobType.TRIGGERED, name, f"{run_id}/{error_file(run_id)}")
+        return self._data(JobType.TRIGGERED, name, f"{run_id}/{error_log(run_id)}")
 
     def job_log(self, name: str) -> str:
         """Of a continuous job's own log."""

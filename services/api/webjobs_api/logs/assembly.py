@@ -1,4 +1,4 @@
-"""Log files put together from chunks that come twice, overlap, or come out of order; pure."""
+"""Logs put together from chunks that come twice, overlap, or come out of order; pure."""
 
 from typing import NamedTuple
 
@@ -13,6 +13,11 @@ class Piece(NamedTuple):
     """Offset of what comes next."""
     gap: int = 0
     """Bytes missing before these."""
+
+    @property
+    def start(self) -> int:
+        """Offset of the first of these bytes."""
+        return self.end - len(self.data)
 
 
 class Assembly:

@@ -1,13 +1,13 @@
 """Whole lines out of the chunks of many logs; pure."""
 
-import re
 from collections import OrderedDict
+
+from webjobs_events.log_format import MARK
 
 from webjobs_api.logs.assembly import Assembly
 
 _LONGEST_LINE = 128 * 1024  # bytes; what is longer is passed on in pieces
 _MOST_SOURCES = 1000  # logs remembered at a time
-_MARK = re.compile(rb"\[\d\d/\d\d/\d{4} \d\d:\d\d:\d\d > ")
 
 
 class LogLines:
@@ -27,7 +27,7 @@ class LogLines:
         """
         known = self._logs.pop(source, None)
         if known is None:
-            if offset and not _MARK.match(chunk):  # the end of a line whose beginning we did not hear
+            if offset and not MARK.match(chunk):  # the end of a line whose beginning we did not hear
                 _, _, rest = chunk.partition(b"\n")
                 offset, chunk = offset + len(chunk) - len(rest), rest
             known = Assembly(offset, most_held=0), bytearray()

@@ -1,5 +1,6 @@
 """Handlers that serve log files from the stream of logs, so that a log outlives its runner."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ import structlog
 from aiohttp import web
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.job import JobType
+from webjobs_events.log_format import APPLICATION_LOG, JOB_LOG, error_log, line_mark, output_log
 from webjobs_events.queries import RunView
 from webjobs_events.status import is_terminal
 
@@ -15,16 +17,11 @@ from webjobs_api.http import request_context
 from webjobs_api.http.error_answers import status_of
 from webjobs_api.http.errors import LogIncomplete, LogNotFound
 from webjobs_api.http.keys import BUS, DEFINITIONS, LIVE, RUNS
-from webjobs_api.http.urls import (
-    APPLICATION_LOG_FILE,
-    JOB_LOG_FILE,
-    KUDU_OUTPUT_FILE,
-    error_file,
-    output_file,
-)
+from webjobs_api.http.urls import KUDU_OUTPUT_FILE
 from webjobs_api.logs.assembly import Piece
-from webjobs_api.logs.reader import FinalLog, LogSource, read_pieces
-from webjobs_api.logs.run_end import final_log, look_for_end
+from webjobs_api.logs.follow import following
+from webjobs_api.logs.reader import FinalLog, LogSource, read_log
+from webjobs_api.logs.run_end import RUN_ENDS, final_log
 from webjobs_api.runs.triggered import known_run
 from webjobs_api.site_files.file_errors import RangeNotSatisfiable
 from webjobs_api.site_files.http_files import range_of
@@ -41,10 +38,10 @@ async def get_run_log(request: web.Request) -> web.StreamResponse:
     run = await _run_of(request)
     file_name = request.match_info["file"]
     if file_name == KUDU_OUTPUT_FILE:
-        file_name = output_file(run.run_id)
-    if file_name not in (output_file(run.run_id), error_file(run.run_id)):
+        file_name = output_log(run.run_id)
+    if file_name not in (output_log(run.run_id), error_log(run.run_id)):
         raise LogNotFound(file_name)
-    is_error_log = file_name == error_file(run.run_id)
+    is_error_log = file_name == error_log(run.run_id)
     if is_error_log and is_terminal(run.status) and not run.has_error_log:
         raise LogNotFound(file_name)
     return await _serve(request, source_of_run(request, run, file_name), must_have_text=is_error_log)
@@ -53,13 +50,13 @@ async def get_run_log(request: web.Request) -> web.StreamResponse:
 def is_run_log(request: web.Request) -> bool:
     """Whether the address of a file in a run's folder is that of a log."""
     run_id = request.match_info["id"]
-    return request.match_info["file"] in (KUDU_OUTPUT_FILE, output_file(run_id), error_file(run_id))
+    return request.match_info["file"] in (KUDU_OUTPUT_FILE, output_log(run_id), error_log(run_id))
 
 
 async def get_output(request: web.Request, start: int) -> web.StreamResponse:
     """The output log of the run that the address names, from a byte on, whatever the log is called there."""
     run = await _run_of(request)
-    return await _serve(request, source_of_run(request, run, output_file(run.run_id)), start=start)
+    return await _serve(request, source_of_run(request, run, output_log(run.run_id)), start=start)
 
 
 def source_of_run(request: web.Request, run: RunView, file_name: str) -> LogSource:
@@ -67,7 +64,7 @@ def source_of_run(request: web.Request, run: RunView, file_name: str) -> LogSour
     return LogSource(
         request.app[BUS].subjects.log(JobType.TRIGGERED, run.job_name, run.run_id),
         file_name,
-        look_for_end(request.app[RUNS], run, file_name),
+        request.app[RUN_ENDS].of(run, file_name),
         final_log(run, file_name),
         patience=request.app[LIVE].terms.log_patience,
     )
@@ -75,12 +72,12 @@ def source_of_run(request: web.Request, run: RunView, file_name: str) -> LogSour
 
 async def get_job_log(request: web.Request) -> web.StreamResponse:
     """`GET /vfs/data/jobs/continuous/{job}/job.log` or `job_log.txt`: of all instances, as written."""
-    return await _serve_continuous(request, JOB_LOG_FILE)
+    return await _serve_continuous(request, JOB_LOG)
 
 
 async def get_application_log(request: web.Request) -> web.StreamResponse:
     """`GET /vfs/LogFiles/Application/continuous/{job}.log`: all that the job wrote."""
-    return await _serve_continuous(request, APPLICATION_LOG_FILE)
+    return await _serve_continuous(request, APPLICATION_LOG)
 
 
 async def _serve_continuous(request: web.Request, file_name: str) -> web.StreamResponse:
@@ -100,13 +97,15 @@ async def _run_of(request: web.Request) -> RunView:
 async def _serve(
     request: web.Request, source: LogSource, *, start: int = 0, must_have_text: bool = False
 ) -> web.StreamResponse:
-    following = request_context.is_set(request, "follow")
+    follow = request_context.is_set(request, "follow")
     if source.final is not None and source.final.size is not None:
         return await _serve_whole(request, source, start, source.final.size)
-    async with aclosing(read_pieces(request.app[BUS], source, start=start, follow=following)) as pieces:
+    bus, tails = request.app[BUS], request.app[LIVE].tails
+    reading = aclosing(read_log(bus, source, start=start))
+    async with following(bus, tails, source, start=start) if follow else reading as pieces:
         # Look before the answer begins: afterwards it is too late for a 404 or a 503.
-        first = None if following else await anext(pieces, None)
-        if must_have_text and first is None and not following:
+        first = None if follow else await anext(pieces, None)
+        if must_have_text and first is None and not follow:
             raise LogNotFound(source.file_name)
         response = _response(200)
         await response.prepare(request)
@@ -123,7 +122,7 @@ async def _serve_whole(request: web.Request, source: LogSource, start: int, size
         headers = {**_HEADERS, "Content-Range": f"bytes */{size}"}
         return web.Response(status=status_of(error), text=str(error), headers=headers)
     start, stop = part or (min(start, size), size)
-    reading = read_pieces(request.app[BUS], source._replace(final=FinalLog(stop)), start=start)
+    reading = read_log(request.app[BUS], source._replace(final=FinalLog(stop)), start=start)
     async with aclosing(reading) as pieces:
         first = None if request.method == "HEAD" else await anext(pieces, None)
         response = _response(206 if part else 200)
@@ -170,9 +169,11 @@ async def _write(
 
 
 def _gap_line(size: int) -> bytes:
-    now = f"{datetime.now(UTC):%m/%d/%Y %H:%M:%S}"
-    return f"[{now} > api: SYS WARN] {size} bytes are missing here: they were removed.\n".encode()
+    mark = line_mark(datetime.now(UTC), "api", "SYS WARN")
+    return b"%b%d bytes are missing here: they were removed.\n" % (mark, size)
 
 
-async def _never() -> FinalLog | None:
-    return None
+async def _never(known: FinalLog | None) -> FinalLog:
+    """Return when a continuous job writes no more: that cannot be known."""
+    end: asyncio.Future[FinalLog] = asyncio.get_running_loop().create_future()
+    return await end

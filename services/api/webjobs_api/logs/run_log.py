@@ -1,26 +1,19 @@
 """The handler of one run's log: plain text, or server-sent events that resume by byte."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, Callable
-from typing import Any, TypeVar
-
 import msgspec
 from aiohttp import web
 from webjobs_events.errors import WebJobsError
+from webjobs_events.log_format import output_log
 
 from webjobs_api.http.errors import InvalidEventFilter
 from webjobs_api.http.keys import BUS, LIVE, RUNS
 from webjobs_api.http.live_answer import LiveAnswer, log
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.sse import sse_event, sse_heartbeat
-from webjobs_api.http.urls import output_file
 from webjobs_api.logs import logs
 from webjobs_api.logs.assembly import Piece
-from webjobs_api.logs.reader import read_pieces
+from webjobs_api.logs.follow import following, with_pauses
 from webjobs_api.runs.triggered import known_run
-
-T = TypeVar("T")
 
 _END = "-end"
 _LONGEST_OFFSET = 18  # digits
@@ -53,16 +46,15 @@ async def _follow(request: web.Request, start: int) -> web.StreamResponse:
     _, run = await known_run(request)
     bus, live, runs = request.app[BUS], request.app[LIVE], request.app[RUNS]
     answer = LiveAnswer(request, "text/event-stream")
-    source = logs.source_of_run(request, run, output_file(run.run_id))
-    pieces = read_pieces(bus, source, start=start, follow=True)
-    async with contextlib.aclosing(pieces):
+    source = logs.source_of_run(request, run, output_log(run.run_id))
+    async with following(bus, live.tails, source, start=start) as pieces:
         if not await answer.begin():
             return answer.response
         await answer.send(sse_heartbeat(str(start)))
         lines = _Lines(start)
         try:
             waits = lambda: _UNFINISHED_SECONDS if lines.has_news else live.terms.heartbeat  # noqa: E731
-            async for piece in _with_pauses(pieces, waits, live.tails.closing):
+            async for piece in with_pauses(pieces, waits, live.tails.closing):
                 if piece is not None:
                     written = lines.add(piece)
                 else:
@@ -107,8 +99,8 @@ class _Lines:
         sent = b""
         if piece.gap:
             sent = self.rest()
-            missing = f'{{"after":{self.offset},"until":{piece.end - len(piece.data)}}}'
-            sent += sse_event(str(piece.end - len(piece.data)), "gap", [missing])
+            missing = f'{{"after":{self.offset},"until":{piece.start}}}'
+            sent += sse_event(str(piece.start), "gap", [missing])
         whole, newline, self._held = (self._held + piece.data).rpartition(b"\n")
         if len(self._held) > _LONGEST_LINE:
             whole, newline, self._held = whole + newline + self._held, b"\n", b""
@@ -135,29 +127,3 @@ class _Lines:
 def _lines(offset: int, text: bytes) -> bytes:
     lines = text.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return sse_event(str(offset), "", lines)
-
-
-async def _with_pauses(
-    pieces: AsyncGenerator[T, None], seconds: Callable[[], float], closing: asyncio.Event
-) -> AsyncGenerator[T | None, None]:
-    """The same, with None whenever nothing came for so long; ends early when all is closing."""
-    arrival: asyncio.Future[T] | None = None
-    end: asyncio.Future[bool] = asyncio.ensure_future(closing.wait())
-    try:
-        while not end.done():
-            arrival = arrival or asyncio.ensure_future(anext(pieces))
-            waited: set[asyncio.Future[Any]] = {arrival, end}
-            await asyncio.wait(waited, timeout=seconds(), return_when=asyncio.FIRST_COMPLETED)
-            if not arrival.done():
-                yield None
-                continue
-            try:
-                piece, arrival = arrival.result(), None
-            except StopAsyncIteration:
-                return
-            yield piece
-    finally:
-        end.cancel()
-        if arrival is not None:
-            arrival.cancel()
-            await asyncio.gather(arrival, return_exceptions=True)
