@@ -75,8 +75,8 @@ def build_asyncapi(subjects: Subjects, version: str) -> dict[str, Any]:
         "info": {
             "title": "webjobs",
             "version": version,
-            "description": "Every change of state is an event on NATS JetStream, which anybody may subscribe "
-            "to and replay from the first. Commands are webjobs' own: ask the HTTP api instead.",
+            "description": "Every change of state is an event on NATS JetStream: any client may subscribe "
+            "to and replay from the first. Commands are internal: use the HTTP api instead.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": _JSON,
@@ -233,7 +233,7 @@ def _other_messages() -> dict[str, Any]:
         },
         "deadletter": {
             "name": "DeadLetter",
-            "summary": "A copy of a message nobody could read.",
+            "summary": "A copy of a message that could not be read.",
             "headers": {
                 "type": "object",
                 "properties": {
@@ -252,7 +252,7 @@ def _other_channels(subjects: Subjects) -> dict[str, Any]:
     letters = subjects.dead_letter("{service}")
     logs = f"{subjects.all_logs.removesuffix('>')}{{type}}.{{job}}.{{source}}"
     return {
-        "command.reply": _channel(None, "The inbox of whoever asked.", "", "command.reply"),
+        "command.reply": _channel(None, "The inbox of the sender of the command.", "", "command.reply"),
         "log": _channel(logs, "What scripts wrote, removed with the run.", subjects.logs_stream, "log"),
         "published": _channel(
             subjects.published("{event}"), "For hooks, kept for days.", subjects.published_stream, "published"
@@ -261,7 +261,7 @@ def _other_channels(subjects: Subjects) -> dict[str, Any]:
             subjects.delivery("{hook}"), "Tries to call hooks.", subjects.deliveries_stream, "delivery"
         ),
         "deadletter": _channel(
-            letters, "What nobody could read.", subjects.dead_letters_stream, "deadletter"
+            letters, "Messages that could not be read.", subjects.dead_letters_stream, "deadletter"
         ),
     }
 

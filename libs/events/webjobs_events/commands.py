@@ -26,7 +26,7 @@ def _parsed_trace(traceparent: str, tracestate: str) -> Trace | None:
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
-    """What every command tells.
+    """What every command carries.
 
     Attributes:
         command_id: Derived or minted once by the asker; a repeat with the same id is the same command.
@@ -34,7 +34,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
         job_name: Of the job it is about.
         requested_at: When it was asked for.
         requested_by: Who asked, as far as known, such as `External - curl/8.5`.
-        reply_to: Subject that awaits a `CommandReply`; None when nobody waits.
+        reply_to: Subject that awaits a `CommandReply`; None when no client waits.
         traceparent: The trace to which it belongs, as the header of this name; None: see `trace`.
         tracestate: As the header of this name.
     """
@@ -70,10 +70,10 @@ class RunTriggeredJob(Command, frozen=True, kw_only=True, tag="run"):
             cut when the command is read, to a length that is still refused.
         attempt: 1, or more when the run is tried again.
         slot: Last token of the subject when the job may have several commands; empty: it has one.
-        may_repeat: Whether the asker may send it again after the run has ended: whoever takes it looks
+        may_repeat: Whether it may be sent again after the run has ended: the runner that takes it looks
             at the stream of events before anything is started.
-        looked_until: With `may_repeat`: a sequence that the stream of events had reached before anybody
-            could ask for this run. Whatever is told of it comes later.
+        looked_until: With `may_repeat`: a sequence that the stream of events had reached before any client
+            could request this run. Every event of the run comes later.
         scheduled_for: The due time that asks for it; None when no schedule does.
         rerun_of: The run whose inputs it takes again; None when they are its own.
     """

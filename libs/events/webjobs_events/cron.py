@@ -140,7 +140,7 @@ def _doubts(parts: Sequence[str], values: Sequence[set[int]]) -> Iterator[str]:
                 field = _FIELDS[position]
                 yield (
                     f"has {item!r} for the {field.name}, which is only {found[0]}: a step counts within "
-                    f"{span if span != '*' else f'{field.least}-{field.most}'} and starts anew each time"
+                    f"{span if span != '*' else f'{field.least}-{field.most}'} and starts again each time"
                 )
 
 

@@ -138,10 +138,10 @@ class ReplicasUnsupported(WebJobsError):
 
 
 class NobodyListens(BusUnavailable):
-    """NATS is there, but nobody who would answer: the question reached nobody."""
+    """NATS is there, but no service takes requests on this subject."""
 
     def __init__(self, subject: str) -> None:
-        super().__init__(f"asking {subject}", "nobody listens there")
+        super().__init__(f"asking {subject}", "no service listens there")
 
 
 class MessageTooLarge(WebJobsError):
@@ -163,11 +163,11 @@ class CommandRefused(WebJobsError):
 
 
 class RevisionConflict(WebJobsError):
-    """Somebody else changed the entry since it was read."""
+    """The entry was changed since it was read."""
 
     def __init__(self, key: str) -> None:
         self.key = key
-        super().__init__(f"{key} was changed by somebody else meanwhile; read it again.")
+        super().__init__(f"{key} was changed since it was read; read it again.")
 
 
 class InvalidAppSetting(WebJobsError):

@@ -2,7 +2,7 @@
 
 Each question goes to one runner, on `webjobs.files.<instance>.<operation>`, and is answered with what it
 names or with `Refused`. Contents travel in chunks; what takes more than one question has a session, which
-the runner gives up when it hears nothing of it for `SESSION_SECONDS`. Bodies are MessagePack.
+the runner closes after no request for `SESSION_SECONDS`. Bodies are MessagePack.
 """
 
 from enum import StrEnum
@@ -18,7 +18,7 @@ READ_BYTES = 64 * 1024
 CHUNK_BYTES = 256 * 1024
 """Most that one message carries of a file; less where NATS takes only smaller messages."""
 SESSION_SECONDS = 15.0
-"""A session nobody asked about for this long is given up, and leaves nothing behind."""
+"""A session without a request for this long is closed, and leaves nothing behind."""
 _ENVELOPE_BYTES = 4096  # room for all that a message has beside a chunk
 
 
@@ -83,7 +83,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """How the asker takes a file to be before he changes it; ETags without quotes, `*` for any.
 
     Attributes:
-        match: It must be one of these; None: nothing was said, which is enough for a new file only.
+        match: It must be one of these; None: no condition, which is enough for a new file only.
         none_match: It must be none of these.
     """
 
@@ -234,7 +234,7 @@ class Refused(Reply, frozen=True, kw_only=True):
 
     Attributes:
         fault: Why.
-        message: A sentence for whoever asked.
+        message: A sentence for the client.
         etag: Of the file as it is, when it is not as the asker took it to be.
     """
 

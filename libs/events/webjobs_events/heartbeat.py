@@ -9,7 +9,7 @@ class DiskReport(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         free: What can still be written.
         total: Size of the disk.
-        reserve: What is kept free for the runs in hand.
+        reserve: Bytes kept free for runs in progress.
         is_low: The free space is below the reserve: the runner takes no new runs and deployments.
     """
 

@@ -33,11 +33,11 @@ RETRIED_REASONS = (
     Reason.HOST_SHUTDOWN,
     Reason.START_ERROR,
 )
-"""What is tried again when `retry` does not say it: whatever no person wanted and another try may mend."""
+"""Reasons retried by default: those that no person requested and that another try may fix."""
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An object within the settings: here a key that nobody knows is a slip of the pen."""
+    """An object within the settings: an unknown key in it is a typing error."""
 
 
 class Backoff(_Section, frozen=True, kw_only=True):
@@ -125,7 +125,7 @@ class Concurrency(_Section, frozen=True, kw_only=True):
 
 
 class MissedPolicy(StrEnum):
-    """What becomes of due times that passed while nobody could start the job."""
+    """What becomes of due times that passed while no runner could start the job."""
 
     SKIP = "skip"
     """Nothing is run for them."""
@@ -151,10 +151,10 @@ class HealthCheck(_Section, frozen=True, kw_only=True):
     """A look at whether a continuous job still answers on its WEBJOBS_PORT.
 
     Attributes:
-        path: That is asked for with GET; an answer below 400 is good.
+        path: Requested with GET; a status below 400 is healthy.
         interval: Seconds between two looks.
-        timeout: Seconds that an answer may take.
-        failures: So many in a row, and the script is started anew.
+        timeout: Seconds that a response may take.
+        failures: Failed checks in a row after which the script is restarted.
         start_period: Seconds after the start in which a failure does not count.
     """
 

@@ -9,7 +9,7 @@ class ServiceMetrics(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         service: `runner` or `history`.
         instance: Which one: the instance id of a runner, the host name of a history.
-        pid: Tells processes apart that share a host name.
+        pid: Distinguishes processes that share a host name.
         text: In the text format of Prometheus.
     """
 

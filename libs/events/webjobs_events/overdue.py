@@ -1,4 +1,4 @@
-"""What becomes of due times that have come: those told in time, and those that passed unseen."""
+"""Decides about due times that have come: those seen in time, and those that passed unseen."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -28,14 +28,14 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class DueTimeDecision:
-    """What to do: first to tell of a stretch, if there is one, then to run for each of some due times."""
+    """What to do: first record a stretch without runs, if there is one, then run each of some due times."""
 
     without_run: Stretch | None = None
     runs: tuple[datetime, ...] = ()
 
 
 def decide_due_times(due_times: Iterable[datetime], now: datetime, missed: Missed) -> DueTimeDecision:
-    """What becomes of due times that nobody has told of yet.
+    """Decide about due times that are not recorded yet.
 
     One alone that has just come is run. Of several, all but the last passed unseen, and so did the last
     one if it is not on time; the policy decides about them together:

@@ -52,7 +52,7 @@ class InstanceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """What every query tells.
+    """What every query carries.
 
     Attributes:
         at_least: Sequence of the event stream the answer must include; 0: whatever is projected.
@@ -185,7 +185,7 @@ class StatusesQuery(Query, frozen=True, kw_only=True):
     """What these continuous jobs do, per instance.
 
     Attributes:
-        job_names: None: every job that was told of.
+        job_names: None: every job with a recorded event.
         may_lack: As in `LatestRunsQuery`.
     """
 
@@ -194,14 +194,14 @@ class StatusesQuery(Query, frozen=True, kw_only=True):
 
 
 class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One continuous job on every instance that told of it, in order of instance id."""
+    """One continuous job on every instance that reported it, in order of instance id."""
 
     job_name: JobName
     instances: list[InstanceView]
 
 
 class Statuses(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer to `StatusesQuery`: jobs nobody told of are absent."""
+    """Answer to `StatusesQuery`: jobs without a recorded event are absent."""
 
     position: int
     jobs: list[JobStatus]

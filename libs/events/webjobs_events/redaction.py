@@ -2,7 +2,7 @@
 
 Events carry the names of the variables and one keyed digest of all of them. The key is random, lies in the
 definition only, and is kept as long as the definition: two events of a job with the same digest mean the same
-values, and nobody without the key can test a guess.
+values, and a reader without the key cannot test a guess.
 """
 
 import hashlib

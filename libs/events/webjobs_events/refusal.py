@@ -1,4 +1,4 @@
-"""What a runner refused of a job: kept in the bucket of leases until it is mended."""
+"""What a runner refused of a job: kept in the bucket of leases until it is fixed."""
 
 from enum import StrEnum
 
@@ -30,7 +30,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         job_type: In whose folder of jobs it lies.
         folder_name: The job's name, or a name that no job can have.
-        reason: A sentence that says what to mend.
+        reason: A sentence that says what to fix.
         at: Since when.
         instance: The runner that refused it.
         source: Where it came from.

@@ -62,7 +62,7 @@ def check_settings(settings: Mapping[str, Any], job_type: JobType) -> JobSetting
             if reason in _NEVER_RETRIED:
                 raise InvalidJobSettings(
                     f"retry.on[{position}]",
-                    f"is {reason.value}, which somebody wanted: it is never tried again",
+                    f"is {reason.value}, which a person requested: it is never retried",
                 )
     return known
 

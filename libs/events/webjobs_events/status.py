@@ -48,7 +48,7 @@ RUN_STATUSES = (Status.INITIALIZING, Status.RUNNING, Status.SUCCESS, Status.FAIL
 """What a triggered run can be, in the order in which it goes on."""
 
 _ENDS = frozenset({Status.SUCCESS, Status.FAILED, Status.ABORTED})
-# Initializing may follow every status of an instance: there a runner starts anew after it was lost.
+# Initializing may follow every status of an instance: there a runner starts over after it was lost.
 _ANEW_OR_STOP = frozenset({Status.INITIALIZING, Status.STOPPING, Status.STOPPED})
 _START_OR_STAND_BY = frozenset({Status.STARTING, Status.INACTIVE_INSTANCE})
 

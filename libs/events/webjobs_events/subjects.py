@@ -79,7 +79,7 @@ class Subjects:
 
     @property
     def dead_letters_stream(self) -> str:
-        """Copies of messages nobody could read."""
+        """Copies of messages that could not be read."""
         return self._bucket("DEADLETTERS")
 
     @property

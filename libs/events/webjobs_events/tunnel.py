@@ -18,7 +18,7 @@ _HEAD = struct.Struct("!BQ")
 
 
 class FrameKind(IntEnum):
-    """What a frame says; the number beside it is 0 unless told otherwise."""
+    """The kind of a frame; its number is 0 unless stated otherwise."""
 
     OPEN = 1
     """The body asks for something that the other end connects to: a `TunnelRequest`."""

@@ -1,4 +1,4 @@
-"""Which time zone somebody may have meant who wrote a name that does not exist.
+"""Suggests a time zone for a name that does not exist.
 
 A zone is only advised when its offset cannot be another one than was meant: the same name in other
 letters, the same city, the zone that Windows calls so, or the fixed offset that was written.

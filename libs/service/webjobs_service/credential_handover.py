@@ -74,7 +74,7 @@ def close_to_others() -> None:
 
 
 def _initial_environment() -> tuple[int, int]:
-    """Addresses of the memory that /proc/<pid>/environ shows; both 0 where /proc does not tell."""
+    """Addresses of the memory that /proc/<pid>/environ shows; both 0 where /proc does not show them."""
     try:
         stat = Path("/proc/self/stat").read_text(errors="replace").rpartition(")")[2].split()
         return int(stat[_ENV_START]), int(stat[_ENV_END])

@@ -17,10 +17,10 @@ from webjobs_service.route_spelling import RouteSpelling, SpelledRoute
 log = structlog.stdlib.get_logger(__name__)
 
 Check = Callable[[], Awaitable[str | None]]
-"""Answers None when all is well, else a few words saying what is missing."""
+"""Returns None when all is well, else what is missing in a few words."""
 
 Notes = Callable[[], Mapping[str, str]]
-"""Returns what an operator should know of a service though it is ready, by subject."""
+"""Returns notes for the operator of a service that is ready, by subject."""
 
 MetricsText = Callable[[], Awaitable[str]]
 """Returns metrics in the text format of Prometheus."""

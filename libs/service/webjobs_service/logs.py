@@ -13,7 +13,7 @@ from webjobs_service.settings import LogFormat, LogLevel
 
 log = structlog.stdlib.get_logger(__name__)
 
-# Libraries that tell every request or reconnection attempt at INFO.
+# Libraries that log every request or reconnection attempt at INFO.
 _QUIET_LOGGERS = ("aiohttp.access", "alembic", "asyncio", "nats")
 
 

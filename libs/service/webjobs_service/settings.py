@@ -61,7 +61,7 @@ class InvalidSettings(Exception):
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = faults
         listed = "\n".join(f"  {fault}" for fault in faults)
-        super().__init__(f"Mend these environment variables and start again:\n{listed}")
+        super().__init__(f"Fix these environment variables and start again:\n{listed}")
 
 
 class ServiceSettings(BaseSettings):

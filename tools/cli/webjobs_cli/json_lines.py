@@ -89,7 +89,7 @@ class JsonLines:
     """Writes what the stack announces as JSON lines."""
 
     def __init__(self, output: TextIO | None = None) -> None:
-        """Write to the standard output, unless told otherwise."""
+        """Write to the standard output by default."""
         self._output = output or sys.stdout
         if isinstance(self._output, io.TextIOWrapper):
             self._output.reconfigure(encoding="utf-8")
@@ -105,7 +105,7 @@ class JsonLines:
         self._progress("part is not ready", name, level="warning", seconds=round(seconds, 3), reason=why)
 
     def uses(self, name: str, address: str) -> None:
-        """A server that somebody else runs is used."""
+        """An external server is used."""
         self._progress("server given by the environment is used", name, address=address)
 
     def died(self, name: str, how: str, restart_in_seconds: float) -> None:
@@ -164,5 +164,5 @@ class JsonLines:
             self._output.write(f"{line}\n")
             self._output.flush()
         except OSError:
-            # Nobody reads any more; the services go on.
+            # No reader is left; the services go on.
             self._is_read = False

@@ -88,7 +88,7 @@ def up(data: Path, host: str, port: int, runners: int) -> None:
 
 @cli.group()
 def repair() -> None:
-    """Mend what damage has left."""
+    """Repair what damage has left."""
 
 
 @repair.command()

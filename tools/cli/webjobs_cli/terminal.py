@@ -19,7 +19,7 @@ class Terminal:
     """Writes what the stack announces; coloured on a terminal, see `has_colours`."""
 
     def __init__(self, output: TextIO | None = None) -> None:
-        """Write to the standard output, unless told otherwise."""
+        """Write to the standard output by default."""
         self._output = output or sys.stdout
         if isinstance(self._output, io.TextIOWrapper):
             # Names of files and lines of services may hold characters that the terminal's encoding lacks.
@@ -41,7 +41,7 @@ class Terminal:
         self._progress("!", "yellow", name, f"runs since {seconds:.1f} s, but is not ready: {why}")
 
     def uses(self, name: str, address: str) -> None:
-        """A server that somebody else runs is used."""
+        """An external server is used."""
         self._progress("✓", "green", name, f"using {address}")
 
     def died(self, name: str, how: str, restart_in_seconds: float) -> None:
@@ -57,7 +57,7 @@ class Terminal:
         self._write(Text(f"… the processes of a killed `webjobs up` on {folder} are ending"))
 
     def said(self, name: str, line: str) -> None:
-        """A service's line. Not styled anew for each: there can be many thousands."""
+        """A service's line. Not styled again for each: there can be many thousands."""
         prefix = self._prefixes.get(name)
         if prefix is None:
             prefix = self._prefixes[name] = self._prefix(name)
@@ -115,7 +115,7 @@ class Terminal:
             self._output.write(text)
             self._output.flush()
         except OSError:
-            # Nobody reads any more; the services go on.
+            # No reader is left; the services go on.
             self._is_read = False
 
 

@@ -1,11 +1,11 @@
-"""What the stack tells the person who started it; how it looks is the command line's affair."""
+"""What the stack announces to its user; the command line decides how it looks."""
 
 from pathlib import Path
 from typing import Protocol
 
 
 class Announcer(Protocol):
-    """Hears of everything worth a line on the terminal."""
+    """Called for everything worth a line on the terminal."""
 
     def ready(self, name: str, seconds: float, address: str) -> None:
         """A part can be used, `seconds` after it was started."""
@@ -14,10 +14,10 @@ class Announcer(Protocol):
         """A part runs, `seconds` after it was started, and waits for something else to be ready."""
 
     def uses(self, name: str, address: str) -> None:
-        """A server that somebody else runs takes the place of ours."""
+        """An external server takes the place of the embedded one."""
 
     def died(self, name: str, how: str, restart_in_seconds: float) -> None:
-        """A part ended though nobody asked it to; it is started again after a pause."""
+        """A part ended without a request to stop; it is started again after a pause."""
 
     def stopped(self, name: str, seconds: float) -> None:
         """A part ended as it was asked to."""

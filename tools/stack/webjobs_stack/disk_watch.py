@@ -33,14 +33,14 @@ class DiskWatch:
 
     A write that fails on a full disk closes its stream until the server is started again. So the server is
     started again at once, or before that happens, and takes no messages without room: it refuses them with a
-    reason, instead of leaving them unanswered, and no stream breaks. When there is room it is told to take
+    reason, instead of leaving them unanswered, and no stream breaks. When there is room it is set to take
     messages, which needs no start: nothing is in the way of the first request then.
 
     Args:
         folder: The data folder.
         nats: The embedded server; None when another one is used.
         spare: Bytes that streams leave free.
-        announce: Is told of restarts.
+        announce: Called for restarts.
     """
 
     def __init__(self, folder: Path, nats: NatsServer | None, spare: int, announce: Announcer) -> None:

@@ -80,7 +80,7 @@ class DataFolder:
         return self.nats / "operator.url"
 
     def write_operator_url(self, url: str | None) -> None:
-        """Make the file anew, for its owner only; None removes it."""
+        """Create the file again, for its owner only; None removes it."""
         self.operator_url.unlink(missing_ok=True)
         if url is not None:
             with open(os.open(self.operator_url, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -89,7 +89,7 @@ class DataFolder:
     async def lock(self, waiting: Callable[[], None], leftover_seconds: float = LEFTOVER_SECONDS) -> int:
         """Hold the folder until the answered descriptor is closed.
 
-        Children that inherit it hold the folder too, so after a killed stack nobody works in it before its
+        Children that inherit it hold the folder too, so after a killed stack none works in it before its
         last process has ended. `waiting` is called once if that has to be waited for; what has not ended by
         itself after `leftover_seconds` is killed.
 

@@ -17,7 +17,7 @@ class HealthResponse:
 
 
 async def is_healthy(host: str, port: int) -> bool:
-    """Whether `GET /healthz` answers 200; False if nobody listens or nobody answers."""
+    """Whether `GET /healthz` answers 200; False if no service listens or answers."""
     try:
         return (await get(host, port, "/healthz")).status == 200
     except OSError:

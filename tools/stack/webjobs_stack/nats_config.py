@@ -36,7 +36,7 @@ class NatsLogins:
     runner: str = field(default_factory=_password, repr=False)
     history: str = field(default_factory=_password, repr=False)
     subscriber: str = field(default_factory=_password, repr=False)
-    """Nobody needs it: a connection without a login is this user."""
+    """No client needs it: a connection without a login is this user."""
 
     def url(self, user: str, host: str, port: int) -> str:
         """The address of the server for one of the users."""

@@ -207,7 +207,7 @@ class NatsServer:
         self._running.send(signal.SIGHUP)
 
     def restart(self, *, takes_messages: bool) -> None:
-        """Let it end in good order; whoever keeps it running starts it again.
+        """Let it end in good order; its supervisor starts it again.
 
         Without `takes_messages` it then refuses everything that is published, until the limit is raised.
         """

@@ -16,7 +16,7 @@ _CLOSING_SECONDS = 1.0
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port nobody listens on, below those the kernel gives to outgoing connections.
+    """Returns a free port, below those the kernel gives to outgoing connections.
 
     A server that is down must find its port again: a client that reconnects from a port of the kernel's range
     could otherwise take it, or even connect to itself.

@@ -14,7 +14,7 @@ def is_alive(pid: int) -> bool:
 
 
 def processes_in(folder: Path) -> list[int]:
-    """Pids of living processes whose working directory is this folder, by whatever path they entered it."""
+    """Pids of running processes whose working directory is this folder, by whatever path they entered it."""
     try:
         wanted = os.stat(folder)
     except OSError:
@@ -45,7 +45,7 @@ def holders_of_lock(descriptor: int) -> list[int]:
 
 
 def processes_with_argument(argument: str) -> list[int]:
-    """Pids of living processes with this word in their command line, which is readable for everyone."""
+    """Pids of running processes with this word in their command line, which is readable for everyone."""
     wanted = os.fsencode(argument)
     found = []
     for pid in _pids():

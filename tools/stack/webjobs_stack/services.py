@@ -192,7 +192,7 @@ class Service:
 
 
 async def _lines(descriptor: int) -> AsyncIterator[str]:
-    """Lines read from a pipe until nobody can write to it any more; an endless line comes in pieces."""
+    """Lines read from a pipe until its last writer is gone; an endless line comes in pieces."""
     reader = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)

@@ -107,7 +107,7 @@ async def keep_running(
 
     Args:
         daemon: It runs, unless `failed` says why it could not be started.
-        announce: Is told of each end and start.
+        announce: Called for each end and start.
         until_room: Waits until the disk has room, and returns whether it had to: a start that failed without
             room is tried again as soon as there is room.
         failed: Why its first start failed.
@@ -135,7 +135,7 @@ async def keep_running(
 
 
 def announce_start(daemon: Daemon, announce: Announcer, seconds: float, address: str) -> None:
-    """Tell that a daemon runs, and whether it is ready."""
+    """Announce that a daemon runs, and whether it is ready."""
     if daemon.problem is None:
         announce.ready(daemon.name, seconds, address)
     else:

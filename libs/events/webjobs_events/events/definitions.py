@@ -93,7 +93,7 @@ class Refused(JobEvent, frozen=True, kw_only=True):
     """Something about a job was refused; what was before stays.
 
     Attributes:
-        reason: A sentence saying what to mend.
+        reason: A sentence that says what to fix.
     """
 
     reason: str

@@ -8,7 +8,7 @@ from webjobs_events.subjects import Subjects, token_of
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
-    """What every event tells: when, and which runner wrote it.
+    """What every event carries: its instant, and the runner that wrote it.
 
     Attributes:
         at: When it happened, UTC.

@@ -48,7 +48,7 @@ class DiskChanged(InstanceEvent, frozen=True, kw_only=True):
 
     Attributes:
         free_bytes: What could still be written.
-        reserve_bytes: What is kept free for the runs in hand.
+        reserve_bytes: Bytes kept free for runs in progress.
         total_bytes: Size of the disk.
     """
 

@@ -104,7 +104,7 @@ class RunFailed(RunEnded, frozen=True, kw_only=True, tag="Failed"):
 
 
 class RunAborted(RunEnded, frozen=True, kw_only=True, tag="Aborted"):
-    """The run was ended from outside: its runner was lost or stopped, or somebody stopped the job."""
+    """The run was ended from outside: its runner was lost or stopped, or a client stopped the job."""
 
     status: ClassVar[Status] = Status.ABORTED
 

@@ -22,12 +22,12 @@ class TickOutcome(StrEnum):
 
 
 class ScheduleTicked(TriggeredEvent, frozen=True, kw_only=True, tag="ScheduleTicked"):
-    """A due time of a triggered job's schedule has come, or many that nobody saw.
+    """The outcome of a due time of a triggered job's schedule, or of many that passed unseen.
 
     Attributes:
         due: The due time, UTC; the first one when there are many.
         until: The last one when there are many; else None.
-        count: How many due times it tells of.
+        count: How many due times it records.
         outcome: What became of it.
         run_id: The run that was asked for, or stands for it; None when there is none.
         reason: A sentence saying why, when no run was asked for.

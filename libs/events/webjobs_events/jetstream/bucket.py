@@ -49,7 +49,7 @@ class Bucket:
         return None if found is None or found[1] else found[0]
 
     async def was_removed(self, key: str) -> bool:
-        """Whether the key was there once and has been removed; False when it was never heard of.
+        """Whether the key was there once and has been removed; False when it never existed.
 
         Raises:
             BusUnavailable: No answer.
@@ -57,7 +57,7 @@ class Bucket:
         return await self.removed_at(key) is not None
 
     async def removed_at(self, key: str) -> int | None:
-        """The revision at which the key was removed; None when it is there, or was never heard of.
+        """The revision at which the key was removed; None when it is there, or never existed.
 
         Raises:
             BusUnavailable: No answer.

@@ -270,7 +270,7 @@ class Bus(Streams):
 
         Raises:
             QueryRefused: It was answered with an error.
-            BusUnavailable: Nobody answers at the moment.
+            BusUnavailable: No service answers at the moment.
         """
         return await ask(self.connection, self.subjects.query(query), data, timeout=timeout)
 
@@ -315,7 +315,7 @@ class Bus(Streams):
     # Plain messages, which are not stored
 
     async def broadcast(self, subject: str, data: bytes) -> None:
-        """Send a message to whoever listens now; while NATS is away it is dropped."""
+        """Send a message to current subscribers; while NATS is away it is dropped."""
         if self.connection.is_connected:
             await self.connection.client.publish(subject, data)
 
@@ -336,7 +336,7 @@ class Bus(Streams):
     # Replies
 
     async def reply(self, subject: str, data: bytes) -> None:
-        """Answer somebody who waits on a subject of his own."""
+        """Send a reply to the subject on which a client waits."""
         await self.connection.client.publish(subject, data)
 
     @asynccontextmanager

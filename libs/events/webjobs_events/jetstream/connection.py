@@ -1,4 +1,4 @@
-"""The connection to NATS: made once, mended for ever, and telling when it breaks and when it is mended."""
+"""The connection to NATS: opened once, reconnected for ever, with callbacks for breaks and reconnections."""
 
 import asyncio
 import time
@@ -22,13 +22,13 @@ _PING_SECONDS_IN_CLUSTER = 2.0  # there is another server to go on to
 _LEADER_ANSWER_SECONDS = 1.5  # a stream without a leader does not answer; a new one takes 4 s or more
 _ANSWER_SECONDS = 5.0
 _USERS_WITH_AN_INBOX = frozenset({"api", "runner", "history"})
-_BUFFER_BYTES = 8 * 1024 * 1024  # of messages written while the connection is mended
+_BUFFER_BYTES = 8 * 1024 * 1024  # of messages written while the client reconnects
 _STREAM_NOT_FOUND = 10059  # JSStreamNotFoundErr
 _MOST_COMPLAINTS = 100  # texts remembered, so that each is logged once a minute
 
 
 class Connection:
-    """A client, its JetStream context, and who wants to know of its breaks."""
+    """A client, its JetStream context, and callbacks for its breaks."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -60,12 +60,12 @@ class Connection:
         return _LEADER_ANSWER_SECONDS if self.is_clustered else _ANSWER_SECONDS
 
     def on_reconnect(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call back after each reconnection; answers a function that ends this."""
+        """Call back after each reconnection; returns a function that ends this."""
         self._on_reconnect.append(callback)
         return lambda: self._on_reconnect.remove(callback) if callback in self._on_reconnect else None
 
     def on_disconnect(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call back when the connection is lost; answers a function that ends this."""
+        """Call back when the connection is lost; returns a function that ends this."""
         self._on_disconnect.append(callback)
         return lambda: self._on_disconnect.remove(callback) if callback in self._on_disconnect else None
 
@@ -97,7 +97,7 @@ class Connection:
 
         Raises:
             StorageFull: JetStream has no space, or the disk to which the answer is written is full.
-            BusUnavailable: NATS did not answer, or answered with an error nobody inside took care of.
+            BusUnavailable: NATS did not answer, or answered with an error that the body did not handle.
         """
         if not self.is_connected:
             raise BusUnavailable(doing, "the connection is down")

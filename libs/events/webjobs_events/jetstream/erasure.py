@@ -27,7 +27,7 @@ REVISIONS = 8
 
 _SWEEP_SECONDS = 60.0  # between looks for what was left
 _REFUSED_SECONDS = 60.0  # without a try after the server did not answer one: the user may not delete
-_HINT = "an earlier release made this bucket; docs/secrets.md says how to make it anew"
+_HINT = "an earlier release made this bucket; docs/secrets.md says how to create it again"
 
 
 class Eraser:
@@ -92,7 +92,7 @@ class Eraser:
 
     async def _erase(self, sequence: int) -> None:
         async with self._connection.asking("erasing a replaced value"):
-            with contextlib.suppress(js_errors.APIError):  # somebody else has just erased it
+            with contextlib.suppress(js_errors.APIError):  # another service has just erased it
                 await self._connection.js.delete_msg(self._stream, sequence)
 
 

@@ -71,7 +71,7 @@ class LiveSettings:
         await self._mirror.reached(revision)
 
     def on_change(self, listener: Callable[[str], None]) -> None:
-        """Tell the name of each setting that changes from now on."""
+        """Call `listener` with the name of each setting that changes from now on."""
 
         def notify(name: str, _entry: Entry | None) -> None:
             listener(name)

@@ -30,9 +30,9 @@ class BucketMirror:
     Changes are passed one by one, in order, to `on_change(key, entry)`, `None` for a removal. A listener
     that fails at one change gets the next all the same.
 
-    A bucket that was deleted says nothing about its keys. When it is replaced by a new one, a mirror that
-    restores writes what it knows into it, except for keys that somebody else has written or removed there.
-    Other mirrors keep what they know for ten seconds; what nobody has written again by then is removed.
+    A deleted bucket is no statement about its keys. When it is replaced by a new one, a mirror that
+    restores writes its entries into it, except for keys that were written or removed there meanwhile.
+    Other mirrors keep their entries for ten seconds; what was not written again by then is removed.
 
     Args:
         restore: Whether this service writes the entries again when the bucket was lost.
@@ -96,15 +96,15 @@ class BucketMirror:
 
     @property
     def entries(self) -> Mapping[str, Entry]:
-        """What the bucket holds, as far as told."""
+        """The entries of the bucket, as received so far."""
         return MappingProxyType(self._entries)
 
     def get(self, key: str) -> Entry | None:
-        """The entry of a key as last told."""
+        """The entry of a key as last received."""
         return self._entries.get(key)
 
     def on_change(self, listener: OnChange) -> None:
-        """Tell this listener too, from the next change on."""
+        """Call this listener too, from the next change on."""
         self._listeners.append(listener)
 
     def on_replaced(self, listener: Callable[[], None]) -> None:
@@ -114,7 +114,7 @@ class BucketMirror:
     async def reached(self, revision: int) -> None:
         """Wait until the mirror has seen this revision, or a later one.
 
-        A revision that the bucket itself has not come to is one of a bucket that is lost: nobody waits for
+        A revision that the bucket itself has not come to is one of a bucket that is lost: no caller waits for
         that.
         """
         while True:
@@ -178,7 +178,7 @@ class BucketMirror:
                 logger.exception("a listener failed", bucket=self._bucket.name)
 
     async def _settle(self, reader: StreamReader) -> None:
-        """Write what was lost again, or remove what nobody has written again."""
+        """Write lost entries again, or remove those that were not written again."""
         await reader.caught_up.wait()
         if self._restore:
             await self._write_again()
@@ -206,7 +206,7 @@ class BucketMirror:
             logger.warning("entries of a lost bucket written again", bucket=self._bucket.name, count=restored)
 
     async def _write_one_again(self, key: str) -> bool:
-        """Write an entry again; False when somebody else has written or removed it meanwhile."""
+        """Write an entry again; False when it was written or removed meanwhile."""
         if key not in self._stale:
             return False
         with contextlib.suppress(RevisionConflict):

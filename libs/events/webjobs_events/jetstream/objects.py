@@ -157,7 +157,7 @@ def _unless_store_is_missing(error: BaseException) -> None:
     """Return if only an object is absent.
 
     Raises:
-        NoRespondersError: The whole store is: nothing can be said about the object.
+        NoRespondersError: The whole store does not exist; the state of the object is unknown.
     """
     if is_stream_missing(error):
         raise nats.errors.NoRespondersError from error

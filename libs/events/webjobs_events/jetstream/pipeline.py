@@ -128,7 +128,7 @@ class PublishPipeline:
         if future is None or future.done():
             return
         if not message.data:
-            if message.headers:  # the status that nobody is there
+            if message.headers:  # the status `503 No Responders`
                 self._connection.stream_missed.set()
                 _fail(future, BusUnavailable(f"publishing on {subject}", "no stream takes this subject"))
             else:

@@ -22,22 +22,22 @@ _FINISH_TIMEOUT = 2.0  # seconds
 
 
 class PullStatus(Enum):
-    """What the server says between the messages."""
+    """What the server reports between the messages."""
 
     IDLE = auto()
-    """Nothing more is stored at the moment; the request stays open."""
+    """No more messages are stored at the moment; the request stays open."""
     ENDED = auto()
-    """A request ended with messages owed: ask again."""
+    """A request ended before it was filled: request again."""
     FULL = auto()
-    """A request ended because the next message would have gone beyond its bytes: ask again."""
+    """A request ended because the next message would have exceeded its bytes: request again."""
     LOST = auto()
-    """The requests or their consumer are gone: make the consumer anew."""
+    """The requests or their consumer are gone: create the consumer again."""
 
 
 class Pull:
     """Keeps pull requests open on one consumer.
 
-    The owner says how many messages it can take (`request`); each message lowers `outstanding`.
+    The owner requests as many messages as it can take (`request`); each message lowers `outstanding`.
 
     Args:
         on_message: Called with each message, in order, from the event loop; must not block.
@@ -76,7 +76,7 @@ class Pull:
 
     @property
     def outstanding(self) -> int:
-        """Messages asked for and not yet delivered."""
+        """Messages requested and not yet delivered."""
         return self._outstanding
 
     @property
@@ -85,18 +85,18 @@ class Pull:
         return self._is_confirmed
 
     async def start(self) -> None:
-        """Listen; ask for nothing yet."""
+        """Subscribe; request nothing yet."""
         self._subscription = await self._client.subscribe(self._inbox, cb=self._receive)
 
     async def stop(self) -> None:
-        """Listen no more; what is still owed, or has just arrived, is given up."""
+        """Unsubscribe; outstanding and just arrived messages are given up."""
         subscription = self._let_go()
         if subscription is not None and not self._client.is_closed:
             with contextlib.suppress(nats.errors.Error, OSError):
                 await subscription.unsubscribe()
 
     async def finish(self) -> None:
-        """Listen no more; what is on its way is still handed over."""
+        """Unsubscribe; messages on their way are still delivered."""
         subscription = self._let_go()
         if subscription is None or self._client.is_closed:
             return
@@ -117,7 +117,7 @@ class Pull:
         return subscription
 
     async def request(self, count: int, max_bytes: int = 0) -> None:
-        """Ask for `count` more messages; while NATS is away nothing is asked, for nothing would be kept.
+        """Request `count` more messages; while NATS is away nothing is sent, for no request would be kept.
 
         Args:
             count: Messages at most.

@@ -24,7 +24,7 @@ _RETRY_DELAY = 0.25  # seconds between tries to take messages
 
 
 class TakenMessage(Protocol):
-    """A command that somebody works on, whichever way he came to it."""
+    """A command in progress, whether delivered by the queue or found in it."""
 
     @property
     def subject(self) -> str:
@@ -46,7 +46,7 @@ class TakenMessage(Protocol):
         """Remove it from the queue; answers whether the server confirmed it."""
 
     async def keep(self) -> None:
-        """Tell the server that we still work on it."""
+        """Send an in-progress acknowledgement."""
 
     async def give_back(self, delay_seconds: float) -> None:
         """Let it be handed out again after a while."""
@@ -103,7 +103,7 @@ class QueuedMessage:
         return True
 
     async def keep(self) -> None:
-        """Tell the server that we still work on it."""
+        """Send an in-progress acknowledgement."""
         await self._quietly(self._message.in_progress)
 
     async def give_back(self, delay_seconds: float) -> None:
@@ -197,7 +197,7 @@ class WorkQueue:
         if not self._is_there:
             await self._outage.retry(self._ensure_consumer)
         # A new inbox each time: requests of before a break are still open when the server outlived it, and
-        # without anyone to hear them they bring nothing that there is no room for.
+        # without a subscriber they bring nothing that there is no room for.
         pull = Pull(
             self._connection,
             self._stream,

@@ -18,7 +18,7 @@ from webjobs_events.jetstream.message import StreamMessage
 from webjobs_events.jetstream.pull import Pull, PullStatus
 from webjobs_events.log import logger
 
-_RETRY_DELAY = 0.25  # seconds between tries to make a lost consumer anew
+_RETRY_DELAY = 0.25  # seconds between tries to create a lost consumer again
 _LARGEST_MESSAGE = 64 * 1024 * 1024  # bytes; the most that NATS can be set to take
 _MOMENT = 0.02  # seconds
 _CATCH_UP_SECONDS = 10.0  # that a new leader of a stream has, before messages count as lost
@@ -30,7 +30,7 @@ class StreamReader:
     """Messages of a stream in order, each once, from `start_sequence` on.
 
     Made by `Bus.read_stream`. The consumer behind it is ephemeral: when it is lost, when the
-    connection breaks, or when a message is missing, it is made anew after the last message read.
+    connection breaks, or when a message is missing, it is created again after the last message read.
     `async with` closes it; so does the end of `batches`.
 
     Args:
@@ -77,7 +77,7 @@ class StreamReader:
         """Set once everything stored at one moment has been taken from `batches`."""
         self.on_replaced: Callable[[], None] = lambda: None
         """Called when the stream turns out to be another one of its name, or to have lost messages that were
-        read: after the last message of before was taken, before the first one that is read anew."""
+        read: after the last message of before was taken, before the first one that is read again."""
 
     async def __aenter__(self) -> "StreamReader":
         return self
@@ -272,7 +272,7 @@ class StreamReader:
         return self._pull is None or not self._pull.outstanding or bool(self._buffer)
 
     def _read_state(self, info: api.StreamInfo) -> None:
-        """Begin anew in a stream that lost what was read: it gives its sequences again."""
+        """Start over in a stream that lost what was read: it assigns its sequences again."""
         expected, last = self._next_sequence, info.state.last_seq
         known, self._stream_created_at = self._stream_created_at, info.created
         is_another = known is not None and known != info.created
@@ -328,7 +328,7 @@ class StreamReader:
 
 
 class Delivery(NamedTuple):
-    """What the reply subject of a delivered message tells of it."""
+    """What the reply subject of a delivered message contains."""
 
     delivered: int
     """How many times it was handed out, this time included."""

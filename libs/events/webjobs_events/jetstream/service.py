@@ -96,8 +96,8 @@ async def ask(connection: Connection, subject: str, data: bytes, *, timeout: flo
 
     Raises:
         QueryRefused: The endpoint answered with an error.
-        NobodyListens: There is nobody who would answer.
-        BusUnavailable: Nobody answers this question at the moment.
+        NobodyListens: No service takes requests on this subject.
+        BusUnavailable: No service answers at the moment.
     """
     async with connection.asking(f"asking {subject}"):
         try:

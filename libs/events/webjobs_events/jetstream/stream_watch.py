@@ -1,4 +1,4 @@
-"""Watches that the streams and buckets exist with their replicas: makes missing ones anew, reports losses."""
+"""Watches the streams, buckets and their replicas: creates missing ones again, reports losses."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -41,11 +41,11 @@ class _LastSeen:
 
 
 class StreamWatch:
-    """Knows which streams exist. Owned by the bus, which runs it as long as the bus is open.
+    """Watches which streams exist. Owned by the bus, which runs it as long as the bus is open.
 
-    A stream that is made anew gets sequences above those of the one before, as far as this service knows
-    them, so that positions, revisions and fencing tokens go on growing. Nothing relies on that: who made a
-    stream anew may not have known.
+    A stream that is created again gets sequences above those of the one before, as far as this service knows
+    them, so that positions, revisions and fencing tokens go on growing. Nothing relies on that: the
+    service that created it may not have known them.
     """
 
     def __init__(self, connection: Connection, subjects: Subjects, replicas: int = 1) -> None:
@@ -69,7 +69,7 @@ class StreamWatch:
         if not self._missing:
             return None
         each = "; ".join(f"{name} ({reason})" for name, reason in sorted(self._missing.items()))
-        return f"missing on NATS, being made anew: {each}"
+        return f"missing on NATS, being created again: {each}"
 
     def created_at(self, stream: str) -> datetime | None:
         """When a stream was made, as of the last look; None before the first one."""
@@ -167,9 +167,9 @@ class StreamWatch:
             if error.err_code == NAME_TAKEN:  # another service was faster
                 return None
             reason = str(error.description or error)
-            logger.error("stream not made anew", stream=name, error=reason)
+            logger.error("stream not created again", stream=name, error=reason)
             return reason
-        logger.warning("stream made anew", stream=name)
+        logger.warning("stream created again", stream=name)
         return None
 
     def _log_loss(self, name: str) -> None:

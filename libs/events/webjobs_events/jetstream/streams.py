@@ -1,4 +1,4 @@
-"""The JetStream objects of webjobs: declared here, and ensured idempotently by whoever connects first."""
+"""The JetStream objects of webjobs: declared here, and ensured by the service that connects first."""
 
 import asyncio
 from dataclasses import replace
@@ -13,7 +13,7 @@ from webjobs_events.subjects import Subjects
 
 _DUPLICATE_WINDOW = 15 * 60.0  # seconds; spares readers most repeats, nothing relies on it
 _MARKER_TTL = 60.0  # seconds that the trace of an expired key stays, for those who watch
-_PUBLISHED_AGE = 7 * 86_400.0  # seconds; longer than anybody tries to deliver it
+_PUBLISHED_AGE = 7 * 86_400.0  # seconds; longer than any delivery is tried
 _DELIVERIES_AGE = 14 * 86_400.0  # seconds
 _DELIVERIES_PER_HOOK = 1000
 NAME_TAKEN = 10058  # JSStreamNameExistErr: there is one of this name with another configuration
@@ -59,7 +59,7 @@ def _policies(subjects: Subjects) -> list[api.StreamConfig]:
         ),
         api.StreamConfig(
             name=subjects.dead_letters_stream,
-            description="Copies of messages nobody could read",
+            description="Copies of messages that could not be read",
             subjects=[subjects.all_dead_letters],
             storage=api.StorageType.FILE,
             max_msgs=10_000,

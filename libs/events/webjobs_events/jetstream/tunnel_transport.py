@@ -1,4 +1,4 @@
-"""One end of a tunnel as an asyncio transport: any asyncio protocol can speak through NATS with it."""
+"""One end of a tunnel as an asyncio transport: any asyncio protocol can communicate through NATS with it."""
 
 import asyncio
 from collections import deque
@@ -8,7 +8,7 @@ from typing import Any
 from webjobs_events.log import logger
 from webjobs_events.tunnel import LONGEST_BODY, WINDOW, Frame, FrameKind
 
-_HIGH_WATER = 128 * 1024  # bytes waiting for credit at which the protocol is told to pause
+_HIGH_WATER = 128 * 1024  # bytes waiting for credit at which the protocol has to pause
 _LOW_WATER = 32 * 1024
 _CREDIT_STEP = WINDOW // 4
 _FINAL_FRAMES = (FrameKind.CLOSE, FrameKind.RESET)
@@ -23,7 +23,7 @@ class TunnelTransport(asyncio.Transport):
 
     Args:
         send: Puts a frame on its way, in order; what cannot be sent is lost.
-        on_gone: Told once it is over.
+        on_gone: Called when the tunnel is closed.
     """
 
     def __init__(self, send: Callable[[Frame], None], on_gone: Callable[[], None]) -> None:
@@ -64,10 +64,10 @@ class TunnelTransport(asyncio.Transport):
 
     @property
     def expects_more(self) -> bool:
-        """Whether the other end is still to be heard of; after that, what it has sent is handed on."""
+        """Whether the peer may still send frames; after that, what it has sent is delivered."""
         return self._peer_end not in _FINAL_FRAMES
 
-    # What a protocol asks of its transport
+    # The interface of asyncio.Transport
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Nothing is known of the way that the bytes go."""
@@ -139,7 +139,7 @@ class TunnelTransport(asyncio.Transport):
         self.reset("it was given up")
 
     def reset(self, reason: str) -> None:
-        """End it at once, and tell the other end why."""
+        """Close at once, and send the reason to the peer."""
         if not self._is_over:
             if self.expects_more:
                 self._send(Frame(FrameKind.RESET, 0, reason.encode()))
@@ -159,7 +159,7 @@ class TunnelTransport(asyncio.Transport):
         if self._protocol is not None:
             self._loop.call_soon(self._protocol.connection_lost, error)
 
-    # What the other end says
+    # Frames of the peer
 
     def take(self, frame: Frame) -> None:
         """A frame has arrived."""

@@ -28,13 +28,13 @@ from webjobs_events.tunnel import (
 )
 
 Acceptor = Callable[[TunnelRequest, TunnelTransport], Awaitable[None]]
-"""Connects what is asked for and attaches it to the tunnel; raises `TunnelRefused`."""
+"""Connects to the requested port and attaches it to the tunnel; raises `TunnelRefused`."""
 
 _KEEPALIVE_SECONDS = 2.0  # seconds
-_SILENCE = 15.0  # seconds without a word of the other end after which it is taken for gone
+_SILENCE = 15.0  # seconds without a frame of the peer after which it counts as gone
 _OPEN_TIMEOUT = 5.0  # seconds
 _MOST = 2000  # tunnels of one end
-_NO_RESPONDERS = "503"  # status by which NATS says that nobody listens on the subject of a message
+_NO_RESPONDERS = "503"  # status of NATS for a subject without subscribers
 
 _request = msgspec.json.Decoder(TunnelRequest)
 _refusal = msgspec.json.Decoder(TunnelRefusal)
@@ -87,7 +87,7 @@ class Tunnels:
         accepting = list(self._accepting)
         for task in [*accepting, self._tasks[1]]:
             task.cancel()
-        await asyncio.sleep(0)  # for the last words
+        await asyncio.sleep(0)  # for the final frames
         self._tasks[0].cancel()
         await asyncio.gather(*accepting, *self._tasks, return_exceptions=True)
         if not self._connection.client.is_closed:
@@ -196,7 +196,7 @@ class Tunnels:
         self._put(tunnel.peer, name, frame)
 
     def _put(self, peer: str, name: str, frame: Frame) -> None:
-        # To whom the frame comes, NATS itself answers on our subject when nobody is there any more.
+        # To whom the frame comes, NATS itself answers on our subject when the peer is gone.
         self._outgoing.append((peer, f"{self._prefix}.{name}", encode_frame(frame)))
         self._has_outgoing.set()
 
@@ -225,7 +225,7 @@ class Tunnels:
                 if not tunnel.transport.expects_more:
                     continue
                 if now - tunnel.received_at > _SILENCE:
-                    tunnel.transport.reset("nothing was heard of the other end")
+                    tunnel.transport.reset("the other end sent nothing")
                 elif now - tunnel.sent_at >= _KEEPALIVE_SECONDS:
                     self._send(name, tunnel, Frame(FrameKind.ALIVE))
 
