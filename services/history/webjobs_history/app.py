@@ -1,4 +1,4 @@
-"""The only wiring of history: builds the parts from the settings and runs them until told to stop."""
+"""The only wiring of history: builds the components from the settings and runs them until stopped."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ _QUERY_CONNECTIONS = 8
 
 
 async def serve(settings: HistorySettings, stop: asyncio.Event) -> None:
-    """Project and answer until told to stop; then answer what was asked, finish the batch, and close."""
+    """Project and answer until stopped; then answer pending queries, finish the batch, and close."""
     readiness = Readiness()
     async with run_health_server(
         settings.health_host, settings.health_port, readiness.checks(), readiness.notes
@@ -64,7 +64,7 @@ async def migrate_tables(settings: HistorySettings, stop: asyncio.Event) -> None
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Run to the end of the work, or until told to stop; then it is cancelled and closes what it opened."""
+    """Run to the end of the work, or until stopped; then it is cancelled and closes what it opened."""
     running = asyncio.ensure_future(cancellable(work))
     stopping = asyncio.ensure_future(stop.wait())
     try:

@@ -1,4 +1,4 @@
-"""Messages of the event stream → events, with those that nobody can read set aside."""
+"""Messages of the event stream → events, with unreadable ones set aside."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whether Postgres has found its own data damaged, or tables are missing: what a rebuild mends."""
+"""Whether Postgres has found its own data damaged, or tables are missing: what a rebuild repairs."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ _INCOMPLETE: Mapping[str, str] = {
     "42P07": "table exists already",
     "42703": "no such column",
 }
-"""By SQLSTATE. Every query fails until it is mended."""
+"""By SQLSTATE. Every query fails until it is repaired."""
 
 _HINT = "`webjobs repair history` rebuilds it from the events."
 
@@ -42,5 +42,5 @@ class Damage:
         return text
 
     def resolved(self) -> None:
-        """The tables were made anew."""
+        """The tables were created again."""
         self.reason = ""

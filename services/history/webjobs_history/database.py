@@ -56,7 +56,7 @@ async def open_pool(
 
     With `single_statements` each statement is a transaction, which saves two round trips.
     """
-    # The engine is told the dialect only: asyncpg reads the URL, so that every spelling it takes is good.
+    # The engine gets the dialect only: asyncpg reads the URL, so that every spelling it takes is good.
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=lambda: connect(url, purpose, timeout=timeout),

@@ -1,4 +1,4 @@
-"""The query API of history: what is asked on NATS, answered from the rows once they are recent enough."""
+"""The query API of history: queries on NATS, answered from the rows once they are recent enough."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -4,7 +4,7 @@ from webjobs_events.errors import WebJobsError
 
 
 class PositionMoved(WebJobsError):
-    """Somebody else changed the projection's position: a rebuild was asked for, or the lock was lost."""
+    """The projection's position was changed elsewhere: a rebuild was requested, or the lock was lost."""
 
     def __init__(self, expected: int) -> None:
         self.expected = expected
@@ -18,7 +18,7 @@ class StreamReplaced(WebJobsError):
 
     def __init__(self, stream: str) -> None:
         self.stream = stream
-        super().__init__(f"The stream {stream} was made anew or lost its end.")
+        super().__init__(f"The stream {stream} was created again or lost its end.")
 
 
 class DatabaseTooNew(WebJobsError):
@@ -47,4 +47,4 @@ class ConnectionLost(WebJobsError):
     """Postgres closed the connection that holds the projector's lock."""
 
     def __init__(self) -> None:
-        super().__init__("Postgres closed the projector's connection; it is opened anew.")
+        super().__init__("Postgres closed the projector's connection; it is opened again.")

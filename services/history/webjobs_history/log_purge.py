@@ -3,7 +3,7 @@
 It follows `Purged` and `Deleted` only, and keeps its own position, which a rebuild leaves alone: the
 projection never waits for it, and what it did once it does not do again. A repeat does no harm either,
 even years later: run ids are never used twice, and of a deleted job only the chunks go that the log stream
-had taken before it was told of the deletion, so the logs of a job created anew under that name stay.
+had taken before it received the deletion, so the logs of a job created again under that name stay.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What history tells Prometheus."""
+"""The metrics of history."""
 
 from prometheus_client import Counter, Gauge
 

@@ -6,7 +6,7 @@ from webjobs_history.metrics import POSITION, PROJECTING
 
 
 class Progress:
-    """Told by the projector, asked by queries."""
+    """Set by the projector, read by queries."""
 
     def __init__(self) -> None:
         self._projecting = False

@@ -55,7 +55,7 @@ _UNSTORABLE = (
 )
 
 Committed = Callable[[Fold, int], None]
-"""Told of each committed fold and the position after it."""
+"""Called with each committed fold and the position after it."""
 
 Companion = Callable[["Projector"], AbstractAsyncContextManager[None]]
 """What lives as long as this replica projects."""
@@ -82,7 +82,7 @@ class Projector:
         """End of the stream when this replica began to project."""
 
     def on_commit(self, listener: Committed) -> None:
-        """Tell of each commit."""
+        """Call the listeners after each commit."""
         self._listeners.append(listener)
 
     async def run(self, companions: Sequence[Companion] = ()) -> None:

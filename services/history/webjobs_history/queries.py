@@ -24,12 +24,12 @@ MAX_PAGE = 1000  # runs
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rows said at one moment.
+    """The rows at one moment.
 
     Attributes:
         position: Sequence of the last event in them.
         replay_until: Until the position is there, the rows are an incomplete replay.
-        stream_created_at: Tells the stream that the position is in from another one of its name.
+        stream_created_at: Distinguishes the stream of the position from another one of its name.
         items: JSON of each item, in order.
         names: Jobs the items are about, where a query is about several.
         retried: JSON of runs whose next attempt is not known yet, where a query asks for them.

@@ -1,4 +1,4 @@
-"""Drops the projection and folds the events anew, unless the stream cannot bring back what that deletes."""
+"""Drops the projection and folds the events again, unless the stream cannot bring back what that deletes."""
 
 import asyncio
 

@@ -20,7 +20,7 @@ PROJECTION = "projection"
 """Reader name of the projector in `positions`."""
 
 RESET_CHANNEL = "webjobs_history_reset"
-"""Postgres channel on which the projector is told that it has to start over."""
+"""Postgres channel on which the projector is notified that it has to start over."""
 
 _runs = msgspec.json.Decoder(list[RunView])
 _jobs = msgspec.json.Decoder(list[JobRow])
@@ -61,7 +61,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         stream: Whose events they were folded from.
-        stream_created_at: Tells that stream from another one of its name.
+        stream_created_at: Distinguishes that stream from another one of its name.
         sequence: Of the last event folded.
         replay_until: Until this sequence is folded, the rows are part of a replay.
         stored_at_ns: When the stream took that last event, in nanoseconds since 1970; 0: unknown.
@@ -114,7 +114,7 @@ async def write(connection: Connection, fold: Fold, before: int, after: int, sto
         PositionMoved: The position is not `before`; nothing was written.
     """
     async with connection.transaction():
-        # First the position: whoever moves it meanwhile (a rebuild) waits here or makes us wait here.
+        # First the position: a rebuild that moves it meanwhile waits here or makes us wait here.
         moved = await connection.execute(
             "UPDATE positions SET sequence = $1, stored_at_ns = $4 WHERE reader = $2 AND sequence = $3",
             after,
@@ -180,7 +180,7 @@ SET stream = EXCLUDED.stream, stream_created_at = EXCLUDED.stream_created_at,
 async def reset(
     connection: Connection, stream: str, created_at: datetime, sequence: int, replay_until: int
 ) -> None:
-    """Drop every row and go back to before the first event, after `sequence`; a running projector is told.
+    """Drop every row and go back to before the first event, after `sequence`; notify a running projector.
 
     Only a rebuild that was asked for does so: what the stream has lost is lost for good with its rows.
     """

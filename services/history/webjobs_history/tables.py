@@ -78,7 +78,7 @@ instances = Table(
     Column("evidence", Text, nullable=False),
 )
 
-# One row per reader of the event stream. `stream_created_at` tells a stream from another one of its name, and
+# One row per reader of the event stream. `stream_created_at` distinguishes streams of one name, and
 # `stored_at_ns`, when the event at `sequence` was stored, that event from another one. Until `replay_until`
 # is reached, the rows are an incomplete replay and nothing is answered.
 positions = Table(

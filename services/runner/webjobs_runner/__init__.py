@@ -1,1 +1,1 @@
-"""Owns processes: runs triggered jobs, keeps continuous jobs running, tells what happened."""
+"""Owns processes: runs triggered jobs, keeps continuous jobs running, publishes what happened."""

@@ -132,7 +132,7 @@ async def _working(
 
     async with (
         metrics_served(resources.bus, "runner", resources.instance.id),
-        components.files.served(),  # before anybody sees that this runner lives
+        components.files.served(),  # before others see that this runner is alive
         components.refusals.followed(),
         components.definitions.followed(),
         resources.bus.erasing(resources.bus.jobs),

@@ -6,7 +6,7 @@ from webjobs_events.errors import WebJobsError
 
 
 class BadUpload(WebJobsError):
-    """An upload that cannot become a job's files; the reason says what to mend."""
+    """An upload that cannot become a job's files; the reason says what to fix."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -71,12 +71,12 @@ class JobsFolderMissing(WebJobsError):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         super().__init__(
-            f"{folder} is missing; mount it again, or create it to have its jobs installed anew."
+            f"{folder} is missing; mount it again, or create it to have its jobs installed again."
         )
 
 
 class TemporaryFolderTaken(WebJobsError):
-    """The runner's temporary folder belongs to somebody else, so scripts in it could be altered."""
+    """The runner's temporary folder belongs to another user, who could alter scripts in it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -59,7 +59,7 @@ class DiskWatch:
         )
 
     def refusal(self) -> str:
-        """What a refused write is told while the disk is low; empty while it has room."""
+        """The error text of a refused write while the disk is low; empty while it has room."""
         return f"The disk of runner {self._instance.id} is low: {self}." if self._is_low else ""
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The runner's own errors: why a script could not be chosen, told its arguments, or started."""
+"""The runner's own errors: why a script could not be chosen, given its arguments, or started."""
 
 from collections.abc import Sequence
 

@@ -31,8 +31,8 @@ class _Peer:
 class Peers:
     """Keeps this runner's lease, and notices when another one's ends.
 
-    A runner is judged only by one whose own lease has held for a whole term: when NATS was away or stood
-    still, every lease ends at once and says nothing about anybody.
+    Only a runner whose own lease has held for a whole term decides about others: when NATS was away or stood
+    still, every lease ends at once and proves nothing about its owner.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Peers:
             unhook()
 
     async def run(self) -> None:
-        """Renew the lease, and judge those whose lease has ended, until cancelled."""
+        """Renew the lease, and check runners whose lease has ended, until cancelled."""
         renew_at = time.monotonic() + self.terms.heartbeat_seconds
         while True:
             try:
@@ -92,7 +92,7 @@ class Peers:
             await self._check_peers()
 
     def on_lapse(self, listener: Callable[[], None]) -> None:
-        """Call `listener` when our own lease holds again after a gap, in which others may have judged us."""
+        """Call `listener` when our lease holds again after a gap: others may have taken us for lost."""
         self._lapse_listeners.append(listener)
 
     def renew_soon(self) -> None:
@@ -136,7 +136,7 @@ class Peers:
         return self._bus.is_connected and now < self._vouched_until and whole_for >= self.terms.seconds
 
     async def is_lost(self, instance_id: str) -> bool:
-        """Whether that runner is surely gone: asked of the bucket itself, and only while we can judge.
+        """Returns whether that runner is surely gone: read from the bucket, and only while we can decide.
 
         Raises:
             BusUnavailable: NATS does not answer.
@@ -213,9 +213,9 @@ class Peers:
         self._peers[instance_id] = _Peer(heartbeat, time.monotonic())
 
     async def _check_peers(self) -> None:
-        """Tell of the runners that are gone; a doubt stays until it can be settled.
+        """Publish which runners are gone; a doubt stays until it can be settled.
 
-        One that was not heard of for two terms is asked for too: the trace of an expired lease is kept for
+        A lease without a heartbeat for two terms is read too: the trace of an expired lease is kept for
         a while only, and may be gone before we are back from an outage.
         """
         silent_since = time.monotonic() - 2 * self.terms.seconds
@@ -226,7 +226,7 @@ class Peers:
                 try:
                     is_lost = await self.is_lost(instance_id)
                 except BusUnavailable as error:
-                    logger.debug("judgement put off", instance=instance_id, error=str(error))
+                    logger.debug("check of a lost runner postponed", instance=instance_id, error=str(error))
                     return
                 if is_lost and self._peers.get(instance_id) is peer:
                     del self._peers[instance_id]

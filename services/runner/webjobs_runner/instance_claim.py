@@ -110,7 +110,7 @@ def _claim(instance_id: str, site: Site, held: ExitStack, *, only_by_lock: bool 
 def _locked_file(site: Site, instance_id: str) -> int:
     """Returns a descriptor that holds the lock of the instance's folder.
 
-    An operator may remove the folder at this moment: then it is made anew.
+    An operator may remove the folder at this moment: then it is made again.
 
     Raises:
         BlockingIOError: A runner has it.
@@ -125,7 +125,7 @@ def _locked_file(site: Site, instance_id: str) -> int:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor)):
-                os.utime(descriptor)  # tells when the id was used last
+                os.utime(descriptor)  # records when the id was used last
                 return descriptor
         except FileNotFoundError:
             pass

@@ -12,7 +12,7 @@ from webjobs_events.errors import MALFORMED
 from webjobs_runner.log import logger
 from webjobs_runner.spare_space import SpareSpace
 
-_COMPACT_BYTES = 4 * 1024 * 1024  # of settled lines, from which on the file is written anew
+_COMPACT_BYTES = 4 * 1024 * 1024  # of settled lines, from which on the file is rewritten
 
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -138,7 +138,7 @@ class Journal(Generic[T]):
         except OSError as error:
             if self._file < 0:
                 raise
-            logger.error("journal cannot be written anew", holds=self._holds, error=str(error))
+            logger.error("journal cannot be rewritten", holds=self._holds, error=str(error))
         else:
             self._close_file()
             self._spare.clear()

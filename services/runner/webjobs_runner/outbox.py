@@ -181,7 +181,7 @@ class Outbox:
             raise BusUnavailable("publishing events", "no acknowledgement came") from error
 
     async def _known_to_be_before(self, entries: list[_Entry]) -> int:
-        """A sequence behind which all of these come, if the stream has them; 0 in one that is made anew."""
+        """A sequence behind which all of these come, if the stream has them; 0 in a new stream."""
         after = min(entry.record.after for entry in entries)
         return after if after <= await self._bus.last_sequence(self._bus.subjects.events_stream) else 0
 

@@ -142,7 +142,7 @@ class Retention:
             self._remove_folder(folder)
             self._remove_folder(self._site.application_logs(event.job_type, event.job_name))
             return
-        # Deployed anew meanwhile: only what is older than the deletion goes.
+        # Deployed again meanwhile: only what is older than the deletion goes.
         deleted_at = run_id_at(event.at)
         for run in folder.iterdir() if folder.is_dir() else ():
             if run.name.isdigit() and RunId(run.name) < deleted_at:

@@ -24,7 +24,7 @@ class RunnerSettings(ServiceSettings):
         default=32,
         ge=1,
         le=4096,
-        description="Triggered runs that this runner has in hand at the same time; more wait in the queue.",
+        description="Triggered runs that this runner handles at the same time; more wait in the queue.",
     )
     health_host: str = Field(default="127.0.0.1", description="Address that serves /healthz and /metrics.")
     health_port: int = Field(

@@ -158,7 +158,10 @@ def test_null_is_the_same_as_absent(job_type: JobType) -> None:
             {"retry": {"attempts": 3}},
             "retry in settings.job is wrong: object contains unknown field `attempts`",
         ),
-        ({"retry": {"on": ["cancelled"]}}, "retry.on[0] in settings.job is cancelled, which a person requested"),
+        (
+            {"retry": {"on": ["cancelled"]}},
+            "retry.on[0] in settings.job is cancelled, which a person requested",
+        ),
         (
             {"retry": {"on": ["bad luck"]}},
             "retry.on[0] in settings.job is wrong: invalid enum value 'bad luck'",

@@ -82,7 +82,7 @@ class Fold:
         self.dropped_runs: set[RunKey] = set()
         self.dropped_instance_jobs: set[JobName] = set()
         self.headless: set[JobName] = set()
-        """Jobs whose latest run was purged: only the stored runs tell which one is the latest now."""
+        """Jobs whose latest run was purged: only the stored runs show which one is the latest now."""
         self.refused = 0
         """Events that changed nothing because the rows before them did not allow it."""
 

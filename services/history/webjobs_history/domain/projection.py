@@ -47,14 +47,14 @@ class PutRun(msgspec.Struct, frozen=True):
 
 
 class DropRuns(msgspec.Struct, frozen=True):
-    """These runs are no longer told of."""
+    """These runs are removed."""
 
     job_name: JobName
     run_ids: list[RunId]
 
 
 class DropJob(msgspec.Struct, frozen=True):
-    """No run of this job is told of any longer."""
+    """All runs of this job are removed."""
 
     job_name: JobName
 
@@ -66,7 +66,7 @@ class PutInstance(msgspec.Struct, frozen=True):
 
 
 class DropInstances(msgspec.Struct, frozen=True):
-    """The continuous job is no longer told of."""
+    """The continuous job is removed."""
 
     job_name: JobName
 
@@ -130,7 +130,7 @@ def _run_runs(rows: Rows, event: RunRunning) -> list[Change]:
 
 
 def _run_ends(rows: Rows, event: RunEnded) -> list[Change]:
-    """The end of a run: never before its start, whatever the clocks of the two authors said.
+    """The end of a run: never before its start, whatever the clocks of the two authors showed.
 
     The instance stays the one that ran it, also when another one reports its end.
     """
@@ -202,7 +202,7 @@ def _instance_changes(rows: Rows, event: ContinuousEvent) -> list[Change]:
 def _is_stale(current: InstanceRow, event: ContinuousEvent) -> bool:
     """Whether an event was seen already, or is of another boot and does not begin that boot.
 
-    Boots are not compared by time: a runner whose clock was set back must be heard all the same.
+    Boots are not compared by time: events of a runner whose clock was set back count all the same.
     """
     if event.boot == current.boot:
         return event.sequence <= current.sequence
@@ -229,7 +229,7 @@ def _runner_starts(rows: Rows, event: InstanceStarted) -> list[Change]:
     changes: list[Change] = []
     for row in rows.rows_of(event.about_instance):
         if row.boot != event.boot:
-            stopped = _stopped(row, event, Reason.RUNNER_LOST, "The runner started anew.")
+            stopped = _stopped(row, event, Reason.RUNNER_LOST, "The runner started again.")
             changes.append(PutInstance(replace(stopped, boot=event.boot, sequence=0)))
     return changes
 
@@ -243,7 +243,7 @@ def _runner_is_lost(rows: Rows, event: InstanceLost) -> list[Change]:
 
 
 def _all_stopped(rows: Rows, event: InstanceEvent, reason: Reason, evidence: str) -> list[Change]:
-    """Rows of a later boot are left alone: the runner was back before its loss was told."""
+    """Rows of a later boot are left alone: the runner was back before its loss was recorded."""
     return [
         PutInstance(_stopped(row, event, reason, evidence))
         for row in rows.rows_of(event.about_instance)

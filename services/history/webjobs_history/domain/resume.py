@@ -8,7 +8,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         stream: Name of the stream.
-        created_at: Tells that stream from another one of its name.
+        created_at: Distinguishes that stream from another one of its name.
         sequence: Of the last event before the place.
     """
 
@@ -49,7 +49,7 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def resume(known: Place, stream: Stream) -> Resume:
-    """Decide where to go on. Rows are never given up for that: what is lost can only be told."""
+    """Decide where to go on. Rows are never given up for that: a loss can only be reported."""
     before_first = stream.first - 1
     if (known.stream, known.created_at) != (stream.name, stream.created_at):
         return Resume(

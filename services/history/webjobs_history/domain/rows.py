@@ -26,7 +26,7 @@ class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
     """What a continuous job does on one instance.
 
     Attributes:
-        boot: Start of the runner that told of it last; events of an earlier boot are refused.
+        boot: Start of the runner that reported it last; events of an earlier boot are refused.
         sequence: Of the last event of that boot; a repeat is refused.
     """
 

@@ -47,7 +47,7 @@ class ContinuousJobs:
         self._logs: dict[JobName, ContinuousLog] = {}
         self._wanted: dict[JobName, JobDefinition] = {}
         self._lapsed = asyncio.Event()
-        self._last_lost_sequence = 0  # sequence of the latest event that told us lost
+        self._last_lost_sequence = 0  # sequence of the latest event that reported this runner lost
         self._is_open = True
         dependencies.settings.on_change(self._setting_changed)
 
@@ -108,15 +108,15 @@ class ContinuousJobs:
             await asyncio.wait(self._tasks.values())
 
     def lapsed(self) -> None:
-        """Our lease had a gap: others may have told that this runner is lost."""
+        """Our lease had a gap: others may have reported this runner lost."""
         self._lapsed.set()
 
     async def run(self) -> None:
-        """Contradict whoever took this runner for lost, until cancelled."""
+        """Publish every status again after another runner took this one for lost, until cancelled."""
         while True:
             await self._lapsed.wait()
             self._lapsed.clear()
-            # Once more after a term: a judgement that fell before our lease held again may be told late.
+            # Once more after a term: a loss decided before our lease held again may be published late.
             for wait in (0, self._dependencies.terms.seconds):
                 await asyncio.sleep(wait)
                 await self._contradict()

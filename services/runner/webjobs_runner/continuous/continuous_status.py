@@ -1,4 +1,4 @@
-"""What a continuous job does on this runner, told step by step: each status is one event and one line."""
+"""Publishes the status of a continuous job on this runner: each status is one event and one line."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -75,14 +75,14 @@ class ContinuousStatus:
         )
 
     def stay_stopped(self, definition: JobDefinition, stop_reason: StopReason) -> None:
-        """Be stopped, with nothing that had to be ended first; told once."""
+        """Be stopped, with nothing that had to be ended first; published once."""
         if self.now is not Status.STOPPED:
             self.enter(
                 ContinuousStopped, definition, reason=stop_reason.reason, evidence=stop_reason.evidence
             )
 
     def republish(self, definition: JobDefinition) -> None:
-        """Others took this runner for lost and its jobs for stopped: say what is true, from the beginning."""
+        """Publish the status from the beginning: others took this runner for lost, its jobs for stopped."""
         last = self._last
         if last is None or isinstance(last, ContinuousStopped):
             return

@@ -21,8 +21,8 @@ class HealthWatch:
     Args:
         check: What to look at, and when.
         port: Where the script listens.
-        log: Is told of every failure.
-        found_sick: Told once, with the evidence, when there were too many in a row.
+        log: Gets a line for every failure.
+        found_sick: Called once, with the evidence, after too many failures in a row.
     """
 
     def __init__(

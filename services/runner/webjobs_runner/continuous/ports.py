@@ -27,7 +27,7 @@ class _Claim:
 
 
 class Ports:
-    """Gives each job a port, and the same one again as long as nobody else has taken it.
+    """Gives each job a port, and the same one again as long as no other process has taken it.
 
     A port is claimed by an abstract socket address of its number: no other runner of this machine gives it
     to a job, whether or not the script listens already, and the claim goes with this process.

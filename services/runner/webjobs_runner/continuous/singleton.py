@@ -71,11 +71,11 @@ class SingletonLeases:
             self._listeners[key] = listener
 
     def guard(self, job_name: JobName, limit: Callable[[float], None] | None) -> None:
-        """Tell when what runs under a lease must be dead at the latest, now and at each renewal.
+        """Pass on when the script under a lease must have ended at the latest, now and at each renewal.
 
         Args:
             job_name: Of the singleton.
-            limit: Told a monotonic instant; None ends that.
+            limit: Called with a monotonic instant; None ends that.
         """
         lease = self._held.get(job_name)
         if limit is None:
@@ -95,7 +95,7 @@ class SingletonLeases:
         return lease.revision if lease is not None else None
 
     def holder(self, job_name: JobName) -> str:
-        """Instance id of who holds the lease, as far as told; empty when nobody does."""
+        """Instance id of the holder of the lease, as last received; empty when there is none."""
         entry = self._mirror.get(Subjects.singleton_key(job_name)) if self._mirror else None
         return _holder_of(entry) if entry else ""
 
@@ -155,7 +155,7 @@ class SingletonLeases:
             logger.debug("singleton lease left to expire", job=job_name, error=str(error))
 
     async def run(self) -> None:
-        """Renew what is held until cancelled, and tell of what is lost and of what may be free."""
+        """Renew held leases until cancelled; notify of lost ones and of those that may be free."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renew_all())
             group.create_task(self._watch_ends())
@@ -216,7 +216,7 @@ class SingletonLeases:
         return False
 
     async def _recheck(self, job_name: JobName, lease: _Lease) -> None:
-        """A conflict may be our own renewal whose answer was lost; else the lease is somebody else's."""
+        """A conflict may be our own renewal whose answer was lost; else another runner has the lease."""
         try:
             entry = await self._bus.leases.get(Subjects.singleton_key(job_name))
         except BusUnavailable:
@@ -227,7 +227,7 @@ class SingletonLeases:
             self._lose(job_name, lease)
 
     async def _hold_again(self, job_name: JobName, lease: _Lease) -> bool:
-        """Write a lease again that is lost with its bucket, if it still holds and nobody else has it."""
+        """Write a lease again that is lost with its bucket, if it still holds and no other runner has it."""
         sent_at = time.monotonic()
         if sent_at >= self._usable_until(lease):
             return False

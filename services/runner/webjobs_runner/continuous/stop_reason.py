@@ -7,7 +7,7 @@ from webjobs_events.status import Reason
 
 @dataclass(frozen=True, slots=True)
 class StopReason:
-    """What keeps a job from running, in the words of its event."""
+    """What keeps a job from running: reason and evidence of its event."""
 
     reason: Reason
     evidence: str

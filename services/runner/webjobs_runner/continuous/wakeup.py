@@ -1,10 +1,10 @@
-"""A nudge for one sleeper: what `asyncio.Event` is for many, at a tenth of its memory."""
+"""An event with one waiter, at a tenth of the memory of `asyncio.Event`."""
 
 import asyncio
 
 
 class Wakeup:
-    """Set by anybody, waited for by one; a thousand jobs at rest hold one each."""
+    """Set by any task, awaited by one; each of a thousand idle jobs holds one."""
 
     __slots__ = ("_is_set", "_waiter")
 
@@ -13,17 +13,17 @@ class Wakeup:
         self._waiter: asyncio.Future[None] | None = None
 
     def set(self) -> None:
-        """Wake the sleeper, now or as soon as it waits."""
+        """Wake the waiter, now or as soon as it waits."""
         self._is_set = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def clear(self) -> None:
-        """Let the sleeper wait for what comes from now on."""
+        """Let the next `wait` wait for the next `set`."""
         self._is_set = False
 
     async def wait(self) -> None:
-        """Sleep until it is set."""
+        """Wait until it is set."""
         if self._is_set:
             return
         self._waiter = asyncio.get_running_loop().create_future()

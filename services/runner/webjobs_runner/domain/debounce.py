@@ -11,7 +11,7 @@ class Debounce:
 
     Attributes:
         quiet_seconds: How long nothing may change.
-        gather_seconds: How long after a notice the first look is put off: while a copy goes on, nobody looks.
+        gather_seconds: Delay of the first check after a notice: a folder is not read while a copy goes on.
     """
 
     quiet_seconds: float
@@ -21,12 +21,12 @@ class Debounce:
     _not_before: float = 0.0
 
     def disturb(self, now: float) -> None:
-        """Something changed: begin anew."""
+        """Something changed: start over."""
         self._state = None
         self._not_before = now + self.gather_seconds
 
     def is_due(self, now: float) -> bool:
-        """Whether it is time to look at the folder."""
+        """Whether it is time to check the folder."""
         quiet_at = self._not_before if self._state is None else self._observed_at + self.quiet_seconds
         return now >= max(quiet_at, self._not_before)
 
@@ -35,11 +35,11 @@ class Debounce:
         return self._state is not None and self.is_due(now)
 
     def postpone(self, until: float) -> None:
-        """Somebody holds a file open: look again then."""
+        """A process holds a file open: check again then."""
         self._not_before = until
 
     def observe(self, state: str, now: float) -> bool:
-        """Take in how the folder looked; True when it has come to rest."""
+        """Record the state of the folder; True when it has come to rest."""
         if self._state == state:
             return now >= self._observed_at + self.quiet_seconds
         self._state, self._observed_at = state, now

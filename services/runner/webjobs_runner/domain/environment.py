@@ -14,7 +14,7 @@ _OWN_NAMES = frozenset({"DATABASE_URL", "__PYVENV_LAUNCHER__", "TRACEPARENT", "T
 
 @dataclass(frozen=True, slots=True)
 class ScriptFacts:
-    """What a process is told about the job it runs.
+    """The facts about a job in the environment of its process.
 
     `home` is the site folder, `webroot_path` the `site/wwwroot` in it. `run_id` is empty for a continuous
     job; `port` is for continuous jobs only, `fencing_token` for singletons. A run belongs to a `trace`; a
@@ -100,7 +100,7 @@ def _is_own(name: str) -> bool:
 
 
 def _is_passable(name: str, value: str) -> bool:
-    """Tell whether the kernel can carry the variable at all."""
+    """Returns whether the kernel accepts the variable at all."""
     return name != "" and "=" not in name and "\0" not in name and "\0" not in value
 
 

@@ -7,7 +7,7 @@ from webjobs_events.status import Reason
 
 @dataclass(frozen=True, slots=True)
 class ExitFacts:
-    """Reason and evidence of an end that nobody requested."""
+    """Reason and evidence of an end that was not requested."""
 
     reason: Reason
     evidence: str

@@ -93,21 +93,21 @@ def decide_drop(
     was_deleted: bool = False,
     is_edit_older: bool = False,
 ) -> Drop:
-    """Tell a person's edit from a definition that moved on while nobody looked.
+    """Distinguish a person's edit from a definition that changed while the folder was not watched.
 
     A part (files, settings, disabled) that differs from what is known was changed in the folder, and
-    the folder wins; any other part follows the definition. A folder nobody noted was placed by a
+    the folder wins; any other part follows the definition. A folder without a note was copied there by a
     person. A definition that is merely absent proves nothing, so the folder is deployed again; only
-    `was_deleted` (the bucket remembers the deletion) takes away a folder that nobody has touched.
+    `was_deleted` (the bucket remembers the deletion) takes away a folder that was not touched.
 
     A folder that is missing was removed by a person when the definition is the one that was installed
-    here. A definition written later, the same files uploaded again included, is installed anew.
+    here. A definition written later, the same files uploaded again included, is installed again.
 
     Args:
         folder: None when there is none, or it is empty.
         known: None when this site has never installed or packaged the job.
         definition: None when there is none.
-        was_deleted: The definition was deleted, rather than never heard of.
+        was_deleted: The definition was deleted, rather than never made.
         is_edit_older: The folder was edited before the definition was last changed: other files of the
             definition, and its deletion, win over those of the folder.
     """

@@ -18,5 +18,5 @@ def failures_after(check: HealthCheck, failures: int, *, is_good: bool, age_seco
 
 
 def is_sick(check: HealthCheck, failures: int) -> bool:
-    """Whether so many failures in a row are enough to start the script anew."""
+    """Whether so many failures in a row are enough to restart the script."""
     return failures >= check.failures

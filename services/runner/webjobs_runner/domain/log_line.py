@@ -30,7 +30,7 @@ class LineMarker:
     many lines), and are written with `\n`. NUL and other control characters stay.
 
     An unfinished line is held until it ends, up to 64 KiB, or until `flush_unfinished`; it goes out in
-    pieces under one mark: `is_mid_line` tells that what was returned so far does not end a line.
+    pieces under one mark: `is_mid_line` is set while what was returned so far does not end a line.
     """
 
     __slots__ = ("_held", "_instance_id", "_level", "_skip_newline", "is_mid_line", "lines")

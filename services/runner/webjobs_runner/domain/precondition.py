@@ -1,4 +1,4 @@
-"""Whether a file is as whoever wants to change it takes it to be."""
+"""Whether a file is as the writer expects it."""
 
 from webjobs_events.errors import WebJobsError
 from webjobs_events.files import Condition
@@ -26,7 +26,7 @@ def check(condition: Condition, etag: str | None) -> None:
     `*` for a new file, too.
 
     Args:
-        condition: What the writer said.
+        condition: What the writer requires.
         etag: Of the file; None when there is none.
 
     Raises:
@@ -49,5 +49,5 @@ def check(condition: Condition, etag: str | None) -> None:
             )
     elif _ANY not in condition.match and etag not in condition.match:
         raise PreconditionFailed(
-            "The file was changed by somebody else: its ETag is not the one in If-Match. Read it again.", etag
+            "The file was changed meanwhile: its ETag is not the one in If-Match. Read it again.", etag
         )

@@ -15,7 +15,7 @@ class Restart:
 
     Attributes:
         delay: Until the next start.
-        short_runs: Lives in a row, this one included, that were too short to begin the delays anew.
+        short_runs: Runs in a row, this one included, that were too short to reset the delays.
     """
 
     delay: timedelta

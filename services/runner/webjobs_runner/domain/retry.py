@@ -6,7 +6,7 @@ from webjobs_events.job_settings import Retry
 from webjobs_events.status import Reason
 
 _WANTED = frozenset({Reason.CANCELLED, Reason.REPLACED, Reason.DELETED, Reason.STOPPED})
-"""Ends that somebody asked for: trying again would take it back."""
+"""Reasons of requested ends: a retry would undo the request."""
 
 
 def next_attempt_at(

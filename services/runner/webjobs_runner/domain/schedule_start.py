@@ -1,4 +1,4 @@
-"""Since when a job's schedule means what it means: due times before that do not count."""
+"""The instant from which the due times of a job's schedule count."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +12,7 @@ _MEANING = ("schedule", "time_zone", "enabled")
 def scheduled_since(
     before: JobDefinition | None, job_type: JobType, settings: Mapping[str, Any], now: datetime
 ) -> datetime | None:
-    """The instant that a new definition notes; a change of the schedule never starts a run for the past.
+    """Returns the instant for a new definition; a changed schedule never starts a run for the past.
 
     Args:
         before: The definition that is replaced; None when there is none.

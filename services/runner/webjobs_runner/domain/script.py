@@ -23,7 +23,7 @@ class ScriptHost:
 
     `interpreters` are tried in order, by name or absolute path; `arguments` follow the interpreter,
     with `{script}` for the script's path and `{name}` for its bare name in the working folder.
-    `by_wine` says that the script is a Windows program: Wine runs it, and it is told Windows' paths.
+    `by_wine` says that the script is a Windows program: Wine runs it, and it gets Windows' paths.
     `reads_shebang`: an interpreter that the script names in its first line is used instead.
     """
 

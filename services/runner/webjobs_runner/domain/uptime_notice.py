@@ -1,4 +1,4 @@
-"""When the log of a continuous job says that its script still runs."""
+"""When the log of a continuous job notes that its script still runs."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ EVERY = timedelta(hours=12)
 
 
 def next_notice_at(age: timedelta) -> timedelta:
-    """The age at which the log says it next, for a script of this age.
+    """Returns the age at which the next notice is due, for a script of this age.
 
     Source: Kudu, ContinuousJobRunner.cs (after an hour, then every twelve).
     """

@@ -1,4 +1,4 @@
-"""What a Windows script is told when Wine runs it: its own prefix, and paths as Windows writes them."""
+"""The environment of a Windows script under Wine: its own prefix, and paths as Windows writes them."""
 
 from collections.abc import Mapping
 
@@ -39,7 +39,7 @@ def wine_environment(environment: Mapping[str, str], prefix: str) -> dict[str, s
         prefix: Absolute path of the Wine prefix.
     """
     paths = {name: windows_path(environment[name]) for name in _PATHS if environment.get(name)}
-    quiet = {"WINEDEBUG": "-all"}  # else Wine tells its own troubles on the script's standard error
+    quiet = {"WINEDEBUG": "-all"}  # else Wine writes its own messages to the script's standard error
     # A user who is unknown to the system has no home, without which Wine crashes.
     homely = {"HOME": prefix, **quiet, PREFIX_VARIABLE: prefix}
     # Here Wine keeps its server's socket: with the prefix it is gone.

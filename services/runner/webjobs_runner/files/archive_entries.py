@@ -1,4 +1,4 @@
-"""Reads the table of contents of a zip that anybody may have made, and refuses what is not safe."""
+"""Reads the table of contents of an untrusted zip, and refuses what is not safe."""
 
 import re
 import stat

@@ -56,7 +56,7 @@ def unpack_upload(
         may_be_empty: Whether an archive without a file will do.
 
     Raises:
-        BadUpload: Saying what to mend.
+        BadUpload: With what to fix.
     """
     _check_end(archive, limits)
     try:

@@ -24,7 +24,7 @@ _HELD_SECONDS = 0.5  # between looks at who holds files open
 _GONE = "gone"
 
 _Key = tuple[JobType, JobName]
-_Root = tuple[Path, int, int]  # with device and inode, which tell another folder of the same name
+_Root = tuple[Path, int, int]  # with device and inode, which distinguish another folder of the same name
 _NoteId = tuple[int, int]  # inode and mtime: another one each time that the note is written
 
 
@@ -39,7 +39,7 @@ class FileDropWatcher:
     own installations are reported as well; comparing digests shows that they ask for nothing.
 
     While a folder of jobs is missing, nothing is reported of its type. Jobs that do not come back with
-    it lose their note before they are reported gone: nobody removed them, so they are to be installed
+    it lose their note before they are reported gone: they were not removed, so they are to be installed
     again.
     """
 
@@ -140,7 +140,7 @@ class FileDropWatcher:
             self._notices.watch(parent for parent, _, _ in parents)
 
     async def _rescan(self) -> None:
-        """Look at every job, to find what no notice told."""
+        """Check every job, to find changes without a notice."""
         for job_type, roots in self._roots.items():
             for root, _, _ in roots:
                 for folder_name in await asyncio.to_thread(_folder_names, root):
@@ -210,7 +210,7 @@ class FileDropWatcher:
         due = [key for key, wait in self._waiting.items() if wait.is_due(now)]
         if not due:
             return
-        # Who writes is asked first: whoever begins to write later changes what the look sees.
+        # Writers are found first: one that begins to write later changes what the snapshot contains.
         ending = [key for key in due if self._waiting[key].may_settle(now)]
         held = await asyncio.to_thread(self._being_written, ending)
         snapshots = await asyncio.to_thread(self._check_folder, due)

@@ -1,4 +1,4 @@
-"""Waits for changes in watched folders: told by the kernel where it can, else by asking to look again."""
+"""Waits for changes in watched folders: reported by the kernel where it can, else by polling."""
 
 import asyncio
 import errno
@@ -17,7 +17,7 @@ _LIMIT_REACHED = frozenset({errno.ENOSPC, errno.ENOMEM, errno.EMFILE, errno.ENFI
 class FolderNotices:
     """The kernel's notices for one asyncio loop, with a way on when it has none to give.
 
-    On a shared file system, where it does not tell what other machines do, and past its limits,
+    On a shared file system, where it does not report what other machines do, and past its limits,
     `is_polling` is true: then it is for the caller to look at the folders again and again.
     """
 
@@ -28,7 +28,7 @@ class FolderNotices:
 
     @property
     def is_polling(self) -> bool:
-        """True when nothing will be told."""
+        """True when nothing will be reported."""
         return self._inotify is None
 
     def open(self) -> None:

@@ -18,7 +18,7 @@ class Staging:
     """The hidden place beside the job folders where one job's next version is made ready.
 
     `new` holds it while it grows, `old` the version it replaces while no single step can exchange the
-    two, `gone` what is being deleted. The job's lock is held by whoever uses it.
+    two, `gone` what is being deleted. The caller holds the job's lock.
     """
 
     def __init__(self, folder: Path) -> None:

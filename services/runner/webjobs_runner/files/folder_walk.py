@@ -1,4 +1,4 @@
-"""Walks a job's folder without following links or opening files, and tells when two walks saw the same."""
+"""Walks a job's folder without following links or opening files, and compares two walks."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Tells what a job that runs in its own folder adds there from what a person changes."""
+"""Distinguishes files that a job adds to its own folder from changes by a person."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -38,7 +38,7 @@ class InPlaceFiles:
     """Remembers the files of each such job's version; everything here blocks.
 
     A job that writes a file beside its script has not become another version: without this it would be
-    deployed anew, and started again, for ever. A change of a file that came with the version counts.
+    deployed again, and restarted, for ever. A change of a file that came with the version counts.
 
     Args:
         folder: The runner's own, for a small file a job.

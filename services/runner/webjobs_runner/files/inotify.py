@@ -1,7 +1,7 @@
 """Linux's notices of changed folders: silent when nothing happens, and never led elsewhere by a link.
 
 Written here because the library at hand follows links when it watches a tree, wakes up many times a
-second to ask whether something happened, and does not tell when notices were lost.
+second to check for notices, and does not report when notices were lost.
 """
 
 import ctypes

@@ -41,7 +41,7 @@ class _Installed:
 
 
 class InstalledFolders:
-    """How the folders of jobs look when nobody has changed them since they were deployed or installed.
+    """Snapshots of the folders of jobs, as they were deployed or installed.
 
     Names, kinds, sizes, inodes, mtimes and ctimes are compared, contents are not read. Folders of many
     entries are not walked while the kernel has reported no change in them, and those of triggered jobs with

@@ -1,6 +1,6 @@
 """Job folders on disk: install a version, change its settings, remove it, see what is there.
 
-Everything here blocks, takes the job's lock, and keeps the note that tells a person's edit from our own
+Everything here blocks, takes the job's lock, and keeps the note that separates a person's edit from our own
 doing. A process killed at any point leaves the old version or the new one complete, never none.
 """
 
@@ -182,7 +182,7 @@ def install_version(
 
 
 def _check_unnoted(site: Site, job_type: JobType, job_name: JobName, decided_on: InspectedFolder) -> None:
-    """Raise `FolderChangedMeanwhile` unless the note says what it said when the folder was inspected."""
+    """Raise `FolderChangedMeanwhile` unless the note is as it was when the folder was inspected."""
     note = read_note(site, job_type, job_name)
     if note is not decided_on.note and (note is None or not note.is_same_state(decided_on.note)):
         raise FolderChangedMeanwhile(decided_on.folder, "The installed version")
@@ -299,7 +299,7 @@ def clean_up(site: Site) -> None:
             for left_over in _children(root / STAGING):
                 with job_lock(site, job_type, left_over.name):
                     Staging(root / left_over.name).recover()
-                logger.info("an interrupted change of a job's files was mended", job=left_over.name)
+                logger.info("an interrupted change of a job's files was completed", job=left_over.name)
         remove_unfinished_notes(site, job_type)
 
 

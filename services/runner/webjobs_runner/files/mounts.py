@@ -1,4 +1,4 @@
-"""Which file system a folder lies on, and whether it tells of changes that others make."""
+"""Which file system a folder lies on, and whether it reports changes by other machines."""
 
 import os
 import re

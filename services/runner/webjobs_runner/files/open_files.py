@@ -35,7 +35,7 @@ def _open_files() -> Iterator[tuple[str, str, str]]:
             continue
         try:
             descriptors = os.listdir(f"{_PROC}/{process}/fd")
-        except OSError:  # it ended, or belongs to somebody else
+        except OSError:  # it ended, or belongs to another user
             continue
         for descriptor in descriptors:
             try:

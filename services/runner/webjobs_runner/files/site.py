@@ -117,7 +117,7 @@ class Site:
         return self.logs_folder / "Application" / job_type.value / job_name
 
     def runner_state(self, instance_id: str) -> Path:
-        """One runner's private folder, created if need be; nobody else may look into it."""
+        """One runner's private folder, created if need be; no other user may read it."""
         folder = self.inside(self._data / ".runner" / instance_id)
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)

@@ -11,7 +11,7 @@ _Facts = tuple[int, ...]
 
 
 class StatCheck:
-    """What `lstat` said of a folder and of everything in it.
+    """The results of `lstat` for a folder and everything in it.
 
     A name that is added, removed or renamed changes the times of its folder, so names are not listed again.
     That holds on file systems of this machine only; some that are shared keep no times of folders.

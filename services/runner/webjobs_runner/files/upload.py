@@ -50,7 +50,7 @@ def place_archive(upload: Path, target: Path, limits: UploadLimits) -> list[Left
     """Make the archive's content a new folder; returns what of it was left out.
 
     Raises:
-        BadUpload: Saying what to mend; no folder is left.
+        BadUpload: With what to fix; no folder is left.
     """
     with _new_folder(target):
         return unpack_upload(upload, target, limits)
@@ -65,7 +65,7 @@ def place_merged(upload: Path, current: Path | None, target: Path, limits: Uploa
     current version is not copied: it stays in the definition unless the archive brings another.
 
     Raises:
-        BadUpload: Saying what to mend; no folder is left.
+        BadUpload: With what to fix; no folder is left.
         FolderRefused, FolderChangedMeanwhile: The current version could not be copied.
     """
     with _new_folder(target):

@@ -129,7 +129,7 @@ class Versions:
             path.unlink(missing_ok=True)
 
     def new_path(self) -> Path:
-        """A path for a file on its way that nobody else uses."""
+        """An unused path for a file on its way."""
         return self._downloads / secrets.token_hex(8)
 
     async def _copy(self, definition: JobDefinition) -> Path:

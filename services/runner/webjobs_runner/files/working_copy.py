@@ -72,7 +72,7 @@ class WorkingCopies:
         """Take the temporary folder into use, and delete what an earlier process left in it.
 
         Raises:
-            TemporaryFolderTaken: Somebody else made it.
+            TemporaryFolderTaken: Another user made it.
         """
         self._root.parent.mkdir(parents=True, exist_ok=True)
         self._root.mkdir(mode=0o700, exist_ok=True)
@@ -115,7 +115,7 @@ class WorkingCopies:
     def acquire(
         self, job_type: JobType, job_name: JobName, digest: str, source: Path, script: str = ""
     ) -> Path:
-        """A copy of this version for one run, made anew if need be; `release` gives it back.
+        """A copy of this version for one run, made again if need be; `release` gives it back.
 
         Args:
             job_type: Of the job.
@@ -137,7 +137,7 @@ class WorkingCopies:
             return path or self._make(job_type, job_name, digest, source, script)
 
     def release(self, path: Path) -> None:
-        """End one run's use of a copy; a superseded copy nobody uses is deleted in the background."""
+        """End one run's use of a copy; an unused superseded copy is deleted in the background."""
         with self._guard:
             copy = self._by_path.get(path)
             if copy is None:

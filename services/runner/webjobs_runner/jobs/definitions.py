@@ -42,7 +42,7 @@ class Definitions:
 
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
-        """Know every definition, and be told of each change, while the body runs."""
+        """Follow every definition and each change of it, while the body runs."""
         unhook = self._bus.connection.on_reconnect(self._reconnected)
         try:
             async with self._bus.jobs.mirror(self._changed, restore=True) as mirror:
@@ -52,11 +52,11 @@ class Definitions:
             unhook()
 
     def on_change(self, listener: Listener) -> None:
-        """Tell this listener of every change, `None` for a job that is no more."""
+        """Call this listener with every change, `None` for a removed job."""
         self._listeners.append(listener)
 
     def get(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
-        """A definition as last told."""
+        """A definition as last received."""
         known = self._known.get((job_type, job_name))
         return known[0] if known else None
 
@@ -68,7 +68,7 @@ class Definitions:
         return self._unreadable.get(key)
 
     def all(self) -> Iterator[tuple[JobKey, JobDefinition]]:
-        """Every definition as last told."""
+        """Every definition as last received."""
         return iter([(key, definition) for key, (definition, _) in self._known.items()])
 
     async def current(self, job_type: JobType, job_name: JobName) -> tuple[JobDefinition, int] | None:
@@ -92,7 +92,7 @@ class Definitions:
         return None
 
     async def newest(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
-        """A definition as last told; asked of the bucket when that may be old, or nothing was told.
+        """A definition as last received; read from the bucket when that may be old, or none was received.
 
         Raises:
             UnreadableDefinition: It cannot be read.
@@ -110,7 +110,7 @@ class Definitions:
         job_name: JobName,
         decide: Callable[[JobDefinition | None], JobDefinition | None],
     ) -> tuple[JobDefinition, int, bool] | None:
-        """Write what `decide` makes of the present definition; it is asked again if somebody else was faster.
+        """Write what `decide` makes of the present definition; called again if another runner was faster.
 
         Args:
             job_type: Of the job.
@@ -170,12 +170,12 @@ class Definitions:
         return await self._bus.jobs.removed_at(Subjects.definition_key(job_type, job_name))
 
     async def reached(self, revision: int) -> None:
-        """Wait until this runner knows what was written at `revision`."""
+        """Wait until this runner has received what was written at `revision`."""
         assert self._mirror is not None
         await self._mirror.reached(revision)
 
     def _reconnected(self) -> None:
-        """Commands may be handed out again before the mirror has been told what it missed."""
+        """Commands may be handed out again before the mirror has received what it missed."""
         self._may_lag_until = time.monotonic() + _LAG_SECONDS
 
     def _changed(self, key: str, entry: Entry | None) -> None:

@@ -166,7 +166,7 @@ class Deployment:
             self._publish(Deployed, definition, revision, trace)
         if before and before[0].digest != version.digest:
             self._packages.supersede(before[0].digest)
-        # Whoever removes superseded packages may not have known that this one is wanted again.
+        # The removal of superseded packages may have run before this one was wanted again.
         await self._packages.store(folder, version.manifest)
         await self._refusals.resolved(job_type, job_name)
         return definition, revision
@@ -317,7 +317,7 @@ class Deployment:
     async def _untold_removal(
         self, job_type: JobType, job_name: JobName, event_type: type[Removed] | type[Deleted]
     ) -> int | None:
-        """The revision of a removal whose author died before it could tell; None when there is none."""
+        """The revision of a removal whose author died before publishing it; None when there is none."""
         revision = await self._definitions.removed_at(job_type, job_name)
         if revision is None:
             return None
@@ -333,13 +333,13 @@ class Deployment:
         return revision
 
     def publish_deployed(self, definition: JobDefinition, revision: int, trace: Trace | None = None) -> None:
-        """Tell of a deployment again, whose author may have died before it could: a repeat does no harm."""
+        """Publish a deployment again, whose author may have died before: a repeat does no harm."""
         self._publish(Deployed, definition, revision, trace)
 
     def publish_failure(
         self, job_type: JobType, job_name: JobName, cause: str, reason: str, trace: Trace | None = None
     ) -> None:
-        """Tell that an upload or a dropped folder was refused."""
+        """Publish that an upload or a dropped folder was refused."""
         self._outbox.add(
             DeployFailed(
                 at=datetime.now(UTC),
@@ -363,7 +363,7 @@ class Deployment:
     async def publish_settings_refused(
         self, job_type: JobType, job_name: JobName, content: str, reason: str
     ) -> None:
-        """Tell that the `settings.job` in a folder has faults, once for each content.
+        """Publish that the `settings.job` in a folder has faults, once for each content.
 
         Args:
             job_type: Of the job.
@@ -374,8 +374,8 @@ class Deployment:
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        # The same file is told of again once other settings were good in between. The cause is public: a
-        # plain digest of what the file holds would let anybody test guesses of short secrets in it.
+        # The same file is published again once other settings were good in between. The cause is public: a
+        # plain digest of what the file holds would let a reader test guesses of short secrets in it.
         definition = self._definitions.get(job_type, job_name)
         kept = json.dumps(_without_values(definition) if definition else {}, sort_keys=True)
         cause = f"file-drop/settings/{hashlib.sha256(f'{content} {kept}'.encode()).hexdigest()[:16]}"

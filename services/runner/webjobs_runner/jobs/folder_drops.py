@@ -122,6 +122,6 @@ class FolderDrops:
         """Log and publish that a folder was refused."""
         job_type, job_name = key
         logger.error("dropped job refused", type=job_type.value, job=job_name, reason=reason)
-        # The same fault has the same id, whichever runner of the folder tells it, and another one its own.
+        # The same fault has the same id, whichever runner of the folder publishes it.
         fault = hashlib.sha256(reason.encode("utf-8", "replace")).hexdigest()[:12]
         self._deployment.publish_failure(job_type, job_name, f"file-drop/{what}/{fault}", reason, trace)

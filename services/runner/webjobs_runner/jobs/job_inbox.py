@@ -49,11 +49,11 @@ class JobInbox:
         )
 
     async def run(self) -> None:
-        """Take commands until cancelled; what is in hand then is handed out again."""
+        """Take commands until cancelled; those in progress then are delivered again."""
         await self._in_flight.run()
 
     async def close(self, patience_seconds: float) -> None:
-        """Take no more, and finish those in hand; what takes too long is left to another runner."""
+        """Take no more, and finish those in progress; one that takes too long is left to another runner."""
         await self._in_flight.stop_taking()
         for message in await self._in_flight.finish(patience_seconds):
             await message.give_back(0)
@@ -99,7 +99,7 @@ class JobInbox:
         if command.reply_to:
             try:
                 await self._bus.reply(command.reply_to, _encoder.encode(reply))
-            except Exception as error:  # a subject nobody can publish on, perhaps: the command is done
+            except Exception as error:  # a subject that cannot be published on, perhaps: the command is done
                 logger.warning("answer not sent", command=command.verb, error=str(error))
 
     async def _park(self, message: QueuedMessage, error: UndecodableMessage) -> None:

@@ -49,7 +49,7 @@ class PackageStore:
     async def store_missing(self, site: Site) -> None:
         """Store the packages that definitions name and the store lacks, from the folders of their jobs.
 
-        The store may have been deleted and made anew. A folder that differs from its definition is left
+        The store may have been deleted and created again. A folder that differs from its definition is left
         alone: its edit becomes a version of its own.
 
         Raises:
@@ -95,7 +95,7 @@ class PackageStore:
                 await self._sweep()
 
     async def _sweep(self) -> None:
-        """Remove what is old and used by nobody: packages and uploads alike."""
+        """Remove what is old and unused: packages and uploads alike."""
         try:
             for name, stored_at in (await self._bus.packages.listed()).items():
                 if datetime.now(UTC) - stored_at > timedelta(seconds=SWEEP_SECONDS):

@@ -84,7 +84,7 @@ class Reconciler:
         self._untaken: dict[JobKey, bool] = {}  # jobs whose edit could not be taken → whether it is older
         self._traces: dict[JobKey, Trace] = {}  # of requests that wait for a job's folder to be taken
         self._working: dict[JobKey, asyncio.Task[None]] = {}
-        self._pauses: dict[JobKey, asyncio.Event] = {}  # ended by a poke
+        self._pauses: dict[JobKey, asyncio.Event] = {}  # ended by `_wake`
         self._is_open = True
         self._slots = asyncio.Semaphore(_SLOTS)
         definitions.on_change(lambda key, _: self._definition_changed(key))
@@ -94,9 +94,9 @@ class Reconciler:
         self._listeners.append(listener)
 
     async def run(self) -> None:
-        """Follow the folders until cancelled; what is half done then is mended at the next start.
+        """Follow the folders until cancelled; what is half done then is completed at the next start.
 
-        Definitions are followed from the moment they are told.
+        Definitions are followed from the moment they are received.
         """
         for key in self._refusals.own():  # of an earlier start: the folder may be gone since then
             self._wake((key[0], JobName(key[1])), at_rest=False)
@@ -171,13 +171,13 @@ class Reconciler:
                 except Exception as error:
                     self._fail(key, at_rest, error)
         finally:
-            del self._working[key]  # here and at once: a poke must find either us looking or nobody
+            del self._working[key]  # here and at once: `_wake` must find either this task or none
 
     async def _pause(self, key: JobKey, misses: int, error: WebJobsError) -> None:
-        """Wait, at most until a poke: a thousand packages that are no more may cost next to nothing."""
+        """Wait, at most until `_wake`: a thousand missing packages may cost next to nothing."""
         delay = _RETRY_DELAY * 2 ** min(_MOST_DOUBLINGS, max(0, misses - 1))
         report = logger.warning if misses == _MISSES_TO_WARN else logger.debug
-        report("job is brought in line later", job=key[1], error=str(error), seconds=delay)
+        report("job is reconciled later", job=key[1], error=str(error), seconds=delay)
         if misses == _MISSES_TO_WARN:
             with suppress(BusUnavailable):
                 await self._refusals.put(*key, f"{error} Deploy the job again.")

@@ -1,4 +1,4 @@
-"""What runners refused of folders, uploads and settings, published until it is mended."""
+"""What runners refused of folders, uploads and settings, published until it is fixed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from webjobs_events.subjects import Subjects, token_of
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
 
-_API_DAYS = 30  # that what was sent to the api is remembered, if it is not mended before
+_API_DAYS = 30  # that what was sent to the api is remembered, if it is not fixed before
 _TRACE_SECONDS = 60  # that a refusal leaves a trace, for those who follow the bucket
 
 
@@ -48,7 +48,7 @@ class Refusals:
         return found
 
     async def put(self, job_type: JobType, folder_name: str, reason: str) -> None:
-        """Publish that a folder was refused; an empty reason: it is mended.
+        """Publish that a folder was refused; an empty reason: it is fixed.
 
         Raises:
             BusUnavailable: NATS does not answer.
@@ -101,7 +101,7 @@ class Refusals:
         """
         wanted = sources or (RefusalSource.UPLOAD, RefusalSource.SETTINGS)
         keys = [Subjects.api_refusal_key(source, job_type, job_name) for source in wanted]
-        # Read anew: another runner may have put one just now.
+        # Read again: another runner may have put one just now.
         entries = await asyncio.gather(*(self._bus.leases.get(key) for key in keys))
         for key, entry in zip(keys, entries, strict=True):
             if entry is not None:

@@ -23,7 +23,7 @@ class LogFile(SpoolFile):
 
     Args:
         path: As of every `SpoolFile`, and so are name, subject, state, roll_at and is_new.
-        instance_id: Named in the marks of what is said here about the log itself.
+        instance_id: Named in the marks of lines about the log itself.
     """
 
     __slots__ = ("_dropped", "_instance_id", "_is_capped", "_owes_line_end", "disk_room", "room")

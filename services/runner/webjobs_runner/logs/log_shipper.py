@@ -140,7 +140,7 @@ class LogShipper:
             file.close()
 
     async def _read_stream(self) -> None:
-        """Find out which stream of logs there is; into another one than before, logs are shipped anew.
+        """Find out which stream of logs there is; into another one than before, logs are shipped again.
 
         Until that was noticed, parts of some logs may have come into it that must not be the first.
         """
@@ -265,7 +265,7 @@ class LogShipper:
             raise BusUnavailable("shipping logs", "no acknowledgement came")
 
     async def _pause(self) -> None:
-        """Rest for a moment if a file has just grown, until somebody waits for the end of a log."""
+        """Rest for a moment if a file has just grown, until a caller waits for the end of a log."""
         if asyncio.get_running_loop().time() - self._grown_at > _PAUSE_SECONDS:
             return
         self._urgent.clear()

@@ -21,7 +21,7 @@ class ScriptLog:
     Args:
         instance_id: Named in every mark.
         write: Takes marked bytes of any origin, and whether the runner itself speaks.
-        write_error: Takes the marked bytes of standard error once more; None when nobody wants them.
+        write_error: Takes the marked bytes of standard error once more; None when they are not needed.
     """
 
     __slots__ = (
@@ -70,7 +70,7 @@ class ScriptLog:
             self._watch_unfinished()
 
     def write_system(self, text: str, level: Level = "SYS INFO") -> None:
-        """Write what the runner itself has to say."""
+        """Write a line of the runner itself."""
         now = datetime.now(UTC)
         lines = system_lines(text, now, self._instance_id, level)
         self._write(self._merged.add(None, lines, now), True)
@@ -119,7 +119,7 @@ class JobLogHead:
         self.start_again()
 
     def start_again(self) -> None:
-        """A process starts: count anew."""
+        """A process starts: count from zero."""
         self._left = JOB_LOG_LINES
         self._is_reported = False
 

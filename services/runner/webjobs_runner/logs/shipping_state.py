@@ -20,7 +20,7 @@ class ShippingState(msgspec.Struct, frozen=True):
         next_base: Base after the change of files that was just beginning; 0 when none was.
         marks: Of each change of files an offset and the sequence, in the stream of logs, of a chunk that
             ends before it; oldest first.
-        stream: When that stream was made, which tells it from another one; empty: not known.
+        stream: When that stream was made, which distinguishes it from another one; empty: not known.
     """
 
     base: int = 0

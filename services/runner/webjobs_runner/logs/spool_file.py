@@ -25,7 +25,7 @@ def unlimited() -> float:
 class SpoolFile:
     """Grows at its end, and is read off for shipping.
 
-    Offsets count from the first byte ever and have no gaps: what somebody removes from the file before it
+    Offsets count from the first byte ever and have no gaps: what a person removes from the file before it
     was sent was never part of it.
 
     Args:
@@ -71,7 +71,7 @@ class SpoolFile:
         if known.next_base and size < known.next_base - known.base == previous_size:
             self.base = known.next_base  # the kill came just after the change of files
         elif self.base + size < self.shipped:
-            self.base = self.shipped  # somebody cut the file: what is in it now is new
+            self.base = self.shipped  # a person cut the file: what is in it now is new
         self.end = self.base + size
         self._previous_base = self.base - previous_size
         self.shipped = self.sent = max(self.shipped, self._previous_base)
@@ -215,8 +215,8 @@ class SpoolFile:
             self._file = os.open(self._path, _FLAGS, 0o644)
         size = os.fstat(self._file).st_size
         if size != self.end - self.base:
-            # Somebody removed the file or changed it: what comes now follows what was sent.
-            logger.warning("log file was changed by somebody", file=self._path)
+            # The file was removed or changed: what comes now follows what was sent.
+            logger.warning("log file was changed from outside", file=self._path)
             if self.sent > self.base:
                 self.end = self.sent
                 self.base = self.end - size
@@ -235,7 +235,7 @@ class SpoolFile:
         return True
 
     def _forget_unsent(self, start: int) -> None:
-        """Leave out bytes that somebody took away before they were sent: offsets go on without a gap."""
+        """Leave out bytes that were removed before they were sent: offsets go on without a gap."""
         logger.warning("a part of a log was taken away before it was shipped", file=self._path)
         if start < self.base:
             self.end -= self.base - start

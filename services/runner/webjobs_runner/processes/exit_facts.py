@@ -9,7 +9,7 @@ from webjobs_runner.processes.process import ProcessExit
 
 
 def facts_of_exit(ended: ProcessExit) -> ExitFacts:
-    """Why a process ended, told with what it left running."""
+    """Why a process ended, and what it left running."""
     leftovers = [process for process in ended.leftovers if not is_wines_own(process)]
     left = f" Killed what it left running: {', '.join(leftovers)}." if leftovers else ""
     if ended.lost:

@@ -1,4 +1,4 @@
-"""What runner and launcher tell each other: one message a packet, numbers first, then texts.
+"""The messages between runner and launcher: one message a packet, numbers first, then texts.
 
 A request is (kind, run number, a number), then the texts, each ended by the next NUL: no argument, path
 or variable can hold one. The descriptors of a spawn request travel beside it. This module imports the

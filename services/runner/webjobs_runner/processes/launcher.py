@@ -174,7 +174,7 @@ class ScriptLauncher:
             self._settle()
 
     def _see_out(self) -> None:
-        """Reap whoever ended, and finish the runs of which nothing is left."""
+        """Reap ended processes, and finish the runs of which none is left."""
         with suppress(BlockingIOError):
             self._woken.recv(4096)
         self._reap()

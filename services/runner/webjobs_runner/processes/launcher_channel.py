@@ -70,7 +70,7 @@ class LauncherChannel:
         except BlockingIOError:
             return False
         except OSError:
-            pass  # the launcher is gone: the reader says so, and its runs are judged there
+            pass  # the launcher is gone: the reader reports it and ends its runs
         for descriptor in descriptors:
             os.close(descriptor)
         return True

@@ -1,4 +1,4 @@
-"""Kills what an instance's runs left alive when nobody was there to see them out."""
+"""Kills processes that an instance's runs left when their runner was gone."""
 
 import os
 import select
@@ -59,7 +59,7 @@ def kill_tagged(instance_id: str) -> tuple[str, ...]:
 
 
 def _is_dead(pid: int) -> bool:
-    """Tell whether only the exit code of a process is left; if it is this process's child, take that."""
+    """Returns whether only the exit code of a process is left; if it is a child of ours, reap it."""
     parent, state = parent_and_state(pid)
     if state == "Z" and parent == os.getpid():
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG)

@@ -56,7 +56,7 @@ class ScriptProcess:
         return None if self._is_draining else self._exit
 
     def when_over(self, callback: Callable[[], None]) -> None:
-        """Call back once it is over: for whoever has better things to do than to `wait`."""
+        """Non-blocking alternative to `wait`: call back when the process has ended."""
         self._on_over = callback
 
     async def started(self) -> None:
@@ -294,7 +294,7 @@ class Launcher:
             process._ended(ProcessExit(code, killed_by, leftovers))
 
     def _lost(self) -> None:
-        """Note that the launcher is gone; if nobody asked it to go, nothing it started may stay."""
+        """Record that the launcher is gone; unless that was requested, kill everything it started."""
         channel, self._channel = self._channel, None
         self._gone.set()
         if channel is not None:

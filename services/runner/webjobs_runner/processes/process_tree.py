@@ -14,7 +14,7 @@ from typing import Literal
 
 _PR_SET_CHILD_SUBREAPER = 36
 _COUNTER_BITS = 36
-_MARK = 1 << 24  # above the 24 bits of the instance: no limit that anybody sets for its own sake looks so
+_MARK = 1 << 24  # above the 24 bits of the instance: no limit set for its own sake has this value
 
 
 def first_tag(instance_id: str) -> int:
@@ -63,7 +63,7 @@ def adopt_orphans(wanted: bool = True) -> None:
 def own_children() -> list[int]:
     """List the direct children of this single-threaded process, zombies included.
 
-    The kernel's list is exact as long as nobody but the caller removes (reaps) children meanwhile.
+    The kernel's list is exact as long as only the caller reaps children meanwhile.
     """
     pid = os.getpid()
     try:
@@ -109,7 +109,7 @@ def claim_instance(instance_id: str, role: Literal["runner", "launcher"] = "runn
 
 
 def bears_tag_of(instance_id: str, pid: int) -> bool:
-    """Tell whether a process belongs to a run of this instance."""
+    """Returns whether a process belongs to a run of this instance."""
     return tag_of(pid) >> _COUNTER_BITS == _tag_space(instance_id)
 
 

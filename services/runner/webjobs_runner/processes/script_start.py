@@ -58,7 +58,7 @@ class PreparedScript:
 class StartedScript:
     """A running script; `release` gives its working copy back once the process has ended.
 
-    Its output waits in the pipes until `process.resume_reading()`: whoever keeps the log writes first
+    Its output waits in the pipes until `process.resume_reading()`: the owner of the log writes first
     that the script was started.
     """
 
@@ -100,7 +100,7 @@ class ScriptStarter:
 
     Args:
         environment: Of the runner, as it was started.
-        site_name: What jobs are told as the site's name, unless the environment or a setting names one.
+        site_name: The site's name in the environment of jobs, unless the environment or a setting names one.
     """
 
     def __init__(
@@ -257,7 +257,7 @@ class ScriptStarter:
     async def begin(
         self, prepared: PreparedScript, on_stdout: Callable[[bytes], None], on_stderr: Callable[[bytes], None]
     ) -> StartedScript:
-        """Send for a prepared script to be started; `started` of its process tells whether it was.
+        """Send for a prepared script to be started; `started` of its process is set when it was.
 
         Raises:
             ScriptNotStarted: It cannot be; what was prepared is released.
@@ -295,7 +295,7 @@ class ScriptStarter:
 
     async def _with_wine(self, environment: dict[str, str], wine: str, held: ExitStack) -> dict[str, str]:
         """The environment for Wine, with a prefix that is there until `held` is closed."""
-        prefix = environment.get(PREFIX_VARIABLE)  # somebody keeps one, with programs in it
+        prefix = environment.get(PREFIX_VARIABLE)  # the operator keeps one, with programs in it
         if prefix:
             os.makedirs(prefix, exist_ok=True)
         else:

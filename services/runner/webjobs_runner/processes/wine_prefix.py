@@ -41,14 +41,14 @@ class WinePrefixes:
         self._making = asyncio.Lock()
 
     def new_path(self) -> Path:
-        """Where a prefix may be made that nobody else uses."""
+        """Returns an unused path for a prefix."""
         return self._prefixes / secrets.token_hex(6)
 
     async def make(self, prefix: Path, wine: str, search_path: str) -> None:
         """Make a prefix; the first time that takes some ten seconds, then milliseconds.
 
         Args:
-            prefix: By `new_path`; whoever has it deletes it.
+            prefix: From `new_path`; the caller deletes it.
             wine: Path of the program.
             search_path: PATH that finds the programs Wine comes with.
 

@@ -11,7 +11,7 @@ from webjobs_runner.runs.run_registry import RunRegistry
 
 
 class FinishedElsewhere:
-    """Looks at the stream of events after each gap in the lease of this runner."""
+    """Reads the stream of events after each gap in the lease of this runner."""
 
     def __init__(self, bus: Bus, registry: RunRegistry, peers: Peers) -> None:
         self._bus = bus

@@ -29,17 +29,17 @@ class Execution(Protocol):
         """Set when a time limit in the app settings has changed."""
 
     def request_end(self, reason: Reason, evidence: str) -> None:
-        """Let it end as Aborted; the first request counts."""
+        """Request that it end as Aborted; the first request counts."""
 
 
 @dataclass(slots=True)
 class _Handled:
-    is_called: bool = False  # it may start, said while it was being looked at
+    is_called: bool = False  # it was allowed to start while it was being handled
     has_begun: bool = False  # its attempt must not be started again
 
 
 class RunRegistry:
-    """Says which commands are handled here, and reaches the runs among them."""
+    """Keeps which commands are handled here, and reaches the runs among them."""
 
     def __init__(self) -> None:
         self._handled: dict[str, _Handled] = {}  # by command id
@@ -53,7 +53,7 @@ class RunRegistry:
         return self._closed_with is None
 
     def close(self, evidence: str) -> None:
-        """Start no run any more, and ask those that run to end because the runner stops."""
+        """Start no run any more, and request those that run to end because the runner stops."""
         self._closed_with = evidence
         self.request_end(Reason.HOST_SHUTDOWN, evidence)
 
@@ -84,7 +84,7 @@ class RunRegistry:
         return command_id in self._ended
 
     def call(self, command_id: str) -> bool:
-        """Say that a command may start now; False when it is not handled here."""
+        """Allow a command to start now; False when it is not handled here."""
         handled = self._handled.get(command_id)
         if handled is not None:
             handled.is_called = True

@@ -73,7 +73,7 @@ class UnstartedRuns:
         """End the runs of a deleted job that no runner has begun."""
         queued = await all_runs_of(self._bus, job_name)
         if await self._definitions.current(JobType.TRIGGERED, job_name) is not None:
-            return  # deployed anew: some of these may have been requested since
+            return  # deployed again: some of these may have been requested since
         outcome = deleted_before_begun()
         for _, command in queued.commands:
             if await self._end_unclaimed(command, outcome):

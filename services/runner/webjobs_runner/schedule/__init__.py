@@ -1,1 +1,1 @@
-"""Schedules of triggered jobs: due times become commands, and events that tell of them."""
+"""Schedules of triggered jobs: due times become commands and recorded ticks."""

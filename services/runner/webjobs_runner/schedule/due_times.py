@@ -1,6 +1,6 @@
-"""Deals with the due times of one job that have come: runs are asked for first, and told of then.
+"""Handles the due times of one job that have come: runs are requested first, and recorded then.
 
-Whatever dies in between, the stream knows how far the due times are told, and the next runner goes on
+Whatever dies in between, the stream shows how far the due times are recorded, and the next runner goes on
 from there. See ADR 0018 for the order of things.
 """
 
@@ -27,7 +27,7 @@ Clock = Callable[[], datetime]
 
 
 class DueTimes:
-    """Tells of every due time once, and asks for the runs."""
+    """Records every due time once, and requests the runs."""
 
     def __init__(
         self, instance: Instance, settings: LiveSettings, ticks: Ticks, runs: ScheduledRuns, clock: Clock
@@ -39,7 +39,7 @@ class DueTimes:
         self._clock = clock
 
     async def deal_with(self, job: ScheduledJob, seen_at: datetime) -> datetime | None:
-        """Deal with what has come; answers when to look again, None when the schedule never comes again.
+        """Handle what has come; returns when to check again, None when the schedule never fires again.
 
         Args:
             job: That is due.
@@ -71,13 +71,13 @@ class DueTimes:
     async def _step(
         self, job: ScheduledJob, cursor: Cursor, decision: DueTimeDecision, now: datetime
     ) -> bool:
-        """Tell of the first due times; answers False when they have to wait."""
+        """Record the first due times; returns False when they have to wait."""
         first = decision.without_run.first if decision.without_run else decision.runs[0]
         policy = job.settings.concurrency.policy
         reason = self._held_back(job)
         is_plain = not reason and decision.without_run is None and now - first <= ON_TIME
         if not is_plain and await self._runs.was_requested(job.name, first, policy, cursor):
-            await self._record_run(job, cursor, first, now)  # by a runner that died before it could tell
+            await self._record_run(job, cursor, first, now)  # by a runner that died before it could record it
         elif reason:
             await self._record_stretch(job, cursor, _all_of(decision, reason), now)
         elif decision.without_run is not None:
@@ -149,7 +149,7 @@ class DueTimes:
 
 
 def _all_of(decision: DueTimeDecision, reason: str) -> Stretch:
-    """All due times of a verdict, of which none is run."""
+    """All due times of a decision, of which none is run."""
     without_run, runs = decision.without_run, decision.runs
     return Stretch(
         TickOutcome.SKIPPED,

@@ -20,7 +20,7 @@ class ScheduledJob:
         schedule: When it is due.
         since: No due time before counts.
         next_at: When it is to be looked at.
-        cursor: How far its due times are told; None when that has to be read.
+        cursor: How far its due times are recorded; None when that has to be read.
         trace_seed: Part of the traces of its runs; another one for a job of this name elsewhere.
     """
 
@@ -42,9 +42,9 @@ class ScheduledJob:
         return f"Schedule - {self.schedule.expression}"
 
     def recorded_until(self, cursor: Cursor) -> datetime:
-        """Every due time up to here is told, or does not count.
+        """Every due time up to here is recorded, or does not count.
 
-        A schedule that means something else than when it was last told of, because WEBSITE_TIME_ZONE was
+        A schedule that differs from the last recorded one, because WEBSITE_TIME_ZONE was
         changed, counts from when it was first seen here: a change starts nothing.
         """
         if cursor.recorded_until is None:

@@ -18,7 +18,7 @@ _TRIES_AFTER = (0.02, 0.08, 0.15)  # seconds: a run that has just ended leaves t
 
 
 class ScheduledRuns:
-    """Puts commands for due times into the queue, and sees whether they were."""
+    """Puts commands for due times into the queue, and finds those that were."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -34,22 +34,22 @@ class ScheduledRuns:
         cursor: Cursor,
         trace_seed: str = "",
     ) -> RunId | None:
-        """Ask for the run of a due time, or see that somebody has.
+        """Request the run of a due time, or find that it was requested.
 
         Args:
             job_name: Of the job.
-            due: The due time, of which nothing is told up to `cursor`.
+            due: The due time, of which nothing is recorded up to `cursor`.
             policy: What the job wants done about runs that are not over.
             trigger: The trigger text, as Kudu writes it.
             now: This instant.
-            cursor: How far the job's due times are told.
+            cursor: How far the job's due times are recorded.
             trace_seed: As for `scheduled_trace`.
 
         Returns:
-            None when it is asked for; else the run that is in the way.
+            None when it is requested; else the run that is in the way.
 
         Raises:
-            BusUnavailable: NATS does not answer; it may or may not be asked for.
+            BusUnavailable: NATS does not answer; it may or may not be requested.
         """
         run_id = run_id_at(due)
         command_id = scheduled_command_id(job_name, run_id)
@@ -83,7 +83,7 @@ class ScheduledRuns:
     async def was_requested(
         self, job_name: JobName, due: datetime, policy: ConcurrencyPolicy, cursor: Cursor
     ) -> bool:
-        """Whether the first due time after `cursor` has its run, though nobody has told of it yet.
+        """Whether the first due time after `cursor` has its run, though it is not recorded yet.
 
         Raises:
             BusUnavailable: NATS does not answer.

@@ -1,4 +1,4 @@
-"""What was told of a job's due times: the stream of events is the only memory of a schedule."""
+"""Records the outcome of due times: the stream of events is the only memory of a schedule."""
 
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
@@ -19,11 +19,11 @@ from webjobs_runner.log import logger
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """How far a job's due times are told.
+    """How far a job's due times are recorded.
 
     Attributes:
         sequence: Of the last message on the subject of these events, readable or not; 0 when there is none.
-        recorded_until: The last due time that is told; None when there is none.
+        recorded_until: The last recorded due time; None when there is none.
         schedule: The expression at that time.
         time_zone: And its zone.
         recorded_at: Sequence of the event that records it; what is not recorded yet is looked for from there.
@@ -65,7 +65,7 @@ class Ticks:
         return cursors
 
     async def cursor(self, job_name: JobName) -> Cursor:
-        """How far a job's due times are told.
+        """How far a job's due times are recorded.
 
         Raises:
             BusUnavailable: NATS does not answer.
@@ -80,16 +80,16 @@ class Ticks:
         return Cursor(last.sequence) if last else Cursor()
 
     async def record(self, event: ScheduleTicked, after: Cursor, trace_seed: str = "") -> Cursor:
-        """Tell what became of a due time, if nobody has told anything since `after`.
+        """Record the outcome of a due time, unless another one was recorded since `after`.
 
         Args:
-            event: What to tell.
-            after: How far the job's due times are told.
+            event: The outcome.
+            after: How far the job's due times are recorded.
             trace_seed: As for `scheduled_trace`.
 
         Raises:
             RevisionConflict: Another runner was faster.
-            BusUnavailable: NATS does not answer; it may or may not be told.
+            BusUnavailable: NATS does not answer; it may or may not be recorded.
         """
         cause = Cause()
         if event.run_id is not None:
@@ -109,7 +109,7 @@ def ticks_subject(subjects: Subjects, job_name: str) -> str:
 
 
 def scheduled_command_id(job_name: JobName, run_id: RunId) -> str:
-    """The id of the command for a due time: whoever asks, it is the same."""
+    """Returns the id of the command for a due time, the same on every runner."""
     return f"run/{token_of(job_name)}/{run_id}"
 
 
@@ -118,7 +118,7 @@ def scheduled_trace(command_id: str, seed: str) -> Trace:
 
     Args:
         command_id: Of the command for the due time.
-        seed: Tells jobs of the same name in different installations apart.
+        seed: Distinguishes jobs of the same name in different installations.
     """
     return derived_trace(command_id, seed)
 

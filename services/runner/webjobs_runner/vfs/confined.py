@@ -1,7 +1,7 @@
 """Finds what a path of the site folder leads to, and never leaves that folder on the way.
 
 Each name is opened in the folder before it and never through a link; a link is read, and its target walked
-in the same way. So nobody who exchanges a folder for a link meanwhile can lead the walk elsewhere.
+in the same way. So a folder that is swapped for a link meanwhile cannot lead the walk elsewhere.
 """
 
 import errno

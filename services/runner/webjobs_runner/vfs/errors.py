@@ -1,4 +1,4 @@
-"""What can go wrong with files of the site folder that somebody asks for."""
+"""The errors of requests for files of the site folder."""
 
 from collections.abc import Sequence
 
@@ -85,7 +85,9 @@ class SessionGone(WebJobsError):
 
     def __init__(self, session: str) -> None:
         self.session = session
-        super().__init__("The runner has given the transfer up, because it heard nothing of it. Begin anew.")
+        super().__init__(
+            "The runner has closed the transfer, because no request for it came in time. Start it again."
+        )
 
 
 class TooManySessions(WebJobsError):
@@ -93,7 +95,7 @@ class TooManySessions(WebJobsError):
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        super().__init__(f"The runner has {limit} transfers of files in hand. Try again in a moment.")
+        super().__init__(f"The runner has {limit} transfers of files in progress. Try again in a moment.")
 
 
 def shown(path: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What is told of a file or folder, from what its file system says of it."""
+"""Describes a file or folder from its status in the file system."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from webjobs_runner.domain.site_path import SitePath
 
 
 def info_of(root: Path, path: SitePath, status: os.stat_result) -> FileInfo:
-    """What is told of what lies at a path of the site folder `root`; names that are no text are mended."""
+    """Returns the facts about a path of the site folder `root`; bytes that are not text are replaced."""
     names = [as_text(name) for name in path]
     kind = _kind(status.st_mode)
     return FileInfo(

@@ -34,8 +34,8 @@ from webjobs_runner.vfs.zip_stream import zip_pieces
 
 T = TypeVar("T")
 
-_READERS, _CHANGERS = 8, 4  # threads; changes may wait for locks, and nobody who reads waits for them
-_SHORT_WAIT = 2.0  # seconds that an upload gets to be put in place before the asker is told to ask again
+_READERS, _CHANGERS = 8, 4  # threads; changes may wait for locks, and readers never wait for them
+_SHORT_WAIT = 2.0  # seconds that an upload gets to be put in place before the client has to ask again
 _MOST_JOBS = 100  # that an answer names, each with its warnings
 _ENTRY_BYTES = 200  # what an entry of a folder takes in a message, beside its names
 

@@ -45,7 +45,7 @@ class Session:
     """What every transfer has.
 
     Attributes:
-        id: Known to nobody but the runner and whoever asked.
+        id: Known only to the runner and the client.
         used_at: When something was last asked about it, in seconds of the monotonic clock.
         lock: Held by what is being done for it.
     """
@@ -74,7 +74,7 @@ class Reading(Session):
 
 @dataclass(slots=True, kw_only=True)
 class Listing(Session):
-    """Entries of a folder that are still to be told."""
+    """Entries of a folder that are still to be sent."""
 
     entries: list[FileInfo]
 
@@ -107,7 +107,7 @@ class Writing(Session):
     deploying: "asyncio.Task[list[ChangedJob]] | None" = None
 
     async def settled(self) -> None:
-        """Wait until it is in place, if that has begun: half of it is of no use to anybody."""
+        """Wait until it is in place, if that has begun: half of it is of no use."""
         if self.deploying is not None:
             self.deploying.cancel()  # the jobs are deployed all the same: no request waits for that any more
         if self.end is not None:
@@ -124,7 +124,7 @@ S = TypeVar("S", bound=Session)
 
 
 class Sessions:
-    """All transfers that this runner has in hand."""
+    """All transfers of this runner in progress."""
 
     def __init__(self, seconds: float) -> None:
         """A session is given up after so many seconds without a word."""
@@ -147,7 +147,7 @@ class Sessions:
         return session.id
 
     def get(self, session_id: str, kind: type[S]) -> S:
-        """A session of this kind; it was heard of just now.
+        """Returns a session of this kind, and marks it as used.
 
         Raises:
             SessionGone: There is none.
@@ -167,7 +167,7 @@ class Sessions:
                 await asyncio.to_thread(session.close)
 
     async def sweep(self) -> None:
-        """Give up the sessions nobody asks about, again and again until cancelled; then all of them."""
+        """Close unused sessions until cancelled; then all of them."""
         try:
             while True:
                 await asyncio.sleep(self._seconds / _SWEEPS)

@@ -193,7 +193,7 @@ class SiteFiles:
             self._check_folders_above(path)
 
     def link(self, target: str, path: SitePath) -> None:
-        """Put a link in place at one stroke; its target is the caller's to judge.
+        """Put a link in place at one stroke; the caller checks its target.
 
         Raises:
             WebJobsError: As `may_link`.
@@ -210,7 +210,7 @@ class SiteFiles:
             FileMissing: Nothing is there.
             KeptFolder: webjobs works in it.
             FolderNotEmpty: It holds something, and `recursive` is false.
-            PreconditionFailed: The file is not as whoever removes it takes it to be.
+            PreconditionFailed: The file is not as the client expects it.
         """
         if is_kept(path):
             raise KeptFolder(path)
@@ -237,7 +237,7 @@ class SiteFiles:
             return None
         gone = self.scratch / f"gone-{secrets.token_hex(8)}"
         try:
-            # At one stroke, so that nobody takes a job of which half is gone for its next version.
+            # At one stroke, so that a half removed job is not taken for its next version.
             os.rename(place.name, gone, src_dir_fd=place.folder)
         except OSError as error:
             if error.errno != errno.EXDEV:

@@ -9,7 +9,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Null for runs from before, so that no row is written anew.
+    # Null for runs from before, so that no row is written again.
     op.execute("""
         ALTER TABLE runs
             ADD COLUMN scheduled_for timestamptz,

@@ -9,7 +9,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Null for runs from before: nobody counted.
+    # Null for runs from before: they were not counted.
     op.execute("""
         ALTER TABLE runs
             ADD COLUMN output_log_bytes bigint,
