@@ -2,7 +2,7 @@
 
 They belong to the job's definition, not to its package. They are read from the job's folder and, when
 the job is a single folder in it, from that one too, which wins: a person who copies such a job there
-again means what it says. They are written to the job's folder alone, and taken from the inner one then;
+again means its settings. They are written to the job's folder alone, and taken from the inner one then;
 as the choice of the script passes over both names, writing them never hides the script.
 """
 
