@@ -49,7 +49,6 @@ from webjobs_api.jobs.deployments import Deployments
 from webjobs_api.logs.run_end import RUN_ENDS, RunEnds
 from webjobs_api.monitoring.all_metrics import AllMetrics
 from webjobs_api.monitoring.health import checks
-from webjobs_api.pages.job_page import set_up_templates
 from webjobs_api.passthrough.job_tunnels import JobTunnels
 from webjobs_api.routes import routes, with_trailing_slashes
 from webjobs_api.runs.idempotency import IdempotentInvocations
@@ -149,7 +148,6 @@ async def open_app(
             app[keys.SITE_DEPLOYMENTS] = site_deployments
             app[keys.STORAGE] = storage
             app[keys.TICKS] = ticks
-            set_up_templates(app)
 
             async def end_live_answers(_: web.Application) -> None:
                 tails.end()

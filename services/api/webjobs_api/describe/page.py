@@ -2,10 +2,10 @@
 
 import secrets
 
-import aiohttp_jinja2
 from aiohttp import web
 
 from webjobs_api.http import request_context
+from webjobs_api.http.templates import render
 
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; connect-src 'self'; "
@@ -22,6 +22,4 @@ async def show_page(request: web.Request) -> web.Response:
     """`GET /docs`: everything on it comes from here."""
     nonce = secrets.token_urlsafe(16)
     context = {"nonce": nonce, "root": request_context.root(request)}
-    response = aiohttp_jinja2.render_template("docs.html", request, context)
-    response.headers.update(_HEADERS | {"Content-Security-Policy": _POLICY.format(nonce=nonce)})
-    return response
+    return render("docs.html", context, _HEADERS | {"Content-Security-Policy": _POLICY.format(nonce=nonce)})

@@ -4,8 +4,6 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any
 
-import aiohttp_jinja2
-import jinja2
 import msgspec
 from aiohttp import web
 from webjobs_events.commands import StartContinuousJob, StopContinuousJob
@@ -30,6 +28,7 @@ from webjobs_api.http.keys import (
     TICKS,
 )
 from webjobs_api.http.legacy_responses import duration, legacy_status, run_command
+from webjobs_api.http.templates import render
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.http.urls import Urls
 from webjobs_api.jobs import continuous, jobs
@@ -49,18 +48,6 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _REQUESTED_BY = "External - job page"
-
-
-def set_up_templates(app: web.Application) -> None:
-    """Let the handlers below find their templates."""
-    aiohttp_jinja2.setup(
-        app,
-        loader=jinja2.PackageLoader("webjobs_api"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _urls(request: web.Request) -> Urls:
@@ -217,6 +204,4 @@ def _indented(settings: dict[str, Any]) -> str:
 
 def _render(request: web.Request, template: str, context: dict[str, Any], status: int = 200) -> web.Response:
     shared = {"root": request_context.root(request), "shortage": request.app[STORAGE].shortage}
-    response = aiohttp_jinja2.render_template(template, request, shared | context, status=status)
-    response.headers.update(_HEADERS | dict(headers_of(status)))
-    return response
+    return render(template, shared | context, _HEADERS | dict(headers_of(status)), status)
