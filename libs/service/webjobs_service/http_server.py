@@ -75,7 +75,7 @@ async def serve_http(
     server.request_handler = _with_short_paths(server.request_handler)
     server.request_factory = _with_spelling(server.request_factory, spelling)
     try:
-        async with _listening(host, port) as sockets, StalledClients(server, terms.unread).watched():
+        async with _listening(host, port) as sockets, StalledClients(server, terms.unread):
             tasks = [asyncio.create_task(connections.watch())]
             tasks += [asyncio.create_task(connections.accept(each, server)) for each in sockets]
             try:

@@ -1,12 +1,19 @@
-"""A service's life: run until SIGTERM or SIGINT, stop in good order, end loudly when a part dies."""
+"""A service's life: run until SIGTERM or SIGINT, stop in good order, end loudly when a part dies.
+
+Its long-living parts have one of two forms, or both. A loop is `run()`, which goes on until it is cancelled,
+and is given to `side_tasks`. What has to be there before others use it, or to be put away, is an async
+context manager: ready when entered, ended when left; see `LongLived`.
+"""
 
 import asyncio
 import contextlib
 import gc
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 import structlog
 
@@ -18,6 +25,24 @@ T = TypeVar("T")
 Main = Callable[[asyncio.Event], Awaitable[None]]
 
 _CANCEL_AGAIN = 1.0  # seconds
+
+
+class LongLived(ABC):
+    """An async context manager whose life is one generator: ready when entered, ended when left."""
+
+    @abstractmethod
+    def _life(self) -> AbstractAsyncContextManager[None]:
+        """Begin before the `yield`, end behind it."""
+
+    async def __aenter__(self) -> Self:
+        self._entered = self._life()
+        await self._entered.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return await self._entered.__aexit__(kind, error, trace)
 
 
 class SideTaskEnded(Exception):

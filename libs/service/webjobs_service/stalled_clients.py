@@ -11,6 +11,8 @@ from weakref import WeakKeyDictionary
 import structlog
 from aiohttp import web
 
+from webjobs_service.lifetime import LongLived
+
 log = structlog.stdlib.get_logger(__name__)
 
 # What an answer has written and the operating system has not taken; further writes wait beyond that.
@@ -30,7 +32,7 @@ async def limit_buffer(request: web.Request, _: web.StreamResponse) -> None:
         request.transport.set_write_buffer_limits(high=_BUFFER_BYTES)
 
 
-class StalledClients:
+class StalledClients(LongLived):
     """Watches every connection of a server, whatever is answered on it.
 
     A client takes something when its machine acknowledges bytes. That it has not read them yet does not
@@ -47,7 +49,7 @@ class StalledClients:
         self._seen: WeakKeyDictionary[asyncio.BaseTransport, tuple[int, float]] = WeakKeyDictionary()
 
     @contextlib.asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
+    async def _life(self) -> AsyncIterator[None]:
         """Watch while the body runs."""
         task = asyncio.create_task(self._watch(), name="stalled clients")
         try:

@@ -132,14 +132,14 @@ async def _working(
 
     async with (
         metrics_served(resources.bus, "runner", resources.instance.id),
-        components.files.served(),  # before others see that this runner is alive
-        components.refusals.followed(),
-        components.definitions.followed(),
+        components.files,  # before anybody sees that this runner lives
+        components.refusals,
+        components.definitions,
         resources.bus.erasing(resources.bus.jobs),
-        components.leases.followed(),
+        components.leases,
         components.tunnels,
-        components.requests.followed(),
-        components.peers.joined(),
+        components.requests,
+        components.peers,
         side_tasks(
             disk=components.disk.run(),
             heartbeat=components.peers.run(),

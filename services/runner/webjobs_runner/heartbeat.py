@@ -13,6 +13,7 @@ from webjobs_events.heartbeat import Heartbeat, decode_heartbeat, encode_heartbe
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.subjects import Subjects
 from webjobs_service.health import AcknowledgedWrites
+from webjobs_service.lifetime import LongLived
 
 from webjobs_runner.disk_watch import DiskWatch
 from webjobs_runner.instance import Instance
@@ -28,7 +29,7 @@ class _Peer:
     is_missed: bool = False  # the mirror saw its lease end
 
 
-class Peers:
+class Peers(LongLived):
     """Keeps this runner's lease, and notices when another one's ends.
 
     Only a runner whose own lease has held for a whole term decides about others: when NATS was away or stood
@@ -63,7 +64,7 @@ class Peers:
         disk.on_change(self.renew_soon)
 
     @asynccontextmanager
-    async def joined(self) -> AsyncIterator[None]:
+    async def _life(self) -> AsyncIterator[None]:
         """Be alive in the eyes of the others while the body runs; say farewell at the end."""
         unhook = self._bus.connection.on_reconnect(self._reconnected)
         try:

@@ -10,12 +10,11 @@ from pathlib import Path
 from webjobs_events.envelope import decode_event
 from webjobs_events.errors import UndecodableMessage
 from webjobs_events.events import Deleted, Event, Purged
-from webjobs_events.jetstream import Bus, StreamMessage, StreamState, stream_state
+from webjobs_events.jetstream import Bus, Definitions, JobKey, StreamMessage, StreamState, stream_state
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId, run_id_at
 
 from webjobs_runner.files.site import Site
-from webjobs_runner.jobs.definitions import Definitions, JobKey
 from webjobs_runner.log import logger
 
 _LOOK_SECONDS = 0.2  # between looks at whether a deleted job's last process is gone

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from webjobs_events.jetstream import Bus, LiveSettings, Tunnels
+from webjobs_events.jetstream import Bus, Definitions, JobKey, LiveSettings, Tunnels
 from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.status import Reason
 from webjobs_service.loop_watchdog import LoopWatchdog
@@ -27,7 +27,6 @@ from webjobs_runner.files.working_copy import WorkingCopies
 from webjobs_runner.heartbeat import Peers
 from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.changed_jobs import ChangedJobs
-from webjobs_runner.jobs.definitions import Definitions, JobKey
 from webjobs_runner.jobs.deployment import Deployment
 from webjobs_runner.jobs.edited_folders import EditedFolders
 from webjobs_runner.jobs.job_commands import JobCommands
@@ -150,7 +149,7 @@ def build_components(
     # On one disk with NATS, what is shipped would take the space that logs leave free.
     shipper = LogShipper(bus, may_ship=lambda: disk.room_for_logs() > 0)
     cap = LogCap(resources.live, disk.room_for_logs)
-    definitions = Definitions(bus)
+    definitions = Definitions(bus, restore=True)
     registry, signals = RunRegistry(), QueueSignals()
     requests = CancelRequests(bus, registry)
     logs = RunLogs(bus, instance, site, shipper, cap)

@@ -158,7 +158,7 @@ async def service(bus: Bus, tmp_path: Path) -> AsyncIterator[Path]:
     scratch.mkdir()
     (scratch / "of-a-crash").touch()
     serving = FileService(bus, Instance("abcdef", "1"), SiteFiles(site, scratch), UploadLimits(), 0.4)
-    async with serving.served():
+    async with serving:
         assert list(scratch.iterdir()) == []
         yield site.root
     assert list(scratch.iterdir()) == []

@@ -12,13 +12,12 @@ from support.eventually import eventually
 from support.runners import Caller, running_runner
 from unit.history.stories import deleted
 from webjobs_events.events import InstanceLost, RunSuccess
-from webjobs_events.jetstream import Bus
+from webjobs_events.jetstream import Bus, Definitions
 from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.log_format import decode_chunk
 from webjobs_events.run_id import RunId
 from webjobs_events.subjects import Subjects
 from webjobs_runner.files.site import Site
-from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.retention import Retention
 
@@ -172,8 +171,8 @@ async def test_removals_of_a_new_stream_are_carried_out_whatever_position_was_no
     assert created_at is not None
     position = tmp_path / "position"
     position.write_text(noted(created_at.isoformat(), sequence))
-    definitions = Definitions(bus)
-    async with definitions.followed():
+    definitions = Definitions(bus, restore=True)
+    async with definitions:
         retention = Retention(bus, site, definitions, position, lambda _key: False, lambda _job_name: None)
         following = asyncio.create_task(retention.run())
         try:

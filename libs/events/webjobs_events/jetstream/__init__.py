@@ -2,6 +2,7 @@
 
 from webjobs_events.jetstream.bucket import Bucket
 from webjobs_events.jetstream.bus import Bus, connect_bus
+from webjobs_events.jetstream.definitions import Definitions, JobKey, Listener
 from webjobs_events.jetstream.entry import Entry
 from webjobs_events.jetstream.live_settings import LiveSettings
 from webjobs_events.jetstream.message import StreamMessage
@@ -31,7 +32,10 @@ __all__ = [
     "BucketMirror",
     "Bus",
     "ConsumerTerms",
+    "Definitions",
     "Entry",
+    "JobKey",
+    "Listener",
     "LiveSettings",
     "ObjectNotFound",
     "PublishPipeline",

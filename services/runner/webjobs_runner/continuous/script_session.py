@@ -23,7 +23,7 @@ from webjobs_runner.continuous.stop_reason import REPLACED, STANDBY, StopReason
 from webjobs_runner.continuous.wakeup import Wakeup
 from webjobs_runner.domain.exit_facts import ExitFacts
 from webjobs_runner.domain.uptime_notice import next_notice_at
-from webjobs_runner.jobs.definitions import settings_of
+from webjobs_runner.jobs.settings import settings_of
 from webjobs_runner.logs.continuous_log import ContinuousLog
 from webjobs_runner.processes.exit_facts import facts_of_exit, reason_not_started
 from webjobs_runner.processes.script_start import StartedScript

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import msgspec
 from webjobs_events.errors import MALFORMED, BusUnavailable, RevisionConflict
-from webjobs_events.jetstream import BucketMirror, Bus, Entry
+from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.job import JobName
 from webjobs_events.subjects import Subjects
+from webjobs_service.lifetime import LongLived
 
 from webjobs_runner.instance import Instance
 from webjobs_runner.lease_terms import LeaseTerms
@@ -33,7 +34,7 @@ class _Lease:
 _decoder = msgspec.json.Decoder(Holder)
 
 
-class SingletonLeases:
+class SingletonLeases(LongLived):
     """The leases this runner holds, and who holds the others.
 
     A lease that cannot be renewed is given up so long before it ends that its job is gone by then.
@@ -50,14 +51,13 @@ class SingletonLeases:
         self._unreadable: dict[JobName, tuple[int, float]] = {}  # revision, and since when it is known
         self._listeners: dict[str, Callable[[], None]] = {}
         self._guards: dict[JobName, Callable[[float], None]] = {}
-        self._mirror: BucketMirror | None = None
+        self._mirror = bus.leases.mirror(self._changed, keys="singleton.*")
         self._changed_hands = asyncio.Event()
 
     @asynccontextmanager
-    async def followed(self) -> AsyncIterator[None]:
+    async def _life(self) -> AsyncIterator[None]:
         """Know who holds what while the body runs; give everything up at its end."""
-        async with self._bus.leases.mirror(self._changed, keys="singleton.*") as mirror:
-            self._mirror = mirror
+        async with self._mirror:
             yield
             await asyncio.gather(*map(self.release, list(self._held)))
 
@@ -95,8 +95,8 @@ class SingletonLeases:
         return lease.revision if lease is not None else None
 
     def holder(self, job_name: JobName) -> str:
-        """Instance id of the holder of the lease, as last received; empty when there is none."""
-        entry = self._mirror.get(Subjects.singleton_key(job_name)) if self._mirror else None
+        """Instance id of who holds the lease, as far as told; empty when nobody does."""
+        entry = self._mirror.get(Subjects.singleton_key(job_name))
         return _holder_of(entry) if entry else ""
 
     async def acquire(self, job_name: JobName) -> bool:
@@ -250,7 +250,7 @@ class SingletonLeases:
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        known = self._mirror.get(key) if self._mirror else None
+        known = self._mirror.get(key)
         if known is None or _holder_of(known) == self._instance.id:
             return False
         return not await self._bus.leases.was_removed(key)

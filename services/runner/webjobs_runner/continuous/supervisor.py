@@ -26,7 +26,7 @@ from webjobs_runner.continuous.stop_reason import (
 from webjobs_runner.continuous.wakeup import Wakeup
 from webjobs_runner.domain.exit_facts import ExitFacts, exit_code_line
 from webjobs_runner.domain.restart import DEFAULT_RESTART_DELAY, Restart, restart_after
-from webjobs_runner.jobs.definitions import settings_of
+from webjobs_runner.jobs.settings import settings_of
 from webjobs_runner.logs.continuous_log import ContinuousLog
 
 _LOG_PATIENCE = 0.5  # seconds

@@ -23,7 +23,7 @@ from webjobs_events.events import (
     SettingsChanged,
     SettingsRefused,
 )
-from webjobs_events.jetstream import Bus
+from webjobs_events.jetstream import Bus, Definitions
 from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.job_warnings import bounded_warnings
 from webjobs_events.redaction import env_digest, new_digest_key, sealed, without_env
@@ -40,7 +40,6 @@ from webjobs_runner.files.package import scan_folder
 from webjobs_runner.files.script_file import cleaning_of, is_program, shebang_of
 from webjobs_runner.files.text_search import mentions_shutdown_file
 from webjobs_runner.instance import Instance
-from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.jobs.package_store import PackageStore
 from webjobs_runner.jobs.refusals import Refusals
 from webjobs_runner.log import logger

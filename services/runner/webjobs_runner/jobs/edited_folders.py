@@ -3,11 +3,11 @@
 import asyncio
 import time
 
+from webjobs_events.jetstream import Definitions, JobKey
 from webjobs_events.job import JobDefinition, JobName, JobType
 
 from webjobs_runner.files.installed_folders import InstalledFolders
 from webjobs_runner.files.open_files import folders_being_written
-from webjobs_runner.jobs.definitions import Definitions, JobKey
 from webjobs_runner.jobs.reconciler import Reconciler
 from webjobs_runner.log import logger
 

@@ -22,7 +22,7 @@ from webjobs_events.errors import (
     WebJobsError,
 )
 from webjobs_events.events import Deleted
-from webjobs_events.jetstream import Bus, ObjectNotFound, lacks_space
+from webjobs_events.jetstream import Bus, Definitions, JobKey, ObjectNotFound, lacks_space
 from webjobs_events.refusal import RefusalSource
 from webjobs_events.settings_check import check_settings
 
@@ -35,7 +35,6 @@ from webjobs_runner.files.definition_files import has_settings, is_disabled, rea
 from webjobs_runner.files.package import unpack_package
 from webjobs_runner.files.upload import place_archive, place_merged, place_script
 from webjobs_runner.files.versions import Versions
-from webjobs_runner.jobs.definitions import Definitions, JobKey
 from webjobs_runner.jobs.deployment import Deployment
 from webjobs_runner.jobs.reconciler import Reconciler
 from webjobs_runner.jobs.refusals import Refusals

@@ -15,10 +15,9 @@ from webjobs_events.commands import (
     decode_command,
 )
 from webjobs_events.errors import BusUnavailable, RevisionConflict, StorageFull, UndecodableMessage
-from webjobs_events.jetstream import Bus, QueuedMessage
+from webjobs_events.jetstream import Bus, JobKey, QueuedMessage
 
 from webjobs_runner.in_flight import InFlightCommands
-from webjobs_runner.jobs.definitions import JobKey
 from webjobs_runner.jobs.job_commands import JobCommands, no_space
 from webjobs_runner.log import logger
 

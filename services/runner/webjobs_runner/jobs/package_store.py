@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from webjobs_events.errors import BusUnavailable, WebJobsError
-from webjobs_events.jetstream import Bus
+from webjobs_events.jetstream import Bus, Definitions
 
 from webjobs_runner.files.manifest import Manifest
 from webjobs_runner.files.package import scan_folder, write_package
 from webjobs_runner.files.site import Site
 from webjobs_runner.files.versions import Versions
-from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.log import logger
 
 KEEP_SECONDS = 60.0  # that a package outlives its last definition, for runners that lag behind

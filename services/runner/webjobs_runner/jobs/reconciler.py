@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from webjobs_events.errors import BusUnavailable, RevisionConflict, WebJobsError
-from webjobs_events.jetstream import Bus, ObjectNotFound
+from webjobs_events.jetstream import Bus, Definitions, JobKey, Listener, ObjectNotFound
 from webjobs_events.job import JobDefinition, JobName
 from webjobs_events.subjects import Subjects
 from webjobs_events.trace import Trace
@@ -33,7 +33,6 @@ from webjobs_runner.files.job_files import (
 )
 from webjobs_runner.files.site import Site
 from webjobs_runner.files.versions import Versions
-from webjobs_runner.jobs.definitions import Definitions, JobKey, Listener
 from webjobs_runner.jobs.deployment import Deployment
 from webjobs_runner.jobs.folder_drops import FolderDrops
 from webjobs_runner.jobs.refusals import Refusals

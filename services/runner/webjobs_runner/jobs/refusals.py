@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from webjobs_events.errors import InvalidJobName, RevisionConflict, UndecodableMessage
-from webjobs_events.jetstream import BucketMirror, Bus
+from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName, JobType
 from webjobs_events.refusal import MAX_REASON, Refusal, RefusalSource, decode_refusal, encode_refusal
 from webjobs_events.subjects import Subjects, token_of
+from webjobs_service.lifetime import LongLived
 
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
@@ -18,19 +19,18 @@ _API_DAYS = 30  # that what was sent to the api is remembered, if it is not fixe
 _TRACE_SECONDS = 60  # that a refusal leaves a trace, for those who follow the bucket
 
 
-class Refusals:
+class Refusals(LongLived):
     """Written when they change only: what is published already costs nothing."""
 
     def __init__(self, bus: Bus, instance: Instance) -> None:
         self._bus = bus
         self._instance = instance
-        self._mirror: BucketMirror | None = None
+        self._mirror = bus.leases.mirror(keys="refusal.>")
 
     @asynccontextmanager
-    async def followed(self) -> AsyncIterator[None]:
+    async def _life(self) -> AsyncIterator[None]:
         """Know what is published while the body runs."""
-        async with self._bus.leases.mirror(keys="refusal.>") as mirror:
-            self._mirror = mirror
+        async with self._mirror:
             yield
 
     def own(self) -> list[tuple[JobType, str]]:
@@ -120,15 +120,13 @@ class Refusals:
                 await self._delete(key)
 
     def _entries(self) -> list[tuple[str, bytes]]:
-        if self._mirror is None:
-            return []
         return [(key, entry.value) for key, entry in self._mirror.entries.items()]
 
     def _has(self, key: str) -> bool:
-        return self._mirror is not None and self._mirror.get(key) is not None
+        return self._mirror.get(key) is not None
 
     def _published(self, key: str) -> Refusal | None:
-        entry = self._mirror.get(key) if self._mirror is not None else None
+        entry = self._mirror.get(key)
         try:
             return decode_refusal(key, entry.value) if entry else None
         except UndecodableMessage:

@@ -11,10 +11,11 @@ from webjobs_events.cancel_request import (
     encode_cancel_request,
 )
 from webjobs_events.errors import InvalidToken, RevisionConflict, UndecodableMessage
-from webjobs_events.jetstream import BucketMirror, Bus, Entry
+from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.job import JobName
 from webjobs_events.run_id import RunId
 from webjobs_events.subjects import Subjects, name_of
+from webjobs_service.lifetime import LongLived
 
 from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.log import logger
@@ -24,28 +25,27 @@ from webjobs_runner.runs.run_registry import RunRegistry
 _TRACE_SECONDS = 60  # that the request of a run that has ended leaves a trace, for other mirrors
 
 
-class CancelRequests:
-    """Mirrors every cancel request while `followed`, and passes it on to the run that it is about."""
+class CancelRequests(LongLived):
+    """Mirrors every cancel request while entered, and passes it on to the run that it is about."""
 
     def __init__(self, bus: Bus, registry: RunRegistry) -> None:
         self._bus = bus
         self._registry = registry
-        self._mirror: BucketMirror | None = None
+        self._mirror = bus.leases.mirror(self._changed, keys="cancel.>")
         self.removals = KeyRemovals(bus, _TRACE_SECONDS)
         """Of dropped requests."""
         self.unhandled: asyncio.Queue[tuple[JobName, RunId]] = asyncio.Queue()
         """Runs with a request that do not run here: `UnstartedRuns` ends those that no runner has begun."""
 
     @asynccontextmanager
-    async def followed(self) -> AsyncIterator[None]:
+    async def _life(self) -> AsyncIterator[None]:
         """Mirror the requests while the body runs."""
-        async with self._bus.leases.mirror(self._changed, keys="cancel.>") as mirror:
-            self._mirror = mirror
+        async with self._mirror:
             yield
 
     def of(self, job_name: JobName, run_id: RunId) -> CancelRequest | None:
         """Returns the request to cancel a run, as mirrored; None when there is none."""
-        if self._mirror is None or not self._mirror.entries:
+        if not self._mirror.entries:
             return None
         key = Subjects.cancel_key(job_name, run_id)
         entry = self._mirror.get(key)
@@ -79,7 +79,7 @@ class CancelRequests:
     async def drop(self, job_name: JobName, run_id: RunId) -> None:
         """Remove the request of a run that has ended, if there is one."""
         key = Subjects.cancel_key(job_name, run_id)
-        if self._mirror is None or self._mirror.get(key) is None:
+        if self._mirror.get(key) is None:
             return
         await self.removals.remove(key)
 

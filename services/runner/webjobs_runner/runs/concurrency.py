@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from webjobs_events.cancel_request import CancelRequest
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable, InvalidToken
-from webjobs_events.jetstream import Bus, TakenMessage
+from webjobs_events.jetstream import Bus, Definitions, JobKey, TakenMessage
 from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.job_settings import Concurrency, ConcurrencyPolicy
 from webjobs_events.status import Reason
 from webjobs_events.subjects import name_of
 
 from webjobs_runner.domain.concurrency import may_start, replaced_by
-from webjobs_runner.jobs.definitions import Definitions, JobKey, settings_of
+from webjobs_runner.jobs.settings import settings_of
 from webjobs_runner.log import logger
 from webjobs_runner.runs.cancel_requests import CancelRequests
 from webjobs_runner.runs.queue_lookup import FoundCommand, all_runs_of, oldest_runs_of

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from webjobs_events.jetstream import Bus
+from webjobs_events.jetstream import Bus, Definitions
 
 from webjobs_runner.instance import Instance
-from webjobs_runner.jobs.definitions import Definitions
 from webjobs_runner.outbox import Outbox
 from webjobs_runner.runs.cancel_requests import CancelRequests
 from webjobs_runner.runs.claims import Claims

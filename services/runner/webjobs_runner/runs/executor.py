@@ -20,7 +20,7 @@ from webjobs_runner.domain.run_outcome import (
     runner_failed,
 )
 from webjobs_runner.heartbeat import Peers
-from webjobs_runner.jobs.definitions import settings_of
+from webjobs_runner.jobs.settings import settings_of
 from webjobs_runner.log import logger
 from webjobs_runner.processes.exit_facts import reason_not_started
 from webjobs_runner.processes.script_start import PreparedScript, ScriptStarter, StartedScript

@@ -26,7 +26,7 @@ from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.domain.run_events import initializing_event
 from webjobs_runner.domain.run_outcome import Ended, Outcome, final_event, final_log_lines
 from webjobs_runner.heartbeat import Peers
-from webjobs_runner.jobs.definitions import settings_of
+from webjobs_runner.jobs.settings import settings_of
 from webjobs_runner.log import logger
 from webjobs_runner.runs.dependencies import RunDependencies
 from webjobs_runner.runs.event_lookup import find_final_event, read_run

@@ -11,7 +11,7 @@ from webjobs_events.job_settings import JobSettings
 from webjobs_events.status import Reason
 
 from webjobs_runner.domain.run_outcome import Outcome, exited, lease_overdue, over_limit, with_grace
-from webjobs_runner.jobs.definitions import settings_of
+from webjobs_runner.jobs.settings import settings_of
 from webjobs_runner.log import logger
 from webjobs_runner.processes.exit_facts import facts_of_exit
 from webjobs_runner.processes.idle import wait_until_idle

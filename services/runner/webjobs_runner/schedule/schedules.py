@@ -6,11 +6,10 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 from webjobs_events.errors import BusUnavailable, WebJobsError
-from webjobs_events.jetstream import LiveSettings
+from webjobs_events.jetstream import Definitions, JobKey, LiveSettings
 from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.schedule import known_zone
 
-from webjobs_runner.jobs.definitions import Definitions, JobKey
 from webjobs_runner.log import logger
 from webjobs_runner.schedule.due_times import Clock, DueTimes
 from webjobs_runner.schedule.scheduled_job import ScheduledJob, scheduled_job

@@ -17,7 +17,7 @@ from webjobs_events.files import Fault
 from webjobs_events.jetstream import Bus
 from webjobs_events.job_warnings import bounded_warnings
 from webjobs_events.trace import Trace
-from webjobs_service.lifetime import side_tasks
+from webjobs_service.lifetime import LongLived, side_tasks
 
 from webjobs_runner.deploy_errors import BadUpload
 from webjobs_runner.domain.precondition import PreconditionFailed
@@ -71,7 +71,7 @@ DeployChanged = Callable[[Iterable[SitePath], Trace | None], Coroutine[Any, Any,
 """Deploys the jobs whose files have changed; the events belong to the trace."""
 
 
-class FileService:
+class FileService(LongLived):
     """Serves one runner's files, and its sessions, while `served` is entered."""
 
     def __init__(
@@ -113,7 +113,7 @@ class FileService:
         }
 
     @asynccontextmanager
-    async def served(self) -> AsyncIterator[None]:
+    async def _life(self) -> AsyncIterator[None]:
         """Answer while the body runs, and leave nothing behind."""
         await self._blocking(self._files.clear_scratch)
         handlers = {files.operation_of(question): self._handle for question in files.QUESTIONS}

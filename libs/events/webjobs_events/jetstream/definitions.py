@@ -1,17 +1,16 @@
-"""Job definitions as this runner knows them, and changing one by compare-and-set."""
+"""The job definitions, mirrored in memory and decoded once per change, and changed by compare-and-set."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from webjobs_events.definition import decode_definition, defined_job, encode_definition
-from webjobs_events.errors import InvalidJobSettings, InvalidToken, RevisionConflict, UnreadableDefinition
-from webjobs_events.jetstream import BucketMirror, Bus, Entry
+from webjobs_events.errors import InvalidToken, RevisionConflict, UnreadableDefinition
+from webjobs_events.jetstream.bus import Bus
+from webjobs_events.jetstream.entry import Entry
 from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.job_settings import JobSettings, read_job_settings
+from webjobs_events.log import logger
 from webjobs_events.subjects import Subjects
-
-from webjobs_runner.log import logger
 
 JobKey = tuple[JobType, JobName]
 Listener = Callable[[JobKey, JobDefinition | None], None]
@@ -20,56 +19,49 @@ _TRIES = 20
 _LAG_SECONDS = 10.0
 
 
-def settings_of(definition: JobDefinition) -> JobSettings:
-    """What a job's settings ask for; nothing when they are of a release that took what this one refuses."""
-    try:
-        return read_job_settings(definition.settings)
-    except InvalidJobSettings as error:
-        logger.error("settings of a job left out", job=definition.job_name, error=str(error))
-        return JobSettings()
-
-
 class Definitions:
-    """A mirror of the bucket of definitions, decoded once per change."""
+    """An async context manager: every job definition, current while it is entered.
 
-    def __init__(self, bus: Bus) -> None:
+    Args:
+        bus: To NATS.
+        restore: Whether this service writes the definitions again when their bucket was lost.
+    """
+
+    def __init__(self, bus: Bus, *, restore: bool = False) -> None:
         self._bus = bus
-        self._mirror: BucketMirror | None = None
-        self._known: dict[JobKey, tuple[JobDefinition, int]] = {}
+        self._mirror = bus.jobs.mirror(self._changed, restore=restore)
+        self._known: dict[JobKey, JobDefinition] = {}
         self._unreadable: dict[JobKey, UnreadableDefinition] = {}
         self._listeners: list[Listener] = []
         self._may_lag_until = 0.0  # monotonic
 
-    @asynccontextmanager
-    async def followed(self) -> AsyncIterator[None]:
-        """Follow every definition and each change of it, while the body runs."""
-        unhook = self._bus.connection.on_reconnect(self._reconnected)
-        try:
-            async with self._bus.jobs.mirror(self._changed, restore=True) as mirror:
-                self._mirror = mirror
-                yield
-        finally:
-            unhook()
+    async def __aenter__(self) -> "Definitions":
+        await self._mirror.__aenter__()
+        self._unhook = self._bus.connection.on_reconnect(self._reconnected)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._unhook()
+        await self._mirror.__aexit__(*exc_info)
 
     def on_change(self, listener: Listener) -> None:
         """Call this listener with every change, `None` for a removed job."""
         self._listeners.append(listener)
 
     def get(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
-        """A definition as last received."""
-        known = self._known.get((job_type, job_name))
-        return known[0] if known else None
+        """Returns a definition as mirrored."""
+        return self._known.get((job_type, job_name))
 
     def fault_of(self, key: JobKey) -> UnreadableDefinition | None:
         """Why the stored definition of a job cannot be read; None when it can, or there is none.
 
-        What was known before it became unreadable stays known until this runner ends.
+        What was known before it became unreadable stays known until this service ends.
         """
         return self._unreadable.get(key)
 
     def all(self) -> Iterator[tuple[JobKey, JobDefinition]]:
-        """Every definition as last received."""
-        return iter([(key, definition) for key, (definition, _) in self._known.items()])
+        """Every definition as mirrored."""
+        return iter(list(self._known.items()))
 
     async def current(self, job_type: JobType, job_name: JobName) -> tuple[JobDefinition, int] | None:
         """A definition as the bucket has it now, with its revision.
@@ -170,8 +162,7 @@ class Definitions:
         return await self._bus.jobs.removed_at(Subjects.definition_key(job_type, job_name))
 
     async def reached(self, revision: int) -> None:
-        """Wait until this runner has received what was written at `revision`."""
-        assert self._mirror is not None
+        """Wait until this service has received what was written at `revision`."""
         await self._mirror.reached(revision)
 
     def _reconnected(self) -> None:
@@ -193,7 +184,7 @@ class Definitions:
         if definition is None or entry is None:
             self._known.pop(job_key, None)
         else:
-            self._known[job_key] = (definition, entry.revision)
+            self._known[job_key] = definition
         for listener in self._listeners:
             listener(job_key, definition)
 
