@@ -29,7 +29,7 @@ async def replace(bus: Bus, stream: str) -> None:
     """Delete a stream, and wait until there is another one of its name."""
     replaced = asyncio.Event()
     unhook = bus.streams.on_replaced(stream, replaced.set)
-    await eventually(lambda: stream in bus.streams._known)
+    await eventually(lambda: stream in bus.streams._last_seen)
     await bus.connection.js.delete_stream(stream)
     await asyncio.wait_for(replaced.wait(), 15)
     unhook()
