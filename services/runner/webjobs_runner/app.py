@@ -132,7 +132,7 @@ async def _working(
 
     async with (
         metrics_served(resources.bus, "runner", resources.instance.id),
-        components.files,  # before anybody sees that this runner lives
+        components.files,  # before others see that this runner is alive
         components.refusals,
         components.definitions,
         resources.bus.erasing(resources.bus.jobs),

@@ -49,7 +49,7 @@ class Definitions:
         self._listeners.append(listener)
 
     def get(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
-        """Returns a definition as mirrored."""
+        """A definition as last received."""
         return self._known.get((job_type, job_name))
 
     def fault_of(self, key: JobKey) -> UnreadableDefinition | None:
@@ -60,7 +60,7 @@ class Definitions:
         return self._unreadable.get(key)
 
     def all(self) -> Iterator[tuple[JobKey, JobDefinition]]:
-        """Every definition as mirrored."""
+        """Every definition as last received."""
         return iter(list(self._known.items()))
 
     async def current(self, job_type: JobType, job_name: JobName) -> tuple[JobDefinition, int] | None:

@@ -95,7 +95,7 @@ class SingletonLeases(LongLived):
         return lease.revision if lease is not None else None
 
     def holder(self, job_name: JobName) -> str:
-        """Instance id of who holds the lease, as far as told; empty when nobody does."""
+        """Instance id of the holder of the lease, as last received; empty when there is none."""
         entry = self._mirror.get(Subjects.singleton_key(job_name))
         return _holder_of(entry) if entry else ""
 
