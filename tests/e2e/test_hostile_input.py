@@ -15,7 +15,7 @@ import pytest_asyncio
 from support.archives import zip_of
 from support.client import Client, job_url, unique
 from support.stack import RunningStack
-from webjobs_api.http.dialects import SEED, dialect_of
+from webjobs_api.http.dialects import LEGACY, dialect_of
 from webjobs_api.routes import routes
 from yarl import URL
 
@@ -31,7 +31,7 @@ ROUTES = sorted(
 FIRST = [
     route
     for route in ROUTES
-    if dialect_of(route[1].replace("{type:triggered|continuous}", "triggered")) is SEED
+    if dialect_of(route[1].replace("{type:triggered|continuous}", "triggered")) is LEGACY
 ]
 
 
@@ -230,7 +230,7 @@ async def test_bodies_that_are_not_encoded_as_they_say(
     )
 
 
-@every([route for route in ROUTES if route not in FIRST or not SEED.has(route[1])])
+@every([route for route in ROUTES if route not in FIRST or not LEGACY.has(route[1])])
 async def test_headers_that_are_no_text(base: str, jobs: dict[str, str], method: str, path: str) -> None:
     if method == "DELETE":
         jobs = {job_type: "absent" for job_type in jobs}

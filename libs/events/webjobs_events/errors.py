@@ -137,7 +137,7 @@ class ReplicasUnsupported(WebJobsError):
         )
 
 
-class NobodyListens(BusUnavailable):
+class NoResponders(BusUnavailable):
     """NATS is there, but no service takes requests on this subject."""
 
     def __init__(self, subject: str) -> None:

@@ -39,7 +39,7 @@ from webjobs_api.http.auth import access_guard
 from webjobs_api.http.compression import compression_middleware
 from webjobs_api.http.cors import add_cors_headers, preflight_middleware
 from webjobs_api.http.cross_origin import ANY_ORIGIN
-from webjobs_api.http.error_answers import error_middleware
+from webjobs_api.http.error_responses import error_middleware
 from webjobs_api.http.live import Live
 from webjobs_api.http.metrics import metrics_middleware
 from webjobs_api.http.terms import LiveTerms
@@ -149,10 +149,10 @@ async def open_app(
             app[keys.STORAGE] = storage
             app[keys.TICKS] = ticks
 
-            async def end_live_answers(_: web.Application) -> None:
+            async def end_live_responses(_: web.Application) -> None:
                 tails.end()
 
-            app.on_shutdown.append(end_live_answers)
+            app.on_shutdown.append(end_live_responses)
             app.on_response_prepare.append(limit_buffer)
             app.on_response_prepare.append(add_cors_headers)
             health = health_routes(

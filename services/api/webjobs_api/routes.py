@@ -12,7 +12,7 @@ from webjobs_api.describe import asyncapi, page, schemas, swagger
 from webjobs_api.describe import handlers as openapi
 from webjobs_api.events import events as live_events
 from webjobs_api.hooks import handlers as hooks
-from webjobs_api.http.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, SEED, Dialect
+from webjobs_api.http.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, LEGACY, Dialect
 from webjobs_api.http.negotiation import by_accept
 from webjobs_api.http.urls import KUDU_JOB_LOG_FILE, SCHEDULER_LOG_FILE
 from webjobs_api.jobs import continuous, deploy, jobs, refusal_list
@@ -33,7 +33,7 @@ _FOLDER = f"site/wwwroot/App_Data/jobs/{_TYPE}/{_JOB}"
 def routes() -> list[web.RouteDef]:
     """Every route but `/healthz` and `/metrics`, without its form with a trailing slash."""
     return [
-        *_job_routes(SEED),
+        *_job_routes(LEGACY),
         *_job_routes(KUDU),
         *_job_routes(KUDU_OLDER),
         *[_with_page(route) for route in _job_routes(KUDU_OLDEST)],

@@ -1,14 +1,14 @@
 import pytest
-from webjobs_api.http.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, SEED, Dialect, dialect_of
+from webjobs_api.http.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, LEGACY, Dialect, dialect_of
 from webjobs_events.job import JobType
 
 
 @pytest.mark.parametrize(
     ("path", "dialect"),
     [
-        ("/api/jobs", SEED),
-        ("/api/jobs/", SEED),
-        ("/api/jobs/triggered/triggeredwebjobs", SEED),
+        ("/api/jobs", LEGACY),
+        ("/api/jobs/", LEGACY),
+        ("/api/jobs/triggered/triggeredwebjobs", LEGACY),
         ("/api/webjobs", KUDU),
         ("/api/triggeredwebjobs", KUDU),
         ("/api/continuouswebjobs/hello/start", KUDU),
@@ -16,9 +16,9 @@ from webjobs_events.job import JobType
         ("/api/continuousjobs", KUDU_OLDER),
         ("/jobs", KUDU_OLDEST),
         ("/jobs/triggered/hello/history/1", KUDU_OLDEST),
-        ("/", SEED),
-        ("/api/triggeredwebjobsswagger", SEED),
-        ("/api/vfs/data", SEED),
+        ("/", LEGACY),
+        ("/api/triggeredwebjobsswagger", LEGACY),
+        ("/api/vfs/data", LEGACY),
     ],
 )
 def test_the_prefix_tells_the_dialect(path: str, dialect: Dialect) -> None:
@@ -31,4 +31,4 @@ def test_urls_stay_in_their_dialect() -> None:
     assert urls.run("{id}", "1") == "http://host/api/triggeredjobs/%7Bid%7D/history/1"
     assert urls.output("a", "1") == "http://host/vfs/data/jobs/triggered/a/1/output_log.txt"
     assert KUDU_OLDEST.urls("").history("a") == "/jobs/triggered/a/history"
-    assert SEED.urls("").output("a", "1") == "/vfs/data/jobs/triggered/a/1/output_1.log"
+    assert LEGACY.urls("").output("a", "1") == "/vfs/data/jobs/triggered/a/1/output_1.log"

@@ -3,14 +3,14 @@ from typing import Any
 
 import pytest
 from unit.api.views import NOW, definition, instance, run
-from webjobs_api.http.dialects import KUDU, SEED, Dialect
+from webjobs_api.http.dialects import KUDU, LEGACY, Dialect
 from webjobs_api.http.entity_tags import entity_tag
 from webjobs_events.job import JobType
 from webjobs_events.status import Status
 
 LATER = NOW + timedelta(seconds=5)
 RUNNING = run(Status.RUNNING, ended_at=None)
-BOTH = pytest.mark.parametrize("dialect", [SEED, KUDU], ids=["seed", "kudu"])
+BOTH = pytest.mark.parametrize("dialect", [LEGACY, KUDU], ids=["legacy", "kudu"])
 
 
 @BOTH

@@ -1,10 +1,10 @@
 import pytest
 from webjobs_api.hooks.errors import HookConflict
-from webjobs_api.http.error_answers import STATUSES, headers_of, status_of
+from webjobs_api.http.error_responses import STATUSES, headers_of, status_of
 from webjobs_api.http.errors import CommandFailed, JobNotFound
 from webjobs_api.site_files.file_errors import FilesRefused
 from webjobs_events.commands import ReplyCode
-from webjobs_events.errors import BusUnavailable, InvalidJobName, InvalidRunId, NobodyListens, WebJobsError
+from webjobs_events.errors import BusUnavailable, InvalidJobName, InvalidRunId, NoResponders, WebJobsError
 from webjobs_events.files import Fault
 from webjobs_events.jetstream import QueryRefused
 
@@ -47,7 +47,7 @@ def test_a_runners_refusal_keeps_its_words(code: ReplyCode, status: int) -> None
         (InvalidJobName("..", "it holds two dots in a row"), 400),
         (InvalidRunId("x"), 404),
         (BusUnavailable("asking", "nobody"), 503),
-        (NobodyListens("webjobs.files.327e1e.open"), 503),
+        (NoResponders("webjobs.files.327e1e.open"), 503),
         (QueryRefused(503, "Postgres is away"), 503),
         (QueryRefused(400, "a bad query of ours"), 500),
         (WebJobsError("something new"), 500),

@@ -9,8 +9,8 @@ LIST = Operation(
     summary="",
     answers={},
     query=(
-        Parameter(name="status", schema={"type": "string"}, says=""),
-        Parameter(name="job", schema={"type": "array", "items": {"type": "string"}}, says=""),
+        Parameter(name="status", schema={"type": "string"}, description=""),
+        Parameter(name="job", schema={"type": "array", "items": {"type": "string"}}, description=""),
     ),
 )
 NOTHING = Operation(tag="", summary="", answers={})

@@ -8,7 +8,7 @@ from aiohttp.test_utils import make_mocked_request
 from webjobs_api.describe.document import keys_of
 from webjobs_api.describe.operations import OPERATIONS
 from webjobs_api.describe.request_check import CLIENT_PARAMETERS, spelling_of
-from webjobs_api.http.dialects import DIALECTS, SEED, Dialect, dialect_of
+from webjobs_api.http.dialects import DIALECTS, LEGACY, Dialect, dialect_of
 from webjobs_api.routes import routes, with_trailing_slashes
 from webjobs_service.health import health_routes
 
@@ -24,11 +24,11 @@ def in_first_dialect(path: str) -> str:
     """The path as the first clients write it: every dialect has the same routes, described once."""
     dialect = dialect_of(path.replace("{type}", "triggered"))
     if path == dialect.all_jobs:
-        return SEED.all_jobs or ""
+        return LEGACY.all_jobs or ""
     for type_ in ("{type}", "triggered", "continuous"):
         jobs = dialect.jobs.replace("{type}", type_)
         if f"{path}/".startswith(f"{jobs}/"):
-            return SEED.jobs.replace("{type}", type_) + path.removeprefix(jobs)
+            return LEGACY.jobs.replace("{type}", type_) + path.removeprefix(jobs)
     return path
 
 
@@ -54,9 +54,9 @@ def test_every_dialect_has_every_route_of_a_job() -> None:
             if dialect.has(path.replace("{type}", "triggered"))
         }
 
-    assert len(of(SEED)) >= 14
+    assert len(of(LEGACY)) >= 14
     for dialect in DIALECTS:
-        assert of(dialect) >= of(SEED) - {"GET /api/jobs"}, dialect.jobs
+        assert of(dialect) >= of(LEGACY) - {"GET /api/jobs"}, dialect.jobs
 
 
 def test_every_route_tolerates_a_trailing_slash() -> None:

@@ -296,7 +296,7 @@ class Bus(Streams):
 
         Raises:
             QueryRefused: It was answered with an error.
-            NobodyListens: The runner is not there.
+            NoResponders: The runner is not there.
             BusUnavailable: It does not answer at the moment.
         """
         subject = f"{self.subjects.files_group(instance_id)}.{operation}"

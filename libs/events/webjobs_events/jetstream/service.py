@@ -9,7 +9,7 @@ from nats import micro
 from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, GroupConfig, ServiceConfig
 
-from webjobs_events.errors import NobodyListens, WebJobsError
+from webjobs_events.errors import NoResponders, WebJobsError
 from webjobs_events.jetstream.connection import Connection, describe
 from webjobs_events.log import logger
 
@@ -96,14 +96,14 @@ async def ask(connection: Connection, subject: str, data: bytes, *, timeout: flo
 
     Raises:
         QueryRefused: The endpoint answered with an error.
-        NobodyListens: No service takes requests on this subject.
+        NoResponders: No service takes requests on this subject.
         BusUnavailable: No service answers at the moment.
     """
     async with connection.asking(f"asking {subject}"):
         try:
             reply = await connection.client.request(subject, data, timeout=timeout)
         except nats.errors.NoRespondersError as error:
-            raise NobodyListens(subject) from error
+            raise NoResponders(subject) from error
     headers = reply.headers or {}
     if _ERROR_CODE in headers:
         raise QueryRefused(int(headers[_ERROR_CODE]), headers.get(_ERROR_TEXT, ""))

@@ -34,13 +34,13 @@ class History:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._caused = 0
-        bus.streams.on_replaced(bus.subjects.events_stream, self._begin_anew)
+        bus.streams.on_replaced(bus.subjects.events_stream, self._restart)
 
     def caused(self, sequence: int) -> None:
         """Let every later answer include the events up to this one, which a request here has caused."""
         self._caused = max(self._caused, sequence)
 
-    def _begin_anew(self) -> None:
+    def _restart(self) -> None:
         """The stream of events is another one: its sequences say nothing about those of before."""
         self._caused = 0
 

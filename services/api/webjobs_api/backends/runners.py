@@ -18,7 +18,7 @@ class Runners:
 
     def __init__(self, bus: Bus) -> None:
         self._mirror = bus.leases.mirror(self._changed, keys=Subjects.instance_key("*"))
-        self._living: dict[str, DiskReport | None] = {}
+        self._alive: dict[str, DiskReport | None] = {}
         self._change = asyncio.Event()
 
     async def __aenter__(self) -> "Runners":
@@ -30,27 +30,22 @@ class Runners:
 
     def is_alive(self, instance_id: str) -> bool:
         """Whether this runner's heartbeat is there."""
-        return instance_id in self._living
-
-    @property
-    def alive(self) -> list[str]:
-        """Instance ids of the living runners."""
-        return list(self._living)
+        return instance_id in self._alive
 
     @property
     def any_alive(self) -> bool:
         """Whether there is a runner at all."""
-        return bool(self._living)
+        return bool(self._alive)
 
     @property
-    def living(self) -> list[str]:
+    def alive(self) -> list[str]:
         """Instance ids of all runners, in order."""
-        return sorted(self._living)
+        return sorted(self._alive)
 
     @property
     def disks(self) -> Mapping[str, DiskReport | None]:
         """What the living runners say of their disks in their leases; None where one says nothing."""
-        return self._living
+        return self._alive
 
     async def require_one(self) -> None:
         """Go on when there is a runner, at once or in a moment.
@@ -72,9 +67,9 @@ class Runners:
         instance_id = key.removeprefix(Subjects.instance_key(""))
         heartbeat = _heartbeat_in(entry) if entry is not None else None
         if heartbeat is not None:
-            self._living[instance_id] = heartbeat.disk
+            self._alive[instance_id] = heartbeat.disk
         else:
-            self._living.pop(instance_id, None)
+            self._alive.pop(instance_id, None)
         self._change.set()
 
 

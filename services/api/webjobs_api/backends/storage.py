@@ -21,7 +21,7 @@ _GIVE_UP_SECONDS = 0.5  # that a write gets which was under way when the disk be
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _Report:
     disk: DiskReport | None
     at: float  # monotonic
 
@@ -36,10 +36,10 @@ class Storage:
     def __init__(self, bus: Bus, runners: Runners) -> None:
         self._bus = bus
         self._runners = runners
-        self._heard: dict[str, _Heard] = {}
+        self._reports: dict[str, _Report] = {}
         self._was_low = False
         self._listeners: list[Callable[[], None]] = []
-        self._hearing = bus.hearing(bus.subjects.heartbeat("*"), self._hear)
+        self._hearing = bus.hearing(bus.subjects.heartbeat("*"), self._receive)
 
     async def __aenter__(self) -> "Storage":
         await self._hearing.__aenter__()
@@ -74,17 +74,17 @@ class Storage:
         return self.shortage or None
 
     def _disks(self) -> dict[str, DiskReport | None]:
-        heard_since = time.monotonic() - _REPORT_SECONDS
-        heard = {name: each.disk for name, each in self._heard.items() if each.at > heard_since}
-        return {**self._runners.disks, **heard}
+        not_before = time.monotonic() - _REPORT_SECONDS
+        recent = {name: each.disk for name, each in self._reports.items() if each.at > not_before}
+        return {**self._runners.disks, **recent}
 
-    def _hear(self, subject: str, data: bytes) -> None:
+    def _receive(self, subject: str, data: bytes) -> None:
         try:
             heartbeat = decode_heartbeat(data)
         except MALFORMED as error:
             log.warning("unreadable heartbeat ignored", subject=subject, error=str(error))
             return
-        self._heard[subject.rpartition(".")[2]] = _Heard(heartbeat.disk, time.monotonic())
+        self._reports[subject.rpartition(".")[2]] = _Report(heartbeat.disk, time.monotonic())
         is_low = bool(self.shortage)
         if is_low and not self._was_low:
             log.warning("runs and deployments are refused", reason=self.shortage)

@@ -7,7 +7,7 @@ from typing import Any
 from webjobs_events.job import JobType
 
 from webjobs_api.describe.operation import Answer, Operation, Schema, json_of
-from webjobs_api.http.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, SEED, Dialect
+from webjobs_api.http.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, LEGACY, Dialect
 from webjobs_api.http.kudu_responses import (
     KuduContinuousJob,
     KuduRun,
@@ -49,10 +49,10 @@ def in_every_dialect(operations: Mapping[str, Operation]) -> dict[str, Operation
 
 def _moved(path: str, dialect: Dialect) -> str | None:
     """A path of the first dialect under another's prefix; None when that does not have it."""
-    if path == SEED.all_jobs:
+    if path == LEGACY.all_jobs:
         return dialect.all_jobs
     for job_type in ("{type}", *(each.value for each in JobType)):
-        prefix = SEED.jobs.replace("{type}", job_type)
+        prefix = LEGACY.jobs.replace("{type}", job_type)
         if path == prefix or path.startswith(f"{prefix}/"):
             return dialect.jobs.replace("{type}", job_type) + path.removeprefix(prefix)
     return None

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 from webjobs_events.schemas import schema_components
 
-from webjobs_api.describe.errors import EVERYWHERE, GUARDED, STATUS_SAYS
+from webjobs_api.describe.errors import EVERYWHERE, GUARDED, STATUS_DESCRIPTIONS
 from webjobs_api.describe.operation import PROBLEM, TEXT, Answer, Body, Operation, Parameter, Schema
 from webjobs_api.describe.parameters import PATH_PARAMETERS
 from webjobs_api.http.problems import Problem
@@ -21,9 +21,9 @@ _ANY_METHOD = ("GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD")
 _PLAIN = (str, int, float, bool, type(None))
 _REFUSED_PARTS = {"{job}": 400, "{type}": 404}
 _IF_NONE_MATCH = Parameter(
-    name="If-None-Match", schema={"type": "string"}, says="The ETag of the answer that the client has."
+    name="If-None-Match", schema={"type": "string"}, description="The ETag of the answer that the client has."
 )
-_NOT_MODIFIED = Answer(says="The client has this answer already.")
+_NOT_MODIFIED = Answer(description="The client has this answer already.")
 _SCHEME = {"basic": {"type": "http", "scheme": "basic"}}
 
 
@@ -120,18 +120,18 @@ def _operation(key: str, route: web.RouteDef, operation: Operation, schemas: _Sc
         *(_parameter("header", parameter, schemas) for parameter in operation.headers),
         *([_parameter("header", _IF_NONE_MATCH, schemas)] if operation.has_etag else []),
     ]
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "operationId": "_".join(re.findall(r"\w+", key.lower())),
         "tags": [operation.tag],
         "summary": operation.summary,
         "description": operation.description,
         "parameters": parameters,
         "requestBody": _body(operation.body, schemas) if operation.body else None,
-        "responses": _answers(operation, path, route.method, schemas),
+        "responses": _responses(operation, path, route.method, schemas),
         "deprecated": operation.deprecated,
     }
-    told = {name: value for name, value in told.items() if value}
-    return told | {"security": []} if path in _OPEN else told
+    described = {name: value for name, value in described.items() if value}
+    return described | {"security": []} if path in _OPEN else described
 
 
 def _path_parameters(path: str) -> list[Parameter]:
@@ -141,8 +141,8 @@ def _path_parameters(path: str) -> list[Parameter]:
         known = PATH_PARAMETERS.get(name)
         if pattern and "|" in pattern and _WORDS.fullmatch(pattern):
             schema: Schema = {"type": "string", "enum": pattern.split("|")}
-            known = Parameter(name=name, schema=schema, says=known.says if known else "")
-        found.append(known or Parameter(name=name, schema={"type": "string", "minLength": 1}, says=""))
+            known = Parameter(name=name, schema=schema, description=known.description if known else "")
+        found.append(known or Parameter(name=name, schema={"type": "string", "minLength": 1}, description=""))
     return found
 
 
@@ -151,14 +151,14 @@ def _parameter(place: str, parameter: Parameter, schemas: _Schemas) -> dict[str,
         "name": parameter.name,
         "in": place,
         "required": place == "path" or parameter.is_required,
-        "description": parameter.says,
+        "description": parameter.description,
         "schema": schemas.of(parameter.schema),
     }
 
 
 def _body(body: Body, schemas: _Schemas) -> dict[str, Any]:
     return {
-        "description": body.says,
+        "description": body.description,
         "required": body.is_required,
         "content": {media: {"schema": schemas.of(schema)} for media, schema in body.content.items()},
     }
@@ -169,28 +169,31 @@ def is_refused_without_room(method: str, operation: Operation) -> bool:
     return method in ("POST", "PUT") and operation.needs_room and not operation.passes_on
 
 
-def _answers(operation: Operation, path: str, method: str, schemas: _Schemas) -> dict[str, Any]:
-    told = {status: _answer(answer, schemas) for status, answer in operation.answers.items()}
+def _responses(operation: Operation, path: str, method: str, schemas: _Schemas) -> dict[str, Any]:
+    described = {status: _answer(answer, schemas) for status, answer in operation.answers.items()}
     if operation.has_etag:
-        told[304] = _answer(_NOT_MODIFIED, schemas)
+        described[304] = _answer(_NOT_MODIFIED, schemas)
     in_path = [status for part, status in _REFUSED_PARTS.items() if part in path]
     guarded = () if path in _OPEN else GUARDED
     late = (408,) if operation.body is not None else ()
     no_space = (507,) if is_refused_without_room(method, operation) else ()
     for status in (*operation.errors, *in_path, *EVERYWHERE, *late, *guarded, *no_space):
-        told.setdefault(status, _error(status, operation, schemas))
-    return {str(status): told[status] for status in sorted(told)}
+        described.setdefault(status, _error(status, operation, schemas))
+    return {str(status): described[status] for status in sorted(described)}
 
 
 def _answer(answer: Answer, schemas: _Schemas) -> dict[str, Any]:
-    told: dict[str, Any] = {"description": answer.says}
+    described: dict[str, Any] = {"description": answer.description}
     if answer.headers:
-        told["headers"] = {
-            name: {"description": says, "schema": {"type": "string"}} for name, says in answer.headers.items()
+        described["headers"] = {
+            name: {"description": description, "schema": {"type": "string"}}
+            for name, description in answer.headers.items()
         }
     if answer.content:
-        told["content"] = {media: {"schema": schemas.of(schema)} for media, schema in answer.content.items()}
-    return told
+        described["content"] = {
+            media: {"schema": schemas.of(schema)} for media, schema in answer.content.items()
+        }
+    return described
 
 
 def _error(status: int, operation: Operation, schemas: _Schemas) -> dict[str, Any]:
@@ -198,8 +201,8 @@ def _error(status: int, operation: Operation, schemas: _Schemas) -> dict[str, An
     if operation.problems:
         content[PROBLEM] = Problem
     headers = {"Retry-After": "Seconds to wait before asking again."} if status in (429, 503) else {}
-    says = operation.says.get(status, STATUS_SAYS[status])
-    return _answer(Answer(says=says, content=content, headers=headers), schemas)
+    description = operation.error_texts.get(status, STATUS_DESCRIPTIONS[status])
+    return _answer(Answer(description=description, content=content, headers=headers), schemas)
 
 
 def _from_docstring(route: web.RouteDef) -> Operation:
@@ -208,6 +211,6 @@ def _from_docstring(route: web.RouteDef) -> Operation:
     return Operation(
         tag="Others",
         summary=first.replace("`", ""),
-        answers={200: Answer(says="Done.", content={"*/*": {}})},
+        answers={200: Answer(description="Done.", content={"*/*": {}})},
         errors=(404, 409),
     )

@@ -8,7 +8,7 @@ EVERYWHERE = (400,)
 GUARDED = (401, 403, 429, 503)
 """Statuses that every route but the open ones may answer."""
 
-STATUS_SAYS: Mapping[int, str] = {
+STATUS_DESCRIPTIONS: Mapping[int, str] = {
     400: "Something in the request is invalid: an unknown query parameter, a name, an argument, the body.",
     401: "Credentials are set on this server, and the request has none or wrong ones.",
     403: "A page of an origin that is not allowed asks for a change, or the host is not this machine's.",

@@ -19,13 +19,13 @@ class Parameter:
     Attributes:
         name: As it is written in the request.
         schema: Of the value.
-        says: What it is for, in a sentence.
+        description: What it is for, in a sentence.
         is_required: Whether the request is refused without it.
     """
 
     name: str
     schema: Schema
-    says: str
+    description: str
     is_required: bool = False
 
 
@@ -35,12 +35,12 @@ class Body:
 
     Attributes:
         content: Schema by media type.
-        says: What it is, in a sentence.
+        description: What it is, in a sentence.
         is_required: Whether the request is refused without it.
     """
 
     content: Mapping[str, Schema]
-    says: str
+    description: str
     is_required: bool = True
 
 
@@ -49,12 +49,12 @@ class Answer:
     """What a request may get.
 
     Attributes:
-        says: When, or what it is, in a sentence.
+        description: When, or what it is, in a sentence.
         content: Schema by media type; empty when there is no body.
         headers: Meaning by name, of those that a client should look at.
     """
 
-    says: str
+    description: str
     content: Mapping[str, Schema] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -73,7 +73,7 @@ class Operation:
         body: None when the route reads none; one that is sent is refused then, unless it is blank.
         answers: By status, errors apart.
         errors: Statuses of errors of its own; those that any route can answer are added.
-        says: What an error means here, where the table of errors is too general.
+        error_texts: What an error means here, where the table of errors is too general.
         problems: Whether its own errors are problem documents instead of plain text; or the name of the
             header with which they are.
         has_etag: Whether the answer bears an ETag, and is 304 to whoever has it already.
@@ -90,7 +90,7 @@ class Operation:
     body: Body | None = None
     answers: Mapping[int, Answer]
     errors: tuple[int, ...] = ()
-    says: Mapping[int, str] = field(default_factory=dict)
+    error_texts: Mapping[int, str] = field(default_factory=dict)
     problems: bool | str = False
     has_etag: bool = False
     passes_on: bool = False
@@ -98,30 +98,30 @@ class Operation:
     deprecated: bool = False
 
 
-def json_of(schema: Schema, says: str, **headers: str) -> Answer:
+def json_of(schema: Schema, description: str, **headers: str) -> Answer:
     """A JSON answer; `headers` with `_` for `-`."""
-    return Answer(says=says, content={JSON: schema}, headers=_named(headers))
+    return Answer(description=description, content={JSON: schema}, headers=_named(headers))
 
 
-def list_of(schema: Schema, says: str) -> Answer:
+def list_of(schema: Schema, description: str) -> Answer:
     """A JSON answer with a list of such."""
-    return json_of({"type": "array", "items": schema}, says)
+    return json_of({"type": "array", "items": schema}, description)
 
 
-def text(says: str, media_type: str = TEXT) -> Answer:
+def text(description: str, media_type: str = TEXT) -> Answer:
     """An answer that is text of any kind."""
-    return Answer(says=says, content={media_type: {"type": "string"}})
+    return Answer(description=description, content={media_type: {"type": "string"}})
 
 
-def binary(says: str, media_type: str = "application/octet-stream", **headers: str) -> Answer:
+def binary(description: str, media_type: str = "application/octet-stream", **headers: str) -> Answer:
     """An answer that is bytes of any kind."""
-    return Answer(says=says, content={media_type: {}}, headers=_named(headers))
+    return Answer(description=description, content={media_type: {}}, headers=_named(headers))
 
 
-def nothing(says: str, **headers: str) -> Answer:
+def nothing(description: str, **headers: str) -> Answer:
     """An answer without a body."""
-    return Answer(says=says, headers=_named(headers))
+    return Answer(description=description, headers=_named(headers))
 
 
 def _named(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.replace("_", "-"): says for name, says in headers.items()}
+    return {name.replace("_", "-"): description for name, description in headers.items()}

@@ -24,47 +24,47 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
                 "pattern": _JOB_NAME,
                 "examples": ["hello"],
             },
-            says="The name of the job.",
+            description="The name of the job.",
         ),
         Parameter(
             name="id",
             schema=RUN_ID,
-            says="The id of the run: the instant it was asked for, to a tenth of a millisecond.",
+            description="The id of the run: the instant it was asked for, to a tenth of a millisecond.",
         ),
         Parameter(
             name="deployment",
             schema={"type": "string", "minLength": 1, "examples": ["latest"]},
-            says="The id of the deployment.",
+            description="The id of the deployment.",
         ),
         Parameter(
             name="hook",
             schema={"type": "string", "minLength": 1, "examples": ["f726994390eafcbe"]},
-            says="The id of the hook.",
+            description="The id of the hook.",
         ),
         Parameter(
             name="event",
             schema={"type": "string", "enum": ["TriggeredJobFinished", "PostDeployment"]},
-            says="The event that is published.",
+            description="The event that is published.",
         ),
         Parameter(
             name="source",
             schema={"type": "string", "pattern": "^([0-9]{18}|[0-9a-f]{6})$"},
-            says="The id of a run, or of an instance of a continuous job.",
+            description="The id of a run, or of an instance of a continuous job.",
         ),
         Parameter(
             name="type",
             schema={"type": "string", "enum": ["triggered", "continuous"]},
-            says="The type of the job.",
+            description="The type of the job.",
         ),
         Parameter(
             name="path",
             schema={"type": "string"},
-            says="The rest of the address, slashes included.",
+            description="The rest of the address, slashes included.",
         ),
         Parameter(
             name="file",
             schema={"type": "string", "minLength": 1},
-            says="The name of the file.",
+            description="The name of the file.",
         ),
     )
 }

@@ -10,7 +10,7 @@ from webjobs_api.backends.event_filter import EventFilter, event_filter_of, star
 from webjobs_api.events.cloud_event import cloud_event_json
 from webjobs_api.events.snapshot import SEQUENCE_HEADER
 from webjobs_api.http.keys import BUS, LIVE
-from webjobs_api.http.live_answer import LiveAnswer
+from webjobs_api.http.live_response import LiveAnswer
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.sse import sse_event, sse_heartbeat
 
@@ -35,14 +35,14 @@ async def follow_events(request: web.Request) -> web.StreamResponse:
                 await answer.send(sse_event(str(follower.lost_until), "gap", [lost]))
             while not follower.has_ended:
                 messages = await follower.next(live.terms.heartbeat)
-                told = _told(messages, wanted)
-                if told or not messages:
-                    await answer.send(told or sse_heartbeat(str(follower.position)))
+                rendered = _rendered(messages, wanted)
+                if rendered or not messages:
+                    await answer.send(rendered or sse_heartbeat(str(follower.position)))
             await answer.end()
     return answer.response
 
 
-def _told(messages: Sequence[StreamMessage], wanted: EventFilter) -> bytes:
+def _rendered(messages: Sequence[StreamMessage], wanted: EventFilter) -> bytes:
     return b"".join(_event(message) for message in messages if wanted.passes(message.subject))
 
 

@@ -13,7 +13,7 @@ class HookTerms:
         first: Seconds until the second try.
         factor: By which the wait grows from try to try.
         longest: Seconds that no wait exceeds, the spread apart.
-        longest_wish: Seconds that a receiver may ask us to wait, by Retry-After.
+        max_retry_after: Seconds that a receiver may ask us to wait, by Retry-After.
         spread: Part of the wait by which it is made longer or shorter at random, so that a receiver that
             comes back is not called by all at once.
         patience: Age from which on something is given up.
@@ -26,23 +26,23 @@ class HookTerms:
     first: float = 5.0
     factor: float = 2.0
     longest: float = 600.0
-    longest_wish: float = 3600.0
+    max_retry_after: float = 3600.0
     spread: float = 0.2
     patience: timedelta = timedelta(days=3)
     least_tries: int = 5
     ack_wait: float = 30.0
 
-    def wait(self, attempt: int, chance: float, wished: float = 0.0) -> float:
+    def wait(self, attempt: int, chance: float, retry_after: float = 0.0) -> float:
         """Seconds between a failed try and the next one.
 
         Args:
             attempt: The one that failed, counted from 1.
             chance: A random number of 0 to 1.
-            wished: Seconds that the receiver asked for.
+            retry_after: Seconds that the receiver asked for.
         """
         steps = min(attempt - 1, 64)
         own = min(self.longest, self.first * self.factor**steps) * (1 + self.spread * (2 * chance - 1))
-        return max(own, min(wished, self.longest_wish))
+        return max(own, min(retry_after, self.max_retry_after))
 
     def gives_up(self, attempt: int, age: timedelta) -> bool:
         """Whether something of this age is not tried again after so many tries."""

@@ -56,7 +56,7 @@ class Deliverer:
         self._hook = hook
         self._source = source
         self._stream = stream_of(bus, source)
-        self._in_hand: asyncio.Queue[QueuedMessage] = asyncio.Queue()
+        self._in_progress: asyncio.Queue[QueuedMessage] = asyncio.Queue()
         self._is_busy = False
 
     async def run(self) -> None:
@@ -94,11 +94,11 @@ class Deliverer:
 
     def _take(self, message: QueuedMessage) -> None:
         self._is_busy = True
-        self._in_hand.put_nowait(message)
+        self._in_progress.put_nowait(message)
 
     async def _work(self, queue: WorkQueue) -> None:
         while True:
-            message = await self._in_hand.get()
+            message = await self._in_progress.get()
             try:
                 await self._settle(message)
             except BusUnavailable as error:  # it is handed out again
@@ -108,7 +108,7 @@ class Deliverer:
                 await message.give_back(0)
                 raise
             finally:
-                self._is_busy = not self._in_hand.empty()
+                self._is_busy = not self._in_progress.empty()
                 queue.room_changed()
 
     async def _settle(self, message: QueuedMessage) -> None:
@@ -121,7 +121,7 @@ class Deliverer:
         began_at = datetime.now(UTC)
         answer = await send(self._session, self._hook, delivery, attempt, self._terms.timeout)
         outcome = self._outcome(answer, attempt, began_at - message.stored_at)
-        wait = self._terms.wait(attempt, random.random(), answer.wished)  # spreads load, guards nothing
+        wait = self._terms.wait(attempt, random.random(), answer.retry_after)  # spreads load, guards nothing
         await self._record(message, delivery, attempt, answer, outcome, began_at, wait)
         if outcome is Outcome.WILL_RETRY:
             await message.give_back(wait)
@@ -157,8 +157,8 @@ class Deliverer:
         wait: float,
     ) -> None:
         HOOK_CALLS.labels(outcome.value).inc()
-        tell = log.debug if outcome is Outcome.DELIVERED else log.info
-        tell(
+        log_outcome = log.debug if outcome is Outcome.DELIVERED else log.info
+        log_outcome(
             "hook called",
             hook=self._hook.id,
             delivery=delivery.id,
@@ -176,7 +176,7 @@ class Deliverer:
             reason=answer.reason,
             context=delivery.body.decode("utf-8", "replace")[:_CONTEXT],
         )
-        told = Attempt(
+        attempt_made = Attempt(
             delivery_id=delivery.id,
             event=delivery.event,
             sequence=message.sequence,
@@ -190,7 +190,7 @@ class Deliverer:
         )
         while True:  # a call that was made is never forgotten, however long NATS is away
             try:
-                return await self._hooks.record(self._hook, self._source, state, told)
+                return await self._hooks.record(self._hook, self._source, state, attempt_made)
             except BusUnavailable:
                 await asyncio.sleep(_RETRY_DELAY)
 

@@ -90,10 +90,10 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
 
     def wants_the_same_as(self, other: "Hook") -> bool:
         """Whether it makes no difference which of the two is kept."""
-        return self._wish == other._wish
+        return self._target_key == other._target_key
 
     @property
-    def _wish(self) -> tuple[object, ...]:
+    def _target_key(self) -> tuple[object, ...]:
         return self.event, self.job_type, self.job_name, self.insecure_ssl, self.secret
 
 

@@ -90,5 +90,5 @@ def trace_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 def view_of(event: RunEnded) -> RunView:
     """The run that has ended, as history will know it."""
-    told = {name: getattr(event, name) for name in RunView.__struct_fields__ if hasattr(event, name)}
-    return RunView(**told | {"status": event.status, "ended_at": event.at})
+    fields = {name: getattr(event, name) for name in RunView.__struct_fields__ if hasattr(event, name)}
+    return RunView(**fields | {"status": event.status, "ended_at": event.at})

@@ -22,13 +22,13 @@ class Answer:
         status: HTTP status; None when there was no answer.
         reason: In words.
         seconds: Until then.
-        wished: Seconds after which the receiver wants to be called again.
+        retry_after: Seconds after which the receiver wants to be called again.
     """
 
     status: int | None
     reason: str
     seconds: float
-    wished: float = 0.0
+    retry_after: float = 0.0
 
     @property
     def is_taken(self) -> bool:
@@ -47,7 +47,7 @@ async def send(
     """Call a hook once; redirects are answers like others, and the answer's body is not read."""
     headers = delivery.headers(hook, attempt, int(time.time()))
     began = time.monotonic()
-    status, reason, wished = None, "", 0.0
+    status, reason, retry_after = None, "", 0.0
     try:
         async with (
             asyncio.timeout(timeout),
@@ -60,15 +60,15 @@ async def send(
             ) as answer,
         ):
             status, reason = answer.status, answer.reason or ""
-            wished = wish_of(answer.headers.get("Retry-After", ""))
+            retry_after = parse_retry_after(answer.headers.get("Retry-After", ""))
     except TimeoutError:
         reason = f"no answer within {timeout:g} s"
     except (aiohttp.ClientError, OSError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return Answer(status, reason[:_LONGEST_REASON], time.monotonic() - began, wished)
+    return Answer(status, reason[:_LONGEST_REASON], time.monotonic() - began, retry_after)
 
 
-def wish_of(retry_after: str) -> float:
+def parse_retry_after(retry_after: str) -> float:
     """Seconds in a header Retry-After; 0 when it has none, or a date."""
     is_number = retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 10
     return float(retry_after) if is_number else 0.0

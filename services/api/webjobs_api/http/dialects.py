@@ -29,7 +29,7 @@ class Responses(Protocol):
         """A triggered job with its latest run."""
 
     def continuous_job_json(
-        self, definition: JobDefinition, living: Sequence[InstanceView], urls: Urls
+        self, definition: JobDefinition, alive: Sequence[InstanceView], urls: Urls
     ) -> JobJson:
         """A continuous job with what its living instances do."""
 
@@ -67,7 +67,7 @@ class Dialect:
         return any(root is not None and (path == root or path.startswith(f"{root}/")) for root in roots)
 
 
-SEED = Dialect("/api/jobs", "/api/jobs/{type}", legacy_responses)
+LEGACY = Dialect("/api/jobs", "/api/jobs/{type}", legacy_responses)
 """The first clients' dialect."""
 
 KUDU = Dialect("/api/webjobs", "/api/{type}webjobs", kudu_responses)
@@ -79,9 +79,9 @@ KUDU_OLDER = Dialect(None, "/api/{type}jobs", kudu_responses)
 KUDU_OLDEST = Dialect("/jobs", "/jobs/{type}", kudu_responses)
 """Another; a browser gets pages for people here."""
 
-DIALECTS = (SEED, KUDU, KUDU_OLDER, KUDU_OLDEST)
+DIALECTS = (LEGACY, KUDU, KUDU_OLDER, KUDU_OLDEST)
 
 
 def dialect_of(path: str) -> Dialect:
     """The dialect a request's path belongs to; the first clients' when it belongs to none."""
-    return next((dialect for dialect in DIALECTS if dialect.has(path)), SEED)
+    return next((dialect for dialect in DIALECTS if dialect.has(path)), LEGACY)

@@ -48,7 +48,7 @@ class _Address:
     failures: int = 0
     failed_at: float = 0.0
     queued: int = 0
-    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
 
 class FailedLogins:
@@ -78,26 +78,26 @@ class FailedLogins:
         name = network_of(peer)
         address = self._addresses.get(name)
         if address is not None:
-            await self._take_turn(address)
+            await self._take_slot(address)
         if is_right():
             if address is not None:
-                address.turns.release()
+                address.slots.release()
             return
         if address is None:
             address = self._new(name)
-            await address.turns.acquire()  # it has turns
+            await address.slots.acquire()  # it has turns
         delay = self._count(name, address, peer)
-        asyncio.get_running_loop().call_later(delay, address.turns.release)
+        asyncio.get_running_loop().call_later(delay, address.slots.release)
         await asyncio.sleep(delay)
         raise CredentialsWanted
 
-    async def _take_turn(self, address: _Address) -> None:
+    async def _take_slot(self, address: _Address) -> None:
         if address.queued >= _MOST_QUEUED:
             raise TooManyWrongPasswords
         address.queued += 1
         try:
             async with asyncio.timeout(_QUEUE_SECONDS):
-                await address.turns.acquire()
+                await address.slots.acquire()
         except TimeoutError as error:
             raise TooManyWrongPasswords from error
         finally:

@@ -193,13 +193,13 @@ def triggered_job_json(
 
 
 def continuous_job_json(
-    definition: JobDefinition, living: Sequence[InstanceView], urls: Urls
+    definition: JobDefinition, alive: Sequence[InstanceView], urls: Urls
 ) -> KuduContinuousJob:
     """A continuous job with what its living instances do."""
     name = definition.job_name
     return KuduContinuousJob(
-        status=continuous_status(definition, living).value,
-        detailed_status="".join(f"{view.instance} - {view.status.value}\r\n" for view in living),
+        status=continuous_status(definition, alive).value,
+        detailed_status="".join(f"{view.instance} - {view.status.value}\r\n" for view in alive),
         log_url=urls.job_log(name),
         name=name,
         run_command=run_command(definition),

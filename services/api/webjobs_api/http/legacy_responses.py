@@ -14,7 +14,7 @@ from webjobs_api.backends.known_job import error_of
 from webjobs_api.http.urls import Urls
 
 # Of several instances the one that does most speaks for the job.
-_MOST_TELLING = (
+_BY_PRECEDENCE = (
     Status.RUNNING,
     Status.STARTING,
     Status.PENDING_RESTART,
@@ -141,13 +141,13 @@ def triggered_job_json(
 
 
 def continuous_job_json(
-    definition: JobDefinition, living: Sequence[InstanceView], urls: Urls
+    definition: JobDefinition, alive: Sequence[InstanceView], urls: Urls
 ) -> ContinuousJobJson:
     """A continuous job with what its living instances do."""
     name = definition.job_name
     return ContinuousJobJson(
         name=name,
-        status=legacy_status(definition, living),
+        status=legacy_status(definition, alive),
         run_command=run_command(definition),
         log_url=urls.job_log(name),
         extra_info_url=urls.page(JobType.CONTINUOUS, name),
@@ -161,25 +161,25 @@ def settings_changed_json(definition: JobDefinition) -> None:
     """This dialect answers new settings with an empty body."""
 
 
-def continuous_status(definition: JobDefinition, living: Iterable[InstanceView]) -> Status:
+def continuous_status(definition: JobDefinition, alive: Iterable[InstanceView]) -> Status:
     """One word for a continuous job, from what its living instances do; standbys do not count.
 
     Source: Kudu, a4 takes one arbitrary instance that is not inactive; we take the one that does most.
     """
-    told = {view.status for view in living}
-    if definition.is_stopped and not told & _HAS_A_PROCESS:
+    statuses = {view.status for view in alive}
+    if definition.is_stopped and not statuses & _HAS_A_PROCESS:
         return Status.STOPPED
-    return next((status for status in _MOST_TELLING if status in told), Status.INITIALIZING)
+    return next((status for status in _BY_PRECEDENCE if status in statuses), Status.INITIALIZING)
 
 
-def legacy_status(definition: JobDefinition, living: Iterable[InstanceView]) -> LegacyStatus:
+def legacy_status(definition: JobDefinition, alive: Iterable[InstanceView]) -> LegacyStatus:
     """One of the five words of this dialect, from what the living instances of a job do.
 
     An instance that is `Stopping` counts as `Running`. A job of which there are only standbys
     (`InactiveInstance`) is `Initializing`: none of them runs it yet.
     """
     known = (
-        replace(view, status=Status.RUNNING) if view.status is Status.STOPPING else view for view in living
+        replace(view, status=Status.RUNNING) if view.status is Status.STOPPING else view for view in alive
     )
     return cast(LegacyStatus, continuous_status(definition, known).value)
 

@@ -4,7 +4,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import Counter, Histogram
 
-from webjobs_api.http.timed_answer import timed_answer
+from webjobs_api.http.timed_response import timed_answer
 
 _SECONDS = Histogram(
     "webjobs_api_request_seconds",

@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 from webjobs_events.errors import WebJobsError
 
-from webjobs_api.http.error_answers import headers_of, status_of
+from webjobs_api.http.error_responses import headers_of, status_of
 from webjobs_api.http.tracing import about
 
 log = structlog.stdlib.get_logger(__name__)

@@ -9,7 +9,7 @@ from webjobs_events.job import JobDefinition, JobName, JobType, parse_job_name
 from webjobs_events.job_warnings import HEADER, header_values
 
 from webjobs_api.http import arm
-from webjobs_api.http.dialects import SEED, Dialect, Responses, dialect_of
+from webjobs_api.http.dialects import LEGACY, Dialect, Responses, dialect_of
 from webjobs_api.http.entity_tags import entity_tag
 from webjobs_api.http.errors import EncodedUpload, InvalidFlag
 from webjobs_api.http.keys import SETTINGS
@@ -99,7 +99,7 @@ def is_set(request: web.Request, name: str) -> bool:
 
 def is_arm(request: web.Request) -> bool:
     """Whether the request comes through Azure Resource Manager, which wants its envelope."""
-    return arm.GEO_HEADER in request.headers and dialect(request) is not SEED
+    return arm.GEO_HEADER in request.headers and dialect(request) is not LEGACY
 
 
 def enveloped(request: web.Request, answer: Any) -> Any:

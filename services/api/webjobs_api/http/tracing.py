@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from webjobs_events.trace import TRACEPARENT, TRACESTATE, Trace, new_trace, parse_trace
 
-from webjobs_api.http.timed_answer import timed_answer
+from webjobs_api.http.timed_response import timed_answer
 
 log = structlog.stdlib.get_logger(__name__)
 _level = logging.getLogger(__name__)

@@ -78,7 +78,7 @@ class JobCommands:
         if not isinstance(command, DeleteJob | StopContinuousJob):  # these help when a disk is full
             self._storage.require_room()
         await self._runners.require_one()
-        reply = await self._exchange(command)
+        reply = await self._send_and_wait(command)
         if reply.code is ReplyCode.JOB_NOT_FOUND:
             raise JobNotFound(command.job_type, command.job_name)
         if reply.code is not ReplyCode.DONE:
@@ -86,7 +86,7 @@ class JobCommands:
         await self._definitions.settled(command.job_type, command.job_name, reply.revision)
         await self._note_events()
 
-    async def _exchange(self, command: JobCommand) -> CommandReply:
+    async def _send_and_wait(self, command: JobCommand) -> CommandReply:
         answer: asyncio.Future[CommandReply] = asyncio.get_running_loop().create_future()
 
         def on_reply(data: bytes) -> None:

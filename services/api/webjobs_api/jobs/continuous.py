@@ -75,10 +75,10 @@ async def change_state(
 
 async def job_json(request: web.Request, definition: JobDefinition) -> JobJson:
     """A continuous job as this client wants it written."""
-    told = await request.app[HISTORY].statuses([definition.job_name])
-    living = _living(request, told.get(definition.job_name, []))
+    statuses = await request.app[HISTORY].statuses([definition.job_name])
+    alive = _alive(request, statuses.get(definition.job_name, []))
     return request_context.responses(request).continuous_job_json(
-        definition, living, request_context.urls(request)
+        definition, alive, request_context.urls(request)
     )
 
 
@@ -87,14 +87,14 @@ async def all_jobs(request: web.Request) -> list[JobJson]:
     definitions = in_name_order(request.app[DEFINITIONS].all_of(JobType.CONTINUOUS))
     if not definitions:
         return []
-    told = await request.app[HISTORY].statuses([each.job_name for each in definitions], may_lack=True)
+    statuses = await request.app[HISTORY].statuses([each.job_name for each in definitions], may_lack=True)
     urls, written = request_context.urls(request), request_context.responses(request)
     return [
-        written.continuous_job_json(each, _living(request, told.get(each.job_name, [])), urls)
+        written.continuous_job_json(each, _alive(request, statuses.get(each.job_name, [])), urls)
         for each in definitions
     ]
 
 
-def _living(request: web.Request, instances: Iterable[InstanceView]) -> list[InstanceView]:
+def _alive(request: web.Request, instances: Iterable[InstanceView]) -> list[InstanceView]:
     is_alive = request.app[RUNNERS].is_alive
     return [view for view in instances if is_alive(view.instance)]

@@ -11,7 +11,7 @@ from webjobs_events.files import Fault
 from webjobs_events.job import JobName, JobType
 
 from webjobs_api.http import request_context
-from webjobs_api.http.error_answers import status_of
+from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.errors import JobNotFound
 from webjobs_api.http.keys import COMMANDS, DEFINITIONS, DEPLOYMENTS, RUNNERS
 from webjobs_api.http.requests import Upload, requested_by, upload_of

@@ -14,7 +14,7 @@ from webjobs_events.queries import RunView
 from webjobs_events.status import is_terminal
 
 from webjobs_api.http import request_context
-from webjobs_api.http.error_answers import status_of
+from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.errors import LogIncomplete, LogNotFound
 from webjobs_api.http.keys import BUS, DEFINITIONS, LIVE, RUNS
 from webjobs_api.http.urls import KUDU_OUTPUT_FILE

@@ -20,7 +20,7 @@ from webjobs_api.backends.tail import Follower
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import LogIncomplete, LogNotFound, RunNotFound
 from webjobs_api.http.keys import BUS, DEFINITIONS, LIVE, RUNS
-from webjobs_api.http.live_answer import LiveAnswer, log
+from webjobs_api.http.live_response import LiveAnswer, log
 from webjobs_api.logs.assembly import Piece
 from webjobs_api.logs.follow import following, with_pauses
 from webjobs_api.logs.lines import LogLines
@@ -106,9 +106,9 @@ async def _answer(
     answer = LiveAnswer(request, "text/plain")
     if not await answer.begin():
         return answer.response
-    await answer.send(_said("Welcome, you are now connected to log-streaming service."))
+    await answer.send(_notice("Welcome, you are now connected to log-streaming service."))
     clock = asyncio.get_running_loop().time
-    heard_at = told_at = clock()
+    written_at = notified_at = clock()
     lines = LogLines()
 
     def is_unfinished() -> bool:
@@ -123,12 +123,14 @@ async def _answer(
                 written = b""
                 if batch is not None:
                     written = _shown(batch, lines, wanted, show)
-                    heard_at = told_at = clock()
+                    written_at = notified_at = clock()
                 elif is_unfinished():
                     written = lines.unfinished()
-                elif clock() - told_at >= live.terms.log_heartbeat:
-                    told_at = clock()
-                    written = _said(f"No new trace in the past {int((told_at - heard_at) // 60)} min(s).")
+                elif clock() - notified_at >= live.terms.log_heartbeat:
+                    notified_at = clock()
+                    written = _notice(
+                        f"No new trace in the past {int((notified_at - written_at) // 60)} min(s)."
+                    )
                 if written:
                     await answer.send(written)
     except (BusUnavailable, LogIncomplete) as error:
@@ -159,5 +161,5 @@ def _with_job(subject: str, line: bytes) -> bytes:
     return f"{job_type}/{name}: ".encode() + line
 
 
-def _said(text: str) -> bytes:
+def _notice(text: str) -> bytes:
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}  {text}\n".encode()

@@ -7,7 +7,7 @@ from webjobs_events.log_format import output_log
 
 from webjobs_api.http.errors import InvalidEventFilter
 from webjobs_api.http.keys import BUS, LIVE, RUNS
-from webjobs_api.http.live_answer import LiveAnswer, log
+from webjobs_api.http.live_response import LiveAnswer, log
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.sse import sse_event, sse_heartbeat
 from webjobs_api.logs import logs

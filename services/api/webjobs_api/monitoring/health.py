@@ -41,7 +41,7 @@ def checks(bus: Bus, storage: Storage, runners: Runners, history: History) -> Ma
     async def runner() -> str | None:
         return None if runners.any_alive else "no runner is alive"
 
-    async def history_answers() -> str | None:
+    async def history_responds() -> str | None:
         try:
             await history.latest_runs([])
         except WebJobsError as error:
@@ -54,5 +54,5 @@ def checks(bus: Bus, storage: Storage, runners: Runners, history: History) -> Ma
         "storage": writes.check,
         "disk": storage.check,
         "runner": runner,
-        "history": history_answers,
+        "history": history_responds,
     }

@@ -14,7 +14,7 @@ from webjobs_events.status import is_terminal
 
 from webjobs_api.backends.known_job import error_of
 from webjobs_api.http import request_context
-from webjobs_api.http.error_answers import headers_of, status_of
+from webjobs_api.http.error_responses import headers_of, status_of
 from webjobs_api.http.keys import (
     BUS,
     DEFINITIONS,
@@ -188,11 +188,11 @@ def _why(run: RunView) -> str:
 
 async def _continuous_facts(request: web.Request, definition: JobDefinition) -> dict[str, Any]:
     name, is_alive = definition.job_name, request.app[RUNNERS].is_alive
-    told = (await request.app[HISTORY].statuses([name])).get(name, [])
-    living = [view for view in told if is_alive(view.instance)]
+    views = (await request.app[HISTORY].statuses([name])).get(name, [])
+    alive = [view for view in views if is_alive(view.instance)]
     return {
-        "status": legacy_status(definition, living),  # as in the list of jobs
-        "instances": living,
+        "status": legacy_status(definition, alive),  # as in the list of jobs
+        "instances": alive,
         "job_log": _urls(request).job_log(name),
         "application_log": _urls(request).application_log(name),
     }

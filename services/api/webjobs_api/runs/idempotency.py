@@ -101,10 +101,10 @@ class IdempotentInvocations:
         except (JobNotEnabled, JobsAreStopped, NoRunnerAlive, RunAlreadyInProgress):
             await self._forget(entry_key, revision)
             raise
-        await self._note_acceptance(entry_key, known, revision)
+        await self._record_acceptance(entry_key, known, revision)
         return known.command.run_id
 
-    async def _note_acceptance(self, entry_key: str, known: _Remembered, revision: int) -> None:
+    async def _record_acceptance(self, entry_key: str, known: _Remembered, revision: int) -> None:
         accepted = _encoder.encode(msgspec.structs.replace(known, is_accepted=True))
         try:
             try:

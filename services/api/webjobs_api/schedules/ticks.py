@@ -23,7 +23,7 @@ class Ticks:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._deleted: dict[JobName, int] = {}
-        self._told: dict[JobName, int] = {}
+        self._recorded: dict[JobName, int] = {}
         self._following: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Ticks":
@@ -37,7 +37,7 @@ class Ticks:
 
     def has_any(self, job_name: JobName) -> bool:
         """Whether anything was told of the job's due times since it was last deleted."""
-        return self._told.get(job_name, 0) > self._deleted.get(job_name, 0)
+        return self._recorded.get(job_name, 0) > self._deleted.get(job_name, 0)
 
     async def latest(self, job_name: JobName, count: int) -> list[ScheduleTicked]:
         """The latest `count` events about a job's due times since it was last deleted, oldest first.
@@ -100,20 +100,20 @@ class Ticks:
             [self._subject("*", "ScheduleTicked"), self._subject("*", "Deleted")],
             latest_only=True,
         )
-        reader.on_replaced = self._begin_anew
+        reader.on_replaced = self._restart
         async with reader, contextlib.aclosing(reader.batches()) as batches:
             async for batch in batches:
                 for message in batch:
                     event = _event_in(message)
                     if isinstance(event, ScheduleTicked):
-                        self._told[event.job_name] = message.sequence
+                        self._recorded[event.job_name] = message.sequence
                     elif isinstance(event, Deleted):
                         self._deleted[event.job_name] = message.sequence
 
-    def _begin_anew(self) -> None:
+    def _restart(self) -> None:
         """The stream was replaced by another one, whose sequences say nothing about those of before."""
-        self._told = {name: 0 for name in self._told if self.has_any(name)}
-        self._deleted = dict.fromkeys(self._told, -1)
+        self._recorded = {name: 0 for name in self._recorded if self.has_any(name)}
+        self._deleted = dict.fromkeys(self._recorded, -1)
 
     def _subject(self, job_name: str, event_name: str) -> str:
         return self._bus.subjects.job_event(JobType.TRIGGERED, job_name, event_name)

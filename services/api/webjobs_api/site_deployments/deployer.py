@@ -56,7 +56,7 @@ class SiteDeployments:
         await asyncio.gather(*self._in_progress, return_exceptions=True)
 
     async def begin(
-        self, asked: DeploymentRequest, file: BinaryIO, size: int
+        self, request: DeploymentRequest, file: BinaryIO, size: int
     ) -> tuple[Deployment, "asyncio.Task[Deployment]"]:
         """Record a deployment and begin it; the task returns it complete, or raises why it failed.
 
@@ -71,10 +71,10 @@ class SiteDeployments:
             id=str(uuid.uuid4()),
             status=Status.DEPLOYING,
             status_text="Deploying.",
-            author=asked.author,
-            author_email=asked.author_email,
-            deployer=asked.deployer,
-            message=asked.message,
+            author=request.author,
+            author_email=request.author_email,
+            deployer=request.deployer,
+            message=request.message,
             received_at=now,
             renewed_at=now,
         )
@@ -83,7 +83,7 @@ class SiteDeployments:
         except BaseException:
             file.close()
             raise
-        work = _Work(self._bus, self._files, self.store, asked, deployment)
+        work = _Work(self._bus, self._files, self.store, request, deployment)
         return deployment, self._start(work.perform(file, size))
 
     def _start(self, work: Coroutine[Any, Any, Deployment]) -> "asyncio.Task[Deployment]":
@@ -106,13 +106,13 @@ class _Work:
         bus: Bus,
         files: RunnerFiles,
         store: DeploymentStore,
-        asked: DeploymentRequest,
+        request: DeploymentRequest,
         deployment: Deployment,
     ) -> None:
         self._bus = bus
         self._files = files
         self._store = store
-        self._asked = asked
+        self._request = request
         self._deployment = deployment
         self._log: list[LogEntry] = []
 
@@ -148,33 +148,35 @@ class _Work:
             await asyncio.gather(renewal, return_exceptions=True)
 
     async def _write(self, file: BinaryIO, size: int) -> Written:
-        asked, runner = self._asked, await self._files.of(None)
-        what = f"Unpacking {size:,} bytes into" if asked.unpack else f"Writing {size:,} bytes to"
-        self._say(f"{what} {asked.path} of runner {runner.instance_id}.")
+        request, runner = self._request, await self._files.of(None)
+        what = f"Unpacking {size:,} bytes into" if request.unpack else f"Writing {size:,} bytes to"
+        self._add_entry(f"{what} {request.path} of runner {runner.instance_id}.")
         await self._store.write_log(self._deployment.id, self._log)
         question = Write(
-            path=asked.path,
-            unpack=asked.unpack,
-            clean=asked.clean,
+            path=request.path,
+            unpack=request.unpack,
+            clean=request.clean,
             deploy=True,
             condition=_ANY,
-            trace=asked.trace,
+            trace=request.trace,
         )
-        if not asked.unpack:
+        if not request.unpack:
             question = await _existing_or_new(runner, question)
         return await runner.write(question, _chunks(file, runner.chunk_bytes))
 
     async def _succeed(self, written: Written) -> Deployment:
-        self._say(f"{written.files} files are in place.")
+        self._add_entry(f"{written.files} files are in place.")
         if written.removed:
-            self._say(f"{written.removed} files and folders that the package does not hold were removed.")
-        warnings = [self._say(each, EntryType.WARNING) for each in written.warnings]
+            self._add_entry(
+                f"{written.removed} files and folders that the package does not hold were removed."
+            )
+        warnings = [self._add_entry(each, EntryType.WARNING) for each in written.warnings]
         warnings += self._job_warnings(written.jobs)
         if written.more_jobs:
-            self._say(f"{written.more_jobs} more jobs were changed.")
+            self._add_entry(f"{written.more_jobs} more jobs were changed.")
         refused = sum(job.outcome is JobOutcome.REFUSED for job in written.jobs)
         text = f"{refused} of {len(written.jobs)} changed jobs refused; see the log." if refused else ""
-        self._say("Deployment successful.")
+        self._add_entry("Deployment successful.")
         self._deployment = ended(self._deployment, Status.SUCCESS, text, datetime.now(UTC))
         self._deployment = replace(self._deployment, warnings=bounded_warnings(warnings))
         log.info("package deployed", deployment=self._deployment.id, files=written.files, refused=refused)
@@ -185,17 +187,19 @@ class _Work:
         for job in jobs:
             name = f"The {job.job_type} job {job.folder_name!r}"
             if job.outcome is JobOutcome.REFUSED:
-                yield self._say(f"{name} was refused: {job.reason}", EntryType.ERROR)
+                yield self._add_entry(f"{name} was refused: {job.reason}", EntryType.ERROR)
             elif job.outcome is JobOutcome.UNKNOWN:
-                yield self._say(f"{name} is not deployed yet; look at it in a moment.", EntryType.WARNING)
+                yield self._add_entry(
+                    f"{name} is not deployed yet; look at it in a moment.", EntryType.WARNING
+                )
             else:
-                self._say(f"{name} was {job.outcome}.")
+                self._add_entry(f"{name} was {job.outcome}.")
             for warning in job.warnings:
-                yield self._say(f"{name}: {warning}", EntryType.WARNING)
+                yield self._add_entry(f"{name}: {warning}", EntryType.WARNING)
 
     async def _fail(self, reason: str) -> None:
-        self._say(reason, EntryType.ERROR)
-        self._say("Deployment failed.", EntryType.ERROR)
+        self._add_entry(reason, EntryType.ERROR)
+        self._add_entry("Deployment failed.", EntryType.ERROR)
         self._deployment = ended(self._deployment, Status.FAILED, reason, datetime.now(UTC))
         log.warning("deployment failed", deployment=self._deployment.id, reason=reason)
         await self._record()
@@ -219,8 +223,8 @@ class _Work:
             self._bus.subjects.published(POST_DEPLOYMENT),
             f"deployment/{self._deployment.id}",
         )
-        body = msgspec.json.encode(post_deployment_json(self._deployment, self._asked.site_name))
-        await self._bus.publish(subject, body, message_id=message_id, trace=self._asked.trace)
+        body = msgspec.json.encode(post_deployment_json(self._deployment, self._request.site_name))
+        await self._bus.publish(subject, body, message_id=message_id, trace=self._request.trace)
 
     async def _renew(self) -> None:
         while True:
@@ -229,7 +233,7 @@ class _Work:
             with suppress(BusUnavailable):
                 await self._store.replace(self._deployment)
 
-    def _say(self, message: str, type: EntryType = EntryType.MESSAGE) -> str:
+    def _add_entry(self, message: str, type: EntryType = EntryType.MESSAGE) -> str:
         self._log.append(LogEntry(at=datetime.now(UTC), message=message, type=type))
         return message
 

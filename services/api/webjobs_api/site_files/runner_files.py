@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import structlog
 from webjobs_events import files
-from webjobs_events.errors import BusUnavailable, NobodyListens, UndecodableMessage, WebJobsError
+from webjobs_events.errors import BusUnavailable, NoResponders, UndecodableMessage, WebJobsError
 from webjobs_events.files import Fault, FileInfo
 from webjobs_events.jetstream import Bus, QueryRefused
 
@@ -55,7 +55,7 @@ class RunnerFiles:
             if not self._runners.is_alive(instance_id):
                 raise InstanceNotAlive(instance_id)
             return FilesOfRunner(self._bus, instance_id, self._going_on, self._downloads)
-        for candidate in self._runners.living:
+        for candidate in self._runners.alive:
             runner = FilesOfRunner(self._bus, candidate, self._going_on, self._downloads)
             if await runner.listens():
                 return runner
@@ -93,7 +93,7 @@ class FilesOfRunner:
         """Whether the runner is there: one that died a moment ago still has its heartbeat."""
         try:
             await self._bus.ask_files(self._instance_id, "look", files.encode(files.Look(path="")))
-        except NobodyListens:
+        except NoResponders:
             return False
         return True
 
@@ -216,20 +216,22 @@ class FilesOfRunner:
 
     async def _reply(self, question: files.Question, timeout: float) -> files.AnyReply:
         operation, data = files.operation_of(question), files.encode(question)
-        asking = asyncio.create_task(self._bus.ask_files(self._instance_id, operation, data, timeout=timeout))
+        requesting = asyncio.create_task(
+            self._bus.ask_files(self._instance_id, operation, data, timeout=timeout)
+        )
         try:
-            while not (await asyncio.wait({asking}, timeout=_PROBE_SECONDS))[0]:
+            while not (await asyncio.wait({requesting}, timeout=_PROBE_SECONDS))[0]:
                 if not await self.listens():
-                    raise NobodyListens(operation)
-            return files.decode_reply(asking.result())
+                    raise NoResponders(operation)
+            return files.decode_reply(requesting.result())
         except QueryRefused as error:
             message = f"The runner failed ({error.text}); its log says why."
             raise FilesRefused(Fault.FAILED, message) from error
         except UndecodableMessage as error:
             raise BusUnavailable("asking a runner for files", str(error)) from error
         finally:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
+            requesting.cancel()
+            await asyncio.gather(requesting, return_exceptions=True)
 
 
 class OpenedFile:

@@ -13,7 +13,7 @@ from webjobs_events.files import Condition, FileInfo, Kind, Write
 from webjobs_events.instant import Instant
 
 from webjobs_api.http import request_context
-from webjobs_api.http.error_answers import status_of
+from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.errors import UploadTooLarge
 from webjobs_api.http.keys import FILES
 from webjobs_api.http.upload_body import LIMIT_VARIABLE, check_length, is_form, receive_upload
@@ -139,16 +139,16 @@ async def stream(
 
 async def _file(request: web.Request, opened: OpenedFile) -> web.StreamResponse:
     info, headers = opened.info, request.headers
-    told = {**_HEADERS, **headers_of_file(info)}
+    headers_sent = {**_HEADERS, **headers_of_file(info)}
     if is_unmodified(info, headers.getall("If-None-Match", []), headers.get("If-Modified-Since")):
-        return web.Response(status=304, headers=told)
+        return web.Response(status=304, headers=headers_sent)
     try:
         part = range_of_file(info, headers.get("Range"), headers.get("If-Range"))
     except RangeNotSatisfiable as error:
-        told["Content-Range"] = f"bytes */{info.size}"
-        return web.Response(status=status_of(error), text=str(error), headers=told)
+        headers_sent["Content-Range"] = f"bytes */{info.size}"
+        return web.Response(status=status_of(error), text=str(error), headers=headers_sent)
     start, stop = part or (0, info.size)
-    response = web.StreamResponse(status=206 if part else 200, headers=told)
+    response = web.StreamResponse(status=206 if part else 200, headers=headers_sent)
     if part:
         response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{info.size}"
     response.headers["Content-Type"] = mime_of(info)

@@ -11,8 +11,8 @@ from webjobs_api.runs.run_filter import DEFAULT_RUNS, MAX_RUNS, STATUS_WORDS
 _INSTANT = {"type": "string", "examples": ["2026-01-02T03:04:05Z"]}
 
 
-def _any_of(name: str, values: Mapping[str, object], says: str) -> Parameter:
-    return Parameter(name=name, schema={"type": "array", "items": values}, says=says)
+def _any_of(name: str, values: Mapping[str, object], description: str) -> Parameter:
+    return Parameter(name=name, schema={"type": "array", "items": values}, description=description)
 
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -27,17 +27,19 @@ OPERATIONS: Mapping[str, Operation] = {
             _any_of("type", {"type": "string", "enum": ["triggered"]}, "Only triggered jobs have runs."),
             _any_of("trigger", {"type": "string", "enum": list(TriggerKind)}, "Only runs started by these."),
             _any_of("runner", {"type": "string", "pattern": "^[0-9a-f]{6}$"}, "Only runs on these runners."),
-            Parameter(name="since", schema=_INSTANT, says="Only runs requested at this instant or later."),
-            Parameter(name="until", schema=_INSTANT, says="Only runs requested before this instant."),
+            Parameter(
+                name="since", schema=_INSTANT, description="Only runs requested at this instant or later."
+            ),
+            Parameter(name="until", schema=_INSTANT, description="Only runs requested before this instant."),
             Parameter(
                 name="limit",
                 schema={"type": "integer", "minimum": 1, "maximum": MAX_RUNS, "default": DEFAULT_RUNS},
-                says="At most so many runs.",
+                description="At most so many runs.",
             ),
             Parameter(
                 name="before",
                 schema={"type": "string", "examples": ["201311080256000000"]},
-                says="Only runs after this one in the list, as `next` names it; or a run id.",
+                description="Only runs after this one in the list, as `next` names it; or a run id.",
             ),
         ),
         has_etag=True,

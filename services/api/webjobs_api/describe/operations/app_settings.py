@@ -19,7 +19,7 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=_TAG,
         summary="Set app settings",
         description="All of the body or, when one of them cannot be, none. They take effect at once.",
-        body=Body(says="Value by name.", content={JSON: _OBJECT}),
+        body=Body(description="Value by name.", content={JSON: _OBJECT}),
         answers={204: nothing("They are in effect.")},
         errors=(400, 413),
     ),

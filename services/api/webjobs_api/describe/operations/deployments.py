@@ -10,13 +10,13 @@ _TAG = "Deployments"
 _ANY = {"type": "string"}
 _FLAG = {"type": "string", "examples": ["true"]}
 _PACKAGE = Body(
-    says="The package, or a form with it as the only file.",
+    description="The package, or a form with it as the only file.",
     content={"application/zip": {}, "application/octet-stream": {}, "multipart/form-data": {}},
 )
 
 
-def _parameter(name: str, says: str, schema: Mapping[str, object] = _ANY) -> Parameter:
-    return Parameter(name=name, schema=dict(schema), says=says)
+def _parameter(name: str, description: str, schema: Mapping[str, object] = _ANY) -> Parameter:
+    return Parameter(name=name, schema=dict(schema), description=description)
 
 
 _ABOUT = (
@@ -55,7 +55,7 @@ _PUBLISH = replace(
         Parameter(
             name="type",
             schema={"type": "string", "enum": ["zip", "static"]},
-            says="What the body is. Other types of `az webapp deploy` are refused.",
+            description="What the body is. Other types of `az webapp deploy` are refused.",
             is_required=True,
         ),
         _parameter("path", "The folder, or the file; relative to `site/wwwroot`, or `/home/…`."),
@@ -102,7 +102,7 @@ OPERATIONS: Mapping[str, Operation] = {
         summary="Record a deployment that was made elsewhere",
         description="Nothing is deployed.",
         body=Body(
-            says="How it ended.",
+            description="How it ended.",
             content={
                 "application/json": {
                     "type": "object",

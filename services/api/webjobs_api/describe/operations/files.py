@@ -10,23 +10,27 @@ _BYTES = "application/octet-stream"
 _INSTANCE = Parameter(
     name="instance",
     schema={"type": "string", "pattern": "^[0-9a-f]{6}$", "examples": ["327e1e"]},
-    says="The runner whose site folder is meant; the first living one when not given.",
+    description="The runner whose site folder is meant; the first living one when not given.",
 )
 _RECURSIVE = Parameter(
     name="recursive",
     schema={"type": "string", "examples": ["true"]},
-    says="With true or 1, a folder goes with everything in it.",
+    description="With true or 1, a folder goes with everything in it.",
 )
 _IF_MATCH = Parameter(
     name="If-Match",
     schema={"type": "string", "examples": ["*"]},
-    says="The ETag of the file that is to be changed, or `*`: a file that exists is not changed without it.",
+    description="The ETag of the file to change, or `*`: an existing file is not changed without it.",
 )
 RANGE = Parameter(
-    name="Range", schema={"type": "string", "examples": ["bytes=0-99"]}, says="The part that is wanted."
+    name="Range",
+    schema={"type": "string", "examples": ["bytes=0-99"]},
+    description="The part that is wanted.",
 )
 _IF_NONE_MATCH = Parameter(
-    name="If-None-Match", schema={"type": "string"}, says="The ETag of the file that the client has already."
+    name="If-None-Match",
+    schema={"type": "string"},
+    description="The ETag of the file that the client has already.",
 )
 _WARNING = "One for each warning about the settings, when the file is a job's settings.job."
 _ETAG = "Changes with each change of the file."
@@ -39,12 +43,12 @@ READ = Operation(
     headers=(RANGE, _IF_NONE_MATCH),
     answers={
         200: Answer(
-            says="The file, or as JSON what is in the folder.",
+            description="The file, or as JSON what is in the folder.",
             content={JSON: {"type": "array", "items": EntryJson}, "*/*": {}},
             headers={"ETag": _ETAG},
         ),
         206: Answer(
-            says="A part of the file.",
+            description="A part of the file.",
             content={"*/*": {}},
             headers={"Content-Range": "Which part, and of how many bytes."},
         ),
@@ -61,13 +65,13 @@ _WRITE = Operation(
     "ends in a slash creates a folder.",
     query=(_INSTANCE,),
     headers=(_IF_MATCH,),
-    body=Body(says="The new content of the file.", content={_BYTES: {}}, is_required=False),
+    body=Body(description="The new content of the file.", content={_BYTES: {}}, is_required=False),
     answers={
         201: nothing("Created.", ETag=_ETAG, Webjobs_Warning=_WARNING),
         204: nothing("Replaced.", ETag=_ETAG, Webjobs_Warning=_WARNING),
     },
     errors=(400, 404, 409, 412, 413, 415, 507),
-    says={403: "It belongs to webjobs itself, or the runner may not."},
+    error_texts={403: "It belongs to webjobs itself, or the runner may not."},
 )
 _DELETE = Operation(
     tag=_TAG,
@@ -92,7 +96,7 @@ _PUT_ZIP = Operation(
     "What of it was left out is in headers.",
     query=(_INSTANCE,),
     body=Body(
-        says="The archive, or a form with it as the only file.",
+        description="The archive, or a form with it as the only file.",
         content={"application/zip": {}, _BYTES: {}, "multipart/form-data": {}},
     ),
     answers={200: nothing("Unpacked.", Webjobs_Warning="One for each warning about what was left out.")},

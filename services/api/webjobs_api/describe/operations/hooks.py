@@ -15,7 +15,7 @@ OPERATIONS: Mapping[str, Operation] = {
         summary="Make a hook",
         description="An address has one hook. Asking for the same once more answers the hook there is. "
         "The hook is told what happens from then on.",
-        body=Body(content={JSON: HookJson}, says="Whom to call, for what."),
+        body=Body(content={JSON: HookJson}, description="Whom to call, for what."),
         answers={201: json_of(HookView, "The hook.")},
         errors=(400, 409, 413),
     ),
@@ -38,7 +38,7 @@ OPERATIONS: Mapping[str, Operation] = {
             Parameter(
                 name="limit",
                 schema={"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
-                says="At most so many.",
+                description="At most so many.",
             ),
         ),
         answers={200: json_of(AttemptsView, "The tries that are kept, newest first.")},
@@ -49,7 +49,7 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=_TAG,
         summary="Tell hooks of something",
         description=f"The body is sent, as it is, to every hook of the event: {' or '.join(PUBLISHABLE)}.",
-        body=Body(content={JSON: {}}, says="Any JSON."),
+        body=Body(content={JSON: {}}, description="Any JSON."),
         answers={200: nothing("It is kept, and will be delivered.")},
         errors=(400, 413),
     ),

@@ -13,10 +13,10 @@ _ALL, _TRIGGERED, _CONTINUOUS, _BOTH = "All jobs", "Triggered jobs", "Continuous
 ARGUMENTS = Parameter(
     name="arguments",
     schema={"type": "string", "examples": ["--name 'Ann B'"]},
-    says="Arguments of the script, at most 32 KiB, split as a shell would split them, and never run by one.",
+    description="Arguments of the script, at most 32 KiB, split as a shell splits them, without a shell.",
 )
 ARGUMENTS_BODY = Body(
-    says="The arguments, where the query does not name them. Another field is refused.",
+    description="The arguments, where the query does not name them. Another field is refused.",
     content={
         media: {
             "type": "object",
@@ -30,29 +30,29 @@ ARGUMENTS_BODY = Body(
 DISPOSITION = Parameter(
     name="Content-Disposition",
     schema={"type": "string", "examples": ["attachment; filename=run.sh"]},
-    says="Names the script, unless the body is an archive.",
+    description="Names the script, unless the body is an archive.",
 )
 PAGE = (
     Parameter(
         name="limit",
         schema={"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "examples": [50]},
-        says="At most so many runs; without it, as many as an answer may hold.",
+        description="At most so many runs; without it, as many as an answer may hold.",
     ),
     Parameter(
         name="before",
         schema=RUN_ID,
-        says="Only runs older than the one with this id: the last of the page before.",
+        description="Only runs older than the one with this id: the last of the page before.",
     ),
 )
 UPLOAD = Body(
-    says="One script, or an archive of all files of the job, or a form with one of these as its only file.",
+    description="One script, an archive of all files of the job, or a form with one of these as its file.",
     content={"application/octet-stream": {}, "application/zip": {}, "multipart/form-data": {}},
 )
 _RUN_ACCEPTED = nothing("The run is accepted; from now on every answer shows it.", Location="Of the run.")
 IDEMPOTENCY_KEY = Parameter(
     name="Idempotency-Key",
     schema={"type": "string", "minLength": 1, "maxLength": 255, "examples": ["5f0c1d6e"]},
-    says="The same key, sent again within two days, stands for the same run, also when the answer was lost.",
+    description="A key sent again within two days returns the same run, also when the response was lost.",
 )
 _CANCEL = Operation(
     tag=_TRIGGERED,
@@ -60,7 +60,7 @@ _CANCEL = Operation(
     description="It ends as Aborted, reason cancelled, when none of its processes is left.",
     answers={202: nothing("It is being ended.", Location="Of the run.")},
     errors=(404, 409),
-    says={409: "The run has ended already."},
+    error_texts={409: "The run has ended already."},
     problems=True,
     needs_room=False,
 )
@@ -71,7 +71,7 @@ _DELETED = nothing("Deleted, or was not there.")
 _RECURSIVE = Parameter(
     name="recursive",
     schema={"type": "string", "examples": ["true"]},
-    says="Must be true or 1: a job is only deleted with everything in it.",
+    description="Must be true or 1: a job is only deleted with everything in it.",
     is_required=True,
 )
 
@@ -99,7 +99,7 @@ OPERATIONS: Mapping[str, Operation] = {
         body=ARGUMENTS_BODY,
         answers={202: _RUN_ACCEPTED},
         errors=(404, 409, 413, 422),
-        says={422: "The key was used for another request."},
+        error_texts={422: "The key was used for another request."},
         problems=IDEMPOTENCY_KEY.name,
     ),
     "GET /api/jobs/triggered/{job}": Operation(
@@ -136,7 +136,7 @@ OPERATIONS: Mapping[str, Operation] = {
         body=ARGUMENTS_BODY,
         answers={202: _RUN_ACCEPTED},
         errors=(404, 409, 422),
-        says={422: "The key was used for another request."},
+        error_texts={422: "The key was used for another request."},
         problems=True,
     ),
     "GET /api/jobs/continuous": Operation(
@@ -195,7 +195,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "PUT /api/jobs/{type}/{job}/settings": Operation(
         tag=_BOTH,
         summary="Replace a job's settings",
-        body=Body(says="The new content of settings.job.", content={"application/json": dict[str, Any]}),
+        body=Body(
+            description="The new content of settings.job.", content={"application/json": dict[str, Any]}
+        ),
         answers={200: nothing("They are in effect.", **_WARNED)},
         errors=(404, 409, 413),
     ),

@@ -9,12 +9,12 @@ from webjobs_api.describe.operations.files import RANGE
 _EVENT_STREAM = "text/event-stream"
 _SEQUENCE = {"type": "integer", "minimum": 0}
 _FILTER = Parameter(
-    name="filter", schema={"type": "string"}, says="Only lines that hold this text, whatever its case."
+    name="filter", schema={"type": "string"}, description="Only lines that hold this text, whatever its case."
 )
 
 
-def _several(name: str, values: Mapping[str, object], says: str) -> Parameter:
-    return Parameter(name=name, schema={"type": "array", "items": values}, says=says)
+def _several(name: str, values: Mapping[str, object], description: str) -> Parameter:
+    return Parameter(name=name, schema={"type": "array", "items": values}, description=description)
 
 
 def _log_stream(summary: str) -> Operation:
@@ -42,27 +42,29 @@ OPERATIONS: Mapping[str, Operation] = {
         "an event is the offset in bytes of what comes next, the last event is named `end`. An event named "
         "`partial` holds a line that has not ended.",
         query=(
-            Parameter(name="offset", schema=_SEQUENCE, says="Bytes that the client has already."),
+            Parameter(name="offset", schema=_SEQUENCE, description="Bytes that the client has already."),
             Parameter(
                 name="follow",
                 schema={"type": "string", "examples": ["1"]},
-                says="With 1 or true, go on as more is written, as plain text.",
+                description="With 1 or true, go on as more is written, as plain text.",
             ),
         ),
         headers=(
             Parameter(
-                name="Last-Event-ID", schema={"type": "string"}, says="Id of the last event that was taken."
+                name="Last-Event-ID",
+                schema={"type": "string"},
+                description="Id of the last event that was taken.",
             ),
             RANGE,
         ),
         answers={
             200: Answer(
-                says="What was written until now, or as it is written.",
+                description="What was written until now, or as it is written.",
                 content={TEXT: {"type": "string"}, _EVENT_STREAM: {"type": "string"}},
             ),
-            204: Answer(says="The client has had the `end` already."),
+            204: Answer(description="The client has had the `end` already."),
             206: Answer(
-                says="A part of the log of a run that has ended.",
+                description="A part of the log of a run that has ended.",
                 content={TEXT: {"type": "string"}},
                 headers={"Content-Range": "Which part, and of how many bytes."},
             ),
@@ -79,21 +81,21 @@ OPERATIONS: Mapping[str, Operation] = {
             _several("type", {"type": "string", "enum": KINDS}, "Only events of these types."),
             _several("job", {"type": "string", "minLength": 1}, "Only events of these jobs."),
             _several("event", {"type": "string", "enum": NAMES}, "Only events of these names."),
-            Parameter(name="after", schema=_SEQUENCE, says="Begin after this sequence of the stream."),
+            Parameter(name="after", schema=_SEQUENCE, description="Begin after this sequence of the stream."),
             Parameter(
                 name="from",
                 schema={"type": "string", "enum": ["now", "first"]},
-                says="Begin now, or with the first event there ever was.",
+                description="Begin now, or with the first event there ever was.",
             ),
         ),
         headers=(
             Parameter(
-                name="Last-Event-ID", schema=_SEQUENCE, says="Go on after this sequence of the stream."
+                name="Last-Event-ID", schema=_SEQUENCE, description="Go on after this sequence of the stream."
             ),
         ),
         answers={
             200: Answer(
-                says="Events, without an end.",
+                description="Events, without an end.",
                 content={_EVENT_STREAM: {"type": "string"}},
                 headers={"Webjobs-Sequence": "Sequence after which the answer begins."},
             )

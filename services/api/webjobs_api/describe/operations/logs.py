@@ -9,7 +9,7 @@ from webjobs_api.describe.operations.files import READ
 _FOLLOW = Parameter(
     name="follow",
     schema={"type": "string", "examples": ["1"]},
-    says="With 1 or true, go on as more is written, until the run has ended or the client leaves.",
+    description="With 1 or true, go on as more is written, until the run has ended or the client leaves.",
 )
 
 

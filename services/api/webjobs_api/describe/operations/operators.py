@@ -37,7 +37,7 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=_DESCRIPTIONS,
         summary="Read a JSON Schema",
         description="Of an event, as its `ce-dataschema` names it, or of `settings.job`.",
-        answers={200: Answer(says="The schema.", content={SCHEMA_MEDIA_TYPE: {"type": "object"}})},
+        answers={200: Answer(description="The schema.", content={SCHEMA_MEDIA_TYPE: {"type": "object"}})},
         errors=(404,),
         problems=True,
     ),

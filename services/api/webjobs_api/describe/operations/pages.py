@@ -9,8 +9,8 @@ _HTML = "text/html"
 _BOTH = "Whoever names text/html in Accept gets the page, everybody else the data."
 _ANY_JOB = {"anyOf": [KuduTriggeredJob, KuduContinuousJob]}
 _NOT_DONE: Mapping[int, Answer] = {
-    status: Answer(says=says, content={_HTML: {"type": "string"}, TEXT: {"type": "string"}})
-    for status, says in {
+    status: Answer(description=description, content={_HTML: {"type": "string"}, TEXT: {"type": "string"}})
+    for status, description in {
         400: "The page, saying what cannot be.",
         404: "A page that says so.",
         409: "The page, saying why not now.",
@@ -25,7 +25,7 @@ _BACK = nothing("Done: back to the page.", Location="Of the page.")
 def _page(summary: str, *errors: int, data: Schema = None) -> Operation:
     found = text("The page.", _HTML)
     if data is not None:
-        found = Answer(says="The page, or the data.", content={**found.content, JSON: data})
+        found = Answer(description="The page, or the data.", content={**found.content, JSON: data})
     return Operation(
         tag="Pages",
         summary=summary,
@@ -40,7 +40,7 @@ def _button(summary: str, body: Body | None = None) -> Operation:
 
 
 _FORM = Body(
-    says="The form of the page.",
+    description="The form of the page.",
     content={
         "application/x-www-form-urlencoded": {
             "type": "object",

@@ -11,7 +11,7 @@ _PREFIXES = (_CURRENT, "/api/continuousjobs", "/api/jobs/continuous", "/jobs/con
 _INSTANCE = Parameter(
     name=INSTANCE_HEADER,
     schema={"type": "string", "pattern": "^[0-9a-f]{6}$"},
-    says="The only instance that may answer.",
+    description="The only instance that may answer.",
 )
 
 
@@ -29,18 +29,20 @@ def _operation(method: str, prefix: str) -> Operation:
         summary="Ask a job's own server",
         description="The request goes on to the port WEBJOBS_PORT of the job; websockets do, too.",
         headers=(_INSTANCE,),
-        body=Body(says="Whatever the job takes.", content={"*/*": {}}, is_required=False)
+        body=Body(description="Whatever the job takes.", content={"*/*": {}}, is_required=False)
         if takes_body
         else None,
         answers={
             200: Answer(
-                says="The job's own answer, with whatever status it has.",
+                description="The job's own answer, with whatever status it has.",
                 content={"*/*": {}},
                 headers={INSTANCE_HEADER: "Which instance has answered."},
             )
         },
         errors=(404, 502),
-        says={503: "The job is stopped, runs nowhere or does not listen, or a part of webjobs is away."},
+        error_texts={
+            503: "The job is stopped, runs nowhere or does not listen, or a part of webjobs is away."
+        },
         passes_on=True,
         deprecated=prefix != _CURRENT,
     )

@@ -8,7 +8,7 @@ from webjobs_api.schedules.preview import MOST_DUE_TIMES, ScheduleJson
 _NEXT = Parameter(
     name="next",
     schema={"type": "integer", "minimum": 0, "maximum": MOST_DUE_TIMES, "default": 10},
-    says="How many due times to look ahead.",
+    description="How many due times to look ahead.",
 )
 
 
