@@ -11,15 +11,10 @@ _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; connect-src 'self'; "
     "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
 )
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 async def show_page(request: web.Request) -> web.Response:
     """`GET /docs`: everything on it comes from here."""
     nonce = secrets.token_urlsafe(16)
     context = {"nonce": nonce, "root": request_context.root(request)}
-    return render("docs.html", context, _HEADERS | {"Content-Security-Policy": _POLICY.format(nonce=nonce)})
+    return render("docs.html", context, _POLICY.format(nonce=nonce))

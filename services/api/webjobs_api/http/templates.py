@@ -6,6 +6,8 @@ from typing import Any
 import jinja2
 from aiohttp import web
 
+from webjobs_api.http.error_responses import headers_of
+
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("webjobs_api"),
     autoescape=True,
@@ -13,11 +15,15 @@ _ENVIRONMENT = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
-def render(
-    template: str, context: Mapping[str, Any], headers: Mapping[str, str], status: int = 200
-) -> web.Response:
-    """Returns a page as a response."""
+def render(template: str, context: Mapping[str, Any], policy: str, status: int = 200) -> web.Response:
+    """Returns a page as a response; `policy` is its Content-Security-Policy."""
     text = _ENVIRONMENT.get_template(template).render(context)
+    headers = _HEADERS | {"Content-Security-Policy": policy} | dict(headers_of(status))
     return web.Response(text=text, status=status, headers=headers, content_type="text/html", charset="utf-8")

@@ -14,7 +14,7 @@ from webjobs_events.status import is_terminal
 
 from webjobs_api.backends.known_job import error_of
 from webjobs_api.http import request_context
-from webjobs_api.http.error_responses import headers_of, status_of
+from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.keys import (
     BUS,
     DEFINITIONS,
@@ -38,15 +38,10 @@ from webjobs_api.runs.start import RunRequest
 from webjobs_api.runs.triggered import arguments_of, known_run
 from webjobs_api.schedules.preview import next_run
 
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
 _REQUESTED_BY = "External - job page"
 
 
@@ -204,4 +199,4 @@ def _indented(settings: dict[str, Any]) -> str:
 
 def _render(request: web.Request, template: str, context: dict[str, Any], status: int = 200) -> web.Response:
     shared = {"root": request_context.root(request), "shortage": request.app[STORAGE].shortage}
-    return render(template, shared | context, _HEADERS | dict(headers_of(status)), status)
+    return render(template, shared | context, _POLICY, status)
