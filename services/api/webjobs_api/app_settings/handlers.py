@@ -1,4 +1,4 @@
-"""Handlers for app settings: whoever changes them here sees the change here at once."""
+"""Handlers for app settings: a client that changes them here reads the change here at once."""
 
 import asyncio
 
@@ -66,7 +66,7 @@ async def delete(request: web.Request) -> web.Response:
 
 
 def _shown(live: LiveSettings) -> dict[str, str]:
-    """What anybody who may ask may see."""
+    """The settings that every client with access may see."""
     obeyed = {name: value for name in UNDERSTOOD if (value := live.get(name)) is not None}
     settings = {**obeyed, **live.stored()}
     return {name: value for name, value in settings.items() if not is_credential(name)}

@@ -53,9 +53,9 @@ class Definitions:
         return {each.job_name: each.settings for each in self.all_of(job_type)}
 
     async def find(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
-        """A job's definition; one that the mirror lacks is looked up before it is said to be absent.
+        """A job's definition; one that the mirror lacks is looked up before it counts as absent.
 
-        When no job is spelled so, one is meant that differs in the case of its letters (Source: Kudu, a1), or
+        When no job is spelled so, one is meant that differs in case (docs/compatibility.md#jobs), or
         whose letters are composed otherwise: macOS writes `ä` as two characters.
 
         Raises:
@@ -98,7 +98,7 @@ class Definitions:
         return entry.revision if entry else 0
 
     async def settled(self, job_type: JobType, job_name: JobName, revision: int) -> None:
-        """Wait until the mirror shows a change, so that whoever asked for it sees it.
+        """Wait until the mirror shows a change, so that its author reads it.
 
         Args:
             job_type: Of the job.

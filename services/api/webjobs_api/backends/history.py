@@ -14,7 +14,7 @@ from webjobs_events.run_id import RunId
 
 A = TypeVar("A")
 
-_NAMES_AT_ONCE = 500  # jobs; their latest runs fit into a message, unless they have much to tell
+_NAMES_AT_ONCE = 500  # jobs; their latest runs fit into a message, unless the runs are large
 _TOO_LARGE = 413
 
 _encoder = msgspec.json.Encoder()
@@ -28,7 +28,7 @@ _statuses = msgspec.json.Decoder(queries.Statuses)
 class History:
     """What happened, as far as projected.
 
-    Every method raises `BusUnavailable` when nobody answers, and `QueryRefused` when history cannot.
+    Every method raises `BusUnavailable` when no history answers, and `QueryRefused` when history cannot.
     """
 
     def __init__(self, bus: Bus) -> None:

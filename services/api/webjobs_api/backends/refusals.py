@@ -1,4 +1,4 @@
-"""What runners refused of jobs, as they publish it until it is mended."""
+"""What runners refused of jobs, as they publish it until it is fixed."""
 
 import asyncio
 from contextlib import suppress

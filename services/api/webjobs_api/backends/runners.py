@@ -14,7 +14,7 @@ _PATIENCE = 1.5  # seconds that a runner which is just starting has to appear
 
 
 class Runners:
-    """An async context manager: the instance ids of living runners, current while it is entered."""
+    """An async context manager: the instance ids of the runners alive, current while it is entered."""
 
     def __init__(self, bus: Bus) -> None:
         self._mirror = bus.leases.mirror(self._changed, keys=Subjects.instance_key("*"))
@@ -44,7 +44,7 @@ class Runners:
 
     @property
     def disks(self) -> Mapping[str, DiskReport | None]:
-        """What the living runners say of their disks in their leases; None where one says nothing."""
+        """The disk reports in the leases of the runners alive; None where one has none."""
         return self._alive
 
     async def require_one(self) -> None:

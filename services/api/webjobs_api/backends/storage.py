@@ -29,7 +29,7 @@ class _Report:
 class Storage:
     """An async context manager: what runners report of their disks, current while it is entered.
 
-    Reports come on a plain subject: a full disk stores no lease. Those of runners that were not heard yet are
+    Reports come on a plain subject: a full disk stores no lease. Those of runners without a report yet are
     read from their leases.
     """
 

@@ -40,7 +40,7 @@ class StreamTail:
         """Set at the next change, and then replaced by another one."""
         self.has_ended = False
         self.beginnings = 1
-        """Grows when the stream lost messages that were told: those who follow it begin anew."""
+        """Grows when the stream lost messages that were sent: its followers start over."""
 
     async def start(self) -> None:
         """Begin after the last message of now.
@@ -60,7 +60,7 @@ class StreamTail:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def end(self) -> None:
-        """Tell the followers that nothing more comes from here."""
+        """Notify the followers that the tail has ended."""
         self.has_ended = True
         self._announce()
 
@@ -94,7 +94,7 @@ class StreamTail:
                     for message in batch:
                         self._keep(message)
                     self._announce()
-        except Exception:  # the followers must hear of it, whatever it is
+        except Exception:  # the followers must get it, whatever it is
             log.exception("the tail of a stream ended", stream=self._stream, subject=self._subject)
         finally:
             self.end()
@@ -240,7 +240,7 @@ class Follower:
 
 
 class Tails:
-    """An async context manager: the tails that somebody follows at the moment, each once."""
+    """An async context manager: the tails that have followers at the moment, each once."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -248,7 +248,7 @@ class Tails:
         self._followers: dict[StreamTail, int] = {}
         self._starting = asyncio.Lock()
         self.closing = asyncio.Event()
-        """Set when nobody shall follow anything any more: the service stops."""
+        """Set when all followers have to end: the service stops."""
 
     async def __aenter__(self) -> "Tails":
         return self

@@ -45,7 +45,7 @@ def build_document(
 
     Args:
         routes: Without their forms with a trailing slash.
-        operations: By `keys_of`; a route without one is told from its handler's docstring alone.
+        operations: By `keys_of`; a route without one is described by its handler's docstring alone.
         version: Of webjobs.
     """
     described = [
@@ -200,13 +200,13 @@ def _error(status: int, operation: Operation, schemas: _Schemas) -> dict[str, An
     content: dict[str, Schema] = {TEXT: {"type": "string"}}
     if operation.problems:
         content[PROBLEM] = Problem
-    headers = {"Retry-After": "Seconds to wait before asking again."} if status in (429, 503) else {}
+    headers = {"Retry-After": "Seconds to wait before the next request."} if status in (429, 503) else {}
     description = operation.error_texts.get(status, STATUS_DESCRIPTIONS[status])
     return _answer(Answer(description=description, content=content, headers=headers), schemas)
 
 
 def _from_docstring(route: web.RouteDef) -> Operation:
-    """What is known of a route that nobody described: the first sentence of its handler's docstring."""
+    """The description of a route without an operation: the first sentence of its handler's docstring."""
     first = (inspect.getdoc(route.handler) or canonical(route.path)).splitlines()[0]
     return Operation(
         tag="Others",

@@ -76,7 +76,7 @@ class Operation:
         error_texts: What an error means here, where the table of errors is too general.
         problems: Whether its own errors are problem documents instead of plain text; or the name of the
             header with which they are.
-        has_etag: Whether the answer bears an ETag, and is 304 to whoever has it already.
+        has_etag: Whether the answer bears an ETag, and is 304 for a client that has it already.
         passes_on: Whether any query and any body goes on to a job's own server.
         needs_room: Whether a POST or PUT is 507 while no runner has room on its disk.
         deprecated: Kept for old clients only.

@@ -1,4 +1,4 @@
-"""Refuses what a route does not take: unknown and repeated query parameters, and bodies that nobody reads.
+"""Refuses what a route does not take: unknown and repeated query parameters, and bodies that are not read.
 
 It also refuses what would store something while no runner has room on its disk.
 

@@ -19,7 +19,7 @@ async def get_swagger(request: web.Request) -> web.Response:
 
 
 def document(definitions: Iterable[JobDefinition], base: str) -> dict[str, Any]:
-    """The Swagger document; `base` is the address at which the client reaches this api. Source: Kudu, a2."""
+    """Returns the Swagger document; `base` is this api's address as the client reaches it."""
     scheme, _, address = base.partition("://")
     host, slash, prefix = address.partition("/")
     paths = KUDU.urls("")

@@ -12,7 +12,7 @@ _TEXT = msgspec.json.encode
 def cloud_event_json(headers: Mapping[str, str], data: bytes, sequence: int) -> str:
     """The event with all its attributes, in one line; its body is `data`, as it is.
 
-    The sequence in the stream is told as the extension `sequence`.
+    The sequence in the stream is the extension `sequence`.
     """
     attributes = {name[len(_PREFIX) :]: value for name, value in headers.items() if name.startswith(_PREFIX)}
     attributes |= {"datacontenttype": "application/json", "sequence": str(sequence)}

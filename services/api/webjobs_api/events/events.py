@@ -1,4 +1,4 @@
-"""The handler that tells events while they happen, gap-free from any of them on."""
+"""The handler that streams events as they happen, gap-free from any of them on."""
 
 from collections.abc import Sequence
 

@@ -22,7 +22,7 @@ async def snapshot_middleware(request: web.Request, handler: Handler) -> web.Str
         sequence, bus = sequence_of(SEQUENCE_HEADER, wanted), request.app[BUS]
         if sequence > await bus.last_sequence(bus.subjects.events_stream):
             raise InvalidEventFilter(SEQUENCE_HEADER, wanted, "the stream of events has not come to it")
-        # A definition is changed before the event that tells of it.
+        # A definition is changed before its event is published.
         await request.app[DEFINITIONS].caught_up()
         request.app[HISTORY].caused(sequence)
     return await handler(request)

@@ -13,12 +13,12 @@ class HookTerms:
         first: Seconds until the second try.
         factor: By which the wait grows from try to try.
         longest: Seconds that no wait exceeds, the spread apart.
-        max_retry_after: Seconds that a receiver may ask us to wait, by Retry-After.
+        max_retry_after: The longest wait in seconds that a receiver may request by Retry-After.
         spread: Part of the wait by which it is made longer or shorter at random, so that a receiver that
             comes back is not called by all at once.
         patience: Age from which on something is given up.
         least_tries: Tries that everything gets, however old it is.
-        ack_wait: Seconds after which another api takes over what one that was killed had in hand; longer
+        ack_wait: Seconds after which another api takes over the deliveries of one that was killed; longer
             than a try may take.
     """
 
@@ -38,7 +38,7 @@ class HookTerms:
         Args:
             attempt: The one that failed, counted from 1.
             chance: A random number of 0 to 1.
-            retry_after: Seconds that the receiver asked for.
+            retry_after: Seconds that the receiver requested.
         """
         steps = min(attempt - 1, 64)
         own = min(self.longest, self.first * self.factor**steps) * (1 + self.spread * (2 * chance - 1))

@@ -1,4 +1,4 @@
-"""Tells one hook what happens, one thing after the other, each until it is taken."""
+"""Delivers events to one hook in order, each until it is accepted."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 PREFIX = "hook-"
 _CONTEXT = 8192  # characters of a body that are kept to look at
-_RETRY_DELAY = 0.5  # seconds between tries to tell NATS how a call went
+_RETRY_DELAY = 0.5  # seconds between tries to report the outcome of a call to NATS
 
 
 def durable_name(hook_id: str) -> str:
@@ -34,7 +34,7 @@ def stream_of(bus: Bus, source: Source) -> str:
 
 
 class Deliverer:
-    """One hook and one source of what it is told.
+    """One hook and one source of its events.
 
     All apis share one durable consumer, which hands out one message at a time: each is delivered by one of
     them, in the order of the stream, and another takes over when one is killed.
@@ -136,7 +136,7 @@ class Deliverer:
                 self._hook, self._source, message.subject, message.headers, message.data, message.sequence
             )
         except UndecodableMessage as error:
-            log.warning("event not told to a hook", hook=self._hook.id, error=str(error))
+            log.warning("event not delivered to a hook", hook=self._hook.id, error=str(error))
             return None
 
     def _outcome(self, answer: Answer, attempt: int, age: timedelta) -> Outcome:
@@ -196,5 +196,5 @@ class Deliverer:
 
 
 def _had(known: HookState, message: QueuedMessage) -> bool:
-    """Whether the hook was told already. A stream that was made anew gives its sequences again, later."""
+    """Whether the hook has it already. A stream that was created again repeats sequences, at later times."""
     return known.is_settled and known.sequence >= message.sequence and message.stored_at <= known.at

@@ -23,7 +23,7 @@ _RETRY_DELAY = 1.0  # seconds
 class Dispatcher:
     """An async context manager: delivers while it is entered.
 
-    Each hook has tasks of its own, so that a receiver that is away delays nobody but itself.
+    Each hook has tasks of its own, so that a receiver that is away delays only its own deliveries.
 
     Args:
         allow_private: Whether hooks may call addresses that are not of the open internet.

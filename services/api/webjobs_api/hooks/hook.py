@@ -14,10 +14,10 @@ from webjobs_api.backends.event_filter import EventFilter
 from webjobs_api.hooks.errors import InvalidHook
 
 RUN_FINISHED = "TriggeredJobFinished"
-"""The reference's event for the end of a run."""
+"""Kudu's event for the end of a run."""
 
 POST_DEPLOYMENT = "PostDeployment"
-"""The reference's event that only somebody else can tell of, by publishing it here."""
+"""Kudu's event that a deployment client publishes here."""
 
 PUBLISHABLE = (RUN_FINISHED, POST_DEPLOYMENT)
 EVERYTHING = "*"
@@ -25,7 +25,7 @@ _OURS: list[str] = sorted({name for _, name in EVENT_TYPES})
 
 
 class Source(StrEnum):
-    """Where what a hook is told comes from."""
+    """The source of a hook's events."""
 
     EVENTS = "events"
     PUBLISHED = "published"
@@ -46,7 +46,7 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: Minted here.
         url: With its user and password, when it has them.
-        event: One of the reference's events, one of ours, several of ours separated by commas, or `*`.
+        event: One of Kudu's events, one of ours, several of ours separated by commas, or `*`.
         job_type: Only events of jobs of this type.
         job_name: Only events of jobs of this name.
         insecure_ssl: Whether certificates go unchecked.
@@ -72,7 +72,7 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sources(self) -> list[Source]:
-        """Where it is told from."""
+        """The source of its events."""
         if self.event == POST_DEPLOYMENT:
             return [Source.PUBLISHED]
         return [Source.EVENTS, Source.PUBLISHED] if self.event == RUN_FINISHED else [Source.EVENTS]
@@ -129,7 +129,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         delivery_id: The same for every try of the same delivery.
-        event: Name of what is told.
+        event: Name of the event.
         sequence: Of it in the stream.
         attempt: Counted from 1.
         at: When.

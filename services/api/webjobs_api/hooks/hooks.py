@@ -23,7 +23,7 @@ _attempt_decoder = msgspec.json.Decoder(Attempt)
 _encode = msgspec.json.encode
 
 Listener = Callable[[Hook | None, Hook | None], None]
-"""Told of the hook before and after a change; None: there was, or is, none."""
+"""Called with the hook before and after a change; None: there was, or is, none."""
 
 
 class Hooks:
@@ -47,7 +47,7 @@ class Hooks:
         await self._mirror.__aexit__(*exc_info)
 
     def on_change(self, listener: Listener) -> None:
-        """Tell this listener of every hook there is, and of every change from now on."""
+        """Call this listener with every hook there is, and with every change from now on."""
         self._listeners.append(listener)
         for hook, _ in list(self._known.values()):
             listener(None, hook)
@@ -57,7 +57,7 @@ class Hooks:
         return sorted((hook for hook, _ in self._known.values()), key=lambda hook: (hook.created_at, hook.id))
 
     async def get(self, hook_id: str) -> Hook:
-        """One hook; one that the mirror lacks is looked up before it is said to be absent.
+        """One hook; one that the mirror lacks is looked up before it counts as absent.
 
         Raises:
             HookNotFound: There is none.
@@ -126,7 +126,7 @@ class Hooks:
         try:
             revision = await self._bus.hooks.delete(key, entry.revision, marker_ttl=_FORGET_SECONDS)
         except RevisionConflict:
-            return  # somebody else has just removed it
+            return  # another client has just removed it
         for source in hook.sources:
             await self._bus.hooks.let_go(Subjects.hook_state_key(hook.id, source), marker_ttl=_FORGET_SECONDS)
         await self._mirror.reached(revision)

@@ -15,17 +15,17 @@ from webjobs_api.hooks.signature import signature
 from webjobs_api.http.dialects import KUDU
 
 _CE = "ce-"
-_ABOUT_THE_RUN = frozenset({"ce-id", "ce-time", "ce-subject"})  # true of the reference's body too
+_ABOUT_THE_RUN = frozenset({"ce-id", "ce-time", "ce-subject"})  # true of Kudu's body too
 USER_AGENT = "webjobs-hooks/1"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One thing to be told to one hook; the same for every try.
+    """One event for one hook; the same for every try.
 
     Attributes:
         id: The same for every try, another one for everything else and for every other hook.
-        event: Name of what is told.
+        event: Name of the event.
         body: JSON.
         attributes: Headers that say more about it.
     """

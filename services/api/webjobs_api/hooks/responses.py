@@ -1,4 +1,4 @@
-"""Hooks → the JSON of the reference, field by field; pure. Source: Kudu.Contracts/Hooks/WebHook.cs."""
+"""Hooks → Kudu's JSON, field by field; pure. Source: Kudu.Contracts/Hooks/WebHook.cs."""
 
 from collections.abc import Iterable
 
@@ -48,7 +48,7 @@ class AttemptView(msgspec.Struct, frozen=True):
 
     Attributes:
         delivery_id: The same for every try; the receiver has it in the header `webhook-id`.
-        event: Name of what is told.
+        event: Name of the event.
         attempt: Counted from 1.
         time: When.
         duration_ms: Milliseconds until the answer.
@@ -56,7 +56,7 @@ class AttemptView(msgspec.Struct, frozen=True):
         reason: In words.
         outcome: `delivered`, `will_retry`, `gave_up` or `unsubscribed`.
         next_time: When it is tried again.
-        sequence: Of what is told, in its stream.
+        sequence: Of the event, in its stream.
     """
 
     delivery_id: str

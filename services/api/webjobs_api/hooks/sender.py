@@ -22,7 +22,7 @@ class Answer:
         status: HTTP status; None when there was no answer.
         reason: In words.
         seconds: Until then.
-        retry_after: Seconds after which the receiver wants to be called again.
+        retry_after: Seconds after which the receiver requests the next call.
     """
 
     status: int | None
@@ -75,7 +75,7 @@ def parse_retry_after(retry_after: str) -> float:
 
 
 def status_word(status: int | None) -> str:
-    """A status as the reference writes it: `OK`, `NotFound`, `Failure` when there was no answer."""
+    """A status as Kudu writes it: `OK`, `NotFound`, `Failure` when there was no answer."""
     if status is None:
         return "Failure"
     try:

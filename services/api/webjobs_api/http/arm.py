@@ -49,7 +49,7 @@ def enveloped(answer: Any, resource_id: str, location: str) -> ArmEntry | ArmLis
 
     Args:
         answer: A struct, or a list of structs that have a name.
-        resource_id: As the function of this name tells it.
+        resource_id: From the function of this name.
         location: As the header has it.
     """
     listed = getattr(answer, "runs", answer)

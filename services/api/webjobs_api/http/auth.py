@@ -40,7 +40,7 @@ def access_guard(settings: ApiSettings) -> Middleware:
                 given = partial(has_credentials, authorization, expected)
                 await failed_logins.check(request_context.public_address(request).client, given)
             elif host and not is_loopback(without_port(host)):
-                # A name of somebody else's that leads here: a page of his would be same-origin with us.
+                # A foreign host name that leads here: its pages would be same-origin with us.
                 raise ForeignHost(host)
             if request.method not in _READING:
                 refuse_page_of_another_site(request)

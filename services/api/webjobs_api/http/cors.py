@@ -41,7 +41,7 @@ async def preflight_middleware(request: web.Request, handler: Handler) -> web.St
 
 
 async def add_cors_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Tell the browser whether the page may read this answer; before any answer's head is sent."""
+    """Add the CORS headers of this response, before its head is sent."""
     origins = _origins(request)
     if not origins:
         return

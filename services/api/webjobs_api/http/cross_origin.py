@@ -1,4 +1,4 @@
-"""CORS: which pages of other sites may use this api, and the headers that tell a browser so; pure.
+"""CORS: which pages of other sites may use this api, and the headers for their browsers; pure.
 
 Source: the Fetch standard, section "HTTP extensions".
 """

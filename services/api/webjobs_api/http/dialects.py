@@ -31,7 +31,7 @@ class Responses(Protocol):
     def continuous_job_json(
         self, definition: JobDefinition, alive: Sequence[InstanceView], urls: Urls
     ) -> JobJson:
-        """A continuous job with what its living instances do."""
+        """A continuous job with the status of its running instances."""
 
     def settings_changed_json(self, definition: JobDefinition) -> msgspec.Struct | None:
         """The answer to new settings of this job; None: nothing."""

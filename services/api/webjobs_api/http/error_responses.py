@@ -199,7 +199,7 @@ _HEADERS: Mapping[int, Mapping[str, str]] = {
 
 
 def status_of(error: WebJobsError) -> int:
-    """The HTTP status that tells this error; 500 for one that no request should cause."""
+    """Returns the HTTP status of an error; 500 for one that no request should cause."""
     if isinstance(error, CommandFailed):
         return REPLY_STATUSES.get(error.code, 500)
     if isinstance(error, FilesRefused):
@@ -216,7 +216,7 @@ def headers_of(status: int) -> Mapping[str, str]:
 
 @web.middleware
 async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn errors into short plain text; what nobody foresaw is logged and answered with 500."""
+    """Turn errors into short plain text; an unexpected one is logged and becomes 500."""
     try:
         return await handler(request)
     except WebJobsError as error:

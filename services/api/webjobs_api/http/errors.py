@@ -1,4 +1,4 @@
-"""What can go wrong with jobs, their runs and what is asked about them."""
+"""The errors of requests about jobs and runs."""
 
 from collections.abc import Sequence
 
@@ -179,7 +179,7 @@ class CommandUnanswered(WebJobsError):
 
 
 class NoRunnerAlive(WebJobsError):
-    """Nobody is there to run anything."""
+    """No runner is alive."""
 
     def __init__(self) -> None:
         super().__init__("No runner is alive at the moment. Start one, or try again in a moment.")
@@ -222,7 +222,7 @@ class InvalidFileName(WebJobsError):
 
 
 class EncodedUpload(WebJobsError):
-    """A file came compressed by HTTP, where it cannot be told whether all of it arrived."""
+    """A file came compressed by HTTP, where it is unknown whether all of it arrived."""
 
     def __init__(self, encoding: str) -> None:
         self.encoding = encoding

@@ -96,7 +96,7 @@ class KuduTriggeredJob(msgspec.Struct, frozen=True):
 
 
 class KuduContinuousJob(msgspec.Struct, frozen=True):
-    """A continuous job; `detailed_status` has a line for each living instance."""
+    """A continuous job; `detailed_status` has a line for each running instance."""
 
     status: str
     detailed_status: str
@@ -195,7 +195,7 @@ def triggered_job_json(
 def continuous_job_json(
     definition: JobDefinition, alive: Sequence[InstanceView], urls: Urls
 ) -> KuduContinuousJob:
-    """A continuous job with what its living instances do."""
+    """A continuous job with the status of its running instances."""
     name = definition.job_name
     return KuduContinuousJob(
         status=continuous_status(definition, alive).value,

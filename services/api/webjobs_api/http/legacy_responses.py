@@ -1,4 +1,4 @@
-"""Read models → the JSON of the reference's `/api/jobs` dialect, field by field; pure."""
+"""Read models → the JSON of the dialect `legacy` (`/api/jobs`), field by field; pure."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -99,7 +99,7 @@ def duration(length: timedelta) -> str:
 
 
 def run_command(definition: JobDefinition) -> str:
-    r"""The script as the reference writes it: relative to the job's folder, `\` between parts."""
+    r"""The script as Kudu writes it: relative to the job's folder, `\` between parts."""
     return definition.script.replace("/", "\\")
 
 
@@ -143,7 +143,7 @@ def triggered_job_json(
 def continuous_job_json(
     definition: JobDefinition, alive: Sequence[InstanceView], urls: Urls
 ) -> ContinuousJobJson:
-    """A continuous job with what its living instances do."""
+    """A continuous job with the status of its running instances."""
     name = definition.job_name
     return ContinuousJobJson(
         name=name,
@@ -162,9 +162,9 @@ def settings_changed_json(definition: JobDefinition) -> None:
 
 
 def continuous_status(definition: JobDefinition, alive: Iterable[InstanceView]) -> Status:
-    """One word for a continuous job, from what its living instances do; standbys do not count.
+    """One status for a continuous job, from its running instances; standbys do not count.
 
-    Source: Kudu, a4 takes one arbitrary instance that is not inactive; we take the one that does most.
+    Kudu takes one arbitrary instance that is not inactive: docs/compatibility.md#status-words.
     """
     statuses = {view.status for view in alive}
     if definition.is_stopped and not statuses & _HAS_A_PROCESS:
@@ -173,7 +173,7 @@ def continuous_status(definition: JobDefinition, alive: Iterable[InstanceView]) 
 
 
 def legacy_status(definition: JobDefinition, alive: Iterable[InstanceView]) -> LegacyStatus:
-    """One of the five words of this dialect, from what the living instances of a job do.
+    """One of the five words of this dialect, from the running instances of a job.
 
     An instance that is `Stopping` counts as `Running`. A job of which there are only standbys
     (`InactiveInstance`) is `Initializing`: none of them runs it yet.

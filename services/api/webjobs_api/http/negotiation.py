@@ -12,7 +12,7 @@ _DATA = "application/json"
 
 
 def by_accept(page: Handler, data: Handler) -> Handler:
-    """A handler that answers with `page` to whoever asks for HTML by name, else with `data`."""
+    """A handler that answers with `page` to a client that accepts HTML by name, else with `data`."""
 
     @wraps(data)
     async def choose(request: web.Request) -> web.StreamResponse:

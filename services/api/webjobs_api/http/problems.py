@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457), for routes that the reference does not have."""
+"""Errors as problem documents (RFC 9457), for routes that Kudu does not have."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps

@@ -85,7 +85,7 @@ def _host(request: web.Request) -> str:
 
 
 def is_set(request: web.Request, name: str) -> bool:
-    """Whether the query says yes to this: `?name=true` or `?name=1`; nothing said is no.
+    """Returns whether a query parameter is true: `?name=true` or `?name=1`; false by default.
 
     Raises:
         InvalidFlag: It says something else.
@@ -153,7 +153,7 @@ async def read_at_most(request: web.Request, limit: int) -> bytes | None:
 
 
 def refuse_encoded_body(request: web.Request) -> None:
-    """Take files as they are only: the end of a compressed body can be missing, and nobody would notice.
+    """Take files as they are only: the end of a compressed body can be missing unnoticed.
 
     Raises:
         EncodedUpload: The body has a Content-Encoding.

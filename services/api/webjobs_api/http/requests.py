@@ -228,7 +228,7 @@ def _setting_text(name: str, value: Any) -> str:
 
 
 def requested_by(user_agent: str | None) -> str:
-    """Who asked, in the reference's words: `External - <User-Agent>`."""
+    """Returns the trigger text of a request, as Kudu writes it: `External - <User-Agent>`."""
     agent = (user_agent or "")[:_LONGEST_AGENT]
     if not agent.isprintable():
         agent = "".join(character for character in agent if character.isprintable())

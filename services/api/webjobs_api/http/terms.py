@@ -1,4 +1,4 @@
-"""How often somebody who follows hears of us while nothing happens."""
+"""The intervals of heartbeats to followers while nothing happens."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Answers a request, and tells with which status and after how long."""
+"""Handles a request, and reports its status and duration."""
 
 import time
 from collections.abc import Callable

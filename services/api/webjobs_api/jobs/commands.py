@@ -33,7 +33,7 @@ class Patience:
     last_words: float = 5.0
     """For the reply to a command that could not be taken back, because a runner is done with it."""
     runners_gone: float = 5.0
-    """Without any living runner, before the reply is given up early."""
+    """Seconds without any runner before the reply is given up early."""
     no_space: float = 2.0
     """Without room on any runner's disk, before the reply is given up early."""
 
@@ -67,7 +67,7 @@ class JobCommands:
 
         Raises:
             NoSpaceLeft: No runner has room on its disk; nothing was sent, or it was taken back.
-            NoRunnerAlive: Nobody would carry it out; nothing was sent.
+            NoRunnerAlive: No runner would carry it out; nothing was sent.
             JobIsBusy: Another command of this verb for this job took too long; nothing was sent.
             CommandWithdrawn: No runner took it in time; it was taken back.
             CommandUnanswered: A runner took it, and it is not known how it ended.
@@ -98,7 +98,7 @@ class JobCommands:
             try:
                 return await self._answer(command, sequence, answer)
             except BusUnavailable as error:
-                # From here on the command is in the queue: whoever sent it must not take it for unsent.
+                # From here on the command is in the queue: its sender must not take it for unsent.
                 log.warning("reply not awaited", command=command.command_id, error=str(error))
                 raise CommandUnanswered(command.job_name, command.verb) from error
 

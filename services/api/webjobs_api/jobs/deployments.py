@@ -26,7 +26,7 @@ async def receive(body: StreamReader, target: BinaryIO, limit_bytes: int, variab
         body: Of the request.
         target: Open for writing.
         limit_bytes: Most that is taken.
-        variable: Names the limit to whoever exceeds it.
+        variable: The setting of the limit, named in the error.
 
     Raises:
         UploadTooLarge: The body goes on beyond the limit.
@@ -60,7 +60,7 @@ class Deployments:
     async def deploy(self, command: DeployJob, file: BinaryIO) -> None:
         """Store a file as `command.upload`, have it deployed, and close it.
 
-        Once begun this goes on when the client leaves: half a deploy would be of no use to anybody.
+        Once begun this goes on when the client leaves: half a deployment is of no use.
 
         Raises:
             WebJobsError: As `JobCommands.send`.

@@ -22,7 +22,7 @@ from webjobs_api.runs import triggered
 
 
 async def list_jobs(request: web.Request) -> web.Response:
-    """`GET /api/jobs`: triggered jobs first, as the reference has it."""
+    """`GET /api/jobs`: triggered jobs first, as in Kudu."""
     beside = [request.app[DEFINITIONS].settings_of(each) for each in JobType]
     return request_context.show(request, await all_jobs(request), beside)
 

@@ -14,7 +14,7 @@ PATH = "/api/refusals"
 
 
 class RefusalJson(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that was refused and is not mended.
+    """A refusal that is not fixed yet.
 
     Attributes:
         job: The job's name, or the name of a folder that no job can have.
@@ -22,7 +22,7 @@ class RefusalJson(msgspec.Struct, frozen=True, kw_only=True):
         when: Since when.
         from_: `api`, or `folder` on a runner's disk.
         what: `files` or `settings`; of a folder both may be meant.
-        reason: A sentence that says what to mend.
+        reason: A sentence that says what to fix.
         instance: The runner that refused it.
     """
 
@@ -36,7 +36,7 @@ class RefusalJson(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def list_refusals(request: web.Request) -> web.Response:
-    """`GET /api/refusals`: what was refused and is not mended, by type and name."""
+    """`GET /api/refusals`: refusals that are not fixed yet, by type and name."""
     refusals = request.app[REFUSALS]
     await refusals.caught_up()
     return request_context.json(list(refusal_rows(refusals.all())))

@@ -27,7 +27,7 @@ class LogLines:
         """
         known = self._logs.pop(source, None)
         if known is None:
-            if offset and not MARK.match(chunk):  # the end of a line whose beginning we did not hear
+            if offset and not MARK.match(chunk):  # the end of a line whose beginning was not received
                 _, _, rest = chunk.partition(b"\n")
                 offset, chunk = offset + len(chunk) - len(rest), rest
             known = Assembly(offset, most_held=0), bytearray()

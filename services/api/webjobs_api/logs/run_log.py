@@ -22,7 +22,7 @@ _UNFINISHED_SECONDS = 0.15  # without more of an unfinished line after which it 
 
 
 class LogEnd(msgspec.Struct, frozen=True):
-    """What the last event of a run's log tells."""
+    """The facts in the last event of a run's log."""
 
     status: str | None
     reason: str | None

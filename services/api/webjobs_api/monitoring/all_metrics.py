@@ -80,7 +80,7 @@ def missing(found: set[Part], expected: set[Part]) -> set[Part]:
 
 
 def named(found: Iterable[ServiceMetrics]) -> Iterator[tuple[Part, str]]:
-    """The texts; where several processes are one instance, their ids tell them apart."""
+    """The texts; where several processes are one instance, their ids distinguish them."""
     texts = {(each.service, each.instance, each.pid): each.text for each in found}
     count = Counter((service, instance) for service, instance, _ in texts)
     for (service, instance, pid), text in texts.items():

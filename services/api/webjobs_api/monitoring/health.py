@@ -1,4 +1,4 @@
-"""What the api needs to be ready: a JetStream that stores, a living runner, and a history that answers."""
+"""What the api needs to be ready: a JetStream that stores, a live runner, and a history that answers."""
 
 import secrets
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _KEY_TTL = 10  # seconds
 
 
 def stored_writes(bus: Bus) -> ProvenWrites:
-    """Writes a key of this api, which expires when nobody asks for its health any more."""
+    """Writes a key of this api, which expires when its health is not requested any more."""
     key = Subjects.api_key(secrets.token_hex(4))
 
     async def write() -> None:

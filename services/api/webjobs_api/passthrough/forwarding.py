@@ -34,7 +34,7 @@ def target_of(raw_target: str, route: str) -> tuple[str, str]:
 
     Args:
         raw_target: As in the first line of the request.
-        route: The route that it matched, which tells how many parts the first half has.
+        route: The matched route, which defines how many parts the first half has.
     """
     _, marked, rest = raw_target.partition("://")
     path = rest[rest.find("/") :] if marked and not raw_target.startswith("/") and "/" in rest else raw_target
@@ -59,7 +59,7 @@ def request_headers(
         peer: Address of the other end of its connection.
         public: How its client reaches the api.
         prefix: Path up to `passthrough`, as the api got it.
-        with_authorization: False: the request's credentials are those of the api, and nobody else's.
+        with_authorization: False: the request's credentials are for the api only.
     """
     given = CIMultiDict(headers)
     dropped = _NOT_FOR_JOBS | _of_this_hop(given)

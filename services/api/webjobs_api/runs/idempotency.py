@@ -82,7 +82,7 @@ class IdempotentInvocations:
         run_id = known.command.run_id
         if known.is_accepted or await self._runs.find(asked.definition.job_name, run_id) is not None:
             return run_id
-        # Whoever came first died, or is at it this moment. If the run is over already, no runner begins it.
+        # The api that came first died, or is still at it. If the run is over already, no runner begins it.
         return await self._send(asked, entry_key, known, entry.revision)
 
     async def _replace(self, asked: RunRequest, entry_key: str, new: _Remembered, revision: int) -> RunId:

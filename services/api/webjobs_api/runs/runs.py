@@ -1,4 +1,4 @@
-"""Runs as a reader sees them: what history tells, and what still waits in the queue of commands."""
+"""Runs as a reader sees them: the rows of history, and what still waits in the queue of commands."""
 
 from collections.abc import Iterable, Sequence
 
@@ -25,7 +25,7 @@ log = structlog.stdlib.get_logger(__name__)
 class Runs:
     """Runs of triggered jobs. A run that was accepted is visible from then on, without a gap.
 
-    The command of a run stays in the queue until the run's last event is stored. So whoever looks into the
+    The command of a run stays in the queue until the run's last event is stored. So a reader of the
     queue first and then asks history for the events up to then finds the run in one or the other.
     """
 

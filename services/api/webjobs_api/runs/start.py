@@ -30,7 +30,7 @@ _PLAIN = Concurrency()
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What is asked for.
+    """A request for a run.
 
     Attributes:
         definition: Of the job, which exists.
@@ -73,7 +73,7 @@ class Invocations:
             JobNotEnabled: The job's own settings keep it from running.
             JobsAreStopped: By the setting.
             NoSpaceLeft: No runner has room on its disk; nothing was queued.
-            NoRunnerAlive: Nobody would run it; nothing was queued.
+            NoRunnerAlive: No runner would run it; nothing was queued.
             RunAlreadyInProgress: The job runs, and refuses another run meanwhile.
             BusUnavailable: NATS does not answer.
         """

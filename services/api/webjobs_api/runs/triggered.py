@@ -36,7 +36,7 @@ async def get_job(request: web.Request) -> web.Response:
 
 
 async def run_job(request: web.Request) -> web.StreamResponse:
-    """`POST /api/jobs/triggered/{job}/run`; the reference knows no `Idempotency-Key`."""
+    """`POST /api/jobs/triggered/{job}/run`; Kudu has no `Idempotency-Key`."""
     return await (_run_under_key if IDEMPOTENCY_KEY in request.headers else _run)(request)
 
 

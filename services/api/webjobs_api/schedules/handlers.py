@@ -14,7 +14,7 @@ from webjobs_api.http.urls import SCHEDULER_LOG_FILE
 from webjobs_api.schedules.preview import LAST_TICKS, MOST_DUE_TIMES, schedule_json
 from webjobs_api.schedules.scheduler_log import scheduler_log
 
-_LOG_LINES = 10_000  # about the one megabyte that the reference keeps
+_LOG_LINES = 10_000  # about the one megabyte that Kudu keeps
 _DEFAULT_COUNT = 10
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 

@@ -49,7 +49,7 @@ class ScheduleJson(msgspec.Struct, frozen=True):
         time_zone: The zone that it is meant in.
         enabled: False while the job's settings keep it from running.
         held_back: Why it starts nothing at the moment; null when it does.
-        missed: What becomes of due times that nobody saw.
+        missed: What becomes of due times that passed unseen.
         next: The next due times.
         last: What became of the last ones, newest first.
         log_url: Of the scheduler log.
@@ -82,7 +82,7 @@ def schedule_json(
         definition: Of the job.
         site_zone: WEBSITE_TIME_ZONE.
         held_back: Which setting of the site keeps schedules from starting anything.
-        ticks: The last ones told, oldest first.
+        ticks: The last recorded ones, oldest first.
         count: How many due times to look ahead.
         urls: Of this client's dialect.
         now: This instant.

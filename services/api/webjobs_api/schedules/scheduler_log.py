@@ -1,4 +1,4 @@
-"""`job_scheduler.log`: what was told of a job's due times, as lines for people; pure."""
+"""`job_scheduler.log`: the ticks of a job as lines for people; pure."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

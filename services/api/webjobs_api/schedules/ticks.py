@@ -1,4 +1,4 @@
-"""What was told of due times: which jobs have any, and the latest ones of a job."""
+"""Reads recorded ticks: which jobs have any, and the latest ones of a job."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ class Ticks:
             await asyncio.gather(self._following, return_exceptions=True)
 
     def has_any(self, job_name: JobName) -> bool:
-        """Whether anything was told of the job's due times since it was last deleted."""
+        """Whether the job has recorded ticks since it was last deleted."""
         return self._recorded.get(job_name, 0) > self._deleted.get(job_name, 0)
 
     async def latest(self, job_name: JobName, count: int) -> list[ScheduleTicked]:

@@ -74,7 +74,7 @@ async def get_log(request: web.Request) -> web.StreamResponse:
 
 
 async def record(request: web.Request) -> web.StreamResponse:
-    """`PUT /api/deployments/{deployment}`: a client tells of a deployment that it has made by itself."""
+    """`PUT /api/deployments/{deployment}`: a client records a deployment that it has made by itself."""
     body = await request_context.read_at_most(request, _MOST_RECORD_BYTES)
     if body is None:
         raise UploadTooLarge(_MOST_RECORD_BYTES)

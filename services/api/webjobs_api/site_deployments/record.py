@@ -60,7 +60,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
         deployer: Name of the way by which it came.
         message: As the client gave it.
         received_at: When all of the package was here.
-        renewed_at: When the api that performs it last said so.
+        renewed_at: When the api that performs it last renewed it.
         ended_at: When it was complete.
         warnings: About the package and the jobs in it, refused jobs included.
     """

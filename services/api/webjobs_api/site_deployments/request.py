@@ -137,7 +137,7 @@ def recorded_deployment(deployment_id: str, body: bytes, now: datetime) -> Deplo
     """The deployment that a client has made by itself, and has recorded with `PUT /api/deployments/{id}`.
 
     Raises:
-        InvalidDeployment: The body does not tell how a deployment ended, or no deployment can have this id.
+        InvalidDeployment: The body lacks how a deployment ended, or the id is not a valid one.
     """
     if not _ID.fullmatch(deployment_id) or deployment_id == "latest":
         raise InvalidDeployment(

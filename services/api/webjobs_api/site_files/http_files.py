@@ -104,7 +104,7 @@ def range_of(size: int, wanted: str | None) -> tuple[int, int] | None:
 
 
 def headers_of_file(info: FileInfo) -> dict[str, str]:
-    """What every answer about a file tells of it."""
+    """The headers of every response about a file."""
     return {
         "ETag": f'"{info.etag}"',
         "Last-Modified": format_datetime(datetime.fromtimestamp(_seconds(info), UTC), usegmt=True),

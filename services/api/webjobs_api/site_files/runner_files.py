@@ -77,7 +77,7 @@ class FilesOfRunner:
         downloads: Downloads,
         keep_seconds: float = _KEEP_SECONDS,
     ) -> None:
-        """Ends of transfers are added to `going_on`; that one is wanted is said every `keep_seconds`."""
+        """Ends of transfers are added to `going_on`; a message every `keep_seconds` keeps one open."""
         self._bus = bus
         self._instance_id = instance_id
         self._going_on = going_on

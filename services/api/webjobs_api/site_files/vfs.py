@@ -33,7 +33,7 @@ from webjobs_api.site_files.runner_files import FilesOfRunner, OpenedFile
 log = structlog.stdlib.get_logger(__name__)
 
 _PREFIXES = ("/api/vfs", "/vfs")
-# A page that somebody has put there must not act in the name of whoever opens it.
+# An uploaded page must not act with the rights of the user who opens it.
 _HEADERS = {
     "Accept-Ranges": "bytes",
     "Cache-Control": "no-cache",
@@ -43,7 +43,7 @@ _HEADERS = {
 
 
 class EntryJson(msgspec.Struct, kw_only=True):
-    """One entry of a folder, as the reference shows it."""
+    """One entry of a folder, as Kudu shows it."""
 
     name: str
     size: int
@@ -202,7 +202,7 @@ def _redirect(request: web.Request, has_slash: bool) -> web.Response:
 
 
 def _refusal(error: FilesRefused) -> web.Response:
-    """A refusal that tells the ETag of the file as it is."""
+    """A refusal with the current ETag of the file."""
     if not error.etag:
         raise error
     return web.Response(status=status_of(error), text=str(error), headers={"ETag": f'"{error.etag}"'})

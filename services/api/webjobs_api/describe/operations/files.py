@@ -10,7 +10,7 @@ _BYTES = "application/octet-stream"
 _INSTANCE = Parameter(
     name="instance",
     schema={"type": "string", "pattern": "^[0-9a-f]{6}$", "examples": ["327e1e"]},
-    description="The runner whose site folder is meant; the first living one when not given.",
+    description="The runner whose site folder is used; by default the first one alive.",
 )
 _RECURSIVE = Parameter(
     name="recursive",

@@ -14,7 +14,7 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=_TAG,
         summary="Make a hook",
         description="An address has one hook. Asking for the same once more answers the hook there is. "
-        "The hook is told what happens from then on.",
+        "The hook is called for events from then on.",
         body=Body(content={JSON: HookJson}, description="Whom to call, for what."),
         answers={201: json_of(HookView, "The hook.")},
         errors=(400, 409, 413),
@@ -47,7 +47,7 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "POST /api/hooks/publish/{event}": Operation(
         tag=_TAG,
-        summary="Tell hooks of something",
+        summary="Publish an event to hooks",
         description=f"The body is sent, as it is, to every hook of the event: {' or '.join(PUBLISHABLE)}.",
         body=Body(content={JSON: {}}, description="Any JSON."),
         answers={200: nothing("It is kept, and will be delivered.")},

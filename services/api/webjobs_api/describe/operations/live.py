@@ -1,4 +1,4 @@
-"""What is told while it happens."""
+"""Operations that stream events and logs as they happen."""
 
 from collections.abc import Mapping
 

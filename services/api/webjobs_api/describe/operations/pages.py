@@ -6,7 +6,7 @@ from webjobs_api.describe.operation import JSON, TEXT, Answer, Body, Operation, 
 from webjobs_api.http.kudu_responses import KuduContinuousJob, KuduTriggeredJob
 
 _HTML = "text/html"
-_BOTH = "Whoever names text/html in Accept gets the page, everybody else the data."
+_BOTH = "A client that names text/html in Accept gets the page, any other the data."
 _ANY_JOB = {"anyOf": [KuduTriggeredJob, KuduContinuousJob]}
 _NOT_DONE: Mapping[int, Answer] = {
     status: Answer(description=description, content={_HTML: {"type": "string"}, TEXT: {"type": "string"}})

@@ -8,9 +8,9 @@ from webjobs_api.jobs.refusal_list import RefusalJson
 OPERATIONS: Mapping[str, Operation] = {
     "GET /api/refusals": Operation(
         tag="All jobs",
-        summary="List what was refused and is not mended",
-        description="Uploads and settings that were sent to the api, and folders on the disks of living "
-        "runners. A later deployment of the job, or its deletion, mends all; a folder also its removal.",
+        summary="List refusals that are not fixed yet",
+        description="Uploads and settings that were sent to the api, and folders on the disks of live "
+        "runners. A later deployment of the job, or its deletion, clears all; a folder also its removal.",
         answers={200: json_of(list[RefusalJson], "By type and name.")},
     ),
 }

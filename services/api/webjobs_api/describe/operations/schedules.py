@@ -16,7 +16,7 @@ def _log() -> Operation:
     return Operation(
         tag="Logs",
         summary="Read the scheduler log of a triggered job",
-        description="A line for each due time that was told, about the last megabyte of them.",
+        description="A line for each recorded due time, about the last megabyte of them.",
         answers={200: text("The lines, in UTF-8.")},
         errors=(404,),
     )
