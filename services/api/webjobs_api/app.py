@@ -20,8 +20,8 @@ from webjobs_service.http_server import TERMS, raise_open_files, serve_http
 from webjobs_service.options import options_middleware
 from webjobs_service.stalled_clients import limit_buffer
 
-from webjobs_api.backends.definitions import Definitions
 from webjobs_api.backends.history import History
+from webjobs_api.backends.known_jobs import KnownJobs
 from webjobs_api.backends.refusals import Refusals
 from webjobs_api.backends.runners import Runners
 from webjobs_api.backends.storage import Storage
@@ -96,7 +96,7 @@ async def open_app(
         Runners(bus) as runners,
         Storage(bus, runners) as storage,
         Refusals(bus, runners) as refusals,
-        Definitions(bus, refusals) as definitions,
+        KnownJobs(bus, refusals) as definitions,
         Tails(bus) as tails,
         Hooks(bus) as hooks,
         Dispatcher(bus, hooks, hook_terms, allow_private=settings.hooks_allow_private),

@@ -33,6 +33,7 @@ class Definitions:
         self._known: dict[JobKey, JobDefinition] = {}
         self._unreadable: dict[JobKey, UnreadableDefinition] = {}
         self._listeners: list[Listener] = []
+        self._fault_listeners: list[Callable[[UnreadableDefinition], None]] = []
         self._may_lag_until = 0.0  # monotonic
 
     async def __aenter__(self) -> "Definitions":
@@ -47,6 +48,10 @@ class Definitions:
     def on_change(self, listener: Listener) -> None:
         """Call this listener with every change, `None` for a removed job."""
         self._listeners.append(listener)
+
+    def on_unreadable(self, listener: Callable[[UnreadableDefinition], None]) -> None:
+        """Call this listener for every definition that cannot be read."""
+        self._fault_listeners.append(listener)
 
     def get(self, job_type: JobType, job_name: JobName) -> JobDefinition | None:
         """A definition as last received."""
@@ -180,6 +185,8 @@ class Definitions:
         if fault is not None:
             logger.error("unreadable job definition left alone", key=key, error=str(fault))
             self._unreadable[job_key] = fault
+            for on_unreadable in self._fault_listeners:
+                on_unreadable(fault)
             return
         if definition is None or entry is None:
             self._known.pop(job_key, None)

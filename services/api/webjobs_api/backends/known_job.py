@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 import msgspec
-from webjobs_events.definition import decode_definition
 from webjobs_events.errors import InvalidJobSettings, UnreadableDefinition
 from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.job_settings import read_job_settings
@@ -23,29 +22,30 @@ class KnownJob(JobDefinition, frozen=True, kw_only=True):
     unreadable: str = ""
 
 
-def known_job(job_type: JobType, job_name: JobName, data: bytes) -> KnownJob:
-    """The job whose stored definition is this; one that cannot be read has nothing but its error."""
-    try:
-        definition = decode_definition(job_type, job_name, data)
-    except UnreadableDefinition as fault:
-        return KnownJob(
-            job_type=job_type,
-            job_name=job_name,
-            digest="",
-            script="",
-            script_host="",
-            changed_at=_NEVER,
-            changed_by="",
-            cause="",
-            error=str(fault),
-            unreadable=fault.reason,
-        )
+def known_job(definition: JobDefinition) -> KnownJob:
+    """The job of a definition, with what is wrong about its settings."""
     try:
         read_job_settings(definition.settings)
         error = None
     except InvalidJobSettings as invalid:
         error = str(invalid)
     return KnownJob(**msgspec.structs.asdict(definition), error=error)
+
+
+def unreadable_job(fault: UnreadableDefinition) -> KnownJob:
+    """The job whose stored definition cannot be read; it has nothing but its error."""
+    return KnownJob(
+        job_type=JobType(fault.job_type),
+        job_name=JobName(fault.job_name),
+        digest="",
+        script="",
+        script_host="",
+        changed_at=_NEVER,
+        changed_by="",
+        cause="",
+        error=str(fault),
+        unreadable=fault.reason,
+    )
 
 
 def error_of(definition: JobDefinition) -> str | None:

@@ -4,8 +4,8 @@ from aiohttp import web
 from webjobs_events.jetstream import Bus, LiveSettings
 from webjobs_service.route_spelling import RouteSpelling
 
-from webjobs_api.backends.definitions import Definitions
 from webjobs_api.backends.history import History
+from webjobs_api.backends.known_jobs import KnownJobs
 from webjobs_api.backends.refusals import Refusals
 from webjobs_api.backends.runners import Runners
 from webjobs_api.backends.storage import Storage
@@ -26,7 +26,7 @@ from webjobs_api.site_files.runner_files import RunnerFiles
 ASYNCAPI = web.AppKey("asyncapi", LateDocument)
 BUS = web.AppKey("bus", Bus)
 COMMANDS = web.AppKey("commands", JobCommands)
-DEFINITIONS = web.AppKey("definitions", Definitions)
+DEFINITIONS = web.AppKey("definitions", KnownJobs)
 DEPLOYMENTS = web.AppKey("deployments", Deployments)
 FILES = web.AppKey("files", RunnerFiles)
 HISTORY = web.AppKey("history", History)

@@ -11,8 +11,8 @@ from webjobs_events.commands import CommandReply, DeleteJob, JobCommand, ReplyCo
 from webjobs_events.errors import BusUnavailable, CommandRefused
 from webjobs_events.jetstream import Bus
 
-from webjobs_api.backends.definitions import Definitions
 from webjobs_api.backends.history import History
+from webjobs_api.backends.known_jobs import KnownJobs
 from webjobs_api.backends.runners import Runners
 from webjobs_api.backends.storage import Storage
 from webjobs_api.http.errors import CommandFailed, CommandUnanswered, CommandWithdrawn, JobIsBusy, JobNotFound
@@ -49,7 +49,7 @@ class JobCommands:
     def __init__(
         self,
         bus: Bus,
-        definitions: Definitions,
+        definitions: KnownJobs,
         runners: Runners,
         storage: Storage,
         history: History,

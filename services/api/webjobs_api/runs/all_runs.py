@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 from webjobs_events.job import JobName, JobType
 
-from webjobs_api.backends.definitions import Definitions
+from webjobs_api.backends.known_jobs import KnownJobs
 from webjobs_api.http import request_context
 from webjobs_api.http.dialects import KUDU
 from webjobs_api.http.keys import DEFINITIONS, RUNS
@@ -33,7 +33,7 @@ async def list_runs(request: web.Request) -> web.Response:
     return response
 
 
-def _as_defined(definitions: Definitions, name: JobName) -> JobName:
+def _as_defined(definitions: KnownJobs, name: JobName) -> JobName:
     """The name as the job's owner spells it; as given when there is no such job: its runs may be kept."""
     spelled = [each.job_name for each in definitions.all_of(JobType.TRIGGERED)]
     if name in spelled:

@@ -1,19 +1,16 @@
-"""The job definitions, mirrored in memory and decoded once per change."""
+"""The jobs as the api shows them: their definitions, with what is wrong about each."""
 
 import asyncio
 import unicodedata
-from collections.abc import Callable
 from typing import Any
 
 import structlog
 from msgspec.structs import replace
-from webjobs_events.definition import defined_job
-from webjobs_events.errors import BusUnavailable, InvalidToken
-from webjobs_events.jetstream import Bus, Entry
+from webjobs_events.errors import BusUnavailable, UnreadableDefinition
+from webjobs_events.jetstream import Bus, Definitions, JobKey
 from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.subjects import Subjects
 
-from webjobs_api.backends.known_job import KnownJob, known_job
+from webjobs_api.backends.known_job import KnownJob, known_job, unreadable_job
 from webjobs_api.backends.refusals import Refusals
 from webjobs_api.http.errors import JobNotFound
 
@@ -22,8 +19,8 @@ log = structlog.stdlib.get_logger(__name__)
 _SETTLE_TIMEOUT = 5.0  # seconds
 
 
-class Definitions:
-    """An async context manager: every job definition, current while it is entered.
+class KnownJobs:
+    """An async context manager: every job, current while it is entered.
 
     A job whose stored definition cannot be read is a job too: it has an error, and can be replaced or
     deleted.
@@ -32,17 +29,18 @@ class Definitions:
     def __init__(self, bus: Bus, refusals: Refusals) -> None:
         self._bus = bus
         self._refusals = refusals
-        self._bucket = bus.jobs
-        self._known: dict[str, KnownJob] = {}
-        self._mirror = bus.jobs.mirror(self._changed)
+        self._known: dict[JobKey, KnownJob] = {}
         self._change = asyncio.Event()
+        self._definitions = Definitions(bus)
+        self._definitions.on_change(self._changed)
+        self._definitions.on_unreadable(self._unreadable)
 
-    async def __aenter__(self) -> "Definitions":
-        await self._mirror.__aenter__()
+    async def __aenter__(self) -> "KnownJobs":
+        await self._definitions.__aenter__()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self._mirror.__aexit__(*exc_info)
+        await self._definitions.__aexit__(*exc_info)
 
     def all_of(self, job_type: JobType) -> list[JobDefinition]:
         """Every job of a type."""
@@ -61,7 +59,7 @@ class Definitions:
         Raises:
             BusUnavailable: The mirror lacks it and NATS does not answer.
         """
-        known = self._known.get(Subjects.definition_key(job_type, job_name))
+        known = self._known.get((job_type, job_name))
         if known is not None:
             return self._shown(known)
         return await self.read(job_type, job_name) or self._spelled_otherwise(job_type, job_name)
@@ -84,18 +82,21 @@ class Definitions:
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        key = Subjects.definition_key(job_type, job_name)
-        entry = await self._bucket.get(key)
-        return self._shown(known_job(job_type, job_name, entry.value)) if entry else None
+        try:
+            found = await self._definitions.current(job_type, job_name)
+        except UnreadableDefinition as fault:
+            return unreadable_job(fault)
+        return self._shown(known_job(found[0])) if found else None
 
     async def revision(self, job_type: JobType, job_name: JobName) -> int:
         """Revision of a job's definition now; 0 when there is none.
 
         Raises:
+            UnreadableDefinition: It cannot be read.
             BusUnavailable: NATS does not answer.
         """
-        entry = await self._bucket.get(Subjects.definition_key(job_type, job_name))
-        return entry.revision if entry else 0
+        found = await self._definitions.current(job_type, job_name)
+        return found[1] if found else 0
 
     async def settled(self, job_type: JobType, job_name: JobName, revision: int) -> None:
         """Wait until the mirror shows a change, so that its author reads it.
@@ -105,16 +106,16 @@ class Definitions:
             job_name: Of the job.
             revision: Of the definition after the change; 0 when the job is gone.
         """
-        key = Subjects.definition_key(job_type, job_name)
         try:
             async with asyncio.timeout(_SETTLE_TIMEOUT):
                 if revision:
-                    await self._mirror.reached(revision)
-                else:
-                    await self._until(lambda: key not in self._known)
+                    await self._definitions.reached(revision)
+                while not revision and (job_type, job_name) in self._known:
+                    self._change.clear()
+                    await self._change.wait()
         except TimeoutError:
             # Reads go on to look a missing job up, so only a job that is gone may still be shown.
-            log.warning("the mirror of definitions lags", key=key, revision=revision)
+            log.warning("the mirror of definitions lags", job=job_name, type=job_type, revision=revision)
 
     async def caught_up(self) -> None:
         """Wait until the mirror shows every change that the bucket has now.
@@ -122,10 +123,10 @@ class Definitions:
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        revision = await self._bus.last_sequence(self._bucket.stream)
+        revision = await self._bus.last_sequence(self._bus.jobs.stream)
         try:
             async with asyncio.timeout(_SETTLE_TIMEOUT):
-                await self._mirror.reached(revision)
+                await self._definitions.reached(revision)
         except TimeoutError as error:
             raise BusUnavailable("reading definitions", "the mirror lags") from error
 
@@ -133,24 +134,16 @@ class Definitions:
         wanted = _folded(job_name)
         return next((each for each in self.all_of(job_type) if _folded(each.job_name) == wanted), None)
 
-    async def _until(self, done: Callable[[], bool]) -> None:
-        while not done():
-            self._change.clear()
-            await self._change.wait()
-
-    def _changed(self, key: str, entry: Entry | None) -> None:
-        self._known.pop(key, None)
+    def _changed(self, key: JobKey, definition: JobDefinition | None) -> None:
+        if definition is None:
+            self._known.pop(key, None)
+        else:
+            self._known[key] = known_job(definition)
         self._change.set()
-        if entry is None:
-            return
-        try:
-            job = known_job(*defined_job(key), entry.value)
-        except InvalidToken as error:
-            log.error("key of no job ignored", bucket=self._bucket.name, key=key, error=str(error))
-            return
-        if job.unreadable:
-            log.error("definition cannot be read", key=key, error=job.error)
-        self._known[key] = job
+
+    def _unreadable(self, fault: UnreadableDefinition) -> None:
+        job = unreadable_job(fault)
+        self._known[job.job_type, job.job_name] = job
 
     def _shown(self, known: KnownJob) -> KnownJob:
         """The job with what runners refused in its folder."""
