@@ -1,7 +1,9 @@
 """An outage is logged once at its beginning, once a minute, and once at its end, however many tries fail."""
 
+import ast
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,3 +154,28 @@ async def test_a_cancellation_ends_the_retries(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("webjobs_events.outage.asyncio.sleep", cancelled)
     with pytest.raises(asyncio.CancelledError):
         await outage(Lines()).retry(work_of(AWAY, "done"))
+
+
+ROOT = Path(__file__).parents[3]
+BOUNDED = {"ensure_streams", "_record"}  # give up after a while, which Outage.retry never does
+
+
+def waits_after_an_outage(function: ast.AST) -> bool:
+    """Whether a function sleeps where it has caught that NATS is away."""
+    return any(
+        "BusUnavailable" in ast.unparse(handler.type) and "asyncio.sleep(" in ast.unparse(handler)
+        for handler in ast.walk(function)
+        if isinstance(handler, ast.ExceptHandler) and handler.type is not None
+    )
+
+
+def test_no_other_loop_waits_for_nats() -> None:
+    paths = [path for folder in ("libs", "services") for path in (ROOT / folder).rglob("*.py")]
+    texts = [text for path in paths if "except BusUnavailable" in (text := path.read_text())]
+    functions = [each for text in texts for each in ast.walk(ast.parse(text))]
+    waiting = {
+        each.name
+        for each in functions
+        if isinstance(each, ast.AsyncFunctionDef) and waits_after_an_outage(each)
+    }
+    assert waiting == BOUNDED

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import aiohttp
 import structlog
@@ -20,7 +21,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 PREFIX = "hook-"
 _CONTEXT = 8192  # characters of a body that are kept to look at
-_RETRY_DELAY = 0.5  # seconds between tries to report the outcome of a call to NATS
+_RETRY_DELAY = 0.5  # seconds after which a call that NATS kept from being made is due again
 
 
 def durable_name(hook_id: str) -> str:
@@ -188,11 +189,9 @@ class Deliverer:
             outcome=outcome,
             next_at=datetime.now(UTC) + timedelta(seconds=wait) if outcome is Outcome.WILL_RETRY else None,
         )
-        while True:  # a call that was made is never forgotten, however long NATS is away
-            try:
-                return await self._hooks.record(self._hook, self._source, state, attempt_made)
-            except BusUnavailable:
-                await asyncio.sleep(_RETRY_DELAY)
+        # A call that was made is never forgotten, however long NATS is away.
+        outage = self._bus.connection.outage_of("recording of calls of hooks")
+        await outage.retry(partial(self._hooks.record, self._hook, self._source, state, attempt_made))
 
 
 def _had(known: HookState, message: QueuedMessage) -> bool:

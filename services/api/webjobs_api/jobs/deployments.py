@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, BinaryIO
 
 import structlog
 from aiohttp import StreamReader
 from webjobs_events.commands import DeployJob
-from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus
 
 from webjobs_api.http.errors import CommandFailed, CommandUnanswered, JobNotFound, UploadTooLarge
@@ -16,7 +16,6 @@ from webjobs_api.jobs.commands import JobCommands
 log = structlog.stdlib.get_logger(__name__)
 
 _CHUNK_BYTES = 256 * 1024
-_RETRY_DELAY = 1.0  # seconds between tries to remove an upload while NATS is away
 
 
 async def receive(body: StreamReader, target: BinaryIO, limit_bytes: int, variable: str) -> None:
@@ -79,14 +78,7 @@ class Deployments:
                 raise
 
     async def _discard(self, upload: str) -> None:
-        while True:
-            try:
-                await self._bus.packages.delete(upload)
-                self._outage.ended()
-                return
-            except BusUnavailable as error:
-                self._outage.failed(str(error), upload=upload)
-                await asyncio.sleep(_RETRY_DELAY)
+        await self._outage.retry(partial(self._bus.packages.delete, upload), upload=upload)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
