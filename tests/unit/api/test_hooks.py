@@ -11,8 +11,8 @@ from webjobs_api.hooks.errors import InvalidHook
 from webjobs_api.hooks.hook import Hook, HookState, Outcome, Source, event_name
 from webjobs_api.hooks.hook_request import hook_of
 from webjobs_api.hooks.rendering import delivery_of
-from webjobs_api.hooks.responses import hook_json
-from webjobs_api.hooks.sender import parse_retry_after, status_word
+from webjobs_api.hooks.responses import hook_json, status_word
+from webjobs_api.hooks.sender import parse_retry_after
 from webjobs_api.hooks.signature import signature
 from webjobs_api.hooks.target import is_public, parse_target, shown
 from webjobs_events.envelope import cause_in, encode_event

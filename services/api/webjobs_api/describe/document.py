@@ -1,4 +1,4 @@
-"""Route table and descriptions → the OpenAPI 3.1 document; pure."""
+"""Route table and descriptions → the OpenAPI 3.1 document."""
 
 import inspect
 import re

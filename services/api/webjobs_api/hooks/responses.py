@@ -1,12 +1,12 @@
 """Hooks → Kudu's JSON, field by field; pure. Source: Kudu.Contracts/Hooks/WebHook.cs."""
 
 from collections.abc import Iterable
+from http import HTTPStatus
 
 import msgspec
 from webjobs_events.redaction import redacted_copy
 
 from webjobs_api.hooks.hook import Attempt, Hook, HookState
-from webjobs_api.hooks.sender import status_word
 from webjobs_api.hooks.target import shown
 from webjobs_api.http.legacy_responses import instant
 
@@ -120,3 +120,13 @@ def _attempt(attempt: Attempt) -> AttemptView:
         next_time=instant(attempt.next_at) if attempt.next_at else None,
         sequence=attempt.sequence,
     )
+
+
+def status_word(status: int | None) -> str:
+    """A status as Kudu writes it: `OK`, `NotFound`, `Failure` when there was no answer."""
+    if status is None:
+        return "Failure"
+    try:
+        return HTTPStatus(status).name.title().replace("_", "") if status != HTTPStatus.OK else "OK"
+    except ValueError:
+        return str(status)

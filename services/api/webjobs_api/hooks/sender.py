@@ -72,13 +72,3 @@ def parse_retry_after(retry_after: str) -> float:
     """Seconds in a header Retry-After; 0 when it has none, or a date."""
     is_number = retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 10
     return float(retry_after) if is_number else 0.0
-
-
-def status_word(status: int | None) -> str:
-    """A status as Kudu writes it: `OK`, `NotFound`, `Failure` when there was no answer."""
-    if status is None:
-        return "Failure"
-    try:
-        return HTTPStatus(status).name.title().replace("_", "") if status != HTTPStatus.OK else "OK"
-    except ValueError:
-        return str(status)
