@@ -204,9 +204,9 @@ def _forwards(position: int, item: str) -> str:
         return ""
     is_named = not begin.isdecimal()
     ranges = [_written(field, first, field.most, every, is_named)]
-    begins_anew = range(first, field.most + every + 1, every)[-1] - (field.most - field.least + 1)
-    if begins_anew <= last:
-        ranges.append(_written(field, begins_anew, last, every, is_named))
+    restarts = range(first, field.most + every + 1, every)[-1] - (field.most - field.least + 1)
+    if restarts <= last:
+        ranges.append(_written(field, restarts, last, every, is_named))
     return ",".join(ranges)
 
 

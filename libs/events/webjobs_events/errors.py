@@ -171,9 +171,9 @@ class RevisionConflict(WebJobsError):
 
 
 class InvalidAppSetting(WebJobsError):
-    """An app setting that could not be what it should."""
+    """An app setting with an invalid name or value."""
 
     def __init__(self, name: str, reason: str) -> None:
         self.name = name
         self.reason = reason
-        super().__init__(f"The setting {name[:100]!r} cannot be: {reason}.")
+        super().__init__(f"The setting {name[:100]!r} is not valid: {reason}.")

@@ -49,7 +49,7 @@ RUN_STATUSES = (Status.INITIALIZING, Status.RUNNING, Status.SUCCESS, Status.FAIL
 
 _ENDS = frozenset({Status.SUCCESS, Status.FAILED, Status.ABORTED})
 # Initializing may follow every status of an instance: there a runner starts over after it was lost.
-_ANEW_OR_STOP = frozenset({Status.INITIALIZING, Status.STOPPING, Status.STOPPED})
+_RESTART_OR_STOP = frozenset({Status.INITIALIZING, Status.STOPPING, Status.STOPPED})
 _START_OR_STAND_BY = frozenset({Status.STARTING, Status.INACTIVE_INSTANCE})
 
 TRANSITIONS: Mapping[JobType, Mapping[Status | None, frozenset[Status]]] = {
@@ -60,13 +60,13 @@ TRANSITIONS: Mapping[JobType, Mapping[Status | None, frozenset[Status]]] = {
     },
     JobType.CONTINUOUS: {
         None: frozenset({Status.INITIALIZING}),
-        Status.INITIALIZING: _START_OR_STAND_BY | _ANEW_OR_STOP,
-        Status.STARTING: frozenset({Status.RUNNING, Status.PENDING_RESTART}) | _ANEW_OR_STOP,
-        Status.RUNNING: frozenset({Status.PENDING_RESTART}) | _ANEW_OR_STOP,
-        Status.PENDING_RESTART: _START_OR_STAND_BY | _ANEW_OR_STOP,
+        Status.INITIALIZING: _START_OR_STAND_BY | _RESTART_OR_STOP,
+        Status.STARTING: frozenset({Status.RUNNING, Status.PENDING_RESTART}) | _RESTART_OR_STOP,
+        Status.RUNNING: frozenset({Status.PENDING_RESTART}) | _RESTART_OR_STOP,
+        Status.PENDING_RESTART: _START_OR_STAND_BY | _RESTART_OR_STOP,
         Status.STOPPING: frozenset({Status.INITIALIZING, Status.STOPPED}),
         Status.STOPPED: frozenset({Status.INITIALIZING}) | _START_OR_STAND_BY,
-        Status.INACTIVE_INSTANCE: frozenset({Status.STARTING}) | _ANEW_OR_STOP,
+        Status.INACTIVE_INSTANCE: frozenset({Status.STARTING}) | _RESTART_OR_STOP,
     },
 }
 """From each status (None: nothing has happened yet), the statuses that may be entered."""

@@ -1,6 +1,6 @@
 """A service's life: run until SIGTERM or SIGINT, stop in good order, end loudly when a part dies.
 
-Its long-living parts have one of two forms, or both. A loop is `run()`, which goes on until it is cancelled,
+Its long-lived parts have one of two forms, or both. A loop is `run()`, which goes on until it is cancelled,
 and is given to `side_tasks`. What has to be there before others use it, or to be put away, is an async
 context manager: ready when entered, ended when left; see `LongLived`.
 """

@@ -23,7 +23,7 @@ def lines_of(part: str, *lines: str) -> list[dict[str, Any]]:
     output = io.StringIO()
     written = JsonLines(output)
     for line in lines:
-        written.said(part, line)
+        written.output(part, line)
     written.close()
     return [json.loads(line) for line in output.getvalue().split("\n")[:-1]]
 
@@ -116,4 +116,4 @@ def test_a_reader_that_went_away_does_not_matter() -> None:
         def write(self, text: str) -> int:
             raise BrokenPipeError
 
-    JsonLines(Closed()).said("api", "hello")
+    JsonLines(Closed()).output("api", "hello")

@@ -18,7 +18,7 @@ def written(colours: bool) -> tuple[Terminal, io.StringIO]:
 def test_without_a_terminal_nothing_is_coloured() -> None:
     terminal, output = written(colours=False)
     terminal.ready("nats", 0.24, "127.0.0.1:4222")
-    terminal.said("api", "hello")
+    terminal.output("api", "hello")
     terminal.died("api", "was killed by SIGKILL", 0.5)
     assert output.getvalue().splitlines() == [
         "✓ nats     ready in 0.2 s on 127.0.0.1:4222",
@@ -31,8 +31,8 @@ def test_each_service_has_a_colour_of_its_own(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     terminal, output = written(colours=True)
-    terminal.said("api", "hello")
-    terminal.said("runner", "hello")
+    terminal.output("api", "hello")
+    terminal.output("runner", "hello")
     first, second = output.getvalue().splitlines()
     assert first.startswith("\x1b[")
     assert first.split("m")[0] != second.split("m")[0]
@@ -45,7 +45,7 @@ def test_no_color_forbids_every_escape_and_force_color_demands_them(monkeypatch:
         monkeypatch.setenv(variable, "1")
         terminal, output = written(colours=colours)
         terminal.ready("nats", 0.24, "127.0.0.1:4222")
-        terminal.said("api", "hello")
+        terminal.output("api", "hello")
         terminal.welcome("http://127.0.0.1:8080", Path("/data/jobs"), login=False)
         assert ("\x1b" in output.getvalue()) is is_coloured, variable
 
@@ -53,7 +53,7 @@ def test_no_color_forbids_every_escape_and_force_color_demands_them(monkeypatch:
 def test_lines_are_neither_wrapped_nor_read_as_markup() -> None:
     terminal, output = written(colours=False)
     line = "[red] " + "x" * 200
-    terminal.said("api", line)
+    terminal.output("api", line)
     assert output.getvalue() == f"api      │ {line}\n"
 
 
@@ -77,12 +77,12 @@ def test_a_reader_that_went_away_does_not_matter() -> None:
             raise BrokenPipeError
 
     terminal = Terminal(Closed())
-    terminal.said("api", "hello")
+    terminal.output("api", "hello")
     terminal.ready("nats", 0.1, "here")
 
 
 def test_characters_that_the_encoding_lacks_are_escaped() -> None:
     written = io.BytesIO()
     output = io.TextIOWrapper(written, encoding="ascii", errors="strict")
-    Terminal(output).said("api", "caf\xe9 \udcff 日本")
+    Terminal(output).output("api", "caf\xe9 \udcff 日本")
     assert written.getvalue() == b"api      \\u2502 caf\\xe9 \\udcff \\u65e5\\u672c\n"

@@ -128,7 +128,7 @@ class JsonLines:
         """An earlier stack's processes are still ending."""
         self._write(json_line(UP, "waiting for the processes of a killed stack", folder=str(folder)))
 
-    def said(self, name: str, line: str) -> None:
+    def output(self, name: str, line: str) -> None:
         """A service's line."""
         for each in self._part(name).take(line):
             self._write(each)

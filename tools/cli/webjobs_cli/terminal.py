@@ -56,7 +56,7 @@ class Terminal:
         """An earlier stack's processes are still ending."""
         self._write(Text(f"… the processes of a killed `webjobs up` on {folder} are ending"))
 
-    def said(self, name: str, line: str) -> None:
+    def output(self, name: str, line: str) -> None:
         """A service's line. Not styled again for each: there can be many thousands."""
         prefix = self._prefixes.get(name)
         if prefix is None:

@@ -22,7 +22,7 @@ class Announcer(Protocol):
     def stopped(self, name: str, seconds: float) -> None:
         """A part ended as it was asked to."""
 
-    def said(self, name: str, line: str) -> None:
+    def output(self, name: str, line: str) -> None:
         """A service wrote a line."""
 
     def waiting_for_a_killed_stack(self, folder: Path) -> None:

@@ -99,5 +99,5 @@ class DiskWatch:
         if time.monotonic() < self._restarted_at + _RESTART_PAUSE:
             return
         self._restarted_at = time.monotonic()
-        self._announce.said(nats.name, f"restarting it: {reason}")
+        self._announce.output(nats.name, f"restarting it: {reason}")
         nats.restart(takes_messages=self.has_room())

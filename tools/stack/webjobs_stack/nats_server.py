@@ -112,7 +112,7 @@ class NatsServer:
         for stale in self.store_dir.glob("*.ports"):
             stale.unlink()
         log = open_log(self.log)
-        said_before = self.log.stat().st_size
+        size_before = self.log.stat().st_size
         try:
             self._child = await spawn(
                 [program, "--config", self._config],
@@ -128,7 +128,7 @@ class NatsServer:
             await until_ready(self._child, self._is_ready, _START_SECONDS)
         except NotReady as error:
             await self.stop()
-            raise DidNotStart("nats", str(error), last_lines(self.log, said_before), self.log) from error
+            raise DidNotStart("nats", str(error), last_lines(self.log, size_before), self.log) from error
         except BaseException:
             await self.stop()
             raise

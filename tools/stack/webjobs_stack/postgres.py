@@ -105,7 +105,7 @@ class Postgres:
                 self._has_password = True
             self.port = self.port or free_port(HOST)
             settings = {**self._settings, "port": str(self.port)}
-            said_before = self._cluster.log_size()
+            size_before = self._cluster.log_size()
             self._child = await self._cluster.spawn_server(
                 [f"--{name}={value}" for name, value in settings.items()], self._keep_open
             )
@@ -115,7 +115,7 @@ class Postgres:
             await until_ready(self._child, self._is_ready, _START_SECONDS)
         except NotReady as error:
             await self.stop()
-            raise DidNotStart("postgres", str(error), last_lines(self.log, said_before), self.log) from error
+            raise DidNotStart("postgres", str(error), last_lines(self.log, size_before), self.log) from error
         except BaseException:
             await self.stop()
             raise

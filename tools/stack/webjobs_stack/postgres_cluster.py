@@ -137,7 +137,7 @@ class Cluster:
     async def _run(
         self, what: str, data: Path, command: Sequence[str | Path], stdin: int = asyncio.subprocess.DEVNULL
     ) -> None:
-        said_before = self.log_size()
+        size_before = self.log_size()
         child = await self._spawn(data, command, stdin=stdin)
         try:
             exit_code = await child.wait()
@@ -146,7 +146,7 @@ class Cluster:
             raise
         if exit_code != 0:
             reason = f"{what} failed with exit code {exit_code}"
-            raise DidNotStart("postgres", reason, last_lines(self.log, said_before), self.log)
+            raise DidNotStart("postgres", reason, last_lines(self.log, size_before), self.log)
 
     async def _spawn(
         self,

@@ -179,7 +179,7 @@ class Service:
 
     async def _pass_on(self, descriptor: int) -> None:
         async for line in _lines(descriptor):
-            self._announce.said(self.name, line)
+            self._announce.output(self.name, line)
 
     async def _finish_reading(self) -> None:
         """Pass on what a dead process wrote last; waits, not for ever, for those that inherited its pipe."""

@@ -220,7 +220,7 @@ class Stack:
                 raise
             failed = error
             self._failed.add(daemon.name)
-            self._announce.said(daemon.name, _WITHOUT_HISTORY)
+            self._announce.output(daemon.name, _WITHOUT_HISTORY)
         else:
             announce_start(daemon, self._announce, time.monotonic() - started_at, address)
         assert self._disk is not None

@@ -11,7 +11,7 @@ GUARDED = (401, 403, 429, 503)
 STATUS_DESCRIPTIONS: Mapping[int, str] = {
     400: "Something in the request is invalid: an unknown query parameter, a name, an argument, the body.",
     401: "Credentials are set on this server, and the request has none or wrong ones.",
-    403: "A page of an origin that is not allowed asks for a change, or the host is not this machine's.",
+    403: "A page of an origin that is not allowed requests a change, or the host is not this machine's.",
     404: "There is no such thing, or no longer.",
     405: "The address exists, but not with this method.",
     408: "The body stopped arriving.",
@@ -20,7 +20,7 @@ STATUS_DESCRIPTIONS: Mapping[int, str] = {
     413: "The body is larger than the limit.",
     415: "The body is of a type that cannot be read here.",
     416: "The range is not within the file.",
-    422: "The body can be read, but not be meant.",
+    422: "The body is valid JSON but not a valid request.",
     429: "Too many wrong passwords came from this address; try again later.",
     502: "The job answered something that is not HTTP.",
     503: "A part of webjobs is away: NATS, every runner, or history with its database.",

@@ -10,7 +10,7 @@ class InvalidHook(WebJobsError):
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__(f"This hook cannot be: {reason}.")
+        super().__init__(f"Invalid hook: {reason}.")
 
 
 class HookNotFound(WebJobsError):

@@ -76,11 +76,11 @@ def read_entries(package: zipfile.ZipFile, limits: UploadLimits) -> tuple[list[A
         raise BadUpload(f"it holds {len(infos)} entries, and {limits.entries} are allowed")
     if sum(info.file_size for info in infos) > limits.unpacked_bytes:
         raise BadUpload(too_large(limits))
-    says_modes = any(_unix_mode(info) for info in infos)
+    has_modes = any(_unix_mode(info) for info in infos)
     entries: list[ArchiveEntry] = []
     left_out: list[LeftOut] = []
     for info in infos:
-        found = _entry(info, limits, says_modes)
+        found = _entry(info, limits, has_modes)
         if isinstance(found, LeftOut):
             left_out.append(found)
         elif found is not None:
@@ -144,7 +144,7 @@ def _unix_mode(info: zipfile.ZipInfo) -> int:
     return info.external_attr >> 16 if info.create_system in _UNIX else 0
 
 
-def _entry(info: zipfile.ZipInfo, limits: UploadLimits, says_modes: bool) -> ArchiveEntry | LeftOut | None:
+def _entry(info: zipfile.ZipInfo, limits: UploadLimits, has_modes: bool) -> ArchiveEntry | LeftOut | None:
     name = entry_name(info)
     path = _safe_path(name, limits)
     if info.header_offset < 0:
@@ -160,7 +160,7 @@ def _entry(info: zipfile.ZipInfo, limits: UploadLimits, says_modes: bool) -> Arc
         raise BadUpload(f"{shown(name)} is compressed by a method not supported; use deflate, as zip does")
     if not path and kind is not EntryKind.FOLDER:
         raise BadUpload(f"{shown(name)} has no file name")
-    executable = bool(_unix_mode(info) & 0o111) if says_modes else None
+    executable = bool(_unix_mode(info) & 0o111) if has_modes else None
     return ArchiveEntry(path, kind, executable, info) if path else None
 
 

@@ -111,7 +111,7 @@ def write_definition_files(folder: Path, settings: Mapping[str, Any], disabled: 
     `scratch` is a name on the same disk outside the folder, so that a half-written file is never in it.
     """
     found = _find(folder, SETTINGS_FILE)
-    if not _says(folder, found, settings):
+    if not _is_written(folder, found, settings):
         scratch.write_text(settings_text(settings), encoding="utf-8")
         scratch.replace(folder / SETTINGS_FILE)
         _remove(place for place in found if place != folder / SETTINGS_FILE)
@@ -123,7 +123,7 @@ def write_definition_files(folder: Path, settings: Mapping[str, Any], disabled: 
         _remove(marks)
 
 
-def _says(folder: Path, found: list[Path], settings: Mapping[str, Any]) -> bool:
+def _is_written(folder: Path, found: list[Path], settings: Mapping[str, Any]) -> bool:
     if not found:
         return not settings
     try:
