@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,9 +38,10 @@ def _faults(text: str) -> list[str]:
     return [text[max(0, m.start() - 40) : m.end() + 30] for m in BANNED.finditer(" ".join(text.split()))]
 
 
-def _modules(folder: str) -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted((ROOT / folder).rglob("*.py")):
-        yield str(path.relative_to(ROOT)), ast.parse(path.read_text("utf-8"))
+@cache
+def _modules(folder: str) -> list[tuple[str, ast.Module]]:
+    paths = sorted((ROOT / folder).rglob("*.py"))
+    return [(str(path.relative_to(ROOT)), ast.parse(path.read_text("utf-8"))) for path in paths]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
