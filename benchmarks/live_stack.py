@@ -48,7 +48,7 @@ class Silence:
     def stopped(self, name: str, seconds: float) -> None:
         """A part ended as it was asked to."""
 
-    def said(self, name: str, line: str) -> None:
+    def output(self, name: str, line: str) -> None:
         """A service wrote a line."""
         self.last_lines = [*self.last_lines[-20:], f"{name}: {line}"]
 

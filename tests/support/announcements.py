@@ -32,7 +32,7 @@ class Announcements:
     def stopped(self, name: str, seconds: float) -> None:
         self.events.append(("stopped", name))
 
-    def said(self, name: str, line: str) -> None:
+    def output(self, name: str, line: str) -> None:
         self.lines.setdefault(name, []).append(line)
 
     def waiting_for_a_killed_stack(self, folder: Path) -> None:
