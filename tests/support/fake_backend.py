@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from webjobs_api.runs.run_filter import RunFilter
+from webjobs_api.backends.run_filter import RunFilter
 from webjobs_events import commands, events, files, queries
 from webjobs_events.commands import JOB_VERBS, CommandReply, ReplyCode, RunTriggeredJob, decode_command
 from webjobs_events.jetstream import Bus, QueryRefused, QueuedMessage

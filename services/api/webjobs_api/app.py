@@ -20,45 +20,45 @@ from webjobs_service.http_server import TERMS, raise_open_files, serve_http
 from webjobs_service.options import options_middleware
 from webjobs_service.stalled_clients import limit_buffer
 
-from webjobs_api.backends.history import History
-from webjobs_api.backends.known_jobs import KnownJobs
-from webjobs_api.backends.refusals import Refusals
-from webjobs_api.backends.runners import Runners
-from webjobs_api.backends.storage import Storage
+from webjobs_api.backends.history import HISTORY, History
+from webjobs_api.backends.known_jobs import DEFINITIONS, KnownJobs
+from webjobs_api.backends.refusals import REFUSALS, Refusals
+from webjobs_api.backends.runner_files import FILES, RunnerFiles
+from webjobs_api.backends.runners import RUNNERS, Runners
+from webjobs_api.backends.runs import RUNS, Runs
+from webjobs_api.backends.storage import STORAGE, Storage
 from webjobs_api.backends.tail import Tails
+from webjobs_api.backends.ticks import TICKS, Ticks
 from webjobs_api.describe.handlers import encoded_document
-from webjobs_api.describe.late_document import LateDocument
+from webjobs_api.describe.late_document import ASYNCAPI, OPENAPI, LateDocument
 from webjobs_api.describe.operations import OPERATIONS
 from webjobs_api.describe.request_check import checked, spelling_of
 from webjobs_api.events.snapshot import snapshot_middleware
 from webjobs_api.hooks.back_off import HookTerms
 from webjobs_api.hooks.dispatcher import Dispatcher
-from webjobs_api.hooks.hooks import Hooks
-from webjobs_api.http import keys
+from webjobs_api.hooks.hooks import HOOKS, Hooks
 from webjobs_api.http.auth import access_guard
 from webjobs_api.http.compression import compression_middleware
 from webjobs_api.http.cors import add_cors_headers, preflight_middleware
 from webjobs_api.http.cross_origin import ANY_ORIGIN
 from webjobs_api.http.error_responses import error_middleware
-from webjobs_api.http.live import Live
+from webjobs_api.http.keys import BUS, LIVE_SETTINGS, SETTINGS, SPELLING
+from webjobs_api.http.live import LIVE, Live
 from webjobs_api.http.metrics import metrics_middleware
 from webjobs_api.http.terms import LiveTerms
 from webjobs_api.http.tracing import access_log_middleware
-from webjobs_api.jobs.commands import JobCommands, Patience
-from webjobs_api.jobs.deployments import Deployments
+from webjobs_api.jobs.commands import COMMANDS, JobCommands, Patience
+from webjobs_api.jobs.deployments import DEPLOYMENTS, Deployments
 from webjobs_api.logs.run_end import RUN_ENDS, RunEnds
 from webjobs_api.monitoring.all_metrics import AllMetrics
 from webjobs_api.monitoring.health import checks
-from webjobs_api.passthrough.job_tunnels import JobTunnels
+from webjobs_api.passthrough.job_tunnels import JOB_TUNNELS, JobTunnels
 from webjobs_api.routes import routes, with_trailing_slashes
-from webjobs_api.runs.idempotency import IdempotentInvocations
-from webjobs_api.runs.runs import Runs
-from webjobs_api.runs.start import Invocations
-from webjobs_api.schedules.ticks import Ticks
+from webjobs_api.runs.idempotency import IDEMPOTENT_INVOCATIONS, IdempotentInvocations
+from webjobs_api.runs.start import INVOCATIONS, Invocations
 from webjobs_api.settings import ApiSettings
-from webjobs_api.site_deployments.deployer import SiteDeployments
+from webjobs_api.site_deployments.deployer import SITE_DEPLOYMENTS, SiteDeployments
 from webjobs_api.site_deployments.store import DeploymentStore
-from webjobs_api.site_files.runner_files import RunnerFiles
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -124,30 +124,30 @@ async def open_app(
                 ],
                 client_max_size=_MAX_BODY_BYTES,
             )
-            app[keys.ASYNCAPI] = LateDocument(
+            app[ASYNCAPI] = LateDocument(
                 lambda: msgspec.json.encode(build_asyncapi(bus.subjects, version("webjobs")))
             )
-            app[keys.BUS] = bus
-            app[keys.COMMANDS] = commands
-            app[keys.DEFINITIONS] = definitions
-            app[keys.DEPLOYMENTS] = deployments
-            app[keys.FILES] = files
-            app[keys.HISTORY] = history
-            app[keys.HOOKS] = hooks
-            app[keys.INVOCATIONS] = Invocations(bus, runs, runners, storage, live_settings)
-            app[keys.IDEMPOTENT_INVOCATIONS] = IdempotentInvocations(bus, app[keys.INVOCATIONS], runs)
-            app[keys.JOB_TUNNELS] = job_tunnels
-            app[keys.LIVE_SETTINGS] = live_settings
-            app[keys.OPENAPI] = LateDocument(lambda: encoded_document(routes(), version("webjobs")))
-            app[keys.LIVE] = Live(tails, live_terms)
-            app[keys.REFUSALS] = refusals
-            app[keys.RUNNERS] = runners
+            app[BUS] = bus
+            app[COMMANDS] = commands
+            app[DEFINITIONS] = definitions
+            app[DEPLOYMENTS] = deployments
+            app[FILES] = files
+            app[HISTORY] = history
+            app[HOOKS] = hooks
+            app[INVOCATIONS] = Invocations(bus, runs, runners, storage, live_settings)
+            app[IDEMPOTENT_INVOCATIONS] = IdempotentInvocations(bus, app[INVOCATIONS], runs)
+            app[JOB_TUNNELS] = job_tunnels
+            app[LIVE_SETTINGS] = live_settings
+            app[OPENAPI] = LateDocument(lambda: encoded_document(routes(), version("webjobs")))
+            app[LIVE] = Live(tails, live_terms)
+            app[REFUSALS] = refusals
+            app[RUNNERS] = runners
             app[RUN_ENDS] = RunEnds(bus, tails, runs, live_terms.retry_delay)
-            app[keys.RUNS] = runs
-            app[keys.SETTINGS] = settings
-            app[keys.SITE_DEPLOYMENTS] = site_deployments
-            app[keys.STORAGE] = storage
-            app[keys.TICKS] = ticks
+            app[RUNS] = runs
+            app[SETTINGS] = settings
+            app[SITE_DEPLOYMENTS] = site_deployments
+            app[STORAGE] = storage
+            app[TICKS] = ticks
 
             async def end_live_responses(_: web.Application) -> None:
                 tails.end()
@@ -159,7 +159,7 @@ async def open_app(
                 checks(bus, storage, runners, history), bus.streams.notes, AllMetrics(bus, runners).text
             )
             served = [*routes(), *health]
-            app[keys.SPELLING] = spelling_of(served, OPERATIONS)
+            app[SPELLING] = spelling_of(served, OPERATIONS)
             app.add_routes(with_trailing_slashes(checked(served, OPERATIONS)))
             yield app
 
@@ -181,7 +181,7 @@ async def run_api(
             settings.port,
             open_files=raise_open_files(),
             shutdown_timeout=_SHUTDOWN_TIMEOUT,
-            spelling=app[keys.SPELLING],
+            spelling=app[SPELLING],
             max_line_bytes=_MAX_LINE_BYTES,
             terms=replace(connection_terms, unread=live_terms.stuck),
         ) as url:

@@ -15,11 +15,12 @@ from webjobs_api.hooks import handlers as hooks
 from webjobs_api.http.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, LEGACY, Dialect
 from webjobs_api.http.negotiation import by_accept
 from webjobs_api.http.urls import KUDU_JOB_LOG_FILE, SCHEDULER_LOG_FILE
-from webjobs_api.jobs import continuous, deploy, jobs, refusal_list
+from webjobs_api.jobs import continuous, deploy, jobs, refusal_list, triggered
 from webjobs_api.logs import logs, logstream, run_log
 from webjobs_api.pages import job_page
 from webjobs_api.passthrough import handlers as passthrough
-from webjobs_api.runs import all_runs, run_control, triggered
+from webjobs_api.runs import all_runs, run_control
+from webjobs_api.runs import handlers as runs
 from webjobs_api.schedules import handlers as schedules
 from webjobs_api.site_deployments import handlers as site_deployments
 from webjobs_api.site_files import vfs, zip_folder
@@ -47,10 +48,10 @@ def routes() -> list[web.RouteDef]:
         web.delete("/api/settings/{key}", app_settings.delete),
         # Files of jobs
         web.put(f"/api/zip/{_FOLDER}", deploy.put_zip),
-        web.delete(f"/api/vfs/{_FOLDER}", deploy.delete_folder),
-        web.delete(f"/vfs/{_FOLDER}", deploy.delete_folder),
+        web.delete(f"/api/vfs/{_FOLDER}", deploy.folder_deletion(vfs.delete_item)),
+        web.delete(f"/vfs/{_FOLDER}", deploy.folder_deletion(vfs.delete_item)),
         # Logs
-        *_under_both_prefixes(f"data/jobs/triggered/{_JOB}/{{id}}/{{file}}", vfs.get_run_file),
+        *_under_both_prefixes(f"data/jobs/triggered/{_JOB}/{{id}}/{{file}}", logs.run_file(vfs.get_item)),
         *_under_both_prefixes(
             f"data/jobs/triggered/{_JOB}/{SCHEDULER_LOG_FILE}", schedules.get_scheduler_log
         ),
@@ -116,10 +117,10 @@ def _job_routes(dialect: Dialect) -> list[web.RouteDef]:
         # Triggered jobs
         web.get(triggered_jobs, triggered.list_jobs),
         # Routes of one prefix are tried in order: first the one whose latency matters most.
-        web.post(f"{triggered_jobs}/{_JOB}/run", triggered.run_job),
+        web.post(f"{triggered_jobs}/{_JOB}/run", runs.run_job),
         web.get(f"{triggered_jobs}/{_JOB}", triggered.get_job),
-        web.get(f"{triggered_jobs}/{_JOB}/history", triggered.get_history),
-        web.get(f"{triggered_jobs}/{_JOB}/history/{{id}}", triggered.get_run),
+        web.get(f"{triggered_jobs}/{_JOB}/history", runs.get_history),
+        web.get(f"{triggered_jobs}/{_JOB}/history/{{id}}", runs.get_run),
         web.delete(f"{triggered_jobs}/{_JOB}/history/{{id}}", run_control.cancel_run),
         web.post(f"{triggered_jobs}/{_JOB}/history/{{id}}/cancel", run_control.cancel_run),
         web.post(f"{triggered_jobs}/{_JOB}/history/{{id}}/rerun", run_control.rerun),

@@ -10,8 +10,8 @@ import pytest
 from integration.files.conftest import Files, uploads_of
 from support.eventually import eventually
 from support.runners import RunningRunner, runner_process, running_runner
-from webjobs_api.site_files.downloads import Downloads
-from webjobs_api.site_files.runner_files import FilesOfRunner
+from webjobs_api.backends.downloads import Downloads
+from webjobs_api.backends.runner_files import FilesOfRunner
 from webjobs_events import files as messages
 from webjobs_events.files import decode_reply, encode, operation_of
 from webjobs_events.jetstream import Bus

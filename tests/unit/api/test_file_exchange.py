@@ -1,8 +1,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from webjobs_api.site_files.file_errors import InvalidInstance, InvalidPath, RangeNotSatisfiable
-from webjobs_api.site_files.http_files import (
+from webjobs_api.http.file_errors import InvalidInstance, InvalidPath, RangeNotSatisfiable
+from webjobs_api.http.files import (
     condition_of,
     headers_of_file,
     instance_of,

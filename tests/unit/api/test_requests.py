@@ -1,5 +1,6 @@
 import pytest
 from webjobs_api.app_settings.errors import InvalidAppSettingsBody
+from webjobs_api.app_settings.requests import app_settings_of
 from webjobs_api.http.errors import (
     FileNameMissing,
     InvalidFileName,
@@ -10,7 +11,6 @@ from webjobs_api.http.errors import (
 from webjobs_api.http.requests import (
     Page,
     Upload,
-    app_settings_of,
     arm_settings_of,
     page_of,
     requested_by,

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from webjobs_api.backends.run_filter import RunFilter, cursor_of, key_of, run_filter_of
 from webjobs_api.http.errors import InvalidRunFilter
-from webjobs_api.runs.run_filter import RunFilter, cursor_of, key_of, run_filter_of
 from webjobs_events.job import JobName
 from webjobs_events.queries import AllRuns, RunView, TriggerKind
 from webjobs_events.run_id import RunId

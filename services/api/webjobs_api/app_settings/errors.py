@@ -8,6 +8,8 @@ from webjobs_events.errors import (
 class AppSettingNotFound(WebJobsError):
     """No app setting has this name."""
 
+    http_status = 404
+
     def __init__(self, name: str) -> None:
         self.name = name
         super().__init__(f"There is no setting {name[:100]!r}. GET /api/settings lists those that are there.")
@@ -16,6 +18,8 @@ class AppSettingNotFound(WebJobsError):
 class InvalidAppSettingsBody(WebJobsError):
     """The body of a change of app settings is no object of them."""
 
+    http_status = 400
+
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f'App settings must be a JSON object such as {{"GREETING": "hello"}}: {reason}.')
@@ -23,6 +27,8 @@ class InvalidAppSettingsBody(WebJobsError):
 
 class AppSettingsTooLarge(WebJobsError):
     """More app settings than the environment of a process can hold."""
+
+    http_status = 413
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
@@ -34,6 +40,8 @@ class AppSettingsTooLarge(WebJobsError):
 
 class TooManyAppSettings(WebJobsError):
     """More names than an installation can have."""
+
+    http_status = 413
 
     def __init__(self, limit: int) -> None:
         self.limit = limit

@@ -15,9 +15,9 @@ from webjobs_events.app_settings import (
 from webjobs_events.jetstream import LiveSettings
 
 from webjobs_api.app_settings.errors import AppSettingNotFound, AppSettingsTooLarge, TooManyAppSettings
+from webjobs_api.app_settings.requests import app_settings_of
 from webjobs_api.http import request_context
 from webjobs_api.http.keys import BUS, LIVE_SETTINGS
-from webjobs_api.http.requests import app_settings_of
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
+from aiohttp import web
 from webjobs_events import queries
 from webjobs_events.errors import MALFORMED, BusUnavailable
 from webjobs_events.jetstream import Bus, QueryRefused
@@ -123,3 +124,6 @@ async def in_parts(
         at_once = len(names) // 2
     parts = [names[start : start + at_once] for start in range(0, len(names), at_once)]
     return [each for part in await asyncio.gather(*(in_parts(part, ask) for part in parts)) for each in part]
+
+
+HISTORY = web.AppKey("history", History)

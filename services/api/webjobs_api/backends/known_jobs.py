@@ -5,6 +5,7 @@ import unicodedata
 from typing import Any
 
 import structlog
+from aiohttp import web
 from msgspec.structs import replace
 from webjobs_events.errors import BusUnavailable, UnreadableDefinition
 from webjobs_events.jetstream import Bus, Definitions, JobKey
@@ -155,3 +156,6 @@ class KnownJobs:
 
 def _folded(job_name: JobName) -> str:
     return unicodedata.normalize("NFC", job_name).casefold()
+
+
+DEFINITIONS = web.AppKey("definitions", KnownJobs)

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 import structlog
+from aiohttp import web
 from webjobs_events.errors import InvalidJobName, InvalidToken, UndecodableMessage
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.job import JobName, JobType
@@ -91,3 +92,6 @@ def _sentence(refusal: Refusal) -> str:
         return refusal.reason
     verb = "was" if refusal.source is RefusalSource.UPLOAD else "were"
     return f"{sent} {refusal.at:%Y-%m-%d %H:%M:%S} UTC {verb} refused: {refusal.reason}"
+
+
+REFUSALS = web.AppKey("refusals", Refusals)

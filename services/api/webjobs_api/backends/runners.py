@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
+from aiohttp import web
 from webjobs_events.errors import MALFORMED
 from webjobs_events.heartbeat import DiskReport, Heartbeat, decode_heartbeat
 from webjobs_events.jetstream import Bus, Entry
@@ -80,3 +81,6 @@ def _heartbeat_in(entry: Entry) -> Heartbeat | None:
     except MALFORMED:
         return None
     return heartbeat if heartbeat.boot else None
+
+
+RUNNERS = web.AppKey("runners", Runners)

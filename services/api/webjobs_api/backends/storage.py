@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
+from aiohttp import web
 from webjobs_events.errors import MALFORMED
 from webjobs_events.heartbeat import DiskReport, decode_heartbeat
 from webjobs_events.jetstream import Bus
@@ -104,3 +105,6 @@ def _as_text(instance_id: str, disk: DiskReport) -> str:
     free, total, reserve = (size // _MEGABYTE for size in (disk.free, disk.total, disk.reserve))
     space = f"{free} MB of {total} MB are free, the reserve is {reserve} MB"
     return f"the disk of runner {instance_id} is low: {space}"
+
+
+STORAGE = web.AppKey("storage", Storage)

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from webjobs_api.http.keys import ASYNCAPI
+from webjobs_api.describe.late_document import ASYNCAPI
 
 
 async def get_document(request: web.Request) -> web.Response:

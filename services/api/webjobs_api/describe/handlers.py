@@ -5,9 +5,9 @@ from aiohttp import web
 from webjobs_service.health import health_routes
 
 from webjobs_api.describe.document import build_document
+from webjobs_api.describe.late_document import OPENAPI
 from webjobs_api.describe.operations import OPERATIONS
 from webjobs_api.http import request_context
-from webjobs_api.http.keys import OPENAPI
 
 _HERE = b'"servers":[{"url":"/"'
 

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from aiohttp import web
+
 
 class LateDocument:
     """Built when it is first asked for, in a thread: neither the start nor other requests wait for it."""
@@ -18,3 +20,7 @@ class LateDocument:
             self._built = asyncio.ensure_future(asyncio.to_thread(self._build))
         # The others who wait for it must not lose it with the one who asked first.
         return await asyncio.shield(self._built)
+
+
+ASYNCAPI = web.AppKey("asyncapi", LateDocument)
+OPENAPI = web.AppKey("openapi", LateDocument)

@@ -11,11 +11,11 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from webjobs_service.route_spelling import RouteSpelling, SpelledRoute
 
+from webjobs_api.backends.storage import STORAGE
 from webjobs_api.describe.document import is_refused_without_room, keys_of
 from webjobs_api.describe.operation import Operation
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import RepeatedParameter, UnexpectedBody, UnknownParameter
-from webjobs_api.http.keys import STORAGE
 from webjobs_api.http.problems import with_problems
 from webjobs_api.runs.run_arguments import BLANK_BODIES
 

@@ -6,9 +6,9 @@ from typing import Any
 from aiohttp import web
 from webjobs_events.job import JobDefinition, JobType
 
+from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
 from webjobs_api.http.dialects import KUDU
-from webjobs_api.http.keys import DEFINITIONS
 from webjobs_api.http.legacy_responses import in_name_order
 
 

@@ -9,7 +9,8 @@ from webjobs_events.redaction import redacted_event
 from webjobs_api.backends.event_filter import EventFilter, event_filter_of, start_of
 from webjobs_api.events.cloud_event import cloud_event_json
 from webjobs_api.events.snapshot import SEQUENCE_HEADER
-from webjobs_api.http.keys import BUS, LIVE
+from webjobs_api.http.keys import BUS
+from webjobs_api.http.live import LIVE
 from webjobs_api.http.live_response import LiveAnswer
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.sse import sse_event, sse_heartbeat

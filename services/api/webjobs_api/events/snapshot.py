@@ -4,8 +4,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from webjobs_api.backends.event_filter import sequence_of
+from webjobs_api.backends.history import HISTORY
+from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http.errors import InvalidEventFilter
-from webjobs_api.http.keys import BUS, DEFINITIONS, HISTORY
+from webjobs_api.http.keys import BUS
 
 SEQUENCE_HEADER = "Webjobs-Sequence"
 

@@ -8,6 +8,8 @@ from webjobs_events.errors import (
 class InvalidHook(WebJobsError):
     """A hook, or something for hooks, that cannot be."""
 
+    http_status = 400
+
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f"Invalid hook: {reason}.")
@@ -16,6 +18,8 @@ class InvalidHook(WebJobsError):
 class HookNotFound(WebJobsError):
     """No hook has this id, or no longer."""
 
+    http_status = 404
+
     def __init__(self, hook_id: str) -> None:
         self.hook_id = hook_id
         super().__init__(f"There is no hook {hook_id[:60]!r}.")
@@ -23,6 +27,8 @@ class HookNotFound(WebJobsError):
 
 class HookConflict(WebJobsError):
     """An address is called for one thing only."""
+
+    http_status = 409
 
     def __init__(self, url: str, event: str) -> None:
         self.url = url

@@ -11,11 +11,12 @@ from webjobs_api.hooks.deliverer import stream_of
 from webjobs_api.hooks.errors import HookNotFound, InvalidHook
 from webjobs_api.hooks.hook import Source, event_name
 from webjobs_api.hooks.hook_request import hook_of
+from webjobs_api.hooks.hooks import HOOKS
 from webjobs_api.hooks.responses import deliveries_json, hook_json
 from webjobs_api.hooks.target import parse_target
 from webjobs_api.http import request_context
 from webjobs_api.http.json_body import json_text
-from webjobs_api.http.keys import BUS, HOOKS, SETTINGS
+from webjobs_api.http.keys import BUS, SETTINGS
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.tracing import trace_of
 

@@ -11,13 +11,11 @@ from webjobs_events.status import TERMINAL_STATUSES
 from webjobs_events.subjects import token_of
 
 from webjobs_api.backends.event_filter import EventFilter
+from webjobs_api.backends.published_events import POST_DEPLOYMENT
 from webjobs_api.hooks.errors import InvalidHook
 
 RUN_FINISHED = "TriggeredJobFinished"
 """Kudu's event for the end of a run."""
-
-POST_DEPLOYMENT = "PostDeployment"
-"""Kudu's event that a deployment client publishes here."""
 
 PUBLISHABLE = (RUN_FINISHED, POST_DEPLOYMENT)
 EVERYTHING = "*"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 import structlog
+from aiohttp import web
 from webjobs_events.errors import MALFORMED, RevisionConflict
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.subjects import Subjects
@@ -222,3 +223,6 @@ def _decode_attempt(data: bytes) -> Attempt | None:
     except MALFORMED:
         log.error("try of a hook ignored: it cannot be read")
         return None
+
+
+HOOKS = web.AppKey("hooks", Hooks)

@@ -8,12 +8,16 @@ from webjobs_events.errors import (
 class CredentialsWanted(WebJobsError):
     """The request bears no credentials, or wrong ones."""
 
+    http_status = 401
+
     def __init__(self) -> None:
         super().__init__("Send the name and password of this webjobs by HTTP Basic.")
 
 
 class TooManyWrongPasswords(WebJobsError):
     """So many wrong credentials came from this address that no more are compared for a moment."""
+
+    http_status = 429
 
     def __init__(self) -> None:
         super().__init__("Too many wrong passwords came from this address. Try again in a few seconds.")
@@ -22,6 +26,8 @@ class TooManyWrongPasswords(WebJobsError):
 class InvalidHost(WebJobsError):
     """A Host header that no host can have."""
 
+    http_status = 400
+
     def __init__(self, host: str) -> None:
         self.host = host
         super().__init__(f"{host[:100]!r} is not a host. Send the name or address of this server as Host.")
@@ -29,6 +35,8 @@ class InvalidHost(WebJobsError):
 
 class ForeignHost(WebJobsError):
     """Without credentials only those are served who call this machine by a name of its own."""
+
+    http_status = 403
 
     def __init__(self, host: str) -> None:
         self.host = host
@@ -40,6 +48,8 @@ class ForeignHost(WebJobsError):
 
 class ForeignOrigin(WebJobsError):
     """A page of another site asks a browser to change something here."""
+
+    http_status = 403
 
     def __init__(self, origin: str) -> None:
         self.origin = origin

@@ -14,15 +14,15 @@ from webjobs_api.http import request_context
 from webjobs_api.http.access_errors import CredentialsWanted, ForeignHost, ForeignOrigin, InvalidHost
 from webjobs_api.http.cors import is_change_allowed
 from webjobs_api.http.failed_logins import FailedLogins
+from webjobs_api.http.http_settings import HttpSettings
 from webjobs_api.http.loopback import is_host, is_loopback, without_port
-from webjobs_api.settings import ApiSettings
 
 _OPEN_PATHS = frozenset({"/healthz", "/healthz/"})
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITE = frozenset({"same-origin", "none"})
 
 
-def access_guard(settings: ApiSettings) -> Middleware:
+def access_guard(settings: HttpSettings) -> Middleware:
     """A middleware that lets through who may ask; `/healthz` is open to everybody."""
     expected, failed_logins = _expected(settings), FailedLogins()
 
@@ -101,7 +101,7 @@ def _host_of(origin: str) -> str | None:
         return None
 
 
-def _expected(settings: ApiSettings) -> bytes | None:
+def _expected(settings: HttpSettings) -> bytes | None:
     if settings.username is None or settings.password is None:
         return None
     return f"{settings.username}:{settings.password.get_secret_value()}".encode()

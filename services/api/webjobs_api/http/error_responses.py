@@ -1,4 +1,4 @@
-"""Error type → HTTP status and body: one table, one middleware."""
+"""Error → HTTP status and body."""
 
 from collections.abc import Mapping
 
@@ -24,146 +24,27 @@ from webjobs_events.jetstream import QueryRefused
 from webjobs_service.connections import BodyTimedOut
 from webjobs_service.options import methods_of
 
-from webjobs_api.app_settings.errors import (
-    AppSettingNotFound,
-    AppSettingsTooLarge,
-    InvalidAppSettingsBody,
-    TooManyAppSettings,
-)
-from webjobs_api.hooks.errors import HookConflict, HookNotFound, InvalidHook
-from webjobs_api.http.access_errors import (
-    CredentialsWanted,
-    ForeignHost,
-    ForeignOrigin,
-    InvalidHost,
-    TooManyWrongPasswords,
-)
-from webjobs_api.http.errors import (
-    CommandFailed,
-    CommandUnanswered,
-    CommandWithdrawn,
-    EncodedUpload,
-    FileNameMissing,
-    IdempotencyKeyReused,
-    InvalidEventFilter,
-    InvalidFileName,
-    InvalidFlag,
-    InvalidIdempotencyKey,
-    InvalidPage,
-    InvalidRunFilter,
-    InvalidSettingsBody,
-    JobAnswerBroken,
-    JobIsBusy,
-    JobNotEnabled,
-    JobNotFound,
-    JobNotServing,
-    JobsAreStopped,
-    LogIncomplete,
-    LogNotFound,
-    NoRunnerAlive,
-    NoSpaceLeft,
-    RepeatedParameter,
-    RunAlreadyInProgress,
-    RunHasEnded,
-    RunNotFound,
-    SchemaNotFound,
-    UnexpectedBody,
-    UnknownParameter,
-    UnsupportedArgumentsBody,
-    UnsupportedUpload,
-    UploadTooLarge,
-)
+from webjobs_api.http.errors import CommandFailed
+from webjobs_api.http.file_errors import FilesRefused
 from webjobs_api.http.tracing import about
-from webjobs_api.http.upload_errors import BrokenForm, EmptyUpload, NotOneFile
-from webjobs_api.site_deployments.errors import (
-    DeploymentExists,
-    DeploymentInProgress,
-    DeploymentNotFound,
-    InvalidDeployment,
-)
-from webjobs_api.site_files.file_errors import (
-    FilesRefused,
-    FolderNotEmpty,
-    InstanceNotAlive,
-    InvalidInstance,
-    InvalidPath,
-    PartOfFile,
-    RangeNotSatisfiable,
-)
 
 log = structlog.stdlib.get_logger(__name__)
 
 RETRY_AFTER = 2  # seconds that a client is asked to wait while a part of webjobs is away
 
 STATUSES: Mapping[type[WebJobsError], int] = {
-    InvalidHost: 400,
     InvalidJobName: 400,
-    FileNameMissing: 400,
-    InvalidFileName: 400,
-    UnsupportedUpload: 400,
-    EmptyUpload: 400,
-    BrokenForm: 400,
-    NotOneFile: 400,
     InvalidArguments: 400,
-    UnknownParameter: 400,
-    RepeatedParameter: 400,
-    UnexpectedBody: 400,
-    UnsupportedArgumentsBody: 400,
-    InvalidPage: 400,
-    InvalidSettingsBody: 400,
     InvalidJobSettings: 400,
-    InvalidEventFilter: 400,
-    InvalidRunFilter: 400,
-    InvalidAppSettingsBody: 400,
     InvalidAppSetting: 400,
-    InvalidHook: 400,
-    InvalidDeployment: 400,
-    InvalidIdempotencyKey: 400,
-    InvalidFlag: 400,
-    PartOfFile: 400,
-    InvalidPath: 400,
-    InvalidInstance: 400,
-    CredentialsWanted: 401,
-    ForeignHost: 403,
-    ForeignOrigin: 403,
-    JobNotFound: 404,
-    RunNotFound: 404,
-    LogNotFound: 404,
-    AppSettingNotFound: 404,
-    SchemaNotFound: 404,
-    HookNotFound: 404,
-    DeploymentNotFound: 404,
     InvalidRunId: 404,
-    InstanceNotAlive: 404,
-    RunAlreadyInProgress: 409,
-    RunHasEnded: 409,
-    JobsAreStopped: 409,
-    JobNotEnabled: 409,
     UnreadableDefinition: 409,
-    JobIsBusy: 409,
-    FolderNotEmpty: 409,
-    HookConflict: 409,
-    DeploymentInProgress: 409,
-    DeploymentExists: 409,
-    UploadTooLarge: 413,
-    AppSettingsTooLarge: 413,
-    TooManyAppSettings: 413,
     MessageTooLarge: 413,
-    EncodedUpload: 415,
-    RangeNotSatisfiable: 416,
-    IdempotencyKeyReused: 422,
-    TooManyWrongPasswords: 429,
-    JobAnswerBroken: 502,
     BusUnavailable: 503,
     NoResponders: 503,
-    NoRunnerAlive: 503,
-    LogIncomplete: 503,
-    JobNotServing: 503,
-    CommandWithdrawn: 503,
-    CommandUnanswered: 503,
-    NoSpaceLeft: 507,
     StorageFull: 507,
 }
+"""Of the errors of the libraries; those of the api have theirs in `http_status`."""
 
 REPLY_STATUSES: Mapping[ReplyCode, int] = {
     ReplyCode.BAD_UPLOAD: 400,
@@ -206,7 +87,8 @@ def status_of(error: WebJobsError) -> int:
         return FAULT_STATUSES.get(error.fault, 500)
     if isinstance(error, QueryRefused):
         return 503 if error.code == 503 else 500
-    return STATUSES.get(type(error), 500)
+    status: int = getattr(error, "http_status", 0)
+    return status or STATUSES.get(type(error), 500)
 
 
 def headers_of(status: int) -> Mapping[str, str]:

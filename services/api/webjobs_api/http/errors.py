@@ -12,6 +12,8 @@ from webjobs_events.queries import RunView
 class JobNotFound(WebJobsError):
     """No job of this type has this name."""
 
+    http_status = 404
+
     def __init__(self, job_type: JobType, job_name: str, refused: str | None = None) -> None:
         self.job_type = job_type
         self.job_name = job_name
@@ -23,6 +25,8 @@ class JobNotFound(WebJobsError):
 class RunNotFound(WebJobsError):
     """The job has no run of this id, or no longer."""
 
+    http_status = 404
+
     def __init__(self, job_name: str, run_id: str) -> None:
         self.job_name = job_name
         self.run_id = run_id
@@ -32,6 +36,8 @@ class RunNotFound(WebJobsError):
 class LogNotFound(WebJobsError):
     """There is no such log file, or nothing was written to it."""
 
+    http_status = 404
+
     def __init__(self, file_name: str) -> None:
         self.file_name = file_name
         super().__init__(f"There is no log file {file_name[:200]!r}.")
@@ -39,6 +45,8 @@ class LogNotFound(WebJobsError):
 
 class LogIncomplete(WebJobsError):
     """A part of a log is missing: it is still on its way to the stream of logs, or it was removed."""
+
+    http_status = 503
 
     def __init__(self, file_name: str, reached: int, size: int | None) -> None:
         self.file_name = file_name
@@ -54,6 +62,8 @@ class LogIncomplete(WebJobsError):
 class SchemaNotFound(WebJobsError):
     """There is no JSON Schema of this name."""
 
+    http_status = 404
+
     def __init__(self, file_name: str) -> None:
         self.file_name = file_name
         super().__init__(
@@ -65,6 +75,8 @@ class SchemaNotFound(WebJobsError):
 class RunAlreadyInProgress(WebJobsError):
     """A triggered job runs as often at a time as its settings allow: once, unless they say otherwise."""
 
+    http_status = 409
+
     def __init__(self, job_name: str, at_once: int = 1) -> None:
         self.job_name = job_name
         self.at_once = at_once
@@ -74,6 +86,8 @@ class RunAlreadyInProgress(WebJobsError):
 
 class RunHasEnded(WebJobsError):
     """A run cannot be cancelled any more."""
+
+    http_status = 409
 
     def __init__(self, run: RunView) -> None:
         self.run = run
@@ -87,6 +101,8 @@ class RunHasEnded(WebJobsError):
 class InvalidIdempotencyKey(WebJobsError):
     """An `Idempotency-Key` that cannot be remembered."""
 
+    http_status = 400
+
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(
@@ -97,6 +113,8 @@ class InvalidIdempotencyKey(WebJobsError):
 
 class IdempotencyKeyReused(WebJobsError):
     """An `Idempotency-Key` that stands for another request."""
+
+    http_status = 422
 
     def __init__(self, job_name: str, key: str, run_id: str) -> None:
         self.job_name = job_name
@@ -111,6 +129,8 @@ class IdempotencyKeyReused(WebJobsError):
 class NoSpaceLeft(WebJobsError):
     """No runner has room on its disk; nothing was done."""
 
+    http_status = 507
+
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(
@@ -121,6 +141,8 @@ class NoSpaceLeft(WebJobsError):
 class JobsAreStopped(WebJobsError):
     """WEBJOBS_STOPPED holds every job back."""
 
+    http_status = 409
+
     def __init__(self) -> None:
         super().__init__(
             "WebJobs are in stopped state by the setting WEBJOBS_STOPPED. Remove it or set it to 0."
@@ -129,6 +151,8 @@ class JobsAreStopped(WebJobsError):
 
 class JobNotEnabled(WebJobsError):
     """The job's own settings keep it from running."""
+
+    http_status = 409
 
     def __init__(self, job_name: str) -> None:
         self.job_name = job_name
@@ -139,6 +163,8 @@ class JobNotEnabled(WebJobsError):
 
 class JobIsBusy(WebJobsError):
     """The same change of the job is being made already, and takes long."""
+
+    http_status = 409
 
     def __init__(self, job_name: str, verb: str) -> None:
         self.job_name = job_name
@@ -161,6 +187,8 @@ class CommandFailed(WebJobsError):
 class CommandWithdrawn(WebJobsError):
     """No runner took the command in time, and it was taken back: nothing was changed."""
 
+    http_status = 503
+
     def __init__(self, job_name: str, verb: str) -> None:
         self.job_name = job_name
         self.verb = verb
@@ -169,6 +197,8 @@ class CommandWithdrawn(WebJobsError):
 
 class CommandUnanswered(WebJobsError):
     """A runner has the command, and did not say how it ended."""
+
+    http_status = 503
 
     def __init__(self, job_name: str, verb: str) -> None:
         self.job_name = job_name
@@ -181,12 +211,16 @@ class CommandUnanswered(WebJobsError):
 class NoRunnerAlive(WebJobsError):
     """No runner is alive."""
 
+    http_status = 503
+
     def __init__(self) -> None:
         super().__init__("No runner is alive at the moment. Start one, or try again in a moment.")
 
 
 class JobNotServing(WebJobsError):
     """A request cannot be led on to a job's own server."""
+
+    http_status = 503
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -196,6 +230,8 @@ class JobNotServing(WebJobsError):
 class JobAnswerBroken(WebJobsError):
     """A job's own server took the request, and gave no answer that HTTP allows."""
 
+    http_status = 502
+
     def __init__(self, job_name: str, reason: str) -> None:
         self.job_name = job_name
         self.reason = reason
@@ -204,6 +240,8 @@ class JobAnswerBroken(WebJobsError):
 
 class FileNameMissing(WebJobsError):
     """A script was uploaded without a name."""
+
+    http_status = 400
 
     def __init__(self) -> None:
         super().__init__(
@@ -215,6 +253,8 @@ class FileNameMissing(WebJobsError):
 class InvalidFileName(WebJobsError):
     """A script's name that no folder should carry."""
 
+    http_status = 400
+
     def __init__(self, file_name: str, reason: str) -> None:
         self.file_name = file_name
         self.reason = reason
@@ -224,6 +264,8 @@ class InvalidFileName(WebJobsError):
 class EncodedUpload(WebJobsError):
     """A file came compressed by HTTP, where it is unknown whether all of it arrived."""
 
+    http_status = 415
+
     def __init__(self, encoding: str) -> None:
         self.encoding = encoding
         super().__init__(f"Send the file as it is, without Content-Encoding: {encoding[:40]}.")
@@ -231,6 +273,8 @@ class EncodedUpload(WebJobsError):
 
 class UnsupportedUpload(WebJobsError):
     """An HTML form was sent in place of a file."""
+
+    http_status = 400
 
     def __init__(self, content_type: str) -> None:
         self.content_type = content_type
@@ -242,6 +286,8 @@ class UnsupportedUpload(WebJobsError):
 
 class UploadTooLarge(WebJobsError):
     """The body is larger than this service takes."""
+
+    http_status = 413
 
     def __init__(self, limit_bytes: int, variable: str = "") -> None:
         self.limit_bytes = limit_bytes
@@ -259,6 +305,8 @@ class UnknownParameter(WebJobsError):
         hint: Another sentence for this case.
     """
 
+    http_status = 400
+
     def __init__(self, kind: str, name: str, known: Sequence[str], hint: str = "") -> None:
         self.name = name
         self.known = tuple(known)
@@ -271,6 +319,8 @@ class UnknownParameter(WebJobsError):
 class RepeatedParameter(WebJobsError):
     """A query parameter, or a field of a body, that is given more than once."""
 
+    http_status = 400
+
     def __init__(self, kind: str, name: str) -> None:
         self.name = name
         super().__init__(f"The {kind} {name!r} is given more than once. Give it once.")
@@ -279,12 +329,16 @@ class RepeatedParameter(WebJobsError):
 class UnexpectedBody(WebJobsError):
     """A body where the address reads none."""
 
+    http_status = 400
+
     def __init__(self, method: str, path: str) -> None:
         super().__init__(f"{method} {path[:200]} takes no body. Send the request without one.")
 
 
 class UnsupportedArgumentsBody(WebJobsError):
     """A body of a run request from which no arguments can be read."""
+
+    http_status = 400
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -297,6 +351,8 @@ class UnsupportedArgumentsBody(WebJobsError):
 class InvalidPage(WebJobsError):
     """A part of a list that cannot be named so."""
 
+    http_status = 400
+
     def __init__(self, parameter: str, reason: str) -> None:
         self.parameter = parameter
         self.reason = reason
@@ -305,6 +361,8 @@ class InvalidPage(WebJobsError):
 
 class InvalidFlag(WebJobsError):
     """A parameter that says neither yes nor no."""
+
+    http_status = 400
 
     def __init__(self, parameter: str, value: str) -> None:
         self.parameter = parameter
@@ -317,6 +375,8 @@ class InvalidFlag(WebJobsError):
 class InvalidSettingsBody(WebJobsError):
     """The body of a change of settings is not what `settings.job` can be."""
 
+    http_status = 400
+
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f'Settings must be a JSON object such as {{"is_singleton": true}}: {reason}.')
@@ -324,6 +384,8 @@ class InvalidSettingsBody(WebJobsError):
 
 class InvalidRunFilter(WebJobsError):
     """A parameter that asks for what no run can be."""
+
+    http_status = 400
 
     def __init__(self, parameter: str, value: str, reason: str) -> None:
         self.parameter = parameter
@@ -334,6 +396,8 @@ class InvalidRunFilter(WebJobsError):
 
 class InvalidEventFilter(WebJobsError):
     """A parameter that asks for what no event can be."""
+
+    http_status = 400
 
     def __init__(self, parameter: str, value: str, reason: str) -> None:
         self.parameter = parameter

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from aiohttp import web
+
 from webjobs_api.backends.tail import Tails
 from webjobs_api.http.terms import LiveTerms
 
@@ -12,3 +14,6 @@ class Live:
 
     tails: Tails
     terms: LiveTerms
+
+
+LIVE = web.AppKey("live", Live)

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import UploadTooLarge
@@ -14,10 +14,10 @@ from webjobs_api.http.form_file import boundary_of, files_in_form
 from webjobs_api.http.keys import SETTINGS
 from webjobs_api.http.requests import FORM, HEAD_BYTES
 from webjobs_api.http.upload_errors import NotOneFile
-from webjobs_api.jobs.deployments import receive
 
 LIMIT_VARIABLE = "WEBJOBS_UPLOAD_LIMIT_MB"
 _COPY_BYTES = 1024 * 1024
+_CHUNK_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ async def receive_upload(request: web.Request) -> ReceivedUpload:
     limit = check_length(request)
     file: BinaryIO = tempfile.TemporaryFile()
     try:
-        await receive(request.content, file, limit, LIMIT_VARIABLE)
+        await _receive(request.content, file, limit, LIMIT_VARIABLE)
         boundary = boundary_of(request.headers.get("Content-Type", "")) if is_form(request) else None
         if boundary is None:
             return _received(file, request.content_type)
@@ -79,6 +79,27 @@ async def receive_upload(request: web.Request) -> ReceivedUpload:
     except BaseException:
         file.close()
         raise
+
+
+async def _receive(body: StreamReader, target: BinaryIO, limit_bytes: int, variable: str) -> None:
+    """Write a request's body into a file, chunk by chunk.
+
+    Args:
+        body: Of the request.
+        target: Open for writing.
+        limit_bytes: Most that is taken.
+        variable: The setting of the limit, named in the error.
+
+    Raises:
+        UploadTooLarge: The body goes on beyond the limit.
+    """
+    received = 0
+    async for chunk in body.iter_chunked(_CHUNK_BYTES):
+        received += len(chunk)
+        if received > limit_bytes:
+            raise UploadTooLarge(limit_bytes, variable)
+        target.write(chunk)
+    target.seek(0)
 
 
 def _received(file: BinaryIO, content_type: str, file_name: str | None = None) -> ReceivedUpload:

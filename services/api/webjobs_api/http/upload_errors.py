@@ -10,6 +10,8 @@ _MOST_NAMED = 5
 class EmptyUpload(WebJobsError):
     """A deployment without a byte."""
 
+    http_status = 400
+
     def __init__(self) -> None:
         super().__init__(
             "The body is empty, and nothing was changed. Send the script or the zip archive as the body, "
@@ -20,6 +22,8 @@ class EmptyUpload(WebJobsError):
 class BrokenForm(WebJobsError):
     """A body of multipart/form-data that is not whole."""
 
+    http_status = 400
+
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f"The form in the body cannot be read: {reason}. Send it again, or the file itself.")
@@ -27,6 +31,8 @@ class BrokenForm(WebJobsError):
 
 class NotOneFile(WebJobsError):
     """A form that holds no file, or several."""
+
+    http_status = 400
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 import structlog
+from aiohttp import web
 from msgspec.structs import replace
 from webjobs_events.commands import CommandReply, DeleteJob, JobCommand, ReplyCode, StopContinuousJob
 from webjobs_events.errors import BusUnavailable, CommandRefused
@@ -158,3 +159,6 @@ class JobCommands:
             self._history.caused(await self._bus.last_sequence(self._bus.subjects.events_stream))
         except BusUnavailable as error:
             log.warning("reads may lag behind a command", error=str(error))
+
+
+COMMANDS = web.AppKey("commands", JobCommands)

@@ -8,14 +8,16 @@ from webjobs_events.commands import StartContinuousJob, StopContinuousJob
 from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.queries import InstanceView
 
+from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.known_job import require_readable
+from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import JobNotEnabled
-from webjobs_api.http.keys import COMMANDS, DEFINITIONS, HISTORY, RUNNERS
 from webjobs_api.http.legacy_responses import JobJson, in_name_order
 from webjobs_api.http.requests import requested_by
 from webjobs_api.http.tracing import trace_of
-from webjobs_api.jobs.commands import new_command_id
+from webjobs_api.jobs.commands import COMMANDS, new_command_id
 
 
 async def list_jobs(request: web.Request) -> web.Response:

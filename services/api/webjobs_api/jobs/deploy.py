@@ -5,24 +5,25 @@ from datetime import UTC, datetime
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from webjobs_events.commands import DeleteJob, DeployJob
 from webjobs_events.errors import WebJobsError
 from webjobs_events.files import Fault
 from webjobs_events.job import JobName, JobType
 
+from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.errors import JobNotFound
-from webjobs_api.http.keys import COMMANDS, DEFINITIONS, DEPLOYMENTS, RUNNERS
+from webjobs_api.http.file_errors import FilesRefused, FolderNotEmpty
 from webjobs_api.http.requests import Upload, requested_by, upload_of
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.http.upload_body import ReceivedUpload, check_length, receive_upload
 from webjobs_api.http.upload_errors import EmptyUpload
-from webjobs_api.jobs import continuous, jobs
-from webjobs_api.jobs.commands import new_command_id
-from webjobs_api.runs import triggered
-from webjobs_api.site_files import vfs
-from webjobs_api.site_files.file_errors import FilesRefused, FolderNotEmpty
+from webjobs_api.jobs import continuous, jobs, triggered
+from webjobs_api.jobs.commands import COMMANDS, new_command_id
+from webjobs_api.jobs.deployments import DEPLOYMENTS
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -59,29 +60,28 @@ async def delete_job(request: web.Request) -> web.Response:
     return web.Response()
 
 
-async def delete_folder(request: web.Request) -> web.StreamResponse:
-    """`DELETE /api/vfs/site/wwwroot/App_Data/jobs/{type}/{job}?recursive=true`."""
-    is_recursive = request_context.is_set(request, "recursive")
-    if (
-        await request.app[DEFINITIONS].find(
-            request_context.job_type(request), request_context.job_name(request)
-        )
-        is None
-    ):
-        return await _delete_what_is_no_job(request, is_recursive)
-    if not is_recursive:
-        raise FolderNotEmpty
-    return await delete_job(request)
+def folder_deletion(delete_item: Handler) -> Handler:
+    """The handler of `DELETE /api/vfs/site/wwwroot/App_Data/jobs/{type}/{job}?recursive=true`.
 
+    Args:
+        delete_item: The handler that removes a folder without a script, or a file.
+    """
 
-async def _delete_what_is_no_job(request: web.Request, is_recursive: bool) -> web.StreamResponse:
-    """Remove a folder without a script, or a file; a job that is not there is as good as deleted."""
-    try:
-        return await vfs.delete_item(request)
-    except FilesRefused as error:
-        if error.fault is not Fault.NOT_FOUND or not is_recursive:
-            raise
-        return web.Response()
+    async def delete_folder(request: web.Request) -> web.StreamResponse:
+        is_recursive = request_context.is_set(request, "recursive")
+        job_type, name = request_context.job_type(request), request_context.job_name(request)
+        if await request.app[DEFINITIONS].find(job_type, name) is not None:
+            if not is_recursive:
+                raise FolderNotEmpty
+            return await delete_job(request)
+        try:
+            return await delete_item(request)
+        except FilesRefused as error:  # a job that is not there is as good as deleted
+            if error.fault is not Fault.NOT_FOUND or not is_recursive:
+                raise
+            return web.Response()
+
+    return delete_folder
 
 
 async def _put(request: web.Request, *, merge: bool) -> web.Response:

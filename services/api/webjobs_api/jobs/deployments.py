@@ -6,37 +6,14 @@ from functools import partial
 from typing import Any, BinaryIO
 
 import structlog
-from aiohttp import StreamReader
+from aiohttp import web
 from webjobs_events.commands import DeployJob
 from webjobs_events.jetstream import Bus
 
-from webjobs_api.http.errors import CommandFailed, CommandUnanswered, JobNotFound, UploadTooLarge
+from webjobs_api.http.errors import CommandFailed, CommandUnanswered, JobNotFound
 from webjobs_api.jobs.commands import JobCommands
 
 log = structlog.stdlib.get_logger(__name__)
-
-_CHUNK_BYTES = 256 * 1024
-
-
-async def receive(body: StreamReader, target: BinaryIO, limit_bytes: int, variable: str) -> None:
-    """Write a request's body into a file, chunk by chunk.
-
-    Args:
-        body: Of the request.
-        target: Open for writing.
-        limit_bytes: Most that is taken.
-        variable: The setting of the limit, named in the error.
-
-    Raises:
-        UploadTooLarge: The body goes on beyond the limit.
-    """
-    received = 0
-    async for chunk in body.iter_chunked(_CHUNK_BYTES):
-        received += len(chunk)
-        if received > limit_bytes:
-            raise UploadTooLarge(limit_bytes, variable)
-        target.write(chunk)
-    target.seek(0)
 
 
 class Deployments:
@@ -85,3 +62,6 @@ class Deployments:
         self._going_on.add(task)
         task.add_done_callback(self._going_on.discard)
         return task
+
+
+DEPLOYMENTS = web.AppKey("deployments", Deployments)

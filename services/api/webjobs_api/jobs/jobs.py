@@ -10,15 +10,14 @@ from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.settings_check import MAX_SETTINGS_BYTES, check_bounds
 
 from webjobs_api.backends.known_job import require_readable
+from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import UploadTooLarge
-from webjobs_api.http.keys import COMMANDS, DEFINITIONS
 from webjobs_api.http.legacy_responses import JobJson
 from webjobs_api.http.requests import arm_settings_of, requested_by, settings_of
 from webjobs_api.http.tracing import trace_of
-from webjobs_api.jobs import continuous
-from webjobs_api.jobs.commands import new_command_id
-from webjobs_api.runs import triggered
+from webjobs_api.jobs import continuous, triggered
+from webjobs_api.jobs.commands import COMMANDS, new_command_id
 
 
 async def list_jobs(request: web.Request) -> web.Response:

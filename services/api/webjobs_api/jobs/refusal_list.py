@@ -7,8 +7,8 @@ from aiohttp import web
 from webjobs_events.instant import Instant
 from webjobs_events.refusal import Refusal, RefusalSource
 
+from webjobs_api.backends.refusals import REFUSALS
 from webjobs_api.http import request_context
-from webjobs_api.http.keys import REFUSALS
 
 PATH = "/api/refusals"
 

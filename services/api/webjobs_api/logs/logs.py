@@ -13,18 +13,21 @@ from webjobs_events.log_format import APPLICATION_LOG, JOB_LOG, error_log, line_
 from webjobs_events.queries import RunView
 from webjobs_events.status import is_terminal
 
+from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.backends.runs import RUNS
 from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.errors import LogIncomplete, LogNotFound
-from webjobs_api.http.keys import BUS, DEFINITIONS, LIVE, RUNS
+from webjobs_api.http.file_errors import RangeNotSatisfiable
+from webjobs_api.http.files import range_of
+from webjobs_api.http.keys import BUS
+from webjobs_api.http.known_run import known_run
+from webjobs_api.http.live import LIVE
 from webjobs_api.http.urls import KUDU_OUTPUT_FILE
 from webjobs_api.logs.assembly import Piece
 from webjobs_api.logs.follow import following
 from webjobs_api.logs.reader import FinalLog, LogSource, read_log
 from webjobs_api.logs.run_end import RUN_ENDS, final_log
-from webjobs_api.runs.triggered import known_run
-from webjobs_api.site_files.file_errors import RangeNotSatisfiable
-from webjobs_api.site_files.http_files import range_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -47,7 +50,20 @@ async def get_run_log(request: web.Request) -> web.StreamResponse:
     return await _serve(request, source_of_run(request, run, file_name), must_have_text=is_error_log)
 
 
-def is_run_log(request: web.Request) -> bool:
+def run_file(get_item: Handler) -> Handler:
+    """The handler of `GET /vfs/data/jobs/triggered/{job}/{id}/{file}`: a log of the run, or another file.
+
+    Args:
+        get_item: The handler that serves a file of the site folder.
+    """
+
+    async def get_run_file(request: web.Request) -> web.StreamResponse:
+        return await (get_run_log if _is_run_log(request) else get_item)(request)
+
+    return get_run_file
+
+
+def _is_run_log(request: web.Request) -> bool:
     """Whether the address of a file in a run's folder is that of a log."""
     run_id = request.match_info["id"]
     return request.match_info["file"] in (KUDU_OUTPUT_FILE, output_log(run_id), error_log(run_id))

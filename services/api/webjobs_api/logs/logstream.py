@@ -16,10 +16,13 @@ from webjobs_events.log_format import LogChunk, decode_chunk, has_every_line, ou
 from webjobs_events.run_id import parse_run_id
 from webjobs_events.subjects import Subjects
 
+from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.backends.runs import RUNS
 from webjobs_api.backends.tail import Follower
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import LogIncomplete, LogNotFound, RunNotFound
-from webjobs_api.http.keys import BUS, DEFINITIONS, LIVE, RUNS
+from webjobs_api.http.keys import BUS
+from webjobs_api.http.live import LIVE
 from webjobs_api.http.live_response import LiveAnswer, log
 from webjobs_api.logs.assembly import Piece
 from webjobs_api.logs.follow import following, with_pauses

@@ -9,9 +9,9 @@ from webjobs_events.log_format import error_log
 from webjobs_events.queries import RunView
 from webjobs_events.status import is_terminal
 
+from webjobs_api.backends.runs import Runs
 from webjobs_api.backends.tail import Tails
 from webjobs_api.logs.reader import FinalLog, NextEnd
-from webjobs_api.runs.runs import Runs
 
 
 def final_log(run: RunView, file_name: str) -> FinalLog | None:

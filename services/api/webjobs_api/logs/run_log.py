@@ -5,15 +5,17 @@ from aiohttp import web
 from webjobs_events.errors import WebJobsError
 from webjobs_events.log_format import output_log
 
+from webjobs_api.backends.runs import RUNS
 from webjobs_api.http.errors import InvalidEventFilter
-from webjobs_api.http.keys import BUS, LIVE, RUNS
+from webjobs_api.http.keys import BUS
+from webjobs_api.http.known_run import known_run
+from webjobs_api.http.live import LIVE
 from webjobs_api.http.live_response import LiveAnswer, log
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.sse import sse_event, sse_heartbeat
 from webjobs_api.logs import logs
 from webjobs_api.logs.assembly import Piece
 from webjobs_api.logs.follow import following, with_pauses
-from webjobs_api.runs.triggered import known_run
 
 _END = "-end"
 _LONGEST_OFFSET = 18  # digits

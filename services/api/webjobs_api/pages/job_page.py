@@ -12,21 +12,18 @@ from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.queries import RunView
 from webjobs_events.status import is_terminal
 
+from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.known_job import error_of
+from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.backends.refusals import REFUSALS
+from webjobs_api.backends.runners import RUNNERS
+from webjobs_api.backends.runs import RUNS
+from webjobs_api.backends.storage import STORAGE
+from webjobs_api.backends.ticks import TICKS
 from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import status_of
-from webjobs_api.http.keys import (
-    BUS,
-    DEFINITIONS,
-    HISTORY,
-    INVOCATIONS,
-    LIVE_SETTINGS,
-    REFUSALS,
-    RUNNERS,
-    RUNS,
-    STORAGE,
-    TICKS,
-)
+from webjobs_api.http.keys import BUS, LIVE_SETTINGS
+from webjobs_api.http.known_run import known_run
 from webjobs_api.http.legacy_responses import duration, legacy_status, run_command
 from webjobs_api.http.templates import render
 from webjobs_api.http.tracing import trace_of
@@ -34,8 +31,8 @@ from webjobs_api.http.urls import Urls
 from webjobs_api.jobs import continuous, jobs
 from webjobs_api.jobs.refusal_list import refusal_rows
 from webjobs_api.runs.cancel_requests import cancel
-from webjobs_api.runs.start import RunRequest
-from webjobs_api.runs.triggered import arguments_of, known_run
+from webjobs_api.runs.handlers import arguments_of
+from webjobs_api.runs.start import INVOCATIONS, RunRequest
 from webjobs_api.schedules.preview import next_run
 
 _POLICY = (

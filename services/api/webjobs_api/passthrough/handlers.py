@@ -7,10 +7,11 @@ from multidict import CIMultiDict
 from webjobs_events.job import JobType
 from yarl import URL
 
+from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
 from webjobs_api.http.auth import refuse_page_of_another_site
 from webjobs_api.http.errors import JobAnswerBroken, JobNotServing
-from webjobs_api.http.keys import DEFINITIONS, JOB_TUNNELS, LIVE_SETTINGS, SETTINGS
+from webjobs_api.http.keys import LIVE_SETTINGS, SETTINGS
 from webjobs_api.passthrough.forwarding import (
     INSTANCE_HEADER,
     request_headers,
@@ -18,7 +19,7 @@ from webjobs_api.passthrough.forwarding import (
     target_of,
     upgrade_headers,
 )
-from webjobs_api.passthrough.job_tunnels import client_through
+from webjobs_api.passthrough.job_tunnels import JOB_TUNNELS, client_through
 from webjobs_api.passthrough.upgraded import relay
 
 log = structlog.stdlib.get_logger(__name__)

@@ -4,6 +4,7 @@ import asyncio
 from types import TracebackType
 
 import aiohttp
+from aiohttp import web
 from aiohttp.client_proto import ResponseHandler
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, TunnelTransport
@@ -117,3 +118,6 @@ class _TunnelConnector(aiohttp.BaseConnector):
         tunnel.attach(protocol)
         await asyncio.sleep(0)
         return protocol
+
+
+JOB_TUNNELS = web.AppKey("job_tunnels", JobTunnels)

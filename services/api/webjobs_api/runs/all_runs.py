@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from aiohttp import web
 from webjobs_events.job import JobName, JobType
 
-from webjobs_api.backends.known_jobs import KnownJobs
+from webjobs_api.backends.known_jobs import DEFINITIONS, KnownJobs
+from webjobs_api.backends.run_filter import cursor_of, run_filter_of
+from webjobs_api.backends.runs import RUNS
 from webjobs_api.http import request_context
 from webjobs_api.http.dialects import KUDU
-from webjobs_api.http.keys import DEFINITIONS, RUNS
 from webjobs_api.http.kudu_responses import KuduAllRuns, run_json
 from webjobs_api.http.problems import with_problems
-from webjobs_api.runs.run_filter import cursor_of, run_filter_of
 
 PATH = "/api/runs"
 

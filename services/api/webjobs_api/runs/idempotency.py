@@ -5,11 +5,13 @@ from datetime import datetime
 
 import msgspec
 import structlog
+from aiohttp import web
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import MALFORMED, BusUnavailable, RevisionConflict
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.run_id import RunId
 
+from webjobs_api.backends.runs import Runs
 from webjobs_api.http.errors import (
     IdempotencyKeyReused,
     JobNotEnabled,
@@ -17,7 +19,6 @@ from webjobs_api.http.errors import (
     NoRunnerAlive,
     RunAlreadyInProgress,
 )
-from webjobs_api.runs.runs import Runs
 from webjobs_api.runs.start import Invocations, RunRequest
 
 KEPT_SECONDS = 48 * 3600
@@ -130,3 +131,6 @@ def _digest(*parts: str) -> str:
 def _fingerprint(asked: RunRequest) -> str:
     """What has to be the same for a request to be the same."""
     return _digest(asked.arguments or "", asked.rerun_of or "")
+
+
+IDEMPOTENT_INVOCATIONS = web.AppKey("idempotent_invocations", IdempotentInvocations)

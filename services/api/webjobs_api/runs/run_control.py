@@ -6,12 +6,13 @@ from aiohttp import web
 
 from webjobs_api.http import request_context
 from webjobs_api.http.keys import BUS
+from webjobs_api.http.known_run import known_run
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.requests import requested_by
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.runs.cancel_requests import cancel
+from webjobs_api.runs.handlers import arguments_of, started
 from webjobs_api.runs.start import RunRequest
-from webjobs_api.runs.triggered import arguments_of, known_run, started
 
 
 @with_problems

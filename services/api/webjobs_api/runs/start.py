@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+from aiohttp import web
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable, CommandRefused, InvalidJobSettings
 from webjobs_events.jetstream import Bus, LiveSettings, QueryRefused
@@ -19,9 +20,9 @@ from webjobs_events.trace import Trace
 
 from webjobs_api.backends.known_job import require_readable
 from webjobs_api.backends.runners import Runners
+from webjobs_api.backends.runs import Runs
 from webjobs_api.backends.storage import Storage
 from webjobs_api.http.errors import JobNotEnabled, JobsAreStopped, RunAlreadyInProgress
-from webjobs_api.runs.runs import Runs
 
 _ENDING = 2.0  # seconds in which the command of a run that has ended leaves the queue
 _RETRY_DELAY = 0.005  # seconds
@@ -171,3 +172,6 @@ def _concurrency(definition: JobDefinition) -> Concurrency:
         return read_job_settings(definition.settings).concurrency
     except InvalidJobSettings:  # stored by a release that took what this one refuses
         return _PLAIN
+
+
+INVOCATIONS = web.AppKey("invocations", Invocations)

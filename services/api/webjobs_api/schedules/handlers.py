@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from aiohttp import web
 from webjobs_events.job import JobDefinition, JobType
 
+from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.backends.ticks import TICKS
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import InvalidPage, LogNotFound
-from webjobs_api.http.keys import DEFINITIONS, LIVE_SETTINGS, TICKS
+from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.urls import SCHEDULER_LOG_FILE
 from webjobs_api.schedules.preview import LAST_TICKS, MOST_DUE_TIMES, schedule_json

@@ -9,13 +9,16 @@ from typing import Any, BinaryIO
 
 import msgspec
 import structlog
+from aiohttp import web
 from msgspec.structs import replace
 from webjobs_events.errors import BusUnavailable, WebJobsError
 from webjobs_events.files import ChangedJob, Condition, Fault, JobOutcome, Write, Written
 from webjobs_events.jetstream import Bus
 from webjobs_events.job_warnings import bounded_warnings
 
-from webjobs_api.hooks.hook import POST_DEPLOYMENT
+from webjobs_api.backends.published_events import POST_DEPLOYMENT
+from webjobs_api.backends.runner_files import FilesOfRunner, RunnerFiles
+from webjobs_api.http.file_errors import FilesRefused
 from webjobs_api.site_deployments.record import (
     RENEWAL_SECONDS,
     Deployment,
@@ -27,8 +30,6 @@ from webjobs_api.site_deployments.record import (
 from webjobs_api.site_deployments.request import DeploymentRequest
 from webjobs_api.site_deployments.responses import post_deployment_json
 from webjobs_api.site_deployments.store import DeploymentStore
-from webjobs_api.site_files.file_errors import FilesRefused
-from webjobs_api.site_files.runner_files import FilesOfRunner, RunnerFiles
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -252,3 +253,6 @@ async def _existing_or_new(runner: FilesOfRunner, question: Write) -> Write:
 async def _chunks(file: BinaryIO, chunk_bytes: int) -> AsyncGenerator[bytes, None]:
     while chunk := await asyncio.to_thread(file.read, chunk_bytes):
         yield chunk
+
+
+SITE_DEPLOYMENTS = web.AppKey("site_deployments", SiteDeployments)

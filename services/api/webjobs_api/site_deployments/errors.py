@@ -6,6 +6,8 @@ from webjobs_events.errors import WebJobsError
 class InvalidDeployment(WebJobsError):
     """A request to deploy that asks for what is not supported, or cannot be done."""
 
+    http_status = 400
+
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f"Invalid deployment: {reason}")
@@ -13,6 +15,8 @@ class InvalidDeployment(WebJobsError):
 
 class DeploymentNotFound(WebJobsError):
     """There is no deployment of this id, or no longer."""
+
+    http_status = 404
 
     def __init__(self, deployment_id: str) -> None:
         self.deployment_id = deployment_id
@@ -22,6 +26,8 @@ class DeploymentNotFound(WebJobsError):
 
 class DeploymentInProgress(WebJobsError):
     """A package is being deployed; a second one at the same time would mix the files of both."""
+
+    http_status = 409
 
     def __init__(self, deployment_id: str) -> None:
         self.deployment_id = deployment_id
@@ -33,6 +39,8 @@ class DeploymentInProgress(WebJobsError):
 
 class DeploymentExists(WebJobsError):
     """A deployment is recorded under an id that is taken."""
+
+    http_status = 409
 
     def __init__(self, deployment_id: str) -> None:
         self.deployment_id = deployment_id

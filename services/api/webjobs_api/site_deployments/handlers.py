@@ -10,12 +10,15 @@ from aiohttp import web
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.job_warnings import HEADER, header_values
 
+from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import UploadTooLarge
-from webjobs_api.http.keys import DEFINITIONS, LIVE_SETTINGS, RUNNERS, SITE_DEPLOYMENTS
+from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.http.upload_body import check_length, receive_upload
 from webjobs_api.http.upload_errors import EmptyUpload
+from webjobs_api.site_deployments.deployer import SITE_DEPLOYMENTS
 from webjobs_api.site_deployments.record import Deployment
 from webjobs_api.site_deployments.request import (
     DeploymentRequest,

@@ -12,14 +12,12 @@ from webjobs_events.errors import BusUnavailable
 from webjobs_events.files import Condition, FileInfo, Kind, Write
 from webjobs_events.instant import Instant
 
+from webjobs_api.backends.runner_files import FILES, FilesOfRunner, OpenedFile
 from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.errors import UploadTooLarge
-from webjobs_api.http.keys import FILES
-from webjobs_api.http.upload_body import LIMIT_VARIABLE, check_length, is_form, receive_upload
-from webjobs_api.logs import logs
-from webjobs_api.site_files.file_errors import FilesRefused, PartOfFile, RangeNotSatisfiable
-from webjobs_api.site_files.http_files import (
+from webjobs_api.http.file_errors import FilesRefused, PartOfFile, RangeNotSatisfiable
+from webjobs_api.http.files import (
     condition_of,
     headers_of_file,
     instance_of,
@@ -28,7 +26,7 @@ from webjobs_api.site_files.http_files import (
     path_of,
     range_of_file,
 )
-from webjobs_api.site_files.runner_files import FilesOfRunner, OpenedFile
+from webjobs_api.http.upload_body import LIMIT_VARIABLE, check_length, is_form, receive_upload
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -64,11 +62,6 @@ async def get_item(request: web.Request) -> web.StreamResponse:
         if not has_slash:
             return await _file(request, opened)
     return await _folder(request, runner, path)
-
-
-async def get_run_file(request: web.Request) -> web.StreamResponse:
-    """`GET /vfs/data/jobs/triggered/{job}/{id}/{file}`: its log, or another file of the run."""
-    return await (logs.get_run_log if logs.is_run_log(request) else get_item)(request)
 
 
 async def put_item(request: web.Request) -> web.StreamResponse:

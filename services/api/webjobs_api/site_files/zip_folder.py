@@ -7,7 +7,7 @@ from aiohttp import web
 from webjobs_events.files import Write
 
 from webjobs_api.http import request_context
-from webjobs_api.site_files.http_files import path_of
+from webjobs_api.http.files import path_of
 from webjobs_api.site_files.vfs import runner_of, stream, upload
 
 _PREFIX = "/api/zip"

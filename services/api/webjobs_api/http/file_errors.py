@@ -9,6 +9,8 @@ from webjobs_events.files import Fault
 class PartOfFile(WebJobsError):
     """An upload that is only a part of a file."""
 
+    http_status = 400
+
     def __init__(self, content_range: str) -> None:
         self.content_range = content_range
         super().__init__(
@@ -19,12 +21,16 @@ class PartOfFile(WebJobsError):
 class FolderNotEmpty(WebJobsError):
     """A job's folder is only removed with everything in it."""
 
+    http_status = 409
+
     def __init__(self) -> None:
         super().__init__("The folder is not empty. Add ?recursive=true to delete the job.")
 
 
 class InvalidPath(WebJobsError):
     """An address whose path is no text."""
+
+    http_status = 400
 
     def __init__(self, raw_path: str) -> None:
         self.raw_path = raw_path
@@ -34,6 +40,8 @@ class InvalidPath(WebJobsError):
 class InvalidInstance(WebJobsError):
     """An instance id that no runner can have."""
 
+    http_status = 400
+
     def __init__(self, instance_id: str) -> None:
         self.instance_id = instance_id
         super().__init__(f"{instance_id[:60]!r} is not an instance id; it has 6 hex digits, such as 327e1e.")
@@ -41,6 +49,8 @@ class InvalidInstance(WebJobsError):
 
 class InstanceNotAlive(WebJobsError):
     """The runner whose files are asked for is not there."""
+
+    http_status = 404
 
     def __init__(self, instance_id: str) -> None:
         self.instance_id = instance_id
@@ -65,6 +75,8 @@ class FilesRefused(WebJobsError):
 
 class RangeNotSatisfiable(WebJobsError):
     """The part of a file that was asked for lies behind its end."""
+
+    http_status = 416
 
     def __init__(self, size: int) -> None:
         self.size = size

@@ -5,6 +5,7 @@ import contextlib
 from contextlib import aclosing
 
 import structlog
+from aiohttp import web
 from webjobs_events.envelope import decode_event
 from webjobs_events.errors import BusUnavailable, UndecodableMessage
 from webjobs_events.events import Deleted, ScheduleTicked
@@ -125,3 +126,6 @@ def _event_in(message: StreamMessage) -> object:
     except UndecodableMessage as error:
         log.warning("event passed over", sequence=message.sequence, error=str(error))
         return None
+
+
+TICKS = web.AppKey("ticks", Ticks)

@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from webjobs_events.files import Condition, FileInfo, Kind
 
-from webjobs_api.site_files.file_errors import InvalidInstance, InvalidPath, RangeNotSatisfiable
+from webjobs_api.http.file_errors import InvalidInstance, InvalidPath, RangeNotSatisfiable
 
 _ETAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"|(\*)')
 _RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)", re.IGNORECASE)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 import structlog
+from aiohttp import web
 from webjobs_events.commands import RunTriggeredJob, decode_command
 from webjobs_events.errors import UndecodableMessage
 from webjobs_events.jetstream import Bus
@@ -12,8 +13,8 @@ from webjobs_events.run_id import RunId
 from webjobs_events.status import Status
 
 from webjobs_api.backends.history import History
+from webjobs_api.backends.run_filter import RunFilter, RunPage, key_of
 from webjobs_api.http.requests import Page
-from webjobs_api.runs.run_filter import RunFilter, RunPage, key_of
 
 _NEWEST = Page()
 _MOST_BEGUN = 2000  # runs that have begun and whose command is still in the queue
@@ -197,3 +198,6 @@ def _view(command: RunTriggeredJob) -> RunView:
         scheduled_for=command.scheduled_for,
         rerun_of=command.rerun_of,
     )
+
+
+RUNS = web.AppKey("runs", Runs)

@@ -6,15 +6,16 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 
 import structlog
+from aiohttp import web
 from webjobs_events import files
 from webjobs_events.errors import BusUnavailable, NoResponders, UndecodableMessage, WebJobsError
 from webjobs_events.files import Fault, FileInfo
 from webjobs_events.jetstream import Bus, QueryRefused
 
+from webjobs_api.backends.downloads import READ_AHEAD, Downloads, each, in_flight
 from webjobs_api.backends.runners import Runners
 from webjobs_api.http.errors import NoRunnerAlive
-from webjobs_api.site_files.downloads import READ_AHEAD, Downloads, each, in_flight
-from webjobs_api.site_files.file_errors import FilesRefused, InstanceNotAlive
+from webjobs_api.http.file_errors import FilesRefused, InstanceNotAlive
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -290,3 +291,6 @@ def _expect(reply: files.Reply, expected: type[R]) -> R:
     if isinstance(reply, files.Refused):
         raise FilesRefused(reply.fault, reply.message, reply.etag)
     raise BusUnavailable("asking a runner for files", f"it answered {type(reply).__name__}")
+
+
+FILES = web.AppKey("files", RunnerFiles)

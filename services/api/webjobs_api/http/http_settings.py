@@ -1,0 +1,33 @@
+"""The part of the settings that handlers and middlewares read."""
+
+from typing import Protocol
+
+from pydantic import SecretStr
+
+
+class HttpSettings(Protocol):
+    """What `ApiSettings` provides to them."""
+
+    @property
+    def username(self) -> str | None:
+        """Name that HTTP Basic requires; None when no credentials are required."""
+
+    @property
+    def password(self) -> SecretStr | None:
+        """Password that goes with it."""
+
+    @property
+    def trusted_proxies(self) -> str:
+        """Proxies whose headers count, as `parse_proxies` reads them."""
+
+    @property
+    def cors_origins(self) -> str | None:
+        """Origins of other sites that may use the api, as `parse_origins` reads them."""
+
+    @property
+    def upload_limit_bytes(self) -> int:
+        """Largest upload."""
+
+    @property
+    def hooks_allow_private(self) -> bool:
+        """Whether hooks may call addresses that are not public."""

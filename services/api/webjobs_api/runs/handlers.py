@@ -1,0 +1,81 @@
+"""Handlers for the runs of triggered jobs."""
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+from webjobs_events.arguments import too_long
+from webjobs_events.job import JobType
+
+from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.backends.runs import RUNS
+from webjobs_api.http import request_context
+from webjobs_api.http.known_run import known_run
+from webjobs_api.http.problems import with_problems
+from webjobs_api.http.requests import IDEMPOTENCY_KEY, idempotency_key, page_of, requested_by
+from webjobs_api.http.tracing import trace_of
+from webjobs_api.runs.idempotency import IDEMPOTENT_INVOCATIONS
+from webjobs_api.runs.run_arguments import MAX_BODY_BYTES, given_arguments
+from webjobs_api.runs.start import INVOCATIONS, RunRequest
+
+
+async def run_job(request: web.Request) -> web.StreamResponse:
+    """`POST /api/jobs/triggered/{job}/run`; Kudu has no `Idempotency-Key`."""
+    return await (_run_under_key if IDEMPOTENCY_KEY in request.headers else _run)(request)
+
+
+async def _run(request: web.Request) -> web.Response:
+    definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, request_context.job_name(request))
+    arguments = await arguments_of(request) or None
+    by = requested_by(request.headers.get("User-Agent"))
+    return await started(request, RunRequest(definition, arguments, by, trace_of(request)))
+
+
+_run_under_key = with_problems(_run)
+
+
+async def arguments_of(request: web.Request) -> str | None:
+    """The arguments in the query or the body; None when the request does not name any.
+
+    Raises: As `given_arguments`.
+    """
+    body: bytes | None = b""
+    if request.can_read_body:
+        body = await request_context.read_at_most(request, MAX_BODY_BYTES)
+    if body is None:
+        raise too_long()
+    return given_arguments(request.query, request.content_type, body)
+
+
+async def get_history(request: web.Request) -> web.Response:
+    """`GET /api/jobs/triggered/{job}/history`."""
+    definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, request_context.job_name(request))
+    runs = await request.app[RUNS].of_job(definition.job_name, page_of(request.query))
+    written = request_context.responses(request)
+    return request_context.show(
+        request, written.runs_json(runs, request_context.urls(request), datetime.now(UTC))
+    )
+
+
+async def get_run(request: web.Request) -> web.Response:
+    """`GET /api/jobs/triggered/{job}/history/{id}`."""
+    _, run = await known_run(request)
+    written = request_context.responses(request)
+    return request_context.show(
+        request, written.run_json(run, request_context.urls(request), datetime.now(UTC))
+    )
+
+
+async def started(request: web.Request, asked: RunRequest) -> web.Response:
+    """Start a run, or with an `Idempotency-Key` the one that was started under it; answers where it is.
+
+    ARM would poll after a 202, so it gets 200.
+    """
+    key, now = idempotency_key(request.headers.getall(IDEMPOTENCY_KEY, [])), datetime.now(UTC)
+    if key is None:
+        run_id = await request.app[INVOCATIONS].start(asked, now)
+    else:
+        run_id = await request.app[IDEMPOTENT_INVOCATIONS].start(asked, key, now)
+    location = request_context.urls(request).run(asked.definition.job_name, run_id)
+    return web.Response(
+        status=200 if request_context.is_arm(request) else 202, headers={"Location": location}
+    )
