@@ -1,6 +1,6 @@
 """Message types and subjects → the AsyncAPI 3.0 document; pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from webjobs_events.commands import (
@@ -21,6 +21,7 @@ from webjobs_events.subjects import Subjects
 _REFERENCE = "#/components/schemas/{name}"
 _JSON = "application/json"
 _TEXT = {"type": "string"}
+DEFAULT_SERVERS = ("nats://127.0.0.1:4222",)
 _OF_ONE_TYPE: Mapping[type[Command], JobType] = {
     RunTriggeredJob: JobType.TRIGGERED,
     StartContinuousJob: JobType.CONTINUOUS,
@@ -43,12 +44,15 @@ PARAMETERS: Mapping[str, dict[str, Any]] = {
 """What the parts of a subject in braces stand for."""
 
 
-def build_asyncapi(subjects: Subjects, version: str) -> dict[str, Any]:
-    """The document about every event, every command, and what else lies in the streams.
+def build_asyncapi(
+    subjects: Subjects, version: str, servers: Iterable[str] = DEFAULT_SERVERS
+) -> dict[str, Any]:
+    """Returns the document about every event, every command, and the other messages in the streams.
 
     Args:
         subjects: Under the namespace of this installation.
         version: Of webjobs.
+        servers: URLs of the NATS servers, without credentials.
     """
     commands: tuple[type[Command], ...] = get_args(AnyCommand)
     _, schemas = schema_components([*EVENT_TYPES.values(), *commands, CommandReply], _REFERENCE)
@@ -80,10 +84,16 @@ def build_asyncapi(subjects: Subjects, version: str) -> dict[str, Any]:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": _JSON,
+        "servers": {f"nats-{number}": _server(url) for number, url in enumerate(servers, 1)},
         "channels": channels,
         "operations": operations,
         "components": {"messages": messages, "schemas": schemas},
     }
+
+
+def _server(url: str) -> dict[str, str]:
+    protocol, _, host = url.partition("://")
+    return {"host": host.rstrip("/"), "protocol": protocol}
 
 
 _ABOUT = {

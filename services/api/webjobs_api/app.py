@@ -125,7 +125,11 @@ async def open_app(
                 client_max_size=_MAX_BODY_BYTES,
             )
             app[ASYNCAPI] = LateDocument(
-                lambda: msgspec.json.encode(build_asyncapi(bus.subjects, version("webjobs")))
+                lambda: msgspec.json.encode(
+                    build_asyncapi(
+                        bus.subjects, version("webjobs"), without_credentials(settings.nats_url).split(",")
+                    )
+                )
             )
             app[BUS] = bus
             app[COMMANDS] = commands

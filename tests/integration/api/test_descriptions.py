@@ -7,6 +7,7 @@ import jsonschema_rs
 import pytest
 from contract.expected import EVENTS
 from support.fake_backend import FakeBackend
+from webjobs_api.settings import ApiSettings
 from webjobs_events.envelope import encode_event
 
 
@@ -19,13 +20,15 @@ async def test_the_api_describes_itself(api: aiohttp.ClientSession, backend: Fak
 
 
 async def test_the_api_describes_its_messages_in_its_namespace(
-    api: aiohttp.ClientSession, backend: FakeBackend, namespace: str
+    api: aiohttp.ClientSession, backend: FakeBackend, namespace: str, settings: ApiSettings
 ) -> None:
     async with api.get("/asyncapi.json") as answer:
         assert answer.status == 200
         document = await answer.json()
     address = document["channels"]["triggered.Failed"]["address"]
     assert address == f"{namespace}.events.triggered.{{job}}.Failed"
+    (server,) = document["servers"].values()
+    assert server["host"] == settings.nats_url.rpartition("@")[2].removeprefix("nats://")
 
 
 @pytest.mark.parametrize("name", ["triggered.Failed", "continuous.Stopped", "instance.InstanceLost"])
