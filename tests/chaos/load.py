@@ -13,9 +13,11 @@ import aiohttp
 from chaos.jobs import ChaosJob
 from support.archives import zip_of
 from support.client import Answer, Client, job_url
+from support.eventually import eventually
 
 _UNREACHABLE = (aiohttp.ClientError, TimeoutError, ConnectionError)
 _ZIP = {"Content-Type": "application/zip"}
+_DEPLOYED_SECONDS = 60.0
 
 
 class Load:
@@ -120,6 +122,14 @@ class Load:
                 await self._send("DELETE", url)
                 await _pause(self._random.uniform(0, 1), enough)
                 await self._send("PUT", url, data=zip_of(job.files(1)), headers=_ZIP)
+        await eventually(lambda: self._is_deployed(job), _DEPLOYED_SECONDS, interval=0.3)
+
+    async def _is_deployed(self, job: ChaosJob) -> bool:
+        """Whether the job could be deployed; its runs are read later, and the last attempt may have failed."""
+        with contextlib.suppress(*_UNREACHABLE):
+            url = job_url(job.job_type, job.name)
+            return (await self._send("PUT", url, data=zip_of(job.files(1)), headers=_ZIP)).status == 200
+        return False
 
     async def _send(self, method: str, path: str, **options: Any) -> Answer:
         return await self._random.choice(self._clients).ask(method, path, **options)

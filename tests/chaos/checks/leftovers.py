@@ -9,6 +9,7 @@ from chaos.nats_faults import is_garbage, operator
 from chaos.round import Round
 from chaos.stack import ChaosStack
 from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 from support.client import job_url
 from support.eventually import eventually
 from webjobs_events.subjects import Subjects, token_of
@@ -85,7 +86,10 @@ async def _living_subjects(js: JetStreamContext, stream: str) -> AsyncIterator[s
     """Subjects with a message that is no mark of a removal."""
     state = (await js.stream_info(stream, subjects_filter=">")).state
     for subject in state.subjects or {}:
-        message = await js.get_last_msg(stream, subject)
+        try:
+            message = await js.get_last_msg(stream, subject)
+        except NotFoundError:
+            continue  # removed since the list was made
         headers = message.headers or {}
         if headers.get("KV-Operation") not in _REMOVED and "Nats-Marker-Reason" not in headers:
             yield subject
