@@ -125,7 +125,7 @@ class Load:
         await eventually(lambda: self._is_deployed(job), _DEPLOYED_SECONDS, interval=0.3)
 
     async def _is_deployed(self, job: ChaosJob) -> bool:
-        """Whether the job could be deployed; its runs are read later, and the last attempt may have failed."""
+        """Deploy the job, whose last deployment may have failed: its runs are read later."""
         with contextlib.suppress(*_UNREACHABLE):
             url = job_url(job.job_type, job.name)
             return (await self._send("PUT", url, data=zip_of(job.files(1)), headers=_ZIP)).status == 200

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 
 import msgspec
@@ -33,6 +34,7 @@ from webjobs_api.describe.handlers import encoded_document
 from webjobs_api.describe.late_document import ASYNCAPI, OPENAPI, LateDocument
 from webjobs_api.describe.operations import OPERATIONS
 from webjobs_api.describe.request_check import checked, spelling_of
+from webjobs_api.describe.selection import NAMES, WHOLE
 from webjobs_api.events.snapshot import snapshot_middleware
 from webjobs_api.hooks.back_off import HookTerms
 from webjobs_api.hooks.dispatcher import Dispatcher
@@ -142,7 +144,10 @@ async def open_app(
             app[IDEMPOTENT_INVOCATIONS] = IdempotentInvocations(bus, app[INVOCATIONS], runs)
             app[JOB_TUNNELS] = job_tunnels
             app[LIVE_SETTINGS] = live_settings
-            app[OPENAPI] = LateDocument(lambda: encoded_document(routes(), version("webjobs")))
+            app[OPENAPI] = {
+                dialect: LateDocument(partial(encoded_document, routes(), version("webjobs"), dialect))
+                for dialect in (WHOLE, *NAMES)
+            }
             app[LIVE] = Live(tails, live_terms)
             app[REFUSALS] = refusals
             app[RUNNERS] = runners

@@ -19,6 +19,25 @@ async def test_the_api_describes_itself(api: aiohttp.ClientSession, backend: Fak
     assert "get" in document["paths"]["/openapi.json"]
 
 
+@pytest.mark.parametrize("name", ["webjobs", "kudu", "legacy"])
+async def test_the_api_describes_one_dialect(
+    api: aiohttp.ClientSession, backend: FakeBackend, name: str
+) -> None:
+    async with api.get("/openapi.json", params={"dialect": name}) as answer:
+        assert answer.status == 200
+        part = await answer.json()
+    assert ("/api/triggeredwebjobs" in part["paths"]) is (name == "kudu")
+
+
+@pytest.mark.parametrize("name", ["", "Kudu", "x" * 300, "kudu,legacy"])
+async def test_an_unknown_dialect_is_a_400_that_says_which_there_are(
+    api: aiohttp.ClientSession, backend: FakeBackend, name: str
+) -> None:
+    async with api.get("/openapi.json", params={"dialect": name}) as answer:
+        assert answer.status == 400
+        assert "kudu, legacy, webjobs" in await answer.text()
+
+
 async def test_the_api_describes_its_messages_in_its_namespace(
     api: aiohttp.ClientSession, backend: FakeBackend, namespace: str, settings: ApiSettings
 ) -> None:

@@ -11,6 +11,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 from webjobs_api.describe.document import build_document, canonical, keys_of
 from webjobs_api.describe.handlers import encoded_document
 from webjobs_api.describe.operations import OPERATIONS
+from webjobs_api.describe.selection import NAMES
 from webjobs_api.routes import routes
 from webjobs_service.health import health_routes
 
@@ -105,3 +106,52 @@ def test_an_answer_with_an_etag_may_be_304(document: dict[str, Any]) -> None:
     operation = document["paths"]["/api/jobs/triggered"]["get"]
     assert "304" in operation["responses"]
     assert [each["name"] for each in operation["parameters"]] == ["If-None-Match"]
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def of_dialect(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    return request.param, dict(json.loads(encoded_document(routes(), "1.2.3", request.param)))
+
+
+def test_the_document_of_a_dialect_is_valid_and_a_part_of_the_whole(
+    of_dialect: tuple[str, dict[str, Any]], document: dict[str, Any]
+) -> None:
+    _, part = of_dialect
+    OPENAPI_31_VALIDATOR.validate(part)
+    assert 0 < len(part["paths"]) < len(document["paths"]) / 2
+    references = {reference.rpartition("/")[2] for reference in values(part, "$ref")}
+    unused = set(part["components"]["schemas"]) - references
+    assert unused <= {"Problem"}  # every schema is used; that of problems is always there
+    assert not [tag for tag in part["tags"] if "," in tag["name"]]
+
+
+JOB_OPERATIONS = {"/{job}/run", "/{job}/history", "/{job}/start", "/{job}/stop"}
+
+
+def test_the_document_of_a_dialect_has_each_operation_of_jobs_once(
+    of_dialect: tuple[str, dict[str, Any]],
+) -> None:
+    name, part = of_dialect
+    for operation in JOB_OPERATIONS:
+        found = [path for path in part["paths"] if path.endswith(operation) and "/pages/" not in path]
+        prefix = r"/api/\w+webjobs/" if name == "kudu" else "/api/jobs/"
+        assert [bool(re.match(prefix, path)) for path in found] == [True]
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "absent"),
+    [
+        (
+            "kudu",
+            {"/api/vfs/{path}", "/api/settings", "/api/webjobs"},
+            {"/api/runs", "/healthz", "/vfs/{path}"},
+        ),
+        ("legacy", {"/vfs/data/jobs/triggered/{job}/{id}/{file}"}, {"/api/runs", "/api/vfs/{path}"}),
+        ("webjobs", {"/api/runs", "/healthz", "/api/vfs/{path}"}, {"/vfs/{path}", "/jobs", "/api/webjobs"}),
+    ],
+)
+def test_the_document_of_a_dialect_has_what_belongs_to_it(
+    name: str, there: set[str], absent: set[str]
+) -> None:
+    paths = set(json.loads(encoded_document(routes(), "1.2.3", name))["paths"])
+    assert (there - paths, absent & paths) == (set(), set())

@@ -47,6 +47,13 @@ def in_every_dialect(operations: Mapping[str, Operation]) -> dict[str, Operation
     return described
 
 
+def by_feature(operations: Mapping[str, Operation]) -> dict[str, Operation]:
+    """The descriptions with the feature alone as their tag, for a document of one dialect."""
+    return {
+        key: replace(operation, tag=operation.tag.partition(", ")[0]) for key, operation in operations.items()
+    }
+
+
 def _moved(path: str, dialect: Dialect) -> str | None:
     """A path of the first dialect under another's prefix; None when that does not have it."""
     if path == LEGACY.all_jobs:

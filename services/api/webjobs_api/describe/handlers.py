@@ -4,17 +4,30 @@ import msgspec
 from aiohttp import web
 from webjobs_service.health import health_routes
 
-from webjobs_api.describe.document import build_document
+from webjobs_api.describe.dialects import by_feature
+from webjobs_api.describe.document import build_document, canonical
 from webjobs_api.describe.late_document import OPENAPI
 from webjobs_api.describe.operations import OPERATIONS
+from webjobs_api.describe.selection import NAMES, WHOLE, is_described
 from webjobs_api.http import request_context
+from webjobs_api.http.errors import UnknownDialect
 
 _HERE = b'"servers":[{"url":"/"'
 
 
-def encoded_document(routes: list[web.RouteDef], version: str) -> bytes:
-    """The document about these routes and those for operators, as JSON."""
-    return msgspec.json.encode(build_document([*routes, *health_routes({})], OPERATIONS, version))
+def encoded_document(routes: list[web.RouteDef], version: str, dialect: str = WHOLE) -> bytes:
+    """The document about these routes and those for operators, as JSON.
+
+    Args:
+        routes: Of all dialects.
+        version: Of webjobs.
+        dialect: One of `NAMES`, whose routes alone are described; `WHOLE` for all.
+    """
+    described = [
+        route for route in (*routes, *health_routes({})) if is_described(canonical(route.path), dialect)
+    ]
+    operations = OPERATIONS if dialect == WHOLE else by_feature(OPERATIONS)
+    return msgspec.json.encode(build_document(described, operations, version))
 
 
 def at_root(document: bytes, root: str) -> bytes:
@@ -23,6 +36,9 @@ def at_root(document: bytes, root: str) -> bytes:
 
 
 async def get_document(request: web.Request) -> web.Response:
-    """`GET /openapi.json`."""
-    document = at_root(await request.app[OPENAPI].read(), request_context.root(request))
+    """`GET /openapi.json`, with `?dialect=` for the routes of one dialect."""
+    documents, dialect = request.app[OPENAPI], request.query.get("dialect", WHOLE)
+    if dialect not in documents or ("dialect" in request.query and dialect == WHOLE):
+        raise UnknownDialect(dialect, NAMES)
+    document = at_root(await documents[dialect].read(), request_context.root(request))
     return web.Response(body=document, content_type="application/json", charset="utf-8")

@@ -404,3 +404,15 @@ class InvalidEventFilter(WebJobsError):
         self.value = value
         self.reason = reason
         super().__init__(f"{parameter}={value[:150]!r} selects no events: {reason}.")
+
+
+class UnknownDialect(WebJobsError):
+    """A description of a dialect that does not exist."""
+
+    http_status = 400
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        self.name = name
+        super().__init__(
+            f"There is no dialect {name[:60]!r}; use one of {', '.join(known)}, or leave it out."
+        )

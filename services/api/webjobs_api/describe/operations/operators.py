@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from webjobs_api.describe.operation import Answer, Operation, json_of, text
+from webjobs_api.describe.operation import Answer, Operation, Parameter, json_of, text
 from webjobs_api.describe.schemas import MEDIA_TYPE as SCHEMA_MEDIA_TYPE
+from webjobs_api.describe.selection import NAMES
 
 _HEALTH = {
     "type": "object",
@@ -26,7 +27,15 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /openapi.json": Operation(
         tag=_DESCRIPTIONS,
         summary="Describe this api",
+        query=(
+            Parameter(
+                name="dialect",
+                schema={"type": "string", "enum": list(NAMES)},
+                description="Describe the routes of this dialect alone, with the schemas they use.",
+            ),
+        ),
         answers={200: json_of(dict[str, Any], "This document.")},
+        errors=(400,),
     ),
     "GET /asyncapi.json": Operation(
         tag=_DESCRIPTIONS,
