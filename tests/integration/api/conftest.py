@@ -10,18 +10,11 @@ from webjobs_api.app import run_api
 from webjobs_api.http.terms import LiveTerms
 from webjobs_api.jobs.commands import Patience
 from webjobs_api.settings import ApiSettings
-from webjobs_events.jetstream import Bus, connect_bus
-from webjobs_events.subjects import Subjects
+from webjobs_events.jetstream import Bus
 
 SHORT = Patience(turn=1.0, reply=1.0, last_words=0.5, runners_gone=0.5)
 
 QUICK = LiveTerms(heartbeat=0.2, log_heartbeat=0.2, retry_delay=0.05, log_patience=3)
-
-
-@pytest.fixture
-async def bus(nats_url: str, namespace: str) -> AsyncIterator[Bus]:
-    async with connect_bus(nats_url, name="test", subjects=Subjects(namespace)) as connected:
-        yield connected
 
 
 @pytest.fixture

@@ -8,11 +8,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from support.runners import RunningRunner, running_runner
+from support.runners import RunningRunner
 from webjobs_api.app import run_api
 from webjobs_api.settings import ApiSettings
-from webjobs_events.jetstream import Bus, connect_bus
-from webjobs_events.subjects import Subjects
 from yarl import URL
 
 
@@ -57,18 +55,6 @@ class Files:
 
     async def delete(self, path: str, **headers: str) -> Got:
         return await self.ask("DELETE", path, **headers)
-
-
-@pytest.fixture
-async def bus(nats_url: str, namespace: str) -> AsyncIterator[Bus]:
-    async with connect_bus(nats_url, name="test", subjects=Subjects(namespace)) as connected:
-        yield connected
-
-
-@pytest.fixture
-async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
-    async with running_runner(bus, nats_url, tmp_path) as running:
-        yield running
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from integration.history.replicas import History, Process, Replica, process, serving
-from webjobs_events.jetstream import Bus, connect_bus
-from webjobs_events.subjects import Subjects
+from webjobs_events.jetstream import Bus
 from webjobs_history.settings import HistorySettings
 
 
@@ -15,12 +14,6 @@ def settings(nats_url: str, database_url: str, namespace: str) -> HistorySetting
     return HistorySettings(
         nats_url=nats_url, database_url=database_url, namespace=namespace, health_port=0, history_size=1000
     )
-
-
-@pytest_asyncio.fixture
-async def bus(nats_url: str, namespace: str) -> AsyncIterator[Bus]:
-    async with connect_bus(nats_url, name="test", subjects=Subjects(namespace)) as bus:
-        yield bus
 
 
 @pytest.fixture

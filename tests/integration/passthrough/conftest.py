@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 from support.background import in_background
 from support.eventually import eventually
-from support.runners import Caller, RunningRunner, running_runner
+from support.runners import Caller, running_runner
 from webjobs_api.app import run_api
 from webjobs_api.settings import ApiSettings
-from webjobs_events.jetstream import Bus, connect_bus
+from webjobs_events.jetstream import connect_bus
 from webjobs_events.job import JobType
 from webjobs_events.subjects import Subjects
 
@@ -44,24 +44,6 @@ async def client(served: Served) -> AsyncIterator[aiohttp.ClientSession]:
     """A client of that api."""
     async with aiohttp.ClientSession(served.url, auto_decompress=False) as session:
         yield session
-
-
-@pytest.fixture
-async def bus(nats_url: str, namespace: str) -> AsyncIterator[Bus]:
-    async with connect_bus(nats_url, name="test", subjects=Subjects(namespace)) as connected:
-        yield connected
-
-
-@pytest.fixture
-def caller(bus: Bus) -> Caller:
-    return Caller(bus)
-
-
-@pytest.fixture
-async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
-    """A runner of the test's own."""
-    async with running_runner(bus, nats_url, tmp_path) as running:
-        yield running
 
 
 @pytest.fixture

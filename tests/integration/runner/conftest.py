@@ -6,9 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import structlog
 from support.event_recorder import EventRecorder, recorder_of
-from support.runners import Caller
-from webjobs_events.jetstream import Bus, connect_bus
-from webjobs_events.subjects import Subjects
+from webjobs_events.jetstream import Bus
 
 
 @pytest.fixture(autouse=True)
@@ -18,17 +16,6 @@ def plain_stacks() -> Iterator[None]:
     structlog.configure(processors=[structlog.processors.add_log_level, plain])
     yield
     structlog.reset_defaults()
-
-
-@pytest.fixture
-async def bus(nats_url: str, namespace: str) -> AsyncIterator[Bus]:
-    async with connect_bus(nats_url, name="test", subjects=Subjects(namespace)) as connected:
-        yield connected
-
-
-@pytest.fixture
-def caller(bus: Bus) -> Caller:
-    return Caller(bus)
 
 
 @pytest.fixture

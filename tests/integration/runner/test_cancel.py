@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,6 @@ from webjobs_runner.runs.queue_lookup import FoundCommand
 
 TRIGGERED = JobType.TRIGGERED
 FOREVER = "echo $$; exec sleep 1000"
-
-
-@pytest.fixture
-async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
-    async with running_runner(bus, nats_url, tmp_path) as running:
-        yield running
 
 
 async def numbers_of(folder: Path, job_name: str, run_id: str, count: int = 1) -> list[int]:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -29,12 +28,6 @@ from webjobs_runner.domain import uptime_notice
 
 CONTINUOUS = JobType.CONTINUOUS
 FOREVER = "exec sleep 1000"
-
-
-@pytest.fixture
-async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
-    async with running_runner(bus, nats_url, tmp_path) as running:
-        yield running
 
 
 def assert_legal(events: list[ContinuousEvent]) -> None:

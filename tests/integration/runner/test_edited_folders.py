@@ -4,15 +4,14 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.event_recorder import EventRecorder
 from support.eventually import eventually
-from support.runners import Caller, RunningRunner, running_runner
+from support.runners import Caller, RunningRunner
 from webjobs_events.events import ContinuousRunning, Deployed, DeployFailed, RunAborted, RunEnded, RunSuccess
-from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
 from webjobs_runner.files.file_drop import FileDropWatcher
@@ -31,12 +30,6 @@ done > "$WEBJOBS_DATA_PATH/$WEBJOBS_RUN_ID.found"
 echo "$SAID" >> "$WEBJOBS_DATA_PATH/$WEBJOBS_RUN_ID.found"
 """
 IN_PLACE = '{"is_in_place": true}'
-
-
-@pytest.fixture
-async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
-    async with running_runner(bus, nats_url, tmp_path) as running:
-        yield running
 
 
 def folder_of(tmp_path: Path, job_name: str, job_type: JobType = TRIGGERED) -> Path:

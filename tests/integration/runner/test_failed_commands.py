@@ -1,7 +1,7 @@
 """Run commands that the runner fails to handle are tried a few times, and end with the reason then."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,6 @@ TRIGGERED = JobType.TRIGGERED
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redelivery, "_FIRST_DELAY", 0.01)
-
-
-@pytest.fixture
-async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
-    async with running_runner(bus, nats_url, tmp_path) as running:
-        yield running
 
 
 def failing_for(job_name: str, real: Callable[..., Any], times: int, error: Exception) -> Callable[..., Any]:

@@ -2,14 +2,13 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from support.eventually import eventually
-from support.runners import Caller, RunningRunner, running_runner
+from support.runners import Caller, RunningRunner
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.subjects import Subjects
@@ -19,12 +18,6 @@ from webjobs_runner.jobs.deployment import Deployment
 
 TRIGGERED = JobType.TRIGGERED
 HELLO = Subjects.definition_key(TRIGGERED, "hello")
-
-
-@pytest.fixture
-async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
-    async with running_runner(bus, nats_url, tmp_path) as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """Scripts as people bring them: saved on Windows, beside other files, with an interpreter of their own."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import pytest
 from support.event_recorder import EventRecorder
 from support.eventually import eventually
-from support.runners import Caller, RunningRunner, running_runner
+from support.runners import Caller, RunningRunner
 from webjobs_events.commands import ReplyCode, UploadKind
 from webjobs_events.events import Deployed, RunFailed, RunSuccess
 from webjobs_events.jetstream import Bus
@@ -17,12 +16,6 @@ from webjobs_events.subjects import Subjects
 TRIGGERED = JobType.TRIGGERED
 BOM = b"\xef\xbb\xbf"
 FAILS = b"set -e\nfalse\necho never\n"
-
-
-@pytest.fixture
-async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
-    async with running_runner(bus, nats_url, tmp_path) as running:
-        yield running
 
 
 def folder_of(tmp_path: Path, job_name: str) -> Path:

@@ -1,14 +1,11 @@
 """Jobs that run in their own folder: what they add there is their own, what a person changes is a version."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 from support.event_recorder import EventRecorder
 from support.eventually import eventually
-from support.runners import Caller, RunningRunner, running_runner
+from support.runners import Caller, RunningRunner
 from webjobs_events.events import ContinuousRunning, ContinuousStopped, Deployed
-from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 
 CONTINUOUS = JobType.CONTINUOUS
@@ -18,12 +15,6 @@ WRITER = (
     "echo 1 > own.txt; echo x >> log-$$.txt; exec sleep 1000"
 )
 IN_PLACE = '{"is_in_place": true}'
-
-
-@pytest.fixture
-async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
-    async with running_runner(bus, nats_url, tmp_path) as running:
-        yield running
 
 
 def folder_of(tmp_path: Path, job_name: str) -> Path:

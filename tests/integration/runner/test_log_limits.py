@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,12 +17,6 @@ from webjobs_events.log_format import APPLICATION_LOG
 from webjobs_runner.logs import continuous_log
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
-
-
-@pytest.fixture
-async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
-    async with running_runner(bus, nats_url, tmp_path) as running:
-        yield running
 
 
 def logs_of(tmp_path: Path, event: RunEnded) -> tuple[bytes, bytes]:

@@ -2,10 +2,8 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 from support.eventually import eventually
 from support.runners import Caller, RunningRunner, running_runner
 from webjobs_events.jetstream import Bus
@@ -14,12 +12,6 @@ from webjobs_events.refusal import decode_refusal
 from webjobs_events.subjects import Subjects
 
 TRIGGERED = JobType.TRIGGERED
-
-
-@pytest.fixture
-async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
-    async with running_runner(bus, nats_url, tmp_path) as running:
-        yield running
 
 
 def folder_of(tmp_path: Path, job_name: str) -> Path:

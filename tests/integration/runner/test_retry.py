@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,6 @@ from webjobs_events.job import JobType
 from webjobs_events.status import Reason
 
 TRIGGERED = JobType.TRIGGERED
-
-
-@pytest.fixture
-async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
-    async with running_runner(bus, nats_url, tmp_path) as running:
-        yield running
 
 
 def files(script: str, backoff: Any = 0, **more: Any) -> dict[str, str | bytes]:

@@ -1,6 +1,5 @@
 """settings.job on a real runner: faults are refused wherever they come from, and good ones take effect."""
 
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,12 +24,6 @@ def nested(value: Any, levels: int) -> Any:
     for _ in range(levels):
         value = [value]
     return value
-
-
-@pytest.fixture
-async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
-    async with running_runner(bus, nats_url, tmp_path) as running:
-        yield running
 
 
 async def definition(bus: Bus, job_type: JobType, job_name: str) -> JobDefinition:

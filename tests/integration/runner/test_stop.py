@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import textwrap
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +66,6 @@ TRAPS = """
     echo ready >> {seen}; while :; do sleep 0.02; done
 """
 PLAIN = "echo ready >> {seen}; while :; do sleep 0.05; done"
-
-
-@pytest.fixture
-async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
-    async with running_runner(bus, nats_url, tmp_path) as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Runs of triggered jobs on a real runner, from the command to the last event."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -21,12 +20,6 @@ TRIGGERED = JobType.TRIGGERED
 # Says its pid, and goes on for ever; a polite one ends when asked to.
 POLITE = "echo $$; trap 'exit 0' TERM; while :; do sleep 0.05; done"
 DEAF = "echo $$; trap '' TERM; while :; do sleep 0.05; done"
-
-
-@pytest.fixture
-async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
-    async with running_runner(bus, nats_url, tmp_path) as running:
-        yield running
 
 
 def run_folder(tmp_path: Path, job_name: str, run_id: str) -> Path:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,12 +20,6 @@ TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 # Around what the watcher does: it gathers for 0.2 s, looks, and looks again a second later.
 DELAYS = (0.0, 0.05, 0.19, 0.4, 0.9, 1.25, 1.6, 2.0)  # seconds
 LIMIT = 5.0  # seconds from the removal on
-
-
-@pytest.fixture
-async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
-    async with running_runner(bus, nats_url, tmp_path) as running:
-        yield running
 
 
 def folder_of(tmp_path: Path, job_type: JobType, job_name: str, site: str = "site") -> Path:
