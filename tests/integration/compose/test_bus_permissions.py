@@ -161,7 +161,7 @@ async def test_who_writes_secrets_may_overwrite_them(bus: ComposeRun, user: str,
         for value in (b"canary-2", b"good"):  # as a writer that dies before it overwrites
             await connected_bus.publish(bucket.subject_of(key), value)
         assert is_on_disk()
-        await bucket.eraser.look()
+        await bucket.eraser.erase_replaced()
         assert not is_on_disk()
 
 

@@ -75,7 +75,7 @@ async def settled() -> tuple[int, Counter[str]]:
 
 def assert_no_more(before: tuple[int, Counter[str]], after: tuple[int, Counter[str]]) -> None:
     """Nothing grew; a loop that waits may still hold the last thing it worked on."""
-    most = {"QuickLook": JOBS}  # how a job's folder looks is kept once a run finds it at rest
+    most = {"StatCheck": JOBS}  # how a job's folder looks is kept once a run finds it at rest
     grown = {name: count for name, count in (after[1] - before[1]).items() if count > most.get(name, 1)}
     assert (after[0] - before[0], grown) == (0, {})
 

@@ -1,5 +1,5 @@
 """The api and a runner, as for files."""
 
-from integration.files.conftest import api_url, bus, files, runner, session
+from integration.files.conftest import api_url, files, session
 
-__all__ = ["api_url", "bus", "files", "runner", "session"]
+__all__ = ["api_url", "files", "session"]
