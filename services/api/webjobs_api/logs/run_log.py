@@ -1,5 +1,7 @@
 """The handler of one run's log: plain text, or server-sent events that resume by byte."""
 
+from contextlib import aclosing
+
 import msgspec
 from aiohttp import web
 from webjobs_events.errors import WebJobsError
@@ -56,13 +58,14 @@ async def _follow(request: web.Request, start: int) -> web.StreamResponse:
         lines = _Lines(start)
         try:
             waits = lambda: _UNFINISHED_SECONDS if lines.has_news else live.terms.heartbeat  # noqa: E731
-            async for piece in with_pauses(pieces, waits, live.tails.closing):
-                if piece is not None:
-                    written = lines.add(piece)
-                else:
-                    written = lines.unfinished() or sse_heartbeat(str(lines.offset))
-                if written:
-                    await answer.send(written)
+            async with aclosing(with_pauses(pieces, waits, live.tails.closing)) as news:
+                async for piece in news:
+                    if piece is not None:
+                        written = lines.add(piece)
+                    else:
+                        written = lines.unfinished() or sse_heartbeat(str(lines.offset))
+                    if written:
+                        await answer.send(written)
             if not live.tails.closing.is_set():
                 if written := lines.rest():
                     await answer.send(written)
