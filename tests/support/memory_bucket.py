@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from webjobs_events.commands import Command, encode_command
 from webjobs_events.errors import BusUnavailable, RevisionConflict
 from webjobs_events.jetstream import Entry, StreamMessage
 from webjobs_events.outage import Outage
@@ -108,6 +109,9 @@ class MemoryBus:
     def outage_of(self, what: str) -> Outage:
         return Outage(self, what)
 
+    def on_reconnect(self, _listener: Callable[[], None]) -> Callable[[], None]:
+        return lambda: None
+
     def store(self, subject: str, data: bytes, headers: Mapping[str, str] | None = None) -> int:
         """Put a message at the end of its stream; returns its sequence."""
         self._last_sequence += 1
@@ -115,6 +119,14 @@ class MemoryBus:
             subject, headers or {}, data, self._last_sequence, stored_at_ns=0
         )
         return self._last_sequence
+
+    def remove(self, sequence: int) -> bool:
+        """Remove a message; False when it is gone already."""
+        return self._messages.pop(sequence, None) is not None
+
+    def queue(self, command: Command) -> int:
+        """Put a command into the queue; returns its sequence."""
+        return self.store(command.subject(self.subjects), encode_command(command))
 
     async def messages_from(
         self, _stream: str, pattern: str, *, start_sequence: int = 1, count: int = 256, **_options: Any
@@ -125,12 +137,15 @@ class MemoryBus:
     async def last_message(self, _stream: str, pattern: str) -> StreamMessage | None:
         return next(reversed(self._on(pattern)), None)
 
+    async def pending_subjects(self, patterns: list[str]) -> list[str]:
+        return [each.subject for pattern in patterns for each in self._on(pattern)]
+
     async def pending_commands(self, pattern: str) -> list[StreamMessage]:
         return self._on(pattern)
 
     async def withdraw_command(self, sequence: int) -> bool:
         self._on("")
-        return self._messages.pop(sequence, None) is not None
+        return self.remove(sequence)
 
     def _on(self, pattern: str) -> list[StreamMessage]:
         if self.is_away:
