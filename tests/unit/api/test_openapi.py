@@ -45,11 +45,11 @@ def test_every_route_is_in_the_document_and_nothing_else(document: dict[str, Any
 
 def test_every_route_is_described_in_words() -> None:
     missing = sorted(set(KEYS) - set(OPERATIONS))
-    assert not missing, "add an entry for each to webjobs_api/describe/operations: see docs/development.md"
+    assert not missing, "add an entry for each to the operations.py of its feature: see docs/development.md"
 
 
 def test_no_description_is_of_a_route_that_is_not_there() -> None:
-    assert not set(OPERATIONS) - set(KEYS), "take these out of webjobs_api/describe/operations"
+    assert not set(OPERATIONS) - set(KEYS), "take these out of the operations.py of their feature"
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from webjobs_events.job import JobType
 
-from webjobs_api.describe.operation import Answer, Operation, Schema, json_of
 from webjobs_api.http.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, LEGACY, Dialect
 from webjobs_api.http.kudu_responses import (
     KuduContinuousJob,
@@ -16,6 +15,7 @@ from webjobs_api.http.kudu_responses import (
     KuduTriggeredJob,
 )
 from webjobs_api.http.legacy_responses import ContinuousJobJson, RunJson, RunsJson, TriggeredJobJson
+from webjobs_api.http.operation import Answer, Operation, Schema, json_of
 
 _AS_KUDU_WRITES: Mapping[Any, Any] = {
     RunJson: KuduRun,

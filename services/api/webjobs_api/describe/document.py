@@ -9,8 +9,8 @@ from aiohttp import web
 from webjobs_events.schemas import schema_components
 
 from webjobs_api.describe.errors import EVERYWHERE, GUARDED, STATUS_DESCRIPTIONS
-from webjobs_api.describe.operation import PROBLEM, TEXT, Answer, Body, Operation, Parameter, Schema
-from webjobs_api.describe.parameters import PATH_PARAMETERS
+from webjobs_api.http.operation import PROBLEM, TEXT, Answer, Body, Operation, Parameter, Schema
+from webjobs_api.http.parameters import PATH_PARAMETERS
 from webjobs_api.http.problems import Problem
 
 _PART = re.compile(r"\{(?P<name>\w+)(?::(?P<pattern>(?:[^{}]|\{[^{}]*\})+))?\}")

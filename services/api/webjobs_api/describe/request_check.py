@@ -13,9 +13,9 @@ from webjobs_service.route_spelling import RouteSpelling, SpelledRoute
 
 from webjobs_api.backends.storage import STORAGE
 from webjobs_api.describe.document import is_refused_without_room, keys_of
-from webjobs_api.describe.operation import Operation
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import RepeatedParameter, UnexpectedBody, UnknownParameter
+from webjobs_api.http.operation import Operation
 from webjobs_api.http.problems import with_problems
 from webjobs_api.runs.run_arguments import BLANK_BODIES
 

@@ -1,10 +1,10 @@
-"""What the parts of an address in braces stand for."""
+"""Parameters that several operations have, and what the parts of an address in braces stand for."""
 
 from collections.abc import Mapping
 
 from webjobs_events.job import MAX_JOB_NAME_LENGTH
 
-from webjobs_api.describe.operation import Parameter
+from webjobs_api.http.operation import Parameter
 
 # `parse_job_name` as far as a pattern can say it.
 _JOB_NAME = rf"^(?![.\s])(?!.*\.\.)(?!\*$)[^/\\\x00-\x1f\x7f]{{1,{MAX_JOB_NAME_LENGTH}}}(?<!\s)$"
@@ -69,3 +69,15 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
     )
 }
 """By name; a part that is not here is a string of the route's own pattern."""
+
+RANGE = Parameter(
+    name="Range",
+    schema={"type": "string", "examples": ["bytes=0-99"]},
+    description="The part that is wanted.",
+)
+FOLLOW = Parameter(
+    name="follow",
+    schema={"type": "string", "examples": ["1"]},
+    description="With 1 or true, go on as more is written, until the run has ended or the client leaves.",
+)
+SEQUENCE = {"type": "integer", "minimum": 0}

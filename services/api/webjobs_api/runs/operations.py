@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from webjobs_events.queries import TriggerKind
 
 from webjobs_api.backends.run_filter import DEFAULT_RUNS, MAX_RUNS, STATUS_WORDS
-from webjobs_api.describe.operation import Operation, Parameter, json_of
 from webjobs_api.http.kudu_responses import KuduAllRuns
+from webjobs_api.http.operation import Operation, Parameter, json_of
 
 _INSTANT = {"type": "string", "examples": ["2026-01-02T03:04:05Z"]}
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from webjobs_api.describe.operation import Body, Operation, Parameter, json_of, list_of
+from webjobs_api.http.operation import Body, Operation, Parameter, json_of, list_of
 from webjobs_api.site_deployments.responses import DeploymentJson, LogEntryJson, RuntimeJson
 
 _TAG = "Deployments"

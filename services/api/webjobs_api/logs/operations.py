@@ -1,20 +1,36 @@
-"""Operations that stream events and logs as they happen."""
+"""Logs as files, as they are written, and of one run, described."""
 
 from collections.abc import Mapping
 
-from webjobs_api.backends.event_filter import KINDS, NAMES
-from webjobs_api.describe.operation import TEXT, Answer, Operation, Parameter, text
-from webjobs_api.describe.operations.files import RANGE
+from webjobs_api.http.operation import TEXT, Answer, Operation, Parameter, text
+from webjobs_api.http.parameters import FOLLOW, RANGE, SEQUENCE
 
 _EVENT_STREAM = "text/event-stream"
-_SEQUENCE = {"type": "integer", "minimum": 0}
 _FILTER = Parameter(
     name="filter", schema={"type": "string"}, description="Only lines that hold this text, whatever its case."
 )
 
 
-def _several(name: str, values: Mapping[str, object], description: str) -> Parameter:
-    return Parameter(name=name, schema={"type": "array", "items": values}, description=description)
+def _log(summary: str, description: str = "") -> Operation:
+    return Operation(
+        tag="Logs",
+        summary=summary,
+        description=description,
+        query=(FOLLOW,),
+        answers={200: text("What was written until now, in UTF-8.")},
+        errors=(404,),
+    )
+
+
+_LOGS = {
+    "data/jobs/continuous/{job}/job.log": _log(
+        "Read a continuous job's own log", "The first lines of each start, of all instances."
+    ),
+    "data/jobs/continuous/{job}/job_log.txt": _log(
+        "Read a continuous job's own log by Kudu's name", "The first lines of each start, of all instances."
+    ),
+    "LogFiles/Application/continuous/{job}.log": _log("Read everything a continuous job wrote"),
+}
 
 
 def _log_stream(summary: str) -> Operation:
@@ -35,6 +51,11 @@ _LOG_STREAMS = {
 }
 
 OPERATIONS: Mapping[str, Operation] = {
+    **{
+        f"GET {prefix}/{path}": operation
+        for path, operation in _LOGS.items()
+        for prefix in ("/vfs", "/api/vfs")
+    },
     "GET /api/jobs/triggered/{job}/history/{id}/log": Operation(
         tag="Logs",
         summary="Read or follow a run's output",
@@ -42,7 +63,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "an event is the offset in bytes of what comes next, the last event is named `end`. An event named "
         "`partial` holds a line that has not ended.",
         query=(
-            Parameter(name="offset", schema=_SEQUENCE, description="Bytes that the client has already."),
+            Parameter(name="offset", schema=SEQUENCE, description="Bytes that the client has already."),
             Parameter(
                 name="follow",
                 schema={"type": "string", "examples": ["1"]},
@@ -70,37 +91,6 @@ OPERATIONS: Mapping[str, Operation] = {
             ),
         },
         errors=(400, 404, 416),
-        problems=True,
-    ),
-    "GET /api/events": Operation(
-        tag="Live",
-        summary="Follow what happens",
-        description="Server-sent events in the order of the stream, without gaps. `id` is the sequence in "
-        "the stream, `event` the event's name, `data` the event as CloudEvents JSON.",
-        query=(
-            _several("type", {"type": "string", "enum": KINDS}, "Only events of these types."),
-            _several("job", {"type": "string", "minLength": 1}, "Only events of these jobs."),
-            _several("event", {"type": "string", "enum": NAMES}, "Only events of these names."),
-            Parameter(name="after", schema=_SEQUENCE, description="Begin after this sequence of the stream."),
-            Parameter(
-                name="from",
-                schema={"type": "string", "enum": ["now", "first"]},
-                description="Begin now, or with the first event there ever was.",
-            ),
-        ),
-        headers=(
-            Parameter(
-                name="Last-Event-ID", schema=_SEQUENCE, description="Go on after this sequence of the stream."
-            ),
-        ),
-        answers={
-            200: Answer(
-                description="Events, without an end.",
-                content={_EVENT_STREAM: {"type": "string"}},
-                headers={"Webjobs-Sequence": "Sequence after which the answer begins."},
-            )
-        },
-        errors=(400,),
         problems=True,
     ),
     **{

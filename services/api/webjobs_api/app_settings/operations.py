@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from webjobs_api.describe.operation import JSON, Body, Operation, json_of, nothing
+from webjobs_api.http.operation import JSON, Body, Operation, json_of, nothing
 
 _TAG = "App settings"
 _VALUE = {"type": ["string", "number", "boolean"]}

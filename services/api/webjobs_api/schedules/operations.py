@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from webjobs_api.describe.operation import Operation, Parameter, json_of, text
+from webjobs_api.http.operation import Operation, Parameter, json_of, text
 from webjobs_api.schedules.preview import MOST_DUE_TIMES, ScheduleJson
 
 _NEXT = Parameter(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from webjobs_api.describe.operation import Answer, Body, Operation, Parameter
+from webjobs_api.http.operation import Answer, Body, Operation, Parameter
 from webjobs_api.passthrough.forwarding import INSTANCE_HEADER
 
 _METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD")

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from webjobs_api.describe.operation import JSON, Body, Operation, Parameter, json_of, list_of, nothing
-from webjobs_api.describe.parameters import RUN_ID
 from webjobs_api.http.legacy_responses import ContinuousJobJson, RunJson, RunsJson, TriggeredJobJson
+from webjobs_api.http.operation import JSON, Body, Operation, Parameter, json_of, list_of, nothing
+from webjobs_api.http.parameters import RUN_ID
 from webjobs_api.http.requests import MAX_PAGE
+from webjobs_api.jobs.refusal_list import RefusalJson
 
 _ALL, _TRIGGERED, _CONTINUOUS, _BOTH = "All jobs", "Triggered jobs", "Continuous jobs", "Both types of jobs"
 
@@ -229,5 +230,12 @@ OPERATIONS: Mapping[str, Operation] = {
         query=(_RECURSIVE,),
         answers={200: _DELETED},
         errors=(404, 409, 412),
+    ),
+    "GET /api/refusals": Operation(
+        tag="All jobs",
+        summary="List refusals that are not fixed yet",
+        description="Uploads and settings that were sent to the api, and folders on the disks of live "
+        "runners. A later deployment of the job, or its deletion, clears all; a folder also its removal.",
+        answers={200: json_of(list[RefusalJson], "By type and name.")},
     ),
 }

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from webjobs_api.describe.operation import JSON, TEXT, Answer, Body, Operation, Schema, nothing, text
 from webjobs_api.http.kudu_responses import KuduContinuousJob, KuduTriggeredJob
+from webjobs_api.http.operation import JSON, TEXT, Answer, Body, Operation, Schema, nothing, text
 
 _HTML = "text/html"
 _BOTH = "A client that names text/html in Accept gets the page, any other the data."

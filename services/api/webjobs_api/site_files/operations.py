@@ -1,8 +1,10 @@
 """Files of the site folder, one by one and as archives."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from webjobs_api.describe.operation import JSON, Answer, Body, Operation, Parameter, binary, nothing
+from webjobs_api.http.operation import JSON, Answer, Body, Operation, Parameter, binary, nothing
+from webjobs_api.http.parameters import FOLLOW, RANGE
 from webjobs_api.site_files.vfs import EntryJson
 
 _TAG = "Files"
@@ -21,11 +23,6 @@ _IF_MATCH = Parameter(
     name="If-Match",
     schema={"type": "string", "examples": ["*"]},
     description="The ETag of the file to change, or `*`: an existing file is not changed without it.",
-)
-RANGE = Parameter(
-    name="Range",
-    schema={"type": "string", "examples": ["bytes=0-99"]},
-    description="The part that is wanted.",
 )
 _IF_NONE_MATCH = Parameter(
     name="If-None-Match",
@@ -103,6 +100,15 @@ _PUT_ZIP = Operation(
     errors=(400, 404, 409, 413, 415, 507),
 )
 
+_RUN_FILE = replace(
+    READ,
+    tag="Logs",
+    summary="Read a run's log, or another file of its folder",
+    description="`output_{id}.log` and `output_log.txt` have all lines, `error_{id}.log` what came from "
+    "standard error. Logs come from NATS, other files from the runner's disk.",
+    query=(FOLLOW, *READ.query),
+)
+
 OPERATIONS: Mapping[str, Operation] = {
     **{
         f"{method} {prefix}{path}": operation
@@ -118,5 +124,9 @@ OPERATIONS: Mapping[str, Operation] = {
         f"{method} /api/zip{path}": operation
         for path in ("", "/{path}")
         for method, operation in (("GET", _GET_ZIP), ("PUT", _PUT_ZIP))
+    },
+    **{
+        f"GET {prefix}/data/jobs/triggered/{{job}}/{{id}}/{{file}}": _RUN_FILE
+        for prefix in ("/vfs", "/api/vfs")
     },
 }
