@@ -64,3 +64,5 @@ async def _each(queue: "asyncio.Queue[T]", start: Callable[[T], Awaitable[None]]
             await start(item)
         except BusUnavailable as error:
             logger.debug("next run left to the queue", error=str(error))
+        except Exception:  # of one job: the others go on, and the queue delivers this one later
+            logger.exception("next run left to the queue")
