@@ -10,13 +10,15 @@ from webjobs_events.log_format import JOB_LOG
 from webjobs_api.app_settings import handlers as app_settings
 from webjobs_api.describe import asyncapi, page, schemas, swagger
 from webjobs_api.describe import handlers as openapi
-from webjobs_api.events import events as live_events
+from webjobs_api.events import handlers as events
 from webjobs_api.hooks import handlers as hooks
 from webjobs_api.http.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, LEGACY, Dialect
 from webjobs_api.http.negotiation import by_accept
 from webjobs_api.http.urls import KUDU_JOB_LOG_FILE, SCHEDULER_LOG_FILE
-from webjobs_api.jobs import continuous, deploy, jobs, refusal_list, triggered
-from webjobs_api.logs import logs, logstream, run_log
+from webjobs_api.jobs import continuous, deploy, refusal_list, triggered
+from webjobs_api.jobs import handlers as jobs
+from webjobs_api.logs import handlers as logs
+from webjobs_api.logs import logstream, run_log
 from webjobs_api.pages import job_page
 from webjobs_api.passthrough import handlers as passthrough
 from webjobs_api.runs import all_runs, run_control
@@ -59,7 +61,7 @@ def routes() -> list[web.RouteDef]:
         *_under_both_prefixes(f"data/jobs/continuous/{_JOB}/{KUDU_JOB_LOG_FILE}", logs.get_job_log),
         *_under_both_prefixes("LogFiles/Application/continuous/{job:[^/]+}.log", logs.get_application_log),
         # Live
-        web.get("/api/events", live_events.follow_events),
+        web.get("/api/events", events.follow_events),
         *_log_streams("/api/logstream"),
         *_log_streams("/logstream"),
         # Files of the site folder, unless they are logs

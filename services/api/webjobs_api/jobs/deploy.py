@@ -21,7 +21,8 @@ from webjobs_api.http.requests import Upload, requested_by, upload_of
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.http.upload_body import ReceivedUpload, check_length, receive_upload
 from webjobs_api.http.upload_errors import EmptyUpload
-from webjobs_api.jobs import continuous, jobs, triggered
+from webjobs_api.jobs import continuous, triggered
+from webjobs_api.jobs import handlers as jobs
 from webjobs_api.jobs.commands import COMMANDS, new_command_id
 from webjobs_api.jobs.deployments import DEPLOYMENTS
 

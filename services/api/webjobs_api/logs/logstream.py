@@ -26,8 +26,8 @@ from webjobs_api.http.live import LIVE
 from webjobs_api.http.live_response import LiveAnswer, log
 from webjobs_api.logs.assembly import Piece
 from webjobs_api.logs.follow import following, with_pauses
+from webjobs_api.logs.handlers import source_of_run
 from webjobs_api.logs.lines import LogLines
-from webjobs_api.logs.logs import source_of_run
 from webjobs_api.logs.reader import LogSource
 
 _UNFINISHED_SECONDS = 0.15  # without more of an unfinished line after which it is sent so far

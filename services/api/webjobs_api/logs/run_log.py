@@ -15,7 +15,7 @@ from webjobs_api.http.live import LIVE
 from webjobs_api.http.live_response import LiveAnswer, log
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.sse import sse_event, sse_heartbeat
-from webjobs_api.logs import logs
+from webjobs_api.logs import handlers as logs
 from webjobs_api.logs.assembly import Piece
 from webjobs_api.logs.follow import following, with_pauses
 

@@ -28,7 +28,8 @@ from webjobs_api.http.legacy_responses import duration, legacy_status, run_comma
 from webjobs_api.http.templates import render
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.http.urls import Urls
-from webjobs_api.jobs import continuous, jobs
+from webjobs_api.jobs import continuous
+from webjobs_api.jobs import handlers as jobs
 from webjobs_api.jobs.refusal_list import refusal_rows
 from webjobs_api.runs.cancel_requests import cancel
 from webjobs_api.runs.handlers import arguments_of
