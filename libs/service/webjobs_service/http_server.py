@@ -12,6 +12,7 @@ from aiohttp.http_parser import RawRequestMessage
 from yarl import URL
 
 from webjobs_service.connections import Connections, ConnectionTerms, connections_within
+from webjobs_service.lifetime import cancel_all
 from webjobs_service.route_spelling import RouteSpelling
 from webjobs_service.stalled_clients import StalledClients
 
@@ -83,9 +84,7 @@ async def serve_http(
                 shown = f"[{address[0]}]" if ":" in address[0] else address[0]
                 yield f"http://{shown}:{address[1]}"
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                await cancel_all(*tasks)
     finally:
         await runner.cleanup()
 

@@ -115,6 +115,14 @@ async def _endless(name: str, loop: Coroutine[Any, Any, object]) -> None:
     raise SideTaskEnded(name)
 
 
+async def cancel_all(*futures: "asyncio.Future[Any] | None") -> None:
+    """Cancel futures, and wait until they have ended; results and errors are dropped. None is passed over."""
+    waiting = [future for future in futures if future is not None]
+    for future in waiting:
+        future.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
 async def cancellable(work: Coroutine[Any, Any, T]) -> T:
     """Run work so that one cancellation is enough.
 

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import structlog
 from aiohttp import web
 
-from webjobs_service.lifetime import LongLived
+from webjobs_service.lifetime import LongLived, cancel_all
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -55,8 +55,7 @@ class StalledClients(LongLived):
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await cancel_all(task)
 
     async def _watch(self) -> None:
         interval, most = min(self._seconds / _CHECKS, _LONGEST_INTERVAL), 0

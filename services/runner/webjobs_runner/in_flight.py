@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 
 from webjobs_events.jetstream import KEEP_SECONDS, Bus, QueuedMessage, TakenMessage
+from webjobs_service.lifetime import cancel_all
 
 
 class InFlightCommands:
@@ -67,16 +68,12 @@ class InFlightCommands:
                 )
                 group.create_task(self._keep(), name=f"keeper of {self._durable}")
         finally:
-            for task in (self._taking, *self._tasks.values()):
-                task.cancel()
-            await asyncio.gather(self._taking, *self._tasks.values(), return_exceptions=True)
+            await cancel_all(self._taking, *self._tasks.values())
 
     async def stop_taking(self) -> None:
         """Take no more; tasks that run go on."""
         self._is_open = False
-        if self._taking is not None:
-            self._taking.cancel()
-            await asyncio.gather(self._taking, return_exceptions=True)
+        await cancel_all(self._taking)
 
     async def finish(self, patience_seconds: float) -> list[TakenMessage]:
         """Wait for the tasks; returns the messages of those that took longer, which are cancelled."""

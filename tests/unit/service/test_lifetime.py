@@ -4,7 +4,7 @@ import signal
 
 import pytest
 from webjobs_service import lifetime
-from webjobs_service.lifetime import SideTaskEnded, cancellable, leaves, run_service, side_tasks
+from webjobs_service.lifetime import SideTaskEnded, cancel_all, cancellable, leaves, run_service, side_tasks
 
 
 def test_the_first_signal_asks_to_stop_and_the_exit_code_is_0() -> None:
@@ -105,3 +105,26 @@ async def test_cancellable_work_gives_its_result_or_its_error() -> None:
     assert await cancellable(gives()) == 3
     with pytest.raises(ValueError, match="broken"):
         await cancellable(fails())
+
+
+async def test_what_is_cancelled_has_ended_and_its_error_is_dropped() -> None:
+    ended: list[str] = []
+
+    async def slow() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.append("slow")
+
+    async def failing() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise OSError("while it is put away")
+
+    tasks = [asyncio.create_task(slow()), asyncio.create_task(failing())]
+    await asyncio.sleep(0)  # both wait
+    await cancel_all(tasks[0], None, tasks[1])
+    assert (ended, [task.done() for task in tasks]) == (["slow"], [True, True])
+    await cancel_all()

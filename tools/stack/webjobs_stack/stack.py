@@ -4,13 +4,14 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from webjobs_events.errors import WebJobsError
 from webjobs_service.credentials import without_credentials
+from webjobs_service.lifetime import cancel_all
 
 from webjobs_stack.announce import Announcer
 from webjobs_stack.disk_watch import DiskWatch, spare_bytes
@@ -136,7 +137,7 @@ class Stack:
 
     async def stop(self) -> None:
         """Stop all that was started, last things first; harmless at any time."""
-        await _cancel(self._watching)
+        await cancel_all(*self._watching)
         while self._groups:
             group = self._groups.pop()
             await asyncio.gather(*(self._stop(daemon) for daemon in group))
@@ -208,7 +209,7 @@ class Stack:
         try:
             await asyncio.gather(*starting)
         finally:
-            await _cancel(starting)
+            await cancel_all(*starting)
 
     async def _start(self, daemon: Daemon) -> None:
         started_at = time.monotonic()
@@ -231,7 +232,7 @@ class Stack:
     async def _stop(self, daemon: Daemon) -> None:
         supervision = self._supervision.pop(daemon, None)
         if supervision is not None:
-            await _cancel([supervision])
+            await cancel_all(supervision)
         asked_at = time.monotonic()
         await daemon.stop(self._hurry)
         if supervision is not None:
@@ -242,13 +243,6 @@ def _can_be_missing(daemon: Daemon, error: WebJobsError) -> bool:
     """Whether jobs run without it; faulty settings stop every start all the same."""
     is_misconfigured = isinstance(error, ServiceRefused) and error.exit_code == _FAULTY_SETTINGS
     return daemon.name in ("postgres", "history") and not is_misconfigured
-
-
-async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
-    waiting = list(tasks)
-    for task in waiting:
-        task.cancel()
-    await asyncio.gather(*waiting, return_exceptions=True)
 
 
 def _port_setting(environment: Mapping[str, str], name: str) -> int:

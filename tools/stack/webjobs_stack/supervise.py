@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from webjobs_events.errors import WebJobsError
+from webjobs_service.lifetime import cancel_all
 
 from webjobs_stack.announce import Announcer
 from webjobs_stack.process import describe_exit
@@ -161,6 +162,4 @@ async def _wait_for_exit(daemon: Daemon) -> str:
         await ended
         return f"gave no answer for {SILENT_SECONDS:g} s and was killed"
     finally:
-        for task in (ended, silent):
-            task.cancel()
-        await asyncio.gather(ended, silent, return_exceptions=True)
+        await cancel_all(ended, silent)

@@ -7,6 +7,7 @@ from contextlib import aclosing, contextmanager
 from typing import Any, TypeVar
 
 from webjobs_events import files
+from webjobs_service.lifetime import cancel_all
 
 _DOWNLOAD_BYTES = 4 * 1024 * 1024  # of files, held for clients; more only in the smallest pieces
 READ_AHEAD = 2  # pieces of a download that are asked for, or wait for the client
@@ -48,9 +49,7 @@ async def in_flight(work: AsyncGenerator[Coroutine[Any, Any, T], None], most: in
             while going_on:
                 yield await going_on.popleft()
     finally:
-        for task in going_on:
-            task.cancel()
-        await asyncio.gather(*going_on, return_exceptions=True)
+        await cancel_all(*going_on)
 
 
 async def each(work: Iterator[T]) -> AsyncGenerator[T, None]:

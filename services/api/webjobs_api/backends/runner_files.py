@@ -11,6 +11,7 @@ from webjobs_events import files
 from webjobs_events.errors import BusUnavailable, NoResponders, UndecodableMessage, WebJobsError
 from webjobs_events.files import Fault, FileInfo
 from webjobs_events.jetstream import Bus, QueryRefused
+from webjobs_service.lifetime import cancel_all
 
 from webjobs_api.backends.downloads import READ_AHEAD, Downloads, each, in_flight
 from webjobs_api.backends.runners import Runners
@@ -231,8 +232,7 @@ class FilesOfRunner:
         except UndecodableMessage as error:
             raise BusUnavailable("asking a runner for files", str(error)) from error
         finally:
-            requesting.cancel()
-            await asyncio.gather(requesting, return_exceptions=True)
+            await cancel_all(requesting)
 
 
 class OpenedFile:

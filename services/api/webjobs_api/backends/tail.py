@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from webjobs_events.jetstream import Bus, StreamMessage, StreamReader, stream_state
+from webjobs_service.lifetime import cancel_all
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -55,9 +56,7 @@ class StreamTail:
     async def stop(self) -> None:
         """Let all followers end."""
         self.end()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await cancel_all(self._task)
 
     def end(self) -> None:
         """Notify the followers that the tail has ended."""
@@ -179,9 +178,7 @@ class Follower:
     async def close(self) -> None:
         """Read no more."""
         arrival, self._arrival = self._arrival, None
-        if arrival is not None:
-            arrival.cancel()
-            await asyncio.gather(arrival, return_exceptions=True)
+        await cancel_all(arrival)
         if self._batches is not None:
             await self._batches.aclose()
         if self._reader is not None:

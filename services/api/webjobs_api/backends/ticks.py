@@ -11,6 +11,7 @@ from webjobs_events.errors import BusUnavailable, UndecodableMessage
 from webjobs_events.events import Deleted, ScheduleTicked
 from webjobs_events.jetstream import Bus, StreamMessage
 from webjobs_events.job import JobName, JobType
+from webjobs_service.lifetime import cancel_all
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -32,9 +33,7 @@ class Ticks:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.gather(self._following, return_exceptions=True)
+        await cancel_all(self._following)
 
     def has_any(self, job_name: JobName) -> bool:
         """Whether the job has recorded ticks since it was last deleted."""

@@ -8,6 +8,7 @@ import aiohttp
 import structlog
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, end_subscription, subscription_names
+from webjobs_service.lifetime import cancel_all
 
 from webjobs_api.hooks.back_off import HookTerms
 from webjobs_api.hooks.connector import hook_session
@@ -46,9 +47,7 @@ class Dispatcher:
 
     async def __aexit__(self, *exc_info: object) -> None:
         tasks = [task for group in self._running.values() for task in group] + list(self._ending)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all(*tasks)
         assert self._session is not None
         await self._session.close()
 
@@ -76,9 +75,7 @@ class Dispatcher:
 
     async def _end(self, hook: Hook) -> None:
         tasks = self._running.pop(hook.id, [])
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all(*tasks)
         for source in hook.sources:
             try:
                 await self._deliverer(hook, source).forget()

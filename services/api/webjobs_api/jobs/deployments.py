@@ -9,6 +9,7 @@ import structlog
 from aiohttp import web
 from webjobs_events.commands import DeployJob
 from webjobs_events.jetstream import Bus
+from webjobs_service.lifetime import cancel_all
 
 from webjobs_api.http.errors import CommandFailed, CommandUnanswered, JobNotFound
 from webjobs_api.jobs.commands import JobCommands
@@ -29,9 +30,7 @@ class Deployments:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        for task in self._going_on:
-            task.cancel()
-        await asyncio.gather(*self._going_on, return_exceptions=True)
+        await cancel_all(*self._going_on)
 
     async def deploy(self, command: DeployJob, file: BinaryIO) -> None:
         """Store a file as `command.upload`, have it deployed, and close it.

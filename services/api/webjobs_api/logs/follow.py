@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, StreamMessage
+from webjobs_service.lifetime import cancel_all
 
 from webjobs_api.backends.tail import Follower, Tails
 from webjobs_api.http.errors import LogIncomplete
@@ -65,7 +66,7 @@ class _Following:
                 async for piece in growing:
                     yield piece
         finally:
-            await _cancelled(end)
+            await cancel_all(end)
         async with aclosing(self._rest(end.result())) as rest:
             async for piece in rest:
                 yield piece
@@ -90,7 +91,7 @@ class _Following:
                 for piece in pieces:
                     yield piece
         finally:
-            await _cancelled(arrival)
+            await cancel_all(arrival)
 
     def _rest(self, final: FinalLog) -> AsyncGenerator[Piece, None]:
         """What is still to come of a log that grows no more."""
@@ -102,12 +103,6 @@ class _Following:
             self._position = 0
         source = self._source._replace(final=final)
         return read_log(self._bus, source, start=self._start, log=self._log, after=self._position)
-
-
-async def _cancelled(waiting: "asyncio.Future[Any] | None") -> None:
-    if waiting is not None:
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
 
 
 async def with_pauses(
@@ -132,5 +127,4 @@ async def with_pauses(
                 return
             yield item
     finally:
-        await _cancelled(end)
-        await _cancelled(arrival)
+        await cancel_all(end, arrival)

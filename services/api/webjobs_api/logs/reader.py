@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, StreamMessage, StreamReader
+from webjobs_service.lifetime import cancel_all
 
 from webjobs_api.http.errors import LogIncomplete
 from webjobs_api.logs.assembly import Piece
@@ -120,10 +121,7 @@ class _Reading:
                 yield piece
 
     async def close(self) -> None:
-        waiting = [each for each in (self._arrival, self._removal) if each is not None]
-        for each in waiting:
-            each.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+        await cancel_all(self._arrival, self._removal)
         if self._batches is not None:
             await self._batches.aclose()
         if self._reader is not None:

@@ -15,6 +15,7 @@ from webjobs_events.errors import BusUnavailable, WebJobsError
 from webjobs_events.files import ChangedJob, Condition, Fault, JobOutcome, Write, Written
 from webjobs_events.jetstream import Bus
 from webjobs_events.job_warnings import bounded_warnings
+from webjobs_service.lifetime import cancel_all
 
 from webjobs_api.backends.published_events import POST_DEPLOYMENT
 from webjobs_api.backends.runner_files import FilesOfRunner, RunnerFiles
@@ -52,9 +53,7 @@ class SiteDeployments:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        for task in self._in_progress:
-            task.cancel()
-        await asyncio.gather(*self._in_progress, return_exceptions=True)
+        await cancel_all(*self._in_progress)
 
     async def begin(
         self, request: DeploymentRequest, file: BinaryIO, size: int
@@ -145,8 +144,7 @@ class _Work:
             with file:
                 return await self._write(file, size)
         finally:
-            renewal.cancel()
-            await asyncio.gather(renewal, return_exceptions=True)
+            await cancel_all(renewal)
 
     async def _write(self, file: BinaryIO, size: int) -> Written:
         request, runner = self._request, await self._files.of(None)

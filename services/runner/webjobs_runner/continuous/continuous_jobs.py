@@ -9,6 +9,7 @@ from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobName
 from webjobs_events.status import Reason
+from webjobs_service.lifetime import cancel_all
 
 from webjobs_runner.continuous.dependencies import ContinuousDependencies
 from webjobs_runner.continuous.supervisor import Supervisor
@@ -60,9 +61,7 @@ class ContinuousJobs:
         """End what `close` has not ended in good order."""
         self._is_open = False
         tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all(*tasks)
         for log in self._logs.values():
             log.close()
 

@@ -15,6 +15,7 @@ from webjobs_events.events import (
 )
 from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.status import Reason
+from webjobs_service.lifetime import cancel_all
 
 from webjobs_runner.continuous.continuous_status import ContinuousStatus
 from webjobs_runner.continuous.dependencies import ContinuousDependencies
@@ -151,8 +152,7 @@ class ScriptSession:
             return starting.result()
         finally:
             if not starting.done():
-                starting.cancel()
-                await asyncio.gather(starting, return_exceptions=True)
+                await cancel_all(starting)
 
     async def _watch(self, started: StartedScript, port: int) -> ExitFacts | None:
         """Wait for the process's end; None when it was made to end for good."""
@@ -176,9 +176,7 @@ class ScriptSession:
             return facts_of_exit(ended)
         finally:
             self._dependencies.leases.guard(self._definition.job_name, None)
-            if health is not None:
-                health.cancel()
-                await asyncio.gather(health, return_exceptions=True)
+            await cancel_all(health)
             if process.over is None:
                 process.kill()
                 await process.wait()

@@ -11,6 +11,7 @@ from webjobs_events.events import (
 )
 from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.status import Reason, Status
+from webjobs_service.lifetime import cancel_all
 
 from webjobs_runner.continuous.continuous_status import ContinuousStatus
 from webjobs_runner.continuous.dependencies import ContinuousDependencies
@@ -170,8 +171,7 @@ class Supervisor:
                 await self._wakeup.wait()
                 self._wakeup.clear()
         finally:
-            deploying.cancel()
-            await asyncio.gather(deploying, return_exceptions=True)  # without NATS: what is known is run
+            await cancel_all(deploying)  # without NATS: what is known is run
         return self._stop_reason() is None
 
     async def _run_once(self) -> None:

@@ -10,6 +10,7 @@ from webjobs_events.jetstream import Bus, Definitions, JobKey, Listener, ObjectN
 from webjobs_events.job import JobDefinition, JobName
 from webjobs_events.subjects import Subjects
 from webjobs_events.trace import Trace
+from webjobs_service.lifetime import cancel_all
 
 from webjobs_runner.deploy_errors import (
     FolderChangedMeanwhile,
@@ -108,10 +109,7 @@ class Reconciler:
                     self._folder_changed((report.job_type, report.job_name))
         finally:
             self._is_open = False
-            tasks = list(self._working.values())
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel_all(*self._working.values())
 
     async def reconcile_now(self, key: JobKey, trace: Trace | None = None) -> None:
         """Take what a job's folder holds now for the person's last word, and wait until that is done.
