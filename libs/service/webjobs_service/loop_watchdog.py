@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from weakref import WeakKeyDictionary
 
 import structlog
@@ -110,5 +111,8 @@ def _stack_of(thread_id: int) -> str:
     frame = sys._current_frames().get(thread_id)
     if frame is None:
         return ""
-    calls = traceback.extract_stack(frame, limit=None)[-_STACK_FRAMES:]
-    return " > ".join(f"{call.name} ({call.filename.rpartition('/')[2]}:{call.lineno})" for call in calls)
+    calls = [  # no line of source is read: that takes the files of the whole stack, while the loop is blocked
+        f"{each.f_code.co_name} ({each.f_code.co_filename.rpartition('/')[2]}:{line})"
+        for each, line in islice(traceback.walk_stack(frame), _STACK_FRAMES)
+    ]
+    return " > ".join(reversed(calls))
