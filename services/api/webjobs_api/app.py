@@ -13,6 +13,7 @@ from aiohttp import web
 from webjobs_events.arguments import MAX_ARGUMENTS_BYTES
 from webjobs_events.asyncapi import build_asyncapi
 from webjobs_events.jetstream import connect_bus
+from webjobs_events.jetstream.servers import parse_servers
 from webjobs_events.subjects import Subjects
 from webjobs_service.connections import ConnectionTerms
 from webjobs_service.credentials import without_credentials
@@ -129,7 +130,7 @@ async def open_app(
             app[ASYNCAPI] = LateDocument(
                 lambda: msgspec.json.encode(
                     build_asyncapi(
-                        bus.subjects, version("webjobs"), without_credentials(settings.nats_url).split(",")
+                        bus.subjects, version("webjobs"), parse_servers(settings.nats_url).addresses
                     )
                 )
             )

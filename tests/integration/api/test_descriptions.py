@@ -6,7 +6,9 @@ import aiohttp
 import jsonschema_rs
 import pytest
 from contract.expected import EVENTS
+from integration.api.conftest import QUICK, SHORT
 from support.fake_backend import FakeBackend
+from webjobs_api.app import run_api
 from webjobs_api.settings import ApiSettings
 from webjobs_events.envelope import encode_event
 
@@ -48,6 +50,14 @@ async def test_the_api_describes_its_messages_in_its_namespace(
     assert address == f"{namespace}.events.triggered.{{job}}.Failed"
     (server,) = document["servers"].values()
     assert server["host"] == settings.nats_url.rpartition("@")[2].removeprefix("nats://")
+
+
+async def test_each_server_of_a_cluster_is_described(backend: FakeBackend, settings: ApiSettings) -> None:
+    several = settings.model_copy(update={"nats_url": f"{settings.nats_url}, {settings.nats_url}"})
+    async with run_api(several, {}, SHORT, QUICK) as url, aiohttp.ClientSession(url) as session:
+        async with session.get("/asyncapi.json") as answer:
+            servers = (await answer.json())["servers"]
+    assert [server["protocol"] for server in servers.values()] == ["nats", "nats"]
 
 
 @pytest.mark.parametrize("name", ["triggered.Failed", "continuous.Stopped", "instance.InstanceLost"])

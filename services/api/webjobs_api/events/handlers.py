@@ -12,6 +12,7 @@ from webjobs_api.events.snapshot import SEQUENCE_HEADER
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.live import LIVE
 from webjobs_api.http.live_response import LiveAnswer
+from webjobs_api.http.operation import EVENT_STREAM
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.sse import sse_event, sse_heartbeat
 
@@ -25,7 +26,7 @@ async def follow_events(request: web.Request) -> web.StreamResponse:
     bus, live = request.app[BUS], request.app[LIVE]
     filters = wanted.subjects(bus.subjects)
     stream, everything = bus.subjects.events_stream, bus.subjects.all_events
-    answer = LiveAnswer(request, "text/event-stream")
+    answer = LiveAnswer(request, EVENT_STREAM)
     async with live.tails.follow(stream, everything, after=after, filters=filters) as follower:
         answer.response.headers[SEQUENCE_HEADER] = str(follower.position)
         if await answer.begin():

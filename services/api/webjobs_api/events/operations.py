@@ -3,15 +3,8 @@
 from collections.abc import Mapping
 
 from webjobs_api.backends.event_filter import KINDS, NAMES
-from webjobs_api.http.operation import Answer, Operation, Parameter
-from webjobs_api.http.parameters import SEQUENCE
-
-_EVENT_STREAM = "text/event-stream"
-
-
-def _several(name: str, values: Mapping[str, object], description: str) -> Parameter:
-    return Parameter(name=name, schema={"type": "array", "items": values}, description=description)
-
+from webjobs_api.http.operation import EVENT_STREAM, Answer, Operation, Parameter
+from webjobs_api.http.parameters import SEQUENCE, any_of
 
 OPERATIONS: Mapping[str, Operation] = {
     "GET /api/events": Operation(
@@ -20,9 +13,9 @@ OPERATIONS: Mapping[str, Operation] = {
         description="Server-sent events in the order of the stream, without gaps. `id` is the sequence in "
         "the stream, `event` the event's name, `data` the event as CloudEvents JSON.",
         query=(
-            _several("type", {"type": "string", "enum": KINDS}, "Only events of these types."),
-            _several("job", {"type": "string", "minLength": 1}, "Only events of these jobs."),
-            _several("event", {"type": "string", "enum": NAMES}, "Only events of these names."),
+            any_of("type", {"type": "string", "enum": KINDS}, "Only events of these types."),
+            any_of("job", {"type": "string", "minLength": 1}, "Only events of these jobs."),
+            any_of("event", {"type": "string", "enum": NAMES}, "Only events of these names."),
             Parameter(name="after", schema=SEQUENCE, description="Begin after this sequence of the stream."),
             Parameter(
                 name="from",
@@ -38,7 +31,7 @@ OPERATIONS: Mapping[str, Operation] = {
         answers={
             200: Answer(
                 description="Events, without an end.",
-                content={_EVENT_STREAM: {"type": "string"}},
+                content={EVENT_STREAM: {"type": "string"}},
                 headers={"Webjobs-Sequence": "Sequence after which the answer begins."},
             )
         },

@@ -1,7 +1,7 @@
 """The run that an address names."""
 
 from aiohttp import web
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.queries import RunView
 from webjobs_events.run_id import parse_run_id
 
@@ -19,8 +19,18 @@ async def known_run(request: web.Request) -> tuple[JobDefinition, RunView]:
         RunNotFound: The job has no such run.
     """
     definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, request_context.job_name(request))
-    run_id = parse_run_id(request.match_info["id"])
-    run = await request.app[RUNS].find(definition.job_name, run_id)
+    return definition, await run_of(request, definition.job_name, request.match_info["id"])
+
+
+async def run_of(request: web.Request, job_name: JobName, run_id: str) -> RunView:
+    """The run of a job that has this id.
+
+    Raises:
+        InvalidRunId: It is no id of a run.
+        RunNotFound: The job has no such run.
+    """
+    parsed = parse_run_id(run_id)
+    run = await request.app[RUNS].find(job_name, parsed)
     if run is None:
-        raise RunNotFound(definition.job_name, run_id)
-    return definition, run
+        raise RunNotFound(job_name, parsed)
+    return run

@@ -10,6 +10,7 @@ Schema = Any
 JSON = "application/json"
 TEXT = "text/plain"
 PROBLEM = "application/problem+json"
+EVENT_STREAM = "text/event-stream"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

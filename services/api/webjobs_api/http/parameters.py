@@ -81,3 +81,8 @@ FOLLOW = Parameter(
     description="With 1 or true, go on as more is written, until the run has ended or the client leaves.",
 )
 SEQUENCE = {"type": "integer", "minimum": 0}
+
+
+def any_of(name: str, values: Mapping[str, object], description: str) -> Parameter:
+    """A parameter that may be given several times."""
+    return Parameter(name=name, schema={"type": "array", "items": values}, description=description)

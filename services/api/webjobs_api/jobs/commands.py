@@ -3,6 +3,8 @@
 import asyncio
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -11,12 +13,17 @@ from msgspec.structs import replace
 from webjobs_events.commands import CommandReply, DeleteJob, JobCommand, ReplyCode, StopContinuousJob
 from webjobs_events.errors import BusUnavailable, CommandRefused
 from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobName, JobType
 
 from webjobs_api.backends.history import History
 from webjobs_api.backends.known_jobs import KnownJobs
 from webjobs_api.backends.runners import Runners
 from webjobs_api.backends.storage import Storage
 from webjobs_api.http.errors import CommandFailed, CommandUnanswered, CommandWithdrawn, JobIsBusy, JobNotFound
+from webjobs_api.http.requests import requested_by
+from webjobs_api.http.tracing import trace_of
+
+C = TypeVar("C", bound=JobCommand)
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -39,9 +46,21 @@ class Patience:
     """Without room on any runner's disk, before the reply is given up early."""
 
 
-def new_command_id(verb: str) -> str:
-    """The id of a command that one request asks for, once."""
-    return f"{verb}/{secrets.token_hex(12)}"
+def command_from(
+    request: web.Request, command_type: type[C], job_type: JobType, job_name: JobName, **facts: Any
+) -> C:
+    """The command about a job that a request asks for; `facts` are the fields that only its type has."""
+    trace = trace_of(request)
+    return command_type(
+        command_id=f"{command_type.verb}/{secrets.token_hex(12)}",
+        job_type=job_type,
+        job_name=job_name,
+        requested_at=datetime.now(UTC),
+        requested_by=requested_by(request.headers.get("User-Agent")),
+        traceparent=trace.traceparent,
+        tracestate=trace.tracestate,
+        **facts,
+    )
 
 
 class JobCommands:

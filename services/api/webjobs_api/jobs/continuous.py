@@ -1,7 +1,6 @@
 """Handlers for continuous jobs."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from aiohttp import web
 from webjobs_events.commands import StartContinuousJob, StopContinuousJob
@@ -15,9 +14,7 @@ from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import JobNotEnabled
 from webjobs_api.http.legacy_responses import JobJson, in_name_order
-from webjobs_api.http.requests import requested_by
-from webjobs_api.http.tracing import trace_of
-from webjobs_api.jobs.commands import COMMANDS, new_command_id
+from webjobs_api.jobs.commands import COMMANDS, command_from
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -61,17 +58,8 @@ async def change_state(
     require_readable(definition)
     if command_type is StartContinuousJob and definition.settings.get("enabled") is False:
         raise JobNotEnabled(definition.job_name)
-    trace = trace_of(request)
     await request.app[COMMANDS].send(
-        command_type(
-            command_id=new_command_id(command_type.verb),
-            job_type=JobType.CONTINUOUS,
-            job_name=definition.job_name,
-            requested_at=datetime.now(UTC),
-            requested_by=requested_by(request.headers.get("User-Agent")),
-            traceparent=trace.traceparent,
-            tracestate=trace.tracestate,
-        )
+        command_from(request, command_type, JobType.CONTINUOUS, definition.job_name)
     )
 
 

@@ -17,13 +17,11 @@ from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.errors import JobNotFound
 from webjobs_api.http.file_errors import FilesRefused, FolderNotEmpty
-from webjobs_api.http.requests import Upload, requested_by, upload_of
-from webjobs_api.http.tracing import trace_of
+from webjobs_api.http.requests import Upload, upload_of
 from webjobs_api.http.upload_body import ReceivedUpload, check_length, receive_upload
 from webjobs_api.http.upload_errors import EmptyUpload
-from webjobs_api.jobs import continuous, triggered
 from webjobs_api.jobs import handlers as jobs
-from webjobs_api.jobs.commands import COMMANDS, new_command_id
+from webjobs_api.jobs.commands import COMMANDS, command_from
 from webjobs_api.jobs.deployments import DEPLOYMENTS
 
 log = structlog.stdlib.get_logger(__name__)
@@ -44,16 +42,8 @@ async def put_zip(request: web.Request) -> web.Response:
 async def delete_job(request: web.Request) -> web.Response:
     """`DELETE /api/jobs/{type}/{job}`; a job that is not there is as good as deleted."""
     job_type, name = request_context.job_type(request), request_context.job_name(request)
-    known, trace = await request.app[DEFINITIONS].find(job_type, name), trace_of(request)
-    command = DeleteJob(
-        command_id=new_command_id(DeleteJob.verb),
-        job_type=job_type,
-        job_name=known.job_name if known else name,
-        requested_at=datetime.now(UTC),
-        requested_by=requested_by(request.headers.get("User-Agent")),
-        traceparent=trace.traceparent,
-        tracestate=trace.tracestate,
-    )
+    known = await request.app[DEFINITIONS].find(job_type, name)
+    command = command_from(request, DeleteJob, job_type, known.job_name if known else name)
     try:
         await request.app[COMMANDS].send(command)
     except JobNotFound:
@@ -115,15 +105,11 @@ def _upload(request: web.Request, received: ReceivedUpload, *, merge: bool) -> U
 
 
 def _command(request: web.Request, job_type: JobType, name: JobName, upload: Upload) -> DeployJob:
-    trace = trace_of(request)
-    return DeployJob(
-        command_id=new_command_id(DeployJob.verb),
-        job_type=job_type,
-        job_name=name,
-        requested_at=datetime.now(UTC),
-        requested_by=requested_by(request.headers.get("User-Agent")),
-        traceparent=trace.traceparent,
-        tracestate=trace.tracestate,
+    return command_from(
+        request,
+        DeployJob,
+        job_type,
+        name,
         upload=f"upload-{secrets.token_hex(16)}",
         kind=upload.kind,
         file_name=upload.file_name,
@@ -134,10 +120,7 @@ async def _deployed(request: web.Request, job_type: JobType, name: JobName) -> w
     """The job as its GET shows it; the deploy stays done though history may be away just now."""
     definition = await request.app[DEFINITIONS].get(job_type, name)
     try:
-        if job_type is JobType.TRIGGERED:
-            job = await triggered.job_json(request, definition)
-        else:
-            job = await continuous.job_json(request, definition)
+        job = await jobs.job_json(request, definition)
     except WebJobsError as error:
         if status_of(error) != 503:
             raise

@@ -1,7 +1,6 @@
 """Handlers for jobs of either type: the list of all, and the settings of one."""
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -14,10 +13,9 @@ from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import UploadTooLarge
 from webjobs_api.http.legacy_responses import JobJson
-from webjobs_api.http.requests import arm_settings_of, requested_by, settings_of
-from webjobs_api.http.tracing import trace_of
+from webjobs_api.http.requests import arm_settings_of, settings_of
 from webjobs_api.jobs import continuous, triggered
-from webjobs_api.jobs.commands import COMMANDS, new_command_id
+from webjobs_api.jobs.commands import COMMANDS, command_from
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -52,9 +50,14 @@ async def put_arm_settings(request: web.Request) -> web.Response:
     )
     await _change_settings(request, definition, arm_settings_of(await _small_body(request)))
     changed = await request.app[DEFINITIONS].get(definition.job_type, definition.job_name)
-    handlers = triggered if definition.job_type is JobType.TRIGGERED else continuous
-    answer = request_context.enveloped(request, await handlers.job_json(request, changed))
+    answer = request_context.enveloped(request, await job_json(request, changed))
     return request_context.warned(request_context.json(answer), changed)
+
+
+async def job_json(request: web.Request, definition: JobDefinition) -> JobJson:
+    """A job of either type as this client wants it written."""
+    is_triggered = definition.job_type is JobType.TRIGGERED
+    return await (triggered.job_json if is_triggered else continuous.job_json)(request, definition)
 
 
 async def all_jobs(request: web.Request) -> list[JobJson]:
@@ -73,16 +76,6 @@ async def _small_body(request: web.Request) -> bytes:
 async def _change_settings(request: web.Request, definition: JobDefinition, settings: dict[str, Any]) -> None:
     require_readable(definition)
     check_bounds(settings)
-    trace = trace_of(request)
     await request.app[COMMANDS].send(
-        ChangeJobSettings(
-            command_id=new_command_id(ChangeJobSettings.verb),
-            job_type=definition.job_type,
-            job_name=definition.job_name,
-            requested_at=datetime.now(UTC),
-            requested_by=requested_by(request.headers.get("User-Agent")),
-            traceparent=trace.traceparent,
-            tracestate=trace.tracestate,
-            settings=settings,
-        )
+        command_from(request, ChangeJobSettings, definition.job_type, definition.job_name, settings=settings)
     )

@@ -13,15 +13,14 @@ from aiohttp import web
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.job import JobType
 from webjobs_events.log_format import LogChunk, decode_chunk, has_every_line, output_log
-from webjobs_events.run_id import parse_run_id
 from webjobs_events.subjects import Subjects
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
-from webjobs_api.backends.runs import RUNS
 from webjobs_api.backends.tail import Follower
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import LogIncomplete, LogNotFound, RunNotFound
+from webjobs_api.http.errors import LogIncomplete, LogNotFound
 from webjobs_api.http.keys import BUS
+from webjobs_api.http.known_run import run_of
 from webjobs_api.http.live import LIVE
 from webjobs_api.http.live_response import LiveAnswer, log
 from webjobs_api.logs.assembly import Piece
@@ -64,11 +63,8 @@ async def follow_source(request: web.Request) -> web.StreamResponse:
             raise LogNotFound(source)
         subject = request.app[BUS].subjects.log(job_type, name, source)
         return await _follow_many(request, subject, _plain, shows_unfinished=True)
-    run_id = parse_run_id(source)
-    run = await request.app[RUNS].find(name, run_id)
-    if run is None:
-        raise RunNotFound(name, run_id)
-    log_of_run = source_of_run(request, run, output_log(run_id))
+    run = await run_of(request, name, source)
+    log_of_run = source_of_run(request, run, output_log(run.run_id))
     async with following(request.app[BUS], request.app[LIVE].tails, log_of_run, start=None) as pieces:
         return await _answer(request, _chunks_of(log_of_run, pieces), _plain, shows_unfinished=True)
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 
-from webjobs_api.http.operation import TEXT, Answer, Operation, Parameter, text
+from webjobs_api.http.operation import EVENT_STREAM, TEXT, Answer, Operation, Parameter, text
 from webjobs_api.http.parameters import FOLLOW, RANGE, SEQUENCE
 
-_EVENT_STREAM = "text/event-stream"
 _FILTER = Parameter(
     name="filter", schema={"type": "string"}, description="Only lines that hold this text, whatever its case."
 )
@@ -81,7 +80,7 @@ OPERATIONS: Mapping[str, Operation] = {
         answers={
             200: Answer(
                 description="What was written until now, or as it is written.",
-                content={TEXT: {"type": "string"}, _EVENT_STREAM: {"type": "string"}},
+                content={TEXT: {"type": "string"}, EVENT_STREAM: {"type": "string"}},
             ),
             204: Answer(description="The client has had the `end` already."),
             206: Answer(

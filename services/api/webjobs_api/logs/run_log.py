@@ -13,6 +13,7 @@ from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.live import LIVE
 from webjobs_api.http.live_response import LiveAnswer, log
+from webjobs_api.http.operation import EVENT_STREAM
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.sse import sse_event, sse_heartbeat
 from webjobs_api.logs import handlers as logs
@@ -37,7 +38,7 @@ class LogEnd(msgspec.Struct, frozen=True):
 @with_problems
 async def get_log(request: web.Request) -> web.StreamResponse:
     """`GET …/history/{id}/log`: the output of a run; followed when the client wants server-sent events."""
-    is_live = "text/event-stream" in request.headers.get("Accept", "")
+    is_live = EVENT_STREAM in request.headers.get("Accept", "")
     given = (request.headers.get("Last-Event-ID") if is_live else None) or request.query.get("offset") or "0"
     if is_live and given.endswith(_END):  # the client has it all: this stops it from connecting again
         return web.Response(status=204)
@@ -49,7 +50,7 @@ async def get_log(request: web.Request) -> web.StreamResponse:
 async def _follow(request: web.Request, start: int) -> web.StreamResponse:
     _, run = await known_run(request)
     bus, live, runs = request.app[BUS], request.app[LIVE], request.app[RUNS]
-    answer = LiveAnswer(request, "text/event-stream")
+    answer = LiveAnswer(request, EVENT_STREAM)
     source = logs.source_of_run(request, run, output_log(run.run_id))
     async with following(bus, live.tails, source, start=start) as pieces:
         if not await answer.begin():

@@ -7,12 +7,9 @@ from webjobs_events.queries import TriggerKind
 from webjobs_api.backends.run_filter import DEFAULT_RUNS, MAX_RUNS, STATUS_WORDS
 from webjobs_api.http.kudu_responses import KuduAllRuns
 from webjobs_api.http.operation import Operation, Parameter, json_of
+from webjobs_api.http.parameters import any_of
 
 _INSTANT = {"type": "string", "examples": ["2026-01-02T03:04:05Z"]}
-
-
-def _any_of(name: str, values: Mapping[str, object], description: str) -> Parameter:
-    return Parameter(name=name, schema={"type": "array", "items": values}, description=description)
 
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -22,11 +19,11 @@ OPERATIONS: Mapping[str, Operation] = {
         description="Newest first. `?status=Running` lists what runs now. Filters may be repeated; all but "
         "`job` also take several values separated by commas.",
         query=(
-            _any_of("status", {"type": "string", "enum": list(STATUS_WORDS)}, "Only runs with these."),
-            _any_of("job", {"type": "string", "minLength": 1}, "Only runs of these jobs."),
-            _any_of("type", {"type": "string", "enum": ["triggered"]}, "Only triggered jobs have runs."),
-            _any_of("trigger", {"type": "string", "enum": list(TriggerKind)}, "Only runs started by these."),
-            _any_of("runner", {"type": "string", "pattern": "^[0-9a-f]{6}$"}, "Only runs on these runners."),
+            any_of("status", {"type": "string", "enum": list(STATUS_WORDS)}, "Only runs with these."),
+            any_of("job", {"type": "string", "minLength": 1}, "Only runs of these jobs."),
+            any_of("type", {"type": "string", "enum": ["triggered"]}, "Only triggered jobs have runs."),
+            any_of("trigger", {"type": "string", "enum": list(TriggerKind)}, "Only runs started by these."),
+            any_of("runner", {"type": "string", "pattern": "^[0-9a-f]{6}$"}, "Only runs on these runners."),
             Parameter(
                 name="since", schema=_INSTANT, description="Only runs requested at this instant or later."
             ),
