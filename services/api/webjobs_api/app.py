@@ -35,7 +35,7 @@ from webjobs_api.describe.handlers import encoded_document
 from webjobs_api.describe.late_document import ASYNCAPI, OPENAPI, LateDocument
 from webjobs_api.describe.operations import OPERATIONS
 from webjobs_api.describe.request_check import checked, spelling_of
-from webjobs_api.describe.selection import NAMES, WHOLE
+from webjobs_api.describe.selection import NAMES
 from webjobs_api.events.snapshot import snapshot_middleware
 from webjobs_api.hooks.back_off import HookTerms
 from webjobs_api.hooks.dispatcher import Dispatcher
@@ -127,6 +127,7 @@ async def open_app(
                 ],
                 client_max_size=_MAX_BODY_BYTES,
             )
+            defined = routes()
             app[ASYNCAPI] = LateDocument(
                 lambda: msgspec.json.encode(
                     build_asyncapi(
@@ -146,8 +147,8 @@ async def open_app(
             app[JOB_TUNNELS] = job_tunnels
             app[LIVE_SETTINGS] = live_settings
             app[OPENAPI] = {
-                dialect: LateDocument(partial(encoded_document, routes(), version("webjobs"), dialect))
-                for dialect in (WHOLE, *NAMES)
+                dialect: LateDocument(partial(encoded_document, defined, version("webjobs"), dialect))
+                for dialect in (None, *NAMES)
             }
             app[LIVE] = Live(tails, live_terms)
             app[REFUSALS] = refusals
@@ -168,7 +169,7 @@ async def open_app(
             health = health_routes(
                 checks(bus, storage, runners, history), bus.streams.notes, AllMetrics(bus, runners).text
             )
-            served = [*routes(), *health]
+            served = [*defined, *health]
             app[SPELLING] = spelling_of(served, OPERATIONS)
             app.add_routes(with_trailing_slashes(checked(served, OPERATIONS)))
             yield app

@@ -31,27 +31,20 @@ _ANSWERS: Mapping[str, Mapping[int, Answer]] = {
 """Answers that have no body in the first clients' dialect."""
 
 _OLD = "older prefixes"
-_TAGS: Mapping[Dialect, str] = {KUDU: "in Kudu's dialect", KUDU_OLDER: _OLD, KUDU_OLDEST: _OLD}
+_VARIANTS: Mapping[Dialect, str] = {KUDU: "in Kudu's dialect", KUDU_OLDER: _OLD, KUDU_OLDEST: _OLD}
 
 
 def in_every_dialect(operations: Mapping[str, Operation]) -> dict[str, Operation]:
     """Every description, and the same under the other prefixes, of which two are deprecated."""
     described = dict(operations)
-    for dialect, tag in _TAGS.items():
+    for dialect, variant in _VARIANTS.items():
         for key, operation in operations.items():
             method, _, path = key.partition(" ")
             moved = _moved(path, dialect)
             if moved is not None:
-                rewritten = _rewritten(key, operation, tag, deprecated=dialect is not KUDU)
+                rewritten = _rewritten(key, operation, variant, deprecated=dialect is not KUDU)
                 described.setdefault(f"{method} {moved}", rewritten)
     return described
-
-
-def by_feature(operations: Mapping[str, Operation]) -> dict[str, Operation]:
-    """The descriptions with the feature alone as their tag, for a document of one dialect."""
-    return {
-        key: replace(operation, tag=operation.tag.partition(", ")[0]) for key, operation in operations.items()
-    }
 
 
 def _moved(path: str, dialect: Dialect) -> str | None:
@@ -65,12 +58,12 @@ def _moved(path: str, dialect: Dialect) -> str | None:
     return None
 
 
-def _rewritten(key: str, operation: Operation, tag: str, *, deprecated: bool) -> Operation:
+def _rewritten(key: str, operation: Operation, variant: str, *, deprecated: bool) -> Operation:
     answers = {status: _as_kudu(answer) for status, answer in operation.answers.items()}
     answers |= _ANSWERS.get(key, {})
     return replace(
         operation,
-        tag=f"{operation.tag}, {tag}",
+        variant=variant,
         answers=answers,
         deprecated=operation.deprecated or deprecated,
     )

@@ -71,7 +71,7 @@ def build_document(
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "This server"}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for *_, operation in described)],
+        "tags": [{"name": tag} for tag in dict.fromkeys(operation.chapter for *_, operation in described)],
         "security": [{"basic": []}, {}],
         "paths": paths,
         "components": {"schemas": schemas.components, "securitySchemes": _SCHEME},
@@ -122,7 +122,7 @@ def _operation(key: str, route: web.RouteDef, operation: Operation, schemas: _Sc
     ]
     described: dict[str, Any] = {
         "operationId": "_".join(re.findall(r"\w+", key.lower())),
-        "tags": [operation.tag],
+        "tags": [operation.chapter],
         "summary": operation.summary,
         "description": operation.description,
         "parameters": parameters,

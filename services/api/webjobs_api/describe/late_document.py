@@ -23,4 +23,4 @@ class LateDocument:
 
 
 ASYNCAPI = web.AppKey("asyncapi", LateDocument)
-OPENAPI: web.AppKey[dict[str, LateDocument]] = web.AppKey("openapi", dict)
+OPENAPI: web.AppKey[dict[str | None, LateDocument]] = web.AppKey("openapi", dict)

@@ -2,7 +2,7 @@
 
 It also refuses what would store something while no runner has room on its disk.
 
-What a route takes is what its description in `openapi/operations` declares.
+What a route takes is what its description in the `operations` of its feature declares.
 """
 
 from collections.abc import Iterable, Mapping

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from webjobs_api.http.dialects import DIALECTS, KUDU, LEGACY
+from webjobs_api.http.dialects import KUDU, LEGACY, dialect_of
 
-WHOLE = ""
-"""Every path, whatever its dialect."""
 NAMES = ("kudu", "legacy", "webjobs")
 
 _KUDU_PATHS = (
@@ -29,17 +27,14 @@ def is_described(path: str, name: str) -> bool:
 
     Args:
         path: As people write it, such as `/api/jobs/{type}/{job}`.
-        name: One of `NAMES`, or `WHOLE`.
+        name: One of `NAMES`.
     """
-    if name == WHOLE:
-        return True
     written = path.replace("{type}", "triggered")
     if name == "kudu":
         return KUDU.has(written) or _is_below(path, _KUDU_PATHS)
     if name == "legacy":
         return LEGACY.has(written) or _is_below(path, _LEGACY_PATHS)
-    dialects = [dialect for dialect in DIALECTS if dialect.has(written)]
-    return dialects in ([], [LEGACY]) and not _is_below(path, _ALIASES)
+    return dialect_of(written) is LEGACY and not _is_below(path, _ALIASES)
 
 
 def _is_below(path: str, roots: Sequence[str]) -> bool:

@@ -11,13 +11,9 @@ from webjobs_events.status import TERMINAL_STATUSES
 from webjobs_events.subjects import token_of
 
 from webjobs_api.backends.event_filter import EventFilter
-from webjobs_api.backends.published_events import POST_DEPLOYMENT
+from webjobs_api.backends.published_events import POST_DEPLOYMENT, PUBLISHABLE, RUN_FINISHED
 from webjobs_api.hooks.errors import InvalidHook
 
-RUN_FINISHED = "TriggeredJobFinished"
-"""Kudu's event for the end of a run."""
-
-PUBLISHABLE = (RUN_FINISHED, POST_DEPLOYMENT)
 EVERYTHING = "*"
 _OURS: list[str] = sorted({name for _, name in EVENT_TYPES})
 

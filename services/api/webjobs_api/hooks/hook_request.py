@@ -7,8 +7,9 @@ import msgspec
 from webjobs_events.errors import InvalidJobName
 from webjobs_events.job import JobType, parse_job_name
 
+from webjobs_api.backends.published_events import RUN_FINISHED
 from webjobs_api.hooks.errors import InvalidHook
-from webjobs_api.hooks.hook import RUN_FINISHED, Hook, Source, event_name
+from webjobs_api.hooks.hook import Hook, Source, event_name
 from webjobs_api.hooks.target import parse_target
 from webjobs_api.http.json_body import json_text
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from webjobs_api.hooks.hook import PUBLISHABLE
+from webjobs_api.backends.published_events import PUBLISHABLE
 from webjobs_api.hooks.hook_request import HookJson
 from webjobs_api.hooks.responses import AttemptsView, HookView
 from webjobs_api.http.operation import JSON, Body, Operation, Parameter, json_of, nothing

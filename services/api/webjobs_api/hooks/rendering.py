@@ -10,7 +10,8 @@ from webjobs_events.queries import RunView
 from webjobs_events.redaction import redacted_event
 from webjobs_events.trace import TRACEPARENT, TRACESTATE, parse_trace
 
-from webjobs_api.hooks.hook import RUN_FINISHED, Hook, Source
+from webjobs_api.backends.published_events import RUN_FINISHED
+from webjobs_api.hooks.hook import Hook, Source
 from webjobs_api.hooks.signature import signature
 from webjobs_api.http.dialects import KUDU
 

@@ -65,7 +65,8 @@ class Operation:
     """One route.
 
     Attributes:
-        tag: The chapter it belongs to.
+        tag: The feature it belongs to.
+        variant: The dialect of a copy under another prefix; empty in the operation as it is written.
         summary: What it does, in a few words.
         description: More, where that is needed.
         query: Parameters after the question mark. Others are refused, and so is one that is given twice,
@@ -84,6 +85,7 @@ class Operation:
     """
 
     tag: str
+    variant: str = ""
     summary: str
     description: str = ""
     query: tuple[Parameter, ...] = ()
@@ -97,6 +99,11 @@ class Operation:
     passes_on: bool = False
     needs_room: bool = True
     deprecated: bool = False
+
+    @property
+    def chapter(self) -> str:
+        """The chapter of a document that has every dialect."""
+        return f"{self.tag}, {self.variant}" if self.variant else self.tag
 
 
 def json_of(schema: Schema, description: str, **headers: str) -> Answer:

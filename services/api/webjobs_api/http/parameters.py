@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from webjobs_events.job import MAX_JOB_NAME_LENGTH
 
+from webjobs_api.backends.published_events import PUBLISHABLE
 from webjobs_api.http.operation import Parameter
 
 # `parse_job_name` as far as a pattern can say it.
@@ -43,7 +44,7 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
         ),
         Parameter(
             name="event",
-            schema={"type": "string", "enum": ["TriggeredJobFinished", "PostDeployment"]},
+            schema={"type": "string", "enum": list(PUBLISHABLE)},
             description="The event that is published.",
         ),
         Parameter(
