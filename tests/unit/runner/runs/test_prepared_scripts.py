@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -31,13 +32,16 @@ class Executor:
 
     def __init__(self, raises: str) -> None:
         self.raises = raises
+        self.reached: set[str] = set()
         self.releases = 0
         self.registry = RunRegistry()
         self.journal = self.logs = self.requests = self.settings = self.starter = self
-        self.outbox = self.instance = self.finish = self.script = self
+        self.outbox = self.instance = self.finish = self
+        self.script = SimpleNamespace(finish=lambda: None)
         self.id = "0a0b0c"
 
     def _step(self, name: str) -> None:
+        self.reached.add(name)
         if name == self.raises:
             raise OSError(28, f"no space: {name}")
 
@@ -58,10 +62,8 @@ class Executor:
         self._step("outbox")
         return asyncio.get_running_loop().create_future()
 
-    def say(self, *_line: object) -> None:
+    def write_system(self, *_line: object) -> None:
         self._step("log")
-
-    def finish_(self) -> None: ...
 
     def hurry(self) -> None: ...
 
@@ -75,6 +77,7 @@ class Executor:
         self.releases += 1
 
     async def begin(self, prepared: PreparedScript, *_readers: object) -> None:
+        self.reached.add("begin")
         prepared.release()
         raise OSError(2, "no such program")
 
@@ -89,22 +92,19 @@ def execution_of(executor: Executor) -> RunExecution:
 )
 async def test_a_prepared_script_is_released_once(raises: str) -> None:
     executor = Executor(raises)
-    execution = RunExecution(
-        cast(Any, executor), OwnAttempt(first_attempt(run_command("job")), 0, 0.0), DEFINITION
-    )
+    execution = execution_of(executor)
     await asyncio.sleep(0)  # it is prepared
     try:
         await execution.carry_out()
     except OSError as error:
         assert raises in str(error)
     assert executor.releases == 1
+    assert {"stopped": "settings"}.get(raises, raises) in executor.reached
 
 
 async def test_a_run_that_is_cancelled_before_its_start_releases_once() -> None:
     executor = Executor("")
-    execution = RunExecution(
-        cast(Any, executor), OwnAttempt(first_attempt(run_command("job")), 0, 0.0), DEFINITION
-    )
+    execution = execution_of(executor)
     await asyncio.sleep(0)
     execution.request_end(Reason.CANCELLED, "test")
     await execution.carry_out()
