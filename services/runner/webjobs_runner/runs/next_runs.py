@@ -41,8 +41,8 @@ class NextRuns:
     async def run(self) -> None:
         """Start runs until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(_each(self._signals.jobs, self._start_next_of))
-            group.create_task(_each(self._signals.commands, self._start))
+            group.create_task(_each(self._signals.jobs, self._start_next_of, lambda name: name))
+            group.create_task(_each(self._signals.commands, self._start, lambda run: run.job_name))
 
     async def _start(self, command: RunTriggeredJob) -> None:
         subject = command.subject(self._bus.subjects)
@@ -57,12 +57,14 @@ class NextRuns:
                 self._inbox.offer(message)
 
 
-async def _each(queue: "asyncio.Queue[T]", start: Callable[[T], Awaitable[None]]) -> None:
+async def _each(
+    queue: "asyncio.Queue[T]", start: Callable[[T], Awaitable[None]], job_of: Callable[[T], JobName]
+) -> None:
     while True:
         item = await queue.get()
         try:
             await start(item)
         except BusUnavailable as error:
-            logger.debug("next run left to the queue", error=str(error))
+            logger.debug("next run left to the queue", job=job_of(item), error=str(error))
         except Exception:  # of one job: the others go on, and the queue delivers this one later
-            logger.exception("next run left to the queue")
+            logger.exception("next run left to the queue", job=job_of(item))
