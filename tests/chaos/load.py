@@ -102,7 +102,7 @@ class Load:
         url = job_url(job.job_type, job.name)
         chance = self._random.random()
         if chance < 0.4:
-            await self._send("PUT", url, data=zip_of(job.files(version)), headers=_ZIP)
+            await self._upload(job, version)
         elif chance < 0.6:
             await self._send("PUT", f"{url}/settings", data=json.dumps(job.settings))
         else:
@@ -121,15 +121,19 @@ class Load:
                 await _pause(self._random.uniform(0, 1), enough)
                 await self._send("DELETE", url)
                 await _pause(self._random.uniform(0, 1), enough)
-                await self._send("PUT", url, data=zip_of(job.files(1)), headers=_ZIP)
-        await eventually(lambda: self._is_deployed(job), _DEPLOYED_SECONDS, interval=0.3)
+                await self._upload(job, 1)
 
-    async def _is_deployed(self, job: ChaosJob) -> bool:
-        """Deploy the job, whose last deployment may have failed: its runs are read later."""
-        with contextlib.suppress(*_UNREACHABLE):
-            url = job_url(job.job_type, job.name)
-            return (await self._send("PUT", url, data=zip_of(job.files(1)), headers=_ZIP)).status == 200
-        return False
+        async def is_deployed() -> bool:
+            with contextlib.suppress(*_UNREACHABLE):
+                return (await self._upload(job, 1)).status == 200
+            return False
+
+        # The last deployment may have failed, and the runs of the job are read later.
+        await eventually(is_deployed, _DEPLOYED_SECONDS, interval=0.3)
+
+    async def _upload(self, job: ChaosJob, version: int) -> Answer:
+        url = job_url(job.job_type, job.name)
+        return await self._send("PUT", url, data=zip_of(job.files(version)), headers=_ZIP)
 
     async def _send(self, method: str, path: str, **options: Any) -> Answer:
         return await self._random.choice(self._clients).ask(method, path, **options)
