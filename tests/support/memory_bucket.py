@@ -15,7 +15,7 @@ OnChange = Callable[[str, Entry | None], None]
 
 
 class MemoryMirror:
-    """The entries of a bucket with some keys; a listener is told of changes while it is entered."""
+    """The entries of a bucket with some keys; a listener receives changes while it is entered."""
 
     def __init__(self, bucket: "MemoryBucket", on_change: OnChange | None, keys: str) -> None:
         self._bucket, self._on_change, self._keys = bucket, on_change, keys
