@@ -176,5 +176,5 @@ def with_trailing_slashes(definitions: Iterable[web.RouteDef]) -> list[web.Route
     ]
 
 
-def _under_both_prefixes(path: str, handler: logs.Handler) -> list[web.RouteDef]:
+def _under_both_prefixes(path: str, handler: Handler) -> list[web.RouteDef]:
     return [web.get(f"/vfs/{path}", handler), web.get(f"/api/vfs/{path}", handler)]

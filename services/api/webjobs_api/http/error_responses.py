@@ -91,6 +91,14 @@ def status_of(error: WebJobsError) -> int:
     return status or STATUSES.get(type(error), 500)
 
 
+def logged_status(request: web.Request, error: WebJobsError) -> int:
+    """The same for an error that is answered now: one that no request should cause is logged."""
+    status = status_of(error)
+    if status == 500:
+        log.error("request failed", **about(request), error=str(error))
+    return status
+
+
 def headers_of(status: int) -> Mapping[str, str]:
     """What an answer of this status must say beside its body."""
     return _HEADERS.get(status, {})
@@ -102,9 +110,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     try:
         return await handler(request)
     except WebJobsError as error:
-        status = status_of(error)
-        if status == 500:
-            log.error("request failed", **about(request), error=str(error))
+        status = logged_status(request, error)
         return web.Response(status=status, text=str(error), headers=headers_of(status))
     except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
         if isinstance(error, web.HTTPMethodNotAllowed):

@@ -1,22 +1,15 @@
 """Errors as problem documents (RFC 9457), for routes that Kudu does not have."""
 
-from collections.abc import Awaitable, Callable
 from functools import wraps
 from http import HTTPStatus
 
 import msgspec
-import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from webjobs_events.errors import WebJobsError
 
-from webjobs_api.http.error_responses import headers_of, status_of
-from webjobs_api.http.tracing import about
-
-log = structlog.stdlib.get_logger(__name__)
-
-MEDIA_TYPE = "application/problem+json"
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from webjobs_api.http.error_responses import headers_of, logged_status
+from webjobs_api.http.operation import PROBLEM
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -43,11 +36,9 @@ def with_problems(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except WebJobsError as error:
-            status = status_of(error)
-            if status == 500:
-                log.error("request failed", **about(request), error=str(error))
+            status = logged_status(request, error)
             problem = Problem("about:blank", HTTPStatus(status).phrase, status, str(error))
             body, headers = msgspec.json.encode(problem), headers_of(status)
-            return web.Response(status=status, body=body, content_type=MEDIA_TYPE, headers=headers)
+            return web.Response(status=status, body=body, content_type=PROBLEM, headers=headers)
 
     return handle

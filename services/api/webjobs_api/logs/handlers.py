@@ -1,12 +1,13 @@
 """Handlers that serve log files from the stream of logs, so that a log outlives its runner."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.job import JobType
 from webjobs_events.log_format import APPLICATION_LOG, JOB_LOG, error_log, line_mark, output_log
@@ -28,8 +29,6 @@ from webjobs_api.logs.assembly import Piece
 from webjobs_api.logs.follow import following
 from webjobs_api.logs.reader import FinalLog, LogSource, read_log
 from webjobs_api.logs.run_end import RUN_ENDS, final_log
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log = structlog.stdlib.get_logger(__name__)
 
