@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from support.definitions import job_definition
 from webjobs_api.backends.run_filter import RunFilter
 from webjobs_events import commands, events, files, queries
 from webjobs_events.commands import JOB_VERBS, CommandReply, ReplyCode, RunTriggeredJob, decode_command
@@ -68,12 +69,10 @@ class FakeBackend:
     async def define(
         self, job_type: JobType, name: str, script: str = "run.sh", cause: str = "test", **changes: Any
     ) -> int:
-        definition = JobDefinition(
-            job_type=job_type,
-            job_name=JobName(name),
-            digest="d1",
+        definition = job_definition(
+            name,
+            job_type,
             script=script,
-            script_host="BashScriptHost",
             changed_at=datetime.now(UTC),
             changed_by=INSTANCE,
             cause=cause,

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from support.definitions import job_definition
 from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.runners import Caller, RunningRunner, running_runner, zipped
 from webjobs_events.commands import Command, CommandReply, DeployJob, ReplyCode, UploadKind, encode_command
 from webjobs_events.events import Deleted, Deployed, DeployFailed, RunSuccess, SettingsChanged
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.subjects import Subjects
 from webjobs_runner.files.folder_note import read_note
 from webjobs_runner.files.job_files import InspectedFolder
@@ -368,16 +369,7 @@ async def test_a_command_nobody_can_read_is_parked_and_the_next_one_is_done(
 
 
 async def define_without_package(bus: Bus, job_name: str) -> None:
-    definition = JobDefinition(
-        job_type=TRIGGERED,
-        job_name=JobName(job_name),
-        digest="0" * 64,
-        script="run.sh",
-        script_host="BashScriptHost",
-        changed_at=datetime.now(UTC),
-        changed_by="327e1e",
-        cause="test",
-    )
+    definition = job_definition(job_name, digest="0" * 64, changed_at=datetime.now(UTC))
     await bus.jobs.put(Subjects.definition_key(TRIGGERED, job_name), msgspec.json.encode(definition))
 
 

@@ -4,12 +4,12 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from support.definitions import job_definition
 from support.eventually import eventually
-from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job import JobName, JobType
 from webjobs_runner.files import folder_walk, installed_folders, stat_check
 from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.folder_walk import Entry, snapshot_folder
@@ -19,16 +19,7 @@ from webjobs_runner.files.site import Site
 from webjobs_runner.files.stat_check import StatCheck
 
 KEY = (JobType.TRIGGERED, JobName("job"))
-DEFINITION = JobDefinition(
-    job_type=KEY[0],
-    job_name=KEY[1],
-    digest="d1",
-    script="run.sh",
-    script_host="BashScriptHost",
-    changed_at=datetime(2026, 1, 2, tzinfo=UTC),
-    changed_by="abcdef",
-    cause="test",
-)
+DEFINITION = job_definition()
 GRAIN_NS = 50_000_000  # more than a tick of this machine's clock of files
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from support.definitions import job_definition
 from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.queries import InstanceView, RunView
 from webjobs_events.run_id import RunId
@@ -13,14 +14,8 @@ NOW = BEGAN + timedelta(minutes=5)
 
 
 def definition(name: str = "jobName", job_type: JobType = JobType.TRIGGERED, **changes: Any) -> JobDefinition:
-    given = {
-        "script": "run.cmd",
-        "script_host": "",
-        "changed_at": NOW,
-        "changed_by": "a",
-        "cause": "c",
-    } | changes
-    return JobDefinition(job_type=job_type, job_name=JobName(name), digest="d", **given)
+    given = {"script": "run.cmd", "script_host": "", "changed_at": NOW, "digest": "d"} | changes
+    return job_definition(name, job_type, **given)
 
 
 def run(status: Status = Status.SUCCESS, **changes: Any) -> RunView:

@@ -1,26 +1,17 @@
 """The mirror of definitions: what it keeps, whom it calls, and how a definition is changed."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
+from support.definitions import job_definition
 from webjobs_events.definition import encode_definition
 from webjobs_events.errors import RevisionConflict, UnreadableDefinition
 from webjobs_events.jetstream import Definitions, Entry, JobKey
 from webjobs_events.job import JobDefinition, JobName, JobType
 
-NIGHTLY = JobDefinition(
-    job_type=JobType.TRIGGERED,
-    job_name=JobName("nightly"),
-    digest="a",
-    script="run.sh",
-    script_host="BashScriptHost",
-    changed_at=datetime(2026, 1, 1, tzinfo=UTC),
-    changed_by="0a0b0c",
-    cause="test",
-)
+NIGHTLY = job_definition("nightly", digest="a")
 KEY: JobKey = (JobType.TRIGGERED, JobName("nightly"))
 STORED_KEY = "triggered.nightly"
 

@@ -1,12 +1,11 @@
 """Job names as people write them: which are taken, and what is said about the rest."""
 
-from datetime import UTC, datetime
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.definitions import job_definition
 from webjobs_events.errors import InvalidJobName
-from webjobs_events.job import JobDefinition, JobName, JobType, parse_job_name
+from webjobs_events.job import JobType, parse_job_name
 from webjobs_events.subjects import name_of, token_of
 
 
@@ -80,15 +79,5 @@ def test_whatever_is_taken_has_a_token_and_stays_in_its_folder(text: str) -> Non
 def test_a_definition_is_a_singleton_only_when_its_settings_say_so(
     settings: dict[str, object], expected: bool
 ) -> None:
-    definition = JobDefinition(
-        job_type=JobType.CONTINUOUS,
-        job_name=JobName("a"),
-        digest="d",
-        script="run.sh",
-        script_host="BashScriptHost",
-        settings=settings,
-        changed_at=datetime(2026, 1, 2, tzinfo=UTC),
-        changed_by="327e1e",
-        cause="c",
-    )
+    definition = job_definition(job_type=JobType.CONTINUOUS, settings=settings)
     assert definition.is_singleton is expected

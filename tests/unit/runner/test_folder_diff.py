@@ -1,10 +1,10 @@
 """What a job's folder, its note and its definition together ask for."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from webjobs_events.job import JobDefinition, JobName, JobType
+from support.definitions import job_definition
+from webjobs_events.job import JobDefinition
 from webjobs_runner.domain.folder_diff import Drop, DropAction, FolderContent, KnownContent, decide_drop
 
 SET = {"is_singleton": True}
@@ -20,18 +20,7 @@ def known(*digests: str, settings: dict[str, Any] | None = None, disabled: bool 
 
 
 def definition(digest: str, settings: dict[str, Any] | None = None, disabled: bool = False) -> JobDefinition:
-    return JobDefinition(
-        job_type=JobType.TRIGGERED,
-        job_name=JobName("job"),
-        digest=digest,
-        script="run.sh",
-        script_host="BashScriptHost",
-        settings=settings or {},
-        disabled=disabled,
-        changed_at=datetime(2026, 1, 1, tzinfo=UTC),
-        changed_by="abc123",
-        cause="test",
-    )
+    return job_definition(digest=digest, settings=settings or {}, disabled=disabled)
 
 
 def installed_by(cause: str) -> KnownContent:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from webjobs_events.job import JobDefinition, JobName, JobType
+from support.definitions import job_definition
+from webjobs_events.job import JobDefinition, JobType
 from webjobs_runner.domain.schedule_start import scheduled_since
 
 THEN = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -14,18 +15,7 @@ SETTINGS = {"schedule": "0 * * * * *", "time_zone": "UTC"}
 
 def before(settings: dict[str, Any], since: datetime | None = THEN) -> JobDefinition:
     """A definition that is replaced."""
-    return JobDefinition(
-        job_type=JobType.TRIGGERED,
-        job_name=JobName("hello"),
-        digest="d",
-        script="run.sh",
-        script_host="BashScriptHost",
-        settings=settings,
-        changed_at=THEN,
-        changed_by="327e1e",
-        cause="test",
-        scheduled_since=since,
-    )
+    return job_definition(settings=settings, changed_at=THEN, scheduled_since=since)
 
 
 def test_a_new_schedule_counts_from_now_on() -> None:

@@ -7,6 +7,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 from support.commands import run_command
+from support.definitions import job_definition
 from support.eventually import eventually
 from support.memory_bucket import MemoryBus
 from webjobs_events.commands import RunTriggeredJob
@@ -53,17 +54,7 @@ class FakeDefinitions:
         return self.definition
 
     def define(self, concurrency: dict[str, object]) -> None:
-        self.definition = JobDefinition(
-            job_type=JobType.TRIGGERED,
-            job_name=JOB,
-            digest="d",
-            script="run.sh",
-            script_host="BashScriptHost",
-            settings={"concurrency": concurrency} if concurrency else {},
-            changed_at=run_command().requested_at,
-            changed_by="aaaaaa",
-            cause="c",
-        )
+        self.definition = job_definition(JOB, settings={"concurrency": concurrency} if concurrency else {})
         for listener in self.listeners:
             listener((JobType.TRIGGERED, JOB), self.definition)
 

@@ -1,13 +1,12 @@
 """What was prepared for a run is released exactly once, whatever raises before its script starts."""
 
 import asyncio
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from support.commands import run_command
-from webjobs_events.job import JobDefinition, JobName, JobType
+from support.definitions import job_definition
 from webjobs_events.status import Reason
 from webjobs_runner.domain.attempt import first_attempt
 from webjobs_runner.processes.script_start import PreparedScript
@@ -15,16 +14,7 @@ from webjobs_runner.runs.claims import OwnAttempt
 from webjobs_runner.runs.executor import RunExecution
 from webjobs_runner.runs.run_registry import RunRegistry
 
-DEFINITION = JobDefinition(
-    job_type=JobType.TRIGGERED,
-    job_name=JobName("job"),
-    digest="d",
-    script="run.sh",
-    script_host="BashScriptHost",
-    changed_at=datetime(2026, 1, 1, tzinfo=UTC),
-    changed_by="0a0b0c",
-    cause="test",
-)
+DEFINITION = job_definition()
 
 
 class Executor:
