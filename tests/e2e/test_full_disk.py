@@ -187,7 +187,7 @@ async def test_below_the_reserve_nothing_new_is_taken_and_what_runs_goes_on(
         aiohttp.ClientSession(stack.url) as session,
         reading(session, "/api/events?event=DiskLow&event=DiskOk") as events,
     ):
-        disk.leave(18 * 1024 * 1024)  # of a reserve of 20 MB; logs may take 3 of them
+        disk.keep_at(18 * 1024 * 1024)  # of a reserve of 20 MB; logs may take 3 of them
         await eventually(lambda: low(client), AT_ONCE)
         answers = await writes(client, name, run_id)
         assert {what: answer.status for what, answer in answers.items()} == dict.fromkeys(answers, 507)

@@ -15,6 +15,8 @@ class Announcements:
     """What each service wrote."""
     ends: list[str] = field(default_factory=list)
     """How those ended that nobody asked to end."""
+    pauses: list[float] = field(default_factory=list)
+    """Seconds until each of these is started again."""
 
     def ready(self, name: str, seconds: float, address: str) -> None:
         self.events.append(("ready", name))
@@ -28,6 +30,7 @@ class Announcements:
     def died(self, name: str, how: str, restart_in_seconds: float) -> None:
         self.events.append(("died", name))
         self.ends.append(how)
+        self.pauses.append(restart_in_seconds)
 
     def stopped(self, name: str, seconds: float) -> None:
         self.events.append(("stopped", name))

@@ -16,7 +16,7 @@ from support.small_disk import SmallDisk, small_disk
 from webjobs_stack.disk_watch import DiskWatch
 from webjobs_stack.nats_server import NatsServer, run_nats_server
 from webjobs_stack.postgres import Postgres, run_postgres
-from webjobs_stack.supervise import keep_running
+from webjobs_stack.supervise import SHORTEST_SECONDS, keep_running
 
 MEGABYTE = 1024 * 1024
 SPARE = 4 * MEGABYTE
@@ -121,6 +121,19 @@ async def test_streams_break_when_a_write_fails_and_are_whole_after_a_restart_wi
         assert not await is_taken(client), "the server itself does not come back"
         async with watched(server, disk):
             await eventually(lambda: is_taken(client))
+
+
+async def test_a_restart_that_the_stack_asks_for_is_no_crash_and_makes_no_pause_longer(
+    disk: SmallDisk,
+) -> None:
+    async with (
+        run_nats_server(disk.path / "nats", spare_bytes=SPARE) as server,
+        watched(server, disk) as announced,
+    ):
+        for restarts in range(1, 4):
+            server.restart(takes_messages=True)
+            await eventually(lambda done=restarts: len(announced.names("ready")) == done)
+        assert announced.pauses == [SHORTEST_SECONDS] * 3
 
 
 async def test_streams_leave_the_spare_free_and_may_grow_when_others_free_space(disk: SmallDisk) -> None:

@@ -60,6 +60,7 @@ class NatsServer:
         self.monitoring_port = 0
         self._storage_limit = _NOTHING
         self._refuses_next = False
+        self.is_restarting = False
         self._fixed_port = port != 0
         self._sync_interval = sync_interval
         self._logins = logins
@@ -109,6 +110,7 @@ class NatsServer:
         self.port = self.port or free_port(HOST)
         self.monitoring_port = self.monitoring_port or free_port(HOST)
         self._configure()
+        self.is_restarting = False
         for stale in self.store_dir.glob("*.ports"):
             stale.unlink()
         log = open_log(self.log)
@@ -212,6 +214,7 @@ class NatsServer:
         Without `takes_messages` it then refuses everything that is published, until the limit is raised.
         """
         self._refuses_next = not takes_messages
+        self.is_restarting = True
         self._running.send(signal.SIGTERM)
 
     @property

@@ -35,6 +35,7 @@ class Postgres:
 
     name = "postgres"
     problem = None
+    is_restarting = False
 
     def __init__(
         self,

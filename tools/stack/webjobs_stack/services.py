@@ -64,6 +64,7 @@ class Service:
         """
         self.name = spec.name
         self.problem: str | None = None
+        self.is_restarting = False
         self._ready_seconds = _START_SECONDS if ready_seconds is None else ready_seconds
         self._spec = spec
         self._announce = announce

@@ -33,6 +33,10 @@ class Daemon(Protocol):
     def problem(self) -> str | None:
         """Why it was not ready when it was last started, though it runs; None when it was."""
 
+    @property
+    def is_restarting(self) -> bool:
+        """Whether it was asked to end only to be started again, which is no fault."""
+
     async def start(self) -> str:
         """Start it, wait until it is ready, and answer its address; if that fails, no process is left."""
 
@@ -118,7 +122,7 @@ async def keep_running(
     how = str(failed) if failed else await _wait_for_exit(daemon)
     known = ""
     while True:
-        delay = restart_delay(delay, time.monotonic() - started_at)
+        delay = restart_delay(0.0 if daemon.is_restarting else delay, time.monotonic() - started_at)
         if how != known:
             announce.died(daemon.name, how, delay)
         await asyncio.sleep(delay)
