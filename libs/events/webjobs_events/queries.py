@@ -39,6 +39,13 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     dropped_lines: int | None = None
 
 
+class LastSuccess(msgspec.Struct, frozen=True, kw_only=True):
+    """The last run of a job that succeeded."""
+
+    run_id: RunId
+    ended_at: Instant
+
+
 class InstanceView(msgspec.Struct, frozen=True, kw_only=True):
     """What a continuous job does on one instance."""
 

@@ -5,6 +5,7 @@ The columns of `runs`, `jobs` and `instances` bear the names of the fields of `R
 """
 
 from sqlalchemy import (
+    ARRAY,
     JSON,
     BigInteger,
     Boolean,
@@ -61,6 +62,13 @@ jobs = Table(
     Column("job_name", _NAME, primary_key=True),
     Column("run_count", Integer, nullable=False),
     Column("latest_run", JSON, nullable=False),
+    Column("results", Text, nullable=False, server_default=""),
+    Column("durations", ARRAY(BigInteger), nullable=False, server_default="{}"),
+    Column("median_ms", BigInteger),
+    Column("p90_ms", BigInteger),
+    Column("streak", Integer, nullable=False, server_default="0"),
+    Column("failing_since", _INSTANT),
+    Column("last_success", JSON),
 )
 
 instances = Table(

@@ -8,10 +8,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from msgspec.structs import replace
 from sqlalchemy import Connection
+from unit.history.job_statistics import recomputed, statistics_of
+from unit.history.stories import at
+from webjobs_events.job import JobName
 from webjobs_events.queries import RunView
+from webjobs_events.run_id import run_id_at
+from webjobs_events.status import Status
 from webjobs_history import migrations
 from webjobs_history.database import connect, open_pool
+from webjobs_history.domain.rows import JobRow
 from webjobs_history.errors import DatabaseTooNew
 from webjobs_history.migrations.migrate import HEAD, migrate
 from webjobs_history.tables import metadata
@@ -44,7 +51,7 @@ async def test_the_migrated_tables_are_those_of_the_code(database_url: str) -> N
 async def test_runs_of_the_first_release_are_kept_and_told(database_url: str) -> None:
     await migrate(database_url)
     async with open_pool(database_url, "test") as engine, engine.connect() as connection:
-        await connection.run_sync(_downgrade)
+        await connection.run_sync(_downgrade, "0001")
     connection = await connect(database_url, "test")
     try:
         await connection.execute(
@@ -62,11 +69,60 @@ async def test_runs_of_the_first_release_are_kept_and_told(database_url: str) ->
     assert (run.run_id, run.next_run_id, run.scheduled_for) == ("202601020304050000", None, None)
 
 
-def _downgrade(connection: Connection) -> None:
+async def test_jobs_of_an_earlier_release_get_the_statistics_of_their_kept_runs(database_url: str) -> None:
+    jobs = {
+        "failing": _ended_runs("failing", "SSAF" + "S" * 30 + "F" * 70),
+        "many": _ended_runs("many", "SFA" * 50),
+        "aborted": _ended_runs("aborted", "A" * 3),
+    }
+    running = replace(_ended_runs("running", "S")[0], status=Status.RUNNING, ended_at=None)
+    await migrate(database_url)
+    async with open_pool(database_url, "test") as engine, engine.connect() as connection:
+        await connection.run_sync(_downgrade, "0005")
+    connection = await connect(database_url, "test")
+    try:
+        await connection.execute(
+            "INSERT INTO runs SELECT * FROM json_populate_recordset(NULL::runs, $1::text::json)",
+            msgspec.json.encode([running, *(run for runs in jobs.values() for run in runs)]).decode(),
+        )
+        await connection.execute(
+            "INSERT INTO jobs SELECT DISTINCT ON (job_name) job_name, 1, row_to_json(runs) FROM runs"
+        )
+        await migrate(database_url)
+        text = await connection.fetchval("SELECT json_agg(jobs)::text FROM jobs")
+    finally:
+        await connection.close()
+    found = {row.job_name: statistics_of(row) for row in msgspec.json.decode(text, type=list[JobRow])}
+    assert found == {name: recomputed(runs) for name, runs in jobs.items()} | {"running": recomputed([])}
+
+
+def _ended_runs(job: str, results: str) -> list[RunView]:
+    """Runs in the order of their ends; each third was never started."""
+    return [
+        RunView(
+            job_name=JobName(job),
+            run_id=run_id_at(at(number)),
+            status=_RESULTS[result],
+            trigger="t",
+            digest="d",
+            instance="i",
+            requested_at=at(number),
+            started_at=at(number) if number % 3 else None,
+            ended_at=at(number + 0.9 * (number % 7) / 7),
+            has_error_log=False,
+        )
+        for number, result in enumerate(results)
+    ]
+
+
+_RESULTS = {"S": Status.SUCCESS, "F": Status.FAILED, "A": Status.ABORTED}
+
+
+def _downgrade(connection: Connection, version: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     config.attributes["connection"] = connection
-    command.downgrade(config, "0001")
+    command.downgrade(config, version)
 
 
 async def test_tables_of_a_later_release_are_refused_and_left_alone(database_url: str) -> None:

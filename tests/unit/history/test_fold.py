@@ -2,6 +2,8 @@ from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
+from unit.history.job_statistics import recomputed, statistics_of
 from unit.history.stories import random_history
 from webjobs_events.events import Deleted, Event, InstanceEvent, Purged, Removed
 from webjobs_events.queries import RunView
@@ -49,9 +51,7 @@ class MemoryStore:
             self.jobs.pop(job.job_name, None)
             if job.run_count:
                 latest = self._latest(job.job_name) if job.job_name in fold.headless else job.latest_run
-                self.jobs[job.job_name] = JobRow(
-                    job_name=job.job_name, run_count=job.run_count, latest_run=latest
-                )
+                self.jobs[job.job_name] = replace(job, latest_run=latest)
 
     def _latest(self, name: str) -> RunView:
         return max((run for run in self.runs.values() if run.job_name == name), key=lambda run: run.run_id)
@@ -91,6 +91,23 @@ def test_the_rows_of_jobs_agree_with_those_of_runs(seed: int) -> None:
         of_job = sorted((run for run in store.runs.values() if run.job_name == name), key=lambda r: r.run_id)
         assert store.jobs[name].run_count == len(of_job)
         assert store.jobs[name].latest_run == of_job[-1]
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds)
+def test_the_statistics_of_jobs_are_those_of_their_runs_in_the_order_of_their_ends(seed: int) -> None:
+    """Jobs that were deleted, or whose runs were all removed, begin anew; removing some changes nothing."""
+    store = MemoryStore()
+    ended: dict[str, list[RunView]] = {}
+    for event in random_history(seed, 150):
+        before = {key for key, run in store.runs.items() if is_terminal(run.status)}
+        store.project([event])
+        for key, run in store.runs.items():
+            if is_terminal(run.status) and key not in before:
+                ended.setdefault(run.job_name, []).append(run)
+        ended = {name: runs for name, runs in ended.items() if name in store.jobs}
+        for name, job in store.jobs.items():
+            assert statistics_of(job) == recomputed(ended.get(name, []))
 
 
 @settings(max_examples=60, deadline=None)

@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
 from webjobs_events.errors import IllegalTransition
 from webjobs_events.events import ContinuousEvent, Event, InstanceEvent, Purged, RunEvent
 from webjobs_events.job import JobName
 from webjobs_events.queries import RunView
 from webjobs_events.run_id import RunId
+from webjobs_events.status import is_terminal
 
+from webjobs_history.domain.job_statistics import with_ended
 from webjobs_history.domain.projection import (
     Change,
     DropInstances,
@@ -146,13 +149,14 @@ class Fold:
 
     def _put_run(self, run: RunView) -> None:
         key = (run.job_name, run.run_id)
-        job = self._jobs.get(run.job_name) or JobRow(job_name=run.job_name, run_count=0, latest_run=None)
+        job = self._jobs.get(run.job_name) or _new(run.job_name)
         latest = job.latest_run
-        self._jobs[run.job_name] = JobRow(
-            job_name=run.job_name,
+        job = replace(
+            job,
             run_count=job.run_count + (key not in self._runs),
             latest_run=run if latest is None or run.run_id >= latest.run_id else latest,
         )
+        self._jobs[run.job_name] = with_ended(job, run) if is_terminal(run.status) else job
         self._runs[key] = run
         self._touched_runs.add(key)
         self._touched_jobs.add(run.job_name)
@@ -166,9 +170,8 @@ class Fold:
         if latest is not None and latest.run_id in run_ids:
             self.headless.add(job_name)
             latest = None
-        self._jobs[job_name] = JobRow(
-            job_name=job_name, run_count=job.run_count - len(run_ids), latest_run=latest
-        )
+        left = job.run_count - len(run_ids)
+        self._jobs[job_name] = replace(job, run_count=left, latest_run=latest) if left else _new(job_name)
         self._touched_jobs.add(job_name)
 
     def _drop_job(self, job_name: JobName) -> None:
@@ -177,3 +180,8 @@ class Fold:
         self._jobs.pop(job_name, None)
         for key in [key for key in self._runs if key[0] == job_name]:
             del self._runs[key]
+
+
+def _new(job_name: JobName) -> JobRow:
+    """A job without runs; its row is dropped when no run follows in the batch."""
+    return JobRow(job_name=job_name, run_count=0, latest_run=None)

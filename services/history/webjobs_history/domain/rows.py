@@ -7,9 +7,11 @@ from webjobs_events.job import JobName
 from webjobs_events.queries import RunView
 from webjobs_events.status import Reason, Status
 
+from webjobs_history.domain.job_statistics import JobStatistics
 
-class JobRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A triggered job that has runs.
+
+class JobRow(JobStatistics, frozen=True, kw_only=True):
+    """A triggered job that has runs, and the statistics of those that have ended.
 
     Attributes:
         run_count: How many runs the projection holds, so that retention need not count.
