@@ -47,7 +47,12 @@ class LastSuccess(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InstanceView(msgspec.Struct, frozen=True, kw_only=True):
-    """What a continuous job does on one instance."""
+    """What a continuous job does on one instance.
+
+    Attributes:
+        crashes: How many times in a row its process ended with an error within two minutes of its start.
+        crashing_since: When it did so first; None without a crash.
+    """
 
     instance: str
     status: Status
@@ -56,6 +61,8 @@ class InstanceView(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int | None = None
     reason: Reason | None = None
     evidence: str = ""
+    crashes: int = 0
+    crashing_since: Instant | None = None
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +92,81 @@ class LatestRuns(msgspec.Struct, frozen=True, kw_only=True):
 
     position: int
     runs: list[RunView]
+
+
+RunKey = tuple[JobName, RunId]
+"""Names a run among those of all jobs."""
+
+
+class JobSummariesQuery(Query, frozen=True, kw_only=True):
+    """What the runs of each of these triggered jobs have in common; fields as those of `LatestRunsQuery`."""
+
+    job_names: list[JobName] | None = None
+    may_lack: bool = False
+
+
+class JobSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A triggered job that has runs. Each attempt of a run counts; those that were removed still do.
+
+    Attributes:
+        latest: The run with the greatest id.
+        run_count: How many runs history holds.
+        results: One letter for each of the last 100 that ended, oldest first: S, F or A, as `Success`.
+        durations: Milliseconds of the last 20 of them, oldest first; None where no process was started.
+        median_ms: Of the last 50 that succeeded or failed; None without any.
+        p90_ms: The duration that nine of ten of those do not exceed; None without any.
+        streak: How many in a row ended with the last result.
+        failing_since: End of the first failure of the streak; None unless the last one failed.
+        last_success: The last one that succeeded.
+    """
+
+    job_name: JobName
+    latest: RunView
+    run_count: int
+    results: str = ""
+    durations: list[int | None] = []
+    median_ms: int | None = None
+    p90_ms: int | None = None
+    streak: int = 0
+    failing_since: Instant | None = None
+    last_success: LastSuccess | None = None
+
+
+class JobSummaries(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `JobSummariesQuery`: jobs without runs are absent."""
+
+    position: int
+    jobs: list[JobSummary]
+
+
+class RunTotalsQuery(Query, frozen=True, kw_only=True):
+    """How many runs of all jobs there are of a kind.
+
+    Attributes:
+        failed_since: Failed runs count whose id is this one or a later one; of the form of a run id.
+        waiting: Runs whose command is in the queue: the answer says how many of them do not wait any more.
+    """
+
+    failed_since: str
+    waiting: list[RunKey] = []
+
+
+class RunTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `RunTotalsQuery`.
+
+    Attributes:
+        position: Sequence of the last event in it.
+        running: How many run; at most 10,000 are counted.
+        failed: How many have failed, attempts that were tried again included; at most 10,000 are counted.
+        begun: How many of the query's `waiting` run or are over, the attempts that follow them included.
+        longest_running: At most 100 that run, oldest first; their arguments end after 200 characters.
+    """
+
+    position: int
+    running: int
+    failed: int
+    begun: int
+    longest_running: list[RunView]
 
 
 class RunsQuery(Query, frozen=True, kw_only=True):
@@ -120,10 +202,6 @@ class TriggerKind(StrEnum):
         if run.rerun_of is not None:
             return cls.RERUN
         return cls.API if run.scheduled_for is None else cls.SCHEDULE
-
-
-RunKey = tuple[JobName, RunId]
-"""Names a run among those of all jobs."""
 
 
 class AllRunsQuery(Query, frozen=True, kw_only=True):
@@ -215,6 +293,8 @@ class Statuses(msgspec.Struct, frozen=True, kw_only=True):
 
 
 LATEST_RUNS = "latest_runs"
+JOB_SUMMARIES = "job_summaries"
+RUN_TOTALS = "run_totals"
 RUNS = "runs"
 ALL_RUNS = "all_runs"
 RUN = "run"

@@ -44,6 +44,8 @@ class Endpoints:
         self._runs = msgspec.json.Decoder(q.RunsQuery)
         self._all_runs = msgspec.json.Decoder(q.AllRunsQuery)
         self._latest_runs = msgspec.json.Decoder(q.LatestRunsQuery)
+        self._job_summaries = msgspec.json.Decoder(q.JobSummariesQuery)
+        self._run_totals = msgspec.json.Decoder(q.RunTotalsQuery)
         self._statuses = msgspec.json.Decoder(q.StatusesQuery)
         self._encoder = msgspec.json.Encoder()
 
@@ -54,6 +56,8 @@ class Endpoints:
             q.RUNS: _counted(q.RUNS, self.runs),
             q.ALL_RUNS: _counted(q.ALL_RUNS, self.all_runs),
             q.LATEST_RUNS: _counted(q.LATEST_RUNS, self.latest_runs),
+            q.JOB_SUMMARIES: _counted(q.JOB_SUMMARIES, self.job_summaries),
+            q.RUN_TOTALS: _counted(q.RUN_TOTALS, self.run_totals),
             q.STATUSES: _counted(q.STATUSES, self.statuses),
         }
 
@@ -93,6 +97,28 @@ class Endpoints:
         read = lambda: self._queries.latest_runs(query.job_names)  # noqa: E731
         found = await self._recent(query, read, _lacks(query))
         return self._encoder.encode({"position": found.position, "runs": _all_fit(found.items)})
+
+    async def job_summaries(self, data: bytes) -> bytes:
+        """`JobSummariesQuery` → `JobSummaries`."""
+        query = _decode(self._job_summaries, data)
+        read = lambda: self._queries.job_summaries(query.job_names)  # noqa: E731
+        found = await self._recent(query, read, _lacks(query))
+        return self._encoder.encode({"position": found.position, "jobs": _all_fit(found.items)})
+
+    async def run_totals(self, data: bytes) -> bytes:
+        """`RunTotalsQuery` → `RunTotals`."""
+        query = _decode(self._run_totals, data)
+        found = await self._recent(query, lambda: self._queries.run_totals(query), _never)
+        running, failed, begun = map(int, found.names)
+        return self._encoder.encode(
+            {
+                "position": found.position,
+                "running": running,
+                "failed": failed,
+                "begun": begun,
+                "longest_running": _that_fit(found.items),
+            }
+        )
 
     async def statuses(self, data: bytes) -> bytes:
         """`StatusesQuery` → `Statuses`."""
@@ -184,7 +210,7 @@ def _never(_snapshot: Snapshot) -> bool:
     return False
 
 
-def _lacks(query: q.LatestRunsQuery | q.StatusesQuery) -> Callable[[Snapshot], bool]:
+def _lacks(query: q.LatestRunsQuery | q.JobSummariesQuery | q.StatusesQuery) -> Callable[[Snapshot], bool]:
     """Whether a snapshot lacks a job that was asked for; when none was named, nothing is lacking."""
     requested = set() if query.may_lack else set(query.job_names or ())
     return lambda snapshot: not requested <= set(snapshot.names)

@@ -7,16 +7,29 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Integer, ScalarSelect, Text, any_, bindparam, cast, func, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Integer,
+    ScalarSelect,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql import Select
 from sqlalchemy.sql.elements import TextClause
 from webjobs_events.job import JobName
-from webjobs_events.queries import AllRunsQuery, InstanceView, RunQuery, RunsQuery
+from webjobs_events.queries import AllRunsQuery, InstanceView, RunQuery, RunsQuery, RunTotalsQuery
 
 from webjobs_history.all_runs import all_runs_statement
+from webjobs_history.run_totals import RUN_TOTALS, run_totals_values
 from webjobs_history.store import PROJECTION
 from webjobs_history.tables import instances, jobs, positions, runs
 
@@ -56,6 +69,7 @@ def _with_position(items: ScalarSelect[Any], names: ScalarSelect[Any] | None = N
     return select(*columns).where(positions.c.reader == PROJECTION)
 
 
+_STATISTICS = ("results", "median_ms", "p90_ms", "streak", "failing_since", "last_success")
 _NAMES: ColumnElement[Any] = bindparam("names", type_=ARRAY(Text))
 
 _page = (
@@ -87,9 +101,17 @@ def _rows_as_json(rows: Any) -> ScalarSelect[Any]:
     return select(cast(func.row_to_json(rows.table_valued()), Text)).select_from(rows).scalar_subquery()
 
 
-def _latest(condition: ColumnElement[bool] | None) -> Select[Any]:
+# The latest run is passed on as it is stored: to take it apart would cost more than all the rest.
+_summary = func.json_build_object(
+    *(part for name in ("job_name", "run_count", *_STATISTICS) for part in (name, jobs.c[name])),
+    *("latest", jobs.c.latest_run),
+    *("durations", literal_column("durations[cardinality(durations) - 19:]")),
+)
+
+
+def _of_jobs(item: Any, condition: ColumnElement[bool] | None) -> Select[Any]:
     where = [] if condition is None else [condition]
-    items = select(cast(jobs.c.latest_run, Text)).where(*where).order_by(jobs.c.job_name).scalar_subquery()
+    items = select(cast(item, Text)).where(*where).order_by(jobs.c.job_name).scalar_subquery()
     names = select(jobs.c.job_name).where(*where).order_by(jobs.c.job_name).scalar_subquery()
     return _with_position(items, names)
 
@@ -104,8 +126,10 @@ def _statuses(condition: ColumnElement[bool] | None) -> Select[Any]:
 
 _RUNS = _with_position(_rows_as_json(_page))
 _RUN = _with_position(_rows_as_json(_one))
-_LATEST_OF_ALL = _latest(None)
-_LATEST_OF = _latest(jobs.c.job_name == any_(_NAMES))
+_LATEST_OF_ALL = _of_jobs(jobs.c.latest_run, None)
+_LATEST_OF = _of_jobs(jobs.c.latest_run, jobs.c.job_name == any_(_NAMES))
+_SUMMARIES_OF_ALL = _of_jobs(_summary, None)
+_SUMMARIES_OF = _of_jobs(_summary, jobs.c.job_name == any_(_NAMES))
 _STATUSES_OF_ALL = _statuses(None)
 _STATUSES_OF = _statuses(instances.c.job_name == any_(_NAMES))
 
@@ -147,6 +171,16 @@ class Queries:
         if job_names is None:
             return await self._read(_LATEST_OF_ALL)
         return await self._read(_LATEST_OF, names=list(job_names))
+
+    async def job_summaries(self, job_names: Sequence[JobName] | None) -> Snapshot | None:
+        """What the runs of each job that has any have in common, in order of name."""
+        if job_names is None:
+            return await self._read(_SUMMARIES_OF_ALL)
+        return await self._read(_SUMMARIES_OF, names=list(job_names))
+
+    async def run_totals(self, query: RunTotalsQuery) -> Snapshot | None:
+        """The runs that run, oldest first; `names` are three counts, see `RUN_TOTALS`."""
+        return await self._read(RUN_TOTALS, **run_totals_values(query))
 
     async def statuses(self, job_names: Sequence[JobName] | None) -> Snapshot | None:
         """What continuous jobs do, in order of name."""

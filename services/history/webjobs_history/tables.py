@@ -84,6 +84,8 @@ instances = Table(
     Column("exit_code", BigInteger),
     Column("reason", Text),
     Column("evidence", Text, nullable=False),
+    Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("crashing_since", _INSTANT),
 )
 
 # One row per reader of the event stream. `stream_created_at` distinguishes streams of one name, and

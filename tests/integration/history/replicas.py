@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from support.eventually import eventually
+from unit.history.stories import Run
 from webjobs_events import queries as q
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Event
@@ -75,6 +76,16 @@ class History:
         names = None if jobs is None else [JobName(job) for job in jobs]
         query = q.LatestRunsQuery(job_names=names, at_least=at_least)
         return (await self._ask(q.LATEST_RUNS, query, q.LatestRuns)).runs
+
+    async def summaries(self, jobs: list[str] | None = None, at_least: int = 0) -> list[q.JobSummary]:
+        names = None if jobs is None else [JobName(job) for job in jobs]
+        query = q.JobSummariesQuery(job_names=names, at_least=at_least)
+        return (await self._ask(q.JOB_SUMMARIES, query, q.JobSummaries)).jobs
+
+    async def totals(self, at_least: int, *, since: str, waiting: Sequence[Run]) -> q.RunTotals:
+        keys = [(run.job, run.run_id) for run in waiting]
+        query = q.RunTotalsQuery(failed_since=since, waiting=keys, at_least=at_least)
+        return await self._ask(q.RUN_TOTALS, query, q.RunTotals)
 
     async def statuses(self, jobs: list[str] | None = None, at_least: int = 0) -> list[q.JobStatus]:
         names = None if jobs is None else [JobName(job) for job in jobs]

@@ -26,6 +26,9 @@ def test_every_query_and_answer_comes_back_as_it_was(message_type: type[msgspec.
     comes_back()
 
 
-@pytest.mark.parametrize("endpoint", [queries.LATEST_RUNS, queries.RUNS, queries.RUN, queries.STATUSES])
+ENDPOINTS = [value for name, value in vars(queries).items() if name.isupper()]
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_the_name_of_an_endpoint_is_one_token(endpoint: str) -> None:
     assert endpoint.isascii() and endpoint.isidentifier()

@@ -37,6 +37,7 @@ from webjobs_events.queries import RunView
 from webjobs_events.run_id import RunId
 from webjobs_events.status import Reason, Status, is_terminal, next_status
 
+from webjobs_history.domain.crashes import crashes_after
 from webjobs_history.domain.rows import InstanceRow
 
 
@@ -181,6 +182,7 @@ def _instance_changes(rows: Rows, event: ContinuousEvent) -> list[Change]:
     status = next_status(JobType.CONTINUOUS, current.status if current else None, event.status)
     if current is not None and _is_stale(current, event):
         raise IllegalTransition(current.status, event.status)
+    crashes, crashing_since = crashes_after(current, event)
     return [
         PutInstance(
             InstanceRow(
@@ -194,6 +196,8 @@ def _instance_changes(rows: Rows, event: ContinuousEvent) -> list[Change]:
                 exit_code=event.exit_code if isinstance(event, ProcessEnded) else None,
                 reason=event.reason if isinstance(event, ProcessEnded | ContinuousStopping) else None,
                 evidence=_evidence(event),
+                crashes=crashes,
+                crashing_since=crashing_since,
             )
         )
     ]
@@ -255,7 +259,14 @@ def _stopped(row: InstanceRow, event: InstanceEvent, reason: Reason, evidence: s
     if row.status is Status.STOPPED:
         return row
     return replace(
-        row, status=Status.STOPPED, since=event.at, exit_code=None, reason=reason, evidence=evidence
+        row,
+        status=Status.STOPPED,
+        since=event.at,
+        exit_code=None,
+        reason=reason,
+        evidence=evidence,
+        crashes=0,
+        crashing_since=None,
     )
 
 

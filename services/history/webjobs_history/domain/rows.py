@@ -30,6 +30,8 @@ class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         boot: Start of the runner that reported it last; events of an earlier boot are refused.
         sequence: Of the last event of that boot; a repeat is refused.
+        crashes: How many times in a row its process ended with an error soon after its start.
+        crashing_since: When it did so first; None without a crash.
     """
 
     job_name: JobName
@@ -42,3 +44,5 @@ class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int | None = None
     reason: Reason | None = None
     evidence: str = ""
+    crashes: int = 0
+    crashing_since: datetime | None = None
