@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from support.eventually import eventually
@@ -24,6 +25,15 @@ from webjobs_events.log_format import FILE_HEADER, decode_chunk
 E = TypeVar("E", bound=Event)
 
 
+@dataclass
+class _LogFile:
+    """What has been put together so far: tests ask again and again while a log grows."""
+
+    content: bytearray = field(default_factory=bytearray)
+    messages: int = 0
+    """So many messages of the subject are in it, or of other files."""
+
+
 class EventRecorder:
     """Follows the events and logs of one namespace."""
 
@@ -34,6 +44,7 @@ class EventRecorder:
         self.ids: list[str] = []
         """Their ids; a repeat shows."""
         self._logs: defaultdict[str, list[StreamMessage]] = defaultdict(list)
+        self._log_files: defaultdict[tuple[str, str], _LogFile] = defaultdict(_LogFile)
 
     async def follow(self) -> None:
         """Follow until cancelled."""
@@ -96,13 +107,15 @@ class EventRecorder:
         Raises:
             AssertionError: There is a gap.
         """
-        content = bytearray()
-        for message in self._logs[subject]:
+        log = self._log_files[subject, file_name]
+        for message in self._logs[subject][log.messages :]:
             chunk = decode_chunk(message.headers, message.data)
             if chunk.file_name == file_name:
-                assert chunk.offset <= len(content), f"a gap from {len(content)} to {chunk.offset}"
-                content += chunk.data[len(content) - chunk.offset :]
-        return bytes(content)
+                size = len(log.content)
+                assert chunk.offset <= size, f"a gap from {size} to {chunk.offset}"
+                log.content += chunk.data[size - chunk.offset :]
+            log.messages += 1
+        return bytes(log.content)
 
     def chunk_sizes(self, subject: str) -> list[tuple[str, int]]:
         """The file and the size of each log chunk on a subject, in the order of the stream."""
