@@ -9,6 +9,7 @@ from random import Random
 from chaos.nats_faults import hand_out_again, reset_consumer, send_garbage
 from chaos.nats_nodes import COUNT, OUTAGE_SECONDS, PREFIX
 from chaos.stack import FAR_RUNNER, RUNNERS, ChaosStack
+from support.eventually import pause
 from webjobs_runner.lease_terms import LeaseTerms
 
 _TERMS = LeaseTerms.for_replicas(COUNT)
@@ -88,7 +89,7 @@ class FaultInjector:
         """Inject faults for so many seconds."""
         began = time.monotonic()
         while (left := began + seconds - time.monotonic()) > 0:
-            await asyncio.sleep(min(left, self._random.uniform(0.2, 1.4)))
+            await pause(min(left, self._random.uniform(0.2, 1.4)), "the pace of the faults")
             # The line is there before its fault is: that may fail itself.
             kind = self._random.choice(KINDS)
             self.faults.log.append(f"{time.monotonic() - began:.1f} s: {kind}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 import psutil
+from support.eventually import pause
 from webjobs_stack.process import Child, spawn
 
 _RESTART_SECONDS = 0.3
@@ -82,7 +83,7 @@ class Part:
         while True:
             await self._server.wait()
             self._is_up = False  # another process may get its number
-            await asyncio.sleep(_RESTART_SECONDS)
+            await pause(_RESTART_SECONDS, "what a supervisor takes")
             await self._start()
 
     async def _start(self) -> None:

@@ -9,12 +9,12 @@ import aiohttp
 import pytest
 from support.bus import replay
 from support.client import TERMINAL, Client, job_url, unique
-from support.eventually import eventually
+from support.eventually import eventually, pause
 from support.stack import RunningStack
 from webjobs_events.events import RunEnded
 
 JOBS = 6
-PACE_SECONDS = 0.5  # slow enough for every run to be kept
+PACE_SECONDS = 0.5
 PARTS = ("runner", "api", "nats", "history", "postgres")
 
 
@@ -39,7 +39,7 @@ class Asker:
                 answer = None  # the api was killed: nobody knows whether this one was accepted
             if answer is not None and answer.status == 202:
                 self.accepted.append(answer.headers["Location"].rpartition("/")[2])
-            await asyncio.sleep(PACE_SECONDS)
+            await pause(PACE_SECONDS, "slow enough for every run to be kept")
 
     async def all_ended(self) -> bool:
         runs = {run["id"]: run["status"] for run in await self.client.runs_of(self.name)}

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 from support.client import TERMINAL, Client, job_url, unique
+from support.eventually import eventually
 from support.sse import reading
 from support.stack import RunningStack
 
@@ -32,13 +33,14 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 async def run_to_its_end(client: Client, name: str) -> dict[str, str]:
     """Start a run, and ask again and again until it is final; returns at that moment."""
     run_id = await client.run(name)
-    async with asyncio.timeout(90):
-        while True:
-            run: dict[str, str] = await client.run_of(name, run_id)
-            if run["status"] in TERMINAL:
-                assert run["status"] == "Success", run
-                return run
-            await asyncio.sleep(0.02)
+
+    async def final() -> dict[str, str] | None:
+        run: dict[str, str] = await client.run_of(name, run_id)
+        return run if run["status"] in TERMINAL else None
+
+    run = await eventually(final, 90)
+    assert run is not None and run["status"] == "Success", run
+    return run
 
 
 async def lines_in(session: aiohttp.ClientSession, url: str) -> int:

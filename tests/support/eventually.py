@@ -1,4 +1,4 @@
-"""Waits for a condition instead of sleeping."""
+"""Waits for conditions. Tests sleep nowhere else: `stays` and `pause` say what for."""
 
 import asyncio
 import inspect
@@ -43,3 +43,40 @@ async def eventually(check: Callable[[], Any], timeout: float = 30.0, *, interva
         if time.monotonic() > give_up_at:
             raise AssertionError(f"not within {timeout:g} s; the last answer was {last!r}")
         await asyncio.sleep(interval)
+
+
+async def stays(check: Callable[[], Any], seconds: float, *, interval: float = 0.02) -> None:
+    """Prove that something does not happen: `check`, which may be async, holds for `seconds`.
+
+    Raises:
+        AssertionError: It did not, at the first time that this is seen.
+    """
+    began = time.monotonic()
+    while True:
+        answer = check()
+        value = await answer if inspect.isawaitable(answer) else answer
+        elapsed = time.monotonic() - began
+        if not value:
+            raise AssertionError(f"not any more after {elapsed:.2f} s; the last answer was {value!r}")
+        if elapsed > seconds:
+            return
+        await asyncio.sleep(interval)
+
+
+async def most_until(done: Callable[[], Any], count: Callable[[], int], timeout: float) -> int:
+    """The greatest `count` that is ever seen until `done` holds."""
+    waiting = asyncio.ensure_future(eventually(done, timeout))
+    most = 0
+    while not waiting.done():
+        most = max(most, count())
+        await asyncio.sleep(0.005)
+    await waiting
+    return max(most, count())
+
+
+async def pause(seconds: float, reason: str) -> None:
+    """Let time pass that is an input of the test: the pace of a client, the length of an outage.
+
+    Never to wait for something: that is `eventually`. The reason is for the reader.
+    """
+    await asyncio.sleep(seconds)

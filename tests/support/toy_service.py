@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -24,7 +23,7 @@ _UNREADY = {"status": "not ready", "missing": {"postgres": "it is away"}}
 class _Health(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if _is_hung.is_set():
-            time.sleep(1000)
+            threading.Event().wait()
         if os.environ.get("TOY_FAULT") == "unready":
             self.send_response(503)
             self.end_headers()

@@ -5,6 +5,7 @@ import asyncio
 import aiohttp
 import pytest
 from pydantic import SecretStr
+from support.eventually import eventually
 from support.fake_backend import FakeBackend
 from webjobs_api.app import run_api
 from webjobs_api.settings import ApiSettings
@@ -71,7 +72,7 @@ async def test_wrong_passwords_are_answered_ever_later_and_others_are_not_held_u
                 return answer.status
 
         guessing = [asyncio.create_task(guess(number)) for number in range(60)]
-        await asyncio.sleep(0.5)
+        await eventually(lambda: any(guess.done() for guess in guessing))
         asked = clock()
         for _ in range(5):
             async with other.get("/api/jobs", headers=right) as answer:

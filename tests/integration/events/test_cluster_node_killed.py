@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest_asyncio
 from nats.js.api import StreamInfo
-from support.eventually import eventually
+from support.eventually import eventually, pause
 from support.nats_cluster import NatsCluster, run_nats_cluster
 from webjobs_events.errors import BusUnavailable, CommandRefused, RevisionConflict
 from webjobs_events.jetstream import Bus, QueuedMessage, connect_bus
@@ -44,7 +44,7 @@ class Load:
                 subject = f"webjobs.events.test.{self.published}.a"
                 await self._bus.publish(subject, b"", message_id=str(self.published))
                 self.published += 1
-            await asyncio.sleep(_RETRY_DELAY)
+            await pause(_RETRY_DELAY, "the pace of the load")
 
     async def count(self) -> None:
         """Each step on condition of the one before: a write that is not acknowledged is looked for."""
@@ -58,7 +58,7 @@ class Load:
                 else:
                     assert int(entry.value) == self.counted + 1
                     self.counted += 1
-            await asyncio.sleep(_RETRY_DELAY)
+            await pause(_RETRY_DELAY, "the pace of the load")
 
     async def command(self) -> None:
         while True:
@@ -67,7 +67,7 @@ class Load:
                 with contextlib.suppress(CommandRefused):  # it was stored, but not acknowledged
                     await self._bus.publish(subject, b"", message_id=subject)
                 self.commanded += 1
-            await asyncio.sleep(_RETRY_DELAY)
+            await pause(_RETRY_DELAY, "the pace of the load")
 
     async def take(self) -> None:
         queue = self._bus.work_queue(

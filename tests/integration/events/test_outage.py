@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 from support.commands import run_command
-from support.eventually import eventually
+from support.eventually import eventually, pause
 from support.outages import crash, crash_and_restart
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, QueuedMessage, connect_bus
@@ -60,7 +60,7 @@ async def test_a_reader_yields_every_message_once_in_order_over_two_crashes(
         async with own_bus.read_stream(SUBJECTS.events_stream, window=200) as reader:
             async for batch in reader.batches(max_messages=50):
                 seen.extend(int(message.data) for message in batch)
-                await asyncio.sleep(0.001)
+                await pause(0.001, "the pace of the reader")
                 if len(seen) >= total:
                     return
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from integration.files.conftest import Files, uploads_of
-from support.eventually import eventually
+from support.eventually import eventually, pause
 from support.runners import RunningRunner, runner_process, running_runner
 from webjobs_api.backends.downloads import Downloads
 from webjobs_api.backends.runner_files import FilesOfRunner
@@ -192,7 +192,7 @@ async def test_a_client_may_be_as_slow_as_it_likes(bus: Bus, service: Path) -> N
 
     async def slow() -> AsyncIterator[bytes]:
         yield b"a"
-        await asyncio.sleep(1)
+        await pause(0.5, "five times as long as a runner keeps what no client asks about")
         yield b"b"
 
     assert (await runner.write(messages.Write(path="site/z.bin"), slow())).created

@@ -16,7 +16,7 @@ import pytest
 from aiohttp import WSMsgType
 from integration.passthrough.conftest import FILES, PASS, Served, until_served
 from pydantic import SecretStr
-from support.eventually import eventually
+from support.eventually import eventually, stays
 from support.runners import Caller, RunningRunner, runner_process, running_runner
 from support.tcp_proxy import tcp_proxy
 from webjobs_api.app import run_api
@@ -175,8 +175,7 @@ async def test_a_long_message_passes_without_being_held_in_memory(
         most = before
         for _ in range(60 * 16):
             transport.write(piece)
-            while transport.get_write_buffer_size() > len(piece):  # noqa: ASYNC110  # no event tells
-                await asyncio.sleep(0.001)
+            await eventually(lambda: transport.get_write_buffer_size() <= len(piece), interval=0.001)
             most = max(most, psutil.Process().memory_info().rss)
         assert most - before < 20 * 1024 * 1024
 
@@ -408,13 +407,12 @@ async def test_a_slow_client_holds_the_job_back_instead_of_filling_memory(
 
         async def stands_still() -> bool:
             before = job.cpu_times()
-            await asyncio.sleep(0.2)
-            return bool(job.cpu_times() == before)
+            await stays(lambda: job.cpu_times() == before, 0.2)
+            return True
 
         await eventually(stands_still)
         size = psutil.Process().memory_info().rss
-        await asyncio.sleep(0.3)
-        assert psutil.Process().memory_info().rss - size < 4 * 1024 * 1024
+        await stays(lambda: psutil.Process().memory_info().rss - size < 4 * 1024 * 1024, 0.3)
         answer.close()
     async with client.get(f"{PASS}/after") as after:
         assert after.status == 200

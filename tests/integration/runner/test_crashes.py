@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from support.event_recorder import ENDS, EventRecorder, recorder_of
-from support.eventually import eventually
+from support.eventually import eventually, pause, stays
 from support.processes import ESCAPE, PYTHON, is_alive, none_alive
 from support.runners import QUICK_LEASES, Caller, runner_process, running_runner
 from support.tcp_proxy import tcp_proxy
@@ -129,7 +129,6 @@ async def test_survivors_end_the_runs_of_a_runner_that_never_comes_back(
             running_runner(bus, nats_url, tmp_path, terms=QUICK_LEASES) as survivor,
             running_runner(bus, nats_url, tmp_path, terms=QUICK_LEASES),
         ):
-            await asyncio.sleep(QUICK_LEASES.seconds)  # whoever judges was there for a whole term
             await runner.kill()
             end = await recorder.end_of(run_id, 2.5 * QUICK_LEASES.seconds)
             assert (end.name, end.reason) == ("Aborted", Reason.RUNNER_LOST)
@@ -159,7 +158,6 @@ async def test_a_runner_that_was_cut_off_ends_no_run_a_second_time_and_stops_wha
         (pid,) = await pids_of(tmp_path, "long", run_ids[1])
         await eventually(lambda: len(recorder.of(RunRunning)) == 2)
         async with running_runner(bus, nats_url, tmp_path, name="other", terms=QUICK_LEASES):
-            await asyncio.sleep(QUICK_LEASES.seconds)
             line.cut()
             gate.touch()
             for run_id in run_ids:
@@ -189,11 +187,14 @@ async def test_nobody_is_taken_for_lost_when_nats_stood_still(namespace: str, tm
             await caller.deploy(TRIGGERED, "job", {"run.sh": FOREVER})
             run_id = await caller.run("job")
             await eventually(lambda: recorder.of(RunRunning))
-            await asyncio.sleep(QUICK_LEASES.seconds)
+            await pause(QUICK_LEASES.seconds, "a runner decides about others after a whole term")
             os.kill(server.pid, signal.SIGSTOP)
-            await asyncio.sleep(1.25 * QUICK_LEASES.seconds)
+            await pause(1.25 * QUICK_LEASES.seconds, "long enough for every lease to end")
             os.kill(server.pid, signal.SIGCONT)
-            await asyncio.sleep(1.5 * QUICK_LEASES.seconds)
+            await stays(
+                lambda: not recorder.of(InstanceLost) and not ends_of(recorder, run_id),
+                1.5 * QUICK_LEASES.seconds,
+            )
             await recorder.until_published()
             assert recorder.of(InstanceLost) == []
             assert ends_of(recorder, run_id) == []
@@ -210,10 +211,15 @@ async def test_scripts_go_on_while_nats_is_away_and_everything_is_told_afterward
                 await caller.deploy(TRIGGERED, f"job{number}", {"run.sh": script})
             run_ids = [await caller.run(f"job{number}") for number in range(count)]
             await eventually(lambda: len(recorder.of(RunRunning)) == count)
+            logs = [
+                data_of(tmp_path, f"job{number}", run_id) / f"output_{run_id}.log"
+                for number, run_id in enumerate(run_ids)
+            ]
             for _ in range(2):
                 server.kill()
                 await server.wait()
-                await asyncio.sleep(0.3)
+                before = sum(log.stat().st_size for log in logs)
+                await eventually(lambda before=before: sum(log.stat().st_size for log in logs) > before)
                 await server.start()
             for number, run_id in enumerate(run_ids):
                 assert isinstance(await recorder.end_of(run_id, 20), RunSuccess)

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from support.definitions import job_definition
 from support.event_recorder import EventRecorder
-from support.eventually import eventually
+from support.eventually import eventually, stays
 from support.runners import Caller, RunningRunner, running_runner, zipped
 from webjobs_events.commands import Command, CommandReply, DeployJob, ReplyCode, UploadKind, encode_command
 from webjobs_events.events import Deleted, Deployed, DeployFailed, RunSuccess, SettingsChanged
@@ -280,7 +280,7 @@ async def test_runners_that_share_a_folder_take_a_drop_once(
         await eventually(lambda: recorder.statuses("shared").count("Running") == 2)
         await caller.deploy(CONTINUOUS, "shared", {"run.sh": "echo 2; exec sleep 1000"})
         await eventually(lambda: recorder.statuses("shared").count("Running") == 4)
-        await asyncio.sleep(1.5)  # in which the drop would be taken a second time
+        await stays(lambda: recorder.changes("shared") == ["Deployed", "Deployed"], 1.5)
         await recorder.until_published()
     assert recorder.changes("shared") == ["Deployed", "Deployed"]
     assert recorder.statuses("shared").count("Starting") == 4

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.event_recorder import EventRecorder
-from support.eventually import eventually
+from support.eventually import eventually, pause
 from support.runners import Caller, RunningRunner
 from webjobs_events.events import ContinuousRunning, Deployed, DeployFailed, RunAborted, RunEnded, RunSuccess
 from webjobs_events.job import JobName, JobType
@@ -180,7 +180,7 @@ async def test_a_folder_that_is_not_at_rest_does_not_hold_a_run_up_for_long(
         while True:
             with (folder_of(tmp_path, "job") / "growing.txt").open("a") as file:
                 file.write("more\n")
-            await asyncio.sleep(0.05)  # the pace of the writer
+            await pause(0.05, "the pace of the writer")
 
     writing = asyncio.create_task(keep_writing())
     try:

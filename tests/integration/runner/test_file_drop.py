@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from support.eventually import eventually
+from support.eventually import eventually, pause
 from webjobs_events.job import JobName, JobType
 from webjobs_runner.files import folder_notices
 from webjobs_runner.files.drop_reports import DropReport, FolderChanged, FolderGone, NameRefused
@@ -157,7 +157,7 @@ async def test_a_slow_copy_is_reported_once_when_it_is_complete(watcher: FileDro
             for _ in range(4):
                 file.write(bytes(size))
                 file.flush()
-                await asyncio.sleep(QUIET / 4)  # the pace of the copy, not a wait for something
+                await pause(QUIET / 4, "the pace of the copy")
         assert watcher.reports.empty()
     assert await report(watcher) == CHANGED
     assert await settled(watcher, root) == []

@@ -1,6 +1,5 @@
 """What the final event says of a run's log, and what becomes of lines for which there is no room."""
 
-import asyncio
 import contextlib
 import os
 import re
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.event_recorder import EventRecorder
-from support.eventually import eventually
+from support.eventually import eventually, stays
 from support.runners import Caller, RunningRunner, running_runner
 from webjobs_events.events import RunEnded, RunFailed, RunSuccess
 from webjobs_events.jetstream import Bus
@@ -174,9 +173,7 @@ async def test_a_continuous_job_that_writes_without_end_keeps_its_newest_logs_wi
     async with running_runner(bus, nats_url, tmp_path, environment=environment, instance_id=instance_id):
         await caller.deploy(CONTINUOUS, "steady", {"run.sh": script})
         await eventually(lambda: len(recorder.log(subject, APPLICATION_LOG)) > 5 * cap, 60)
-        for _ in range(10):
-            assert _size_of(folder) <= cap + 1000
-            await asyncio.sleep(0.02)
+        await stays(lambda: _size_of(folder) <= cap + 1000, 0.2)
         await caller.stop("steady")
         await eventually(lambda: recorder.statuses("steady")[-1] == "Stopped")
         await eventually(lambda: _stored_bytes(bus, subject, below=2 * cap))

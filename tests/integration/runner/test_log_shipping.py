@@ -1,8 +1,8 @@
 """What scripts write reaches the stream of logs byte by byte, whatever they write and however they end."""
 
-import asyncio
 import hashlib
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -167,27 +167,28 @@ async def test_a_full_disk_stops_neither_the_script_nor_the_runner(
 ) -> None:
     gates = [tmp_path / "full", tmp_path / "done"]
     wait = [f"while [ ! -e {gate} ]; do sleep 0.02; done;" for gate in gates]
-    write = f"for i in $(seq 50); do echo lost $i; done; touch {tmp_path}/wrote;"
+    write = "for i in $(seq 50); do echo lost $i; done;"
     script = f"echo before; {wait[0]} {write} {wait[1]} echo after"
     await caller.deploy(TRIGGERED, "job", {"run.sh": script})
     run_id = await caller.run("job")
     log = output_log(tmp_path, "job", run_id)
     await eventually(lambda: log.exists() and b"before" in log.read_bytes())
+    refused: set[bytes] = set()
+
+    def no_space(descriptor: int, data: bytes) -> int:
+        refused.update(re.findall(rb"lost \d+\n", data))
+        raise OSError(28, "No space left on device")
+
     with monkeypatch.context() as full_disk:
-        full_disk.setattr(os, "write", _no_space)
+        full_disk.setattr(os, "write", no_space)
         gates[0].touch()
-        await eventually((tmp_path / "wrote").exists)
-        await asyncio.sleep(0.2)  # until what it wrote has been read and refused
+        await eventually(lambda: len(refused) == 50)
     gates[1].touch()
     assert isinstance(await recorder.end_of(run_id), RunSuccess)
     content = await shipped(recorder, bus, log, "job", run_id)
     assert b"SYS ERROR] 50 lines were dropped here" in content
     assert b"INFO] after\n" in content
     assert b"lost" not in content
-
-
-def _no_space(descriptor: int, data: bytes) -> int:
-    raise OSError(28, "No space left on device")
 
 
 def application_log(tmp_path: Path, runner: RunningRunner, job_name: str) -> Path:

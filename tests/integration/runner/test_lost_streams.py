@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from integration.runner.test_singletons import alive, roles, script, two_runners
 from support.event_recorder import EventRecorder
-from support.eventually import eventually
+from support.eventually import eventually, stays
 from support.runners import Caller, running_runner
 from unit.history.stories import deleted
 from webjobs_events.events import InstanceLost, RunSuccess
@@ -51,8 +51,7 @@ async def test_a_singleton_stays_where_it_is_when_the_bucket_of_leases_is_delete
                 return entry is not None and active.id.encode() in entry.value
 
             await eventually(is_held_again)
-        await asyncio.sleep(terms.seconds)  # anybody who took it for free would have done so by now
-        assert alive(tmp_path) == [pid]
+        await stays(lambda: alive(tmp_path) == [pid], terms.seconds)
         assert not recorder.of(InstanceLost)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from nats.js import api
-from support.eventually import eventually
+from support.eventually import eventually, pause
 from webjobs_events.events import ContinuousStarting, Event, RunAborted, RunInitializing, RunRunning
 from webjobs_events.jetstream import Bus, connect_bus
 from webjobs_events.job import JobName
@@ -165,7 +165,7 @@ async def test_what_is_stored_already_is_found_among_the_events_of_others(
         at=NOW, instance="bbbbbb", boot="1", sequence=1, job_name=JobName("job"), digest="d"
     )
     await forgetful.publish_event(other)
-    await asyncio.sleep(0.15)  # until the stream has forgotten their ids
+    await pause(0.15, "the stream forgets the ids of messages after 0.1 s")
     journal.write_bytes(kept)  # as if the kill had come before the acknowledgement
     async with shipping(forgetful, journal) as outbox:
         outbox.add(step(3))
@@ -209,7 +209,7 @@ async def test_events_outlive_crashes_of_nats(namespace: str, tmp_path: Path) ->
 async def add_steadily(outbox: Outbox, count: int, futures: "list[asyncio.Future[int]]") -> None:
     for number in range(count):
         futures.append(outbox.add(step(number)))
-        await asyncio.sleep(0.001)
+        await pause(0.001, "the pace of the events")
 
 
 async def crash(server: NatsServer) -> None:

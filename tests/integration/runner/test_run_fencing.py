@@ -1,6 +1,5 @@
 """A concurrency limit holds though a runner is cut off from NATS, or stands still, beyond its lease."""
 
-import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterable
@@ -8,14 +7,15 @@ from pathlib import Path
 
 import pytest
 from support.event_recorder import EventRecorder
-from support.eventually import eventually
+from support.eventually import eventually, most_until, pause
 from support.processes import is_alive
-from support.runners import QUICK_LEASES, Caller, runner_process, running_runner
+from support.runners import QUICK_LEASES, Caller, RunningRunner, runner_process, running_runner
 from support.tcp_proxy import tcp_proxy
 from webjobs_events.events import RunRunning
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Reason
+from webjobs_events.subjects import Subjects
 from webjobs_runner.heartbeat import Peers
 from webjobs_runner.lease_terms import LeaseTerms
 
@@ -43,13 +43,7 @@ def alive(folder: Path, job_name: str) -> list[int]:
 
 async def most_alive_until(done: Callable[[], object], folder: Path, job_names: Iterable[str]) -> int:
     """The most scripts of one job that were ever seen alive at the same time."""
-    waiting = asyncio.create_task(eventually(done, _TAKEN_OVER))
-    most = 0
-    while not waiting.done():
-        most = max(most, *(len(alive(folder, job_name)) for job_name in job_names))
-        await asyncio.sleep(0.005)
-    await waiting
-    return max(most, *(len(alive(folder, job_name)) for job_name in job_names))
+    return await most_until(done, lambda: max(len(alive(folder, name)) for name in job_names), _TAKEN_OVER)
 
 
 async def test_runs_of_a_runner_that_is_cut_off_end_before_the_next_ones_start(
@@ -90,7 +84,7 @@ async def test_a_run_of_a_runner_that_stands_still_is_killed_before_the_next_one
         await eventually(lambda: alive(tmp_path, "one"))
         async with running_runner(bus, nats_url, tmp_path, name="b", terms=QUICK_LEASES):
             second = await caller.line_up("one")
-            await asyncio.sleep(QUICK_LEASES.seconds)  # no runner judges others before
+            await pause(QUICK_LEASES.seconds, "a runner decides about others after a whole term")
             still.send(signal.SIGSTOP)
             assert await most_alive_until(lambda: started(recorder, second), tmp_path, ["one"]) == 1
             still.send(signal.SIGCONT)
@@ -118,13 +112,20 @@ async def test_no_run_of_a_limited_job_starts_when_the_lease_is_overdue(
         assert not (tmp_path / "limited.ran").exists() and (tmp_path / "plain.ran").exists()
 
 
+async def revision_of_lease(bus: Bus, runner: RunningRunner) -> int:
+    """It grows with every renewal."""
+    entry = await bus.leases.get(Subjects.instance_key(runner.id))
+    assert entry is not None
+    return entry.revision
+
+
 async def test_a_short_cut_ends_no_run(
     bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     terms = LeaseTerms(seconds=4)
     async with (
         tcp_proxy(nats_url) as line,
-        running_runner(bus, line.url, tmp_path, name="a", terms=terms),
+        running_runner(bus, line.url, tmp_path, name="a", terms=terms) as runner,
     ):
         await caller.deploy(TRIGGERED, "one", script(tmp_path, "one", '{"policy": "queue"}'))
         await caller.line_up("one")
@@ -133,9 +134,14 @@ async def test_a_short_cut_ends_no_run(
         began = time.monotonic()
         while time.monotonic() < began + 1.5 * terms.seconds:
             line.cut()
-            await asyncio.sleep(0.1 * terms.seconds)
+            await pause(0.1 * terms.seconds, "the length of the cut")
             line.mend()
-            await asyncio.sleep(0.3 * terms.seconds)  # time to be renewed
+            revision = await revision_of_lease(bus, runner)
+
+            async def is_renewed(revision: int = revision) -> bool:
+                return await revision_of_lease(bus, runner) > revision
+
+            await eventually(is_renewed)
         assert alive(tmp_path, "one") == pids
 
 

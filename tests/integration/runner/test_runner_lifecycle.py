@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from support.event_recorder import EventRecorder
-from support.eventually import eventually
+from support.eventually import eventually, stays
 from support.processes import is_alive
 from support.runners import Caller, runner_process, running_runner
 from webjobs_events.commands import RunTriggeredJob
@@ -175,7 +175,13 @@ async def test_a_command_that_is_handed_out_again_while_it_runs_is_not_begun_aga
             # As after an acknowledgement wait in which no sign of life came through.
             stream, durable = bus.subjects.commands_stream, "runs"
             await bus.connection.js.delete_consumer(stream, durable)
-            await asyncio.sleep(1)
+
+            async def is_handed_out_again() -> bool:
+                info = await bus.connection.js.consumer_info(stream, durable)
+                return bool(info.delivered.consumer_seq)
+
+            await eventually(is_handed_out_again)
+            await stays(lambda: len(recorder.of_run(run_id)) == 2, 0.5)
             gate.touch()
             await recorder.end_of(run_id)
             await eventually(lambda: caller.is_free("job"))

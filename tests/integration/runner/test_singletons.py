@@ -1,6 +1,5 @@
 """Singletons: one runner at a time, taken over when it goes, never two alive."""
 
-import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -8,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from support.event_recorder import EventRecorder
-from support.eventually import eventually
+from support.eventually import eventually, most_until, pause
 from support.processes import is_alive
 from support.runners import QUICK_LEASES, Caller, RunningRunner, runner_process, running_runner
 from support.tcp_proxy import tcp_proxy
@@ -124,10 +123,7 @@ async def test_a_holder_that_is_cut_off_stops_before_another_one_begins(
             active, standby = await roles(recorder, first, second)
             line = one_line if active is first else other_line
             line.cut()
-            taken_over = asyncio.create_task(
-                eventually(lambda: now(recorder, standby.id) == "Running", 4 * QUICK_LEASES.seconds)
-            )
-            assert await most_alive_until(taken_over, tmp_path) == 1
+            assert await most_alive_until_it_runs_on(standby, recorder, tmp_path) == 1
             line.mend()
             await eventually(lambda: now(recorder, active.id) == "InactiveInstance")
             lost = [event for event in recorder.of(ContinuousStopped) if event.instance == active.id][-1]
@@ -135,14 +131,13 @@ async def test_a_holder_that_is_cut_off_stops_before_another_one_begins(
             assert lost.evidence.startswith("The lease on the singleton was lost")
 
 
-async def most_alive_until(done: "asyncio.Task[bool]", folder: Path) -> int:
-    """The most processes that were ever seen alive at the same time."""
-    most = 0
-    while not done.done():
-        most = max(most, len(alive(folder)))
-        await asyncio.sleep(0.005)
-    await done
-    return max(most, len(alive(folder)))
+async def most_alive_until_it_runs_on(standby: RunningRunner, recorder: EventRecorder, folder: Path) -> int:
+    """The most processes that are ever seen alive at the same time before the standby takes over."""
+    return await most_until(
+        lambda: now(recorder, standby.id) == "Running",
+        lambda: len(alive(folder)),
+        4 * QUICK_LEASES.seconds,
+    )
 
 
 async def test_a_singleton_begins_though_nobody_told_that_its_lease_is_free(
@@ -157,7 +152,7 @@ async def test_a_singleton_begins_though_nobody_told_that_its_lease_is_free(
             await eventually(lambda: now(recorder, runner.id) == "Running")
             await caller.change_settings("one", {"is_singleton": True, "stopping_wait_time": 0})
             line.cut()
-            await asyncio.sleep(1)
+            await pause(1, "the length of the cut, in which the lease is asked for")
             line.mend()
             await eventually(lambda: now(recorder, runner.id) == "Running")
             await eventually(lambda: len(alive(tmp_path)) == 1)
@@ -183,7 +178,7 @@ async def test_a_short_cut_neither_stops_the_job_nor_makes_its_runner_pass_for_l
         async with running_runner(bus, nats_url, tmp_path, name="c", terms=terms) as standby:
             await eventually(lambda: now(recorder, standby.id) == "InactiveInstance")
             line.cut()
-            await asyncio.sleep(1.5)
+            await pause(1.5, "the length of the cut: shorter than a lease")
             line.mend()
             revision = await revision_of_lease(bus)
 
@@ -213,10 +208,7 @@ async def test_not_even_a_long_grace_outlives_the_lease(
         await eventually(lambda: now(recorder, active.id) == "Stopping")
         line = one_line if active is first else other_line
         line.cut()
-        taken_over = asyncio.create_task(
-            eventually(lambda: now(recorder, standby.id) == "Running", 4 * QUICK_LEASES.seconds)
-        )
-        assert await most_alive_until(taken_over, tmp_path) == 1
+        assert await most_alive_until_it_runs_on(standby, recorder, tmp_path) == 1
         line.mend()
         await eventually(lambda: now(recorder, active.id) == "InactiveInstance")
         stopped = next(event for event in recorder.of(ContinuousStopped) if event.instance == active.id)
@@ -263,10 +255,7 @@ async def test_a_holder_that_stands_still_loses_its_script_before_another_one_be
         async with running_runner(bus, nats_url, tmp_path, name="b", terms=QUICK_LEASES) as standby:
             await eventually(lambda: now(recorder, standby.id) == "InactiveInstance")
             holder.send(signal.SIGSTOP)
-            taken_over = asyncio.create_task(
-                eventually(lambda: now(recorder, standby.id) == "Running", 4 * QUICK_LEASES.seconds)
-            )
-            assert await most_alive_until(taken_over, tmp_path) == 1
+            assert await most_alive_until_it_runs_on(standby, recorder, tmp_path) == 1
             holder.send(signal.SIGCONT)
             await eventually(lambda: now(recorder, instance_id) == "InactiveInstance")
             stopped = [event for event in recorder.of(ContinuousStopped) if event.instance == instance_id][-1]

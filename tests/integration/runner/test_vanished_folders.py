@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.event_recorder import EventRecorder
-from support.eventually import eventually
+from support.eventually import eventually, pause
 from support.process_search import processes_with
 from support.runners import Caller, RunningRunner, running_runner
 from webjobs_events.events import ContinuousRunning, ContinuousStopped, Removed
@@ -67,7 +67,7 @@ async def test_files_taken_away_at_any_moment_after_an_upload_take_the_job_away(
         name = f"job-{delay}"
         await caller.deploy(TRIGGERED, name, {"run.sh": "echo", "settings.job": "{}"})
         await until_installed(folder_of(tmp_path, TRIGGERED, name))
-        await asyncio.sleep(delay)  # the property is over this delay
+        await pause(delay, "the property is over this delay")
         remove(folder_of(tmp_path, TRIGGERED, name))
         await eventually(lambda: is_gone(bus, TRIGGERED, name), LIMIT)
 
@@ -83,7 +83,7 @@ async def test_files_taken_away_at_any_moment_after_an_edit_take_the_job_away(
         await caller.deploy(TRIGGERED, name, {"run.sh": "echo"})
         await until_installed(folder_of(tmp_path, TRIGGERED, name))
         (folder_of(tmp_path, TRIGGERED, name) / "run.sh").write_text("echo edited")
-        await asyncio.sleep(delay)  # the property is over this delay
+        await pause(delay, "the property is over this delay")
         remove(folder_of(tmp_path, TRIGGERED, name))
         await eventually(lambda: is_gone(bus, TRIGGERED, name), LIMIT)
 
@@ -106,7 +106,7 @@ async def test_a_continuous_job_is_stopped_when_its_files_are_taken_away(
         script = f"export {marker}=1\n exec sleep 1000"
         await caller.deploy(CONTINUOUS, name, {"run.sh": script, "data.txt": "stays"})
         await eventually(lambda: recorder.of(ContinuousRunning, name))
-        await asyncio.sleep(delay)  # the property is over this delay
+        await pause(delay, "the property is over this delay")
         remove(folder_of(tmp_path, CONTINUOUS, name))
         await eventually(lambda: is_gone(bus, CONTINUOUS, name), LIMIT)
         await eventually(lambda: recorder.of(ContinuousStopped, name))
@@ -127,7 +127,7 @@ async def test_a_folder_removed_while_it_is_installed_is_gone_or_whole(
             removing = await asyncio.create_subprocess_exec("rm", "-rf", str(folder))
             await removing.wait()
             removed += 1
-        await asyncio.sleep(0.001)
+        await pause(0.001, "the pace of the removals")
     await uploading
     removing = await asyncio.create_subprocess_exec("rm", "-rf", str(folder))
     await removing.wait()
@@ -161,7 +161,7 @@ async def test_a_folder_that_two_runners_share_does_not_come_back(
             name = f"job-{delay}"
             await caller.deploy(TRIGGERED, name, {"run.sh": "echo"})
             await until_installed(folder_of(tmp_path, TRIGGERED, name))
-            await asyncio.sleep(delay)  # the property is over this delay
+            await pause(delay, "the property is over this delay")
             shutil.rmtree(folder_of(tmp_path, TRIGGERED, name))
             await eventually(lambda: is_gone(bus, TRIGGERED, name), LIMIT)
             assert not folder_of(tmp_path, TRIGGERED, name).exists()

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from structlog.testing import capture_logs
+from support.eventually import eventually, stays
 from webjobs_api.http import failed_logins
 from webjobs_api.http.access_errors import CredentialsWanted, TooManyWrongPasswords
 from webjobs_api.http.failed_logins import FailedLogins, delay_of, network_of
@@ -109,7 +110,8 @@ async def test_they_are_logged_at_once_and_then_once_a_minute(monkeypatch: pytes
     monkeypatch.setattr(failed_logins, "delay_of", lambda _failures: 0.0)
     with capture_logs() as lines:
         await fail(FailedLogins(), 20)
-        await asyncio.sleep(1)
+        await eventually(lambda: len(lines) == 2)
+        await stays(lambda: len(lines) == 2, 0.5)
     assert [(line["event"], line["count"]) for line in lines] == [
         ("wrong credentials", 1),
         ("wrong credentials", 19),

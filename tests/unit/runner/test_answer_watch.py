@@ -1,5 +1,6 @@
 import asyncio
 
+from support.eventually import pause
 from webjobs_runner.logs.answer_watch import AnswerWatch
 
 SECONDS = 0.05
@@ -55,7 +56,7 @@ async def test_each_answer_gives_the_next_one_its_full_time() -> None:
     watched.watch.expect()
     answered_at = 0.0
     for _ in range(5):
-        await asyncio.sleep(SECONDS / 4)
+        await pause(SECONDS / 4, "the pace of the answers")
         answered_at = watched.now
         watched.watch.came(more=True)
     assert await asyncio.wait_for(watched.overdue.get(), 10) >= answered_at + SECONDS - 0.01

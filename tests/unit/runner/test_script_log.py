@@ -1,7 +1,5 @@
-import asyncio
-
 import pytest
-from support.eventually import eventually
+from support.eventually import eventually, stays
 from webjobs_runner.logs.script_log import JOB_LOG_LINES, UNFINISHED_SECONDS, JobLogHead, ScriptLog
 
 
@@ -95,8 +93,7 @@ async def test_a_character_in_two_halves_is_not_written_by_halves() -> None:
     written: list[bytes] = []
     log = ScriptLog("abcdef", lambda marked, _system: written.append(marked))
     log.on_stdout("ä".encode()[:1])
-    await asyncio.sleep(2 * UNFINISHED_SECONDS)
-    assert written == []
+    await stays(lambda: not written, 2 * UNFINISHED_SECONDS)
     log.on_stdout("ä\n".encode()[1:])
     log.finish()
     assert "INFO] ä\n" in b"".join(written).decode()

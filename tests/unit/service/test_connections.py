@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import ClientSession, WSMsgType, web
-from support.eventually import eventually
+from support.eventually import eventually, pause
 from webjobs_service.connections import BodyTimedOut, ConnectionTerms, connections_within
 from webjobs_service.http_server import serve_http
 
@@ -30,14 +30,14 @@ def app() -> web.Application:
         return web.Response(text=str(len(await request.read())))
 
     async def read_late(request: web.Request) -> web.Response:
-        await asyncio.sleep(1.5)
+        await pause(1.5, "the service is slow")
         return await read(request)
 
     async def stream(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         for _ in range(8):
-            await asyncio.sleep(0.2)
+            await pause(0.2, "the pace of the stream")
             await response.write(b".")
         await response.write_eof()
         return response
@@ -116,7 +116,7 @@ async def test_a_head_that_does_not_end_is_answered_408_however_it_trickles(befo
         async def trickle() -> None:
             for byte in b"GET /now HTTP/1.1\r\nX: " + b"y" * 1000:
                 writer.write(bytes([byte]))
-                await asyncio.sleep(0.05)
+                await pause(0.05, "the pace of the client")
 
         trickling = asyncio.create_task(trickle())
         answer = await all_of(reader)
@@ -131,7 +131,7 @@ async def test_an_idle_connection_is_closed_and_until_then_serves_requests() -> 
         for _ in range(3):
             writer.write(GET)
             assert b"200 OK" in await reader.readuntil(b"now")
-            await asyncio.sleep(0.4)
+            await pause(0.4, "shorter than a connection may be idle")
         assert await all_of(reader) == b""
         writer.close()
 
@@ -142,7 +142,7 @@ async def test_an_idle_connection_is_not_held_to_the_time_for_a_head() -> None:
         for _ in range(2):
             writer.write(GET)
             assert b"200 OK" in await reader.readuntil(b"now")
-            await asyncio.sleep(1)
+            await pause(1, "longer than a head may take")
         writer.close()
 
 
@@ -161,7 +161,7 @@ async def test_a_body_that_goes_on_may_take_any_time() -> None:
         reader, writer = await asyncio.open_connection(*address)
         writer.write(b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n")
         for _ in range(10):
-            await asyncio.sleep(0.2)
+            await pause(0.2, "the pace of the client")
             writer.write(b"x")
         assert (await reader.readuntil(b"\r\n\r\n10")).startswith(b"HTTP/1.1 200")
         writer.close()
@@ -184,7 +184,7 @@ async def test_streams_and_websockets_are_not_idle() -> None:
             async with session.get("/stream") as answer:
                 assert await answer.read() == b"." * 8
             async with session.ws_connect("/talk") as socket_:
-                await asyncio.sleep(1.5)
+                await pause(1.5, "longer than any of the limits")
                 await socket_.send_str("still here")
                 assert (await socket_.receive()).type is WSMsgType.TEXT
 
@@ -193,7 +193,7 @@ async def test_a_client_that_does_not_read_is_cut_off() -> None:
     async with served(terms(unread=0.5)) as address:
         reader, writer = await asyncio.open_connection(*address, limit=1024)
         writer.write(GET.replace(b"/now", b"/large"))
-        await asyncio.sleep(2.5)
+        await pause(2.5, "the client does not read")
         assert len(await all_of(reader)) < 64 * 1024 * 1024
         writer.close()
 
@@ -207,7 +207,7 @@ async def test_a_client_that_reads_slowly_gets_everything() -> None:
         taken = 0
         while taken < size:
             taken += len(await reader.readexactly(min(size - taken, 8 * 1024 * 1024)))
-            await asyncio.sleep(0.4)
+            await pause(0.4, "the pace of the client")
         writer.close()
 
 
@@ -248,9 +248,11 @@ async def test_without_an_idle_connection_a_new_one_is_refused_with_503() -> Non
         crowd = []
         for _ in range(most):
             reader, writer = await asyncio.open_connection(*address)
-            writer.write(b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n")
+            writer.write(
+                b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n"
+            )
+            assert b" 100 " in await reader.readuntil(b"\r\n\r\n")  # the request is being handled
             crowd.append((reader, writer))
-        await asyncio.sleep(0.3)
         reader, writer = await asyncio.open_connection(*address)
         assert (await all_of(reader)).startswith(b"HTTP/1.1 503 ")
         writer.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from support.eventually import eventually
+from support.eventually import eventually, pause
 from webjobs_service import loop_watchdog
 from webjobs_service.lifetime import run_service
 from webjobs_service.loop_watchdog import watched_loop
@@ -46,7 +46,7 @@ async def test_a_loop_that_only_waits_is_not_reported(
 ) -> None:
     monkeypatch.setattr(loop_watchdog, "BLOCKED_SECONDS", 1.0)
     with watched_loop() as watchdog:
-        await asyncio.sleep(1.5)
+        await pause(1.5, "the loop waits for longer than it may be blocked")
         assert watchdog.blocked_seconds == 0
     assert logged == []
 
