@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
@@ -17,3 +18,9 @@ def run_command(job: str = "hello") -> RunTriggeredJob:
         requested_by="test",
         run_id=RunId("202601020304050000"),
     )
+
+
+def numbered_command(number: int, job: str = "hello") -> RunTriggeredJob:
+    """One of many commands to run a job: its run id ends with the number, and is its slot in the queue."""
+    run_id = RunId(f"20260102030405{number:04}")
+    return replace(run_command(job), command_id=f"run/{job}/{run_id}", run_id=run_id, slot=run_id)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import structlog
 from webjobs_events.commands import Command, encode_command
 from webjobs_events.errors import BusUnavailable, RevisionConflict
 from webjobs_events.jetstream import Entry, StreamMessage
@@ -12,6 +13,13 @@ from webjobs_events.outage import Outage
 from webjobs_events.subjects import Subjects
 
 OnChange = Callable[[str, Entry | None], None]
+
+
+class ImpatientOutage(Outage):
+    """Tries again at once."""
+
+    async def retry(self, work: Any, **options: Any) -> Any:
+        return await super().retry(work, **{**options, "delay": 0})
 
 
 class MemoryMirror:
@@ -107,7 +115,7 @@ class MemoryBus:
         self._last_sequence = 0
 
     def outage_of(self, what: str) -> Outage:
-        return Outage(self, what)
+        return ImpatientOutage(structlog.get_logger(), what)
 
     def on_reconnect(self, _listener: Callable[[], None]) -> Callable[[], None]:
         return lambda: None
@@ -139,6 +147,9 @@ class MemoryBus:
 
     async def pending_subjects(self, patterns: list[str]) -> list[str]:
         return [each.subject for pattern in patterns for each in self._on(pattern)]
+
+    async def pending_command(self, subject: str) -> StreamMessage | None:
+        return await self.last_message(self.subjects.commands_stream, subject)
 
     async def pending_commands(self, pattern: str) -> list[StreamMessage]:
         return self._on(pattern)

@@ -8,6 +8,7 @@ from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName
+from webjobs_events.run_step import run_step
 
 from webjobs_runner.log import logger
 from webjobs_runner.runs.concurrency import ConcurrencyLimits
@@ -62,9 +63,8 @@ async def _each(
 ) -> None:
     while True:
         item = await queue.get()
+        job_name = job_of(item)
         try:
-            await start(item)
+            await run_step(start(item), logger, "next run left to the queue", job=job_name)
         except BusUnavailable as error:
-            logger.debug("next run left to the queue", job=job_of(item), error=str(error))
-        except Exception:  # of one job: the others go on, and the queue delivers this one later
-            logger.exception("next run left to the queue", job=job_of(item))
+            logger.debug("next run left to the queue", job=job_name, error=str(error))

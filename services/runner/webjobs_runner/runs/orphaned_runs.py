@@ -1,15 +1,18 @@
 """Aborts runs whose runner is gone, and ends attempts that no runner works on."""
 
+from collections.abc import Iterable
 from functools import partial
 
 from webjobs_events.commands import RunTriggeredJob, decode_command
 from webjobs_events.errors import UndecodableMessage
 from webjobs_events.job import JobType
+from webjobs_events.run_step import run_step
 from webjobs_events.status import Reason
 
 from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.domain.claimed_run import Abort, abort_orphan
 from webjobs_runner.heartbeat import Peers
+from webjobs_runner.log import logger
 from webjobs_runner.runs.claims import ClaimedRun
 from webjobs_runner.runs.dependencies import RunDependencies
 from webjobs_runner.runs.finish import Finish, Unattended
@@ -33,14 +36,32 @@ class OrphanedRuns:
         outage = self._bus.connection.outage_of("abort of orphaned runs")
         while True:
             instance_id, boot = await self._peers.lost.get()
-            await outage.retry(partial(self._abort_all, instance_id, boot), lost=instance_id)
+            aborting = outage.retry(partial(self._abort_runs_of, instance_id, boot), lost=instance_id)
+            await run_step(aborting, logger, "orphaned runs left to the queue", lost=instance_id)
 
-    async def abort(self, run: ClaimedRun) -> None:
-        """Abort a run whose runner is gone, known by its claim only.
+    async def abort_all(self, runs: Iterable[ClaimedRun]) -> None:
+        """Abort runs whose runner is gone, known by their claims only.
+
+        One that cannot be aborted is left to the queue: the runner to which it delivers the command ends it.
 
         Raises:
-            BusUnavailable: NATS does not answer.
+            BusUnavailable: NATS does not answer; to be done again.
         """
+        for run in runs:
+            await run_step(
+                self._abort(run),
+                logger,
+                "orphaned run left to the queue",
+                job=run.job_name,
+                run_id=run.run_id,
+            )
+
+    async def _abort_runs_of(self, instance_id: str, boot: str) -> None:
+        """Abort all that one start of a runner owned."""
+        runs = await self._claims.of_instance(instance_id)
+        await self.abort_all(run for run in runs if run.claim.boot == boot)
+
+    async def _abort(self, run: ClaimedRun) -> None:
         command = await self._command_of(run)
         if command is None:  # it was settled: only the claim was left behind
             await self._claims.drop(run.job_name, run.run_id)
@@ -71,12 +92,6 @@ class OrphanedRuns:
             log=self._logs.of(attempt) if may_write else None,
         )
         await self._finish.finish_unattended(run)
-
-    async def _abort_all(self, instance_id: str, boot: str) -> None:
-        """Abort all that one start of a runner owned."""
-        for run in await self._claims.of_instance(instance_id):
-            if run.claim.boot == boot:
-                await self.abort(run)
 
     async def _command_of(self, run: ClaimedRun) -> RunTriggeredJob | None:
         """The command of a run, while it is in the queue."""

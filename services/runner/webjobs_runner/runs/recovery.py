@@ -1,12 +1,15 @@
 """What an earlier start of this runner left unfinished: outcomes are published, orphaned runs are aborted."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.job import JobType
+from webjobs_events.run_step import run_step
 
 from webjobs_runner.domain.run_outcome import runner_lost
+from webjobs_runner.log import logger
 from webjobs_runner.runs.dependencies import RunDependencies
 from webjobs_runner.runs.finish import Finish, Unattended
 from webjobs_runner.runs.orphaned_runs import OrphanedRuns
@@ -14,6 +17,7 @@ from webjobs_runner.runs.run_journal import UnfinishedRun
 from webjobs_runner.runs.run_log import RunLog
 
 _PASSING = (BusUnavailable, OSError)  # a full disk, or one that is away
+_FAILURE_DELAY = 30.0  # seconds
 
 
 class Recovery:
@@ -35,18 +39,21 @@ class Recovery:
     async def run(self) -> None:
         """Finish them all at the same time, each until it is done."""
         await self._outbox.drained()  # what the earlier start had still to publish comes before the ends
+        retry = partial(self._outage.retry, errors=_PASSING)
         async with asyncio.TaskGroup() as group:
             for run in self._runs:
-                ending = partial(self._end, run)
-                group.create_task(self._outage.retry(ending, errors=_PASSING, run_id=run.command.run_id))
-            group.create_task(self._outage.retry(self._abort_unjournaled))
+                run_id = run.command.run_id
+                ending = partial(retry, partial(self._end, run), run_id=run_id)
+                group.create_task(_until_done(ending, run_id=run_id))
+            group.create_task(_until_done(partial(retry, self._abort_unjournaled)))
 
     async def _abort_unjournaled(self) -> None:
         """Abort the runs that are not in the journal, and drop claims left on those that are settled."""
         journaled = {run.command.run_id for run in self._runs}
-        for run in await self._claims.of_instance(self._instance.id):
-            if not self._claims.is_own(run.claim) and run.run_id not in journaled:
-                await self._orphaned_runs.abort(run)
+        runs = await self._claims.of_instance(self._instance.id)
+        await self._orphaned_runs.abort_all(
+            run for run in runs if not self._claims.is_own(run.claim) and run.run_id not in journaled
+        )
 
     async def _end(self, run: UnfinishedRun) -> None:
         """End a run, if its command is still in the queue; its log is shipped in any case."""
@@ -74,3 +81,11 @@ class Recovery:
             digest=run.digest,
             initialized_at=run.initialized_at,
         )
+
+
+async def _until_done(work: Callable[[], Awaitable[object]], **about: object) -> None:
+    """Repeat what fails: runs in the journal of this runner are ended by no other one."""
+    while True:
+        if await run_step(work(), logger, "recovery failed; it is tried again", **about):
+            return
+        await asyncio.sleep(_FAILURE_DELAY)

@@ -4,8 +4,10 @@ import asyncio
 from functools import partial
 
 from webjobs_events.commands import RunTriggeredJob
+from webjobs_events.errors import UnreadableDefinition
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
+from webjobs_events.run_step import run_step
 
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.domain.claimed_run import Abort
@@ -19,7 +21,10 @@ from webjobs_runner.runs.run_registry import RunRegistry
 
 
 class UnstartedRuns:
-    """Claims such a run first, as a runner that starts it does: one of them gets it."""
+    """Claims such a run first, as a runner that starts it does: one of them gets it.
+
+    A run that cannot be ended here is left to the queue: the runner to which it delivers the command ends it.
+    """
 
     def __init__(
         self, dependencies: RunDependencies, orphaned_runs: OrphanedRuns, registry: RunRegistry
@@ -48,10 +53,12 @@ class UnstartedRuns:
     async def _end_runs_of_deleted(self) -> None:
         while True:
             job_name = await self._deleted.get()
-            await self._outage.retry(partial(self._end_all, job_name), job=job_name)
+            ending = self._outage.retry(partial(self._end_all, job_name), job=job_name)
+            await run_step(ending, logger, "runs of a deleted job left to the queue", job=job_name)
 
     async def _cancel(self, job_name: JobName, run_id: RunId) -> None:
-        await self._outage.retry(partial(self._end_requested, job_name, run_id), run_id=run_id)
+        ending = self._outage.retry(partial(self._end_requested, job_name, run_id), run_id=run_id)
+        await run_step(ending, logger, "cancelled run left to the queue", job=job_name, run_id=run_id)
 
     async def _end_requested(self, job_name: JobName, run_id: RunId) -> None:
         """End a run that no runner owns: an owner mirrors the request too, or its run is orphaned."""
@@ -72,15 +79,27 @@ class UnstartedRuns:
     async def _end_all(self, job_name: JobName) -> None:
         """End the runs of a deleted job that no runner has begun."""
         queued = await all_runs_of(self._bus, job_name)
-        if await self._definitions.current(JobType.TRIGGERED, job_name) is not None:
-            return  # deployed again: some of these may have been requested since
-        outcome = deleted_before_begun()
+        if await self._is_deployed(job_name):
+            return  # again: some of these may have been requested since
         for _, command in queued.commands:
-            if await self._end_unclaimed(command, outcome):
-                continue
-            found = await self._claims.read(job_name, command.run_id)
-            if found is not None:
-                await self._end_waiting(found, command, outcome)
+            ending = self._end_of_deleted(command)
+            await run_step(
+                ending, logger, "run of a deleted job left to the queue", job=job_name, run_id=command.run_id
+            )
+
+    async def _is_deployed(self, job_name: JobName) -> bool:
+        try:
+            return await self._definitions.current(JobType.TRIGGERED, job_name) is not None
+        except UnreadableDefinition:  # of a later release, perhaps
+            return True
+
+    async def _end_of_deleted(self, command: RunTriggeredJob) -> None:
+        outcome = deleted_before_begun()
+        if await self._end_unclaimed(command, outcome):
+            return
+        found = await self._claims.read(command.job_name, command.run_id)
+        if found is not None:
+            await self._end_waiting(found, command, outcome)
 
     async def _end_unclaimed(self, command: RunTriggeredJob, outcome: Outcome) -> bool:
         """End the run of a command that has no claim; False when it has one."""

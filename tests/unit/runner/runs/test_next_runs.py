@@ -5,9 +5,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from support.commands import run_command
 from support.eventually import eventually
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.job import JobName
+from webjobs_events.subjects import Subjects
 from webjobs_runner.runs.next_runs import NextRuns
 
 
@@ -75,10 +77,9 @@ async def test_a_command_that_is_gone_from_the_queue_is_not_offered() -> None:
     async def last_message(stream: str, subject: str) -> None:
         fakes.called.add("good/2")
 
-    bus = SimpleNamespace(subjects=SimpleNamespace(commands_stream="COMMANDS"), last_message=last_message)
-    command = SimpleNamespace(command_id="gone", subject=lambda subjects: "commands.gone")
+    bus = SimpleNamespace(subjects=Subjects(), last_message=last_message)
     fake = cast(Any, fakes)
-    fakes.commands.put_nowait(command)
+    fakes.commands.put_nowait(run_command())
     task = asyncio.create_task(NextRuns(cast(Any, bus), fake, fake, fake, fake).run())
     await eventually(lambda: "good/2" in fakes.called)
     task.cancel()
