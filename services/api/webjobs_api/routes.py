@@ -19,7 +19,9 @@ from webjobs_api.jobs import continuous, deploy, refusal_list, triggered
 from webjobs_api.jobs import handlers as jobs
 from webjobs_api.logs import handlers as logs
 from webjobs_api.logs import logstream, run_log
-from webjobs_api.pages import job_page
+from webjobs_api.pages import actions, assets, continuous_job, new_job, overview, triggered_job
+from webjobs_api.pages import run as run_page
+from webjobs_api.pages import runs as all_runs_page
 from webjobs_api.passthrough import handlers as passthrough
 from webjobs_api.runs import all_runs, run_control
 from webjobs_api.runs import handlers as runs
@@ -95,13 +97,20 @@ def routes() -> list[web.RouteDef]:
         web.delete("/api/hooks/{hook}", hooks.delete_hook),
         web.get("/api/hooks/{hook}/deliveries", hooks.list_deliveries),
         # Pages for people
-        web.get("/", job_page.show_index),
-        web.get(f"/pages/triggered/{_JOB}", job_page.show_triggered_job),
-        web.get(f"/pages/continuous/{_JOB}", job_page.show_continuous_job),
-        web.post(f"/pages/triggered/{_JOB}/run", job_page.run_job),
-        web.post(f"/pages/triggered/{_JOB}/history/{{id}}/cancel", job_page.cancel_run),
-        web.post(f"/pages/continuous/{_JOB}/start", job_page.start_job),
-        web.post(f"/pages/continuous/{_JOB}/stop", job_page.stop_job),
+        web.get("/", overview.show_index),
+        web.get("/pages/runs", all_runs_page.show_runs),
+        web.get("/pages/new", new_job.show_form),
+        web.get(f"/pages/triggered/{_JOB}", triggered_job.show_triggered_job),
+        web.get(f"/pages/triggered/{_JOB}/history/{{id}}", run_page.show_run),
+        web.get(f"/pages/continuous/{_JOB}", continuous_job.show_continuous_job),
+        web.post(f"/pages/triggered/{_JOB}/run", actions.run_job),
+        web.post(f"/pages/triggered/{_JOB}/history/{{id}}/cancel", actions.cancel_run),
+        web.post(f"/pages/triggered/{_JOB}/history/{{id}}/rerun", actions.run_again),
+        web.post(f"/pages/continuous/{_JOB}/start", actions.start_job),
+        web.post(f"/pages/continuous/{_JOB}/stop", actions.stop_job),
+        web.post(f"/pages/{_TYPE}/{_JOB}/files", new_job.deploy_files),
+        web.post("/pages/clock", actions.choose_clock),
+        web.get("/assets/{file}", assets.get_asset),
         # The api about itself
         web.get("/docs", page.show_page),
         web.get("/openapi.json", openapi.get_document),
@@ -145,9 +154,9 @@ def _job_routes(dialect: Dialect) -> list[web.RouteDef]:
 
 # Under `/jobs` a browser gets a page where a program gets the data.
 _PAGES: Mapping[Handler, Handler] = {
-    jobs.list_jobs: job_page.show_index,
-    triggered.get_job: job_page.show_triggered_job,
-    continuous.get_job: job_page.show_continuous_job,
+    jobs.list_jobs: overview.show_index,
+    triggered.get_job: triggered_job.show_triggered_job,
+    continuous.get_job: continuous_job.show_continuous_job,
 }
 
 

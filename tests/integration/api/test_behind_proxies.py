@@ -117,7 +117,7 @@ async def test_links_of_pages_and_documents_begin_with_the_prefix(
         async with proxied.get(path) as answer:
             text = await answer.text()
         for link in re.findall(r'(?:href|action|src|data-root)="([^"]*)"', text):
-            assert link.startswith("/team/jobs"), (path, link)
+            assert link.startswith(("/team/jobs", "#")), (path, link)
             found += 1
     assert found > 20 and location
     async with proxied.post("/pages/continuous/worker/start", allow_redirects=False) as answer:
@@ -148,15 +148,19 @@ async def test_the_standard_header_counts_when_there_is_no_other(
         assert (await answer.json())["url"] == f"{api_url}/api/jobs/triggered/hello"
 
 
+def without_nonces(page: str) -> str:
+    return re.sub('nonce="[^"]*"', "", page)
+
+
 async def test_malformed_values_are_ignored(
     api: aiohttp.ClientSession, api_url: str, backend: FakeBackend
 ) -> None:
     await backend.define(JobType.TRIGGERED, "hello")
     for path in ("/api/jobs", "/", "/openapi.json", "/api/triggeredwebjobsswagger"):
         async with api.get(path) as answer:
-            plain = await answer.text()
+            plain = without_nonces(await answer.text())
         async with api.get(path, headers=GARBAGE | {"Forwarded": ';;="\\,for=x'}) as answer:
-            assert (answer.status, await answer.text()) == (200, plain), path
+            assert (answer.status, without_nonces(await answer.text())) == (200, plain), path
     async with api.post("/api/jobs/triggered/hello/run", headers=GARBAGE) as answer:
         assert answer.headers["Location"].startswith(f"{api_url}/api/jobs/")
 

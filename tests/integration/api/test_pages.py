@@ -1,5 +1,8 @@
 """The pages for people: what they show, what their buttons do, and that nothing in them is taken for HTML."""
 
+import hashlib
+import re
+
 import aiohttp
 import pytest
 from support.eventually import eventually
@@ -70,7 +73,8 @@ async def test_a_run_is_cancelled_by_its_button_which_it_has_until_it_has_ended(
     button = f"/pages/triggered/a%20b/history/{run_id}/cancel"
     assert f'action="{button}"' in await page(api, "/pages/triggered/a%20b")
     async with api.post(button, allow_redirects=False) as answer:
-        assert (answer.status, answer.headers["Location"]) == (303, "/pages/triggered/a%20b")
+        run_page = f"/pages/triggered/a%20b/history/{run_id}"
+        assert (answer.status, answer.headers["Location"]) == (303, run_page)
     key = Subjects.cancel_key("a b", run_id)
     request = await bus.leases.get(key)
     assert request is not None
@@ -105,16 +109,16 @@ async def test_a_continuous_job_is_stopped_and_started_by_buttons(
 
 async def test_names_are_never_taken_for_html(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
     await backend.define(JobType.TRIGGERED, HOSTILE, script="<img src=x>.sh")
-    for path in ("/", f"/pages/triggered/{HOSTILE_PATH}"):
+    for path in ("/", "/pages/runs", f"/pages/triggered/{HOSTILE_PATH}"):
         text = await page(api, path)
-        assert "<script" not in text and "<img" not in text
+        assert HOSTILE not in text and "<img" not in text
 
 
 async def test_an_unknown_job_has_a_page_that_says_so(
     api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     assert "no triggered job named" in await page(api, "/pages/triggered/no", 404)
-    assert "<script" not in await page(api, f"/pages/continuous/{HOSTILE_PATH}", 404)
+    assert HOSTILE not in await page(api, f"/pages/continuous/{HOSTILE_PATH}", 404)
     assert "not a job name" in await page(api, "/pages/continuous/%00", 400)
 
 
@@ -154,13 +158,74 @@ async def test_our_own_page_can(api: aiohttp.ClientSession, api_url: str, backen
         assert answer.status == 200
 
 
-async def test_the_page_about_the_api_runs_no_script_but_its_own(
+async def test_every_page_runs_no_script_but_its_own(
     api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
-    first, second = await page(api, "/docs"), await page(api, "/docs/")
-    assert first.count("<script") == second.count("<script") == 1
-    assert "http://" not in first and "https://" not in first
-    async with api.get("/docs") as answer:
-        nonce = answer.headers["Content-Security-Policy"].split("'nonce-")[1].split("'")[0]
-        assert f'nonce="{nonce}"' in await answer.text()
-        assert nonce not in first
+    await backend.define(JobType.TRIGGERED, "hello")
+    for path in ("/", "/pages/runs", "/pages/new", "/pages/triggered/hello", "/docs", "/docs/"):
+        async with api.get(path) as answer:
+            policy, text = answer.headers["Content-Security-Policy"], await answer.text()
+        nonce = policy.split("script-src 'nonce-")[1].split("'")[0]
+        scripts = re.findall("<script[^>]*>", text)
+        assert scripts and all(f'nonce="{nonce}" src="/assets/' in script for script in scripts)
+        assert "<style" not in text and "style=" not in text
+        assert nonce not in await page(api, path), "each answer has a nonce of its own"
+        assert "https://" not in text and not re.search('(src|href)="http', text)
+
+
+async def test_assets_have_names_that_change_with_their_content(api: aiohttp.ClientSession) -> None:
+    text = await page(api, "/")
+    for address in re.findall('(?:src|href)="(/assets/[^"]+)"', text):
+        async with api.get(address) as answer:
+            assert answer.status == 200
+            assert "immutable" in answer.headers["Cache-Control"]
+            assert address.split(".")[1] == hashlib.sha256(await answer.read()).hexdigest()[:12]
+    async with api.get("/assets/style.000000000000.css") as answer:
+        assert answer.status == 404
+
+
+async def test_the_page_sends_only_the_regions_that_are_asked_for(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    text = await page(api, "/pages/triggered/hello?_regions=head,runs,no")
+    assert re.findall('<section id="([a-z]+)"', text) == ["head", "runs"]
+    assert "<html" not in text
+
+
+async def test_a_run_has_a_page_with_its_log_and_leads_to_the_next_one(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    async with api.post("/pages/triggered/hello/run", data={"arguments": "--name Ada"}):
+        await eventually(lambda: backend.position == 2)
+    run_id = backend.held["hello"].command.run_id
+    await backend.end_run("hello")
+    await eventually(lambda: backend.position == 3)
+    text = await page(api, f"/pages/triggered/hello/history/{run_id}")
+    assert "--name Ada" in text and "by request" in text and f"/history/{run_id}/rerun" in text
+    async with api.post(
+        f"/pages/triggered/hello/history/{run_id}/rerun",
+        data={"arguments": "--name Bo"},
+        allow_redirects=False,
+    ) as answer:
+        assert answer.status == 303
+        assert answer.headers["Location"].startswith("/pages/triggered/hello/history/")
+    await eventually(lambda: "hello" in backend.held)
+    command = backend.held["hello"].command
+    assert (command.arguments, command.rerun_of) == ("--name Bo", run_id)
+    assert "has no run" in await page(api, "/pages/triggered/hello/history/202601010000000000", 404)
+
+
+async def test_the_clock_of_pages_is_chosen_once(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    form = {"clock": "local", "zone": "Europe/Berlin", "next": "/pages/triggered/hello"}
+    async with api.post("/pages/clock", data=form, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (303, "/pages/triggered/hello")
+        cookie = answer.headers["Set-Cookie"].partition(";")[0]
+    async with api.get("/pages/triggered/hello", headers={"Cookie": cookie}) as answer:
+        assert "Europe/Berlin" in await answer.text()
+    async with api.post(
+        "/pages/clock", data={"clock": "x", "next": "//evil"}, allow_redirects=False
+    ) as answer:
+        assert answer.headers["Location"] == "/"

@@ -43,6 +43,16 @@ class LogNotFound(WebJobsError):
         super().__init__(f"There is no log file {file_name[:200]!r}.")
 
 
+class AssetNotFound(WebJobsError):
+    """Pages have no file of this name, or one of another version had."""
+
+    http_status = 404
+
+    def __init__(self, file_name: str) -> None:
+        self.file_name = file_name
+        super().__init__(f"There is no file {file_name[:200]!r} of pages here. Load the page again.")
+
+
 class LogIncomplete(WebJobsError):
     """A part of a log is missing: it is still on its way to the stream of logs, or it was removed."""
 

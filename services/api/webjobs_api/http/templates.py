@@ -1,6 +1,6 @@
 """Pages for people, rendered from the templates of this package."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jinja2
@@ -16,7 +16,7 @@ _ENVIRONMENT = jinja2.Environment(
     lstrip_blocks=True,
 )
 _HEADERS = {
-    "Cache-Control": "no-store",
+    "Cache-Control": "private, no-cache",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
@@ -24,6 +24,13 @@ _HEADERS = {
 
 def render(template: str, context: Mapping[str, Any], policy: str, status: int = 200) -> web.Response:
     """Returns a page as a response; `policy` is its Content-Security-Policy."""
-    text = _ENVIRONMENT.get_template(template).render(context)
+    return render_parts([template], context, policy, status)
+
+
+def render_parts(
+    templates: Iterable[str], context: Mapping[str, Any], policy: str, status: int = 200
+) -> web.Response:
+    """Returns several templates one after the other as a response."""
+    text = "\n".join(_ENVIRONMENT.get_template(each).render(context) for each in templates)
     headers = _HEADERS | {"Content-Security-Policy": policy} | dict(headers_of(status))
     return web.Response(text=text, status=status, headers=headers, content_type="text/html", charset="utf-8")

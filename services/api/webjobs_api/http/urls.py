@@ -77,5 +77,21 @@ class Urls:
         """Of the page for people."""
         return f"{self.base}/pages/{job_type.value}/{quoted(name)}"
 
+    def triggered_page(self, name: str) -> str:
+        """Of the page of a triggered job."""
+        return self.page(JobType.TRIGGERED, name)
+
+    def run_page(self, name: str, run_id: str) -> str:
+        """Of the page of a run."""
+        return f"{self.triggered_page(name)}/history/{run_id}"
+
+    def job_folder(self, job_type: JobType, name: str) -> str:
+        """Of the files of a job, in the vfs API."""
+        return f"{self.base}/vfs/site/wwwroot/App_Data/jobs/{job_type.value}/{quoted(name)}/"
+
+    def job_archive(self, job_type: JobType, name: str) -> str:
+        """Of the files of a job as a zip."""
+        return f"{self.base}/api/zip/site/wwwroot/App_Data/jobs/{job_type.value}/{quoted(name)}/"
+
     def _data(self, job_type: JobType, name: str, rest: str) -> str:
         return f"{self.base}/vfs/data/jobs/{job_type.value}/{quoted(name)}/{rest}"

@@ -77,6 +77,21 @@ def folder_deletion(delete_item: Handler) -> Handler:
 
 async def _put(request: web.Request, *, merge: bool) -> web.Response:
     job_type, name = request_context.job_type(request), request_context.job_name(request)
+    return await _deployed(request, job_type, await deploy_body(request, job_type, name, merge=merge))
+
+
+async def deploy_body(request: web.Request, job_type: JobType, name: JobName, *, merge: bool) -> JobName:
+    """Deploy the body of a request as the files of a job; returns the name as the job's owner spells it.
+
+    Args:
+        request: Its body is a zip archive, a script, or a form that holds one of them.
+        job_type: Of the job.
+        name: Of the job, as the client spells it.
+        merge: Whether the files that the job has stay beside those in the archive.
+
+    Raises:
+        WebJobsError: Nothing was deployed.
+    """
     check_length(request)
     await request.app[RUNNERS].require_one()
     received = await receive_upload(request)
@@ -88,7 +103,7 @@ async def _put(request: web.Request, *, merge: bool) -> web.Response:
         raise
     name = known.job_name if known else name
     await request.app[DEPLOYMENTS].deploy(_command(request, job_type, name, upload), received.file)
-    return await _deployed(request, job_type, name)
+    return name
 
 
 def _upload(request: web.Request, received: ReceivedUpload, *, merge: bool) -> Upload:

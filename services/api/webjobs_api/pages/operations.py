@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+from webjobs_api.backends.run_filter import STATUS_WORDS
 from webjobs_api.http.kudu_responses import KuduContinuousJob, KuduTriggeredJob
-from webjobs_api.http.operation import JSON, TEXT, Answer, Body, Operation, Schema, nothing, text
+from webjobs_api.http.operation import JSON, TEXT, Answer, Body, Operation, Parameter, Schema, nothing, text
+from webjobs_api.pages.job_lines import JobFilter
 
 _HTML = "text/html"
 _BOTH = "A client that names text/html in Accept gets the page, any other the data."
@@ -19,10 +21,38 @@ _NOT_DONE: Mapping[int, Answer] = {
         507: "The page, saying which disk is full.",
     }.items()
 }
+_REGIONS = Parameter(
+    name="_regions",
+    schema={"type": "string"},
+    description="Only these regions of the page, separated by commas: what its script asks for.",
+)
+_TEXT = {"type": "string"}
+_JOBS = (
+    Parameter(name="text", schema=_TEXT, description="Only jobs with this text in their name."),
+    Parameter(
+        name="filter", schema={"type": "string", "enum": list(JobFilter)}, description="Only such jobs."
+    ),
+)
+_RUNS = (
+    Parameter(
+        name="status", schema={"type": "string", "enum": ["", *STATUS_WORDS]}, description="Only such runs."
+    ),
+    Parameter(name="job", schema=_TEXT, description="Only runs of this job."),
+    Parameter(name="trigger", schema=_TEXT, description="Only runs started so: api, schedule, rerun."),
+    Parameter(name="runner", schema=_TEXT, description="Only runs on this runner."),
+    Parameter(name="since", schema=_TEXT, description="Only runs requested at this instant or later."),
+    Parameter(name="until", schema=_TEXT, description="Only runs requested before this instant."),
+    Parameter(name="before", schema=_TEXT, description="Only runs after this one in the list."),
+    Parameter(name="limit", schema=_TEXT, description="At most so many runs."),
+)
+_NEW = (
+    Parameter(name="name", schema=_TEXT, description="Of the job, when it is known."),
+    Parameter(name="type", schema=_TEXT, description="Of the job: triggered or continuous."),
+)
 _BACK = nothing("Done: back to the page.", Location="Of the page.")
 
 
-def _page(summary: str, *errors: int, data: Schema = None) -> Operation:
+def _page(summary: str, *errors: int, data: Schema = None, query: tuple[Parameter, ...] = ()) -> Operation:
     found = text("The page.", _HTML)
     if data is not None:
         found = Answer(description="The page, or the data.", content={**found.content, JSON: data})
@@ -30,6 +60,7 @@ def _page(summary: str, *errors: int, data: Schema = None) -> Operation:
         tag="Pages",
         summary=summary,
         description=_BOTH if data is not None else "",
+        query=(*query, _REGIONS),
         answers={200: found, **{status: _NOT_DONE[status] for status in errors}},
     )
 
@@ -51,15 +82,42 @@ _FORM = Body(
     is_required=False,
 )
 
+_CLOCK = Body(
+    description="The form of the frame.",
+    content={
+        "application/x-www-form-urlencoded": {
+            "type": "object",
+            "properties": {name: {"type": "string"} for name in ("clock", "zone", "next")},
+        }
+    },
+)
+_FILE = Body(
+    description="A form with one file: a zip archive or a script.",
+    content={"multipart/form-data": {"type": "object", "properties": {"file": {"type": "string"}}}},
+)
+
 OPERATIONS: Mapping[str, Operation] = {
-    "GET /": _page("Show all jobs", 503),
+    "GET /": _page("Show all jobs", 503, query=_JOBS),
+    "GET /pages/runs": _page("Show the runs of all jobs", 400, 503, query=_RUNS),
+    "GET /pages/new": _page("Show the form for a new job", query=_NEW),
     "GET /pages/triggered/{job}": _page("Show a triggered job", 400, 404, 503),
+    "GET /pages/triggered/{job}/history/{id}": _page("Show a run and its log", 400, 404, 503),
     "GET /pages/continuous/{job}": _page("Show a continuous job", 400, 404, 503),
     "POST /pages/triggered/{job}/run": _button("Run a job by its button", _FORM),
     "POST /pages/triggered/{job}/history/{id}/cancel": _button("Cancel a run by its button"),
+    "POST /pages/triggered/{job}/history/{id}/rerun": _button("Run a job again by its button", _FORM),
     "POST /pages/continuous/{job}/start": _button("Enable a job by its button"),
     "POST /pages/continuous/{job}/stop": _button("Disable a job by its button"),
-    "GET /jobs": _page("Show all jobs, or list them", 503, data={"type": "array", "items": _ANY_JOB}),
+    "POST /pages/{type}/{job}/files": _button("Deploy a job by its form", _FILE),
+    "POST /pages/clock": _button("Choose by which clock pages show times", _CLOCK),
+    "GET /assets/{file}": Operation(
+        tag="Pages",
+        summary="Get the stylesheet or a script of the pages",
+        answers={200: text("The file; its name changes with its content.", "text/css"), 404: _NOT_DONE[404]},
+    ),
+    "GET /jobs": _page(
+        "Show all jobs, or list them", 503, data={"type": "array", "items": _ANY_JOB}, query=_JOBS
+    ),
     "GET /jobs/triggered/{job}": _page("Show a triggered job", 400, 404, 503, data=KuduTriggeredJob),
     "GET /jobs/continuous/{job}": _page("Show a continuous job", 400, 404, 503, data=KuduContinuousJob),
 }

@@ -13,7 +13,7 @@ from webjobs_api.http.errors import InvalidPage, LogNotFound
 from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.urls import SCHEDULER_LOG_FILE
-from webjobs_api.schedules.preview import LAST_TICKS, MOST_DUE_TIMES, schedule_json
+from webjobs_api.schedules.preview import LAST_TICKS, MOST_DUE_TIMES, ScheduleJson, schedule_json
 from webjobs_api.schedules.scheduler_log import scheduler_log
 
 _LOG_LINES = 10_000  # about the one megabyte that Kudu keeps
@@ -26,10 +26,19 @@ async def get_schedule(request: web.Request) -> web.Response:
     """`GET /api/jobs/triggered/{job}/schedule?next=10`."""
     count = _count(request.query.get("next"))
     definition = await _triggered_job(request)
+    return request_context.json(await schedule_of_job(request, definition, count))
+
+
+async def schedule_of_job(request: web.Request, definition: JobDefinition, count: int) -> ScheduleJson:
+    """A triggered job's schedule with its next `count` due times and the last recorded ticks.
+
+    Raises:
+        BusUnavailable: NATS does not answer.
+    """
     ticks = await request.app[TICKS].latest(definition.job_name, LAST_TICKS)
     settings = request.app[LIVE_SETTINGS]
     holding = [name for name in ("WEBJOBS_STOPPED", "WEBJOBS_DISABLE_SCHEDULE") if settings.flag(name)]
-    answer = await asyncio.to_thread(  # a hundred due times of a rare schedule take a fraction of a second
+    return await asyncio.to_thread(  # a hundred due times of a rare schedule take a fraction of a second
         schedule_json,
         definition,
         site_zone=settings.get("WEBSITE_TIME_ZONE"),
@@ -39,7 +48,6 @@ async def get_schedule(request: web.Request) -> web.Response:
         urls=request_context.urls(request),
         now=datetime.now(UTC),
     )
-    return request_context.json(answer)
 
 
 async def get_scheduler_log(request: web.Request) -> web.Response:

@@ -119,16 +119,16 @@ def schedule_json(
     )
 
 
-def next_run(definition: JobDefinition, site_zone: str | None, now: datetime) -> str:
-    """The next due time for people, by the clock of its zone; empty when there is none."""
+def next_due(definition: JobDefinition, site_zone: str | None, now: datetime) -> datetime | None:
+    """The next due time, in the zone of the schedule; None when there is none."""
     try:
         settings = read_job_settings(definition.settings)
         schedule = schedule_of(settings, site_zone)
     except WebJobsError:
-        return ""
+        return None
     if schedule is None or not settings.enabled or (due := schedule.next_due(now)) is None:
-        return ""
-    return f"{due.astimezone(schedule.zone):%Y-%m-%d %H:%M:%S} {schedule.time_zone}"
+        return None
+    return due.astimezone(schedule.zone)
 
 
 def _next(schedule: Schedule, now: datetime, count: int) -> list[DueTimeJson]:

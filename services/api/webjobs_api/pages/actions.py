@@ -1,0 +1,97 @@
+"""What the buttons of pages do; each leads back to the page, which says so if it could not be done."""
+
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+
+from aiohttp import web
+from webjobs_events.commands import StartContinuousJob, StopContinuousJob
+from webjobs_events.errors import WebJobsError
+from webjobs_events.job import JobType
+
+from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.http import request_context
+from webjobs_api.http.keys import BUS
+from webjobs_api.http.known_run import known_run
+from webjobs_api.http.tracing import trace_of
+from webjobs_api.jobs import continuous
+from webjobs_api.pages.continuous_job import show_continuous_job
+from webjobs_api.pages.formats import Clock
+from webjobs_api.pages.frame import CLOCK_COOKIE, page_urls
+from webjobs_api.pages.run import show_run
+from webjobs_api.pages.triggered_job import show_triggered_job
+from webjobs_api.runs.cancel_requests import cancel
+from webjobs_api.runs.handlers import arguments_of
+from webjobs_api.runs.start import INVOCATIONS, RunRequest
+
+_REQUESTED_BY = "External - job page"
+_A_YEAR = 365 * 86_400
+
+
+async def run_job(request: web.Request) -> web.Response:
+    """`POST /pages/triggered/{job}/run`: to the job's page."""
+
+    async def run() -> str:
+        name = request_context.job_name(request)
+        definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, name)
+        arguments = await arguments_of(request) or None
+        asked = RunRequest(definition, arguments, _REQUESTED_BY, trace_of(request))
+        await request.app[INVOCATIONS].start(asked, datetime.now(UTC))
+        return page_urls(request).triggered_page(definition.job_name)
+
+    try:
+        to = await run()
+    except WebJobsError as error:
+        return await show_triggered_job(request, error)
+    raise web.HTTPSeeOther(to)
+
+
+async def cancel_run(request: web.Request) -> web.Response:
+    """`POST /pages/triggered/{job}/history/{id}/cancel`: to the run's page."""
+    try:
+        _, run = await known_run(request)
+        await cancel(request.app[BUS], run, _REQUESTED_BY, datetime.now(UTC))
+    except WebJobsError as error:
+        return await show_run(request, error)
+    raise web.HTTPSeeOther(page_urls(request).run_page(run.job_name, run.run_id))
+
+
+async def run_again(request: web.Request) -> web.Response:
+    """`POST /pages/triggered/{job}/history/{id}/rerun`: to the page of the new run."""
+    try:
+        definition, run = await known_run(request)
+        given = await arguments_of(request)
+        arguments = run.arguments if given is None else given or None
+        asked = RunRequest(definition, arguments, _REQUESTED_BY, trace_of(request), rerun_of=run.run_id)
+        new = await request.app[INVOCATIONS].start(asked, datetime.now(UTC))
+    except WebJobsError as error:
+        return await show_run(request, error)
+    raise web.HTTPSeeOther(page_urls(request).run_page(run.job_name, new))
+
+
+async def start_job(request: web.Request) -> web.Response:
+    """`POST /pages/continuous/{job}/start`: to the job's page."""
+    return await _changed(request, continuous.change_state(request, StartContinuousJob))
+
+
+async def stop_job(request: web.Request) -> web.Response:
+    """`POST /pages/continuous/{job}/stop`: to the job's page."""
+    return await _changed(request, continuous.change_state(request, StopContinuousJob))
+
+
+async def choose_clock(request: web.Request) -> web.Response:
+    """`POST /pages/clock`: back to the page it came from, with instants by another clock."""
+    form = await request.post()
+    chosen, zone, to = (str(form.get(name, "")) for name in ("clock", "zone", "next"))
+    root = request_context.root(request)
+    answer = web.HTTPSeeOther(to if to.startswith("/") and not to.startswith(("//", "/\\")) else f"{root}/")
+    value = f"{chosen if chosen in set(Clock) else Clock.RELATIVE.value}~{zone}"
+    answer.set_cookie(CLOCK_COOKIE, value, max_age=_A_YEAR, path=f"{root}/", samesite="Lax", httponly=False)
+    raise answer
+
+
+async def _changed(request: web.Request, change: Awaitable[None]) -> web.Response:
+    try:
+        await change
+    except WebJobsError as error:
+        return await show_continuous_job(request, error)
+    raise web.HTTPSeeOther(page_urls(request).page(JobType.CONTINUOUS, request_context.job_name(request)))

@@ -1,0 +1,133 @@
+"""What every page has around its own regions, and how a page or only some of its regions are sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from aiohttp import web
+from webjobs_events.errors import WebJobsError
+
+from webjobs_api.backends.runners import RUNNERS
+from webjobs_api.backends.storage import STORAGE
+from webjobs_api.http import request_context
+from webjobs_api.http.error_responses import status_of
+from webjobs_api.http.keys import LIVE_SETTINGS
+from webjobs_api.http.page_policy import new_nonce, page_policy
+from webjobs_api.http.templates import render, render_parts
+from webjobs_api.http.urls import Urls
+from webjobs_api.pages import formats
+from webjobs_api.pages.assets import asset_path
+from webjobs_api.pages.formats import Clocks, clocks_of
+from webjobs_api.runs.start import INVOCATIONS
+
+CLOCK_COOKIE = "webjobs_clock"
+_REGIONS = "_regions"  # the query parameter by which the script asks for stale regions only
+_STOPPED_SCHEDULES = "WEBJOBS_DISABLE_SCHEDULE"
+
+SECTIONS: Mapping[str, tuple[str, str]] = {
+    "overview": ("/", "Overview"),
+    "runs": ("/pages/runs", "Runs"),
+    "api": ("/docs", "API"),
+}
+"""The navigation: path and words of each section."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page: a folder of templates, `page.html` with the whole and one file for each region.
+
+    Attributes:
+        template: Name of the folder.
+        title: In the tab, before the name of the site.
+        section: Of the navigation, which it belongs to; empty: none.
+        regions: Names of its regions.
+        events: Query of `/api/events` for what makes regions stale; empty: the page stays as it is.
+        job_zone: Time zone of the job that it is about; empty: none.
+    """
+
+    template: str
+    title: str
+    section: str = ""
+    regions: tuple[str, ...] = ()
+    events: str = ""
+    job_zone: str = ""
+
+
+def page_urls(request: web.Request) -> Urls:
+    """Addresses on a page, without scheme and host: the browser knows them."""
+    return Urls(request_context.root(request))
+
+
+def page_clocks(request: web.Request) -> Clocks:
+    """By which clock this reader wants instants shown."""
+    return clocks_of(request.cookies.get(CLOCK_COOKIE, ""), datetime.now(UTC))
+
+
+async def show(
+    request: web.Request, page: Page, view: Mapping[str, Any], status: int = 200, fault: str = ""
+) -> web.Response:
+    """Send a page, or the regions that the request names.
+
+    Args:
+        request: What is answered.
+        page: Which page.
+        view: What its templates show.
+        status: Of the answer.
+        fault: What went wrong, for a note above the page; empty: nothing.
+    """
+    clocks, nonce = page_clocks(request), new_nonce()
+    context = {
+        "page": page,
+        "root": request_context.root(request),
+        "clocks": clocks,
+        "fault": fault,
+        "formats": formats,
+        **view,
+    }
+    wanted = [name for name in request.query.get(_REGIONS, "").split(",") if name in page.regions]
+    if wanted:
+        parts = [f"{page.template}/{name}.html" for name in wanted]
+        return render_parts(parts, context, page_policy(nonce), status)
+    context |= {"nonce": nonce, **_frame(request)}
+    return render(f"{page.template}/page.html", context, page_policy(nonce), status)
+
+
+async def show_fault(request: web.Request, error: WebJobsError) -> web.Response:
+    """Send a page that says what went wrong."""
+    status = status_of(error)
+    page = Page(template="fault", title="Not found" if status == 404 else "Not possible")
+    return await show(request, page, {"status": status}, status, fault=str(error))
+
+
+def _frame(request: web.Request) -> dict[str, Any]:
+    live_settings = request.app[LIVE_SETTINGS]
+    banners = []
+    if shortage := request.app[STORAGE].shortage:
+        banners.append(f"Runs and deployments are refused: {shortage}.")
+    if request.app[INVOCATIONS].are_stopped:
+        banners.append("Jobs are stopped by the setting WEBJOBS_STOPPED.")
+    if live_settings.flag(_STOPPED_SCHEDULES):
+        banners.append(f"Schedules start nothing: by the setting {_STOPPED_SCHEDULES}.")
+    runners = request.app[RUNNERS].alive
+    if not runners:
+        banners.append("No runner is alive: nothing runs until one is back.")
+    return {
+        "sections": SECTIONS,
+        "site": live_settings.get("WEBSITE_SITE_NAME") or "webjobs",
+        "runners": len(runners),
+        "banners": banners,
+        "version": version("webjobs"),
+        "asset": asset_path,
+        "here": _here(request),
+        "search": request.query.get("text", ""),
+    }
+
+
+def _here(request: web.Request) -> str:
+    """Path of the page that is shown, also when it answers one of its own buttons."""
+    path = request.rel_url.raw_path_qs
+    if request.method not in ("GET", "HEAD"):
+        path = request.rel_url.raw_path.rpartition("/")[0] or "/"
+    return f"{request_context.root(request)}{path}"

@@ -1,0 +1,84 @@
+"""What the pages of both types of job show of a job: its facts, settings and warnings; pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from webjobs_events.job import JobDefinition
+
+from webjobs_api.backends.known_job import error_of
+from webjobs_api.http.legacy_responses import run_command
+from webjobs_api.http.urls import Urls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """A job's own part of its page.
+
+    Attributes:
+        name: Of the job.
+        type: Triggered or continuous.
+        script: With its path in the job's folder.
+        host: What runs the script.
+        digest: Version of its files.
+        changed_at: When it was deployed or its settings changed.
+        changed_by: By whom.
+        error: What is wrong about it; empty when nothing is.
+        warnings: About its files and settings.
+        settings: Each setting and its value as JSON.
+        settings_json: All settings as indented JSON; empty without any.
+        is_disabled: Whether its settings or a request keep it from running.
+        page: Address of its page.
+        files: Address of its folder.
+        archive: Address of its folder as a zip.
+        api: Address in the API.
+    """
+
+    name: str
+    type: str
+    script: str
+    host: str
+    digest: str
+    changed_at: datetime
+    changed_by: str
+    error: str
+    warnings: list[str]
+    settings: list[tuple[str, str]]
+    settings_json: str
+    is_disabled: bool
+    page: str
+    files: str
+    archive: str
+    api: str
+
+
+def job_view(definition: JobDefinition, urls: Urls) -> JobView:
+    """A job for its page."""
+    job_type, name = definition.job_type, definition.job_name
+    return JobView(
+        name=name,
+        type=job_type.value,
+        script=run_command(definition),
+        host=definition.script_host,
+        digest=definition.digest[:12],
+        changed_at=definition.changed_at,
+        changed_by=definition.changed_by,
+        error=error_of(definition) or "",
+        warnings=list(definition.all_warnings),
+        settings=[(key, _compact(value)) for key, value in definition.settings.items()],
+        settings_json=_indented(definition.settings),
+        is_disabled=definition.is_stopped or definition.settings.get("enabled") is False,
+        page=urls.page(job_type, name),
+        files=urls.job_folder(job_type, name),
+        archive=urls.job_archive(job_type, name),
+        api=urls.job(job_type, name),
+    )
+
+
+def _compact(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _indented(settings: dict[str, Any]) -> str:
+    return msgspec.json.format(msgspec.json.encode(settings), indent=2).decode() if settings else ""

@@ -1,0 +1,66 @@
+"""The page of a run: `GET /pages/triggered/{job}/history/{id}`, the address in every alert."""
+
+from datetime import UTC, datetime, timedelta
+from statistics import median
+
+from aiohttp import web
+from webjobs_events.errors import WebJobsError
+from webjobs_events.queries import RunView
+from webjobs_events.status import Status, is_terminal
+
+from webjobs_api.backends.runs import RUNS
+from webjobs_api.http.error_responses import status_of
+from webjobs_api.http.known_run import known_run
+from webjobs_api.http.requests import Page as RunsPage
+from webjobs_api.http.urls import quoted
+from webjobs_api.pages.formats import took
+from webjobs_api.pages.frame import Page, page_urls, show, show_fault
+from webjobs_api.pages.log_view import log_view
+from webjobs_api.pages.run_rows import headline, run_row, story
+
+_NEAR = 50  # runs of the job that are looked at for those beside this one
+
+
+async def show_run(request: web.Request, fault: WebJobsError | None = None) -> web.Response:
+    """`GET /pages/triggered/{job}/history/{id}`: one run; `fault`: what a button could not do."""
+    try:
+        _, run = await known_run(request)
+        near = await request.app[RUNS].of_job(run.job_name, RunsPage(limit=_NEAR))
+        older = await request.app[RUNS].of_job(run.job_name, RunsPage(limit=_NEAR, before=run.run_id))
+        log = await log_view(request, run)
+    except WebJobsError as error:
+        return await show_fault(request, fault or error)
+    urls, now = page_urls(request), datetime.now(UTC)
+    row = run_row(run, urls, now)
+    newer = [each for each in near if each.run_id > run.run_id]
+    success = next((each for each in older if each.status is Status.SUCCESS), None)
+    view = {
+        "run": row,
+        "headline": headline(run, row.took),
+        "story": story(run),
+        "usual": _usual(older),
+        "log": log,
+        "previous": urls.run_page(run.job_name, older[0].run_id) if older else "",
+        "next": urls.run_page(run.job_name, newer[-1].run_id) if newer else "",
+        "last_success": urls.run_page(run.job_name, success.run_id) if success else "",
+        "is_new_version": bool(older) and bool(run.digest) and older[0].digest != run.digest,
+        "is_deleted": False,
+        "twin": urls.run(run.job_name, run.run_id),
+        "live_log": f"{urls.run(run.job_name, run.run_id)}/log" if not is_terminal(run.status) else "",
+    }
+    page = Page(
+        template="run",
+        title=f"{run.status.value}: {run.job_name}",
+        section="runs",
+        regions=("head", "log"),
+        events=f"?type=triggered&job={quoted(run.job_name)}" if not is_terminal(run.status) else "",
+    )
+    status = status_of(fault) if fault else 200
+    return await show(request, page, view, status, fault=str(fault) if fault else "")
+
+
+def _usual(runs: list[RunView]) -> str:
+    lengths = [
+        (run.ended_at - run.started_at).total_seconds() for run in runs if run.ended_at and run.started_at
+    ]
+    return took(timedelta(seconds=median(lengths))) if lengths else ""

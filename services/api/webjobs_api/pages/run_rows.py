@@ -1,0 +1,137 @@
+"""A run as pages show it: a sentence, a row, a timeline; pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from webjobs_events.queries import RunView, TriggerKind
+from webjobs_events.status import Status, is_terminal
+
+from webjobs_api.http.urls import Urls
+from webjobs_api.pages.formats import took
+
+_TRIGGERS = {
+    TriggerKind.API: "by request",
+    TriggerKind.SCHEDULE: "by schedule",
+    TriggerKind.RERUN: "run again",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """A run in a list.
+
+    Attributes:
+        id: Of the run.
+        job: Its job's name.
+        url: Of its page.
+        job_url: Of its job's page.
+        status: Its status word.
+        is_over: Whether it has ended.
+        began: When its script started, or when it was requested.
+        took: How long it took, or takes by now.
+        seconds: The same as a number.
+        why: How it ended: the runner's sentence, or a few words.
+        trigger: What started it, in words.
+        arguments: Of its command line.
+        attempt: 1 for the first.
+        digest: Version of the job that it ran.
+        runner: Instance id of its runner.
+        log: Address of its output log.
+        errors: Address of its error log; empty when nothing was written to stderr.
+    """
+
+    id: str
+    job: str
+    url: str
+    job_url: str
+    status: str
+    is_over: bool
+    began: datetime
+    took: str
+    seconds: float
+    why: str
+    trigger: str
+    arguments: str
+    attempt: int
+    digest: str
+    runner: str
+    log: str
+    errors: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a run's story: what, when, and how long since the step before."""
+
+    word: str
+    at: datetime
+    after: str
+
+
+def run_row(run: RunView, urls: Urls, now: datetime) -> RunRow:
+    """A run as a row."""
+    began = run.started_at or run.requested_at
+    length = (run.ended_at or now) - began
+    return RunRow(
+        id=run.run_id,
+        job=run.job_name,
+        url=urls.run_page(run.job_name, run.run_id),
+        job_url=urls.triggered_page(run.job_name),
+        status=run.status.value,
+        is_over=is_terminal(run.status),
+        began=began,
+        took=took(length),
+        seconds=max(0.0, length.total_seconds()),
+        why=why(run),
+        trigger=trigger_words(run),
+        arguments=run.arguments or "",
+        attempt=run.attempt,
+        digest=run.digest,
+        runner=run.instance,
+        log=urls.output(run.job_name, run.run_id),
+        errors=urls.error(run.job_name, run.run_id) if run.has_error_log else "",
+    )
+
+
+def why(run: RunView) -> str:
+    """How a run ended: the runner's sentence, or a few words; empty while it has not."""
+    if run.evidence:
+        return run.evidence
+    if run.exit_code is not None:
+        return f"exit code {run.exit_code}"
+    return f"signal {run.signal}" if run.signal is not None else (run.reason or "").replace("_", " ")
+
+
+def trigger_words(run: RunView) -> str:
+    """What started a run, in words."""
+    words = _TRIGGERS[TriggerKind.of(run)]
+    return f"{words}, attempt {run.attempt}" if run.attempt > 1 else words
+
+
+def story(run: RunView) -> list[Step]:
+    """Requested, started, ended: the steps that are known, with the gaps between them."""
+    known = [("Requested", run.requested_at), ("Started", run.started_at), ("Ended", run.ended_at)]
+    steps: list[Step] = []
+    before: datetime | None = None
+    for word, at in known:
+        if at is None:
+            continue
+        gap = max(at - before, timedelta(0)) if before is not None else None
+        steps.append(Step(word, at, took(gap)))
+        before = at
+    return steps
+
+
+def headline(run: RunView, length: str) -> str:
+    """The state of a run as a sentence."""
+    match run.status:
+        case Status.INITIALIZING:
+            return "Waits for its start."
+        case Status.RUNNING:
+            return f"Runs for {length}."
+        case Status.SUCCESS:
+            return f"Succeeded after {length}."
+        case _:
+            reason = why(run).removesuffix(".")
+            end = f": {reason[0].lower() + reason[1:]}" if reason else ""
+            return f"{run.status.value} after {length}{end}."

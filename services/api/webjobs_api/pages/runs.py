@@ -1,0 +1,57 @@
+"""The page of all runs of all jobs: `GET /pages/runs`."""
+
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from aiohttp import web
+from webjobs_events.errors import WebJobsError
+from webjobs_events.job import JobType
+
+from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.backends.run_filter import STATUS_WORDS, RunFilter, cursor_of, run_filter_of
+from webjobs_api.backends.runs import RUNS
+from webjobs_api.http.legacy_responses import in_name_order
+from webjobs_api.pages.frame import Page, page_urls, show, show_fault
+from webjobs_api.pages.run_rows import run_row
+
+_FILTERS = ("status", "job", "trigger", "runner", "since", "until", "before", "limit")
+_WORDS = {"active": "Running now", "Failed": "Failed", "Success": "Succeeded", "Aborted": "Aborted"}
+
+
+async def show_runs(request: web.Request) -> web.Response:
+    """`GET /pages/runs`: newest first, with filters; every one is in the address."""
+    given = {name: [each for each in request.query.getall(name, []) if each] for name in _FILTERS}
+    given = {name: values for name, values in given.items() if values}
+    try:
+        wanted = run_filter_of(given)
+        found = await request.app[RUNS].of_all(wanted)
+    except WebJobsError as error:
+        return await show_fault(request, error)
+    urls, now = page_urls(request), datetime.now(UTC)
+    path = f"{urls.base}/pages/runs"
+    older = _address(path, given, before=[cursor_of(found.next)]) if found.next else ""
+    jobs = [each.job_name for each in in_name_order(request.app[DEFINITIONS].all_of(JobType.TRIGGERED))]
+    view = {
+        "runs": [run_row(run, urls, now) for run in found.runs],
+        "older": older,
+        "newest": _address(path, given, before=[]) if wanted.before else "",
+        "statuses": [
+            (word, _address(path, given, status=[status], before=[]), _is_chosen(wanted, status))
+            for status, word in _WORDS.items()
+        ],
+        "all_statuses": (_address(path, given, status=[], before=[]), not wanted.statuses),
+        "jobs": jobs,
+        "chosen": {name: values[0] for name, values in given.items()},
+        "twin": _address(f"{urls.base}/api/runs", given),
+    }
+    page = Page(template="runs", title="Runs", section="runs", regions=("list",), events="?type=triggered")
+    return await show(request, page, view)
+
+
+def _is_chosen(wanted: RunFilter, status: str) -> bool:
+    return wanted.statuses == frozenset(STATUS_WORDS[status])
+
+
+def _address(path: str, given: dict[str, list[str]], **changed: list[str]) -> str:
+    query = urlencode({name: values for name, values in {**given, **changed}.items() if values}, doseq=True)
+    return f"{path}?{query}" if query else path

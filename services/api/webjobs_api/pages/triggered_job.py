@@ -1,0 +1,103 @@
+"""The page of a triggered job: `GET /pages/triggered/{job}`."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from statistics import median
+
+from aiohttp import web
+from webjobs_events.errors import WebJobsError
+from webjobs_events.job import JobType
+from webjobs_events.queries import RunView
+from webjobs_events.status import Status, is_terminal
+
+from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.backends.runs import RUNS
+from webjobs_api.http import request_context
+from webjobs_api.http.error_responses import status_of
+from webjobs_api.http.requests import Page as RunsPage
+from webjobs_api.http.urls import quoted
+from webjobs_api.pages.bars import Result, bars_of
+from webjobs_api.pages.formats import ordinal, relative, took
+from webjobs_api.pages.frame import Page, page_urls, show, show_fault
+from webjobs_api.pages.job_view import job_view
+from webjobs_api.pages.run_rows import run_row, why
+from webjobs_api.schedules.handlers import schedule_of_job
+
+_BARS = 50
+_RUNS = 50
+_DUE_TIMES = 3
+
+
+async def show_triggered_job(request: web.Request, fault: WebJobsError | None = None) -> web.Response:
+    """`GET /pages/triggered/{job}`: one job; `fault`: what a button could not do."""
+    try:
+        definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, request_context.job_name(request))
+        runs = await request.app[RUNS].of_job(definition.job_name, RunsPage(limit=_RUNS))
+        schedule = await schedule_of_job(request, definition, _DUE_TIMES)
+    except WebJobsError as error:
+        return await show_fault(request, fault or error)
+    urls, now = page_urls(request), datetime.now(UTC)
+    view = {
+        "job": job_view(definition, urls),
+        "runs": [run_row(run, urls, now) for run in runs],
+        "headline": headline(runs, now),
+        "bars": bars_of([_result(run) for run in reversed(runs[:_BARS]) if is_terminal(run.status)], _BARS),
+        "usual": _usual(runs),
+        "schedule": schedule,
+        "due": [datetime.fromisoformat(each.due) for each in schedule.next],
+        "ticks": [(tick, datetime.fromisoformat(tick.due)) for tick in schedule.last],
+        "arguments": list(dict.fromkeys(run.arguments for run in runs if run.arguments))[:10],
+        "last_arguments": next((run.arguments for run in runs if run.arguments), ""),
+    }
+    page = Page(
+        template="triggered",
+        title=definition.job_name,
+        section="overview",
+        regions=("head", "runs", "schedule"),
+        events=f"?type=triggered&job={quoted(definition.job_name)}",
+        job_zone=schedule.time_zone,
+    )
+    status = status_of(fault) if fault else 200
+    return await show(request, page, view, status, fault=str(fault) if fault else "")
+
+
+def headline(runs: Sequence[RunView], now: datetime) -> str:
+    """What became of the latest run, as a sentence.
+
+    Args:
+        runs: Of the job, newest first; all of them are looked at for the last success.
+        now: This instant.
+    """
+    if not runs:
+        return "It never ran."
+    latest, ended = runs[0], [run for run in runs if is_terminal(run.status)]
+    if latest.status is Status.RUNNING:
+        return f"Running since {relative(latest.started_at or latest.requested_at, now)}."
+    if not is_terminal(latest.status):
+        return "A run waits for its start."
+    when = relative(latest.ended_at or latest.requested_at, now)
+    if latest.status is not Status.FAILED:
+        return f"{latest.status.value} {when}."
+    streak = next((place for place, run in enumerate(ended) if run.status is not Status.FAILED), len(ended))
+    success = next((run for run in ended if run.status is Status.SUCCESS), None)
+    parts = [f"Failed {when}: {why(latest).removesuffix('.') or 'no reason known'}"]
+    if streak > 1:
+        parts.append(f"{ordinal(streak)} time in a row")
+    since = f"; last success {relative(success.ended_at, now)}" if success and success.ended_at else ""
+    return f"{', '.join(parts)}{since}."
+
+
+def _usual(runs: Sequence[RunView]) -> str:
+    """The median duration of the runs that ended by themselves; empty when there is none."""
+    by_themselves = (Status.SUCCESS, Status.FAILED)
+    lengths = [
+        (run.ended_at - run.started_at).total_seconds()
+        for run in runs
+        if run.status in by_themselves and run.ended_at and run.started_at
+    ]
+    return took(timedelta(seconds=median(lengths))) if lengths else ""
+
+
+def _result(run: RunView) -> Result:
+    began = run.started_at or run.requested_at
+    return Result(run.status, (run.ended_at - began).total_seconds() if run.ended_at else 0.0)

@@ -1,0 +1,347 @@
+// The one script of the pages: live regions, times, the log, uploads, keys. Every page works without it.
+"use strict";
+
+const body = document.body;
+const root = body.dataset.root;
+const light = document.getElementById("live");
+
+// Times
+
+const UNITS = [[60, 1, "s"], [3600, 60, "min"], [86400, 3600, "h"]];
+
+function rough(seconds) {
+  const [, size, word] = UNITS.find(([limit]) => seconds < limit) || [0, 86400, "d"];
+  return `${Math.floor(seconds / size)} ${word}`;
+}
+
+function tick() {
+  const clock = document.getElementById("clock");
+  if (clock && clock.value === "relative") {
+    for (const time of document.querySelectorAll("time[datetime]")) {
+      const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
+      const text = Math.abs(seconds) < 1 ? "just now" : seconds > 0 ? `${rough(seconds)} ago` : `in ${rough(-seconds)}`;
+      if (time.textContent !== text && Math.abs(seconds) < 86400) time.textContent = text;
+    }
+  }
+  for (const cell of document.querySelectorAll("[data-since]")) {
+    cell.textContent = rough(Math.max(0, (Date.now() - Date.parse(cell.dataset.since)) / 1000));
+  }
+}
+
+function startClocks() {
+  const clock = document.getElementById("clock");
+  if (!clock) return;
+  for (const button of document.querySelectorAll("[data-noscript]")) button.hidden = true;
+  clock.addEventListener("change", () => {
+    const zone = document.createElement("input");
+    Object.assign(zone, { type: "hidden", name: "zone", value: Intl.DateTimeFormat().resolvedOptions().timeZone || "" });
+    clock.form.append(zone);
+    clock.form.requestSubmit();
+  });
+  setInterval(tick, 1000);
+}
+
+// A stream of server-sent events, read with fetch: its events have names, and a 503 must not end it.
+
+async function* eventsOf(address, signal, lastId) {
+  const headers = lastId ? { "Last-Event-ID": lastId } : {};
+  const answer = await fetch(address, { headers, signal, cache: "no-store" });
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let held = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    held += value;
+    const blocks = held.split("\n\n");
+    held = blocks.pop();
+    for (const block of blocks) {
+      const event = { id: "", name: "", data: [] };
+      for (const line of block.split("\n")) {
+        if (line.startsWith("id: ")) event.id = line.slice(4);
+        else if (line.startsWith("event: ")) event.name = line.slice(7);
+        else if (line.startsWith("data: ")) event.data.push(line.slice(6));
+      }
+      yield event;
+    }
+  }
+}
+
+function show(state, words) {
+  if (!light) return;
+  light.className = `live ${state}`;
+  light.setAttribute("aria-label", words);
+  light.title = words;
+}
+
+const SILENCE = 45000; // ms without a sign of life after which the page says so
+
+class Stream {
+  // Follows one address while the page is visible, and comes back after a break.
+  constructor(address, { onEvent, onReturn }) {
+    this.address = address;
+    this.onEvent = onEvent;
+    this.onReturn = onReturn;
+    this.lastId = "";
+    this.tries = 0;
+    this.isOver = false;
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.pause() : this.follow()));
+    addEventListener("pagehide", () => this.pause());
+    if (!document.hidden) this.follow();
+  }
+
+  pause() {
+    this.stop?.abort();
+    this.stop = null;
+  }
+
+  end() {
+    this.isOver = true;
+    this.pause();
+    show("", "Not live: nothing changes any more");
+  }
+
+  async follow() {
+    if (this.stop || this.isOver) return;
+    const stop = (this.stop = new AbortController());
+    while (!stop.signal.aborted) {
+      let timer = 0;
+      const alive = () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => show("late", "Live updates do not arrive: does a proxy buffer them?"), SILENCE);
+        show("on", "Live");
+      };
+      try {
+        if (this.hasBroken) this.onReturn?.();
+        this.hasBroken = true;
+        for await (const event of eventsOf(this.address, stop.signal, this.lastId)) {
+          alive();
+          this.tries = 0;
+          if (event.id) this.lastId = event.id;
+          if (event.data.length) this.onEvent(event);
+          if (this.isOver) return;
+        }
+      } catch (error) {
+        if (stop.signal.aborted) break;
+      } finally {
+        clearTimeout(timer);
+      }
+      show("late", "Not live: the connection is being made again");
+      const pause = Math.min(30000, 500 * 2 ** this.tries++) * (0.5 + Math.random() / 2);
+      await new Promise((done) => setTimeout(done, pause));
+    }
+  }
+}
+
+// Regions: what is stale is asked for, at most once in a while, and morphed in place.
+
+const stale = new Set();
+const EVERY = 250; // ms
+let isAsking = false;
+
+function touched(region) {
+  const selection = getSelection();
+  if (selection && !selection.isCollapsed && region.contains(selection.anchorNode)) return true;
+  if (region.querySelector("details[open]")) return true;
+  return [...region.querySelectorAll("input:not([type=hidden]), textarea, select")].some(
+    (field) => field === document.activeElement || (field.type === "checkbox" ? field.checked !== field.defaultChecked
+      : field.tagName === "SELECT" ? [...field.options].some((each) => each.selected !== each.defaultSelected)
+      : field.value !== field.defaultValue));
+}
+
+function heldRows(old, fresh) {
+  // Rows stay in their order and their place; what came and went is only counted.
+  const known = new Map([...old.children].map((row) => [row.id, row]));
+  const news = new Map([...fresh.children].map((row) => [row.id, row]));
+  const came = [...news.keys()].filter((id) => !known.has(id)).length;
+  const gone = [...known.keys()].filter((id) => !news.has(id)).length;
+  fresh.replaceChildren(...[...known].map(([id, row]) => news.get(id) || row.cloneNode(true)));
+  return { came, gone };
+}
+
+function noteHeld(region, counts) {
+  let note = region.querySelector(":scope > .held");
+  const words = [counts.came && `${counts.came} new`, counts.gone && `${counts.gone} no longer here`].filter(Boolean);
+  if (!words.length) return note?.remove();
+  if (!note) {
+    note = document.createElement("button");
+    note.className = "held main";
+    note.addEventListener("click", () => location.reload());
+    region.append(note);
+  }
+  note.textContent = `${words.join(" · ")} · show`;
+}
+
+function morph(region, fresh) {
+  const counts = { came: 0, gone: 0 };
+  region.querySelectorAll("tbody[data-hold]").forEach((old, place) => {
+    const other = fresh.querySelectorAll("tbody[data-hold]")[place];
+    if (!other || !old.children.length) return;
+    const found = heldRows(old, other);
+    counts.came += found.came;
+    counts.gone += found.gone;
+  });
+  Idiomorph.morph(region, fresh, { morphStyle: "outerHTML", ignoreActiveValue: true });
+  noteHeld(document.getElementById(region.id), counts);
+}
+
+async function refresh() {
+  if (isAsking || !stale.size) return;
+  isAsking = true;
+  const names = [...stale];
+  stale.clear();
+  try {
+    const address = new URL(location.href);
+    address.searchParams.set("_regions", names.join(","));
+    const answer = await fetch(address, { cache: "no-store", headers: { Accept: "text/html" } });
+    if (answer.ok) {
+      const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const name of names) {
+        const region = document.getElementById(name);
+        const fresh = parsed.getElementById(name);
+        if (!region || !fresh) continue;
+        if (touched(region)) stale.add(name);
+        else morph(region, fresh);
+      }
+    }
+  } catch (error) {
+    names.forEach((name) => stale.add(name));
+  } finally {
+    isAsking = false;
+    setTimeout(refresh, stale.size ? 4 * EVERY : EVERY);
+  }
+}
+
+function invalidate(name) {
+  for (const region of document.querySelectorAll("[data-live]")) {
+    const names = region.dataset.live;
+    if (name === "*" || names === "*" || names.split(" ").includes(name)) stale.add(region.id);
+  }
+  setTimeout(refresh, EVERY);
+}
+
+// The log of a run that goes on
+
+const MOST_LINES = 5000;
+const MARK = /^\[\d\d\/\d\d\/\d{4} (\d\d:\d\d:\d\d) > [^:\]]*: (INFO|ERROR|SYS INFO|SYS WARN|SYS ERROR)\s*\] ?/;
+
+function followLog(box) {
+  const list = box.querySelector("ol");
+  let number = Number(list.lastElementChild?.id?.slice(1) || 0);
+  let waiting = [];
+  let isAtEnd = true;
+  box.scrollTop = box.scrollHeight;
+  box.addEventListener("scroll", () => { isAtEnd = box.scrollTop + box.clientHeight > box.scrollHeight - 40; });
+  const paint = () => {
+    const dropped = Math.max(0, waiting.length - MOST_LINES);
+    number += dropped;
+    const lines = document.createDocumentFragment();
+    for (const text of waiting.splice(0).slice(dropped)) {
+      const mark = MARK.exec(text);
+      const stream = mark ? (mark[2].startsWith("SYS") ? "SYS" : mark[2] === "ERROR" ? "ERR" : "OUT") : "OUT";
+      const row = document.createElement("li");
+      row.className = stream;
+      row.id = `L${++number}`;
+      for (const [kind, content] of [["line", number], ["at", mark ? mark[1] : ""], ["text", mark ? text.slice(mark[0].length) : text]]) {
+        const part = document.createElement(kind === "line" ? "a" : "span");
+        part.className = kind;
+        if (kind === "line") part.href = `#${row.id}`;
+        part.textContent = content;
+        row.append(part);
+      }
+      lines.append(row);
+    }
+    list.append(lines);
+    while (list.children.length > MOST_LINES) list.firstElementChild.remove();
+    if (isAtEnd) box.scrollTop = box.scrollHeight;
+  };
+  const stream = new Stream(box.dataset.follow, {
+    onEvent(event) {
+      if (event.name === "end") {
+        stream.end();
+        invalidate("*");
+      } else if (event.name !== "partial") {
+        if (!waiting.length) setTimeout(paint, 100);
+        waiting.push(...event.data);
+      }
+    },
+  });
+}
+
+// Keys: letters move; Shift and a letter opens what changes something. None acts while a field has focus.
+
+function startKeys() {
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem("webjobs.keys") === "off") return;
+    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+    if (event.key === "/") {
+      event.preventDefault();
+      document.getElementById("search")?.focus();
+    } else if (event.key === "j" || event.key === "k") {
+      const links = [...document.querySelectorAll("main tbody tr :is(th, td) > a")];
+      const at = links.indexOf(document.activeElement);
+      links[Math.max(0, Math.min(links.length - 1, at + (event.key === "j" ? 1 : -1)))]?.focus();
+    } else {
+      document.querySelector(`[data-key="${CSS.escape(event.key)}"]`)?.[event.key === event.key.toUpperCase() ? "focus" : "click"]();
+    }
+  });
+}
+
+// Uploads with progress
+
+function startUpload(form) {
+  const drop = form.querySelector(".drop");
+  const files = form.querySelector("input[type=file]");
+  const bar = form.querySelector("progress");
+  const say = form.querySelector("[role=status]");
+  const cancel = form.querySelector("[data-cancel]");
+  let request = null;
+  drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
+  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    files.files = event.dataTransfer.files;
+    files.dispatchEvent(new Event("change"));
+  });
+  files.addEventListener("change", () => {
+    const name = document.getElementById("name");
+    if (files.files.length && !name.value) name.value = files.files[0].name.replace(/\.[^.]*$/, "");
+  });
+  cancel.addEventListener("click", () => request?.abort());
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    request = new XMLHttpRequest();
+    const [name, type] = ["name", "type"].map((id) => encodeURIComponent(document.getElementById(id).value));
+    if (!name) return document.getElementById("name").focus();
+    request.open("POST", `${root}/pages/${type}/${name}/files`);
+    request.setRequestHeader("Accept", "application/json");
+    request.upload.addEventListener("progress", (part) => {
+      if (part.lengthComputable) bar.value = part.loaded / part.total;
+      say.textContent = `${Math.round(bar.value * 100)} % sent`;
+    });
+    request.upload.addEventListener("load", () => { say.textContent = "Sent. Waiting for a runner to install it…"; });
+    request.addEventListener("load", () => {
+      bar.hidden = cancel.hidden = true;
+      const answer = JSON.parse(request.responseText || "{}");
+      if (request.status < 300) location.assign(answer.url);
+      else say.textContent = answer.fault || `It was refused (${request.status}).`;
+    });
+    request.addEventListener("error", () => { bar.hidden = cancel.hidden = true; say.textContent = "The connection broke. Nothing was deployed; try again."; });
+    request.addEventListener("abort", () => { bar.hidden = cancel.hidden = true; say.textContent = "Cancelled. Nothing was deployed."; });
+    bar.hidden = cancel.hidden = false;
+    bar.value = 0;
+    const data = new FormData();
+    data.append("file", files.files[0]);
+    request.send(data);
+  });
+}
+
+startClocks();
+startKeys();
+document.querySelectorAll("form[data-upload]").forEach(startUpload);
+const log = document.querySelector("[data-follow]");
+if (log) followLog(log);
+else if (body.dataset.events) {
+  new Stream(body.dataset.events, { onEvent: (event) => invalidate(event.name), onReturn: () => invalidate("*") });
+}
