@@ -47,6 +47,7 @@ from webjobs_api.http.cross_origin import ANY_ORIGIN
 from webjobs_api.http.error_responses import error_middleware
 from webjobs_api.http.keys import BUS, LIVE_SETTINGS, SETTINGS, SPELLING
 from webjobs_api.http.live import LIVE, Live
+from webjobs_api.http.logins import LOGINS, Logins
 from webjobs_api.http.metrics import metrics_middleware
 from webjobs_api.http.terms import LiveTerms
 from webjobs_api.http.tracing import access_log_middleware
@@ -106,6 +107,7 @@ async def open_app(
         Ticks(bus) as ticks,
     ):
         history = History(bus)
+        logins = Logins(settings)
         runs = Runs(bus, history)
         commands = JobCommands(bus, definitions, runners, storage, history, patience)
         async with (
@@ -121,7 +123,7 @@ async def open_app(
                     compression_middleware,
                     error_middleware,
                     preflight_middleware,
-                    access_guard(settings),
+                    access_guard(logins),
                     options_middleware,
                     snapshot_middleware,
                 ],
@@ -150,6 +152,7 @@ async def open_app(
                 dialect: LateDocument(partial(encoded_document, defined, version("webjobs"), dialect))
                 for dialect in (None, *NAMES)
             }
+            app[LOGINS] = logins
             app[LIVE] = Live(tails, live_terms)
             app[REFUSALS] = refusals
             app[RUNNERS] = runners

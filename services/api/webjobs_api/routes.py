@@ -17,6 +17,7 @@ from webjobs_api.http.negotiation import by_accept
 from webjobs_api.http.urls import KUDU_JOB_LOG_FILE, SCHEDULER_LOG_FILE
 from webjobs_api.jobs import continuous, deploy, refusal_list, triggered
 from webjobs_api.jobs import handlers as jobs
+from webjobs_api.login import handlers as login
 from webjobs_api.logs import handlers as logs
 from webjobs_api.logs import logstream, run_log
 from webjobs_api.pages import actions, assets, continuous_job, new_job, overview, triggered_job
@@ -96,6 +97,10 @@ def routes() -> list[web.RouteDef]:
         web.get("/api/hooks/{hook}", hooks.get_hook),
         web.delete("/api/hooks/{hook}", hooks.delete_hook),
         web.get("/api/hooks/{hook}/deliveries", hooks.list_deliveries),
+        # Sessions of browsers
+        web.get("/login", login.show_form),
+        web.post("/login", login.sign_in),
+        web.post("/logout", login.sign_out),
         # Pages for people
         web.get("/", overview.show_index),
         web.get("/pages/runs", all_runs_page.show_runs),

@@ -1,6 +1,7 @@
 import pytest
 from webjobs_api.http.access_errors import ForeignOrigin
-from webjobs_api.http.auth import has_credentials, refuse_foreign_page
+from webjobs_api.http.auth import origin_of, refuse_foreign_page
+from webjobs_api.http.logins import basic_credentials
 from webjobs_api.http.loopback import is_host, is_loopback, without_port
 
 
@@ -30,11 +31,19 @@ def test_the_port_of_a_host_header_is_left_out() -> None:
     ]
 
 
-def test_credentials_are_compared_whole() -> None:
-    assert has_credentials("Basic YW5uOmI=", b"ann:b")
-    assert has_credentials("basic  YW5uOmI=", b"ann:b")
-    for header in ("", "Basic", "Bearer YW5uOmI=", "Basic YW5uOmI", "Basic é", "Basic YW5uOmJj"):
-        assert not has_credentials(header, b"ann:b"), header
+def test_credentials_are_read_from_a_basic_header_only() -> None:
+    assert basic_credentials("Basic YW5uOmI=") == b"ann:b"
+    assert basic_credentials("basic  YW5uOmI=") == b"ann:b"
+    for header in ("", "Basic", "Bearer YW5uOmI=", "Basic YW5uOmI", "Basic é", "Basic !!!"):
+        assert not basic_credentials(header), header
+
+
+def test_an_origin_is_written_as_browsers_do() -> None:
+    assert origin_of("http", "Host:8080") == "http://host:8080"
+    assert origin_of("http", "host:80") == "http://host"
+    assert origin_of("https", "host:443") == "https://host"
+    assert origin_of("https", "host:80") == "https://host:80"
+    assert origin_of("http", "[::1]:80") == "http://[::1]"
 
 
 @pytest.mark.parametrize(
@@ -42,20 +51,21 @@ def test_credentials_are_compared_whole() -> None:
     [
         (None, None),
         ("http://host:8080", None),
-        ("https://HOST:8080", None),
+        ("http://HOST:8080", None),
         ("http://host:8080", "same-origin"),
         ("http://behind.a.proxy", "same-origin"),  # the browser vouches for it
         (None, "none"),
     ],
 )
 def test_requests_of_programs_and_of_our_own_pages_pass(origin: str | None, fetch_site: str | None) -> None:
-    refuse_foreign_page({"host:8080"}, origin, fetch_site)
+    refuse_foreign_page("http://host:8080", origin, fetch_site)
 
 
 @pytest.mark.parametrize(
     ("origin", "fetch_site"),
     [
         ("http://host:8081", None),
+        ("https://host:8080", None),
         ("http://evil.example", None),
         ("null", None),
         ("", None),
@@ -66,7 +76,7 @@ def test_requests_of_programs_and_of_our_own_pages_pass(origin: str | None, fetc
 )
 def test_requests_of_foreign_pages_are_refused(origin: str | None, fetch_site: str | None) -> None:
     with pytest.raises(ForeignOrigin):
-        refuse_foreign_page({"host:8080"}, origin, fetch_site)
+        refuse_foreign_page("http://host:8080", origin, fetch_site)
 
 
 @pytest.mark.parametrize(
@@ -83,4 +93,4 @@ def test_a_host_is_nothing_else(host: str) -> None:
 
 def test_an_origin_that_is_no_address_is_foreign() -> None:
     with pytest.raises(ForeignOrigin):
-        refuse_foreign_page({"localhost"}, "http://[", None)
+        refuse_foreign_page("http://localhost", "http://[", None)

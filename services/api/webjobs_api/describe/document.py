@@ -16,7 +16,7 @@ from webjobs_api.http.problems import Problem
 _PART = re.compile(r"\{(?P<name>\w+)(?::(?P<pattern>(?:[^{}]|\{[^{}]*\})+))?\}")
 _WORDS = re.compile(r"[\w|]+")
 _REFERENCE = "#/components/schemas/{name}"
-_OPEN = frozenset({"/healthz"})
+_OPEN = frozenset({"/healthz", "/login", "/logout"})
 _ANY_METHOD = ("GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD")
 _PLAIN = (str, int, float, bool, type(None))
 _REFUSED_PARTS = {"{job}": 400, "{type}": 404}

@@ -9,6 +9,7 @@ from webjobs_api.events import operations as events
 from webjobs_api.hooks import operations as hooks
 from webjobs_api.http.operation import Operation
 from webjobs_api.jobs import operations as jobs
+from webjobs_api.login import operations as login
 from webjobs_api.logs import operations as logs
 from webjobs_api.monitoring import operations as monitoring
 from webjobs_api.pages import operations as pages
@@ -29,6 +30,7 @@ _DESCRIBED: Mapping[str, Operation] = {
     **site_files.OPERATIONS,
     **site_deployments.OPERATIONS,
     **hooks.OPERATIONS,
+    **login.OPERATIONS,
     **pages.OPERATIONS,
     **monitoring.OPERATIONS,
     **own_operations.OPERATIONS,

@@ -1,17 +1,41 @@
 """Who may not ask, and from where."""
 
-from webjobs_events.errors import (
-    WebJobsError,
-)
+from collections.abc import Mapping
+from typing import ClassVar
+
+from webjobs_events.errors import WebJobsError
 
 
 class CredentialsWanted(WebJobsError):
-    """The request bears no credentials, or wrong ones."""
+    """The request has no credentials, or wrong ones."""
+
+    http_status = 401
+    http_headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Basic realm="webjobs", charset="UTF-8"'}
+
+    def __init__(self) -> None:
+        super().__init__("Send the name and password of this webjobs by HTTP Basic.")
+
+
+class SessionWanted(WebJobsError):
+    """A script of a page has no session, or one that has expired; no dialog of the browser must open."""
 
     http_status = 401
 
     def __init__(self) -> None:
-        super().__init__("Send the name and password of this webjobs by HTTP Basic.")
+        super().__init__("You are not signed in, or no longer. Sign in at /login, then try again.")
+
+
+class InvalidLoginForm(WebJobsError):
+    """The body of a login is not the form of the login page."""
+
+    http_status = 400
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The login form cannot be read: {reason}. Send username and password once each as "
+            "application/x-www-form-urlencoded, with next if you like."
+        )
 
 
 class TooManyWrongPasswords(WebJobsError):
@@ -56,4 +80,16 @@ class ForeignOrigin(WebJobsError):
         super().__init__(
             f"A page of {origin[:100]!r} may not change anything here. To allow it, name its origin in "
             "WEBJOBS_CORS_ORIGINS."
+        )
+
+
+class SiteUnknown(WebJobsError):
+    """A browser's session asks for a change, and it is unknown which page did."""
+
+    http_status = 403
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A change with a session cookie needs the header Origin or Sec-Fetch-Site, which browsers send. "
+            "Programs send name and password by HTTP Basic instead."
         )

@@ -60,6 +60,11 @@ def is_change_allowed(request: web.Request) -> bool:
     )
 
 
+def is_origin_allowed(request: web.Request) -> bool:
+    """Whether a page of another site that may read answers makes a browser send this request."""
+    return is_allowed(request.headers.get("Origin"), _origins(request))
+
+
 def _origins(request: web.Request) -> Origins:
     text = request.app[SETTINGS].cors_origins
     return parse_origins(text) if text else frozenset()

@@ -73,7 +73,6 @@ FAULT_STATUSES: Mapping[Fault, int] = {
 }
 
 _HEADERS: Mapping[int, Mapping[str, str]] = {
-    401: {"WWW-Authenticate": 'Basic realm="webjobs", charset="UTF-8"'},
     429: {"Retry-After": str(RETRY_AFTER)},
     503: {"Retry-After": str(RETRY_AFTER)},
 }
@@ -111,7 +110,8 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         return await handler(request)
     except WebJobsError as error:
         status = logged_status(request, error)
-        return web.Response(status=status, text=str(error), headers=headers_of(status))
+        headers = {**headers_of(status), **getattr(error, "http_headers", {})}
+        return web.Response(status=status, text=str(error), headers=headers)
     except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
         if isinstance(error, web.HTTPMethodNotAllowed):
             error.headers["Allow"] = ", ".join(sorted(methods_of(error)))

@@ -9,8 +9,12 @@ class HttpSettings(Protocol):
     """What `ApiSettings` provides to them."""
 
     @property
+    def namespace(self) -> str:
+        """First word of every stream and subject of this installation."""
+
+    @property
     def username(self) -> str | None:
-        """Name that HTTP Basic requires; None when no credentials are required."""
+        """Name of the user who may do everything; None when no login is needed."""
 
     @property
     def password(self) -> SecretStr | None:

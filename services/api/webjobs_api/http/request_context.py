@@ -15,6 +15,7 @@ from webjobs_api.http.errors import EncodedUpload, InvalidFlag
 from webjobs_api.http.keys import SETTINGS
 from webjobs_api.http.public_address import FORWARDED_HEADERS, Peer, PublicAddress, parse_proxies
 from webjobs_api.http.public_address import public_address as address_of
+from webjobs_api.http.requester import REQUESTER, UNNAMED, Requester
 from webjobs_api.http.urls import Urls
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
@@ -74,6 +75,11 @@ def public_address(request: web.Request) -> PublicAddress:
             parse_proxies(request.app[SETTINGS].trusted_proxies),
         )
     return known
+
+
+def requester(request: web.Request) -> Requester:
+    """Who asked: the name and the role of the user."""
+    return UNNAMED if (known := request.get(REQUESTER)) is None else known
 
 
 def _host(request: web.Request) -> str:

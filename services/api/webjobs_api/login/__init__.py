@@ -1,0 +1,1 @@
+"""The login of people, and the end of their sessions."""
