@@ -1,4 +1,4 @@
-"""What was prepared for a run is released exactly once, whatever raises before its script starts."""
+"""What was prepared for a run is released once by its execution, whatever raises before the script starts."""
 
 import asyncio
 from types import SimpleNamespace
