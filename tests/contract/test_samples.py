@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contract.expected import CAUSE, COMMANDS, EVENTS, GROWN_EVENTS
+from support.sample_messages import CAUSE, COMMANDS, EVENTS, GROWN_EVENTS
 from webjobs_events.commands import AnyCommand, decode_command, encode_command
 from webjobs_events.envelope import MESSAGE_ID_HEADER, decode_event, encode_event
 from webjobs_events.events import EVENT_TYPES, Event
@@ -34,7 +34,7 @@ def _command_on_the_wire(command: AnyCommand) -> tuple[str, dict[str, str], byte
 def _load(folder: str, name: str, wire: Callable[[Any], tuple[str, dict[str, str], bytes]]) -> dict[str, Any]:
     expected: Mapping[str, Any] = {"events": ALL_EVENTS, "commands": COMMANDS}[folder]
     if name not in expected:
-        pytest.fail(f"{name} has no sample: add its value to tests/contract/expected.py, then run this again")
+        pytest.fail(f"{name} has no sample: add its value to support/sample_messages.py, then run this again")
     path = SAMPLES / folder / f"{name}.json"
     if not path.exists():
         subject, headers, body = wire(expected[name])

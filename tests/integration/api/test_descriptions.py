@@ -5,9 +5,9 @@ import json
 import aiohttp
 import jsonschema_rs
 import pytest
-from contract.expected import EVENTS
 from integration.api.conftest import QUICK, SHORT
 from support.fake_backend import FakeBackend
+from support.sample_messages import EVENTS
 from webjobs_api.app import run_api
 from webjobs_api.settings import ApiSettings
 from webjobs_events.envelope import encode_event

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from contract.expected import CAUSE, EVENTS
+from support.sample_messages import CAUSE, EVENTS
 from webjobs_events.jetstream import Bus
 from webjobs_stack.nats_server import NatsServer
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from integration.history.replicas import History, Process, Replica, process, serving
+from support.history import History, Process, Replica, process, serving
 from webjobs_events.jetstream import Bus
 from webjobs_history.settings import HistorySettings
 

@@ -4,9 +4,9 @@ import re
 from typing import Any
 
 import pytest
-from integration.history.replicas import History
 from sqlalchemy import text
-from unit.history.stories import Run, at
+from support.history import History
+from support.stories import Run, at
 from webjobs_events import queries as q
 from webjobs_events.job import JobName
 from webjobs_events.queries import TriggerKind

@@ -8,10 +8,10 @@ import aiohttp
 import msgspec
 import pytest
 import pytest_asyncio
-from integration.history.replicas import History, Process, Replica
 from support.eventually import eventually
+from support.history import History, Process, Replica
 from support.servers import own_postgres_in
-from unit.history.stories import Run
+from support.stories import Run
 from webjobs_events import queries as q
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import QueryRefused

@@ -9,10 +9,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 import pytest_asyncio
-from integration.history.replicas import History, Process, Replica
 from integration.history.test_projector import publish_quickly
 from support.eventually import eventually
-from unit.history.stories import Run
+from support.history import History, Process, Replica
+from support.stories import Run
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import connect_bus, stream_state
 from webjobs_events.subjects import Subjects

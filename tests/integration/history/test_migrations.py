@@ -10,8 +10,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from msgspec.structs import replace
 from sqlalchemy import Connection
-from unit.history.job_statistics import recomputed, statistics_of
-from unit.history.stories import at
+from support.job_statistics import recomputed, statistics_of
+from support.stories import at
 from webjobs_events.job import JobName
 from webjobs_events.queries import RunView
 from webjobs_events.run_id import run_id_at

@@ -7,11 +7,11 @@ import asyncpg
 import msgspec
 import pytest
 import pytest_asyncio
-from integration.history.replicas import History, Replica
 from support.eventually import eventually
+from support.history import History, Replica
 from support.servers import own_postgres_in
 from support.small_disk import small_disk
-from unit.history.stories import Run
+from support.stories import Run
 from webjobs_events import queries as q
 from webjobs_events.jetstream import QueryRefused, connect_bus
 from webjobs_events.subjects import Subjects

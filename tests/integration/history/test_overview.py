@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from integration.history.replicas import History
-from unit.history.stories import Instance, Run, at
+from support.history import History
+from support.stories import Instance, Run, at
 from webjobs_events import queries as q
 from webjobs_events.jetstream import QueryRefused
 from webjobs_events.run_id import RunId, run_id_at

@@ -3,9 +3,9 @@ import signal
 from collections.abc import AsyncIterator
 
 import pytest
-from integration.history.replicas import History, Process, Replica
 from support.eventually import eventually
-from unit.history.stories import Run, random_history
+from support.history import History, Process, Replica
+from support.stories import Run, random_history
 from webjobs_events.envelope import encode_event, event_type
 from webjobs_events.events import Event
 from webjobs_events.jetstream import Bus

@@ -1,8 +1,8 @@
 import asyncio
 
 import pytest
-from integration.history.replicas import History
-from unit.history.stories import Instance, Run
+from support.history import History
+from support.stories import Instance, Run
 from webjobs_events import queries as q
 from webjobs_events.jetstream import QueryRefused
 from webjobs_events.status import Status

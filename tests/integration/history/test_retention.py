@@ -2,9 +2,9 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
-from integration.history.replicas import History, Replica
 from support.eventually import eventually
-from unit.history.stories import Instance, Run, deleted
+from support.history import History, Replica
+from support.stories import Instance, Run, deleted
 from webjobs_events.events import Event, Purged
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType

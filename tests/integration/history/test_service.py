@@ -5,9 +5,9 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 import aiohttp
-from integration.history.replicas import History, Replica, environment_of
 from support.eventually import eventually
-from unit.history.stories import Run
+from support.history import History, Replica, environment_of
+from support.stories import Run
 from webjobs_history.database import connect
 from webjobs_history.settings import HistorySettings
 from webjobs_stack.ports import free_port

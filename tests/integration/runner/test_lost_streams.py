@@ -10,7 +10,7 @@ from integration.runner.test_singletons import alive, roles, script, two_runners
 from support.event_recorder import EventRecorder
 from support.eventually import eventually, stays
 from support.runners import Caller, running_runner
-from unit.history.stories import deleted
+from support.stories import deleted
 from webjobs_events.events import InstanceLost, RunSuccess
 from webjobs_events.jetstream import Bus, Definitions
 from webjobs_events.job import JobDefinition, JobName, JobType

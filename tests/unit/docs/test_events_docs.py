@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from contract.expected import CAUSE, EVENTS, GROWN_EVENTS
+from support.sample_messages import CAUSE, EVENTS, GROWN_EVENTS
 from webjobs_events.envelope import encode_event
 from webjobs_events.events import EVENT_TYPES
 from webjobs_events.jetstream.streams import stream_configs

@@ -1,4 +1,4 @@
-from unit.history.stories import Run
+from support.stories import Run
 from webjobs_events.envelope import encode_event
 from webjobs_events.events import Event, RunInitializing
 from webjobs_events.jetstream import StreamMessage

@@ -1,5 +1,5 @@
 import pytest
-from unit.history.stories import Instance, at
+from support.stories import Instance, at
 from webjobs_events.events import ContinuousEvent
 from webjobs_history.domain.fold import Fold
 from webjobs_history.domain.rows import InstanceRow

@@ -3,8 +3,8 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from unit.history.job_statistics import recomputed, statistics_of
-from unit.history.stories import random_history
+from support.job_statistics import recomputed, statistics_of
+from support.stories import random_history
 from webjobs_events.events import Deleted, Event, InstanceEvent, Purged, Removed
 from webjobs_events.queries import RunView
 from webjobs_events.status import is_terminal

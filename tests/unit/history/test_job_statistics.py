@@ -4,8 +4,8 @@ from functools import reduce
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.history.job_statistics import recomputed
-from unit.history.stories import at
+from support.job_statistics import recomputed
+from support.stories import at
 from webjobs_events.job import JobName
 from webjobs_events.queries import RunView
 from webjobs_events.run_id import run_id_at

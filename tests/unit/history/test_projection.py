@@ -1,5 +1,5 @@
 import pytest
-from unit.history.stories import (
+from support.stories import (
     BOOT_A,
     BOOT_B,
     Instance,

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from support.eventually import eventually
-from unit.history.stories import Run
+from support.stories import Run
 from webjobs_events import queries as q
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Event
