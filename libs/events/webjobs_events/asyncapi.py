@@ -14,7 +14,7 @@ from webjobs_events.commands import (
 from webjobs_events.envelope import MESSAGE_ID_HEADER, event_type
 from webjobs_events.events import EVENT_TYPES, Event, schema_file
 from webjobs_events.job import JobType
-from webjobs_events.log_format import FILE_HEADER, OFFSET_HEADER
+from webjobs_events.log_format import ERRORS_HEADER, FILE_HEADER, LINE_HEADER, OFFSET_HEADER
 from webjobs_events.schemas import schema_components
 from webjobs_events.subjects import Subjects
 
@@ -224,6 +224,8 @@ def _other_messages() -> dict[str, Any]:
                 "properties": {
                     FILE_HEADER: {**_TEXT, "description": "Name of the log."},
                     OFFSET_HEADER: {**_TEXT, "description": "Bytes of the log before this chunk."},
+                    LINE_HEADER: {**_TEXT, "description": "Number of the line in which it begins, from 1."},
+                    ERRORS_HEADER: {**_TEXT, "description": "Error lines of the log before this chunk."},
                 },
                 "required": [FILE_HEADER, OFFSET_HEADER],
             },

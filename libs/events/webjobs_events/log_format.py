@@ -2,7 +2,8 @@
 
 Runners publish a log in chunks, on the subject of its source (`Subjects.log`). An offset counts bytes from
 the first byte ever written to the log; offsets have no gaps. The stream may hold a chunk twice, chunks that
-overlap, and after an outage an earlier chunk behind a later one.
+overlap, and after an outage an earlier chunk behind a later one. Chunks also count the lines and the error
+lines before them, so a reader finds a line without reading what is before it.
 
 The log of a run has the run id as its source. A runner publishes what a continuous job writes under its
 instance id, and the first lines of each start under `job_log_source`.
@@ -16,6 +17,8 @@ from typing import Literal, NamedTuple
 
 FILE_HEADER = "Webjobs-File"
 OFFSET_HEADER = "Webjobs-Offset"
+LINE_HEADER = "Webjobs-Line"
+ERRORS_HEADER = "Webjobs-Errors"
 
 JOB_LOG = "job.log"
 """Log of a continuous job: the first lines of each start."""
@@ -29,7 +32,25 @@ MARK = re.compile(rb"\[\d\d/\d\d/\d{4} \d\d:\d\d:\d\d > ")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
-_LONGEST_OFFSET = 18  # digits
+_LONGEST_NUMBER = 18  # digits
+_ERROR_LEVEL = b"ERROR] "  # ends the marks of both levels of errors
+
+
+class LineCount(NamedTuple):
+    """How many lines of a log end before an offset."""
+
+    lines: int = 0
+    errors: int = 0
+    """Marks of level ERROR or SYS ERROR among them; text that looks like one counts as well."""
+
+    def after(self, data: bytes) -> "LineCount":
+        """Returns the count behind `data`, which follows."""
+        return LineCount(self.lines + data.count(b"\n"), self.errors + data.count(_ERROR_LEVEL))
+
+    def first_error(self, data: bytes) -> int | None:
+        """Returns the number of the first line with an error in `data`, which follows; None without one."""
+        found = data.find(_ERROR_LEVEL)
+        return None if found < 0 else self.lines + data.count(b"\n", 0, found) + 1
 
 
 class LogChunk(NamedTuple):
@@ -39,6 +60,8 @@ class LogChunk(NamedTuple):
     """Name of the log; empty in a message that is not a log chunk."""
     offset: int
     data: bytes
+    before: LineCount | None = None
+    """What is before the chunk; None in chunks of releases that did not count lines."""
 
     @property
     def end(self) -> int:
@@ -46,16 +69,24 @@ class LogChunk(NamedTuple):
         return self.offset + len(self.data)
 
 
-def chunk_headers(file_name: str, offset: int) -> dict[str, str]:
+def chunk_headers(file_name: str, offset: int, before: LineCount | None = None) -> dict[str, str]:
     """Returns the headers of the message that carries a chunk; its body is the bytes of the chunk."""
-    return {FILE_HEADER: file_name, OFFSET_HEADER: str(offset)}
+    headers = {FILE_HEADER: file_name, OFFSET_HEADER: str(offset)}
+    if before is not None:
+        headers[LINE_HEADER], headers[ERRORS_HEADER] = str(before.lines + 1), str(before.errors)
+    return headers
 
 
 def decode_chunk(headers: Mapping[str, str], data: bytes) -> LogChunk:
     """Returns the chunk that a message carries; without a readable offset the log begins with it."""
-    offset = headers.get(OFFSET_HEADER, "")
-    is_readable = offset.isascii() and offset.isdigit() and len(offset) <= _LONGEST_OFFSET
-    return LogChunk(headers.get(FILE_HEADER, ""), int(offset) if is_readable else 0, data)
+    line = _number(headers.get(LINE_HEADER, ""))
+    before = LineCount(line - 1, _number(headers.get(ERRORS_HEADER, ""))) if line else None
+    return LogChunk(headers.get(FILE_HEADER, ""), _number(headers.get(OFFSET_HEADER, "")), data, before)
+
+
+def _number(text: str) -> int:
+    """The number that a header has; 0 when it has none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER else 0
 
 
 def output_log(run_id: str) -> str:

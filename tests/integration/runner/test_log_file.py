@@ -8,7 +8,14 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from webjobs_events.log_format import FILE_HEADER, OFFSET_HEADER
+from webjobs_events.log_format import (
+    ERRORS_HEADER,
+    FILE_HEADER,
+    LINE_HEADER,
+    OFFSET_HEADER,
+    LineCount,
+    LogChunk,
+)
 from webjobs_runner.logs.log_file import LogFile
 
 MARK = "SYS ERROR] "
@@ -29,10 +36,10 @@ def ship(file: LogFile, limit: int = 1000) -> bytes:
     """Ship all there is, as the shipper does; answers it."""
     shipped = b""
     while file.sent < file.end:
-        start, data = file.read_unsent(limit)
-        assert data
-        shipped += data
-        file.shipped = start + len(data)
+        chunk = file.read_unsent(limit)
+        assert chunk.data
+        shipped += chunk.data
+        file.acknowledge(chunk.end, file.sent_count)
     if file.is_shipped:
         file.close()
     return shipped
@@ -43,14 +50,17 @@ def test_what_is_appended_is_shipped_in_order_with_its_offsets(tmp_path: Path) -
     assert file.is_empty and file.is_shipped
     file.append(b"one\n")
     file.append(b"two\n")
-    assert file.read_unsent(6) == (0, b"one\ntw")
-    assert file.headers(0, 6) == {
+    assert file.read_unsent(6)[1:3] == (0, b"one\n")
+    second = file.read_unsent(6)
+    assert second == ("job.log", 4, b"two\n", LineCount(1))
+    assert file.headers(second) == {
         FILE_HEADER: "job.log",
-        OFFSET_HEADER: "0",
-        "Nats-Msg-Id": "logs.job/job.log/0-6",
+        OFFSET_HEADER: "4",
+        LINE_HEADER: "2",
+        ERRORS_HEADER: "0",
+        "Nats-Msg-Id": "logs.job/job.log/4-8",
     }
-    assert file.read_unsent(6) == (6, b"o\n")
-    assert file.read_unsent(6) == (8, b"")
+    assert file.read_unsent(6)[1:3] == (8, b"")
     assert not file.is_empty and not file.is_shipped
 
 
@@ -67,7 +77,7 @@ def test_a_new_file_is_made_or_else_continued(tmp_path: Path, found: bytes | Non
     file.rest()
     file.append(b"two\n")
     assert path.read_bytes() == (found or b"") + b"one\ntwo\n"
-    assert file.read_unsent(100) == (0, path.read_bytes())
+    assert file.read_unsent(100)[1:3] == (0, path.read_bytes())
 
 
 def test_offsets_go_on_after_a_restart(tmp_path: Path) -> None:
@@ -78,7 +88,7 @@ def test_offsets_go_on_after_a_restart(tmp_path: Path) -> None:
     before.close()
     after = log_file(tmp_path)
     after.append(b"three\n")
-    assert after.read_unsent(100) == (4, b"two\nthree\n")
+    assert after.read_unsent(100)[1:3] == (4, b"two\nthree\n")
 
 
 def test_what_a_kill_left_unremembered_is_shipped_again_with_the_same_offsets(tmp_path: Path) -> None:
@@ -89,7 +99,7 @@ def test_what_a_kill_left_unremembered_is_shipped_again_with_the_same_offsets(tm
     killed.read_unsent(100)
     killed.shipped = killed.end  # and the kill comes before this is noted
     after = log_file(tmp_path)
-    assert after.read_unsent(100) == (4, b"two\n")
+    assert after.read_unsent(100)[1:3] == (4, b"two\n")
 
 
 def test_a_large_file_is_set_aside_and_nothing_of_it_is_lost(tmp_path: Path) -> None:
@@ -100,10 +110,10 @@ def test_a_large_file_is_set_aside_and_nothing_of_it_is_lost(tmp_path: Path) -> 
         written += line
         file.append(line)
         if number % 7 == 0:
-            start, data = file.read_unsent(64)
-            assert start == len(shipped)
-            shipped += data
-            file.shipped = len(shipped)
+            chunk = file.read_unsent(64)
+            assert chunk.offset == len(shipped)
+            shipped += chunk.data
+            file.acknowledge(chunk.end, file.sent_count)
     shipped += ship(file)
     assert shipped == written
     (tmp_path / "logs" / "job.log").read_bytes()
@@ -160,11 +170,11 @@ def test_a_file_that_somebody_removes_costs_at_most_what_it_held(tmp_path: Path,
     os.unlink(tmp_path / "logs" / "job.log")
     os.rmdir(tmp_path / "logs")
     file.append(b"three\n")
-    assert file.read_unsent(100) == (end, b"three\n")
+    assert file.read_unsent(100)[1:3] == (end, b"three\n")
     file.shipped = file.end
     file.close()
     file.append(b"four\n")
-    assert file.read_unsent(100) == (end + 6, b"four\n")
+    assert file.read_unsent(100)[1:3] == (end + 6, b"four\n")
     assert log_file(tmp_path).end == file.end
 
 
@@ -174,10 +184,10 @@ def test_a_file_that_somebody_cuts_short_goes_on_behind_what_was_there(tmp_path:
     ship(file)
     file.append(b"two\n")
     os.truncate(tmp_path / "logs" / "job.log", 0)
-    assert file.read_unsent(100) == (4, b"")
+    assert file.read_unsent(100)[1:3] == (4, b"")
     assert file.is_shipped
     file.append(b"three\n")
-    assert file.read_unsent(100) == (4, b"three\n")  # what was taken away unsent is no gap in the log
+    assert file.read_unsent(100)[1:3] == (4, b"three\n")  # what was taken away unsent is no gap in the log
 
 
 def test_a_file_cut_short_between_two_boots_begins_a_new_part(tmp_path: Path) -> None:
@@ -298,3 +308,55 @@ def test_a_disk_that_takes_nothing_at_all_does_no_other_harm(
     first, second = ship(file).decode().splitlines()
     assert first.endswith("3 lines were dropped here: they could not be written to the disk.")
     assert second == "kept"
+
+
+lines_of_logs = st.sampled_from([b"out\n", b"[x: ERROR] err\n", b"unfinished", b"\n", b"long " * 30 + b"\n"])
+events_of_files = st.sampled_from(["ship", "send", "lose", "restart", "kill", "replace"])
+
+
+@given(st.lists(st.one_of(lines_of_logs, events_of_files), max_size=30), st.sampled_from([0, 40]))
+def test_each_chunk_counts_the_lines_before_it_whatever_happened(
+    steps: list[bytes | str], roll_at: int
+) -> None:
+    with TemporaryDirectory() as folder:
+        file = log_file(Path(folder), roll_at)
+        log = bytearray()
+        numbered_from, is_replaced = 0, False
+        for step in [*steps, "ship"]:
+            if isinstance(step, bytes):
+                file.append(step)
+                log += step
+            elif step == "lose":
+                file.send_again()
+            elif step in ("restart", "kill", "replace"):
+                if step == "restart":
+                    file.close()
+                if step != "replace":
+                    file = log_file(Path(folder), roll_at)
+                is_replaced = is_replaced or step == "replace"
+                if is_replaced:  # and found to be so again, by the time at which the stream was made
+                    file.ship_again()
+                    numbered_from = file.sent
+            else:
+                while file.sent < file.end:
+                    chunk = file.read_unsent(50)
+                    assert chunk.before == LineCount().after(bytes(log[numbered_from : chunk.offset]))
+                    assert bytes(log[chunk.offset : chunk.end]) == chunk.data
+                    if step == "ship":
+                        file.acknowledge(chunk.end, file.sent_count)
+
+
+def test_a_log_is_continued_behind_the_newest_chunk_that_counts_its_lines(tmp_path: Path) -> None:
+    """What a power cut took from the disk is in the stream only."""
+    for number, (newest, offset, count) in enumerate(
+        [
+            (LogChunk("", 4, b"two\n", LineCount(1, 1)), 8, LineCount(2, 1)),
+            (LogChunk("", 8, b"three\nfour\n", LineCount(2, 1)), 14, LineCount(3, 1)),
+            (LogChunk("", 20, b"four\n", LineCount(4, 1)), 0, LineCount()),
+            (LogChunk("", 4, b"two\n"), 0, LineCount()),  # of an earlier release
+        ]
+    ):
+        file = log_file(tmp_path / str(number))
+        file.append(b"one\ntwo\nthree\n")
+        file.skip(newest)
+        assert (file.sent, file.sent_count) == (file.shipped, file.shipped_count) == (offset, count)

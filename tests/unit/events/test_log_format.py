@@ -12,8 +12,10 @@ from webjobs_events.log_format import (
     APPLICATION_LOG,
     FILE_HEADER,
     JOB_LOG,
+    LINE_HEADER,
     MARK,
     OFFSET_HEADER,
+    LineCount,
     LogChunk,
     chunk_headers,
     decode_chunk,
@@ -24,10 +26,14 @@ from webjobs_events.log_format import (
 )
 from webjobs_events.subjects import Subjects
 
+NUMBERS = st.integers(0, 10**17)
 
-@given(st.builds(LogChunk, st.text(), st.integers(0, 10**18 - 1), st.binary()))
+
+@given(
+    st.builds(LogChunk, st.text(), NUMBERS, st.binary(), st.none() | st.builds(LineCount, NUMBERS, NUMBERS))
+)
 def test_a_chunk_is_read_as_it_was_written(chunk: LogChunk) -> None:
-    headers = chunk_headers(chunk.file_name, chunk.offset)
+    headers = chunk_headers(chunk.file_name, chunk.offset, chunk.before)
     assert decode_chunk(headers, chunk.data) == chunk
     assert chunk.end - chunk.offset == len(chunk.data)
 
@@ -36,6 +42,29 @@ def test_a_chunk_is_read_as_it_was_written(chunk: LogChunk) -> None:
 def test_a_chunk_without_a_readable_offset_counts_as_the_first(offset: str) -> None:
     headers = {FILE_HEADER: "output_1.log", OFFSET_HEADER: offset}
     assert decode_chunk(headers, b"text") == LogChunk("output_1.log", 0, b"text")
+
+
+@pytest.mark.parametrize("line", ["0", "-1", "x", "9" * 19])
+def test_a_chunk_without_a_readable_line_number_counts_none(line: str) -> None:
+    headers = chunk_headers("output_1.log", 7, LineCount(3, 1)) | {LINE_HEADER: line}
+    assert decode_chunk(headers, b"text") == LogChunk("output_1.log", 7, b"text", None)
+
+
+@given(
+    st.lists(st.sampled_from([b"text\n", b"[x: ERROR] no\n", b"[x: SYS ERROR] no", b"\n", b"\r", b"\xff"]))
+)
+def test_lines_are_counted_the_same_however_a_log_is_cut_at_line_ends(parts: list[bytes]) -> None:
+    count = LineCount()
+    for part in parts:
+        count = count.after(part)
+    assert count == LineCount().after(b"".join(parts))
+    assert count.lines == b"".join(parts).count(b"\n")
+
+
+def test_the_first_error_is_a_line_of_either_level_of_errors() -> None:
+    assert LineCount(4).first_error(b"a\nb\n[x: ERROR] c\n[x: SYS ERROR] d\n") == 7
+    assert LineCount(4).first_error(b"[x: SYS ERROR] d") == 5
+    assert LineCount(4).first_error(b"[x: INFO] error\n") is None
 
 
 def test_a_message_without_headers_belongs_to_no_log() -> None:
@@ -71,4 +100,4 @@ def test_the_subject_of_a_chunk_names_type_job_and_source(job_type: JobType, nam
 
 def test_asyncapi_describes_the_headers_that_are_written() -> None:
     headers = build_asyncapi(Subjects(), "1.0.0")["components"]["messages"]["log"]["headers"]
-    assert set(headers["properties"]) == set(headers["required"]) == set(chunk_headers("", 0))
+    assert set(headers["properties"]) == set(chunk_headers("", 0, LineCount()))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, PublishPipeline, stream_state
+from webjobs_events.log_format import LineCount, LogChunk
 
 from webjobs_runner.log import logger
 from webjobs_runner.logs.answer_watch import AnswerWatch
@@ -29,6 +30,7 @@ _RECENT_SECONDS = 10.0  # within which a stream that was replaced is noticed
 class _Chunk:
     file: LogFile
     end: int  # offset
+    count: LineCount  # of the lines before the end
     size: int
     stored: "asyncio.Future[int]"
 
@@ -193,25 +195,27 @@ class LogShipper:
             if self._in_flight_bytes >= full_at:
                 return
             del self._unsent[file]
-            start, data = self._read(file)
-            if not data:
+            chunk = self._read(file)
+            if chunk is None:
                 self._rest_if_done(file)
                 continue
             if file.sent < file.end and not self._gathers(file):
                 self._unsent[file] = None
-            future = await pipeline.send(file.subject, data, file.headers(start, len(data)))
+            count, size = file.sent_count, len(chunk.data)
+            future = await pipeline.send(file.subject, chunk.data, file.headers(chunk))
             future.add_done_callback(self._answered)
             self._answers.expect()
-            self._in_flight.append(_Chunk(file, start + len(data), len(data), future))
-            self._in_flight_bytes += len(data)
+            self._in_flight.append(_Chunk(file, chunk.end, count, size, future))
+            self._in_flight_bytes += size
 
-    def _read(self, file: LogFile) -> tuple[int, bytes]:
+    def _read(self, file: LogFile) -> LogChunk | None:
         try:
-            return file.read_unsent(_CHUNK_BYTES)
+            chunk = file.read_unsent(_CHUNK_BYTES)
         except OSError as error:
             logger.error("log cannot be read; a part of it is not shipped", file=file.name, error=str(error))
             file.give_up()
-            return file.end, b""
+            return None
+        return chunk if chunk.data else None
 
     def _answered(self, future: "asyncio.Future[int]") -> None:
         if not future.cancelled():
@@ -224,7 +228,7 @@ class LogShipper:
             chunk = self._in_flight.popleft()
             self._in_flight_bytes -= chunk.size
             chunk.file.sequence = chunk.stored.result()
-            chunk.file.shipped = max(chunk.file.shipped, chunk.end)
+            chunk.file.acknowledge(chunk.end, chunk.count)
             if chunk.file.marks and chunk.file.sequence_to_remove():
                 self._oversized[chunk.file] = None
             self._rest_if_done(chunk.file)
@@ -281,7 +285,7 @@ class LogShipper:
         self._answers.reset()
         self._new.clear()
         for file in self._unfinished:
-            file.sent = file.shipped
+            file.send_again()
             self._unsent[file] = None
 
 

@@ -21,6 +21,8 @@ class ShippingState(msgspec.Struct, frozen=True):
         marks: Of each change of files an offset and the sequence, in the stream of logs, of a chunk that
             ends before it; oldest first.
         stream: When that stream was made, which distinguishes it from another one; empty: not known.
+        lines: Lines that end before `shipped`, counted since a release that counts them.
+        errors: Error lines before `shipped`.
     """
 
     base: int = 0
@@ -28,6 +30,8 @@ class ShippingState(msgspec.Struct, frozen=True):
     next_base: int = 0
     marks: tuple[tuple[int, int], ...] = ()
     stream: str = ""
+    lines: int = 0
+    errors: int = 0
 
 
 def read_state(path: str) -> ShippingState:

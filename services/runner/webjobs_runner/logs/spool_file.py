@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from webjobs_events.envelope import MESSAGE_ID_HEADER
-from webjobs_events.log_format import chunk_headers
+from webjobs_events.log_format import LineCount, LogChunk, chunk_headers
 
 from webjobs_runner.log import logger
 from webjobs_runner.logs.shipping_state import ShippingState, read_state, write_state
@@ -26,7 +26,7 @@ class SpoolFile:
     """Grows at its end, and is read off for shipping.
 
     Offsets count from the first byte ever and have no gaps: what a person removes from the file before it
-    was sent was never part of it.
+    was sent was never part of it. Lines are counted as they are sent.
 
     Args:
         path: The file; made with its folders when first written.
@@ -40,8 +40,8 @@ class SpoolFile:
 
     __slots__ = (
         "_file", "_mid_line", "_path", "_previous", "_previous_base", "_remembered", "_roll_at", "_roll_size",
-        "_state", "base", "end", "kept_in_stream", "marks", "name", "sent", "sequence", "shipped", "stream",
-        "subject",
+        "_state", "base", "end", "kept_in_stream", "marks", "name", "sent", "sent_count", "sequence",
+        "shipped", "shipped_count", "stream", "subject",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +78,8 @@ class SpoolFile:
         self._remembered = self.shipped
         self.stream = known.stream
         """When the stream of logs was made that has what was shipped; empty: not known."""
+        self.sent_count = self.shipped_count = LineCount(known.lines, known.errors)
+        """Lines before what is to be sent, and before what is to be shipped."""
         self.sequence = 0
         """In the stream of logs, of the newest chunk that it has acknowledged; 0: not known."""
         self.marks = known.marks
@@ -98,31 +100,58 @@ class SpoolFile:
         """Size of the file, and of the one that was set aside."""
         return self.end - self._previous_base
 
-    def read_unsent(self, limit: int) -> tuple[int, bytes]:
-        """The next bytes to ship and their offset; they count as sent. No bytes: there is nothing to ship.
+    def read_unsent(self, limit: int) -> LogChunk:
+        """The next bytes to ship; they count as sent. No bytes: there is nothing to ship.
+
+        They end with a line if more follow, unless that would leave less than half of `limit`.
 
         Raises:
             OSError: The file cannot be read.
         """
         start = self.sent
         if start == self.end:
-            return start, b""
-        if start < self.base:
-            self._open_previous()
-            data = os.pread(self._previous, min(limit, self.base - start), start - self._previous_base)
-        else:
+            return LogChunk(self.name, start, b"", self.sent_count)
+        if start >= self.base:
             self._open()
             start = self.sent  # moved on if the file was found cut short
-            data = os.pread(self._file, min(limit, self.end - start), start - self.base)
+        data = self._read(start, limit)
         if not data and start < self.end:
             self._forget_unsent(start)
             return self.read_unsent(limit)
-        self.sent += len(data)
-        return start, data
+        if len(data) == limit:
+            data = data[: data.rfind(b"\n", limit // 2) + 1] or data
+        chunk = LogChunk(self.name, start, data, self.sent_count)
+        self.sent, self.sent_count = chunk.end, self.sent_count.after(data)
+        return chunk
+
+    def _read(self, start: int, limit: int) -> bytes:
+        """Up to so many bytes at an offset, of one of the two files."""
+        if start < self.base:
+            self._open_previous()
+            return os.pread(self._previous, min(limit, self.base - start), start - self._previous_base)
+        self._open()
+        return os.pread(self._file, min(limit, self.end - start), start - self.base)
+
+    def acknowledge(self, end: int, count: LineCount) -> None:
+        """The stream has the log up to an offset, with so many lines."""
+        if end > self.shipped:
+            self.shipped, self.shipped_count = end, count
+
+    def send_again(self) -> None:
+        """Send what the stream has not acknowledged."""
+        self.sent, self.sent_count = self.shipped, self.shipped_count
+
+    def skip(self, chunk: LogChunk) -> None:
+        """Go on behind a chunk that the stream has; without its count of lines all is shipped again."""
+        if chunk.before is not None and chunk.offset <= self.end:
+            on_disk = chunk.data[: self.end - chunk.offset]
+            self.shipped, self.shipped_count = chunk.offset + len(on_disk), chunk.before.after(on_disk)
+            self.send_again()
 
     def ship_again(self) -> None:
-        """Ship all that is on disk: the stream that had it is gone."""
+        """Ship all that is on disk: the stream that had it is gone. Its oldest line is the first."""
         self.shipped = self.sent = self._previous_base
+        self.sent_count = self.shipped_count = LineCount()
         self.sequence = 0
         self.marks = ()
 
@@ -144,11 +173,11 @@ class SpoolFile:
         self.base -= lost
         self._previous_base -= lost
 
-    def headers(self, start: int, size: int) -> Mapping[str, str]:
-        """Headers of the chunk at an offset; the id makes a repeat of the same chunk harmless."""
+    def headers(self, chunk: LogChunk) -> Mapping[str, str]:
+        """Headers of a chunk; the id makes a repeat of the same chunk harmless."""
         return {
-            **chunk_headers(self.name, start),
-            MESSAGE_ID_HEADER: f"{self.subject}/{self.name}/{start}-{start + size}",
+            **chunk_headers(self.name, chunk.offset, chunk.before),
+            MESSAGE_ID_HEADER: f"{self.subject}/{self.name}/{chunk.offset}-{chunk.end}",
         }
 
     def rest(self) -> None:
@@ -179,6 +208,7 @@ class SpoolFile:
             with contextlib.suppress(OSError):
                 os.unlink(path)
         self.end = self.base = self._previous_base = self.shipped = self.sent
+        self.shipped_count = self.sent_count
         self.marks = ()
         self._mid_line = False
         self._remember()
@@ -253,9 +283,9 @@ class SpoolFile:
     def _remember(self, next_base: int = 0) -> None:
         if self._state:
             self._remembered = self.shipped
-            write_state(
-                self._state, ShippingState(self.base, self.shipped, next_base, self.marks, self.stream)
-            )
+            lines, errors = self.shipped_count
+            state = ShippingState(self.base, self.shipped, next_base, self.marks, self.stream, lines, errors)
+            write_state(self._state, state)
 
 
 def _previous_path(path: str) -> str:

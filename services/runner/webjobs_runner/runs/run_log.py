@@ -161,7 +161,7 @@ class RunLog:
                 continue
             chunk = decode_chunk(newest.headers, newest.data)
             if chunk.file_name == file.name:
-                file.shipped = file.sent = min(chunk.end, file.end)
+                file.skip(chunk)
 
 
 class RunLogs:
