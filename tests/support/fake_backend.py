@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.log_format import chunk_headers
 from webjobs_events.status import Reason, Status
 from webjobs_events.subjects import Subjects
+from webjobs_history.domain.job_statistics import JobStatistics, with_ended
 
 INSTANCE = "327e1e"
 encode = msgspec.json.encode
@@ -91,16 +93,23 @@ class FakeBackend:
         self.held[command.job_name] = HeldRun(command, message, now)
 
     async def end_run(
-        self, job_name: str, *, has_error_log: bool = False, free_the_job: bool = True, **sizes: int
+        self,
+        job_name: str,
+        *,
+        exit_code: int = 0,
+        has_error_log: bool = False,
+        free_the_job: bool = True,
+        **sizes: int,
     ) -> None:
         held = self.held[job_name]
+        ended = events.RunFailed if exit_code else events.RunSuccess
         await self.bus.publish_event(
-            events.RunSuccess(
+            ended(
                 **self._about(held.command),
                 at=datetime.now(UTC),
                 started_at=held.started_at,
                 reason=Reason.EXIT_CODE,
-                exit_code=0,
+                exit_code=exit_code,
                 has_error_log=has_error_log,
                 **sizes,
             )
@@ -208,6 +217,28 @@ class FakeBackend:
         latest = [self.runs[name][max(self.runs[name])] for name in names if self.runs.get(name)]
         return encode(queries.LatestRuns(position=self.position, runs=latest))
 
+    async def job_summaries(self, data: bytes) -> bytes:
+        query = msgspec.json.decode(data, type=queries.JobSummariesQuery)
+        await self._ready(query)
+        names = self.runs if query.job_names is None else query.job_names
+        jobs = [_summary(list(self.runs[name].values())) for name in names if self.runs.get(name)]
+        return encode(queries.JobSummaries(position=self.position, jobs=jobs))
+
+    async def run_totals(self, data: bytes) -> bytes:
+        query = msgspec.json.decode(data, type=queries.RunTotalsQuery)
+        await self._ready(query)
+        known = {(run.job_name, run.run_id): run for runs in self.runs.values() for run in runs.values()}
+        running = [run for run in known.values() if run.status is Status.RUNNING]
+        failed = [run for run in known.values() if run.status is Status.FAILED]
+        answer = queries.RunTotals(
+            position=self.position,
+            running=len(running),
+            failed=sum(run.run_id >= query.failed_since for run in failed),
+            begun=sum(key in known for key in query.waiting),
+            longest_running=sorted(running, key=lambda run: run.run_id),
+        )
+        return encode(answer)
+
     async def page(self, data: bytes) -> bytes:
         query = msgspec.json.decode(data, type=queries.RunsQuery)
         await self._ready(query)
@@ -267,6 +298,15 @@ class FakeBackend:
         ]
 
 
+def _summary(runs: list[queries.RunView]) -> queries.JobSummary:
+    latest = max(runs, key=lambda run: run.run_id)
+    ended = sorted((run for run in runs if run.ended_at), key=lambda run: str(run.ended_at))
+    statistics = reduce(with_ended, ended, JobStatistics())
+    return queries.JobSummary(
+        job_name=latest.job_name, latest=latest, run_count=len(runs), **msgspec.structs.asdict(statistics)
+    )
+
+
 def _fold(known: queries.RunView | None, event: events.RunEvent) -> queries.RunView:
     ended = isinstance(event, events.RunEnded)
     return queries.RunView(
@@ -323,6 +363,8 @@ async def run_fake_backend(bus: Bus, folder: Path) -> AsyncIterator[FakeBackend]
     begin(backend.project())
     endpoints = {
         queries.LATEST_RUNS: backend.latest_runs,
+        queries.JOB_SUMMARIES: backend.job_summaries,
+        queries.RUN_TOTALS: backend.run_totals,
         queries.RUNS: backend.page,
         queries.ALL_RUNS: backend.all_runs,
         queries.RUN: backend.run,

@@ -56,6 +56,7 @@ from webjobs_api.jobs.deployments import DEPLOYMENTS, Deployments
 from webjobs_api.logs.run_end import RUN_ENDS, RunEnds
 from webjobs_api.monitoring.all_metrics import AllMetrics
 from webjobs_api.monitoring.health import checks
+from webjobs_api.overview.due_times import DUE_TIMES, DueTimes
 from webjobs_api.passthrough.job_tunnels import JOB_TUNNELS, JobTunnels
 from webjobs_api.routes import routes, with_trailing_slashes
 from webjobs_api.runs.idempotency import IDEMPOTENT_INVOCATIONS, IdempotentInvocations
@@ -141,6 +142,7 @@ async def open_app(
             app[COMMANDS] = commands
             app[DEFINITIONS] = definitions
             app[DEPLOYMENTS] = deployments
+            app[DUE_TIMES] = DueTimes()
             app[FILES] = files
             app[HISTORY] = history
             app[HOOKS] = hooks

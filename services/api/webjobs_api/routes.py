@@ -20,7 +20,9 @@ from webjobs_api.jobs import handlers as jobs
 from webjobs_api.login import handlers as login
 from webjobs_api.logs import handlers as logs
 from webjobs_api.logs import logstream, run_log
-from webjobs_api.pages import actions, assets, continuous_job, new_job, overview, triggered_job
+from webjobs_api.overview import handlers as overview
+from webjobs_api.pages import actions, assets, continuous_job, new_job, triggered_job
+from webjobs_api.pages import overview as overview_page
 from webjobs_api.pages import run as run_page
 from webjobs_api.pages import runs as all_runs_page
 from webjobs_api.passthrough import handlers as passthrough
@@ -44,6 +46,7 @@ def routes() -> list[web.RouteDef]:
         *_job_routes(KUDU_OLDER),
         *[_with_page(route) for route in _job_routes(KUDU_OLDEST)],
         web.get("/api/triggeredwebjobsswagger", swagger.get_swagger),
+        web.get(overview.PATH, overview.get_overview),
         web.get(all_runs.PATH, all_runs.list_runs),
         web.get(refusal_list.PATH, refusal_list.list_refusals),
         # App settings
@@ -102,7 +105,7 @@ def routes() -> list[web.RouteDef]:
         web.post("/login", login.sign_in),
         web.post("/logout", login.sign_out),
         # Pages for people
-        web.get("/", overview.show_index),
+        web.get("/", overview_page.show_index),
         web.get("/pages/runs", all_runs_page.show_runs),
         web.get("/pages/new", new_job.show_form),
         web.get(f"/pages/triggered/{_JOB}", triggered_job.show_triggered_job),
@@ -159,7 +162,7 @@ def _job_routes(dialect: Dialect) -> list[web.RouteDef]:
 
 # Under `/jobs` a browser gets a page where a program gets the data.
 _PAGES: Mapping[Handler, Handler] = {
-    jobs.list_jobs: overview.show_index,
+    jobs.list_jobs: overview_page.show_index,
     triggered.get_job: triggered_job.show_triggered_job,
     continuous.get_job: continuous_job.show_continuous_job,
 }

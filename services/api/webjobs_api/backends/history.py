@@ -10,7 +10,7 @@ from webjobs_events import queries
 from webjobs_events.errors import MALFORMED, BusUnavailable
 from webjobs_events.jetstream import Bus, QueryRefused
 from webjobs_events.job import JobName
-from webjobs_events.queries import InstanceView, JobStatus, Query, RunView
+from webjobs_events.queries import InstanceView, JobStatus, JobSummary, Query, RunView
 from webjobs_events.run_id import RunId
 
 A = TypeVar("A")
@@ -20,6 +20,8 @@ _TOO_LARGE = 413
 
 _encoder = msgspec.json.Encoder()
 _latest_runs = msgspec.json.Decoder(queries.LatestRuns)
+_job_summaries = msgspec.json.Decoder(queries.JobSummaries)
+_run_totals = msgspec.json.Decoder(queries.RunTotals)
 _runs = msgspec.json.Decoder(queries.Runs)
 _all_runs = msgspec.json.Decoder(queries.AllRuns)
 _found_run = msgspec.json.Decoder(queries.FoundRun)
@@ -60,6 +62,24 @@ class History:
             return (await self._ask(queries.LATEST_RUNS, query, _latest_runs)).runs
 
         return {run.job_name: run for run in await in_parts(job_names, ask)}
+
+    async def job_summaries(
+        self, job_names: list[JobName], *, at_least: int = 0, may_lack: bool = False
+    ) -> dict[JobName, JobSummary]:
+        """The summary of each of these triggered jobs; otherwise as `latest_runs`."""
+
+        async def ask(names: list[JobName]) -> list[JobSummary]:
+            query = queries.JobSummariesQuery(
+                job_names=names, at_least=self._floor(at_least), may_lack=may_lack
+            )
+            return (await self._ask(queries.JOB_SUMMARIES, query, _job_summaries)).jobs
+
+        return {job.job_name: job for job in await in_parts(job_names, ask)}
+
+    async def run_totals(self, query: queries.RunTotalsQuery) -> queries.RunTotals:
+        """How many runs of all jobs there are of a kind."""
+        query = msgspec.structs.replace(query, at_least=self._floor(query.at_least))
+        return await self._ask(queries.RUN_TOTALS, query, _run_totals)
 
     async def runs(
         self, job_name: JobName, *, limit: int, before: RunId | None, at_least: int = 0

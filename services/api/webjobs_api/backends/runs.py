@@ -1,14 +1,16 @@
 """Runs as a reader sees them: the rows of history, and what still waits in the queue of commands."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
 
 import structlog
 from aiohttp import web
+from msgspec.structs import replace
 from webjobs_events.commands import RunTriggeredJob, decode_command
 from webjobs_events.errors import UndecodableMessage
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName, JobType
-from webjobs_events.queries import RunView
+from webjobs_events.queries import JobSummary, RunView
 from webjobs_events.run_id import RunId
 from webjobs_events.status import Status
 
@@ -19,6 +21,8 @@ from webjobs_api.http.requests import Page
 _NEWEST = Page()
 _MOST_BEGUN = 2000  # runs that have begun and whose command is still in the queue
 _NEAR = 200  # runs of the job between an attempt and the one that follows it, at most
+
+T = TypeVar("T")
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -81,18 +85,48 @@ class Runs:
     async def latest_of(self, job_names: list[JobName]) -> dict[JobName, RunView]:
         """The latest run of each of many jobs; those that never ran are absent."""
         waiting = await self.waiting()
-        queued = {run.job_name for run in waiting}
-        latest = await self._history.latest_runs(job_names, may_lack=True)
-        if any(name not in queued for name in self._unshown(latest)):
-            # A run accepted here left the queue before the projection got to it.
-            end = await self._bus.last_sequence(self._bus.subjects.events_stream)
-            latest = await self._history.latest_runs(job_names, at_least=end, may_lack=True)
-            self._started = {name: run for name, run in self._started.items() if name in queued}
+
+        async def read(at_least: int) -> dict[JobName, RunView]:
+            return await self._history.latest_runs(job_names, at_least=at_least, may_lack=True)
+
+        latest = await self._including_accepted(waiting, read, lambda run: run)
         for run in waiting:
-            known = latest.get(run.job_name)
-            views = [*_next_attempts([known], [run]), known, run] if known else [run]
-            latest[run.job_name] = _newest(views) or run
+            latest[run.job_name] = _newest_known(latest.get(run.job_name), run)
         return latest
+
+    async def summaries_of(
+        self, job_names: list[JobName], waiting: Sequence[RunView]
+    ) -> dict[JobName, JobSummary]:
+        """The summary of each of many triggered jobs; those that never ran are absent.
+
+        Args:
+            job_names: Of the jobs.
+            waiting: What `waiting` has returned just before.
+        """
+
+        async def read(at_least: int) -> dict[JobName, JobSummary]:
+            return await self._history.job_summaries(job_names, at_least=at_least, may_lack=True)
+
+        summaries = await self._including_accepted(waiting, read, lambda summary: summary.latest)
+        for run in waiting:
+            known = summaries.get(run.job_name) or JobSummary(job_name=run.job_name, latest=run, run_count=0)
+            summaries[run.job_name] = replace(known, latest=_newest_known(known.latest, run))
+        return summaries
+
+    async def _including_accepted(
+        self,
+        waiting: Sequence[RunView],
+        read: Callable[[int], Awaitable[dict[JobName, T]]],
+        latest_in: Callable[[T], RunView],
+    ) -> dict[JobName, T]:
+        """What history knows of many jobs, at least every run that was accepted here and waits no more."""
+        queued = {run.job_name for run in waiting}
+        found = await read(0)
+        if any(name not in queued for name in self._unshown(found, latest_in)):
+            # A run accepted here left the queue before the projection got to it.
+            found = await read(await self._bus.last_sequence(self._bus.subjects.events_stream))
+            self._started = {name: run for name, run in self._started.items() if name in queued}
+        return found
 
     async def newest_view(self, job_name: JobName, run_id: RunId) -> RunView | None:
         """One run, with all that the stream of events says of its job at this moment."""
@@ -141,9 +175,9 @@ class Runs:
         event = await self._bus.last_message(subjects.events_stream, subject)
         return event.sequence if event else 0
 
-    def _unshown(self, latest: dict[JobName, RunView]) -> list[JobName]:
-        for name, run in latest.items():
-            if name in self._started and run.run_id >= self._started[name]:
+    def _unshown(self, found: dict[JobName, T], latest_in: Callable[[T], RunView]) -> list[JobName]:
+        for name, each in found.items():
+            if name in self._started and latest_in(each).run_id >= self._started[name]:
                 del self._started[name]
         return list(self._started)
 
@@ -155,6 +189,12 @@ def _is_on(page: Page, run: RunView) -> bool:
 def _newest(runs: Iterable[RunView]) -> RunView | None:
     """The newest run; of two views of one run the first."""
     return max(runs, key=lambda run: run.run_id, default=None)
+
+
+def _newest_known(known: RunView | None, waiting: RunView) -> RunView:
+    """The newest of the latest run that history knows, the attempt that follows it, and a waiting run."""
+    views = [*_next_attempts([known], [waiting]), known, waiting] if known else [waiting]
+    return _newest(views) or waiting
 
 
 def _next_attempts(runs: Sequence[RunView], waiting: Sequence[RunView]) -> list[RunView]:

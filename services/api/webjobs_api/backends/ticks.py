@@ -26,6 +26,7 @@ class Ticks:
         self._bus = bus
         self._deleted: dict[JobName, int] = {}
         self._recorded: dict[JobName, int] = {}
+        self._last: dict[JobName, ScheduleTicked] = {}
         self._following: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Ticks":
@@ -38,6 +39,10 @@ class Ticks:
     def has_any(self, job_name: JobName) -> bool:
         """Whether the job has recorded ticks since it was last deleted."""
         return self._recorded.get(job_name, 0) > self._deleted.get(job_name, 0)
+
+    def last(self, job_name: JobName) -> ScheduleTicked | None:
+        """The outcome of the job's last due time; None without any since it was last deleted."""
+        return self._last.get(job_name) if self.has_any(job_name) else None
 
     async def latest(self, job_name: JobName, count: int) -> list[ScheduleTicked]:
         """The latest `count` events about a job's due times since it was last deleted, oldest first.
@@ -107,8 +112,10 @@ class Ticks:
                     event = _event_in(message)
                     if isinstance(event, ScheduleTicked):
                         self._recorded[event.job_name] = message.sequence
+                        self._last[event.job_name] = event
                     elif isinstance(event, Deleted):
                         self._deleted[event.job_name] = message.sequence
+                        self._last.pop(event.job_name, None)
 
     def _restart(self) -> None:
         """The stream was replaced by another one, whose sequences say nothing about those of before."""

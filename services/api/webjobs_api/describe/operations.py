@@ -12,6 +12,7 @@ from webjobs_api.jobs import operations as jobs
 from webjobs_api.login import operations as login
 from webjobs_api.logs import operations as logs
 from webjobs_api.monitoring import operations as monitoring
+from webjobs_api.overview import operations as overview
 from webjobs_api.pages import operations as pages
 from webjobs_api.passthrough import operations as passthrough
 from webjobs_api.runs import operations as runs
@@ -20,6 +21,7 @@ from webjobs_api.site_deployments import operations as site_deployments
 from webjobs_api.site_files import operations as site_files
 
 _DESCRIBED: Mapping[str, Operation] = {
+    **overview.OPERATIONS,
     **runs.OPERATIONS,
     **jobs.OPERATIONS,
     **schedules.OPERATIONS,

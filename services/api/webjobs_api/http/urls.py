@@ -41,6 +41,11 @@ class Urls:
     output_log: str = output_log("{id}")
     continuous_log: str = JOB_LOG
 
+    @property
+    def refusals(self) -> str:
+        """Of the list of what was refused."""
+        return f"{self.base}/api/refusals"
+
     def job(self, job_type: JobType, name: str) -> str:
         """Of a job in the api."""
         return f"{self.base}{self.jobs.replace('{type}', job_type.value)}/{quoted(name)}"

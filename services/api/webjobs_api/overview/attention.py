@@ -1,0 +1,190 @@
+"""Decides what needs the attention of a person, and says why in a sentence; pure."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+from webjobs_events.events import TickOutcome
+from webjobs_events.instant import Instant
+from webjobs_events.queries import InstanceView, RunView
+from webjobs_events.refusal import Refusal
+from webjobs_events.run_id import RunId
+from webjobs_events.status import Reason, Status
+
+from webjobs_api.backends.known_job import error_of
+from webjobs_api.overview.job_facts import JobFacts, JobKey
+from webjobs_api.overview.wording import as_age, as_duration, ordinal
+
+_TIMES_MEDIAN = 3
+_NEVER_LONG = timedelta(seconds=10)  # runs of a few milliseconds vary by more than three times
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class AttentionKind(StrEnum):
+    """Why a job needs attention, the most severe first."""
+
+    CRASH_LOOP = "crash_loop"
+    """The process of a continuous job ends with an error again and again."""
+    FAILED = "failed"
+    """The last run that ended has failed."""
+    REFUSED = "refused"
+    """Files or settings were refused, or the stored definition cannot be read."""
+    LONG_RUN = "long_run"
+    """A run takes more than three times its job's median, and more than 10 s."""
+    MISSED = "missed"
+    """The last due time of the schedule passed unseen, and no run stands for it."""
+    SKIPPED = "skipped"
+    """At the last due time no run was started."""
+
+
+SEVERITY = {kind: place for place, kind in enumerate(AttentionKind)}
+"""0 is the most severe."""
+
+
+class Attention(msgspec.Struct, frozen=True, kw_only=True):
+    """One reason why a job needs attention.
+
+    Attributes:
+        job: The job, or a folder that no job can be.
+        type: Triggered or continuous.
+        kind: The reason.
+        text: A sentence with the facts.
+        since: When it began; None when that is unknown.
+        run_id: The run it is about; None when it is about none.
+    """
+
+    job: str
+    type: str
+    kind: AttentionKind
+    text: str
+    since: Instant | None
+    run_id: RunId | None = None
+
+
+def attention_of(
+    jobs: Iterable[JobFacts], refusals: Iterable[Refusal], now: datetime, *, schedules_held_back: bool = False
+) -> list[Attention]:
+    """All that needs attention: the most severe first, among equals the newest.
+
+    Args:
+        jobs: Every job.
+        refusals: Of these jobs and of folders that became none.
+        now: This instant.
+        schedules_held_back: Whether a setting of the site keeps every schedule from starting runs:
+            skipped due times are no news then.
+    """
+    jobs = list(jobs)
+    found = [each for job in jobs for each in _of_job(job, now, schedules_held_back)]
+    known = {job.key for job in jobs}
+    for refusal in refusals:
+        key = (refusal.job_type.value, refusal.folder_name)
+        if key not in known:
+            known.add(key)  # several runners may refuse one folder
+            found.append(_entry(key, AttentionKind.REFUSED, refusal.reason, refusal.at))
+    return sorted(found, key=_order)
+
+
+def most_severe(attention: Iterable[Attention]) -> dict[JobKey, AttentionKind]:
+    """The most severe reason of each job that needs attention."""
+    kinds: dict[JobKey, AttentionKind] = {}
+    for each in attention:
+        kinds[each.type, each.job] = min(
+            each.kind, kinds.get((each.type, each.job), each.kind), key=lambda kind: SEVERITY[kind]
+        )
+    return kinds
+
+
+def _order(attention: Attention) -> tuple[int, float, str]:
+    since = -attention.since.timestamp() if attention.since else 0.0
+    return SEVERITY[attention.kind], since, attention.job
+
+
+def _entry(
+    key: JobKey, kind: AttentionKind, text: str, since: datetime | None, run_id: RunId | None = None
+) -> Attention:
+    return Attention(job=key[1], type=key[0], kind=kind, text=text, since=since, run_id=run_id)
+
+
+def _of_job(job: JobFacts, now: datetime, schedules_held_back: bool) -> Iterator[Attention]:
+    key = job.key
+    if (crashing := job.crash_loop(now)) is not None:
+        yield _entry(key, AttentionKind.CRASH_LOOP, _crash_loop(crashing), crashing.crashing_since)
+    if (failed := _failed(job, now)) is not None:
+        yield failed
+    if (error := error_of(job.definition)) is not None:
+        yield _entry(key, AttentionKind.REFUSED, error, job.refused_since)
+    if (run := _longest(job, now)) is not None:
+        yield _entry(key, AttentionKind.LONG_RUN, _long_run(job, run, now), run.started_at, run.run_id)
+    if (tick := job.tick) is not None and job.is_scheduled:
+        verb, kind = _TICKS.get(tick.outcome, ("", None))
+        if kind is AttentionKind.MISSED or (kind is AttentionKind.SKIPPED and not schedules_held_back):
+            what = "A due time was" if tick.count == 1 else f"{tick.count} due times were"
+            yield _entry(key, kind, f"{what} {verb}. {tick.reason}".rstrip(), tick.due)
+
+
+_TICKS = {
+    TickOutcome.MISSED: ("missed", AttentionKind.MISSED),
+    TickOutcome.SKIPPED: ("skipped", AttentionKind.SKIPPED),
+}
+
+
+def _crash_loop(view: InstanceView) -> str:
+    cause = f"exit code {view.exit_code}" if view.exit_code is not None else view.evidence or "no exit code"
+    last = cause.rstrip(".")
+    return (
+        f"Crash loop on {view.instance}: {view.crashes} crashes in a row, each soon after the start; {last}."
+    )
+
+
+def _failed(job: JobFacts, now: datetime) -> Attention | None:
+    summary = job.summary
+    if summary is None or not job.is_failing:
+        return None
+    latest, streak = summary.latest, summary.streak
+    is_shown = latest.status is Status.FAILED
+    if is_shown:
+        how = cause_of(latest) + (f", {ordinal(streak)} time in a row" if streak > 1 else "")
+    else:  # a later run goes on, or was aborted
+        how = "The last run failed" if streak == 1 else f"The last {streak} runs failed"
+    success = summary.last_success
+    before = f"last success {as_age(now - success.ended_at)}" if success else "no success yet"
+    return _entry(
+        job.key,
+        AttentionKind.FAILED,
+        f"{how}; {before}.",
+        summary.failing_since or latest.ended_at,
+        latest.run_id if is_shown else None,
+    )
+
+
+def cause_of(run: RunView) -> str:
+    """Why a run has ended, in a few words."""
+    if run.reason is Reason.EXIT_CODE and run.exit_code is not None:
+        return f"Exit code {run.exit_code}"
+    if run.reason is Reason.SIGNAL and run.signal is not None:
+        return f"Signal {run.signal}"
+    if run.evidence:
+        return run.evidence.rstrip(". ")
+    return (run.reason or "failed").replace("_", " ").capitalize()
+
+
+def _longest(job: JobFacts, now: datetime) -> RunView | None:
+    """The run that runs longest, when that is unusual."""
+    median = job.summary.median_ms if job.summary else None
+    begun = [run for run in job.running if run.started_at is not None]
+    if median is None or not begun:
+        return None
+    longest = max(begun, key=lambda run: _elapsed(run, now))
+    limit = max(_TIMES_MEDIAN * median * _MILLISECOND, _NEVER_LONG)
+    return longest if _elapsed(longest, now) > limit else None
+
+
+def _long_run(job: JobFacts, run: RunView, now: datetime) -> str:
+    assert job.summary is not None and job.summary.median_ms is not None
+    usual = as_duration(job.summary.median_ms * _MILLISECOND)
+    return f"Running for {as_duration(_elapsed(run, now))}; half of its runs took at most {usual}."
+
+
+def _elapsed(run: RunView, now: datetime) -> timedelta:
+    return now - (run.started_at or now)

@@ -1,0 +1,247 @@
+"""The overview as an answer; pure."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from webjobs_events.instant import Instant
+from webjobs_events.job import JobType
+from webjobs_events.queries import InstanceView, JobSummary, LastSuccess, RunView
+from webjobs_events.run_id import RunId
+from webjobs_events.status import Reason, Status
+
+from webjobs_api.backends.known_job import error_of
+from webjobs_api.http.legacy_responses import continuous_status
+from webjobs_api.http.urls import Urls
+from webjobs_api.overview.attention import Attention, AttentionKind
+from webjobs_api.overview.job_facts import JobFacts
+
+SHOWN_RESULTS = 20
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class AttentionJson(Attention, frozen=True, kw_only=True):
+    """One reason why a job needs attention; `url` is that of the run or job it is about."""
+
+    url: str
+
+
+class CountsJson(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures of all jobs.
+
+    Attributes:
+        running: Runs that run; at most 10,000 are counted.
+        waiting: Runs that wait in the queue, or for their next attempt.
+        failed_24h: Runs requested in the last 24 hours that failed, by attempts; at most 10,000 are counted.
+        continuous_up: Continuous jobs of which a process runs.
+        continuous_total: Continuous jobs that are not disabled.
+        jobs: All jobs.
+        attention: All reasons for attention.
+    """
+
+    running: int
+    waiting: int
+    failed_24h: int
+    continuous_up: int
+    continuous_total: int
+    jobs: int
+    attention: int
+
+
+class RunningJson(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that runs.
+
+    Attributes:
+        job: Its job.
+        run_id: Its id.
+        started_at: When its process started.
+        elapsed_ms: Since then.
+        median_ms: Of the durations of the job's last runs; null before the first.
+        arguments: The first 200 characters; null when there are none.
+        url: Of the run.
+    """
+
+    job: str
+    run_id: RunId
+    started_at: Instant | None
+    elapsed_ms: int
+    median_ms: int | None
+    arguments: str | None
+    url: str
+
+
+class DueJson(msgspec.Struct, frozen=True, kw_only=True):
+    """When a job is due next."""
+
+    job: str
+    at: Instant
+    url: str
+
+
+class LatestRunJson(msgspec.Struct, frozen=True, kw_only=True):
+    """The latest run of a job, with the fields of its last event."""
+
+    run_id: RunId
+    status: Status
+    attempt: int
+    trigger: str
+    requested_at: Instant
+    started_at: Instant | None
+    ended_at: Instant | None
+    exit_code: int | None
+    signal: int | None
+    reason: Reason | None
+    evidence: str
+    url: str
+
+
+class InstanceJson(msgspec.Struct, frozen=True, kw_only=True):
+    """A continuous job on one runner; `crashes` counts those in a row, each soon after the start."""
+
+    instance: str
+    status: Status
+    since: Instant
+    exit_code: int | None
+    reason: Reason | None
+    evidence: str
+    crashes: int
+    crashing_since: Instant | None
+
+
+class JobRowJson(msgspec.Struct, frozen=True, kw_only=True):
+    """One job. What one type of jobs does not have is null or empty.
+
+    Attributes:
+        job: Its name.
+        type: Triggered or continuous.
+        status: Of the latest run, or of the continuous job; null when it never ran.
+        attention: The most severe reason why it needs attention; null when there is none.
+        latest: Its latest run.
+        results: A letter for each of the last 20 runs that ended, oldest first: S, F or A, as `Success`.
+        durations_ms: Milliseconds of those, oldest first; null where no process was started.
+        median_ms: Of the last 50 that succeeded or failed.
+        p90_ms: What nine of ten of those took at most.
+        success_rate: Share of the successful among the last 100 that succeeded or failed, 0 to 1.
+        streak: How many in a row ended with the last result.
+        last_success: The last run that succeeded.
+        next_due: When its schedule is due next.
+        up_since: When the oldest of its running processes started.
+        instances: A continuous job on each runner alive.
+        disabled: Whether it is kept from running.
+        error: What is wrong about it and what to do.
+        url: Of the job.
+    """
+
+    job: str
+    type: JobType
+    status: Status | None
+    attention: AttentionKind | None
+    latest: LatestRunJson | None
+    results: str
+    durations_ms: list[int | None]
+    median_ms: int | None
+    p90_ms: int | None
+    success_rate: float | None
+    streak: int
+    last_success: LastSuccess | None
+    next_due: Instant | None
+    up_since: Instant | None
+    instances: list[InstanceJson]
+    disabled: bool
+    error: str | None
+    url: str
+
+
+class OverviewJson(msgspec.Struct, frozen=True, kw_only=True):
+    """All jobs at a glance.
+
+    Attributes:
+        attention: What needs attention, the most severe first, at most 100.
+        counts: Figures.
+        running: The ten runs that run longest.
+        next_due: The next five due times.
+        jobs: A page of jobs: those that need attention first, then by name.
+        next: Address of the next page; null when this is the last one.
+    """
+
+    attention: list[AttentionJson]
+    counts: CountsJson
+    running: list[RunningJson]
+    next_due: list[DueJson]
+    jobs: list[JobRowJson]
+    next: str | None
+
+
+def attention_json(attention: Attention, is_job: bool, urls: Urls) -> AttentionJson:
+    """One reason; that of a folder which is no job leads to the list of refusals."""
+    if attention.run_id is not None:
+        url = urls.run(attention.job, attention.run_id)
+    elif is_job:
+        url = urls.job(JobType(attention.type), attention.job)
+    else:
+        url = urls.refusals
+    return AttentionJson(**msgspec.structs.asdict(attention), url=url)
+
+
+def running_json(run: RunView, summary: JobSummary | None, urls: Urls, now: datetime) -> RunningJson:
+    """A run that runs."""
+    return RunningJson(
+        job=run.job_name,
+        run_id=run.run_id,
+        started_at=run.started_at,
+        elapsed_ms=max(0, (now - (run.started_at or now)) // _MILLISECOND),
+        median_ms=summary.median_ms if summary else None,
+        arguments=run.arguments,
+        url=urls.run(run.job_name, run.run_id),
+    )
+
+
+def job_row(job: JobFacts, kind: AttentionKind | None, urls: Urls) -> JobRowJson:
+    """The row of a job."""
+    definition, summary = job.definition, job.summary
+    latest = summary.latest if summary else None
+    status = latest.status if latest else None
+    if not job.is_triggered:
+        status = continuous_status(definition, job.instances)
+    return JobRowJson(
+        job=definition.job_name,
+        type=definition.job_type,
+        status=status,
+        attention=kind,
+        latest=_latest_json(latest, urls) if latest else None,
+        results=summary.results[-SHOWN_RESULTS:] if summary else "",
+        durations_ms=summary.durations[-SHOWN_RESULTS:] if summary else [],
+        median_ms=summary.median_ms if summary else None,
+        p90_ms=summary.p90_ms if summary else None,
+        success_rate=_success_rate(summary.results) if summary else None,
+        streak=summary.streak if summary else 0,
+        last_success=summary.last_success if summary else None,
+        next_due=job.next_due,
+        up_since=min((view.since for view in job.instances if view.status is Status.RUNNING), default=None),
+        instances=[_instance_json(view) for view in job.instances],
+        disabled=job.is_disabled,
+        error=error_of(definition),
+        url=urls.job(definition.job_type, definition.job_name),
+    )
+
+
+def _success_rate(results: str) -> float | None:
+    measured = results.count("S") + results.count("F")
+    return round(results.count("S") / measured, 3) if measured else None
+
+
+def _latest_json(run: RunView, urls: Urls) -> LatestRunJson:
+    return LatestRunJson(
+        **{name: getattr(run, name) for name in LatestRunJson.__struct_fields__ if name != "url"},
+        url=urls.run(run.job_name, run.run_id),
+    )
+
+
+def _instance_json(view: InstanceView) -> InstanceJson:
+    return InstanceJson(**{name: getattr(view, name) for name in InstanceJson.__struct_fields__})
+
+
+def due_json(jobs: Sequence[JobFacts], most: int, urls: Urls) -> list[DueJson]:
+    """The next due times of all jobs, one for each job."""
+    due = sorted((job.next_due, job.definition.job_name) for job in jobs if job.next_due is not None)
+    return [DueJson(job=name, at=at, url=urls.job(JobType.TRIGGERED, name)) for at, name in due[:most]]

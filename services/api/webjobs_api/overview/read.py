@@ -1,0 +1,141 @@
+"""Reads the overview: the mirrors of this process, and two questions to history."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from aiohttp import web
+from webjobs_events.job import JobName, JobType
+from webjobs_events.queries import RunTotals, RunTotalsQuery, RunView
+from webjobs_events.run_id import run_id_at
+
+from webjobs_api.backends.history import HISTORY
+from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.backends.refusals import REFUSALS
+from webjobs_api.backends.run_filter import key_of
+from webjobs_api.backends.runners import RUNNERS
+from webjobs_api.backends.runs import RUNS
+from webjobs_api.backends.ticks import TICKS
+from webjobs_api.http.keys import LIVE_SETTINGS
+from webjobs_api.http.urls import Urls
+from webjobs_api.overview.attention import Attention, attention_of, most_severe
+from webjobs_api.overview.due_times import DUE_TIMES
+from webjobs_api.overview.job_facts import JobFacts
+from webjobs_api.overview.overview_json import (
+    AttentionJson,
+    CountsJson,
+    OverviewJson,
+    attention_json,
+    due_json,
+    job_row,
+    running_json,
+)
+from webjobs_api.overview.selection import JobFilter, page_of_jobs
+
+_SHOWN_ATTENTION = 100
+_SHOWN_RUNNING = 10
+_SHOWN_DUE_TIMES = 5
+_FAILED_WITHIN = timedelta(hours=24)
+_MOST_BEGUN = 2000  # runs that have begun and whose command is still in the queue: the oldest ones
+_HOLD_BACK = ("WEBJOBS_STOPPED", "WEBJOBS_DISABLE_SCHEDULE")
+
+
+async def read_overview(
+    app: web.Application, wanted: JobFilter, urls: Urls, now: datetime
+) -> tuple[OverviewJson, str | None]:
+    """The overview without the address of its next page, and what `after` is for that; None on the last one.
+
+    Raises:
+        BusUnavailable: NATS or history does not answer.
+        QueryRefused: History cannot answer.
+    """
+    waiting = await app[RUNS].waiting()
+    totals, jobs = await _totals_and_jobs(app, waiting, now)
+    attention = attention_of(jobs, app[REFUSALS].all(), now, schedules_held_back=_are_held_back(app))
+    kinds = most_severe(attention)
+    page, following = page_of_jobs(jobs, wanted, kinds, now)
+    summaries = {job.definition.job_name: job.summary for job in jobs if job.is_triggered}
+    overview = OverviewJson(
+        attention=_attention_json(attention, jobs, urls),
+        counts=_counts(jobs, totals, len(waiting), len(attention)),
+        running=[
+            running_json(run, summaries.get(run.job_name), urls, now)
+            for run in totals.longest_running[:_SHOWN_RUNNING]
+        ],
+        next_due=due_json(jobs, _SHOWN_DUE_TIMES, urls),
+        jobs=[job_row(job, kinds.get(job.key), urls) for job in page],
+        next=None,
+    )
+    return overview, following
+
+
+async def _totals_and_jobs(
+    app: web.Application, waiting: Sequence[RunView], now: datetime
+) -> tuple[RunTotals, list[JobFacts]]:
+    triggered = app[DEFINITIONS].all_of(JobType.TRIGGERED)
+    continuous = app[DEFINITIONS].all_of(JobType.CONTINUOUS)
+    query = RunTotalsQuery(
+        failed_since=run_id_at(now - _FAILED_WITHIN),
+        waiting=[key_of(run) for run in sorted(waiting, key=lambda run: run.run_id)[:_MOST_BEGUN]],
+    )
+    totals, summaries, statuses, due = await asyncio.gather(
+        app[HISTORY].run_totals(query),
+        app[RUNS].summaries_of([each.job_name for each in triggered], waiting),
+        app[HISTORY].statuses([each.job_name for each in continuous], may_lack=True),
+        app[DUE_TIMES].next_of(triggered, app[LIVE_SETTINGS].get("WEBSITE_TIME_ZONE"), now),
+    )
+    running: dict[JobName, list[RunView]] = defaultdict(list)
+    for run in totals.longest_running:
+        running[run.job_name].append(run)
+    refused = {(each.job_type, each.folder_name): each.at for each in app[REFUSALS].all()}
+    held_back, last_tick, is_alive = _are_held_back(app), app[TICKS].last, app[RUNNERS].is_alive
+    return totals, [
+        *(
+            JobFacts(
+                definition=each,
+                summary=summaries.get(each.job_name),
+                running=running.get(each.job_name, ()),
+                tick=last_tick(each.job_name),
+                is_scheduled=each.job_name in due,
+                next_due=None if held_back else due.get(each.job_name),
+                refused_since=refused.get((each.job_type, each.job_name)),
+            )
+            for each in triggered
+        ),
+        *(
+            JobFacts(
+                definition=each,
+                instances=[view for view in statuses.get(each.job_name, ()) if is_alive(view.instance)],
+                refused_since=refused.get((each.job_type, each.job_name)),
+            )
+            for each in continuous
+        ),
+    ]
+
+
+def _are_held_back(app: web.Application) -> bool:
+    """Whether a setting of the site keeps every schedule from starting runs."""
+    return any(app[LIVE_SETTINGS].flag(name) for name in _HOLD_BACK)
+
+
+def _attention_json(
+    attention: Sequence[Attention], jobs: Sequence[JobFacts], urls: Urls
+) -> list[AttentionJson]:
+    known = {job.key for job in jobs}
+    return [
+        attention_json(each, (each.type, each.job) in known, urls) for each in attention[:_SHOWN_ATTENTION]
+    ]
+
+
+def _counts(jobs: Sequence[JobFacts], totals: RunTotals, in_queue: int, attention: int) -> CountsJson:
+    continuous = [job for job in jobs if not job.is_triggered]
+    return CountsJson(
+        running=totals.running,
+        waiting=max(0, in_queue - totals.begun),
+        failed_24h=totals.failed,
+        continuous_up=sum(job.is_up for job in continuous),
+        continuous_total=sum(not job.is_disabled for job in continuous),
+        jobs=len(jobs),
+        attention=attention,
+    )
