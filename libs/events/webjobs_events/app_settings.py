@@ -16,7 +16,13 @@ MAX_SETTINGS = 1000
 """Of one installation; each is a key on NATS."""
 
 _NAME = re.compile(r"[A-Za-z0-9_:-]+(\.[A-Za-z0-9_:-]+)*")
-_CREDENTIALS = frozenset({"WEBJOBS_USERNAME", "WEBJOBS_PASSWORD"})
+LOGIN_VARIABLES = (
+    "WEBJOBS_USERNAME",
+    "WEBJOBS_PASSWORD",
+    "WEBJOBS_VIEWER_USERNAME",
+    "WEBJOBS_VIEWER_PASSWORD",
+)
+"""Names and passwords of the users of the api, which nothing else needs."""
 _CREDENTIAL_PREFIXES = ("WEBJOBS_NATS_", "WEBJOBS_DATABASE_", "WEBJOBS_POSTGRES_")
 
 START_VARIABLES = frozenset(
@@ -70,7 +76,7 @@ def is_credential(name: str) -> bool:
     capitals = name.upper()
     if capitals in START_VARIABLES:
         return False
-    return capitals in _CREDENTIALS or capitals.startswith(_CREDENTIAL_PREFIXES)
+    return capitals in LOGIN_VARIABLES or capitals.startswith(_CREDENTIAL_PREFIXES)
 
 
 def fits_environment(name: str, value: str) -> bool:

@@ -33,6 +33,11 @@ def without_env(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if not _is_env(key)}
 
 
+def with_env_redacted(value: Any) -> Any:
+    """A value of JSON, such as settings, with every value below a key `env` replaced."""
+    return _redacted(value)
+
+
 def env_names(settings: Mapping[str, Any]) -> list[str]:
     """Names of the variables in `env`, sorted; empty when it is absent or not an object."""
     return sorted(name for variables in _variables(settings) for name in variables)

@@ -19,10 +19,18 @@ class ApiSettings(ServiceSettings):
     )
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     username: str | None = Field(
-        default=None, repr=False, description="Name that HTTP Basic wants; goes with a password."
+        default=None, repr=False, description="Name of the user who may do everything; goes with a password."
     )
     password: SecretStr | None = Field(
-        default=None, repr=False, description="Password that HTTP Basic wants; goes with a username."
+        default=None, repr=False, description="Password of that user; goes with a username."
+    )
+    viewer_username: str | None = Field(
+        default=None,
+        repr=False,
+        description="Name of a user who sees all but secrets and changes nothing; goes with a password.",
+    )
+    viewer_password: SecretStr | None = Field(
+        default=None, repr=False, description="Password of that user; goes with a username."
     )
     upload_limit_mb: int = Field(
         default=256, ge=1, le=1_000_000, description="Largest upload in megabytes of 1,048,576 bytes."
@@ -47,7 +55,7 @@ class ApiSettings(ServiceSettings):
         description="Whether hooks may call loopback, private and other addresses that are not public.",
     )
 
-    @field_validator("username")
+    @field_validator("username", "viewer_username")
     @classmethod
     def _fits_http_basic(cls, value: str | None) -> str | None:
         if value is not None and ":" in value:
@@ -75,6 +83,21 @@ class ApiSettings(ServiceSettings):
             raise ValueError(
                 f"WEBJOBS_HOST={self.host!r} can be reached from other machines: set WEBJOBS_USERNAME and "
                 "WEBJOBS_PASSWORD too, or listen on 127.0.0.1"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_viewer_beside_the_user(self) -> Self:
+        if (self.viewer_username is None) != (self.viewer_password is None):
+            raise ValueError("set both WEBJOBS_VIEWER_USERNAME and WEBJOBS_VIEWER_PASSWORD, or neither")
+        if self.viewer_username is not None and self.username is None:
+            raise ValueError(
+                "WEBJOBS_VIEWER_USERNAME has no effect without WEBJOBS_USERNAME and WEBJOBS_PASSWORD: set "
+                "these, too"
+            )
+        if self.viewer_username is not None and self.viewer_username == self.username:
+            raise ValueError(
+                "WEBJOBS_VIEWER_USERNAME and WEBJOBS_USERNAME are the same: name the viewer otherwise"
             )
         return self
 

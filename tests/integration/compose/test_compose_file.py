@@ -104,12 +104,14 @@ def test_each_service_knows_only_its_own_credentials(services: dict[str, Any]) -
         "NATS_HISTORY_PASSWORD": "bus-history",
         "POSTGRES_PASSWORD": "database",
         "WEBJOBS_PASSWORD": "login",
+        "WEBJOBS_VIEWER_USERNAME": "viewer",
+        "WEBJOBS_VIEWER_PASSWORD": "looks",
     }
     known = {
         name: {secret for secret in secrets.values() if secret in str(service["environment"])}
         for name, service in load_compose(secrets)["services"].items()
     }
-    assert known["api"] == {"bus-api", "login"}
+    assert known["api"] == {"bus-api", "login", "viewer", "looks"}
     assert known["runner"] == {"bus-runner"}
     assert known["history"] == {"bus-history", "database"}
     assert known["postgres"] == {"database"}

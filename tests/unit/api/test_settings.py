@@ -26,6 +26,38 @@ def test_one_credential_without_the_other_is_refused(variable: str, monkeypatch:
     assert "canary" not in str(raised.value)
 
 
+VIEWER = {"WEBJOBS_VIEWER_USERNAME": "eve", "WEBJOBS_VIEWER_PASSWORD": "canary2"}
+USER = {"WEBJOBS_USERNAME": "ann", "WEBJOBS_PASSWORD": "canary1"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "fault"),
+    [
+        ({**USER, "WEBJOBS_VIEWER_USERNAME": "eve"}, "both WEBJOBS_VIEWER_USERNAME and .*, or neither"),
+        ({**USER, "WEBJOBS_VIEWER_PASSWORD": "canary2"}, "both WEBJOBS_VIEWER_USERNAME and .*, or neither"),
+        (VIEWER, "no effect without WEBJOBS_USERNAME and WEBJOBS_PASSWORD"),
+        ({**USER, **VIEWER, "WEBJOBS_VIEWER_USERNAME": "ann"}, "are the same"),
+        ({**USER, **VIEWER, "WEBJOBS_VIEWER_USERNAME": "e:ve"}, "cannot hold a colon"),
+    ],
+)
+def test_a_viewer_that_cannot_sign_in_is_refused(
+    variables: dict[str, str], fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidSettings, match=fault) as raised:
+        load_settings(ApiSettings)
+    assert "canary" not in str(raised.value)
+
+
+def test_a_viewer_is_set_beside_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**USER, **VIEWER}.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(ApiSettings)
+    assert (settings.username, settings.viewer_username) == ("ann", "eve")
+    assert "canary" not in repr(settings) and "viewer" not in repr(settings)
+
+
 def test_a_name_with_a_colon_is_refused_unshown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEBJOBS_USERNAME", "canary:x")
     monkeypatch.setenv("WEBJOBS_PASSWORD", "canary")

@@ -27,7 +27,15 @@ def test_names_that_no_subject_or_environment_can_carry_are_refused(name: str) -
 
 
 @pytest.mark.parametrize(
-    "name", ["WEBJOBS_PASSWORD", "webjobs_username", "WEBJOBS_NATS_URL", "WEBJOBS_DATABASE_URL"]
+    "name",
+    [
+        "WEBJOBS_PASSWORD",
+        "webjobs_username",
+        "WEBJOBS_VIEWER_USERNAME",
+        "WEBJOBS_VIEWER_PASSWORD",
+        "WEBJOBS_NATS_URL",
+        "WEBJOBS_DATABASE_URL",
+    ],
 )
 def test_the_services_own_credentials_are_no_app_settings(name: str) -> None:
     assert is_credential(name)

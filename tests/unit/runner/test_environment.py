@@ -64,6 +64,8 @@ def test_a_continuous_job_has_an_empty_run_id_a_shutdown_file_and_a_port() -> No
 def test_the_services_own_variables_do_not_reach_a_job() -> None:
     base = {
         "WEBJOBS_PASSWORD": "s",
+        "WEBJOBS_VIEWER_USERNAME": "s",
+        "WEBJOBS_VIEWER_PASSWORD": "s",
         "WEBJOBS_DATABASE_URL": "s",
         "PGPASSWORD": "s",
         "POSTGRES_PASSWORD": "s",

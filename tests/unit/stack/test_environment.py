@@ -8,6 +8,8 @@ CALLER = {
     "WEBJOBS_NATS_REPLICAS": "3",
     "WEBJOBS_USERNAME": "ada",
     "WEBJOBS_PASSWORD": "secret",
+    "WEBJOBS_VIEWER_USERNAME": "eve",
+    "WEBJOBS_VIEWER_PASSWORD": "secret too",
     "WEBJOBS_DATABASE_URL": "postgresql://ada:secret@db/webjobs",
 }
 
@@ -18,6 +20,8 @@ def test_only_the_api_gets_the_login() -> None:
         "WEBJOBS_NATS_URL": "nats://n",
         "WEBJOBS_USERNAME": "ada",
         "WEBJOBS_PASSWORD": "secret",
+        "WEBJOBS_VIEWER_USERNAME": "eve",
+        "WEBJOBS_VIEWER_PASSWORD": "secret too",
     }
 
 

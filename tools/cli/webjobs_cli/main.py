@@ -21,7 +21,9 @@ Environment variables:
   WEBJOBS_LOG_FORMAT
       console, or json: each line of output is a JSON object.
   WEBJOBS_USERNAME, WEBJOBS_PASSWORD
-      What HTTP Basic requires; needed for a --host other than loopback.
+      Login of the api; needed for a --host other than loopback.
+  WEBJOBS_VIEWER_USERNAME, WEBJOBS_VIEWER_PASSWORD
+      Login of a user who sees all but secrets and changes nothing.
 
 All other variables are passed on to the services, which list theirs:
 python -m webjobs_api --help, and likewise webjobs_runner, webjobs_history.

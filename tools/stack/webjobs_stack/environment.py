@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from webjobs_events.app_settings import is_credential
+from webjobs_events.app_settings import LOGIN_VARIABLES, is_credential
 
 from webjobs_stack.health_ports import HOST
 from webjobs_stack.services import ServiceSpec
@@ -13,9 +13,9 @@ RUNNER_STOP_SECONDS = 40.0
 
 
 def api_spec(caller: Mapping[str, str], nats_url: str, module: str, host: str, port: int) -> ServiceSpec:
-    """The api, which alone knows the users' name and password."""
+    """The api, which alone knows the users' names and passwords."""
     own = {"WEBJOBS_HOST": host, "WEBJOBS_PORT": str(port)}
-    login = {name: caller[name] for name in ("WEBJOBS_USERNAME", "WEBJOBS_PASSWORD") if name in caller}
+    login = {name: caller[name] for name in LOGIN_VARIABLES if name in caller}
     return ServiceSpec(
         name="api",
         module=module,

@@ -14,6 +14,7 @@ OPERATIONS: Mapping[str, Operation] = {
         summary="List app settings",
         description="Those of the environment that webjobs obeys are among them.",
         answers={200: json_of(dict[str, str], "Value by name.")},
+        viewers=False,
     ),
     "POST /api/settings": Operation(
         tag=_TAG,
@@ -27,6 +28,7 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=_TAG,
         summary="Read an app setting",
         answers={200: json_of(str, "Its value.")},
+        viewers=False,
         errors=(404,),
     ),
     "DELETE /api/settings/{key}": Operation(

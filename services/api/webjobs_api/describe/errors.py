@@ -12,7 +12,7 @@ STATUS_DESCRIPTIONS: Mapping[int, str] = {
     400: "Something in the request is invalid: an unknown query parameter, a name, an argument, the body.",
     401: "Credentials are set on this server, and the request has none or wrong ones.",
     403: "A page of an origin that is not allowed requests a change, or an unknown page does with a session, "
-    "or the host is not this machine's.",
+    "a viewer asks for a change or a secret, or the host is not this machine's.",
     404: "There is no such thing, or no longer.",
     405: "The address exists, but not with this method.",
     408: "The body stopped arriving.",

@@ -17,11 +17,15 @@ from webjobs_api.http import request_context
 from webjobs_api.http.errors import RepeatedParameter, UnexpectedBody, UnknownParameter
 from webjobs_api.http.operation import Operation
 from webjobs_api.http.problems import with_problems
+from webjobs_api.http.viewer import refuse_viewer
 from webjobs_api.runs.run_arguments import BLANK_BODIES
 
 CLIENT_PARAMETERS = frozenset({"_", "api-version", "isAsync"})
 """Query parameters that clients add to any address. They are ignored: docs/http_api.md#query-parameters."""
 
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_NO_CHANGES = "it sees what is there and changes nothing"
+_NO_SECRETS = "what is asked for may hold secrets, which it does not see"
 _LONGEST_BLANK_BODY = 64  # bytes
 
 
@@ -83,10 +87,13 @@ def refuse_unknown_parameters(given: Iterable[str], operation: Operation) -> Non
 
 def _checked(handler: Handler, operation: Operation, method: str) -> Handler:
     if operation.passes_on:
-        return handler
+        return handler  # which refuses viewers itself
+    is_for_viewers = method in _READING if operation.viewers is None else operation.viewers
     stores = is_refused_without_room(method, operation)
 
     async def check_and_handle(request: web.Request) -> web.StreamResponse:
+        if not is_for_viewers:
+            refuse_viewer(request, _NO_SECRETS if method in _READING else _NO_CHANGES)
         if request.query_string:
             refuse_unknown_parameters((name for name, _ in request.query.items()), operation)
         if operation.body is None and request.can_read_body:

@@ -83,6 +83,19 @@ class ForeignOrigin(WebJobsError):
         )
 
 
+class ViewerRefused(WebJobsError):
+    """A viewer asks for a change, or for something that may hold secrets."""
+
+    http_status = 403
+
+    def __init__(self, name: str | None, why: str) -> None:
+        self.name = name
+        super().__init__(
+            f"The user {(name or '')[:100]!r} is a viewer: {why}. Sign in as the user that "
+            "WEBJOBS_USERNAME names."
+        )
+
+
 class SiteUnknown(WebJobsError):
     """A browser's session asks for a change, and it is unknown which page did."""
 

@@ -21,6 +21,14 @@ class HttpSettings(Protocol):
         """Password that goes with it."""
 
     @property
+    def viewer_username(self) -> str | None:
+        """Name of the user who changes nothing; None when there is none."""
+
+    @property
+    def viewer_password(self) -> SecretStr | None:
+        """Password that goes with it."""
+
+    @property
     def trusted_proxies(self) -> str:
         """Proxies whose headers count, as `parse_proxies` reads them."""
 

@@ -85,9 +85,15 @@ def basic_credentials(authorization: str) -> bytes | None:
 
 
 def _logins(settings: HttpSettings) -> list[Login]:
-    if settings.username is None or settings.password is None:
-        return []
-    return [_login(settings.namespace, settings.username, settings.password.get_secret_value(), Role.ADMIN)]
+    users = (
+        (settings.username, settings.password, Role.ADMIN),
+        (settings.viewer_username, settings.viewer_password, Role.VIEWER),
+    )
+    return [
+        _login(settings.namespace, username, password.get_secret_value(), role)
+        for username, password, role in users
+        if username is not None and password is not None
+    ]
 
 
 def _login(namespace: str, username: str, password: str, role: Role) -> Login:

@@ -11,6 +11,8 @@ class Role(StrEnum):
 
     ADMIN = "admin"
     """Everything."""
+    VIEWER = "viewer"
+    """See everything but secrets, and change nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,11 @@ class Requester:
     name: str | None = None
     role: Role = Role.ADMIN
     has_session: bool = False
+
+    @property
+    def is_viewer(self) -> bool:
+        """Whether the user may change nothing and see no secrets."""
+        return self.role is Role.VIEWER
 
 
 UNNAMED = Requester()

@@ -14,6 +14,7 @@ from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import JobNotEnabled
 from webjobs_api.http.legacy_responses import JobJson, in_name_order
+from webjobs_api.http.viewer import visible
 from webjobs_api.jobs.commands import COMMANDS, command_from
 
 
@@ -68,7 +69,7 @@ async def job_json(request: web.Request, definition: JobDefinition) -> JobJson:
     statuses = await request.app[HISTORY].statuses([definition.job_name])
     alive = _alive(request, statuses.get(definition.job_name, []))
     return request_context.responses(request).continuous_job_json(
-        definition, alive, request_context.urls(request)
+        visible(request, definition), alive, request_context.urls(request)
     )
 
 
@@ -80,7 +81,9 @@ async def all_jobs(request: web.Request) -> list[JobJson]:
     statuses = await request.app[HISTORY].statuses([each.job_name for each in definitions], may_lack=True)
     urls, written = request_context.urls(request), request_context.responses(request)
     return [
-        written.continuous_job_json(each, _alive(request, statuses.get(each.job_name, [])), urls)
+        written.continuous_job_json(
+            visible(request, each), _alive(request, statuses.get(each.job_name, [])), urls
+        )
         for each in definitions
     ]
 

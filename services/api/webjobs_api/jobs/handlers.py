@@ -14,6 +14,7 @@ from webjobs_api.http import request_context
 from webjobs_api.http.errors import UploadTooLarge
 from webjobs_api.http.legacy_responses import JobJson
 from webjobs_api.http.requests import arm_settings_of, settings_of
+from webjobs_api.http.viewer import visible
 from webjobs_api.jobs import continuous, triggered
 from webjobs_api.jobs.commands import COMMANDS, command_from
 
@@ -29,7 +30,7 @@ async def get_settings(request: web.Request) -> web.Response:
     definition = await request.app[DEFINITIONS].get(
         request_context.job_type(request), request_context.job_name(request)
     )
-    return request_context.json(definition.settings)
+    return request_context.json(visible(request, definition).settings)
 
 
 async def put_settings(request: web.Request) -> web.Response:

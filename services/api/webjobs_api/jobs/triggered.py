@@ -12,6 +12,7 @@ from webjobs_api.backends.ticks import TICKS
 from webjobs_api.http import request_context
 from webjobs_api.http.kudu_responses import KuduTriggeredJob
 from webjobs_api.http.legacy_responses import JobJson, in_name_order
+from webjobs_api.http.viewer import visible
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -32,7 +33,7 @@ async def job_json(request: web.Request, definition: JobDefinition) -> JobJson:
     """A triggered job as this client wants it written."""
     latest = await request.app[RUNS].latest(definition.job_name)
     written = request_context.responses(request).triggered_job_json(
-        definition, latest, request_context.urls(request), datetime.now(UTC)
+        visible(request, definition), latest, request_context.urls(request), datetime.now(UTC)
     )
     return _with_scheduler_log(request, written)
 
@@ -45,7 +46,10 @@ async def all_jobs(request: web.Request) -> list[JobJson]:
     latest = await request.app[RUNS].latest_of([each.job_name for each in definitions])
     urls, now, written = request_context.urls(request), datetime.now(UTC), request_context.responses(request)
     return [
-        _with_scheduler_log(request, written.triggered_job_json(each, latest.get(each.job_name), urls, now))
+        _with_scheduler_log(
+            request,
+            written.triggered_job_json(visible(request, each), latest.get(each.job_name), urls, now),
+        )
         for each in definitions
     ]
 

@@ -41,6 +41,7 @@ OPERATIONS: Mapping[str, Operation] = {
             },
         ),
         answers={303: _TO_PAGE, **_AGAIN},
+        viewers=True,
         errors=(403,),
         needs_room=False,
     ),
@@ -51,6 +52,7 @@ OPERATIONS: Mapping[str, Operation] = {
             303: nothing("To the login form.", Location="Of the form.", Set_Cookie="Removes the session.")
         },
         errors=(403,),
+        viewers=True,
         needs_room=False,
     ),
 }

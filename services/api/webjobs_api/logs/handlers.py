@@ -25,6 +25,7 @@ from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.live import LIVE
 from webjobs_api.http.urls import KUDU_OUTPUT_FILE
+from webjobs_api.http.viewer import refuse_viewer
 from webjobs_api.logs.assembly import Piece
 from webjobs_api.logs.follow import following
 from webjobs_api.logs.reader import FinalLog, LogSource, read_log
@@ -57,7 +58,10 @@ def run_file(get_item: Handler) -> Handler:
     """
 
     async def get_run_file(request: web.Request) -> web.StreamResponse:
-        return await (get_run_log if _is_run_log(request) else get_item)(request)
+        if _is_run_log(request):
+            return await get_run_log(request)
+        refuse_viewer(request, "of the files of a run it sees the logs")
+        return await get_item(request)
 
     return get_run_file
 

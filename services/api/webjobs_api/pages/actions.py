@@ -12,6 +12,7 @@ from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
+from webjobs_api.http.sessions import next_path
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.jobs import continuous
 from webjobs_api.pages.continuous_job import show_continuous_job
@@ -83,7 +84,8 @@ async def choose_clock(request: web.Request) -> web.Response:
     form = await request.post()
     chosen, zone, to = (str(form.get(name, "")) for name in ("clock", "zone", "next"))
     root = request_context.root(request)
-    answer = web.HTTPSeeOther(to if to.startswith("/") and not to.startswith(("//", "/\\")) else f"{root}/")
+    to = next_path(to)
+    answer = web.HTTPSeeOther(to if to.startswith(f"{root}/") else f"{root}/")
     value = f"{chosen if chosen in set(Clock) else Clock.RELATIVE.value}~{zone}"
     answer.set_cookie(CLOCK_COOKIE, value, max_age=_A_YEAR, path=f"{root}/", samesite="Lax", httponly=False)
     raise answer

@@ -15,6 +15,7 @@ from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.urls import quoted
+from webjobs_api.http.viewer import visible
 from webjobs_api.pages.formats import counted, rough
 from webjobs_api.pages.frame import Page, page_urls, show, show_fault
 from webjobs_api.pages.job_lines import status_of_all
@@ -31,7 +32,7 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
     urls, now = page_urls(request), datetime.now(UTC)
     alive = [view for view in views if request.app[RUNNERS].is_alive(view.instance)]
     view = {
-        "job": job_view(definition, urls),
+        "job": job_view(visible(request, definition), urls),
         "status": status_of_all(definition, alive).value,
         "headline": headline(definition, alive, now),
         "instances": alive,

@@ -1,6 +1,7 @@
 """Pages for people; a browser gets them under `/jobs` too, where a program gets data."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from webjobs_api.backends.run_filter import STATUS_WORDS
 from webjobs_api.http.kudu_responses import KuduContinuousJob, KuduTriggeredJob
@@ -109,7 +110,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /pages/continuous/{job}/start": _button("Enable a job by its button"),
     "POST /pages/continuous/{job}/stop": _button("Disable a job by its button"),
     "POST /pages/{type}/{job}/files": _button("Deploy a job by its form", _FILE),
-    "POST /pages/clock": _button("Choose by which clock pages show times", _CLOCK),
+    "POST /pages/clock": replace(_button("Choose by which clock pages show times", _CLOCK), viewers=True),
     "GET /assets/{file}": Operation(
         tag="Pages",
         summary="Get the stylesheet or a script of the pages",

@@ -16,6 +16,7 @@ from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.requests import Page as RunsPage
 from webjobs_api.http.urls import quoted
+from webjobs_api.http.viewer import visible
 from webjobs_api.pages.bars import Result, bars_of
 from webjobs_api.pages.formats import ordinal, relative, took
 from webjobs_api.pages.frame import Page, page_urls, show, show_fault
@@ -38,7 +39,7 @@ async def show_triggered_job(request: web.Request, fault: WebJobsError | None = 
         return await show_fault(request, fault or error)
     urls, now = page_urls(request), datetime.now(UTC)
     view = {
-        "job": job_view(definition, urls),
+        "job": job_view(visible(request, definition), urls),
         "runs": [run_row(run, urls, now) for run in runs],
         "headline": headline(runs, now),
         "bars": bars_of([_result(run) for run in reversed(runs[:_BARS]) if is_terminal(run.status)], _BARS),

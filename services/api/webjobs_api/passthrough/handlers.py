@@ -12,6 +12,7 @@ from webjobs_api.http import request_context
 from webjobs_api.http.auth import refuse_page_of_another_site
 from webjobs_api.http.errors import JobAnswerBroken, JobNotServing
 from webjobs_api.http.keys import LIVE_SETTINGS, SETTINGS
+from webjobs_api.http.viewer import refuse_viewer
 from webjobs_api.passthrough.forwarding import (
     INSTANCE_HEADER,
     request_headers,
@@ -30,6 +31,7 @@ _BROKEN = (aiohttp.ClientError, OSError)
 
 async def pass_through(request: web.Request) -> web.StreamResponse:
     """`ANY /api/continuouswebjobs/{job}/passthrough/{path}`."""
+    refuse_viewer(request, "what a job's own server shows and changes is not known here")
     definition = await request.app[DEFINITIONS].get(JobType.CONTINUOUS, request_context.job_name(request))
     is_websocket = request.headers.get("Upgrade", "").lower() == "websocket"
     if is_websocket:  # a browser lets any page open one, and shows it the answers

@@ -53,8 +53,15 @@ READ = Operation(
         307: _REDIRECT,
     },
     errors=(400, 404, 409, 416, 507),
+    viewers=False,
 )
-_ROOT = Operation(tag=_TAG, summary="Go to the site folder", answers={307: _REDIRECT}, errors=(400, 404))
+_ROOT = Operation(
+    tag=_TAG,
+    summary="Go to the site folder",
+    answers={307: _REDIRECT},
+    errors=(400, 404),
+    viewers=False,
+)
 _WRITE = Operation(
     tag=_TAG,
     summary="Write a file, or create a folder",
@@ -85,6 +92,7 @@ _GET_ZIP = Operation(
     query=(_INSTANCE,),
     answers={200: binary("The archive.", "application/zip")},
     errors=(400, 404, 409),
+    viewers=False,
 )
 _PUT_ZIP = Operation(
     tag=_TAG,
@@ -107,6 +115,7 @@ _RUN_FILE = replace(
     description="`output_{id}.log` and `output_log.txt` have all lines, `error_{id}.log` what came from "
     "standard error. Logs come from NATS, other files from the runner's disk.",
     query=(FOLLOW, *READ.query),
+    viewers=True,  # its handler refuses them what is no log
 )
 
 OPERATIONS: Mapping[str, Operation] = {
