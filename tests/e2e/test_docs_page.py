@@ -1,8 +1,6 @@
 """The page to read and try the api, in a real browser."""
 
-from pathlib import Path
-
-from support import browser
+from support.browser import chromium, tab
 from support.client import Client, unique
 from support.eventually import eventually
 
@@ -15,12 +13,14 @@ _OLDER = "{ const o = document.getElementById('older'); o.checked = true; o.onin
 _SHOWN = "[...document.querySelectorAll('details.operation')].filter((each) => !each.hidden).length"
 
 
-async def test_every_route_can_be_read_and_tried_on_the_page(client: Client, tmp_path: Path) -> None:
+async def test_every_route_can_be_read_and_tried_on_the_page(client: Client) -> None:
     name = unique("docs")
     await client.put_script("triggered", name, "echo hello\n")
     document = await client.json("/openapi.json")
     routes = sum(len(item) for item in document["paths"].values())
-    async with browser.browser_page(f"{client.base}/docs", tmp_path / "profile") as page:
+    async with chromium() as browser, tab(browser, client.base) as watched:
+        page = watched.page
+        await watched.open("/docs")
 
         async def lists_every_route() -> bool:
             return bool(

@@ -1,65 +1,119 @@
-"""A page in a real browser: chromium without a window, spoken to by its DevTools protocol."""
+"""Pages in a real Chromium, and what must be true of every page in it."""
 
-import asyncio
 import contextlib
-import itertools
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import aiohttp
-from support.eventually import eventually
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
 from support.programs import need_program
 
-_PORT_FILE = "DevToolsActivePort"  # the browser writes into its profile where it listens
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+_OPTIONS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-quic"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+_AXE = Path(__file__).with_name("vendor") / "axe.min.js"
+_SERIOUS = {"serious", "critical"}
+# Words of letters only whose parts stand on different lines.
+_BROKEN_WORDS = """() => {
+  function* ancestors(element) { for (; element; element = element.parentElement) yield element; }
+  const found = [], range = new Range();
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text; (text = texts.nextNode());) {
+    const element = text.parentElement;
+    if (!element.checkVisibility() || element.closest("pre, code, textarea, .log")) continue;
+    if ([...ancestors(element)].some((each) => each.getBoundingClientRect().width <= 1)) continue;  // clipped
+    for (const word of text.data.matchAll(/[A-Za-z]{2,}/g)) {
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      const parts = [...range.getClientRects()].filter((part) => part.width > 1);
+      if (new Set(parts.map((part) => Math.round(part.top))).size > 1) found.push(word[0]);
+    }
+  }
+  return found;
+}"""
 
 
-class Page:
-    """One tab."""
+class WatchedPage:
+    """A tab that remembers what went wrong in it.
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self._socket = socket
-        self._ids = itertools.count(1)
+    Attributes:
+        page: Of playwright.
+        faults: Errors on its console, exceptions, and requests to other hosts.
+    """
 
-    async def evaluate(self, expression: str) -> Any:
-        """The value of an expression in the page, awaited when it is a promise."""
-        sent = next(self._ids)
-        parameters = {"expression": expression, "awaitPromise": True, "returnByValue": True}
-        await self._socket.send_json({"id": sent, "method": "Runtime.evaluate", "params": parameters})
-        while (answer := await self._socket.receive_json(timeout=30)).get("id") != sent:
-            pass
-        result = answer["result"]
-        assert "exceptionDetails" not in result, result["exceptionDetails"]
-        return result["result"].get("value")
+    def __init__(self, page: Page, base: str) -> None:
+        self.page = page
+        self.base = base
+        self.faults: list[str] = []
+        self._host = urlsplit(base).netloc
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.faults.append(f"exception: {error}"))
+        page.on("request", self._request)
+
+    async def open(self, path: str) -> None:
+        """Load a page of the site, and wait until its script has run."""
+        await self.page.goto(self.base + path, wait_until="load")
+
+    async def check(self, *, allow: tuple[str, ...] = ()) -> None:
+        """Fail unless the page fits its width, breaks no word, has no fault and is accessible.
+
+        Args:
+            allow: Parts of console errors that belong to the state of the page, such as `503`.
+        """
+        width, room = await self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert width <= room, f"{self.page.url} scrolls sideways: {width} > {room}"
+        broken = await self.page.evaluate(_BROKEN_WORDS)
+        assert broken == [], f"{self.page.url}: {broken}"
+        violations = await self.violations()
+        assert not violations, f"{self.page.url}: {violations}"
+        faults, self.faults = self.faults, []
+        assert [fault for fault in faults if not any(part in fault for part in allow)] == []
+
+    async def violations(self) -> list[str]:
+        """What axe finds that is serious or worse."""
+        await self.page.evaluate(_AXE.read_text("utf-8"))
+        found: dict[str, Any] = await self.page.evaluate("axe.run()")
+        return [
+            f"{each['id']}: {[node['html'][:160] for node in each['nodes'][:3]]}"
+            for each in found["violations"]
+            if each["impact"] in _SERIOUS
+        ]
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.faults.append(f"console: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        if urlsplit(request.url).netloc not in (self._host, ""):
+            self.faults.append(f"request to another host: {request.url}")
 
 
 @contextlib.asynccontextmanager
-async def browser_page(url: str, folder: Path) -> AsyncIterator[Page]:
-    """The page at an address, in a browser that ends with the body; without a browser the test is skipped."""
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser that ends with the body; without one the test is skipped, or fails where CI insists."""
     program = need_program("chromium", "chromium-browser", "google-chrome")
-    process = await asyncio.create_subprocess_exec(
-        *(program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
-        *("--no-first-run", "--remote-debugging-port=0", f"--user-data-dir={folder}", url),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
-    )
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=list(_OPTIONS))
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@contextlib.asynccontextmanager
+async def tab(browser: Browser, base: str, **options: Any) -> AsyncIterator[WatchedPage]:
+    """A tab in a session of its own.
+
+    Args:
+        browser: Where to open it.
+        base: Address of the site.
+        options: Of the browser's context, such as `viewport` and `color_scheme`.
+    """
+    context = await browser.new_context(**options)
     try:
-        port_file = folder / _PORT_FILE
-        await eventually(lambda: port_file.exists() and "\n" in port_file.read_text(), 60)
-        port = port_file.read_text().split()[0]
-        async with aiohttp.ClientSession() as session:
-
-            async def tab() -> str:
-                async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
-                    pages = [each for each in await answer.json() if each["url"].startswith(url)]
-                assert pages
-                return str(pages[0]["webSocketDebuggerUrl"])
-
-            async with session.ws_connect(await eventually(tab, 30), max_msg_size=0) as socket:
-                yield Page(socket)
+        yield WatchedPage(await context.new_page(), base)
     finally:
-        process.terminate()
-        await process.wait()
+        await context.close()

@@ -38,7 +38,7 @@ async def put_settings(request: web.Request) -> web.Response:
     definition = await request.app[DEFINITIONS].get(
         request_context.job_type(request), request_context.job_name(request)
     )
-    await _change_settings(request, definition, settings_of(await _small_body(request)))
+    await change_settings(request, definition, settings_of(await _small_body(request)))
     changed = await request.app[DEFINITIONS].get(definition.job_type, definition.job_name)
     answer = request_context.responses(request).settings_changed_json(changed)
     return request_context.warned(web.Response() if answer is None else request_context.json(answer), changed)
@@ -49,7 +49,7 @@ async def put_arm_settings(request: web.Request) -> web.Response:
     definition = await request.app[DEFINITIONS].get(
         request_context.job_type(request), request_context.job_name(request)
     )
-    await _change_settings(request, definition, arm_settings_of(await _small_body(request)))
+    await change_settings(request, definition, arm_settings_of(await _small_body(request)))
     changed = await request.app[DEFINITIONS].get(definition.job_type, definition.job_name)
     answer = request_context.enveloped(request, await job_json(request, changed))
     return request_context.warned(request_context.json(answer), changed)
@@ -74,7 +74,14 @@ async def _small_body(request: web.Request) -> bytes:
     return body
 
 
-async def _change_settings(request: web.Request, definition: JobDefinition, settings: dict[str, Any]) -> None:
+async def change_settings(request: web.Request, definition: JobDefinition, settings: dict[str, Any]) -> None:
+    """Let a job have other settings, all of them.
+
+    Raises:
+        UnreadableDefinition: Its stored definition cannot be read.
+        InvalidJobSettings: They are too many or too large.
+        WebJobsError: As `JobCommands.send`.
+    """
     require_readable(definition)
     check_bounds(settings)
     await request.app[COMMANDS].send(

@@ -1,20 +1,23 @@
 """What the buttons of pages do; each leads back to the page, which says so if it could not be done."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from aiohttp import web
 from webjobs_events.commands import StartContinuousJob, StopContinuousJob
 from webjobs_events.errors import WebJobsError
-from webjobs_events.job import JobType
+from webjobs_events.job import JobDefinition, JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
+from webjobs_api.http.requests import settings_of
 from webjobs_api.http.sessions import next_path
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.jobs import continuous
+from webjobs_api.jobs import handlers as jobs
 from webjobs_api.pages.continuous_job import show_continuous_job
 from webjobs_api.pages.formats import Clock
 from webjobs_api.pages.frame import CLOCK_COOKIE, page_urls
@@ -77,6 +80,26 @@ async def start_job(request: web.Request) -> web.Response:
 async def stop_job(request: web.Request) -> web.Response:
     """`POST /pages/continuous/{job}/stop`: to the job's page."""
     return await _changed(request, continuous.change_state(request, StopContinuousJob))
+
+
+async def change_settings(request: web.Request) -> web.Response:
+    """`POST /pages/{type}/{job}/settings`: the form's `schedule` alone, or all `settings` as JSON."""
+    job_type = request_context.job_type(request)
+    try:
+        definition = await request.app[DEFINITIONS].get(job_type, request_context.job_name(request))
+        await jobs.change_settings(request, definition, _settings_in(await request.post(), definition))
+    except WebJobsError as error:
+        is_triggered = job_type is JobType.TRIGGERED
+        return await (show_triggered_job if is_triggered else show_continuous_job)(request, error)
+    raise web.HTTPSeeOther(page_urls(request).page(job_type, definition.job_name))
+
+
+def _settings_in(form: Mapping[str, object], definition: JobDefinition) -> dict[str, Any]:
+    if "schedule" not in form:
+        return settings_of(str(form.get("settings", "")).encode())
+    others = {key: value for key, value in definition.settings.items() if key != "schedule"}
+    schedule = str(form["schedule"]).strip()
+    return {**others, "schedule": schedule} if schedule else others
 
 
 async def choose_clock(request: web.Request) -> web.Response:

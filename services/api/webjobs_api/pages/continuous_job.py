@@ -17,11 +17,12 @@ from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.urls import quoted
 from webjobs_api.http.viewer import visible
 from webjobs_api.pages.formats import counted, rough
-from webjobs_api.pages.frame import Page, page_urls, show, show_fault
+from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
 from webjobs_api.pages.job_lines import status_of_all
 from webjobs_api.pages.job_view import job_view
 
 
+@live
 async def show_continuous_job(request: web.Request, fault: WebJobsError | None = None) -> web.Response:
     """`GET /pages/continuous/{job}`: one job; `fault`: what a button could not do."""
     try:
@@ -45,7 +46,7 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
         title=definition.job_name,
         section="overview",
         regions=("head", "instances"),
-        events=f"?type=continuous&job={quoted(definition.job_name)}",
+        events=f"type=continuous&job={quoted(definition.job_name)}",
     )
     status = status_of(fault) if fault else 200
     return await show(request, page, view, status, fault=str(fault) if fault else "")

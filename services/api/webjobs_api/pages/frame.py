@@ -1,19 +1,23 @@
 """What every page has around its own regions, and how a page or only some of its regions are sent."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import wraps
 from importlib.metadata import version
 from typing import Any
 
 from aiohttp import web
-from webjobs_events.errors import WebJobsError
+from webjobs_events.errors import BusUnavailable, WebJobsError
 
+from webjobs_api.backends.history import HISTORY
+from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.backends.storage import STORAGE
 from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import status_of
-from webjobs_api.http.keys import LIVE_SETTINGS
+from webjobs_api.http.keys import BUS, LIVE_SETTINGS
 from webjobs_api.http.page_policy import new_nonce, page_policy
 from webjobs_api.http.templates import render, render_parts
 from webjobs_api.http.urls import Urls
@@ -25,6 +29,11 @@ from webjobs_api.runs.start import INVOCATIONS
 CLOCK_COOKIE = "webjobs_clock"
 _REGIONS = "_regions"  # the query parameter by which the script asks for stale regions only
 _STOPPED_SCHEDULES = "WEBJOBS_DISABLE_SCHEDULE"
+
+_SEQUENCE = web.RequestKey("sequence", int)
+"""Up to where in the stream of events the page goes."""
+
+PageHandler = Callable[..., Awaitable[web.Response]]
 
 SECTIONS: Mapping[str, tuple[str, str]] = {
     "overview": ("/", "Overview"),
@@ -43,7 +52,7 @@ class Page:
         title: In the tab, before the name of the site.
         section: Of the navigation, which it belongs to; empty: none.
         regions: Names of its regions.
-        events: Query of `/api/events` for what makes regions stale; empty: the page stays as it is.
+        events: Filter of `/api/events` for what makes a region stale; empty: all events; None: none.
         job_zone: Time zone of the job that it is about; empty: none.
     """
 
@@ -51,7 +60,7 @@ class Page:
     title: str
     section: str = ""
     regions: tuple[str, ...] = ()
-    events: str = ""
+    events: str | None = None
     job_zone: str = ""
 
 
@@ -63,6 +72,22 @@ def page_urls(request: web.Request) -> Urls:
 def page_clocks(request: web.Request) -> Clocks:
     """By which clock this reader wants instants shown."""
     return clocks_of(request.cookies.get(CLOCK_COOKIE, ""), datetime.now(UTC))
+
+
+def live(handler: PageHandler) -> PageHandler:
+    """A handler whose page has everything that its stream of events does not bring, and nothing twice."""
+
+    @wraps(handler)
+    async def show_from_here(request: web.Request, *fault: Any) -> web.Response:
+        bus = request.app[BUS]
+        with suppress(BusUnavailable):  # the page itself says so
+            sequence = await bus.last_sequence(bus.subjects.events_stream)
+            await request.app[DEFINITIONS].caught_up()  # changed before its event is published
+            request.app[HISTORY].caused(sequence)
+            request[_SEQUENCE] = sequence
+        return await handler(request, *fault)
+
+    return show_from_here
 
 
 async def show(
@@ -121,6 +146,7 @@ def _frame(request: web.Request) -> dict[str, Any]:
         "version": version("webjobs"),
         "asset": asset_path,
         "here": _here(request),
+        "follow_after": request.get(_SEQUENCE),
         "search": request.query.get("text", ""),
     }
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _LONGEST = 8192  # characters of a line that a page shows
-_ERROR_WORDS = re.compile(r"\b(error|exception|traceback|fatal|panic)\b", re.IGNORECASE)
+_ERROR_WORDS = re.compile(r"(error|exception)s?\b|\b(traceback|fatal|panic)", re.IGNORECASE)
 _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.|[\x00-\x08\x0b-\x1f\x7f]")
 _MARK = re.compile(r"\[[\d/]{10} (\d\d:\d\d:\d\d) > [^:\]]*: (INFO|ERROR|SYS INFO|SYS WARN|SYS ERROR)\] ?")
 

@@ -92,6 +92,15 @@ _CLOCK = Body(
         }
     },
 )
+_SETTINGS = Body(
+    description="The form of the page: the schedule alone, or all settings as JSON.",
+    content={
+        "application/x-www-form-urlencoded": {
+            "type": "object",
+            "properties": {name: {"type": "string"} for name in ("schedule", "settings")},
+        }
+    },
+)
 _FILE = Body(
     description="A form with one file: a zip archive or a script.",
     content={"multipart/form-data": {"type": "object", "properties": {"file": {"type": "string"}}}},
@@ -110,6 +119,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /pages/continuous/{job}/start": _button("Enable a job by its button"),
     "POST /pages/continuous/{job}/stop": _button("Disable a job by its button"),
     "POST /pages/{type}/{job}/files": _button("Deploy a job by its form", _FILE),
+    "POST /pages/{type}/{job}/settings": _button("Change a job's settings by its form", _SETTINGS),
     "POST /pages/clock": replace(_button("Choose by which clock pages show times", _CLOCK), viewers=True),
     "GET /assets/{file}": Operation(
         tag="Pages",

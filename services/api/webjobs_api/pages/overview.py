@@ -22,7 +22,7 @@ from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.legacy_responses import in_name_order
 from webjobs_api.jobs.refusal_list import refusal_rows
-from webjobs_api.pages.frame import Page, page_urls, show
+from webjobs_api.pages.frame import Page, live, page_urls, show
 from webjobs_api.pages.job_lines import (
     JobFilter,
     JobLine,
@@ -49,10 +49,11 @@ _PAGE = Page(
     title="Jobs",
     section="overview",
     regions=("attention", "figures", "running", "due", "jobs"),
-    events="?",
+    events="",
 )
 
 
+@live
 async def show_index(request: web.Request) -> web.Response:
     """`GET /`: every job; `?text=` and `?filter=` choose among them."""
     now, known = datetime.now(UTC), request.app[DEFINITIONS]

@@ -14,13 +14,14 @@ from webjobs_api.http.known_run import known_run
 from webjobs_api.http.requests import Page as RunsPage
 from webjobs_api.http.urls import quoted
 from webjobs_api.pages.formats import took
-from webjobs_api.pages.frame import Page, page_urls, show, show_fault
+from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
 from webjobs_api.pages.log_view import log_view
 from webjobs_api.pages.run_rows import headline, run_row, story
 
 _NEAR = 50  # runs of the job that are looked at for those beside this one
 
 
+@live
 async def show_run(request: web.Request, fault: WebJobsError | None = None) -> web.Response:
     """`GET /pages/triggered/{job}/history/{id}`: one run; `fault`: what a button could not do."""
     try:
@@ -53,7 +54,7 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
         title=f"{run.status.value}: {run.job_name}",
         section="runs",
         regions=("head", "log"),
-        events=f"?type=triggered&job={quoted(run.job_name)}" if not is_terminal(run.status) else "",
+        events=f"type=triggered&job={quoted(run.job_name)}" if not is_terminal(run.status) else None,
     )
     status = status_of(fault) if fault else 200
     return await show(request, page, view, status, fault=str(fault) if fault else "")

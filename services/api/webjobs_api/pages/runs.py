@@ -11,13 +11,14 @@ from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.run_filter import STATUS_WORDS, RunFilter, cursor_of, run_filter_of
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.http.legacy_responses import in_name_order
-from webjobs_api.pages.frame import Page, page_urls, show, show_fault
+from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
 from webjobs_api.pages.run_rows import run_row
 
 _FILTERS = ("status", "job", "trigger", "runner", "since", "until", "before", "limit")
 _WORDS = {"active": "Running now", "Failed": "Failed", "Success": "Succeeded", "Aborted": "Aborted"}
 
 
+@live
 async def show_runs(request: web.Request) -> web.Response:
     """`GET /pages/runs`: newest first, with filters; every one is in the address."""
     given = {name: [each for each in request.query.getall(name, []) if each] for name in _FILTERS}
@@ -44,7 +45,7 @@ async def show_runs(request: web.Request) -> web.Response:
         "chosen": {name: values[0] for name, values in given.items()},
         "twin": _address(f"{urls.base}/api/runs", given),
     }
-    page = Page(template="runs", title="Runs", section="runs", regions=("list",), events="?type=triggered")
+    page = Page(template="runs", title="Runs", section="runs", regions=("list",), events="type=triggered")
     return await show(request, page, view)
 
 

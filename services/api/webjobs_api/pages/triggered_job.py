@@ -19,7 +19,7 @@ from webjobs_api.http.urls import quoted
 from webjobs_api.http.viewer import visible
 from webjobs_api.pages.bars import Result, bars_of
 from webjobs_api.pages.formats import ordinal, relative, took
-from webjobs_api.pages.frame import Page, page_urls, show, show_fault
+from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
 from webjobs_api.pages.job_view import job_view
 from webjobs_api.pages.run_rows import run_row, why
 from webjobs_api.schedules.handlers import schedule_of_job
@@ -29,6 +29,7 @@ _RUNS = 50
 _DUE_TIMES = 3
 
 
+@live
 async def show_triggered_job(request: web.Request, fault: WebJobsError | None = None) -> web.Response:
     """`GET /pages/triggered/{job}`: one job; `fault`: what a button could not do."""
     try:
@@ -55,7 +56,7 @@ async def show_triggered_job(request: web.Request, fault: WebJobsError | None = 
         title=definition.job_name,
         section="overview",
         regions=("head", "runs", "schedule"),
-        events=f"?type=triggered&job={quoted(definition.job_name)}",
+        events=f"type=triggered&job={quoted(definition.job_name)}",
         job_zone=schedule.time_zone,
     )
     status = status_of(fault) if fault else 200

@@ -44,7 +44,7 @@ function startClocks() {
 // A stream of server-sent events, read with fetch: its events have names, and a 503 must not end it.
 
 async function* eventsOf(address, signal, lastId) {
-  const headers = lastId ? { "Last-Event-ID": lastId } : {};
+  const headers = { Accept: "text/event-stream", ...(lastId && { "Last-Event-ID": lastId }) };
   const answer = await fetch(address, { headers, signal, cache: "no-store" });
   if (!answer.ok) throw new Error(`${answer.status}`);
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -136,6 +136,7 @@ class Stream {
 // Regions: what is stale is asked for, at most once in a while, and morphed in place.
 
 const stale = new Set();
+let sequence = ""; // of the last event: what is asked for then must include it
 const EVERY = 250; // ms
 let isAsking = false;
 
@@ -193,7 +194,7 @@ async function refresh() {
   try {
     const address = new URL(location.href);
     address.searchParams.set("_regions", names.join(","));
-    const answer = await fetch(address, { cache: "no-store", headers: { Accept: "text/html" } });
+    const answer = await fetch(address, { cache: "no-store", headers: { Accept: "text/html", ...(sequence && { "Webjobs-Sequence": sequence }) } });
     if (answer.ok) {
       const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const name of names) {
@@ -343,5 +344,5 @@ document.querySelectorAll("form[data-upload]").forEach(startUpload);
 const log = document.querySelector("[data-follow]");
 if (log) followLog(log);
 else if (body.dataset.events) {
-  new Stream(body.dataset.events, { onEvent: (event) => invalidate(event.name), onReturn: () => invalidate("*") });
+  new Stream(body.dataset.events, { onEvent: (event) => { sequence = event.id; invalidate(event.name); }, onReturn: () => invalidate("*") });
 }

@@ -1,0 +1,68 @@
+"""What a newcomer does in the browser alone: deploy, run, find the error, mend, schedule."""
+
+from pathlib import Path
+
+from support.browser import chromium, tab
+from support.client import Client, unique
+from support.eventually import eventually
+
+BROKEN = 'echo "reading invoices"\necho "ValueError: no such invoice" >&2\nexit 3\n'
+MENDED = 'for i in 1 2 3; do echo "invoice $i"; sleep 0.2; done\n'
+
+
+async def test_a_newcomer_deploys_runs_finds_the_error_mends_and_schedules_in_the_browser(
+    client: Client, tmp_path: Path
+) -> None:
+    name, script = unique("invoices"), tmp_path / "run.sh"
+    async with chromium() as browser, tab(browser, client.base) as watched:
+        page = watched.page
+        await watched.open("/")
+        await page.get_by_role("link", name="New job").or_(page.get_by_role("link", name="Upload")).click()
+        script.write_text(BROKEN)
+        await page.get_by_label("Name").fill(name)
+        await page.locator("#file").set_input_files(script)
+        await page.get_by_role("button", name="Deploy").click()
+        await page.wait_for_url(f"**/pages/triggered/{name}")
+
+        await page.get_by_role("button", name="Run", exact=True).click()
+        await page.locator("#runs .status.Failed").click()
+        await page.wait_for_url("**/history/*")
+        await page.get_by_text("the script exited with code 3", exact=False).wait_for()
+        await page.get_by_role("link", name="First error").click()
+        assert "no such invoice" in str(await page.locator(".log li.ERR .text").first.text_content())
+
+        await page.get_by_role("link", name=name).first.click()
+        script.write_text(MENDED)
+        await page.locator("#file").set_input_files(script)
+        await page.get_by_role("button", name="Deploy").click()
+        await page.wait_for_load_state()
+        await page.get_by_role("button", name="Run", exact=True).click()
+        await page.locator("#head .status.Success").wait_for()
+
+        await page.get_by_label("Cron expression").fill("0 0 3 * * *")
+        await page.get_by_role("button", name="Save schedule").click()
+        await page.locator("#schedule code").get_by_text("0 0 3").wait_for()
+        await page.get_by_label("Cron expression").fill("every night")
+        await page.get_by_role("button", name="Save schedule").click()
+        await page.get_by_text("must have six fields").first.wait_for()
+        assert (await client.json(f"/api/jobs/triggered/{name}/settings"))["schedule"] == "0 0 3 * * *"
+        await watched.check(allow=("400",))
+
+
+async def test_a_log_grows_on_the_page_while_the_run_goes_on(client: Client) -> None:
+    name = unique("grows")
+    go_on = 'until [ -e "$WEBJOBS_DATA_PATH/go" ]; do sleep 0.05; done; echo "the last line"'
+    await client.put_script("triggered", name, f"echo 'the first line'\n{go_on}\n")
+    run_id = await client.run(name)
+    await client.begun(name, run_id)
+    async with chromium() as browser, tab(browser, client.base) as watched:
+        await watched.open(f"/pages/triggered/{name}/history/{run_id}")
+        lines = watched.page.locator(".log .text")
+        await lines.get_by_text("the first line").wait_for()
+        assert (await client.put(f"/vfs/data/jobs/triggered/{name}/go", b"")).status == 201
+        await lines.get_by_text("the last line").wait_for()
+        await watched.page.locator("#head .status.Success").wait_for()
+        await eventually(lambda: watched.page.locator(".log li").count())
+        numbers = await watched.page.locator(".log .line").all_text_contents()
+        assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+        await watched.check()

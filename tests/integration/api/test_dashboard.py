@@ -1,0 +1,172 @@
+"""The pages in a real Chromium: in their states, wide and narrow, light and dark, without scripts too."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+from support.browser import PHONE, WIDE, WatchedPage, chromium, tab
+from support.eventually import eventually
+from support.fake_backend import INSTANCE, FakeBackend
+from webjobs_events.job import JobType
+from webjobs_events.status import Status
+
+_SHOTS = os.environ.get("WEBJOBS_TEST_SCREENSHOTS")
+_VIEWS = [
+    pytest.param({"viewport": WIDE, "color_scheme": "light"}, id="wide-light"),
+    pytest.param({"viewport": PHONE, "color_scheme": "dark"}, id="phone-dark"),
+]
+LONG = "nightly-invoice-export-for-the-northern-region"
+
+
+@pytest_asyncio.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as running:
+        yield running
+
+
+async def looked_at(view: WatchedPage, path: str, name: str, *, allow: tuple[str, ...] = ()) -> None:
+    """Load a page, check it, and keep a picture of it where one is wanted."""
+    await view.open(path)
+    if _SHOTS:
+        Path(_SHOTS).mkdir(parents=True, exist_ok=True)
+        await view.page.screenshot(path=f"{_SHOTS}/{name}.png", full_page=True)
+    await view.check(allow=allow)
+
+
+async def ran(api: aiohttp.ClientSession, backend: FakeBackend, name: str, exit_code: int = 0) -> str:
+    """Run a job to its end; answers the id of the run."""
+    async with api.post(f"/api/jobs/triggered/{name}/run") as answer:
+        assert answer.status == 202, await answer.text()
+    await eventually(lambda: name in backend.held)
+    run_id: str = backend.held[name].command.run_id
+    await backend.end_run(name, exit_code=exit_code, has_error_log=exit_code != 0)
+    return run_id
+
+
+async def some_jobs(api: aiohttp.ClientSession, backend: FakeBackend) -> str:
+    """Jobs of either type with some runs; the id of the last run, which failed."""
+    await backend.define(JobType.TRIGGERED, "hello", settings={"schedule": "0 0 3 * * *"})
+    await backend.define(JobType.TRIGGERED, LONG)
+    await backend.define(JobType.CONTINUOUS, "queue-worker")
+    backend.tell("queue-worker", **{f"i{INSTANCE}": Status.RUNNING})
+    return await ran(api, backend, LONG, 3)
+
+
+@pytest.mark.parametrize("view", _VIEWS)
+async def test_pages_are_whole_accessible_and_fit(
+    browser: Browser,
+    api: aiohttp.ClientSession,
+    api_url: str,
+    backend: FakeBackend,
+    view: dict[str, object],
+    request: pytest.FixtureRequest,
+) -> None:
+    kind = request.node.callspec.id
+    async with tab(browser, api_url, **view) as page:
+        await looked_at(page, "/", f"{kind}-overview-empty")
+        await looked_at(page, "/pages/runs", f"{kind}-runs-empty")
+        run_id = await some_jobs(api, backend)
+        paths = {
+            "overview": "/",
+            "runs": "/pages/runs?status=Failed",
+            "triggered": f"/pages/triggered/{LONG}",
+            "scheduled": "/pages/triggered/hello",
+            "run": f"/pages/triggered/{LONG}/history/{run_id}",
+            "continuous": "/pages/continuous/queue-worker",
+            "new": "/pages/new",
+            "docs": "/docs",
+        }
+        for name, path in paths.items():
+            await looked_at(page, path, f"{kind}-{name}")
+        await looked_at(page, "/pages/triggered/nothing", f"{kind}-unknown", allow=("404",))
+        backend.history_away = True
+        await looked_at(page, "/", f"{kind}-history-away", allow=("503",))
+
+
+async def test_a_thousand_jobs_fit_into_the_budget_of_a_page(
+    browser: Browser, api_url: str, backend: FakeBackend
+) -> None:
+    for number in range(1000):
+        await backend.define(JobType.TRIGGERED, f"job-{number:04d}")
+    async with tab(browser, api_url, viewport=WIDE) as page:
+        await page.open("/")
+        await page.check()
+        assert await page.page.evaluate("document.querySelectorAll('#jobs tbody tr').length") == 100
+        assert await page.page.evaluate("document.querySelectorAll('*').length") <= 2500
+        rows = "[...document.querySelectorAll('#jobs tbody tr')]"
+        stops = f"{rows}.map((row) => row.querySelectorAll('a, button').length)"
+        assert max(await page.page.evaluate(stops)) <= 3
+
+
+async def test_what_happens_is_shown_without_a_reload_and_nothing_typed_is_lost(
+    browser: Browser, api_url: str, api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    async with tab(browser, api_url, viewport=WIDE) as page:
+        await page.open("/pages/triggered/hello")
+        await page.page.wait_for_selector("#live.on")
+        field = page.page.locator("#arguments")
+        await field.fill("--name Ada")
+        await ran(api, backend, "hello")
+        await page.page.wait_for_selector("#runs .status.Success")
+        assert await field.input_value() == "--name Ada"
+        await page.check()
+
+
+async def test_rows_hold_still_until_they_are_asked_for(
+    browser: Browser, api_url: str, api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    await ran(api, backend, "hello")
+    async with tab(browser, api_url, viewport=WIDE) as page:
+        await page.open("/pages/runs")
+        await page.page.wait_for_selector("#live.on")
+        rows = page.page.locator("#list tbody tr")
+        assert await rows.count() == 1
+        await ran(api, backend, "hello", 3)
+        show = page.page.get_by_role("button", name="1 new · show")
+        await show.wait_for()
+        assert await rows.count() == 1
+        await show.click()
+        await page.page.wait_for_load_state()
+        await eventually(lambda: _counts(rows, 2))
+
+
+async def _counts(rows: object, wanted: int) -> bool:
+    return await rows.count() == wanted  # type: ignore[attr-defined, no-any-return]
+
+
+async def test_everything_works_without_scripts(browser: Browser, api_url: str, backend: FakeBackend) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    async with tab(browser, api_url, java_script_enabled=False) as page:
+        await page.open("/")
+        await page.page.get_by_role("link", name="hello").click()
+        await page.page.locator("#arguments").fill("--name Ada")
+        await page.page.get_by_role("button", name="Run", exact=True).click()
+        await eventually(lambda: "hello" in backend.held)
+        assert backend.held["hello"].command.arguments == "--name Ada"
+        await page.page.locator("#clock").select_option("utc")
+        await page.page.get_by_role("button", name="Set").click()
+        await page.page.reload()
+        assert "UTC" in str(await page.page.locator("time").first.text_content())
+
+
+async def test_keys_move_and_act_only_while_no_field_has_focus(
+    browser: Browser, api_url: str, backend: FakeBackend
+) -> None:
+    for name in ("a", "b"):
+        await backend.define(JobType.TRIGGERED, name)
+    async with tab(browser, api_url) as page:
+        await page.open("/")
+        await page.page.keyboard.press("j")
+        await page.page.keyboard.press("j")
+        assert await page.page.evaluate("document.activeElement.textContent") == "b"
+        await page.page.keyboard.press("k")
+        assert await page.page.evaluate("document.activeElement.textContent") == "a"
+        await page.page.keyboard.press("/")
+        await page.page.keyboard.type("jk/")
+        assert await page.page.locator("#search").input_value() == "jk/"
