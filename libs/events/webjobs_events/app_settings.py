@@ -40,6 +40,7 @@ START_VARIABLES = frozenset(
         "LOG_LEVEL",
         "NAMESPACE",
         "NATS_REPLICAS",
+        "PASSTHROUGH_SANDBOX",
         "PORT",
         "SCRIPT_HOSTS",
         "SLOTS",

@@ -50,6 +50,11 @@ class ApiSettings(ServiceSettings):
         default=None,
         description="Comma-separated origins of other sites whose pages may use the api; * for all.",
     )
+    passthrough_sandbox: bool = Field(
+        default=True,
+        description="Whether browsers give pages of jobs an origin of their own; false: they act with the "
+        "rights of the user who opens them.",
+    )
     hooks_allow_private: bool = Field(
         default=False,
         description="Whether hooks may call loopback, private and other addresses that are not public.",

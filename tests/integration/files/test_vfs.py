@@ -304,6 +304,8 @@ async def test_too_large_an_upload_changes_nothing(files: Files) -> None:
 async def test_the_type_of_a_file_is_told_by_its_extension(files: Files) -> None:
     for name, mime in (
         ("a.html", "text/html"),
+        ("a.svg", "image/svg+xml"),
+        ("a.pdf", "application/pdf"),
         ("a.PNG", "image/png"),
         ("a.sh", "text/plain"),
         ("settings.job", "application/json"),

@@ -30,6 +30,7 @@ class Served:
     url: str
     runner_id: str
     data: Path
+    namespace: str
 
 
 @pytest.fixture(scope="module")
@@ -80,4 +81,4 @@ async def _serving(nats_url: str, folder: Path) -> AsyncIterator[Served]:
     ):
         await Caller(bus).deploy(JobType.CONTINUOUS, "echo", FILES)
         await until_served(client)
-        yield Served(url, runner.id, runner.settings.data)
+        yield Served(url, runner.id, runner.settings.data, subjects.namespace)

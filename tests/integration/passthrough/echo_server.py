@@ -21,6 +21,18 @@ async def echo(request: web.Request) -> web.Response:
     return web.json_response(asked, headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-Own", "yes")])
 
 
+async def page(_request: web.Request) -> web.Response:
+    """A page that would end a session, or make one of its own."""
+    headers = [
+        ("Set-Cookie", "webjobs_session_0123456789ab=mine; Path=/"),
+        ("Set-Cookie", "=webjobs_session_0123456789ab=mine; Path=/"),
+        ("Set-Cookie", "own=1"),
+        ("Clear-Site-Data", '"cookies"'),
+        ("Content-Security-Policy", "img-src 'none'"),
+    ]
+    return web.Response(text="<script>1</script>", content_type="text/html", headers=headers)
+
+
 async def status(request: web.Request) -> web.Response:
     number = int(request.match_info["number"])
     return web.Response(status=number, reason="As Asked", text="" if number in (204, 304) else "body")
@@ -95,6 +107,7 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
 async def main() -> None:
     app = web.Application(client_max_size=0)
     app.router.add_get("/status/{number}", status)
+    app.router.add_get("/page", page)
     app.router.add_get("/big", big)
     app.router.add_get("/ticks", ticks)
     app.router.add_post("/confirm", confirm)

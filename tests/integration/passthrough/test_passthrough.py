@@ -269,6 +269,35 @@ async def test_the_credentials_of_the_api_are_not_shown_to_the_job(
             await until_served(ann)
             async with ann.get(f"{PASS}/x") as answer:
                 assert "authorization" not in headers_of(await answer.json())
+        form = {"username": "ann", "password": "secret"}
+        async with stranger.post("/login", data=form, allow_redirects=False) as answer:
+            (session,) = answer.cookies.values()
+        cookie = f"a=1; {session.key}={session.value}; webjobs_session_of_another_site=2"
+        async with stranger.get(f"{PASS}/x", headers={"Cookie": cookie}) as answer:
+            assert answer.status == 200
+            assert headers_of(await answer.json())["cookie"] == "a=1"
+        for origin in ({"Origin": "null"}, {}):  # a browser names one
+            upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Cookie": cookie, **origin}
+            async with stranger.get(f"{PASS}/socket", headers=upgrade) as answer:
+                assert answer.status == 403
+
+
+async def test_a_page_of_a_job_has_an_origin_of_its_own_and_no_power_over_sessions(
+    served: Served, client: aiohttp.ClientSession, nats_url: str
+) -> None:
+    async with client.get(f"{PASS}/page") as answer:
+        policies = answer.headers.getall("Content-Security-Policy")
+        assert policies[0] == "img-src 'none'"
+        assert policies[1].startswith("sandbox ") and "allow-same-origin" not in policies[1]
+        assert answer.headers.getall("Set-Cookie") == ["own=1"]
+        assert "Clear-Site-Data" not in answer.headers
+    async with client.get(f"{PASS}/status/404") as answer:
+        assert answer.headers["Content-Security-Policy"].startswith("sandbox ")
+    trusting = ApiSettings(nats_url=nats_url, namespace=served.namespace, port=0, passthrough_sandbox=False)
+    async with run_api(trusting, {}) as url, aiohttp.ClientSession(url) as other:
+        async with other.get(f"{PASS}/page") as answer:
+            assert answer.headers.getall("Content-Security-Policy") == ["img-src 'none'"]
+            assert answer.headers.getall("Set-Cookie") == ["own=1"]
 
 
 async def test_an_instance_can_be_chosen_and_the_first_one_answers_otherwise(

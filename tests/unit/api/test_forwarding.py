@@ -113,3 +113,39 @@ def test_an_answer_keeps_its_headers_and_says_which_instance_it_is_of() -> None:
         {"Connection": "X-Hop", "X-Hop": "1", "Content-Length": "5", "Etag": "e"}, "a1b2c3"
     )
     assert dict(kept) == {"Content-Length": "5", "Etag": "e", "X-WebJobs-Instance": "a1b2c3"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "passed"),
+    [
+        (["a=1"], ["a=1"]),
+        (["a=1;b=2; c"], ["a=1;b=2; c"]),
+        (["webjobs_session_0=x"], []),
+        (["a=1; webjobs_session_0=x; b=2"], ["a=1; b=2"]),
+        (["webjobs_session_0=x; a=1"], ["a=1"]),
+        (["a=1;webjobs_session_1=y", "webjobs_session_0=x", "b=2"], ["a=1", "b=2"]),
+        (
+            ["not_webjobs_session_0=1; a=webjobs_session_0=1"],
+            ["not_webjobs_session_0=1; a=webjobs_session_0=1"],
+        ),
+        (["=webjobs_session_0=x"], []),
+        ([""], []),
+    ],
+)
+def test_a_job_gets_no_session_of_a_person(sent: list[str], passed: list[str]) -> None:
+    assert passed_on([("cookie", value) for value in sent]).getall("Cookie", []) == passed
+
+
+def test_a_job_sets_and_ends_no_session() -> None:
+    given = CIMultiDict(
+        [
+            ("set-cookie", "webjobs_session_0=x; Path=/"),
+            ("Set-Cookie", " webjobs_session_0 =x"),
+            ("Set-Cookie", "=webjobs_session_0=x"),
+            ("Set-Cookie", "\t= WebJobs_Session_0"),
+            ("Set-Cookie", "a=webjobs_session_0"),
+            ("Clear-Site-Data", '"*"'),
+        ]
+    )
+    kept = response_headers(given, "a1b2c3")
+    assert list(kept.items()) == [("Set-Cookie", "a=webjobs_session_0"), ("X-WebJobs-Instance", "a1b2c3")]

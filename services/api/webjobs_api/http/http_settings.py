@@ -41,5 +41,9 @@ class HttpSettings(Protocol):
         """Largest upload."""
 
     @property
+    def passthrough_sandbox(self) -> bool:
+        """Whether pages of jobs have an origin of their own."""
+
+    @property
     def hooks_allow_private(self) -> bool:
         """Whether hooks may call addresses that are not public."""

@@ -5,9 +5,13 @@ from collections.abc import Iterable, Mapping
 from multidict import CIMultiDict
 
 from webjobs_api.http.public_address import FORWARDED_HEADERS, PublicAddress
+from webjobs_api.http.sessions import COOKIE_PREFIX
 
 INSTANCE_HEADER = "X-WebJobs-Instance"
 """In a request: which instance is to answer. In an answer: which one did."""
+
+SANDBOX = "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts"
+"""Content-Security-Policy by which the pages of a job have an origin of their own, not that of our pages."""
 
 _HOP_BY_HOP = frozenset(
     {
@@ -22,7 +26,10 @@ _HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
-_NOT_FOR_JOBS = frozenset({"host", "expect", "forwarded", INSTANCE_HEADER.lower()})
+_NOT_FOR_JOBS = frozenset({"host", "expect", "forwarded", "cookie", INSTANCE_HEADER.lower()})
+_NOT_FOR_CLIENTS = frozenset(
+    {"clear-site-data"}
+)  # which would end the session, that of another site included
 _OF_PROXIES = frozenset({*(name.lower() for name in FORWARDED_HEADERS), "x-forwarded-port", "x-real-ip"})
 _HANDSHAKE = "sec-websocket-"
 
@@ -52,7 +59,7 @@ def request_headers(
     *,
     with_authorization: bool,
 ) -> CIMultiDict[str]:
-    """The headers that the job's server gets.
+    """The headers that the job's server gets: without the sessions of people, whichever site they are of.
 
     Args:
         headers: Of the request.
@@ -72,6 +79,9 @@ def request_headers(
         for name, value in given.items()
         if name.lower() not in dropped and not name.lower().startswith(_HANDSHAKE)
     )
+    for value in given.getall("Cookie", []):
+        if cookies := _without_sessions(value):
+            kept.add("Cookie", cookies)
     before = ", ".join(kept.getall("X-Forwarded-For", [])) or (public.client if public.client != peer else "")
     kept["X-Forwarded-For"] = f"{before}, {peer}" if before else peer
     kept["X-Forwarded-Host"] = public.host
@@ -82,10 +92,17 @@ def request_headers(
 
 
 def response_headers(headers: Mapping[str, str], instance_id: str) -> CIMultiDict[str]:
-    """The headers that the client gets: those of the job's server, and which instance it was."""
+    """The headers that the client gets: those of the job's server, and which instance it was.
+
+    A job neither sets nor ends the sessions of people.
+    """
     given = CIMultiDict(headers)
-    dropped = _of_this_hop(given)
-    kept = CIMultiDict((name, value) for name, value in given.items() if name.lower() not in dropped)
+    dropped = _of_this_hop(given) | _NOT_FOR_CLIENTS
+    kept = CIMultiDict(
+        (name, value)
+        for name, value in given.items()
+        if name.lower() not in dropped and not (name.lower() == "set-cookie" and _is_session(value))
+    )
     kept[INSTANCE_HEADER] = instance_id
     return kept
 
@@ -96,6 +113,16 @@ def upgrade_headers(headers: Iterable[tuple[str, str]]) -> CIMultiDict[str]:
     kept = CIMultiDict((name, value) for name, value in given.items() if name.lower().startswith(_HANDSHAKE))
     kept["Connection"], kept["Upgrade"] = "Upgrade", "websocket"
     return kept
+
+
+def _without_sessions(cookies: str) -> str:
+    """The value of a Cookie header without our sessions."""
+    return ";".join(each for each in cookies.split(";") if not _is_session(each)).strip()
+
+
+def _is_session(cookie: str) -> bool:
+    """Whether a cookie is one of our sessions; browsers send one without a name as its value alone."""
+    return cookie.lstrip(" \t=").lower().startswith(COOKIE_PREFIX)
 
 
 def _of_this_hop(headers: CIMultiDict[str]) -> frozenset[str]:

@@ -15,6 +15,7 @@ from webjobs_api.http.keys import LIVE_SETTINGS, SETTINGS
 from webjobs_api.http.viewer import refuse_viewer
 from webjobs_api.passthrough.forwarding import (
     INSTANCE_HEADER,
+    SANDBOX,
     request_headers,
     response_headers,
     target_of,
@@ -72,9 +73,10 @@ async def _pass_request(
 async def _pass_answer(
     request: web.Request, answer: aiohttp.ClientResponse, instance_id: str
 ) -> web.StreamResponse:
-    response = web.StreamResponse(
-        status=answer.status, reason=answer.reason, headers=response_headers(answer.headers, instance_id)
-    )
+    headers = response_headers(answer.headers, instance_id)
+    if request.app[SETTINGS].passthrough_sandbox:
+        headers.add("Content-Security-Policy", SANDBOX)  # beside those of the job: all of them hold
+    response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
     if answer.content_length is None and request.version >= aiohttp.HttpVersion11:
         response.enable_chunked_encoding()
     await response.prepare(request)

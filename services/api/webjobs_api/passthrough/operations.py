@@ -36,7 +36,10 @@ def _operation(method: str, prefix: str) -> Operation:
             200: Answer(
                 description="The job's own answer, with whatever status it has.",
                 content={"*/*": {}},
-                headers={INSTANCE_HEADER: "Which instance has answered."},
+                headers={
+                    INSTANCE_HEADER: "Which instance has answered.",
+                    "Content-Security-Policy": "A sandbox, unless WEBJOBS_PASSTHROUGH_SANDBOX is false.",
+                },
             )
         },
         errors=(404, 502),
