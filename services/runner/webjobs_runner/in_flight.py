@@ -68,6 +68,7 @@ class InFlightCommands:
                 )
                 group.create_task(self._keep(), name=f"keeper of {self._durable}")
         finally:
+            self._is_open = False  # the end of a task makes room, in which none may start
             await cancel_all(self._taking, *self._tasks.values())
 
     async def stop_taking(self) -> None:
