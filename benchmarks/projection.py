@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import nats
 from figures import Figure, Rounds, note, tell
 from live_stack import Silence, fresh_folder
@@ -21,6 +20,7 @@ from webjobs_events.run_id import run_id_at
 from webjobs_events.status import Reason
 from webjobs_events.subjects import Subjects
 from webjobs_history import store
+from webjobs_history.database import Session, open_session
 from webjobs_stack.environment import history_spec
 from webjobs_stack.nats_server import run_nats_server
 from webjobs_stack.ports import free_port
@@ -99,21 +99,21 @@ async def bare_rate(nats_url: str, events: int) -> float:
         await client.close()
 
 
-async def our_rate(bus: Bus, connection: "asyncpg.Connection[asyncpg.Record]") -> float:
+async def our_rate(bus: Bus, session: Session) -> float:
     """Events a second that a running history commits after a reset."""
     stream = SUBJECTS.events_stream
     created_at = (await bus.connection.js.stream_info(stream)).created
     assert created_at is not None
-    await store.reset(connection, stream, created_at, 0, EVENTS)
-    return await projected_rate(connection, EVENTS)
+    await session.run(store.reset, stream, created_at, 0, EVENTS)
+    return await projected_rate(session, EVENTS)
 
 
-async def projected_rate(connection: "asyncpg.Connection[asyncpg.Record]", events: int) -> float:
+async def projected_rate(session: Session, events: int) -> float:
     """Events a second that a history commits, from its first batch until it has committed so many."""
     give_up_at = time.perf_counter() + _ROUND_SECONDS + events / _LEAST_RATE
     first, began = 0, 0.0
     while True:
-        position = await store.load_position(connection)
+        position = await session.run(store.load_position)
         sequence, now = position.sequence if position else 0, time.perf_counter()
         assert now < give_up_at
         if sequence and not first:
@@ -150,13 +150,14 @@ async def main() -> None:
         ):
             await fill(bus, JOBS * RUNS_OF_A_JOB)
             note(f"projection: {EVENTS} events are in the stream")
-            async with history(server.url, postgres.url):
-                connection = await asyncpg.connect(postgres.url)
-                await our_rate(bus, connection)  # the first time tables and plans are cold
+            async with (
+                history(server.url, postgres.url),
+                open_session(postgres.url, "benchmark") as session,
+            ):
+                await our_rate(bus, session)  # the first time tables and plans are cold
                 for _ in range(ROUNDS):
                     bare = await bare_rate(server.url, EVENTS)
-                    rounds.add(await our_rate(bus, connection), bare)
-                await connection.close()
+                    rounds.add(await our_rate(bus, session), bare)
     tell(
         Figure(
             what="events from JetStream to committed rows",

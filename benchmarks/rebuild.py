@@ -7,12 +7,14 @@ import asyncio
 import sys
 from pathlib import Path
 
-import asyncpg
 from figures import Figure, note, tell
 from live_stack import fresh_folder
 from projection import SUBJECTS, bare_rate, fill, history, projected_rate
+from sqlalchemy import Connection, func, select
 from webjobs_events.jetstream import connect_bus
+from webjobs_history.database import open_session
 from webjobs_history.migrations.migrate import migrate
+from webjobs_history.tables import runs as runs_table
 from webjobs_stack.nats_server import run_nats_server
 from webjobs_stack.postgres import run_postgres
 
@@ -24,6 +26,10 @@ _KEPT = "1000000000"  # runs of each job: every run keeps its row
 def size_on_disk(folder: Path) -> int:
     """Bytes of the files of the event stream."""
     return sum(path.stat().st_size for path in folder.rglob(f"{SUBJECTS.events_stream}/msgs/*.blk"))
+
+
+def _count_runs(connection: Connection) -> int | None:
+    return connection.scalar(select(func.count()).select_from(runs_table))
 
 
 async def main(runs: int) -> None:
@@ -39,12 +45,11 @@ async def main(runs: int) -> None:
             on_disk = size_on_disk(folder / "nats")
             note(f"rebuild: {events} events are in the stream, {on_disk / 1e6:.0f} MB on disk")
             bare = await bare_rate(server.url, events)
-            await migrate(postgres.url)
-            connection = await asyncpg.connect(postgres.url)
-            async with history(server.url, postgres.url, {"WEBJOBS_HISTORY_SIZE": _KEPT}):
-                rate = await projected_rate(connection, events)
-            rows = await connection.fetchval("SELECT count(*) FROM runs")
-            await connection.close()
+            async with open_session(postgres.url, "benchmark") as session:
+                await migrate(session)
+                async with history(server.url, postgres.url, {"WEBJOBS_HISTORY_SIZE": _KEPT}):
+                    rate = await projected_rate(session, events)
+                rows = await session.run(_count_runs)
             if rows != runs:
                 raise RuntimeError(f"{rows} of {runs} runs have a row")
     tell(

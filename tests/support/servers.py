@@ -60,14 +60,21 @@ async def fresh_database(server: Postgres, template: str = TEMPLATE) -> AsyncIte
 
 @contextlib.asynccontextmanager
 async def _postgres_with_template(folder: Path) -> AsyncIterator[Postgres]:
-    # Here, because most tests need neither Postgres nor the migrations.
-    from webjobs_history.migrations.migrate import migrate
-
     await put_cluster(folder)
     async with run_postgres(folder, settings=_FAST) as server:
         await _execute(server, f"CREATE DATABASE {TEMPLATE}")
-        await migrate(server.url_of(TEMPLATE))
+        await migrate_database(server.url_of(TEMPLATE))
         yield server
+
+
+async def migrate_database(url: str) -> None:
+    """Bring the history's tables to the current version."""
+    # Here, because most tests need neither Postgres nor the migrations.
+    from webjobs_history.database import open_session
+    from webjobs_history.migrations.migrate import migrate
+
+    async with open_session(url, "test") as session:
+        await migrate(session)
 
 
 async def _execute(server: Postgres, statement: str) -> None:

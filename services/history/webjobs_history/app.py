@@ -15,7 +15,7 @@ from webjobs_service.health import run_health_server
 from webjobs_service.lifetime import cancellable, side_tasks
 
 from webjobs_history.damage import Damage
-from webjobs_history.database import open_pool
+from webjobs_history.database import open_pool, open_session
 from webjobs_history.endpoints import READ_TIMEOUT, SERVICE, VERSION, Endpoints
 from webjobs_history.health import Readiness
 from webjobs_history.log_purge import LogPurge
@@ -60,7 +60,12 @@ async def rebuild(
 
 async def migrate_tables(settings: HistorySettings, stop: asyncio.Event) -> None:
     """Bring the tables to this release's version."""
-    await _until(stop, migrate(settings.database_url))
+
+    async def work() -> None:
+        async with open_session(settings.database_url, "migration") as session:
+            await migrate(session)
+
+    await _until(stop, work())
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
@@ -81,11 +86,9 @@ async def _serve(settings: HistorySettings, readiness: Readiness) -> None:
     async with (
         _connected(settings) as (bus, live),
         metrics_served(bus, "history", socket.gethostname()),
-        open_pool(
-            url, "queries", size=_QUERY_CONNECTIONS, timeout=READ_TIMEOUT, single_statements=True
-        ) as for_queries,
-        open_pool(url, "upkeep", single_statements=True) as for_upkeep,
-        open_pool(url, "health", timeout=READ_TIMEOUT, single_statements=True) as for_health,
+        open_pool(url, "queries", size=_QUERY_CONNECTIONS, timeout=READ_TIMEOUT) as for_queries,
+        open_pool(url, "upkeep") as for_upkeep,
+        open_pool(url, "health", timeout=READ_TIMEOUT) as for_health,
     ):
         progress = Progress()
         queries = Queries(for_queries)

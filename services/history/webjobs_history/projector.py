@@ -1,6 +1,6 @@
 """Follows the event stream and keeps the rows current; of all replicas, one at a time.
 
-The connection that writes also holds the lock that says who projects: who loses the lock cannot write.
+The session that writes also holds the lock of the replica that projects: without the lock it cannot write.
 """
 
 import asyncio
@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
-import asyncpg
 import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from webjobs_events.errors import BusUnavailable, WebJobsError
+from webjobs_events.events import Event
 from webjobs_events.jetstream import (
     Bus,
     StreamMessage,
@@ -27,7 +29,7 @@ from webjobs_service.lifetime import cancellable, leaves
 from webjobs_history import metrics, store
 from webjobs_history.batch import Unreadable, decode_batch
 from webjobs_history.damage import Damage
-from webjobs_history.database import TROUBLES, Connection, connect, describe
+from webjobs_history.database import TROUBLES, Session, describe, open_session, sqlstate_of
 from webjobs_history.domain.fold import Fold, keys_of
 from webjobs_history.domain.resume import Place, Resume, Stream, resume
 from webjobs_history.errors import ConnectionLost, PositionMoved, StreamReplaced
@@ -45,14 +47,9 @@ _STANDBY_POLLS = 4
 CHECK_INTERVAL = 5.0  # seconds between looks at the stream's identity and end
 RETRY_DELAY = 0.5  # seconds
 
-_LOCK = 0x5765624A_68697374  # "WebJhist": the advisory lock of who projects
 _PASSING = (BusUnavailable, ConnectionLost, PositionMoved, StreamReplaced, *TROUBLES)
-# What Postgres says of values that no retry makes storable: too large, out of range, not text.
-_UNSTORABLE = (
-    asyncpg.DataError,
-    asyncpg.IntegrityConstraintViolationError,
-    asyncpg.ProgramLimitExceededError,
-)
+_UNSTORABLE = frozenset({"22", "23", "54"})
+"""Classes of SQLSTATE, for values that no retry makes storable: bad data, broken constraints, too large."""
 
 Committed = Callable[[Fold, int], None]
 """Called with each committed fold and the position after it."""
@@ -103,10 +100,9 @@ class Projector:
             await asyncio.sleep(RETRY_DELAY)
 
     async def _project_while_leader(self, companions: Sequence[Companion]) -> None:
-        await migrate(self._database_url)
-        async with self._lock() as connection, asyncio.TaskGroup() as group:
-            over = await self._watch_connection(connection)
-            created_at = await self._take_position(connection)
+        async with self._session_with_lock() as session, asyncio.TaskGroup() as group:
+            over = await self._watch_session(session)
+            created_at = await self._take_position(session)
             watching = [
                 group.create_task(self._stop_projecting(over), name="end of the turn"),
                 group.create_task(cancellable(self._watch_stream(created_at)), name="watch stream"),
@@ -115,37 +111,35 @@ class Projector:
                 async with contextlib.AsyncExitStack() as stack:
                     for companion in companions:
                         await stack.enter_async_context(companion(self))
-                    await cancellable(self._follow(connection, over))
+                    await cancellable(self._follow(session, over))
             finally:
                 self._progress.ended()
                 for task in watching:
                     task.cancel()
 
     @contextlib.asynccontextmanager
-    async def _lock(self) -> AsyncIterator[Connection]:
-        """A connection that holds the projector's lock; closing it gives the lock back."""
-        connection = await connect(self._database_url, "projector")
-        try:
-            # Asked again and again: a session that waits inside Postgres would hold back its vacuum.
-            self.losses = await store.losses(connection)
+    async def _session_with_lock(self) -> AsyncIterator[Session]:
+        """A session with current tables that holds the projector's lock; its end gives the lock back."""
+        async with open_session(self._database_url, "projector") as session:
+            await migrate(session)
+            self.losses = await session.run(store.losses)
             polls = 0
-            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+            # Asked again and again: a session that waits inside Postgres would hold back its vacuum.
+            while not await session.run(store.take_lock):
                 await asyncio.sleep(LOCK_POLL)
                 polls += 1
                 if polls == _STANDBY_POLLS:
                     self._is_well()
-            yield connection
-        finally:
-            connection.terminate()
+            yield session
 
-    async def _take_position(self, connection: Connection) -> datetime:
+    async def _take_position(self, session: Session) -> datetime:
         """Find where to go on, with the rows that are there; returns when the stream was made."""
         state = await stream_state(self._bus, self._stream)
-        stored = await store.load_position(connection)
-        going_on = await self.going_on(connection, stored, state)
+        stored = await session.run(store.load_position)
+        going_on = await self.going_on(session, stored, state)
         if stored is None or going_on.loss or going_on.sequence != stored.sequence:
-            await store.place(
-                connection,
+            await session.run(
+                store.place,
                 self._stream,
                 state.created_at,
                 going_on.sequence,
@@ -164,16 +158,14 @@ class Projector:
         log.info("projecting", position=self.position, end=state.last)
         return state.created_at
 
-    async def going_on(
-        self, connection: Connection, stored: store.Position | None, state: StreamState
-    ) -> Resume:
+    async def going_on(self, session: Session, stored: store.Position | None, state: StreamState) -> Resume:
         """Where the projection goes on, and what the stream has lost since its last commit.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
         if stored is None:
-            has_rows = await store.has_rows(connection)
+            has_rows = await session.run(store.has_rows)
             loss = "How far the rows go was lost with the table of positions; all events are projected again."
             return Resume(sequence=state.first - 1, loss=loss if has_rows else "")
         known = Place(stream=stored.stream, created_at=stored.stream_created_at, sequence=stored.sequence)
@@ -194,7 +186,7 @@ class Projector:
             return None
         return await first_after(self._bus, self._stream, stored.stored_at_ns)
 
-    async def _follow(self, connection: Connection, over: "asyncio.Future[WebJobsError]") -> None:
+    async def _follow(self, session: Session, over: "asyncio.Future[WebJobsError]") -> None:
         reader = self._bus.read_stream(
             self._stream,
             [self._bus.subjects.all_events],
@@ -205,30 +197,28 @@ class Projector:
         try:
             async for batch in reader.batches(max_messages=MAX_BATCH):
                 began = time.monotonic()
-                await _uninterrupted(self._project(connection, batch))
+                await _uninterrupted(self._project(session, batch))
                 if len(batch) < MAX_BATCH:
                     # What arrives until then is one transaction; the first event after a rest waits for none.
                     await asyncio.sleep(PACE - (time.monotonic() - began))
         finally:
             await reader.close()
 
-    async def _project(self, connection: Connection, batch: list[StreamMessage]) -> None:
+    async def _project(self, session: Session, batch: list[StreamMessage]) -> None:
         """Fold a batch and commit it; what cannot be read or stored is parked."""
         events, unreadable = decode_batch(batch)
         await self._park(unreadable)
-        fold = await store.load(connection, keys_of(events))
-        for event in events:
-            fold.apply(event)
         try:
-            await store.write(connection, fold, self.position, batch[-1].sequence, batch[-1].stored_at_ns)
-        except _UNSTORABLE as error:
+            fold = await session.run(_fold, events, self.position, batch[-1])
+        except DBAPIError as error:
+            if sqlstate_of(error)[:2] not in _UNSTORABLE:
+                raise
             if len(batch) > 1:
                 for message in batch:  # one by one, to find the message that spoils the rest
-                    await self._project(connection, [message])
+                    await self._project(session, [message])
                 return
             await self._park([Unreadable(batch[0], describe(error))])
-            fold = Fold()
-            await store.write(connection, fold, self.position, batch[-1].sequence, batch[-1].stored_at_ns)
+            fold = await session.run(_fold, [], self.position, batch[-1])
         self._committed(fold, batch, len(events))
 
     async def _park(self, unreadable: list[Unreadable]) -> None:
@@ -256,16 +246,11 @@ class Projector:
         self.trouble = ""
         self.outage.ended()
 
-    async def _watch_connection(self, connection: Connection) -> "asyncio.Future[WebJobsError]":
+    async def _watch_session(self, session: Session) -> "asyncio.Future[WebJobsError]":
         """Why this turn is over, once it is: Postgres went away, or a rebuild was asked for."""
         over: asyncio.Future[WebJobsError] = asyncio.get_running_loop().create_future()
-
-        def on_reset(_connection: object, author: int, _channel: str, _payload: object) -> None:
-            if author != connection.get_server_pid():
-                _end(over, PositionMoved(self.position))
-
-        connection.add_termination_listener(lambda _connection: _end(over, ConnectionLost()))
-        await connection.add_listener(store.RESET_CHANNEL, on_reset)
+        session.on_loss(lambda: _end(over, ConnectionLost()))
+        await session.listen(store.RESET_CHANNEL, lambda: _end(over, PositionMoved(self.position)))
         return over
 
     async def _stop_projecting(self, over: "asyncio.Future[WebJobsError]") -> None:
@@ -280,6 +265,17 @@ class Projector:
                 if state.created_at != created_at or state.last < self.position:
                     raise StreamReplaced(self._stream)
             await asyncio.sleep(CHECK_INTERVAL)
+
+
+def _fold(connection: Connection, events: list[Event], position: int, last: StreamMessage) -> Fold:
+    """Fold events into the stored rows and move the position to the last one, both or neither."""
+    # First the position: a rebuild that moves it meanwhile waits for this transaction, or this one for it.
+    store.move_position(connection, position, last.sequence, last.stored_at_ns)
+    fold = store.load(connection, keys_of(events))
+    for event in events:
+        fold.apply(event)
+    store.write(connection, fold)
+    return fold
 
 
 def _end(over: "asyncio.Future[WebJobsError]", reason: WebJobsError) -> None:

@@ -7,7 +7,7 @@ from webjobs_events.jetstream import Bus, StreamState, stream_state
 from webjobs_service.lifetime import side_tasks
 
 from webjobs_history import store
-from webjobs_history.database import TROUBLES, Connection, connect, describe
+from webjobs_history.database import TROUBLES, Session, describe, open_session
 from webjobs_history.errors import RebuildRefused
 from webjobs_history.migrations.migrate import drop_tables, migrate
 from webjobs_history.progress import Progress
@@ -32,22 +32,19 @@ async def rebuild_projection(bus: Bus, database_url: str, options: RebuildOption
     stream = bus.subjects.events_stream
     state = await stream_state(bus, stream)
     _refuse_gaps(stream, state, options)
-    connection = await connect(database_url, "rebuild")
-    try:
+    async with open_session(database_url, "rebuild") as session:
         if not options.recreate_tables:
-            await migrate(database_url)
-        await _refuse_losses(bus, connection, state, options)
+            await migrate(session)
+        await _refuse_losses(bus, session, state, options)
         if options.recreate_tables:
-            await drop_tables(database_url)
-            await migrate(database_url)
-        await store.reset(connection, stream, state.created_at, state.first - 1, state.last)
+            await drop_tables(session)
+            await migrate(session)
+        await session.run(store.reset, stream, state.created_at, state.first - 1, state.last)
         log.info("rebuilding", events=state.last - state.first + 1 - state.missing)
         async with side_tasks(projector=Projector(bus, database_url, Progress()).run()):
-            while not await store.is_complete(connection):  # noqa: ASYNC110
+            while not await session.run(store.is_complete):  # noqa: ASYNC110
                 await asyncio.sleep(_POLL)
         log.info("rebuilt", until=state.last)
-    finally:
-        await connection.close()
 
 
 def _refuse_gaps(stream: str, state: StreamState, options: RebuildOptions) -> None:
@@ -55,16 +52,14 @@ def _refuse_gaps(stream: str, state: StreamState, options: RebuildOptions) -> No
         raise RebuildRefused(f"{state.missing} events are missing in the stream {stream}.", FORCE)
 
 
-async def _refuse_losses(
-    bus: Bus, connection: Connection, state: StreamState, options: RebuildOptions
-) -> None:
+async def _refuse_losses(bus: Bus, session: Session, state: StreamState, options: RebuildOptions) -> None:
     try:
-        if not await store.has_tables(connection) or not await store.has_rows(connection):
+        if not await session.run(store.has_tables) or not await session.run(store.has_rows):
             return
-        losses = await store.losses(connection)
-        stored = await store.load_position(connection)
+        losses = await session.run(store.losses)
+        stored = await session.run(store.load_position)
         if stored is not None:
-            now = await Projector(bus, "", Progress()).going_on(connection, stored, state)
+            now = await Projector(bus, "", Progress()).going_on(session, stored, state)
             losses += [now.loss] if now.loss else []
     except TROUBLES as error:
         log.warning(

@@ -1,20 +1,41 @@
-"""The projection in Postgres: loads the rows a batch asks for, and writes a fold with its position.
+"""The projection in Postgres: loads the rows that a batch needs, and writes a fold with its position.
 
 All rows travel as JSON in one parameter or one value: msgspec and Postgres write and read it many times
-faster than a driver handles single columns.
+faster than a driver handles single columns. `Session.run` calls these functions, each call in a transaction.
 """
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import Table
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    BindParameter,
+    Connection,
+    Delete,
+    Table,
+    Text,
+    TextClause,
+    any_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
 from webjobs_events.queries import RunView
 
-from webjobs_history.database import Connection
 from webjobs_history.domain.fold import Fold, Keys
 from webjobs_history.domain.rows import InstanceRow, JobRow
 from webjobs_history.errors import PositionMoved
-from webjobs_history.tables import instances, jobs, metadata, runs
+from webjobs_history.tables import instances, jobs, metadata, positions, runs, stream_losses
 
 PROJECTION = "projection"
 """Reader name of the projector in `positions`."""
@@ -22,38 +43,71 @@ PROJECTION = "projection"
 RESET_CHANNEL = "webjobs_history_reset"
 """Postgres channel on which the projector is notified that it has to start over."""
 
+_LOCK = 0x5765624A_68697374  # "WebJhist": the advisory lock of the replica that projects
+
 _runs = msgspec.json.Decoder(list[RunView])
 _jobs = msgspec.json.Decoder(list[JobRow])
 _instances = msgspec.json.Decoder(list[InstanceRow])
 _encoder = msgspec.json.Encoder()
 
-_LOAD = """
+
+def _names(name: str) -> BindParameter[Any]:
+    """A parameter that holds a list of names: one array, so that the statement stays the same."""
+    return bindparam(name, type_=ARRAY(Text()))
+
+
+_LOAD = text(
+    """
 SELECT
   (SELECT coalesce(json_agg(r), '[]')::text
-   FROM unnest($1::text[], $2::text[]) AS k (job_name, run_id) JOIN runs r USING (job_name, run_id)),
-  (SELECT coalesce(json_agg(j), '[]')::text FROM jobs j WHERE job_name = ANY ($3::text[])),
+   FROM unnest(:run_jobs, :run_ids) AS k (job_name, run_id) JOIN runs r USING (job_name, run_id)),
+  (SELECT coalesce(json_agg(j), '[]')::text FROM jobs j WHERE job_name = ANY (:jobs)),
   (SELECT coalesce(json_agg(i), '[]')::text
    FROM instances i
-   WHERE instance = ANY ($6::text[])
-      OR (job_name, instance) IN (SELECT * FROM unnest($4::text[], $5::text[])))
+   WHERE instance = ANY (:runners)
+      OR (job_name, instance) IN (SELECT * FROM unnest(:instance_jobs, :instances)))
 """
+).bindparams(*map(_names, ("run_jobs", "run_ids", "jobs", "runners", "instance_jobs", "instances")))
 
 
-def _upsert(table: Table) -> str:
+def _upsert(table: Table) -> TextClause:
     """Puts all rows of a JSON array; names of columns are those of the array's objects."""
     names = [column.name for column in table.columns]
     key = [column.name for column in table.primary_key]
     changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in names if name not in key)
-    return (
+    return text(
         f"INSERT INTO {table.name} ({', '.join(names)}) "
-        f"SELECT {', '.join(names)} FROM json_populate_recordset(NULL::{table.name}, $1::text::json) "
+        f"SELECT {', '.join(names)} FROM json_populate_recordset(NULL::{table.name}, CAST(:rows AS json)) "
         f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
-    )
+    ).bindparams(bindparam("rows", type_=Text()))
 
 
 _PUT_RUNS = _upsert(runs)
 _PUT_JOBS = _upsert(jobs)
 _PUT_INSTANCES = _upsert(instances)
+
+_MOVE_POSITION = (
+    update(positions)
+    .where(positions.c.reader == PROJECTION, positions.c.sequence == bindparam("before"))
+    .values(sequence=bindparam("after"), stored_at_ns=bindparam("at_ns"))
+    .returning(positions.c.sequence)
+)
+
+
+def _delete_of_jobs(table: Table) -> Delete:
+    return delete(table).where(table.c.job_name == any_(_names("job_names")))
+
+
+_DROP_RUNS_OF_JOBS = _delete_of_jobs(runs)
+_DROP_JOBS = _delete_of_jobs(jobs)
+_DROP_INSTANCES_OF_JOBS = _delete_of_jobs(instances)
+
+_dropped = func.unnest(_names("job_names"), _names("run_ids")).table_valued("job_name", "run_id")
+_DROP_RUNS = delete(runs).where(tuple_(runs.c.job_name, runs.c.run_id).in_(select(_dropped.render_derived())))
+
+_LATEST_RUN = text(
+    "SELECT json_build_array(r)::text FROM runs r WHERE job_name = :job_name ORDER BY run_id DESC LIMIT 1"
+)
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,125 +128,116 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     stored_at_ns: int = 0
 
 
-async def load_position(connection: Connection) -> Position | None:
-    """The stored position; None before anything was projected."""
-    row = await connection.fetchrow(
-        "SELECT stream, stream_created_at, sequence, replay_until, stored_at_ns FROM positions "
-        "WHERE reader = $1",
-        PROJECTION,
-    )
-    return Position(**row) if row else None
+_POSITION = select(*(positions.c[name] for name in Position.__struct_fields__)).where(
+    positions.c.reader == PROJECTION
+)
 
 
-async def load(connection: Connection, keys: Keys) -> Fold:
-    """A fold that knows the stored rows of these keys."""
+def take_lock(connection: Connection) -> bool:
+    """Try to take the lock of the replica that projects, for as long as the session lives."""
+    return connection.scalar(select(func.pg_try_advisory_lock(literal(_LOCK, BigInteger)))) is True
+
+
+def load_position(connection: Connection) -> Position | None:
+    """Returns the stored position; None before anything was projected."""
+    row = connection.execute(_POSITION).one_or_none()
+    return Position(**row._mapping) if row else None
+
+
+def load(connection: Connection, keys: Keys) -> Fold:
+    """Returns a fold that knows the stored rows of these keys."""
     run_keys, instance_keys = list(keys.runs), list(keys.instances)
-    row = await connection.fetchrow(
+    result = connection.execute(
         _LOAD,
-        [job_name for job_name, _ in run_keys],
-        [run_id for _, run_id in run_keys],
-        list(keys.jobs),
-        [job_name for job_name, _ in instance_keys],
-        [instance for _, instance in instance_keys],
-        list(keys.runners),
+        {
+            "run_jobs": [job_name for job_name, _ in run_keys],
+            "run_ids": [run_id for _, run_id in run_keys],
+            "jobs": list(keys.jobs),
+            "runners": list(keys.runners),
+            "instance_jobs": [job_name for job_name, _ in instance_keys],
+            "instances": [instance for _, instance in instance_keys],
+        },
     )
-    assert row is not None
+    row = result.one()
     return Fold(_runs.decode(row[0]), _jobs.decode(row[1]), _instances.decode(row[2]))
 
 
-async def write(connection: Connection, fold: Fold, before: int, after: int, stored_at_ns: int) -> None:
-    """Write what a fold changed and move the position, both or neither.
+def move_position(connection: Connection, before: int, after: int, stored_at_ns: int) -> None:
+    """Move the position; a rebuild that moves it meanwhile waits for this transaction, or this one for it.
 
     Args:
-        connection: Of who projects.
-        fold: With the changes.
+        connection: Of the projector.
         before: The position now.
         after: The position then.
         stored_at_ns: When the stream took the event at the new position.
 
     Raises:
-        PositionMoved: The position is not `before`; nothing was written.
+        PositionMoved: The position is not `before`; nothing was changed.
     """
-    async with connection.transaction():
-        # First the position: a rebuild that moves it meanwhile waits here or makes us wait here.
-        moved = await connection.execute(
-            "UPDATE positions SET sequence = $1, stored_at_ns = $4 WHERE reader = $2 AND sequence = $3",
-            after,
-            PROJECTION,
-            before,
-            stored_at_ns,
-        )
-        if moved != "UPDATE 1":
-            raise PositionMoved(before)
-        await _drop(connection, fold)
-        if put_runs := fold.runs_to_put:
-            await connection.execute(_PUT_RUNS, _encoder.encode(put_runs).decode())
-        await _put_jobs(connection, fold)
-        if put_instances := fold.instances_to_put:
-            await connection.execute(_PUT_INSTANCES, _encoder.encode(put_instances).decode())
+    values = {"before": before, "after": after, "at_ns": stored_at_ns}
+    if connection.execute(_MOVE_POSITION, values).one_or_none() is None:
+        raise PositionMoved(before)
 
 
-async def _drop(connection: Connection, fold: Fold) -> None:
+def write(connection: Connection, fold: Fold) -> None:
+    """Write what a fold changed."""
+    _drop(connection, fold)
+    _put(connection, _PUT_RUNS, fold.runs_to_put)
+    _put_jobs(connection, fold)
+    _put(connection, _PUT_INSTANCES, fold.instances_to_put)
+
+
+def _put(connection: Connection, statement: TextClause, rows: list[Any]) -> None:
+    if rows:
+        connection.execute(statement, {"rows": _encoder.encode(rows).decode()})
+
+
+def _drop(connection: Connection, fold: Fold) -> None:
     if names := list(fold.dropped_jobs):
-        await connection.execute("DELETE FROM runs WHERE job_name = ANY ($1::text[])", names)
-        await connection.execute("DELETE FROM jobs WHERE job_name = ANY ($1::text[])", names)
+        connection.execute(_DROP_RUNS_OF_JOBS, {"job_names": names})
+        connection.execute(_DROP_JOBS, {"job_names": names})
     if names := list(fold.dropped_instance_jobs):
-        await connection.execute("DELETE FROM instances WHERE job_name = ANY ($1::text[])", names)
+        connection.execute(_DROP_INSTANCES_OF_JOBS, {"job_names": names})
     if keys := list(fold.dropped_runs):
-        await connection.execute(
-            "DELETE FROM runs WHERE (job_name, run_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))",
-            [job_name for job_name, _ in keys],
-            [run_id for _, run_id in keys],
+        connection.execute(
+            _DROP_RUNS,
+            {"job_names": [job_name for job_name, _ in keys], "run_ids": [run_id for _, run_id in keys]},
         )
 
 
-async def _put_jobs(connection: Connection, fold: Fold) -> None:
+def _put_jobs(connection: Connection, fold: Fold) -> None:
     """Jobs without runs go; those whose latest run was dropped get the latest of what is stored."""
-    put = []
+    put, empty = [], []
     for job in fold.jobs_to_put:
         if job.run_count == 0:
-            await connection.execute("DELETE FROM jobs WHERE job_name = $1", job.job_name)
+            empty.append(job.job_name)
         elif job.job_name in fold.headless:
-            put.append(msgspec.structs.replace(job, latest_run=await _latest_run(connection, job)))
+            put.append(msgspec.structs.replace(job, latest_run=_latest_run(connection, job)))
         else:
             put.append(job)
-    if put:
-        await connection.execute(_PUT_JOBS, _encoder.encode(put).decode())
+    if empty:
+        connection.execute(_DROP_JOBS, {"job_names": empty})
+    _put(connection, _PUT_JOBS, put)
 
 
-async def _latest_run(connection: Connection, job: JobRow) -> RunView:
-    text = await connection.fetchval(
-        "SELECT json_build_array(r)::text FROM runs r WHERE job_name = $1 ORDER BY run_id DESC LIMIT 1",
-        job.job_name,
-    )
-    return _runs.decode(text)[0]
+def _latest_run(connection: Connection, job: JobRow) -> RunView:
+    found = connection.scalar(_LATEST_RUN, {"job_name": job.job_name})
+    return _runs.decode(found)[0]
 
 
-_PUT_POSITION = """
-INSERT INTO positions (reader, stream, stream_created_at, sequence, replay_until, stored_at_ns)
-VALUES ($1, $2, $3, $4, $5, 0)
-ON CONFLICT (reader) DO UPDATE
-SET stream = EXCLUDED.stream, stream_created_at = EXCLUDED.stream_created_at,
-    sequence = EXCLUDED.sequence, replay_until = EXCLUDED.replay_until, stored_at_ns = 0
-"""
-
-
-async def reset(
+def reset(
     connection: Connection, stream: str, created_at: datetime, sequence: int, replay_until: int
 ) -> None:
     """Drop every row and go back to before the first event, after `sequence`; notify a running projector.
 
     Only a rebuild that was asked for does so: what the stream has lost is lost for good with its rows.
     """
-    async with connection.transaction():
-        await connection.execute(
-            _PUT_POSITION, PROJECTION, stream, created_at.isoformat(), sequence, replay_until
-        )
-        await connection.execute("TRUNCATE runs, jobs, instances, stream_losses")
-        await connection.execute("SELECT pg_notify($1, '')", RESET_CHANNEL)
+    _put_position(connection, stream, created_at, sequence, replay_until)
+    connection.execute(text("TRUNCATE runs, jobs, instances, stream_losses"))
+    connection.execute(select(func.pg_notify(RESET_CHANNEL, "")))
 
 
-async def place(
+def place(
     connection: Connection,
     stream: str,
     created_at: datetime,
@@ -202,38 +247,45 @@ async def place(
     loss: str = "",
 ) -> None:
     """Go on after an event of a stream with the rows that are there, and note what was lost."""
-    async with connection.transaction():
-        await connection.execute(
-            _PUT_POSITION, PROJECTION, stream, created_at.isoformat(), sequence, replay_until
-        )
-        if loss:
-            await connection.execute(
-                "INSERT INTO stream_losses (noticed_at, loss) VALUES (now(), $1) ON CONFLICT DO NOTHING", loss
-            )
+    _put_position(connection, stream, created_at, sequence, replay_until)
+    if loss:
+        statement = insert(stream_losses).values(noticed_at=func.now(), loss=loss)
+        connection.execute(statement.on_conflict_do_nothing())
 
 
-async def losses(connection: Connection) -> list[str]:
-    """What the stream has lost since the rows were begun, oldest first."""
-    rows = await connection.fetch("SELECT loss FROM stream_losses ORDER BY noticed_at")
-    return [row["loss"] for row in rows]
+def _put_position(
+    connection: Connection, stream: str, created_at: datetime, sequence: int, replay_until: int
+) -> None:
+    values = {
+        "stream": stream,
+        "stream_created_at": created_at.isoformat(),
+        "sequence": sequence,
+        "replay_until": replay_until,
+        "stored_at_ns": 0,
+    }
+    statement = insert(positions).values(reader=PROJECTION, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=[positions.c.reader], set_=values))
 
 
-async def has_tables(connection: Connection) -> bool:
+def losses(connection: Connection) -> list[str]:
+    """Returns what the stream has lost since the rows were begun, oldest first."""
+    statement = select(stream_losses.c.loss).order_by(stream_losses.c.noticed_at)
+    return list(connection.scalars(statement))
+
+
+def has_tables(connection: Connection) -> bool:
     """Whether the tables exist."""
-    names = ", ".join(f"to_regclass('{table.name}')" for table in metadata.sorted_tables)
-    return await connection.fetchval(f"SELECT num_nulls({names}) = 0") is True
+    missing = func.num_nulls(*(func.to_regclass(table.name) for table in metadata.sorted_tables))
+    return connection.scalar(select(missing)) == 0
 
 
-async def has_rows(connection: Connection) -> bool:
+def has_rows(connection: Connection) -> bool:
     """Whether anything was ever projected into these tables."""
-    return bool(
-        await connection.fetchval(
-            "SELECT EXISTS (SELECT FROM runs) OR EXISTS (SELECT FROM jobs) OR EXISTS (SELECT FROM instances)"
-        )
-    )
+    any_row = or_(*(exists(select(literal(1)).select_from(table)) for table in (runs, jobs, instances)))
+    return connection.scalar(select(any_row)) is True
 
 
-async def is_complete(connection: Connection) -> bool:
+def is_complete(connection: Connection) -> bool:
     """Whether the replay that the last reset began has reached its end."""
-    stored = await load_position(connection)
+    stored = load_position(connection)
     return stored is not None and stored.sequence >= stored.replay_until

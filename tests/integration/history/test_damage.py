@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
+import asyncpg
 import msgspec
 import pytest
 import pytest_asyncio
@@ -16,7 +17,6 @@ from webjobs_events import queries as q
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import QueryRefused
 from webjobs_events.job import JobName
-from webjobs_history.database import connect
 from webjobs_history.settings import HistorySettings
 from webjobs_stack.ports import free_port
 from webjobs_stack.postgres import DATABASE, Postgres
@@ -57,7 +57,7 @@ async def refusal(history: History) -> str:
 
 
 async def damage_the_runs(server: Postgres, url: str) -> None:
-    connection = await connect(url, "test")
+    connection = await asyncpg.connect(url)
     file = server.cluster / await connection.fetchval("SELECT pg_relation_filepath('runs')")
     await connection.execute("CHECKPOINT")
     await connection.close()
@@ -67,7 +67,7 @@ async def damage_the_runs(server: Postgres, url: str) -> None:
 
 
 async def drop_the_runs(_server: Postgres, url: str) -> None:
-    connection = await connect(url, "test")
+    connection = await asyncpg.connect(url)
     await connection.execute("DROP TABLE runs")
     await connection.close()
 
@@ -118,7 +118,7 @@ async def test_a_database_that_was_dropped_is_reported_and_filled_when_it_is_the
     async with replica(own_settings):
         end = await history.publish([event for run in RUNS for event in run.whole()])
         before = await history.everything(end)
-        server = await connect(own_postgres.url_of("postgres"), "test")
+        server = await asyncpg.connect(own_postgres.url_of("postgres"))
         try:
             await server.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
             await eventually(lambda: _is_told(own_settings), 20)

@@ -1,6 +1,7 @@
 import asyncio
 from pathlib import Path
 
+import asyncpg
 import msgspec
 import pytest
 from alembic import command
@@ -10,17 +11,19 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from msgspec.structs import replace
 from sqlalchemy import Connection
+from support.eventually import eventually
 from support.job_statistics import recomputed, statistics_of
+from support.servers import migrate_database
 from support.stories import at
 from webjobs_events.job import JobName
 from webjobs_events.queries import RunView
 from webjobs_events.run_id import run_id_at
 from webjobs_events.status import Status
 from webjobs_history import migrations
-from webjobs_history.database import connect, open_pool
+from webjobs_history.database import open_session
 from webjobs_history.domain.rows import JobRow
 from webjobs_history.errors import DatabaseTooNew
-from webjobs_history.migrations.migrate import HEAD, migrate
+from webjobs_history.migrations.migrate import HEAD, drop_tables
 from webjobs_history.tables import metadata
 
 
@@ -31,8 +34,8 @@ def test_the_release_works_with_the_last_version() -> None:
 
 
 async def test_replicas_that_start_together_migrate_once(database_url: str) -> None:
-    await asyncio.gather(*(migrate(database_url) for _ in range(4)))
-    connection = await connect(database_url, "test")
+    await asyncio.gather(*(migrate_database(database_url) for _ in range(4)))
+    connection = await asyncpg.connect(database_url)
     try:
         assert await connection.fetch("SELECT version_num FROM alembic_version") == [(HEAD,)]
     finally:
@@ -43,16 +46,16 @@ async def test_the_migrated_tables_are_those_of_the_code(database_url: str) -> N
     def differences(connection: Connection) -> object:
         return compare_metadata(MigrationContext.configure(connection), metadata)
 
-    await migrate(database_url)
-    async with open_pool(database_url, "test") as engine, engine.connect() as connection:
-        assert await connection.run_sync(differences) == []
+    await migrate_database(database_url)
+    async with open_session(database_url, "test") as session:
+        assert await session.run(differences) == []
 
 
 async def test_runs_of_the_first_release_are_kept_and_told(database_url: str) -> None:
-    await migrate(database_url)
-    async with open_pool(database_url, "test") as engine, engine.connect() as connection:
-        await connection.run_sync(_downgrade, "0001")
-    connection = await connect(database_url, "test")
+    await migrate_database(database_url)
+    async with open_session(database_url, "test") as session:
+        await session.run(_downgrade, "0001")
+    connection = await asyncpg.connect(database_url)
     try:
         await connection.execute(
             """
@@ -61,7 +64,7 @@ async def test_runs_of_the_first_release_are_kept_and_told(database_url: str) ->
             VALUES ('job', '202601020304050000', 'Success', 1, 't', 'd', 'i', now(), '', false)
             """
         )
-        await migrate(database_url)
+        await migrate_database(database_url)
         text = await connection.fetchval("SELECT json_build_array(r)::text FROM runs r")
     finally:
         await connection.close()
@@ -76,10 +79,10 @@ async def test_jobs_of_an_earlier_release_get_the_statistics_of_their_kept_runs(
         "aborted": _ended_runs("aborted", "A" * 3),
     }
     running = replace(_ended_runs("running", "S")[0], status=Status.RUNNING, ended_at=None)
-    await migrate(database_url)
-    async with open_pool(database_url, "test") as engine, engine.connect() as connection:
-        await connection.run_sync(_downgrade, "0005")
-    connection = await connect(database_url, "test")
+    await migrate_database(database_url)
+    async with open_session(database_url, "test") as session:
+        await session.run(_downgrade, "0005")
+    connection = await asyncpg.connect(database_url)
     try:
         await connection.execute(
             "INSERT INTO runs SELECT * FROM json_populate_recordset(NULL::runs, $1::text::json)",
@@ -88,7 +91,7 @@ async def test_jobs_of_an_earlier_release_get_the_statistics_of_their_kept_runs(
         await connection.execute(
             "INSERT INTO jobs SELECT DISTINCT ON (job_name) job_name, 1, row_to_json(runs) FROM runs"
         )
-        await migrate(database_url)
+        await migrate_database(database_url)
         text = await connection.fetchval("SELECT json_agg(jobs)::text FROM jobs")
     finally:
         await connection.close()
@@ -126,12 +129,32 @@ def _downgrade(connection: Connection, version: str) -> None:
 
 
 async def test_tables_of_a_later_release_are_refused_and_left_alone(database_url: str) -> None:
-    await migrate(database_url)
-    connection = await connect(database_url, "test")
+    await migrate_database(database_url)
+    connection = await asyncpg.connect(database_url)
     try:
         await connection.execute("UPDATE alembic_version SET version_num = '9999'")
         with pytest.raises(DatabaseTooNew, match=f"version 9999 .* up to {HEAD}"):
-            await migrate(database_url)
+            await migrate_database(database_url)
         assert await connection.fetchval("SELECT version_num FROM alembic_version") == "9999"
     finally:
         await connection.close()
+
+
+async def test_dropping_the_tables_waits_for_a_batch_that_is_being_written(database_url: str) -> None:
+    await migrate_database(database_url)
+    projector, other = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
+
+    async def is_waiting() -> bool:
+        return bool(await other.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
+
+    async with open_session(database_url, "test") as session:
+        async with projector.transaction():
+            await projector.execute("UPDATE positions SET sequence = sequence")
+            dropping = asyncio.ensure_future(drop_tables(session))
+            await eventually(is_waiting)
+            for table in ("runs", "jobs", "instances"):
+                await projector.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
+        await dropping
+        assert await other.fetchval("SELECT to_regclass('runs')") is None
+    await projector.close()
+    await other.close()

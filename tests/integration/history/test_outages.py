@@ -101,10 +101,10 @@ async def test_a_connection_that_its_client_left_in_disorder_is_opened_anew(
 ) -> None:
     load, failures = store.load, iter([asyncpg.InternalClientError("another operation is in progress")])
 
-    async def load_or_fail(*arguments: Any) -> Fold:
+    def load_or_fail(*arguments: Any) -> Fold:
         for failure in failures:
             raise failure
-        return await load(*arguments)
+        return load(*arguments)
 
     monkeypatch.setattr(store, "load", load_or_fail)
     run = Run(1)

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 import aiohttp
+import asyncpg
 from support.eventually import eventually
 from support.history import History, Replica, environment_of
 from support.stories import Run
-from webjobs_history.database import connect
 from webjobs_history.settings import HistorySettings
 from webjobs_stack.ports import free_port
 
@@ -64,7 +64,7 @@ async def test_migrate_makes_the_tables_and_ends(
 ) -> None:
     async with history_process(settings, "migrate") as process:
         assert await process.wait() == 0
-    connection = await connect(settings.database_url, "test")
+    connection = await asyncpg.connect(settings.database_url)
     try:
         assert await connection.fetchval("SELECT count(*) FROM runs") == 0
     finally:

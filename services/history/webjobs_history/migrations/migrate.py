@@ -1,11 +1,11 @@
 """Brings the tables to this release's version; any number of replicas may do so at the same time."""
 
 import structlog
-from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import BigInteger, Connection, func, literal, select, text
 
-from webjobs_history.database import Connection, connect, open_pool
+from webjobs_history.database import Session
 from webjobs_history.errors import DatabaseTooNew
-from webjobs_history.tables import metadata
+from webjobs_history.tables import metadata, positions
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -17,7 +17,7 @@ _KNOWN = frozenset(f"{number:04}" for number in range(1, int(HEAD) + 1))
 _LOCK = 0x5765624A_6D696772  # "WebJmigr": the advisory lock of who migrates
 
 
-async def migrate(url: str) -> None:
+async def migrate(session: Session) -> None:
     """Run the versions that are missing, one replica at a time; nothing when none is.
 
     A replica of an older release that runs while a newer one migrates goes on; it is refused at its next
@@ -26,41 +26,43 @@ async def migrate(url: str) -> None:
     Raises:
         DatabaseTooNew: A newer release has made the tables.
     """
-    connection = await connect(url, "migration")
-    try:
-        if await _is_current(connection):
-            return
-        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
-        if not await _is_current(connection):
-            async with open_pool(url, "migration") as engine, engine.connect() as migrating:
-                await migrating.run_sync(_upgrade)
-            log.info("tables migrated", version=HEAD)
-    finally:
-        await connection.close()  # which gives the lock back
+    if not await session.run(_is_current) and await session.run(_upgrade):
+        log.info("tables migrated", version=HEAD)
 
 
-async def drop_tables(url: str) -> None:
+async def drop_tables(session: Session) -> None:
     """Drop all tables, damaged ones too."""
-    connection = await connect(url, "migration")
-    try:
-        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
-        names = ", ".join(["alembic_version", *(table.name for table in metadata.sorted_tables)])
-        await connection.execute(f"DROP TABLE IF EXISTS {names} CASCADE")
-        log.warning("tables dropped", tables=names)
-    finally:
-        await connection.close()
+    # First `positions`: a projector locks it before the other tables, so another order could deadlock.
+    others = [table.name for table in metadata.sorted_tables if table is not positions]
+    names = ", ".join([positions.name, *others, "alembic_version"])
+    await session.run(_drop, names)
+    log.warning("tables dropped", tables=names)
 
 
-async def _is_current(connection: Connection) -> bool:
-    if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+def _is_current(connection: Connection) -> bool:
+    if not connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL")):
         return False
-    version = await connection.fetchval("SELECT version_num FROM alembic_version")
-    if version is not None and str(version) not in _KNOWN:
-        raise DatabaseTooNew(str(version), HEAD)
+    version = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    if version is not None and version not in _KNOWN:
+        raise DatabaseTooNew(version, HEAD)
     return bool(version == HEAD)
 
 
-def _upgrade(connection: SyncConnection) -> None:
+def _drop(connection: Connection, names: str) -> None:
+    _lock(connection)
+    connection.execute(text(f"DROP TABLE IF EXISTS {names} CASCADE"))
+
+
+def _lock(connection: Connection) -> None:
+    """Wait until no other replica migrates; the end of the transaction gives the lock back."""
+    connection.execute(select(func.pg_advisory_xact_lock(literal(_LOCK, BigInteger))))
+
+
+def _upgrade(connection: Connection) -> bool:
+    """Run the versions that are missing; returns whether there were any."""
+    _lock(connection)
+    if _is_current(connection):
+        return False
     # Imported here: a start that finds the tables in order does not pay for Alembic.
     from alembic import command
     from alembic.config import Config
@@ -69,3 +71,4 @@ def _upgrade(connection: SyncConnection) -> None:
     config.set_main_option("script_location", "webjobs_history:migrations")
     config.attributes["connection"] = connection
     command.upgrade(config, HEAD)
+    return True
