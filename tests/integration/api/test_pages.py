@@ -51,7 +51,7 @@ async def test_a_run_is_asked_for_by_a_button_and_shown_with_its_end(
     async with api.post("/pages/triggered/hello/run", data=form, allow_redirects=False) as answer:
         assert (answer.status, answer.headers["Location"]) == (303, "/pages/triggered/hello")
     await eventually(lambda: "hello" in backend.held)
-    assert backend.held["hello"].command.requested_by == "External - job page"
+    assert backend.held["hello"].command.requested_by == "Dashboard"
     async with api.post("/pages/triggered/hello/run") as answer:
         assert answer.status == 409
         assert "already running" in await answer.text()
@@ -78,7 +78,7 @@ async def test_a_run_is_cancelled_by_its_button_which_it_has_until_it_has_ended(
     key = Subjects.cancel_key("a b", run_id)
     request = await bus.leases.get(key)
     assert request is not None
-    assert decode_cancel_request(key, request.value).evidence == "Cancelled by External - job page."
+    assert decode_cancel_request(key, request.value).evidence == "Cancelled by Dashboard."
     await backend.end_run("a b")
     await eventually(lambda: backend.position == 3)
     async with api.post(button) as answer:

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from integration.api.conftest import QUICK, SHORT
 from pydantic import SecretStr
+from support.eventually import eventually
 from support.fake_backend import FakeBackend
 from webjobs_api.app import run_api
 from webjobs_api.http import session_cookie
@@ -223,6 +224,26 @@ async def test_a_change_with_a_session_comes_from_a_page_of_ours(
         "/login", data={"username": "ann", "password": PASSWORD}, headers={"Origin": "https://evil.example"}
     ) as answer:
         assert answer.status == 403
+
+
+async def test_a_run_names_the_person_who_started_it_on_a_page(
+    browser: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    _, cookie = await sign_in(browser)
+    own = OWN_PAGE | sent(cookie) | {"User-Agent": "tests/1"}
+    for path, trigger in (
+        ("/pages/triggered/hello/run", "Dashboard - ann"),
+        (RUN, "External - tests/1"),
+    ):
+        async with browser.post(path, headers=own, allow_redirects=False) as answer:
+            assert answer.status in (202, 303), await answer.text()
+        await eventually(lambda: "hello" in backend.held)
+        assert backend.held["hello"].command.requested_by == trigger
+        await backend.end_run("hello")
+    await backend.define(JobType.CONTINUOUS, "worker")
+    async with browser.post("/pages/continuous/worker/stop", headers=own) as answer:
+        assert answer.status == 200
+    assert backend.seen[-1].requested_by == "Dashboard - ann"
 
 
 async def test_the_scheme_of_the_page_counts_behind_a_proxy(browser: aiohttp.ClientSession) -> None:

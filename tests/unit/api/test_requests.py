@@ -14,6 +14,7 @@ from webjobs_api.http.requests import (
     arm_settings_of,
     page_of,
     requested_by,
+    requested_on_page,
     script_name,
     settings_of,
     upload_of,
@@ -191,6 +192,14 @@ def test_who_asked_is_told_in_the_words_of_the_reference() -> None:
     assert requested_by(None) == "External"
     assert requested_by("a\x00b\x1b[31m") == "External - ab[31m"
     assert len(requested_by("x" * 5000)) < 250
+
+
+def test_a_person_on_a_page_is_named_in_the_trigger() -> None:
+    assert requested_on_page("ann") == "Dashboard - ann"
+    assert requested_on_page("Än n-") == "Dashboard - Än n"
+    assert requested_on_page(None) == "Dashboard"
+    assert requested_on_page("a\x00\nb") == "Dashboard - ab"
+    assert len(requested_on_page("x" * 5000)) < 250
 
 
 def test_a_page_of_runs_is_named_by_its_length_and_the_run_before_which_it_begins() -> None:

@@ -17,9 +17,12 @@ from webjobs_api.http.keys import SETTINGS
 from webjobs_api.http.public_address import FORWARDED_HEADERS, Peer, PublicAddress, parse_proxies
 from webjobs_api.http.public_address import public_address as address_of
 from webjobs_api.http.requester import REQUESTER, UNNAMED, Requester
+from webjobs_api.http.requests import requested_by, requested_on_page
 from webjobs_api.http.urls import Urls
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
+_PAGES = "/pages/"
 
 _PUBLIC_ADDRESS = web.RequestKey("public_address", PublicAddress)
 
@@ -81,6 +84,13 @@ def public_address(request: web.Request) -> PublicAddress:
 def requester(request: web.Request) -> Requester:
     """Who asked: the name and the role of the user."""
     return UNNAMED if (known := request.get(REQUESTER)) is None else known
+
+
+def trigger(request: web.Request) -> str:
+    """Returns the text by which commands and runs name the person on a page, or the client, behind them."""
+    if request.path.startswith(_PAGES):
+        return requested_on_page(requester(request).name)
+    return requested_by(request.headers.get("User-Agent"))
 
 
 def _host(request: web.Request) -> str:

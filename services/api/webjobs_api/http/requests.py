@@ -41,7 +41,7 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 """The header under which a request can be sent again."""
 
 _LONGEST_KEY = 255  # characters of an Idempotency-Key
-_LONGEST_AGENT = 200  # characters of a User-Agent that are kept
+_LONGEST_REQUESTER = 200  # characters of a User-Agent or a name that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +186,19 @@ def arm_settings_of(body: bytes) -> dict[str, Any]:
 
 def requested_by(user_agent: str | None) -> str:
     """Returns the trigger text of a request, as Kudu writes it: `External - <User-Agent>`."""
-    agent = (user_agent or "")[:_LONGEST_AGENT]
-    if not agent.isprintable():
-        agent = "".join(character for character in agent if character.isprintable())
-    return f"External - {agent}".rstrip(" -")
+    return _by("External", user_agent)
+
+
+def requested_on_page(username: str | None) -> str:
+    """Returns the trigger text of what a person does on a page: `Dashboard - <name>`."""
+    return _by("Dashboard", username)
+
+
+def _by(kind: str, requester: str | None) -> str:
+    text = (requester or "")[:_LONGEST_REQUESTER]
+    if not text.isprintable():
+        text = "".join(character for character in text if character.isprintable())
+    return f"{kind} - {text}".rstrip(" -")
 
 
 def idempotency_key(values: Sequence[str]) -> str | None:

@@ -19,8 +19,8 @@ from webjobs_api.backends.history import History
 from webjobs_api.backends.known_jobs import KnownJobs
 from webjobs_api.backends.runners import Runners
 from webjobs_api.backends.storage import Storage
+from webjobs_api.http import request_context
 from webjobs_api.http.errors import CommandFailed, CommandUnanswered, CommandWithdrawn, JobIsBusy, JobNotFound
-from webjobs_api.http.requests import requested_by
 from webjobs_api.http.tracing import trace_of
 
 C = TypeVar("C", bound=JobCommand)
@@ -56,7 +56,7 @@ def command_from(
         job_type=job_type,
         job_name=job_name,
         requested_at=datetime.now(UTC),
-        requested_by=requested_by(request.headers.get("User-Agent")),
+        requested_by=request_context.trigger(request),
         traceparent=trace.traceparent,
         tracestate=trace.tracestate,
         **facts,

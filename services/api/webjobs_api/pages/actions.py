@@ -27,7 +27,6 @@ from webjobs_api.runs.cancel_requests import cancel
 from webjobs_api.runs.handlers import arguments_of
 from webjobs_api.runs.start import INVOCATIONS, RunRequest
 
-_REQUESTED_BY = "External - job page"
 _A_YEAR = 365 * 86_400
 
 
@@ -38,7 +37,7 @@ async def run_job(request: web.Request) -> web.Response:
         name = request_context.job_name(request)
         definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, name)
         arguments = await arguments_of(request) or None
-        asked = RunRequest(definition, arguments, _REQUESTED_BY, trace_of(request))
+        asked = RunRequest(definition, arguments, request_context.trigger(request), trace_of(request))
         await request.app[INVOCATIONS].start(asked, datetime.now(UTC))
         return page_urls(request).triggered_page(definition.job_name)
 
@@ -53,7 +52,7 @@ async def cancel_run(request: web.Request) -> web.Response:
     """`POST /pages/triggered/{job}/history/{id}/cancel`: to the run's page."""
     try:
         _, run = await known_run(request)
-        await cancel(request.app[BUS], run, _REQUESTED_BY, datetime.now(UTC))
+        await cancel(request.app[BUS], run, request_context.trigger(request), datetime.now(UTC))
     except WebJobsError as error:
         return await show_run(request, error)
     raise web.HTTPSeeOther(page_urls(request).run_page(run.job_name, run.run_id))
@@ -65,7 +64,9 @@ async def run_again(request: web.Request) -> web.Response:
         definition, run = await known_run(request)
         given = await arguments_of(request)
         arguments = run.arguments if given is None else given or None
-        asked = RunRequest(definition, arguments, _REQUESTED_BY, trace_of(request), rerun_of=run.run_id)
+        asked = RunRequest(
+            definition, arguments, request_context.trigger(request), trace_of(request), rerun_of=run.run_id
+        )
         new = await request.app[INVOCATIONS].start(asked, datetime.now(UTC))
     except WebJobsError as error:
         return await show_run(request, error)

@@ -11,7 +11,7 @@ from webjobs_api.backends.runs import RUNS
 from webjobs_api.http import request_context
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.problems import with_problems
-from webjobs_api.http.requests import IDEMPOTENCY_KEY, idempotency_key, page_of, requested_by
+from webjobs_api.http.requests import IDEMPOTENCY_KEY, idempotency_key, page_of
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.runs.idempotency import IDEMPOTENT_INVOCATIONS
 from webjobs_api.runs.run_arguments import MAX_BODY_BYTES, given_arguments
@@ -26,7 +26,7 @@ async def run_job(request: web.Request) -> web.StreamResponse:
 async def _run(request: web.Request) -> web.Response:
     definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, request_context.job_name(request))
     arguments = await arguments_of(request) or None
-    by = requested_by(request.headers.get("User-Agent"))
+    by = request_context.trigger(request)
     return await started(request, RunRequest(definition, arguments, by, trace_of(request)))
 
 

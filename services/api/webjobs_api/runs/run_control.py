@@ -8,7 +8,6 @@ from webjobs_api.http import request_context
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.problems import with_problems
-from webjobs_api.http.requests import requested_by
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.runs.cancel_requests import cancel
 from webjobs_api.runs.handlers import arguments_of, started
@@ -19,7 +18,7 @@ from webjobs_api.runs.start import RunRequest
 async def cancel_run(request: web.Request) -> web.Response:
     """`DELETE …/history/{id}` and `POST …/history/{id}/cancel`."""
     definition, run = await known_run(request)
-    await cancel(request.app[BUS], run, requested_by(request.headers.get("User-Agent")), datetime.now(UTC))
+    await cancel(request.app[BUS], run, request_context.trigger(request), datetime.now(UTC))
     location = request_context.urls(request).run(definition.job_name, run.run_id)
     return web.Response(status=202, headers={"Location": location})
 
@@ -30,7 +29,7 @@ async def rerun(request: web.Request) -> web.Response:
     definition, run = await known_run(request)
     given = await arguments_of(request)
     arguments = run.arguments if given is None else given or None
-    by = requested_by(request.headers.get("User-Agent"))
+    by = request_context.trigger(request)
     return await started(
         request, RunRequest(definition, arguments, by, trace_of(request), rerun_of=run.run_id)
     )
