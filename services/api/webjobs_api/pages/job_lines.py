@@ -1,33 +1,32 @@
-"""The jobs of the first page: a line each, which of them need attention, and which are shown; pure."""
+"""The rows of the overview as its page shows them; pure."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
 from webjobs_events.job import JobDefinition, JobType
-from webjobs_events.queries import InstanceView, RunView
+from webjobs_events.queries import InstanceView
 from webjobs_events.status import Status
 
-from webjobs_api.backends.known_job import error_of
-from webjobs_api.http.legacy_responses import continuous_status, run_command
+from webjobs_api.http.legacy_responses import continuous_status
 from webjobs_api.http.urls import Urls
-from webjobs_api.pages.run_rows import RunRow, run_row
+from webjobs_api.overview.attention import AttentionKind
+from webjobs_api.overview.overview_json import SHOWN_RESULTS, AttentionJson, JobRowJson, RunningJson
+from webjobs_api.pages.bars import Bars, Result, bars_of
+from webjobs_api.pages.formats import took
 
 NEVER = "Never"
 DISABLED = "Disabled"
-
-
-class JobFilter(StrEnum):
-    """Which jobs are shown."""
-
-    ALL = ""
-    FAILED = "failed"
-    RUNNING = "running"
-    DISABLED = "disabled"
-    SCHEDULED = "scheduled"
-    NEVER_RAN = "never"
-    CONTINUOUS = "continuous"
+_LETTERS = {"S": Status.SUCCESS, "F": Status.FAILED, "A": Status.ABORTED}
+_KINDS = {
+    AttentionKind.REFUSED: "Refused",
+    AttentionKind.FAILED: "Failed",
+    AttentionKind.CRASH_LOOP: "Crash loop",
+    AttentionKind.MISSED: "Missed",
+    AttentionKind.SKIPPED: "Skipped",
+    AttentionKind.LONG_RUN: "Takes long",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +38,14 @@ class JobLine:
         type: Triggered or continuous.
         url: Of its page.
         status: A status word, `Never` or `Disabled`.
-        evidence: What is wrong about it, or how it ended; empty when nothing is.
-        script: What it runs.
-        latest: Its latest run; None of a continuous job, or when it never ran.
-        since: Since when a continuous job is as it is.
+        note: What is wrong about it, or how its latest run ended; empty when nothing is wrong.
+        bars: Its last runs; None of a continuous job.
+        since: When its latest run began, or since when it is up.
+        took: How long its latest run took.
+        usual: The median of its runs.
+        rate: Its success rate in percent; empty when it is not known.
+        run_url: Of the page of its latest run; empty without any.
         due: When it runs next by its schedule.
-        is_refused: Whether its files or settings were refused.
         button: Address and words of its button; empty when it has none.
     """
 
@@ -52,57 +53,106 @@ class JobLine:
     type: str
     url: str
     status: str
-    evidence: str = ""
-    script: str
-    latest: RunRow | None = None
-    since: datetime | None = None
-    due: datetime | None = None
-    is_refused: bool = False
-    button: tuple[str, str] = ("", "")
-
-    @property
-    def needs_attention(self) -> bool:
-        """Whether it should be looked at."""
-        return self.is_refused or self.status in (Status.FAILED, Status.PENDING_RESTART)
+    note: str
+    bars: Bars | None
+    since: datetime | None
+    took: str
+    usual: str
+    rate: str
+    run_url: str
+    due: datetime | None
+    button: tuple[str, str]
 
 
-def triggered_line(
-    definition: JobDefinition, latest: RunView | None, due: datetime | None, urls: Urls, now: datetime
-) -> JobLine:
-    """The line of a triggered job."""
-    row = run_row(latest, urls, now) if latest else None
-    is_disabled = definition.settings.get("enabled") is False
-    refused, url = error_of(definition), urls.triggered_page(definition.job_name)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionLine:
+    """A reason why a job needs attention: a word, the facts in a sentence, and where to look."""
+
+    job: str
+    type: str
+    word: str
+    text: str
+    since: datetime | None
+    url: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningLine:
+    """A run that runs now."""
+
+    id: str
+    job: str
+    url: str
+    since: datetime | None
+    elapsed: str
+    usual: str
+    arguments: str
+
+
+def job_line(row: JobRowJson, urls: Urls) -> JobLine:
+    """The line of a job."""
+    url = urls.page(row.type, row.job)
+    status = DISABLED if row.disabled else row.status.value if row.status else NEVER
+    latest, is_triggered = row.latest, row.type is JobType.TRIGGERED
+    began = (latest.started_at or latest.requested_at) if latest else None
+    length = latest.ended_at - began if latest and latest.ended_at and began else None
+    if is_triggered:
+        button = ("", "") if row.disabled else (f"{url}/run", "Run")
+    else:
+        button = (f"{url}/start", "Start") if row.disabled else (f"{url}/stop", "Stop")
     return JobLine(
-        name=definition.job_name,
-        type=JobType.TRIGGERED.value,
+        name=row.job,
+        type=row.type.value,
         url=url,
-        status=DISABLED if is_disabled else row.status if row else NEVER,
-        evidence=refused or (row.why if row and row.status != Status.SUCCESS else ""),
-        script=run_command(definition),
-        latest=row,
-        due=due,
-        is_refused=refused is not None,
-        button=("", "") if is_disabled else (f"{url}/run", "Run"),
+        status=status,
+        note="Something was refused." if row.error else _end_of(row),
+        bars=_bars(row) if is_triggered else None,
+        since=began if is_triggered else row.up_since,
+        took=took(length),
+        usual=_milliseconds(row.median_ms),
+        rate="" if row.success_rate is None else f"{round(100 * row.success_rate)} %",
+        run_url=urls.run_page(row.job, latest.run_id) if latest else "",
+        due=row.next_due,
+        button=button,
     )
 
 
-def continuous_line(definition: JobDefinition, alive: Sequence[InstanceView], urls: Urls) -> JobLine:
-    """The line of a continuous job, from its running instances."""
-    status = status_of_all(definition, alive)
-    speaking = next((view for view in alive if view.status is status), None)
-    refused, url = error_of(definition), urls.page(JobType.CONTINUOUS, definition.job_name)
-    return JobLine(
-        name=definition.job_name,
-        type=JobType.CONTINUOUS.value,
+def attention_line(each: AttentionJson, urls: Urls) -> AttentionLine:
+    """The line of a reason; that of a folder which is no job leads nowhere."""
+    url, action = urls.page(JobType(each.type), each.job), "See the job"
+    if each.run_id is not None:
+        url, action = urls.run_page(each.job, each.run_id), "See the run"
+    elif each.url == urls.refusals:
+        url, action = "", ""
+    return AttentionLine(
+        job=each.job,
+        type=each.type,
+        word=_KINDS[each.kind],
+        text=each.text,
+        since=each.since,
         url=url,
-        status=status.value,
-        evidence=refused or (speaking.evidence if speaking and status is Status.PENDING_RESTART else ""),
-        script=run_command(definition),
-        since=speaking.since if speaking else None,
-        is_refused=refused is not None,
-        button=(f"{url}/start", "Start") if definition.is_stopped else (f"{url}/stop", "Stop"),
+        action=action,
     )
+
+
+def running_line(each: RunningJson, urls: Urls) -> RunningLine:
+    """The line of a run that runs."""
+    return RunningLine(
+        id=each.run_id,
+        job=each.job,
+        url=urls.run_page(each.job, each.run_id),
+        since=each.started_at,
+        elapsed=_milliseconds(each.elapsed_ms),
+        usual=_milliseconds(each.median_ms),
+        arguments=each.arguments or "",
+    )
+
+
+def page_address(base: str, **parameters: str) -> str:
+    """Address of the overview with those parameters that are not empty."""
+    query = urlencode({name: value for name, value in parameters.items() if value})
+    return f"{base}/?{query}" if query else f"{base}/"
 
 
 def status_of_all(definition: JobDefinition, alive: Collection[InstanceView]) -> Status:
@@ -112,30 +162,21 @@ def status_of_all(definition: JobDefinition, alive: Collection[InstanceView]) ->
     return continuous_status(definition, alive)
 
 
-def ordered(lines: Iterable[JobLine]) -> list[JobLine]:
-    """Lines by attention, then as they were."""
-    return sorted(lines, key=lambda line: not line.needs_attention)
+def _end_of(row: JobRowJson) -> str:
+    if row.type is JobType.CONTINUOUS:
+        return next((each.evidence for each in row.instances if each.status is row.status), "")
+    latest = row.latest
+    return latest.evidence if latest and latest.status is not Status.SUCCESS else ""
 
 
-def that_pass(lines: Iterable[JobLine], text: str, chosen: JobFilter) -> list[JobLine]:
-    """The lines that have a text in their name and pass a filter."""
-    wanted = text.casefold()
-    return [line for line in lines if wanted in line.name.casefold() and _passes(line, chosen)]
+def _bars(row: JobRowJson) -> Bars:
+    durations = [None] * (len(row.results) - len(row.durations_ms)) + row.durations_ms
+    results = [
+        Result(_LETTERS[letter], (length or 0) / 1000)
+        for letter, length in zip(row.results, durations, strict=True)
+    ]
+    return bars_of(results, SHOWN_RESULTS)
 
 
-def _passes(line: JobLine, chosen: JobFilter) -> bool:
-    match chosen:
-        case JobFilter.FAILED:
-            return line.needs_attention
-        case JobFilter.RUNNING:
-            return line.status == Status.RUNNING
-        case JobFilter.DISABLED:
-            return line.status in (DISABLED, Status.STOPPED)
-        case JobFilter.SCHEDULED:
-            return line.due is not None
-        case JobFilter.NEVER_RAN:
-            return line.status == NEVER
-        case JobFilter.CONTINUOUS:
-            return line.type == JobType.CONTINUOUS
-        case JobFilter.ALL:
-            return True
+def _milliseconds(length: int | None) -> str:
+    return took(None if length is None else timedelta(milliseconds=length))

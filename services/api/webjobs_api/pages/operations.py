@@ -6,7 +6,6 @@ from dataclasses import replace
 from webjobs_api.backends.run_filter import STATUS_WORDS
 from webjobs_api.http.kudu_responses import KuduContinuousJob, KuduTriggeredJob
 from webjobs_api.http.operation import JSON, TEXT, Answer, Body, Operation, Parameter, Schema, nothing, text
-from webjobs_api.pages.job_lines import JobFilter
 
 _HTML = "text/html"
 _BOTH = "A client that names text/html in Accept gets the page, any other the data."
@@ -30,9 +29,9 @@ _REGIONS = Parameter(
 _TEXT = {"type": "string"}
 _JOBS = (
     Parameter(name="text", schema=_TEXT, description="Only jobs with this text in their name."),
-    Parameter(
-        name="filter", schema={"type": "string", "enum": list(JobFilter)}, description="Only such jobs."
-    ),
+    Parameter(name="filter", schema=_TEXT, description="Only such jobs, as in GET /api/overview."),
+    Parameter(name="type", schema=_TEXT, description="Only triggered or only continuous jobs."),
+    Parameter(name="after", schema=_TEXT, description="Only jobs after this place in the list."),
 )
 _RUNS = (
     Parameter(
