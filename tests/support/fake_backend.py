@@ -19,6 +19,7 @@ from webjobs_events.commands import JOB_VERBS, CommandReply, ReplyCode, RunTrigg
 from webjobs_events.jetstream import Bus, QueryRefused, QueuedMessage
 from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.log_format import chunk_headers
+from webjobs_events.settings_patch import merged, settings_tag
 from webjobs_events.status import Reason, Status
 from webjobs_events.subjects import Subjects
 from webjobs_history.domain.job_statistics import JobStatistics, with_ended
@@ -150,11 +151,17 @@ class FakeBackend:
         if isinstance(command, commands.DeleteJob):
             await self.bus.jobs.delete(key)
             return CommandReply(code=ReplyCode.DONE)
+        present = msgspec.json.decode(entry.value, type=JobDefinition).settings
+        only_if = getattr(command, "only_if", None)
+        if only_if is not None and settings_tag(present) not in only_if:
+            return CommandReply(code=ReplyCode.PRECONDITION, message="The settings are others.")
         change: dict[str, Any] = {"cause": command.command_id}
         if isinstance(command, commands.ChangeJobSettings):
             if command.settings.get("is_singleton") == "yes":
                 return CommandReply(code=ReplyCode.INVALID_SETTINGS, message="is_singleton is no bool")
             change["settings"] = command.settings
+        elif isinstance(command, commands.PatchJobSettings):
+            change["settings"] = merged(present, command.patch)
         else:
             change["disabled"] = isinstance(command, commands.StopContinuousJob)
         definition = msgspec.structs.replace(msgspec.json.decode(entry.value, type=JobDefinition), **change)

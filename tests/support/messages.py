@@ -40,6 +40,7 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "about_instance": st.text("0123456789abcdef", min_size=6, max_size=6),
     "cause": _words,
     "settings": st.dictionaries(st.text(), _json, max_size=4),
+    "patch": st.dictionaries(st.text(), _json, max_size=4),
 }
 _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     int: _integers,

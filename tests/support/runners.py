@@ -23,6 +23,7 @@ from webjobs_events.commands import (
     CommandReply,
     DeleteJob,
     DeployJob,
+    PatchJobSettings,
     ReplyCode,
     RunTriggeredJob,
     StartContinuousJob,
@@ -322,6 +323,11 @@ class Caller:
         self, job_name: str, settings: dict[str, Any], job_type: JobType = JobType.CONTINUOUS
     ) -> CommandReply:
         return await self.ask(self.command(ChangeJobSettings, job_type, job_name, settings=settings))
+
+    async def patch_settings(
+        self, job_name: str, patch: dict[str, Any], job_type: JobType = JobType.CONTINUOUS, **facts: Any
+    ) -> CommandReply:
+        return await self.ask(self.command(PatchJobSettings, job_type, job_name, patch=patch, **facts))
 
     async def set(self, name: str, value: str | None) -> None:
         """Change an app setting; None removes it."""

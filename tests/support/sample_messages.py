@@ -9,6 +9,7 @@ from webjobs_events.commands import (
     ChangeJobSettings,
     DeleteJob,
     DeployJob,
+    PatchJobSettings,
     RunTriggeredJob,
     StartContinuousJob,
     StopContinuousJob,
@@ -240,5 +241,8 @@ COMMANDS: dict[str, AnyCommand] = {
     "start": StartContinuousJob(**_asked(JobType.CONTINUOUS, "start")),
     "stop": StopContinuousJob(**_asked(JobType.CONTINUOUS, "stop")),
     "settings": ChangeJobSettings(**_asked(JobType.CONTINUOUS, "settings"), settings=_SETTINGS),
+    "patch": PatchJobSettings(
+        **_asked(JobType.CONTINUOUS, "patch"), patch={"is_singleton": None}, only_if=["5f0c"]
+    ),
 }
 """By verb."""

@@ -140,19 +140,42 @@ class StopContinuousJob(Command, frozen=True, kw_only=True, tag="stop"):
 
 
 class ChangeJobSettings(Command, frozen=True, kw_only=True, tag="settings"):
-    """Replace the job's settings (the content of `settings.job`)."""
+    """Replace the job's settings (the content of `settings.job`).
+
+    Attributes:
+        settings: The new ones.
+        only_if: Refuse the change unless the present settings have one of these tags (`settings_tag`);
+            None: whatever they are.
+    """
 
     verb: ClassVar[str] = "settings"
 
     settings: dict[str, Any]
+    only_if: list[Text] | None = None
 
 
-JobCommand = DeployJob | DeleteJob | StartContinuousJob | StopContinuousJob | ChangeJobSettings
+class PatchJobSettings(Command, frozen=True, kw_only=True, tag="patch"):
+    """Change some of the job's settings, and leave the others as they are when it is carried out.
+
+    Attributes:
+        patch: A JSON merge patch (RFC 7396): `null` removes a key.
+        only_if: As in `ChangeJobSettings`.
+    """
+
+    verb: ClassVar[str] = "patch"
+
+    patch: dict[str, Any]
+    only_if: list[Text] | None = None
+
+
+JobCommand = (
+    DeployJob | DeleteJob | StartContinuousJob | StopContinuousJob | ChangeJobSettings | PatchJobSettings
+)
 """The commands about a job's definition, answered with a `CommandReply`."""
 
 AnyCommand = RunTriggeredJob | JobCommand
 
-JOB_VERBS = ("deploy", "delete", "start", "stop", "settings")
+JOB_VERBS = ("deploy", "delete", "start", "stop", "settings", "patch")
 """Verbs of `JobCommand`."""
 
 
@@ -164,6 +187,7 @@ class ReplyCode(StrEnum):
     BAD_UPLOAD = "bad_upload"
     NO_RUNNABLE_SCRIPT = "no_runnable_script"
     INVALID_SETTINGS = "invalid_settings"
+    PRECONDITION = "precondition"
     TOO_LARGE = "too_large"
     NO_SPACE = "no_space"
     FAILED = "failed"

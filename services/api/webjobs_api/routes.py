@@ -158,6 +158,7 @@ def _job_routes(dialect: Dialect) -> list[web.RouteDef]:
         web.delete(f"{jobs_of_type}/{_JOB}", deploy.delete_job),
         web.get(f"{jobs_of_type}/{_JOB}/settings", jobs.get_settings),
         web.put(f"{jobs_of_type}/{_JOB}/settings", jobs.put_settings),
+        web.patch(f"{jobs_of_type}/{_JOB}/settings", jobs.patch_settings),
     ]
 
 

@@ -42,6 +42,17 @@ class InvalidScriptHosts(WebJobsError):
         )
 
 
+class SettingsAreOthers(WebJobsError):
+    """A change of settings is meant for other settings than the job has."""
+
+    def __init__(self, job_name: str) -> None:
+        self.job_name = job_name
+        super().__init__(
+            f"The settings of {job_name!r} are not those that If-Match names. Nothing was changed: "
+            "read them and their ETag again, then send the change again."
+        )
+
+
 class ScriptNotStarted(WebJobsError):
     """The operating system, or the launcher, did not start the process."""
 

@@ -15,9 +15,18 @@ from support.event_recorder import EventRecorder
 from support.eventually import eventually, stays
 from support.runners import Caller, RunningRunner, running_runner, zipped
 from webjobs_events.commands import Command, CommandReply, DeployJob, ReplyCode, UploadKind, encode_command
-from webjobs_events.events import Deleted, Deployed, DeployFailed, RunSuccess, SettingsChanged
+from webjobs_events.events import (
+    Deleted,
+    Deployed,
+    DeployFailed,
+    RunSuccess,
+    SettingsChanged,
+    SettingsRefused,
+)
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.settings_check import warnings_of
+from webjobs_events.settings_patch import settings_tag
 from webjobs_events.subjects import Subjects
 from webjobs_runner.files.folder_note import read_note
 from webjobs_runner.files.job_files import InspectedFolder
@@ -131,6 +140,7 @@ async def test_commands_about_jobs_that_are_not_there_say_so(runner: RunningRunn
         await caller.stop("nobody"),
         await caller.delete(TRIGGERED, "nobody"),
         await caller.change_settings("nobody", {}),
+        await caller.patch_settings("nobody", {}),
     ):
         assert reply.code is ReplyCode.JOB_NOT_FOUND
         assert "nobody" in reply.message
@@ -141,6 +151,38 @@ async def test_settings_that_mean_nothing_are_refused(runner: RunningRunner, cal
     reply = await caller.change_settings("job", {"stopping_wait_time": "long"}, TRIGGERED)
     assert reply.code is ReplyCode.INVALID_SETTINGS
     assert "stopping_wait_time" in reply.message
+
+
+async def test_a_patch_is_checked_as_a_whole_and_changes_what_it_names(
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
+) -> None:
+    await caller.deploy(TRIGGERED, "job", {"run.sh": "echo"})
+    settings = {"schedule": "0 0 2 * * *", "env": {"A": "1", "B": "2"}, "mine": 1}
+    await caller.change_settings("job", settings, TRIGGERED)
+    for faulty, key in (
+        ({"schedule": "often"}, "schedule"),
+        ({"env": {"A": 5}}, "env"),
+        ({"timeOut": 1}, "timeout"),
+    ):
+        refused = await caller.patch_settings("job", faulty, TRIGGERED)
+        assert (refused.code, key in refused.message) == (ReplyCode.INVALID_SETTINGS, True), refused
+    await eventually(lambda: len(recorder.of(SettingsRefused)) == 3)
+    other = await caller.patch_settings("job", {"mine": 2}, TRIGGERED, only_if=[settings_tag({})])
+    assert (other.code, "job" in other.message) == (ReplyCode.PRECONDITION, True), other
+    definition = await definition_of(bus, TRIGGERED, "job")
+    assert definition is not None and definition.settings == settings
+
+    patch = {"schedule": "@daily", "env": {"A": None, "C": "3"}, "timeout": 9, "mine": None}
+    reply = await caller.patch_settings("job", patch, TRIGGERED, only_if=[settings_tag(settings)])
+    assert reply.code is ReplyCode.DONE, reply
+    definition = await definition_of(bus, TRIGGERED, "job")
+    expected = {"schedule": "@daily", "env": {"B": "2", "C": "3"}, "timeout": 9}
+    assert definition is not None and definition.settings == expected
+    assert definition.settings_warnings == warnings_of(expected) != []
+    saved = files_in(job_folder(tmp_path, TRIGGERED, "job"))["settings.job"]
+    assert json.loads(saved) == expected
+    same = await caller.patch_settings("job", {"timeout": 9}, TRIGGERED)
+    assert (same.code, same.revision) == (ReplyCode.DONE, reply.revision)
 
 
 async def test_a_deployment_that_is_handed_out_again_is_told_once(

@@ -24,9 +24,10 @@ _AS_KUDU_WRITES: Mapping[Any, Any] = {
     ContinuousJobJson: KuduContinuousJob,
 }
 _ANSWERS: Mapping[str, Mapping[int, Answer]] = {
-    "PUT /api/jobs/{type}/{job}/settings": {
+    f"{method} /api/jobs/{{type}}/{{job}}/settings": {
         200: json_of(KuduSettingsChanged, "They are in effect.", Webjobs_Warning="One for each warning.")
-    },
+    }
+    for method in ("PATCH", "PUT")
 }
 """Answers that have no body in the first clients' dialect."""
 

@@ -166,7 +166,7 @@ def _body(body: Body, schemas: _Schemas) -> dict[str, Any]:
 
 def is_refused_without_room(method: str, operation: Operation) -> bool:
     """Whether a route answers 507 while no runner has room on its disk."""
-    return method in ("POST", "PUT") and operation.needs_room and not operation.passes_on
+    return method in ("PATCH", "POST", "PUT") and operation.needs_room and not operation.passes_on
 
 
 def _responses(operation: Operation, path: str, method: str, schemas: _Schemas) -> dict[str, Any]:

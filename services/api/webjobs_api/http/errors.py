@@ -1,6 +1,6 @@
 """The errors of requests about jobs and runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from webjobs_events.commands import ReplyCode
 from webjobs_events.errors import WebJobsError
@@ -390,6 +390,21 @@ class InvalidSettingsBody(WebJobsError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f'Settings must be a JSON object such as {{"is_singleton": true}}: {reason}.')
+
+
+class UnsupportedPatch(WebJobsError):
+    """The body of a PATCH is of a type that says nothing about what changes."""
+
+    http_status = 415
+    http_headers: Mapping[str, str] = {"Accept-Patch": "application/merge-patch+json, application/json"}
+
+    def __init__(self, content_type: str) -> None:
+        self.content_type = content_type
+        super().__init__(
+            f"A patch of the type {content_type[:100]!r} cannot be used. Send a JSON merge patch "
+            '(RFC 7396) such as {"timeout": 60, "retry": null}, with Content-Type: '
+            "application/merge-patch+json or application/json."
+        )
 
 
 class InvalidRunFilter(WebJobsError):

@@ -2,9 +2,12 @@
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -81,6 +84,7 @@ class JobCommands:
         self._storage = storage
         self._history = history
         self._patience = patience or Patience()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def send(self, command: JobCommand) -> None:
         """Have a command carried out; afterwards every read of this api shows its effect.
@@ -98,13 +102,33 @@ class JobCommands:
         if not isinstance(command, DeleteJob | StopContinuousJob):  # these help when a disk is full
             self._storage.require_room()
         await self._runners.require_one()
-        reply = await self._send_and_wait(command)
+        async with self._turn(command):
+            reply = await self._send_and_wait(command)
         if reply.code is ReplyCode.JOB_NOT_FOUND:
             raise JobNotFound(command.job_type, command.job_name)
         if reply.code is not ReplyCode.DONE:
             raise CommandFailed(reply.code, reply.message)
         await self._definitions.settled(command.job_type, command.job_name, reply.revision)
         await self._note_events()
+
+    @asynccontextmanager
+    async def _turn(self, command: JobCommand) -> AsyncIterator[None]:
+        """Wait for earlier commands of this api that need the same subject: first come, first served.
+
+        Raises:
+            JobIsBusy: They took too long.
+        """
+        subject = command.subject(self._bus.subjects)
+        lock = self._turns.setdefault(subject, asyncio.Lock())
+        try:
+            async with asyncio.timeout(self._patience.turn):
+                await lock.acquire()
+        except TimeoutError as error:
+            raise JobIsBusy(command.job_name, command.verb) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     async def _send_and_wait(self, command: JobCommand) -> CommandReply:
         answer: asyncio.Future[CommandReply] = asyncio.get_running_loop().create_future()

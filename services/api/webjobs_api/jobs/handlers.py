@@ -4,19 +4,24 @@ import asyncio
 from typing import Any
 
 from aiohttp import web
-from webjobs_events.commands import ChangeJobSettings
+from webjobs_events.commands import ChangeJobSettings, PatchJobSettings
 from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.settings_check import MAX_SETTINGS_BYTES, check_bounds
+from webjobs_events.settings_patch import settings_tag
 
 from webjobs_api.backends.known_job import require_readable
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import UploadTooLarge
+from webjobs_api.http.errors import UnsupportedPatch, UploadTooLarge
 from webjobs_api.http.legacy_responses import JobJson
 from webjobs_api.http.requests import arm_settings_of, settings_of
 from webjobs_api.http.viewer import visible
 from webjobs_api.jobs import continuous, triggered
 from webjobs_api.jobs.commands import COMMANDS, command_from
+
+_PATCH_TYPES = frozenset({"application/merge-patch+json", "application/json"})
+_LONGEST_TAG = 100  # characters
+_MOST_TAGS = 100
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -30,7 +35,14 @@ async def get_settings(request: web.Request) -> web.Response:
     definition = await request.app[DEFINITIONS].get(
         request_context.job_type(request), request_context.job_name(request)
     )
-    return request_context.json(visible(request, definition).settings)
+    settings = visible(request, definition).settings
+    tag = settings_tag(settings)  # of what is shown: a viewer cannot test guesses of secrets by it
+    if any(given.value in (tag, "*") for given in request.if_none_match or ()):
+        response = web.Response(status=304)
+    else:
+        response = request_context.json(settings)
+    response.headers.update({"ETag": f'"{tag}"', "Cache-Control": "no-cache"})
+    return response
 
 
 async def put_settings(request: web.Request) -> web.Response:
@@ -39,9 +51,30 @@ async def put_settings(request: web.Request) -> web.Response:
         request_context.job_type(request), request_context.job_name(request)
     )
     await change_settings(request, definition, settings_of(await _small_body(request)))
-    changed = await request.app[DEFINITIONS].get(definition.job_type, definition.job_name)
-    answer = request_context.responses(request).settings_changed_json(changed)
-    return request_context.warned(web.Response() if answer is None else request_context.json(answer), changed)
+    return await _settings_changed(request, definition)
+
+
+async def patch_settings(request: web.Request) -> web.Response:
+    """`PATCH /api/jobs/{type}/{job}/settings`: the runner merges, so that no other change is lost."""
+    definition = await request.app[DEFINITIONS].get(
+        request_context.job_type(request), request_context.job_name(request)
+    )
+    if request.content_type not in _PATCH_TYPES:
+        raise UnsupportedPatch(request.headers.get("Content-Type", ""))
+    patch = settings_of(await _small_body(request))
+    require_readable(definition)
+    check_bounds(patch)
+    await request.app[COMMANDS].send(
+        command_from(
+            request,
+            PatchJobSettings,
+            definition.job_type,
+            definition.job_name,
+            patch=patch,
+            only_if=_expected_tags(request),
+        )
+    )
+    return await _settings_changed(request, definition)
 
 
 async def put_arm_settings(request: web.Request) -> web.Response:
@@ -85,5 +118,29 @@ async def change_settings(request: web.Request, definition: JobDefinition, setti
     require_readable(definition)
     check_bounds(settings)
     await request.app[COMMANDS].send(
-        command_from(request, ChangeJobSettings, definition.job_type, definition.job_name, settings=settings)
+        command_from(
+            request,
+            ChangeJobSettings,
+            definition.job_type,
+            definition.job_name,
+            settings=settings,
+            only_if=_expected_tags(request),
+        )
     )
+
+
+async def _settings_changed(request: web.Request, definition: JobDefinition) -> web.Response:
+    changed = await request.app[DEFINITIONS].get(definition.job_type, definition.job_name)
+    answer = request_context.responses(request).settings_changed_json(changed)
+    return request_context.warned(web.Response() if answer is None else request_context.json(answer), changed)
+
+
+def _expected_tags(request: web.Request) -> list[str] | None:
+    """The tags of settings in `If-Match`; None when any will do.
+
+    A weak tag counts too: compression makes tags weak, and this tag stands for every byte.
+    """
+    tags = request.if_match
+    if tags is None or any(tag.value == "*" for tag in tags):
+        return None
+    return [tag.value[:_LONGEST_TAG] for tag in tags][:_MOST_TAGS]

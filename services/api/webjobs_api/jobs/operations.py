@@ -66,6 +66,12 @@ _CANCEL = Operation(
     needs_room=False,
 )
 _WARNED = {"Webjobs_Warning": "One for each warning about the job."}
+_IF_MATCH = Parameter(
+    name="If-Match",
+    schema={"type": "string"},
+    description="ETags of the settings; nothing is changed when they have another one by now.",
+)
+_SETTINGS_ARE_OTHERS = {412: "The settings are not those that If-Match names. Read them again."}
 _ANY_JOB = {"anyOf": [TriggeredJobJson, ContinuousJobJson]}
 _DEPLOYED = json_of(_ANY_JOB, "Deployed: the job as its GET shows it.", **_WARNED)
 _DELETED = nothing("Deleted, or was not there.")
@@ -190,6 +196,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /api/jobs/{type}/{job}/settings": Operation(
         tag=_BOTH,
         summary="Read a job's settings",
+        has_etag=True,
         answers={200: json_of(dict[str, Any], "The content of settings.job; empty when there is none.")},
         errors=(404,),
     ),
@@ -199,8 +206,24 @@ OPERATIONS: Mapping[str, Operation] = {
         body=Body(
             description="The new content of settings.job.", content={"application/json": dict[str, Any]}
         ),
+        headers=(_IF_MATCH,),
         answers={200: nothing("They are in effect.", **_WARNED)},
-        errors=(404, 409, 413),
+        errors=(404, 409, 412, 413),
+        error_texts=_SETTINGS_ARE_OTHERS,
+    ),
+    "PATCH /api/jobs/{type}/{job}/settings": Operation(
+        tag=_BOTH,
+        summary="Change some of a job's settings",
+        description="A JSON merge patch (RFC 7396): null removes a key, objects are merged, other keys "
+        "stay. It is merged into the settings as they are then: of two patches at a time none is lost.",
+        headers=(_IF_MATCH,),
+        body=Body(
+            description="What changes in settings.job.",
+            content={"application/merge-patch+json": dict[str, Any], "application/json": dict[str, Any]},
+        ),
+        answers={200: nothing("They are in effect.", **_WARNED)},
+        errors=(404, 409, 412, 413, 415),
+        error_texts=_SETTINGS_ARE_OTHERS,
     ),
     "GET /api/triggeredwebjobsswagger": Operation(
         tag=_TRIGGERED,

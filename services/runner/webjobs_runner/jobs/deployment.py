@@ -226,6 +226,31 @@ class Deployment:
 
         return await self._revise(job_type, job_name, decide, SettingsChanged, cause, trace)
 
+    async def revise_settings(
+        self,
+        job_type: JobType,
+        job_name: JobName,
+        revise: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+        *,
+        cause: str,
+        trace: Trace | None = None,
+    ) -> int | None:
+        """Write what `revise` makes of a job's settings; no change of another runner is lost.
+
+        Returns:
+            The revision; None when there is no such job.
+
+        Raises:
+            WebJobsError: Whatever `revise` raises; nothing was changed.
+            BusUnavailable: NATS does not answer.
+        """
+
+        def decide(now: JobDefinition) -> JobDefinition:
+            settings = dict(revise(now.settings))
+            return replace(now, settings=settings, settings_warnings=bounded_warnings(warnings_of(settings)))
+
+        return await self._revise(job_type, job_name, decide, SettingsChanged, cause, trace)
+
     async def set_disabled(
         self,
         job_type: JobType,
@@ -257,9 +282,11 @@ class Deployment:
         trace: Trace | None,
     ) -> int | None:
         def changed(now: JobDefinition | None) -> JobDefinition | None:
-            if now is None or decide(now) == now or now.cause == cause:
+            if now is None or now.cause == cause:
                 return None
             decided, written_at = decide(now), datetime.now(UTC)
+            if decided == now:
+                return None
             return replace(
                 decided,
                 changed_at=written_at,

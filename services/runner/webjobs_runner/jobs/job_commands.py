@@ -1,8 +1,10 @@
-"""What the commands about definitions ask for: deploy, delete, start, stop, settings."""
+"""What the commands about definitions ask for: deploy, delete, start, stop, change or patch settings."""
 
 import asyncio
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from webjobs_events.commands import (
     ChangeJobSettings,
@@ -10,6 +12,7 @@ from webjobs_events.commands import (
     DeleteJob,
     DeployJob,
     JobCommand,
+    PatchJobSettings,
     ReplyCode,
     StartContinuousJob,
     UploadKind,
@@ -24,12 +27,13 @@ from webjobs_events.errors import (
 from webjobs_events.events import Deleted
 from webjobs_events.jetstream import Bus, Definitions, JobKey, ObjectNotFound, lacks_space
 from webjobs_events.refusal import RefusalSource
-from webjobs_events.settings_check import check_settings
+from webjobs_events.settings_check import check_bounds, check_settings
+from webjobs_events.settings_patch import merged, settings_tag
 
 from webjobs_runner.deploy_errors import BadUpload, FolderRefused
 from webjobs_runner.disk_watch import DiskWatch
 from webjobs_runner.domain.left_out import LeftOut, left_out_warnings
-from webjobs_runner.errors import MissingInterpreter, NoRunnableScript
+from webjobs_runner.errors import MissingInterpreter, NoRunnableScript, SettingsAreOthers
 from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.definition_files import has_settings, is_disabled, read_settings, settings_warnings
 from webjobs_runner.files.package import unpack_package
@@ -103,20 +107,14 @@ class JobCommands:
                 command.job_type, command.job_name, Deleted, cause=command.command_id, trace=command.trace
             )
             await self._refusals.forget_sent(command.job_type, command.job_name)
-        elif isinstance(command, ChangeJobSettings):
+        elif isinstance(command, ChangeJobSettings | PatchJobSettings):
             try:
-                check_settings(command.settings, command.job_type)
+                revision = await self._change_settings(command)
             except InvalidJobSettings as error:
                 await self._refuse_settings(command, str(error))
                 return CommandReply(code=ReplyCode.INVALID_SETTINGS, message=str(error))
-            revision = await self._deployment.change_settings(
-                command.job_type,
-                command.job_name,
-                command.settings,
-                cause=command.command_id,
-                trace=command.trace,
-            )
-            await self._refusals.forget_sent(command.job_type, command.job_name, RefusalSource.SETTINGS)
+            except SettingsAreOthers as error:
+                return CommandReply(code=ReplyCode.PRECONDITION, message=str(error))
         else:
             is_start = isinstance(command, StartContinuousJob)
             revision = await self._deployment.set_disabled(
@@ -132,7 +130,25 @@ class JobCommands:
         await self._settled((command.job_type, command.job_name), revision)
         return CommandReply(code=ReplyCode.DONE, revision=revision)
 
-    async def _refuse_settings(self, command: ChangeJobSettings, reason: str) -> None:
+    async def _change_settings(self, command: ChangeJobSettings | PatchJobSettings) -> int | None:
+        def revise(present: Mapping[str, Any]) -> Mapping[str, Any]:
+            if command.only_if is not None and settings_tag(present) not in command.only_if:
+                raise SettingsAreOthers(command.job_name)
+            if isinstance(command, PatchJobSettings):
+                check_bounds(command.patch)
+                settings = merged(present, command.patch)
+            else:
+                settings = command.settings
+            check_settings(settings, command.job_type)
+            return settings
+
+        revision = await self._deployment.revise_settings(
+            command.job_type, command.job_name, revise, cause=command.command_id, trace=command.trace
+        )
+        await self._refusals.forget_sent(command.job_type, command.job_name, RefusalSource.SETTINGS)
+        return revision
+
+    async def _refuse_settings(self, command: ChangeJobSettings | PatchJobSettings, reason: str) -> None:
         job_type, job_name = command.job_type, command.job_name
         self._deployment.publish_sent_settings_refused(
             job_type, job_name, command.command_id, reason, command.trace
