@@ -6,12 +6,11 @@ import msgspec
 import pytest
 from support.commands import run_command
 from support.memory_bucket import MemoryBus
-from webjobs_events.envelope import encode_event
+from support.run_events import failed, running, store, succeeded, taken
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.events import Event, RunEnded, RunFailed, RunInitializing, RunRunning, RunSuccess
+from webjobs_events.events import Event, RunEnded
 from webjobs_events.jetstream import StreamMessage
 from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.runs.event_lookup import find_final_event, read_run
 
@@ -20,49 +19,14 @@ FIRST = first_attempt(COMMAND)
 SECOND = FIRST.after(RunId("202601020304060000"), None)
 OTHER_RUN = first_attempt(msgspec.structs.replace(COMMAND, run_id=RunId("202601020304070000")))
 OTHER_JOB = first_attempt(run_command("other"))
-
-
-def fields_of(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "at": COMMAND.requested_at,
-        "instance": "aaaaaa",
-        "job_name": attempt.job_name,
-        "run_id": attempt.run_id,
-        "attempt": attempt.number,
-        "trigger": "test",
-        "digest": f"version of {attempt.run_id}",
-        "requested_at": COMMAND.requested_at,
-    }
-
-
-def taken(attempt: Attempt) -> RunInitializing:
-    return RunInitializing(**fields_of(attempt))
-
-
-def succeeded(attempt: Attempt) -> RunSuccess:
-    return RunSuccess(**fields_of(attempt), started_at=None, reason=Reason.EXIT_CODE, exit_code=0)
-
-
-def failed(attempt: Attempt, next_run_id: RunId | None = None) -> RunFailed:
-    return RunFailed(
-        **fields_of(attempt), started_at=None, reason=Reason.EXIT_CODE, exit_code=1, next_run_id=next_run_id
-    )
-
-
 UNREADABLE = failed(FIRST)
 
 
 def bus_with(*events: Event) -> MemoryBus:
     bus = MemoryBus()
     for event in events:
-        publish(bus, event)
+        store(bus, event)
     return bus
-
-
-def publish(bus: MemoryBus, event: Event, *, release: int = 1) -> None:
-    headers, data = encode_event(event)
-    headers["ce-type"] = headers["ce-type"].replace(".v1", f".v{release}")
-    bus.store(event.subject(bus.subjects), data, headers)
 
 
 async def final_event(bus: MemoryBus, attempt: Attempt, after: int = 0) -> tuple[RunEnded | None, int]:
@@ -76,12 +40,12 @@ async def test_a_run_without_events_has_not_begun() -> None:
 
 
 async def test_a_run_is_shown_with_its_version_its_start_and_its_end() -> None:
-    running = RunRunning(**fields_of(FIRST), script="run.sh")
-    bus = bus_with(taken(FIRST), succeeded(OTHER_RUN), running)
+    start = running(FIRST)
+    bus = bus_with(taken(FIRST), succeeded(OTHER_RUN), start)
     found = await read_run(cast(Any, bus), FIRST, 0)
-    assert (found.has_begun, found.digest, found.started_at) == (True, running.digest, running.at)
+    assert (found.has_begun, found.digest, found.started_at) == (True, start.digest, start.at)
     assert (found.end, found.position) == (None, 3)
-    publish(bus, succeeded(FIRST))
+    store(bus, succeeded(FIRST))
     assert (await read_run(cast(Any, bus), FIRST, 0)).end == succeeded(FIRST)
 
 
@@ -113,7 +77,7 @@ async def test_the_final_event_is_that_of_the_attempt_asked_for() -> None:
 
 async def test_an_attempt_has_ended_also_when_a_later_release_wrote_how() -> None:
     bus = bus_with(taken(FIRST))
-    publish(bus, succeeded(FIRST), release=2)
+    store(bus, succeeded(FIRST), release=2)
     assert await final_event(bus, FIRST) == (UNREADABLE, 2)
     found = await read_run(cast(Any, bus), FIRST, 1)
     assert found.has_begun and found.end is None
@@ -122,7 +86,7 @@ async def test_an_attempt_has_ended_also_when_a_later_release_wrote_how() -> Non
 async def test_a_final_event_that_comes_while_the_stream_is_read_is_found() -> None:
     class LateBus(MemoryBus):
         async def last_message(self, stream: str, pattern: str) -> StreamMessage | None:
-            publish(self, succeeded(FIRST))
+            store(self, succeeded(FIRST))
             return await super().last_message(stream, pattern)
 
     assert await final_event(LateBus(), FIRST) == (succeeded(FIRST), 1)
