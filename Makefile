@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-unit test-integration test-e2e test-compose chaos check lint types imports pins format lock bench docs
+.PHONY: help setup up test test-unit test-integration test-e2e test-compose chaos check lint types imports pins format lock bench docs screenshots
 
 help: ## print these verbs
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -55,7 +55,7 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
-	$(BIN)/mypy benchmarks docs/generate.py
+	$(BIN)/mypy benchmarks docs/generate.py docs/screenshots.py
 
 imports: setup ## who may import whom
 	$(BIN)/lint-imports --no-cache
@@ -75,6 +75,9 @@ lock: ## pin every dependency with its hashes (needs a .venv with uv)
 
 bench: setup ## measure, as ratios to a yardstick in the same run
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+screenshots: setup ## take the pictures in the README; needs Chromium
+	$(BIN)/python docs/screenshots.py
 
 docs: setup ## write the generated pages, check that the docs name every event, route, setting and command
 	$(BIN)/python docs/generate.py

@@ -1,6 +1,7 @@
 """A viewer sees everything but secrets, and changes nothing."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -153,6 +154,16 @@ async def test_a_viewer_signs_in_and_out_and_chooses_a_clock(api: aiohttp.Client
             assert (answer.status, answer.headers["Location"]) == (303, to)
     async with api.post("/logout", headers=own, allow_redirects=False) as answer:
         assert answer.status == 303
+
+
+async def test_pages_have_no_button_that_a_viewer_may_not_press(api: aiohttp.ClientSession) -> None:
+    for path in ("/", "/pages/runs", "/pages/new", "/pages/triggered/hello", "/pages/continuous/worker"):
+        async with api.get(path, headers=VIEWER) as answer:
+            text = await answer.text()
+        assert "eve (sees only)" in text, path
+        forms = set(re.findall('<form method="post"[^>]* action="([^"]*)"', text))
+        assert forms <= {"/pages/clock", "/logout"}, path
+        assert ("/pages/new" in text) == (path == "/pages/new"), path
 
 
 async def test_refusals_are_problem_documents_where_errors_are(api: aiohttp.ClientSession) -> None:

@@ -104,6 +104,7 @@ async def show(
     """
     clocks, nonce = page_clocks(request), new_nonce()
     context = {
+        "user": request_context.requester(request),
         "page": page,
         "root": request_context.root(request),
         "clocks": clocks,
