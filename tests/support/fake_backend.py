@@ -1,31 +1,40 @@
-"""A small real runner and history in one, so that the api can be tested alone: it takes commands from the
-queue, tells events, and answers queries from what it folded out of the stream."""
+"""A small runner and history in one, so that the api can be tested alone: it takes commands from the queue,
+publishes events, and answers queries from what it folded out of the stream.
+
+The api sees no difference to the real ones: `integration/api/test_backends.py` holds both to that. What it
+leaves out: scripts, logs and files, of which tests publish what they need, and limits of the size of answers.
+"""
 
 import asyncio
+import sys
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from support.definitions import job_definition
 from webjobs_api.backends.run_filter import RunFilter
 from webjobs_events import commands, events, files, queries
 from webjobs_events.commands import JOB_VERBS, CommandReply, ReplyCode, RunTriggeredJob, decode_command
-from webjobs_events.jetstream import Bus, QueryRefused, QueuedMessage
+from webjobs_events.errors import MALFORMED, InvalidJobSettings
+from webjobs_events.jetstream import Bus, Entry, QueryRefused, QueuedMessage
 from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.log_format import chunk_headers
+from webjobs_events.settings_check import check_settings
 from webjobs_events.settings_patch import merged, settings_tag
 from webjobs_events.status import Reason, Status
 from webjobs_events.subjects import Subjects
-from webjobs_history.domain.job_statistics import JobStatistics, with_ended
+from webjobs_history.domain.fold import Fold
+from webjobs_history.domain.job_statistics import JobStatistics
+from webjobs_history.domain.rows import JobRow
 
 INSTANCE = "327e1e"
 encode = msgspec.json.encode
+Q = TypeVar("Q", bound=queries.Query)
 
 
 @dataclass
@@ -57,7 +66,10 @@ class FakeBackend:
     questions: int = 0
     """To history."""
     runs: dict[str, dict[str, queries.RunView]] = field(default_factory=dict)
+    """As the real history folds them, by job name and run id."""
     statuses: dict[str, list[queries.InstanceView]] = field(default_factory=dict)
+    """What tests give with `tell`, in place of what was folded."""
+    _fold: Fold = field(default_factory=Fold)
     position: int = 0
     advanced: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -145,30 +157,32 @@ class FakeBackend:
         key = Subjects.definition_key(command.job_type, command.job_name)
         entry = await self.bus.jobs.get(key)
         if isinstance(command, commands.DeployJob):
-            return await self._deploy(command)
+            return await self._deploy(command, entry)
         if entry is None:
             return CommandReply(code=ReplyCode.JOB_NOT_FOUND, message="no such job")
         if isinstance(command, commands.DeleteJob):
             await self.bus.jobs.delete(key)
             return CommandReply(code=ReplyCode.DONE)
-        present = msgspec.json.decode(entry.value, type=JobDefinition).settings
-        only_if = getattr(command, "only_if", None)
-        if only_if is not None and settings_tag(present) not in only_if:
-            return CommandReply(code=ReplyCode.PRECONDITION, message="The settings are others.")
-        change: dict[str, Any] = {"cause": command.command_id}
-        if isinstance(command, commands.ChangeJobSettings):
-            if command.settings.get("is_singleton") == "yes":
-                return CommandReply(code=ReplyCode.INVALID_SETTINGS, message="is_singleton is no bool")
-            change["settings"] = command.settings
-        elif isinstance(command, commands.PatchJobSettings):
-            change["settings"] = merged(present, command.patch)
+        before = msgspec.json.decode(entry.value, type=JobDefinition)
+        if isinstance(command, commands.ChangeJobSettings | commands.PatchJobSettings):
+            if command.only_if is not None and settings_tag(before.settings) not in command.only_if:
+                return CommandReply(code=ReplyCode.PRECONDITION, message="The settings are others.")
+            is_patch = isinstance(command, commands.PatchJobSettings)
+            settings = merged(before.settings, command.patch) if is_patch else command.settings
+            try:
+                check_settings(settings, command.job_type)
+            except InvalidJobSettings as error:
+                return CommandReply(code=ReplyCode.INVALID_SETTINGS, message=str(error))
+            after = msgspec.structs.replace(before, settings=settings)
         else:
-            change["disabled"] = isinstance(command, commands.StopContinuousJob)
-        definition = msgspec.structs.replace(msgspec.json.decode(entry.value, type=JobDefinition), **change)
+            after = msgspec.structs.replace(before, disabled=isinstance(command, commands.StopContinuousJob))
+        if after == before:
+            return CommandReply(code=ReplyCode.DONE, revision=entry.revision)
+        definition = msgspec.structs.replace(after, cause=command.command_id)
         revision = await self.bus.jobs.put(key, encode(definition))
         return CommandReply(code=ReplyCode.DONE, revision=revision)
 
-    async def _deploy(self, command: commands.DeployJob) -> CommandReply:
+    async def _deploy(self, command: commands.DeployJob, entry: Entry | None) -> CommandReply:
         target = self.folder / command.upload
         await self.bus.packages.fetch(command.upload, target)
         await self.bus.packages.delete(command.upload)
@@ -186,7 +200,15 @@ class FakeBackend:
         if not scripts:
             return CommandReply(code=ReplyCode.NO_RUNNABLE_SCRIPT, message="No runnable script.")
         self.files[command.job_type, command.job_name] = files
-        revision = await self.define(command.job_type, command.job_name, scripts[0], cause=command.command_id)
+        kept: dict[str, Any] = {}
+        if entry is not None:
+            before = msgspec.json.decode(entry.value, type=JobDefinition)
+            kept = {"settings": before.settings, "disabled": before.disabled}
+        if "settings.job" in files:
+            kept["settings"] = msgspec.json.decode(files["settings.job"])
+        revision = await self.define(
+            command.job_type, command.job_name, scripts[0], cause=command.command_id, **kept
+        )
         return CommandReply(code=ReplyCode.DONE, revision=revision)
 
     async def log(self, subject: str, file_name: str, offset: int, data: bytes) -> None:
@@ -197,14 +219,24 @@ class FakeBackend:
     async def project(self) -> None:
         async for sequence, event in self.bus.subscribe_events():
             await self.may_project.wait()
+            self._fold.apply(event)
             if isinstance(event, events.RunEvent):
-                known = self.runs.setdefault(event.job_name, {})
-                known[event.run_id] = _fold(known.get(event.run_id), event)
+                run = self._fold.run(event.job_name, event.run_id)
+                if run is not None:
+                    self.runs.setdefault(event.job_name, {})[event.run_id] = run
+            elif isinstance(event, events.Purged | events.Deleted | events.Removed):
+                self.runs = {}
+                for run in self._fold.runs_to_put:
+                    self.runs.setdefault(run.job_name, {})[run.run_id] = run
             async with self.advanced:
                 self.position = sequence
                 self.advanced.notify_all()
 
     async def _reached(self, sequence: int) -> None:
+        """Wait for the projection of this sequence, or of the end of the stream if that is lower."""
+        if sequence > self.position:
+            end = await self.bus.last_sequence(self.bus.subjects.events_stream)
+            sequence = min(sequence, end)
         try:
             async with asyncio.timeout(1), self.advanced:
                 await self.advanced.wait_for(lambda: self.position >= sequence)
@@ -217,22 +249,34 @@ class FakeBackend:
             raise QueryRefused(503, "Postgres is away")
         await self._reached(query.at_least)
 
+    async def _find(self, wanted: Collection[str], known: Collection[str]) -> None:
+        """Reach the end of the stream if something is not known yet."""
+        if not set(wanted) <= set(known):
+            await self._reached(sys.maxsize)
+
     async def latest_runs(self, data: bytes) -> bytes:
-        query = msgspec.json.decode(data, type=queries.LatestRunsQuery)
+        query = _decode(data, queries.LatestRunsQuery)
         await self._ready(query)
-        names = self.runs if query.job_names is None else query.job_names
-        latest = [self.runs[name][max(self.runs[name])] for name in names if self.runs.get(name)]
+        if not query.may_lack:
+            await self._find(query.job_names or (), self.runs)
+        names = self.runs if query.job_names is None else self.runs.keys() & set(query.job_names)
+        latest = [self.runs[name][max(self.runs[name])] for name in sorted(names)]
         return encode(queries.LatestRuns(position=self.position, runs=latest))
 
     async def job_summaries(self, data: bytes) -> bytes:
-        query = msgspec.json.decode(data, type=queries.JobSummariesQuery)
+        query = _decode(data, queries.JobSummariesQuery)
         await self._ready(query)
-        names = self.runs if query.job_names is None else query.job_names
-        jobs = [_summary(list(self.runs[name].values())) for name in names if self.runs.get(name)]
+        if not query.may_lack:
+            await self._find(query.job_names or (), self.runs)
+        jobs = [
+            _summary(job, self.runs[job.job_name][max(self.runs[job.job_name])])
+            for job in sorted(self._fold.jobs_to_put, key=lambda job: job.job_name)
+            if job.run_count and (query.job_names is None or job.job_name in query.job_names)
+        ]
         return encode(queries.JobSummaries(position=self.position, jobs=jobs))
 
     async def run_totals(self, data: bytes) -> bytes:
-        query = msgspec.json.decode(data, type=queries.RunTotalsQuery)
+        query = _decode(data, queries.RunTotalsQuery)
         await self._ready(query)
         known = {(run.job_name, run.run_id): run for runs in self.runs.values() for run in runs.values()}
         running = [run for run in known.values() if run.status is Status.RUNNING]
@@ -241,25 +285,36 @@ class FakeBackend:
             position=self.position,
             running=len(running),
             failed=sum(run.run_id >= query.failed_since for run in failed),
-            begun=sum(key in known for key in query.waiting),
-            longest_running=sorted(running, key=lambda run: run.run_id),
+            begun=sum(_has_begun(known, key) for key in query.waiting),
+            longest_running=[
+                msgspec.structs.replace(run, arguments=run.arguments and run.arguments[:200])
+                for run in sorted(running, key=lambda run: (run.run_id, run.job_name))[:100]
+            ],
         )
         return encode(answer)
 
     async def page(self, data: bytes) -> bytes:
-        query = msgspec.json.decode(data, type=queries.RunsQuery)
+        query = _decode(data, queries.RunsQuery)
         await self._ready(query)
+        if query.before is None:
+            await self._find([query.job_name], self.runs)
         known = self.runs.get(query.job_name, {}).values()
         runs = [run for run in known if query.before is None or run.run_id < query.before]
         newest = sorted(runs, key=lambda run: run.run_id, reverse=True)
         return encode(queries.Runs(position=self.position, runs=newest[: query.limit]))
 
     async def all_runs(self, data: bytes) -> bytes:
-        query = msgspec.json.decode(data, type=queries.AllRunsQuery)
+        query = _decode(data, queries.AllRunsQuery)
         await self._ready(query)
         known = {(run.job_name, run.run_id): run for runs in self.runs.values() for run in runs.values()}
         wanted = RunFilter(
-            statuses=frozenset(query.statuses), job_names=frozenset(query.job_names), before=query.before
+            statuses=frozenset(query.statuses),
+            job_names=frozenset(query.job_names),
+            triggers=frozenset(query.triggers),
+            instances=frozenset(query.instances),
+            since=query.since,
+            until=query.until,
+            before=query.before,
         )
         runs = wanted.newest(known.values(), query.limit + 1)
         answer = queries.AllRuns(
@@ -278,22 +333,30 @@ class FakeBackend:
         return encode(answer)
 
     async def run(self, data: bytes) -> bytes:
-        query = msgspec.json.decode(data, type=queries.RunQuery)
+        query = _decode(data, queries.RunQuery)
         await self._ready(query)
-        if query.run_id not in self.runs.get(query.job_name, {}):
-            await self._reached(await self.bus.last_sequence(self.bus.subjects.events_stream))
+        await self._find([query.run_id], self.runs.get(query.job_name, {}))
         run = self.runs.get(query.job_name, {}).get(query.run_id)
         return encode(queries.FoundRun(position=self.position, run=run))
 
     async def status(self, data: bytes) -> bytes:
-        query = msgspec.json.decode(data, type=queries.StatusesQuery)
+        query = _decode(data, queries.StatusesQuery)
         await self._ready(query)
+        if not query.may_lack:
+            await self._find(query.job_names or (), self._statuses())
         jobs = [
-            queries.JobStatus(job_name=JobName(name), instances=told)
-            for name, told in self.statuses.items()
+            queries.JobStatus(job_name=JobName(name), instances=instances)
+            for name, instances in sorted(self._statuses().items())
             if query.job_names is None or name in query.job_names
         ]
         return encode(queries.Statuses(position=self.position, jobs=jobs))
+
+    def _statuses(self) -> dict[str, list[queries.InstanceView]]:
+        found: dict[str, list[queries.InstanceView]] = {}
+        for row in sorted(self._fold.instances_to_put, key=lambda row: row.instance):
+            facts = {name: getattr(row, name) for name in queries.InstanceView.__struct_fields__}
+            found.setdefault(row.job_name, []).append(queries.InstanceView(**facts))
+        return found | self.statuses
 
     def tell(self, job_name: str, **statuses: Status) -> None:
         """Let instances have these statuses; names of instances as keywords, with a leading `i`."""
@@ -305,40 +368,25 @@ class FakeBackend:
         ]
 
 
-def _summary(runs: list[queries.RunView]) -> queries.JobSummary:
-    latest = max(runs, key=lambda run: run.run_id)
-    ended = sorted((run for run in runs if run.ended_at), key=lambda run: str(run.ended_at))
-    statistics = reduce(with_ended, ended, JobStatistics())
-    return queries.JobSummary(
-        job_name=latest.job_name, latest=latest, run_count=len(runs), **msgspec.structs.asdict(statistics)
-    )
+def _summary(job: JobRow, latest: queries.RunView) -> queries.JobSummary:
+    statistics = {name: getattr(job, name) for name in JobStatistics.__struct_fields__}
+    statistics["durations"] = job.durations[-20:]
+    return queries.JobSummary(job_name=job.job_name, latest=latest, run_count=job.run_count, **statistics)
 
 
-def _fold(known: queries.RunView | None, event: events.RunEvent) -> queries.RunView:
-    ended = isinstance(event, events.RunEnded)
-    return queries.RunView(
-        job_name=event.job_name,
-        run_id=event.run_id,
-        status=event.status,
-        trigger=event.trigger,
-        arguments=event.arguments,
-        digest=event.digest,
-        instance=event.instance,
-        requested_at=event.requested_at,
-        started_at=event.at if isinstance(event, events.RunRunning) else known and known.started_at,
-        ended_at=event.at if ended else None,
-        exit_code=event.exit_code if isinstance(event, events.RunEnded) else None,
-        reason=event.reason if isinstance(event, events.RunEnded) else None,
-        has_error_log=isinstance(event, events.RunEnded) and event.has_error_log,
-        attempt=event.attempt,
-        retry_of=event.retry_of,
-        rerun_of=event.rerun_of,
-        next_run_id=event.next_run_id if isinstance(event, events.RunEnded) else None,
-        next_attempt_at=event.next_attempt_at if isinstance(event, events.RunEnded) else None,
-        output_log_bytes=event.output_log_bytes if isinstance(event, events.RunEnded) else None,
-        error_log_bytes=event.error_log_bytes if isinstance(event, events.RunEnded) else None,
-        dropped_lines=event.dropped_lines if isinstance(event, events.RunEnded) else None,
-    )
+def _has_begun(known: dict[queries.RunKey, queries.RunView], key: queries.RunKey) -> bool:
+    """Whether the last known attempt of a run runs or is over, and none follows."""
+    run = known.get(key)
+    while run is not None and run.next_run_id is not None:
+        run = known.get((run.job_name, run.next_run_id))
+    return run is not None and run.status is not Status.INITIALIZING
+
+
+def _decode(data: bytes, query_type: type[Q]) -> Q:
+    try:
+        return msgspec.json.decode(data, type=query_type)
+    except MALFORMED as error:
+        raise QueryRefused(400, str(error)) from error
 
 
 async def no_such_file(_question: bytes) -> bytes:

@@ -407,7 +407,8 @@ async def test_the_runners_words_reach_the_client(api: aiohttp.ClientSession, ba
     address = "/api/jobs/continuous/worker/settings"
     began = time.monotonic()
     async with api.put(address, json={"is_singleton": "yes"}) as answer:
-        assert (answer.status, await answer.text()) == (400, "is_singleton is no bool")
+        words = "is_singleton in settings.job is wrong: expected boolean, got string."
+        assert (answer.status, await answer.text()) == (400, words)
     assert time.monotonic() - began < 1
 
 
