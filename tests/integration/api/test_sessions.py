@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from integration.api.conftest import QUICK, SHORT
 from pydantic import SecretStr
+from support.browser import PHONE, chromium, tab
 from support.eventually import eventually
 from support.fake_backend import FakeBackend
 from webjobs_api.app import run_api
@@ -259,6 +260,35 @@ async def test_the_scheme_of_the_page_counts_behind_a_proxy(browser: aiohttp.Cli
             "/api/jobs/triggered/nothing", headers=forwarded | sent(cookie) | {"Origin": origin}
         ) as answer:
             assert answer.status == status, origin
+
+
+async def test_a_person_signs_in_works_and_signs_out(
+    browser: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    base = str(browser._base_url).rstrip("/")
+    async with chromium() as program, tab(program, base, viewport=PHONE) as view:
+        page = view.page
+        await view.open("/pages/triggered/hello")
+        assert page.url == f"{base}/login?next=/pages/triggered/hello"
+        await view.check()
+        for password in ("wrong", PASSWORD):
+            await page.fill("#username", "ann")
+            await page.fill("#password", password)
+            await page.press("#password", "Enter")
+            if password == "wrong":
+                await page.wait_for_selector("[role=alert]")
+                await view.check(allow=("401",))
+        await page.wait_for_url(f"{base}/pages/triggered/hello")
+        await page.wait_for_selector("#live.on")
+        assert await page.evaluate("document.cookie") == ""
+        await page.get_by_role("button", name="Run", exact=True).click()
+        await eventually(lambda: "hello" in backend.held)
+        assert backend.held["hello"].command.requested_by == "Dashboard - ann"
+        await view.check()
+        await page.get_by_role("button", name="Sign out").click()
+        await page.wait_for_url(f"{base}/login")
+        await view.open("/")
+        assert page.url == f"{base}/login?next=/"
 
 
 async def test_without_credentials_there_is_nothing_to_sign_in_to(api: aiohttp.ClientSession) -> None:

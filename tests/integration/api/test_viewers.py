@@ -156,14 +156,35 @@ async def test_a_viewer_signs_in_and_out_and_chooses_a_clock(api: aiohttp.Client
         assert answer.status == 303
 
 
-async def test_pages_have_no_button_that_a_viewer_may_not_press(api: aiohttp.ClientSession) -> None:
-    for path in ("/", "/pages/runs", "/pages/new", "/pages/triggered/hello", "/pages/continuous/worker"):
-        async with api.get(path, headers=VIEWER) as answer:
-            text = await answer.text()
-        assert "eve (sees only)" in text, path
-        forms = set(re.findall('<form method="post"[^>]* action="([^"]*)"', text))
-        assert forms <= {"/pages/clock", "/logout"}, path
+async def test_pages_offer_a_viewer_nothing_that_would_be_refused(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    async with api.post("/api/jobs/triggered/hello/run", headers=ADMIN) as answer:
+        run = answer.headers["Location"].rpartition("/")[2]
+    await eventually(lambda: run in backend.runs.get("hello", {}))
+    forms = re.compile(r'<form [^>]*method="post"[^>]* action="([^"]*)"')
+    links = re.compile(r'href="([^"]*(?:/vfs/|/zip/|/pages/new)[^"]*)"')
+    for path, offered in (
+        ("/", 1),
+        ("/pages/runs", 1),
+        ("/pages/new", 1),
+        ("/pages/triggered/hello", 6),
+        (f"/pages/triggered/hello/history/{run}", 1),
+        ("/pages/continuous/worker", 5),
+    ):
+        found = {}
+        for user, headers in (("ann", ADMIN), ("eve", VIEWER)):
+            async with api.get(path, headers=headers) as answer:
+                assert answer.status == 200
+                text = await answer.text()
+            assert (">eve (sees only)<" in text) == (user == "eve")
+            found[user] = {*forms.findall(text), *links.findall(text)}
+        assert len(found["ann"] - found["eve"]) >= offered, (path, found)
+        assert set(forms.findall(text)) <= ALLOWED_CHANGES, path
         assert ("/pages/new" in text) == (path == "/pages/new"), path
+        for link in links.findall(text):
+            async with api.get(link, headers=VIEWER) as answer:
+                assert answer.status != 403, link
 
 
 async def test_refusals_are_problem_documents_where_errors_are(api: aiohttp.ClientSession) -> None:
