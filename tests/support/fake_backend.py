@@ -174,6 +174,8 @@ class FakeBackend:
             except InvalidJobSettings as error:
                 return CommandReply(code=ReplyCode.INVALID_SETTINGS, message=str(error))
             after = msgspec.structs.replace(before, settings=settings)
+        elif isinstance(command, commands.RestartContinuousJob):
+            after = msgspec.structs.replace(before, restarted_by=command.command_id)
         else:
             after = msgspec.structs.replace(before, disabled=isinstance(command, commands.StopContinuousJob))
         if after == before:

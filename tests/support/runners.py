@@ -25,10 +25,12 @@ from webjobs_events.commands import (
     DeployJob,
     PatchJobSettings,
     ReplyCode,
+    RestartContinuousJob,
     RunTriggeredJob,
     StartContinuousJob,
     StopContinuousJob,
     UploadKind,
+    encode_command,
 )
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName, JobType
@@ -305,6 +307,15 @@ class Caller:
             arguments=arguments,
         )
 
+    async def ask_again(self, command: Command) -> CommandReply:
+        """Send the same command once more, past the stream's own memory of it."""
+        replies: asyncio.Queue[bytes] = asyncio.Queue()
+        async with self.bus.await_replies(replies.put_nowait) as inbox:
+            data = encode_command(msgspec.structs.replace(command, reply_to=inbox))
+            await self.bus.connection.js.publish(command.subject(self.bus.subjects), data)
+            async with asyncio.timeout(10):
+                return msgspec.json.decode(await replies.get(), type=CommandReply)
+
     async def is_free(self, job_name: str) -> bool:
         """Whether no run of the job is asked for or in hand."""
         filters = self.bus.subjects.run_commands_of(job_name)
@@ -315,6 +326,9 @@ class Caller:
 
     async def stop(self, job_name: str) -> CommandReply:
         return await self.ask(self.command(StopContinuousJob, JobType.CONTINUOUS, job_name))
+
+    async def restart(self, job_name: str) -> CommandReply:
+        return await self.ask(self.command(RestartContinuousJob, JobType.CONTINUOUS, job_name))
 
     async def delete(self, job_type: JobType, job_name: str) -> CommandReply:
         return await self.ask(self.command(DeleteJob, job_type, job_name))

@@ -10,6 +10,7 @@ from webjobs_events.commands import (
     DeleteJob,
     DeployJob,
     PatchJobSettings,
+    RestartContinuousJob,
     RunTriggeredJob,
     StartContinuousJob,
     StopContinuousJob,
@@ -37,6 +38,7 @@ from webjobs_events.events import (
     InstanceStopped,
     Purged,
     Removed,
+    RestartRequested,
     RunAborted,
     RunFailed,
     RunInitializing,
@@ -117,6 +119,8 @@ def _job_events(job_type: JobType) -> dict[str, Event]:
             reason="is_singleton in settings.job must be true or false without quotes.",
         ),
     ]
+    if job_type is JobType.CONTINUOUS:
+        events.append(RestartRequested(**(changed | {"cause": "restart/5f0c"})))
     return {f"{job_type.value}.{event.name}": event for event in events}
 
 
@@ -240,6 +244,7 @@ COMMANDS: dict[str, AnyCommand] = {
     "delete": DeleteJob(**_asked(JobType.TRIGGERED, "delete")),
     "start": StartContinuousJob(**_asked(JobType.CONTINUOUS, "start")),
     "stop": StopContinuousJob(**_asked(JobType.CONTINUOUS, "stop")),
+    "restart": RestartContinuousJob(**_asked(JobType.CONTINUOUS, "restart")),
     "settings": ChangeJobSettings(**_asked(JobType.CONTINUOUS, "settings"), settings=_SETTINGS),
     "patch": PatchJobSettings(
         **_asked(JobType.CONTINUOUS, "patch"), patch={"is_singleton": None}, only_if=["5f0c"]

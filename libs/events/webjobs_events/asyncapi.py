@@ -7,6 +7,7 @@ from webjobs_events.commands import (
     AnyCommand,
     Command,
     CommandReply,
+    RestartContinuousJob,
     RunTriggeredJob,
     StartContinuousJob,
     StopContinuousJob,
@@ -25,6 +26,7 @@ DEFAULT_SERVERS = ("nats://127.0.0.1:4222",)
 _OF_ONE_TYPE: Mapping[type[Command], JobType] = {
     RunTriggeredJob: JobType.TRIGGERED,
     StartContinuousJob: JobType.CONTINUOUS,
+    RestartContinuousJob: JobType.CONTINUOUS,
     StopContinuousJob: JobType.CONTINUOUS,
 }
 

@@ -139,6 +139,12 @@ class StopContinuousJob(Command, frozen=True, kw_only=True, tag="stop"):
     verb: ClassVar[str] = "stop"
 
 
+class RestartContinuousJob(Command, frozen=True, kw_only=True, tag="restart"):
+    """Stop the processes of a continuous job on every instance that runs it, and start them again."""
+
+    verb: ClassVar[str] = "restart"
+
+
 class ChangeJobSettings(Command, frozen=True, kw_only=True, tag="settings"):
     """Replace the job's settings (the content of `settings.job`).
 
@@ -169,13 +175,19 @@ class PatchJobSettings(Command, frozen=True, kw_only=True, tag="patch"):
 
 
 JobCommand = (
-    DeployJob | DeleteJob | StartContinuousJob | StopContinuousJob | ChangeJobSettings | PatchJobSettings
+    DeployJob
+    | DeleteJob
+    | StartContinuousJob
+    | StopContinuousJob
+    | RestartContinuousJob
+    | ChangeJobSettings
+    | PatchJobSettings
 )
 """The commands about a job's definition, answered with a `CommandReply`."""
 
 AnyCommand = RunTriggeredJob | JobCommand
 
-JOB_VERBS = ("deploy", "delete", "start", "stop", "settings", "patch")
+JOB_VERBS = ("deploy", "delete", "start", "stop", "restart", "settings", "patch")
 """Verbs of `JobCommand`."""
 
 

@@ -42,6 +42,8 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
             earlier releases.
         warnings: About the files of this version, such as what was left out; until the next deployment.
         settings_warnings: About the settings; until they are changed.
+        restarted_by: Id of the latest command that requested a restart of a continuous job. A script that
+            runs under another one is stopped, and started again. Empty: there was none.
     """
 
     job_type: JobType
@@ -59,6 +61,7 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
     digest_key: str = ""
     warnings: list[str] = []
     settings_warnings: list[str] = []
+    restarted_by: str = ""
 
     @property
     def all_warnings(self) -> list[str]:

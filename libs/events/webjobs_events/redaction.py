@@ -20,7 +20,7 @@ ENV = "env"
 REDACTED = "[redacted]"
 """Stands for a value that is not passed on."""
 
-_CARRIES_SETTINGS = frozenset({"Deployed", "SettingsChanged", "Enabled", "Disabled"})
+_CARRIES_SETTINGS = frozenset({"Deployed", "SettingsChanged", "Enabled", "Disabled", "RestartRequested"})
 
 
 def new_digest_key() -> str:

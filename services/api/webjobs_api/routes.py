@@ -151,6 +151,7 @@ def _job_routes(dialect: Dialect) -> list[web.RouteDef]:
         web.get(f"{continuous_jobs}/{_JOB}", continuous.get_job),
         web.post(f"{continuous_jobs}/{_JOB}/start", continuous.start_job),
         web.post(f"{continuous_jobs}/{_JOB}/stop", continuous.stop_job),
+        web.post(f"{continuous_jobs}/{_JOB}/restart", continuous.restart_job),
         web.route("*", f"{continuous_jobs}/{_JOB}/passthrough", passthrough.pass_through),
         web.route("*", f"{continuous_jobs}/{_JOB}/passthrough/{_PATH}", passthrough.pass_through),
         # Jobs of either type

@@ -5,7 +5,7 @@ import io
 import aiohttp
 import pytest
 from support.fake_backend import INSTANCE, FakeBackend
-from webjobs_events.commands import StartContinuousJob, StopContinuousJob
+from webjobs_events.commands import RestartContinuousJob, StartContinuousJob, StopContinuousJob
 from webjobs_events.job import JobType
 from webjobs_events.status import Status
 
@@ -56,6 +56,32 @@ async def test_stop_and_start_are_commands_whose_effect_the_next_read_shows(
         assert answer.status == 200
     assert isinstance(backend.seen[-1], StartContinuousJob)
     assert (await get(api, JOB))["status"] == "Initializing"
+
+
+@pytest.mark.parametrize("prefix", ["/api/jobs/continuous", "/api/continuouswebjobs", "/jobs/continuous"])
+async def test_a_restart_is_a_command_and_refused_while_the_job_is_stopped(
+    api: aiohttp.ClientSession, backend: FakeBackend, prefix: str
+) -> None:
+    job = f"{prefix}/worker"
+    async with api.post(f"{job}/restart") as answer:
+        assert answer.status == 404
+    await backend.define(JobType.CONTINUOUS, "worker")
+    async with api.post(f"{job}/restart") as answer:
+        assert (answer.status, await answer.text()) == (200, "")
+    assert isinstance(backend.seen[-1], RestartContinuousJob)
+    asked = len(backend.seen)
+    async with api.put(f"{job}/settings", json={"enabled": False}) as answer:
+        assert answer.status == 200
+    async with api.post(f"{job}/restart") as answer:
+        assert (answer.status, "not enabled" in await answer.text()) == (409, True)
+    async with api.patch(f"{job}/settings", json={"enabled": None}) as answer:
+        assert answer.status == 200
+    async with api.post(f"{job}/stop") as answer:
+        assert answer.status == 200
+    async with api.post(f"{job}/restart") as answer:
+        assert (answer.status, "is stopped" in await answer.text()) == (409, True)
+    restarts = [each for each in backend.seen[asked:] if isinstance(each, RestartContinuousJob)]
+    assert restarts == []
 
 
 async def test_a_job_of_the_other_type_is_not_found(api: aiohttp.ClientSession, backend: FakeBackend) -> None:

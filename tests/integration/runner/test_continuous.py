@@ -12,6 +12,7 @@ from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.processes import ESCAPE, PYTHON, is_alive, none_alive
 from support.runners import Caller, RunningRunner, running_runner
+from webjobs_events.commands import ReplyCode, RestartContinuousJob
 from webjobs_events.events import (
     ContinuousEvent,
     ContinuousPendingRestart,
@@ -88,6 +89,56 @@ async def test_a_stopped_job_stays_stopped_until_it_is_started(
     assert not (folder / "disable.job").exists()
     assert recorder.statuses("steady")[3:] == ["Stopping", "Stopped", "Starting", "Running"]
     assert recorder.changes("steady") == ["Deployed", "Disabled", "Enabled"]
+
+
+async def test_a_restart_stops_and_starts_every_process_once_for_each_request(
+    runner: RunningRunner, bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
+) -> None:
+    async with running_runner(bus, nats_url, tmp_path, name="second", instance_id="fa1fa1"):
+        await caller.deploy(CONTINUOUS, "steady", {"run.sh": FOREVER})
+        await eventually(lambda: len(recorder.of(ContinuousRunning)) == 2)
+        command = caller.command(RestartContinuousJob, CONTINUOUS, "steady")
+        assert (await caller.ask(command)).code is ReplyCode.DONE
+        await eventually(lambda: len(recorder.of(ContinuousRunning)) == 4)
+        await caller.change_settings("steady", {"note": "of the second version"})
+        await eventually(lambda: len(recorder.of(ContinuousRunning)) == 6)
+        repeated = await caller.ask_again(command)  # as after a kill of its runner
+        assert repeated.code is ReplyCode.DONE
+        await caller.stop("steady")  # changes come in order
+        await eventually(lambda: len(recorder.of(ContinuousStopped)) == 6)
+    assert len(recorder.of(ContinuousRunning)) == 6
+    stopped = recorder.of(ContinuousStopped)[:2]
+    assert {event.evidence for event in stopped} == {
+        "A restart of the job was requested. It ended within its grace."
+    }
+    assert len({event.instance for event in stopped}) == 2
+    assert recorder.changes("steady") == ["Deployed", "RestartRequested", "SettingsChanged", "Disabled"]
+    for instance in {event.instance for event in stopped}:
+        assert_legal([each for each in recorder.of(ContinuousEvent, "steady") if each.instance == instance])
+
+
+async def test_a_restart_ends_the_delay_before_the_next_start(
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder
+) -> None:
+    await caller.deploy(CONTINUOUS, "brief", {"run.sh": "exit 3"})
+    await until_status(recorder, "brief", "PendingRestart")
+    await caller.restart("brief")
+    await eventually(lambda: len(recorder.of(ContinuousStarting)) == 2, 5)
+    await caller.stop("brief")
+    await until_status(recorder, "brief", "Stopped")
+
+
+async def test_a_restart_of_a_stopped_job_starts_nothing(
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder
+) -> None:
+    await caller.deploy(CONTINUOUS, "steady", {"run.sh": FOREVER})
+    await until_status(recorder, "steady", "Running")
+    await caller.stop("steady")
+    await until_status(recorder, "steady", "Stopped")
+    await caller.restart("steady")
+    await caller.start("steady")
+    await until_status(recorder, "steady", "Running")
+    assert len(recorder.of(ContinuousRunning)) == 2
 
 
 async def test_webjobs_stopped_stops_continuous_jobs_and_lets_them_go_on(

@@ -1,6 +1,5 @@
 """Commands about definitions on real runners: what is answered, what lies on disk, what is told."""
 
-import asyncio
 import hashlib
 import json
 import time
@@ -14,7 +13,7 @@ from support.definitions import job_definition
 from support.event_recorder import EventRecorder
 from support.eventually import eventually, stays
 from support.runners import Caller, RunningRunner, running_runner, zipped
-from webjobs_events.commands import Command, CommandReply, DeployJob, ReplyCode, UploadKind, encode_command
+from webjobs_events.commands import DeployJob, ReplyCode, UploadKind
 from webjobs_events.events import (
     Deleted,
     Deployed,
@@ -192,25 +191,14 @@ async def test_a_deployment_that_is_handed_out_again_is_told_once(
     command = caller.command(DeployJob, TRIGGERED, "job", upload=upload, kind=UploadKind.ZIP)
     async with running_runner(bus, nats_url, tmp_path):
         first = await caller.ask(command)
-        again = await ask_again(bus, command)
+        again = await caller.ask_again(command)
         assert (again.code, again.revision) == (ReplyCode.DONE, first.revision)
         assert not await bus.packages.exists(upload)
         await caller.deploy(TRIGGERED, "job", {"run.sh": "echo 2"})
-        late = await ask_again(bus, command)
+        late = await caller.ask_again(command)
         assert late.code is ReplyCode.BAD_UPLOAD
         await recorder.until_published()
     assert recorder.changes("job") == ["Deployed", "Deployed"]
-
-
-async def ask_again(bus: Bus, command: Command) -> CommandReply:
-    """The same command once more, past the stream's own memory of it."""
-    replies: asyncio.Queue[bytes] = asyncio.Queue()
-    async with bus.await_replies(replies.put_nowait) as inbox:
-        data = encode_command(msgspec.structs.replace(command, reply_to=inbox))
-        subject = bus.subjects.command(command.job_type, command.job_name, command.verb)
-        await bus.connection.js.publish(subject, data)
-        async with asyncio.timeout(10):
-            return msgspec.json.decode(await replies.get(), type=CommandReply)
 
 
 async def test_a_superseded_package_goes_unless_another_job_uses_it(

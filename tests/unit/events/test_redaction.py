@@ -52,7 +52,7 @@ def test_sealed_settings_are_equal_when_the_settings_are() -> None:
     assert sealed(settings, "") == settings
 
 
-@pytest.mark.parametrize("name", ["Deployed", "SettingsChanged", "Enabled", "Disabled"])
+@pytest.mark.parametrize("name", ["Deployed", "SettingsChanged", "Enabled", "Disabled", "RestartRequested"])
 def test_a_stored_event_with_values_is_passed_on_with_names(name: str) -> None:
     body = {"event": name, "settings": {"timeout": 5, "env": {"B": "canary", "A": ""}}, "disabled": False}
     passed_on = json.loads(redacted_event(name, json.dumps(body).encode()))

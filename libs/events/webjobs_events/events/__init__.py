@@ -26,6 +26,7 @@ from webjobs_events.events.definitions import (
     JobChanged,
     JobEvent,
     Removed,
+    RestartRequested,
     SettingsChanged,
     SettingsRefused,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "ProcessEnded",
     "Purged",
     "Removed",
+    "RestartRequested",
     "RunAborted",
     "RunEnded",
     "RunEvent",

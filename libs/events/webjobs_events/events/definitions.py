@@ -81,6 +81,10 @@ class Disabled(JobChanged, frozen=True, kw_only=True, tag="Disabled"):
     """`disable.job` was written: the job is stopped."""
 
 
+class RestartRequested(JobChanged, frozen=True, kw_only=True, tag="RestartRequested"):
+    """A restart of the continuous job was requested: every instance that runs it stops and starts it."""
+
+
 class Removed(JobEvent, frozen=True, kw_only=True, tag="Removed"):
     """The job's folder or its script was taken away; its history is kept."""
 
@@ -112,5 +116,13 @@ class SettingsRefused(Refused, frozen=True, kw_only=True, tag="SettingsRefused")
 
 
 AnyJobEvent = (
-    Deployed | SettingsChanged | Enabled | Disabled | Removed | Deleted | DeployFailed | SettingsRefused
+    Deployed
+    | SettingsChanged
+    | Enabled
+    | Disabled
+    | RestartRequested
+    | Removed
+    | Deleted
+    | DeployFailed
+    | SettingsRefused
 )

@@ -18,6 +18,7 @@ from webjobs_events.events.definitions import (
     Disabled,
     Enabled,
     Removed,
+    RestartRequested,
     SettingsChanged,
     SettingsRefused,
 )
@@ -86,7 +87,7 @@ def _by_name(kind: str, classes: tuple[type[Event], ...]) -> dict[tuple[str, str
 
 EVENT_TYPES: dict[tuple[str, str], type[Event]] = {
     **_by_name("triggered", _RUN + _JOB),
-    **_by_name("continuous", _CONTINUOUS + _JOB),
+    **_by_name("continuous", (*_CONTINUOUS, *_JOB, RestartRequested)),
     **_by_name("instance", _INSTANCE),
 }
 """The whole vocabulary: (kind, event name) → the message's type."""

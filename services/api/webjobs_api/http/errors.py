@@ -171,6 +171,18 @@ class JobNotEnabled(WebJobsError):
         )
 
 
+class JobIsStopped(WebJobsError):
+    """A continuous job that is disabled has nothing to restart."""
+
+    http_status = 409
+
+    def __init__(self, job_name: str) -> None:
+        self.job_name = job_name
+        super().__init__(
+            f"The job {job_name!r} is stopped, and a restart does not enable it. Start it with POST …/start."
+        )
+
+
 class JobIsBusy(WebJobsError):
     """The same change of the job is being made already, and takes long."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from aiohttp import web
-from webjobs_events.commands import StartContinuousJob, StopContinuousJob
+from webjobs_events.commands import RestartContinuousJob, StartContinuousJob, StopContinuousJob
 from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.queries import InstanceView
 
@@ -12,7 +12,8 @@ from webjobs_api.backends.known_job import require_readable
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import JobNotEnabled
+from webjobs_api.http.errors import JobIsStopped, JobNotEnabled, JobsAreStopped
+from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.legacy_responses import JobJson, in_name_order
 from webjobs_api.http.viewer import visible
 from webjobs_api.jobs.commands import COMMANDS, command_from
@@ -44,21 +45,35 @@ async def stop_job(request: web.Request) -> web.Response:
     return web.Response()
 
 
+async def restart_job(request: web.Request) -> web.Response:
+    """`POST /api/jobs/continuous/{job}/restart`."""
+    await change_state(request, RestartContinuousJob)
+    return web.Response()
+
+
 async def change_state(
-    request: web.Request, command_type: type[StartContinuousJob] | type[StopContinuousJob]
+    request: web.Request,
+    command_type: type[StartContinuousJob] | type[StopContinuousJob] | type[RestartContinuousJob],
 ) -> None:
-    """Enable or disable the continuous job that the address names.
+    """Enable, disable or restart the continuous job that the address names.
 
     Raises:
         JobNotFound: There is no such job.
         UnreadableDefinition: Its stored definition cannot be read.
-        JobNotEnabled: It is to be started, and its own settings keep it stopped.
+        JobNotEnabled: It is to be started or restarted, and its own settings keep it stopped.
+        JobIsStopped: It is to be restarted, and is disabled.
+        JobsAreStopped: It is to be restarted, and WEBJOBS_STOPPED holds it back.
         WebJobsError: As `JobCommands.send`.
     """
     definition = await request.app[DEFINITIONS].get(JobType.CONTINUOUS, request_context.job_name(request))
     require_readable(definition)
-    if command_type is StartContinuousJob and definition.settings.get("enabled") is False:
+    if command_type is not StopContinuousJob and definition.settings.get("enabled") is False:
         raise JobNotEnabled(definition.job_name)
+    if command_type is RestartContinuousJob:
+        if definition.disabled:
+            raise JobIsStopped(definition.job_name)
+        if request.app[LIVE_SETTINGS].flag("WEBJOBS_STOPPED"):
+            raise JobsAreStopped
     await request.app[COMMANDS].send(
         command_from(request, command_type, JobType.CONTINUOUS, definition.job_name)
     )

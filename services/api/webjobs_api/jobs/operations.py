@@ -177,6 +177,16 @@ OPERATIONS: Mapping[str, Operation] = {
         errors=(404, 409),
         needs_room=False,
     ),
+    "POST /api/jobs/continuous/{job}/restart": Operation(
+        tag=_CONTINUOUS,
+        summary="Restart a job",
+        description="On every runner that runs it, its processes are stopped as a stop does, and started "
+        "again. A delay before its next start ends at once.",
+        answers={200: nothing("The restart is requested.")},
+        errors=(404, 409),
+        error_texts={409: "The job is stopped, or not enabled, or WEBJOBS_STOPPED is set."},
+        needs_room=False,
+    ),
     "PUT /api/jobs/{type}/{job}": Operation(
         tag=_BOTH,
         summary="Deploy a job",

@@ -20,7 +20,7 @@ from webjobs_service.lifetime import cancel_all
 from webjobs_runner.continuous.continuous_status import ContinuousStatus
 from webjobs_runner.continuous.dependencies import ContinuousDependencies
 from webjobs_runner.continuous.health_watch import HealthWatch
-from webjobs_runner.continuous.stop_reason import REPLACED, STANDBY, StopReason
+from webjobs_runner.continuous.stop_reason import REPLACED, RESTARTED, STANDBY, StopReason
 from webjobs_runner.continuous.wakeup import Wakeup
 from webjobs_runner.domain.exit_facts import ExitFacts
 from webjobs_runner.domain.uptime_notice import next_notice_at
@@ -144,7 +144,7 @@ class ScriptSession:
         try:
             while not starting.done():
                 stop_reason = self._interruption(definition)
-                if stop_reason is not None and stop_reason is not REPLACED:
+                if stop_reason not in (None, REPLACED, RESTARTED):
                     self._status.stay_stopped(definition, stop_reason)
                     return None
                 await self._wakeup.wait()

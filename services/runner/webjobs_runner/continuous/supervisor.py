@@ -21,6 +21,7 @@ from webjobs_runner.continuous.stop_reason import (
     DISABLED,
     NOT_ENABLED,
     REPLACED,
+    RESTARTED,
     STANDBY,
     StopReason,
 )
@@ -149,7 +150,7 @@ class Supervisor:
             running.settings,
         ):
             return REPLACED
-        return None
+        return RESTARTED if wanted.restarted_by != running.restarted_by else None
 
     def _has_lost_lease(self, running: JobDefinition) -> bool:
         wanted = self._definition

@@ -20,6 +20,7 @@ from webjobs_events.events import (
     Enabled,
     JobChanged,
     Removed,
+    RestartRequested,
     SettingsChanged,
     SettingsRefused,
 )
@@ -152,6 +153,7 @@ class Deployment:
                 digest_key=(now.digest_key if now else "") or new_digest_key(),
                 warnings=bounded_warnings([*warnings, *version.warnings]),
                 settings_warnings=doubts,
+                restarted_by=now.restarted_by if now else "",
             )
             if now is None:
                 return wanted
@@ -271,6 +273,23 @@ class Deployment:
 
         event_type = Disabled if disabled else Enabled
         return await self._revise(job_type, job_name, decide, event_type, cause, trace)
+
+    async def request_restart(
+        self, job_type: JobType, job_name: JobName, *, cause: str, trace: Trace | None = None
+    ) -> int | None:
+        """Have every runner restart a continuous job, once for each `cause`.
+
+        Returns:
+            The revision; None when there is no such job.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+
+        def decide(now: JobDefinition) -> JobDefinition:
+            return replace(now, restarted_by=cause)
+
+        return await self._revise(job_type, job_name, decide, RestartRequested, cause, trace)
 
     async def _revise(
         self,

@@ -1,4 +1,4 @@
-"""What the commands about definitions ask for: deploy, delete, start, stop, change or patch settings."""
+"""What the commands about definitions ask for: deploy, delete, start, stop, restart, settings."""
 
 import asyncio
 import shutil
@@ -14,6 +14,7 @@ from webjobs_events.commands import (
     JobCommand,
     PatchJobSettings,
     ReplyCode,
+    RestartContinuousJob,
     StartContinuousJob,
     UploadKind,
 )
@@ -115,6 +116,10 @@ class JobCommands:
                 return CommandReply(code=ReplyCode.INVALID_SETTINGS, message=str(error))
             except SettingsAreOthers as error:
                 return CommandReply(code=ReplyCode.PRECONDITION, message=str(error))
+        elif isinstance(command, RestartContinuousJob):
+            revision = await self._deployment.request_restart(
+                command.job_type, command.job_name, cause=command.command_id, trace=command.trace
+            )
         else:
             is_start = isinstance(command, StartContinuousJob)
             revision = await self._deployment.set_disabled(
