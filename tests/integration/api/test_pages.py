@@ -8,7 +8,7 @@ import pytest
 from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
 from webjobs_events.cancel_request import decode_cancel_request
-from webjobs_events.commands import StartContinuousJob, StopContinuousJob
+from webjobs_events.commands import DeleteJob, StartContinuousJob, StopContinuousJob
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.status import Status
@@ -229,3 +229,17 @@ async def test_the_clock_of_pages_is_chosen_once(api: aiohttp.ClientSession, bac
         "/pages/clock", data={"clock": "x", "next": "//evil"}, allow_redirects=False
     ) as answer:
         assert answer.headers["Location"] == "/"
+
+
+async def test_a_job_is_deleted_by_a_form_that_repeats_its_name(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    async with api.post("/pages/triggered/hello/delete", data={"name": "hullo"}) as answer:
+        assert answer.status == 400
+        assert "Nothing was deleted" in await answer.text()
+    form = {"name": "hello"}
+    async with api.post("/pages/triggered/hello/delete", data=form, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (303, "/")
+    assert isinstance(backend.seen[-1], DeleteJob)
+    await page(api, "/pages/triggered/hello", 404)

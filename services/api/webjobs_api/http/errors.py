@@ -43,6 +43,19 @@ class LogNotFound(WebJobsError):
         super().__init__(f"There is no log file {file_name[:200]!r}.")
 
 
+class NameNotRepeated(WebJobsError):
+    """A job is to be deleted by a form that does not repeat its name."""
+
+    http_status = 400
+
+    def __init__(self, job_name: str, typed: str) -> None:
+        self.job_name = job_name
+        self.typed = typed
+        super().__init__(
+            f"Nothing was deleted: to delete the job, type its name, {job_name!r}; {typed[:200]!r} was typed."
+        )
+
+
 class AssetNotFound(WebJobsError):
     """Pages have no file of this name, or one of another version had."""
 

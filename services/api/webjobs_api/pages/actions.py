@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
-from webjobs_events.commands import StartContinuousJob, StopContinuousJob
+from webjobs_events.commands import DeleteJob, StartContinuousJob, StopContinuousJob
 from webjobs_events.errors import WebJobsError
 from webjobs_events.job import JobDefinition, JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
+from webjobs_api.http.errors import NameNotRepeated
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.requests import settings_of
@@ -18,6 +19,7 @@ from webjobs_api.http.sessions import next_path
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.jobs import continuous
 from webjobs_api.jobs import handlers as jobs
+from webjobs_api.jobs.commands import COMMANDS, command_from
 from webjobs_api.pages.continuous_job import show_continuous_job
 from webjobs_api.pages.formats import Clock
 from webjobs_api.pages.frame import CLOCK_COOKIE, page_urls
@@ -101,6 +103,21 @@ def _settings_in(form: Mapping[str, object], definition: JobDefinition) -> dict[
     others = {key: value for key, value in definition.settings.items() if key != "schedule"}
     schedule = str(form["schedule"]).strip()
     return {**others, "schedule": schedule} if schedule else others
+
+
+async def delete_job(request: web.Request) -> web.Response:
+    """`POST /pages/{type}/{job}/delete`: to the overview, when the form repeats the job's name."""
+    job_type = request_context.job_type(request)
+    try:
+        definition = await request.app[DEFINITIONS].get(job_type, request_context.job_name(request))
+        typed = str((await request.post()).get("name", "")).strip()
+        if typed != definition.job_name:
+            raise NameNotRepeated(definition.job_name, typed)
+        await request.app[COMMANDS].send(command_from(request, DeleteJob, job_type, definition.job_name))
+    except WebJobsError as error:
+        is_triggered = job_type is JobType.TRIGGERED
+        return await (show_triggered_job if is_triggered else show_continuous_job)(request, error)
+    raise web.HTTPSeeOther(f"{page_urls(request).base}/")
 
 
 async def choose_clock(request: web.Request) -> web.Response:

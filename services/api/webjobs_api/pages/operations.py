@@ -100,6 +100,15 @@ _SETTINGS = Body(
         }
     },
 )
+_NAME = Body(
+    description="The form of the page.",
+    content={
+        "application/x-www-form-urlencoded": {
+            "type": "object",
+            "properties": {"name": {"type": "string", "description": "The job's name once more."}},
+        }
+    },
+)
 _FILE = Body(
     description="A form with one file: a zip archive or a script.",
     content={"multipart/form-data": {"type": "object", "properties": {"file": {"type": "string"}}}},
@@ -119,6 +128,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /pages/continuous/{job}/stop": _button("Disable a job by its button"),
     "POST /pages/{type}/{job}/files": _button("Deploy a job by its form", _FILE),
     "POST /pages/{type}/{job}/settings": _button("Change a job's settings by its form", _SETTINGS),
+    "POST /pages/{type}/{job}/delete": _button("Delete a job by its form", _NAME),
     "POST /pages/clock": replace(_button("Choose by which clock pages show times", _CLOCK), viewers=True),
     "GET /assets/{file}": Operation(
         tag="Pages",
