@@ -148,6 +148,8 @@ async def test_secrets_are_in_their_homes_only_and_gone_when_removed(
     variables = {
         "WEBJOBS_USERNAME": USER,
         "WEBJOBS_PASSWORD": password,
+        "WEBJOBS_VIEWER_USERNAME": canaries.new("viewer"),
+        "WEBJOBS_VIEWER_PASSWORD": canaries.new("viewer password"),
         "WEBJOBS_HOOKS_ALLOW_PRIVATE": "true",
         "WEBJOBS_DATABASE_URL": empty_database_url,
     }
