@@ -18,6 +18,7 @@ from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Deleted, Event, Purged
 from webjobs_events.jetstream import Bus, StreamMessage, purge_until, stream_state
 from webjobs_events.job import JobType
+from webjobs_events.run_step import run_step
 from webjobs_service.lifetime import side_tasks
 
 from webjobs_history.batch import decode_batch
@@ -69,7 +70,8 @@ class LogPurge:
                 for message in batch:
                     events, _parked_by_the_projector = decode_batch([message])
                     for event in events:
-                        await self._purge(event, message)
+                        purging = self._purge(event, message)
+                        await run_step(purging, log, "logs were not purged", sequence=message.sequence)
                 await self._save(created_at, batch[-1].sequence)
                 self._outage.ended()
         finally:

@@ -1,13 +1,15 @@
 import asyncio
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from support.eventually import eventually
 from support.history import History, Replica
 from support.stories import Instance, Run, deleted
+from webjobs_events.envelope import event_type
 from webjobs_events.events import Event, Purged
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
+from webjobs_events.job import JobName, JobType
 from webjobs_history.app import rebuild
 from webjobs_history.settings import HistorySettings
 
@@ -157,6 +159,29 @@ async def test_the_logs_of_a_deleted_job_go_and_those_of_its_successor_stay(
 
         await eventually(purged)
         assert await history.run_ids("job") == [new.run_id]
+
+
+async def test_an_event_about_no_possible_job_keeps_no_other_logs_from_being_purged(
+    history: History, served: None
+) -> None:
+    bus, run = history.bus, Run(1)
+    await history.publish(run.whole())
+    await write_log(bus, JobType.TRIGGERED, "job", run.run_id)
+    nameless = Purged(
+        at=run.whole()[0].at, instance="other", job_name=JobName(""), run_ids=[run.run_id], limit=1
+    )
+    subject = bus.subjects.job_event(JobType.TRIGGERED, "job", "Purged")
+    await bus.connection.js.publish(
+        subject, msgspec.json.encode(nameless), headers={"ce-type": event_type("triggered", "Purged")}
+    )
+    await history.publish([deleted()])
+
+    async def purged() -> bool:
+        assert await log_sources(bus) == set()
+        return True
+
+    await eventually(purged)
+    assert await history.run_ids("job") == []
 
 
 async def test_logs_purged_once_are_not_purged_again_by_a_rebuild(

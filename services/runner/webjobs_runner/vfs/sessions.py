@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from webjobs_events.files import ChangedJob, Condition, FileInfo
+from webjobs_events.run_step import run_step
 from webjobs_events.trace import Trace
 
 from webjobs_runner.domain.site_path import SitePath
@@ -175,7 +176,11 @@ class Sessions:
                 for session in list(self._all.values()):
                     if session.used_at < too_old and not session.lock.locked():
                         logger.info("transfer of files given up", kind=type(session).__name__)
-                        await self.close(session.id)
+                        await self._give_up(session)
         finally:
             for session in list(self._all.values()):
-                await self.close(session.id)
+                await self._give_up(session)
+
+    async def _give_up(self, session: Session) -> None:
+        closing = self.close(session.id)
+        await run_step(closing, logger, "transfer of files was not closed", kind=type(session).__name__)
