@@ -1,6 +1,7 @@
 """Files dropped into the site folder, watched by the kernel's notices and by polling."""
 
 import asyncio
+import errno
 import os
 import shutil
 import subprocess
@@ -11,9 +12,10 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from support.eventually import eventually, pause
 from webjobs_events.job import JobName, JobType
-from webjobs_runner.files import folder_notices
+from webjobs_runner.files import file_drop, folder_notices
 from webjobs_runner.files.drop_reports import DropReport, FolderChanged, FolderGone, NameRefused
 from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.folder_note import read_note
@@ -257,6 +259,79 @@ async def test_a_folder_of_jobs_that_is_away_for_a_while_changes_nothing(
     assert await settled(watcher, root) == []
     drop(root / "job", "edited after its return")
     assert await report(watcher) == CHANGED
+
+
+@both_ways
+async def test_folders_that_cannot_be_read_for_a_while_change_nothing(
+    watcher: FileDropWatcher, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A share whose server was restarted is there, and answers each look into it with an error."""
+    drop(root / "job")
+    assert await report(watcher) == CHANGED
+    failures = 0
+
+    def fail(_path: Path) -> bool:
+        nonlocal failures
+        failures += 1
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    with capture_logs() as lines:
+        with monkeypatch.context() as away:
+            away.setattr(Path, "is_symlink", fail)
+            drop(root / "job", "edited meanwhile")
+            await eventually(lambda: failures >= 3)
+        assert await report(watcher) == CHANGED
+        assert await settled(watcher, root) == []
+    logged = [line["event"] for line in lines if line["event"].startswith("folders of jobs")]
+    assert logged == ["folders of jobs unavailable", "folders of jobs available again"]
+
+
+@both_ways
+async def test_a_note_that_cannot_be_removed_for_a_while_does_not_make_its_job_a_removed_one(
+    watcher: FileDropWatcher, site: Site, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(root / "job")
+    note_version(site, TRIGGERED, JOB, "1", {}, False)
+    assert await report(watcher) == CHANGED
+    failures = 0
+
+    def fail(*_job: object) -> None:
+        nonlocal failures
+        failures += 1
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    with monkeypatch.context() as away:
+        away.setattr(file_drop, "remove_note", fail)
+        root.rename(root.with_name("lost"))
+        await eventually(lambda: not watcher.is_watching)
+        root.mkdir()
+        await eventually(lambda: failures >= 2)
+        assert watcher.reports.empty()
+    assert await report(watcher) == GONE
+    assert read_note(site, TRIGGERED, JOB) is None
+
+
+@both_ways
+async def test_that_a_folder_of_jobs_is_another_one_is_taken_in_once_the_notes_can_be_read(
+    watcher: FileDropWatcher, site: Site, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(root / "job")
+    note_version(site, TRIGGERED, JOB, "1", {}, False)
+    assert await report(watcher) == CHANGED
+    failures = 0
+
+    def fail(*_type: object) -> frozenset[str]:
+        nonlocal failures
+        failures += 1
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    with monkeypatch.context() as away:
+        away.setattr(Site, "known_jobs", fail)
+        root.rename(root.with_name("lost"))
+        root.mkdir()
+        await eventually(lambda: failures >= 2)
+    assert await report(watcher) == GONE
+    assert read_note(site, TRIGGERED, JOB) is None
 
 
 @both_ways

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from webjobs_events.errors import InvalidJobName
 from webjobs_events.job import JobName, JobType, parse_job_name
+from webjobs_events.outage import Outage
 
 from webjobs_runner.domain.debounce import Debounce
 from webjobs_runner.domain.litter import is_litter
@@ -57,6 +58,7 @@ class FileDropWatcher:
         self._rescan_seconds = rescan_seconds
         self._poll_seconds = poll_seconds
         self._notices = FolderNotices(site.root)
+        self._outage = Outage(logger, "folders of jobs")
         self._parents: tuple[_Root, ...] = ()
         self._roots: dict[JobType, tuple[_Root, ...]] = {}
         self._settled: dict[_Key, str] = {}
@@ -84,23 +86,27 @@ class FileDropWatcher:
         return self._settled.get(key)
 
     async def run(self) -> None:
-        """Watch until cancelled."""
+        """Watch until cancelled; folders that cannot be read for a while are looked at again."""
         self._notices.open()
         try:
-            rescan_at = time.monotonic()
-            while True:
-                if self._check_roots() or time.monotonic() >= rescan_at:
-                    await self._rescan()
-                    seconds = self._poll_seconds if self._notices.is_polling else self._rescan_seconds
-                    rescan_at = time.monotonic() + seconds
-                await self._check_waiting()
-                self._disturb(await self._notices.wait(self._seconds_to_wait(rescan_at)))
-                if self._are_notices_lost:
-                    self._are_notices_lost, rescan_at = False, time.monotonic()
+            await self._outage.retry(self._watch, errors=(OSError,))
         finally:
             self._roots.clear()
             self._parents = ()
             self._notices.close()
+
+    async def _watch(self) -> None:
+        rescan_at = time.monotonic()
+        while True:
+            if self._check_roots() or time.monotonic() >= rescan_at:
+                await self._rescan()
+                seconds = self._poll_seconds if self._notices.is_polling else self._rescan_seconds
+                rescan_at = time.monotonic() + seconds
+            await self._check_waiting()
+            self._outage.ended()
+            self._disturb(await self._notices.wait(self._seconds_to_wait(rescan_at)))
+            if self._are_notices_lost:
+                self._are_notices_lost, rescan_at = False, time.monotonic()
 
     def _seconds_to_wait(self, rescan_at: float) -> float:
         seconds = rescan_at - time.monotonic()
@@ -121,10 +127,10 @@ class FileDropWatcher:
             before = self._roots.get(job_type)
             if found == before:
                 continue
-            self._roots[job_type] = found
-            self._notices.watch(root for root, _, _ in found)
             if before is not None and (not before or set(before) - set(found)):
                 self._lost_with_root.update(self._known_jobs(job_type))
+            self._notices.watch(root for root, _, _ in found)
+            self._roots[job_type] = found  # last: a change that could not be taken in is noticed again
             if not found:
                 logger.warning(
                     "the folder of jobs is missing; its jobs stay as they are", job_type=job_type.value
@@ -136,8 +142,8 @@ class FileDropWatcher:
     def _watch_parents(self) -> None:
         """Watch the folders above the roots; what was put in one before it was watched is looked at too."""
         while (parents := tuple(_identified(self._site.watched_parents()))) != self._parents:
-            self._parents = parents
             self._notices.watch(parent for parent, _, _ in parents)
+            self._parents = parents
 
     async def _rescan(self) -> None:
         """Check every job, to find changes without a notice."""
@@ -236,12 +242,12 @@ class FileDropWatcher:
             self._settled[key] = look
             self.reports.put_nowait(FolderChanged(job_type, job_name))
             return
-        self._settled.pop(key, None)
         if key in self._lost_with_root:
+            remove_note(self._site, job_type, job_name)  # first: with its note it would count as removed
             self._lost_with_root.discard(key)
-            remove_note(self._site, job_type, job_name)
         elif (note := self._note_id(key)) is not None:
             self._reported_gone[key] = note
+        self._settled.pop(key, None)
         self.reports.put_nowait(FolderGone(job_type, job_name))
 
     def _has_changed(self, key: _Key, look: str) -> bool:
