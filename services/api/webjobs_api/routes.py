@@ -8,6 +8,7 @@ from webjobs_events.job import JobType
 from webjobs_events.log_format import JOB_LOG
 
 from webjobs_api.app_settings import handlers as app_settings
+from webjobs_api.bulk_actions import handlers as bulk_actions
 from webjobs_api.describe import asyncapi, page, schemas, swagger
 from webjobs_api.describe import handlers as openapi
 from webjobs_api.events import handlers as events
@@ -49,6 +50,7 @@ def routes() -> list[web.RouteDef]:
         web.get(overview.PATH, overview.get_overview),
         web.get(all_runs.PATH, all_runs.list_runs),
         web.get(refusal_list.PATH, refusal_list.list_refusals),
+        web.post(bulk_actions.PATH, bulk_actions.act_on_jobs),
         # App settings
         web.get("/api/settings", app_settings.get_all),
         web.post("/api/settings", app_settings.change),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from webjobs_api.app_settings import operations as app_settings
+from webjobs_api.bulk_actions import operations as bulk_actions
 from webjobs_api.describe import own_operations
 from webjobs_api.describe.dialects import in_every_dialect
 from webjobs_api.events import operations as events
@@ -22,6 +23,7 @@ from webjobs_api.site_files import operations as site_files
 
 _DESCRIBED: Mapping[str, Operation] = {
     **overview.OPERATIONS,
+    **bulk_actions.OPERATIONS,
     **runs.OPERATIONS,
     **jobs.OPERATIONS,
     **schedules.OPERATIONS,

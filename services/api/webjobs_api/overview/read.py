@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from aiohttp import web
-from webjobs_events.job import JobName, JobType
+from webjobs_events.job import JobDefinition, JobName, JobType
 from webjobs_events.queries import RunTotals, RunTotalsQuery, RunView
 from webjobs_events.run_id import run_id_at
 
@@ -68,6 +68,17 @@ async def read_overview(
         next=None,
     )
     return overview, following
+
+
+async def jobs_that_pass(app: web.Application, wanted: JobFilter, now: datetime) -> list[JobDefinition]:
+    """Every job that the overview lists on one of its pages.
+
+    Raises:
+        BusUnavailable: NATS or history does not answer.
+        QueryRefused: History cannot answer.
+    """
+    _, jobs = await _totals_and_jobs(app, await app[RUNS].waiting(), now)
+    return [job.definition for job in jobs if wanted.passes(job, now)]
 
 
 async def _totals_and_jobs(

@@ -1,0 +1,1 @@
+"""One action on many jobs by one request."""

@@ -1,0 +1,164 @@
+"""The handler for an action on many jobs."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import msgspec
+import structlog
+from aiohttp import web
+from webjobs_events.commands import JobCommand, PatchJobSettings, StartContinuousJob, StopContinuousJob
+from webjobs_events.errors import WebJobsError
+from webjobs_events.job import JobDefinition, JobName, JobType, parse_job_name
+from webjobs_events.queries import RunView
+
+from webjobs_api.backends.known_job import require_readable
+from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.backends.run_filter import ACTIVE, MAX_RUNS, STATUS_WORDS, RunFilter
+from webjobs_api.backends.runs import RUNS
+from webjobs_api.bulk_actions.errors import NoRunToCancel, NotForContinuousJobs
+from webjobs_api.bulk_actions.request import (
+    MAX_BODY_BYTES,
+    Action,
+    NamedJob,
+    bulk_action_of,
+    check_count,
+)
+from webjobs_api.http import request_context
+from webjobs_api.http.error_responses import logged_status
+from webjobs_api.http.errors import JobNotEnabled, RunHasEnded, UploadTooLarge
+from webjobs_api.http.keys import BUS
+from webjobs_api.http.problems import with_problems
+from webjobs_api.http.tracing import about, trace_of
+from webjobs_api.jobs.commands import COMMANDS, command_from
+from webjobs_api.overview.read import jobs_that_pass
+from webjobs_api.runs.cancel_requests import cancel
+from webjobs_api.runs.start import INVOCATIONS, RunRequest
+
+PATH = "/api/jobs/actions"
+
+_AT_ONCE = 16  # jobs; runners carry out commands about definitions four at a time
+
+log = structlog.stdlib.get_logger(__name__)
+
+ActiveRuns = Mapping[JobName, Sequence[RunView]]
+
+
+class FailureJson(msgspec.Struct, frozen=True):
+    """A job to which the action was not done.
+
+    Attributes:
+        job: Its name.
+        type: Triggered or continuous.
+        status: Of the answer that the route of the one job would give.
+        error: A sentence that says why.
+    """
+
+    job: str
+    type: JobType
+    status: int
+    error: str
+
+
+class BulkResultJson(msgspec.Struct, frozen=True):
+    """What became of an action on many jobs.
+
+    Attributes:
+        done: To so many jobs it was done.
+        failures: The others, in the order of the request.
+    """
+
+    done: int
+    failures: list[FailureJson]
+
+
+@with_problems
+async def act_on_jobs(request: web.Request) -> web.Response:
+    """`POST /api/jobs/actions`: each job as by its own route; the failure of one does not stop the rest."""
+    body = await request_context.read_at_most(request, MAX_BODY_BYTES)
+    if body is None:
+        raise UploadTooLarge(MAX_BODY_BYTES)
+    asked = bulk_action_of(body)
+    jobs = asked.jobs
+    if jobs is None:
+        passing = await jobs_that_pass(request.app, asked.filter, datetime.now(UTC))
+        jobs = [NamedJob(each.job_type, each.job_name) for each in passing]
+        check_count(len(jobs))
+    active = await _active_runs(request, jobs) if asked.action is Action.CANCEL else {}
+    room = asyncio.Semaphore(_AT_ONCE)
+
+    async def act(job: NamedJob) -> FailureJson | None:
+        async with room:
+            try:
+                await _act(request, asked.action, job, active)
+            except WebJobsError as error:
+                status = logged_status(request, error)
+                return FailureJson(job.name, job.type, status, str(error))
+            except Exception:
+                log.exception("action on a job failed", **about(request), job=job.name)
+                return FailureJson(job.name, job.type, 500, "The api failed; its log says why.")
+            return None
+
+    outcomes = await asyncio.gather(*map(act, jobs))
+    failures = [outcome for outcome in outcomes if outcome is not None]
+    return request_context.json(BulkResultJson(len(jobs) - len(failures), failures))
+
+
+async def _act(request: web.Request, action: Action, job: NamedJob, active: ActiveRuns) -> None:
+    definition = await request.app[DEFINITIONS].get(job.type, parse_job_name(job.name))
+    if action in (Action.RUN, Action.CANCEL) and definition.job_type is JobType.CONTINUOUS:
+        raise NotForContinuousJobs(definition.job_name, action)
+    if action is Action.RUN:
+        by = request_context.trigger(request)
+        asked = RunRequest(definition, None, by, trace_of(request))
+        await request.app[INVOCATIONS].start(asked, datetime.now(UTC))
+    elif action is Action.CANCEL:
+        await _cancel(request, definition, active.get(definition.job_name, ()))
+    else:
+        require_readable(definition)
+        await request.app[COMMANDS].send(_command(request, definition, enable=action is Action.ENABLE))
+
+
+async def _cancel(request: web.Request, definition: JobDefinition, runs: Sequence[RunView]) -> None:
+    if not runs:
+        raise NoRunToCancel(definition.job_name)
+    by, now = request_context.trigger(request), datetime.now(UTC)
+    for run in runs:
+        with suppress(RunHasEnded):
+            await cancel(request.app[BUS], run, by, now)
+
+
+def _command(request: web.Request, definition: JobDefinition, *, enable: bool) -> JobCommand:
+    """Continuous jobs are started and stopped; triggered ones are enabled by their settings."""
+    job_type, job_name = definition.job_type, definition.job_name
+    if job_type is JobType.TRIGGERED:
+        patch = {"enabled": None if enable else False}
+        return command_from(request, PatchJobSettings, job_type, job_name, patch=patch)
+    if not enable:
+        return command_from(request, StopContinuousJob, job_type, job_name)
+    if definition.settings.get("enabled") is False:
+        raise JobNotEnabled(job_name)
+    return command_from(request, StartContinuousJob, job_type, job_name)
+
+
+async def _active_runs(request: web.Request, jobs: Sequence[NamedJob]) -> ActiveRuns:
+    """The runs of these jobs that have not ended, as they are known by the names of their definitions."""
+    names: set[JobName] = set()
+    for job in jobs:
+        if job.type is JobType.TRIGGERED:
+            with suppress(WebJobsError):  # which is reported for its job
+                known = await request.app[DEFINITIONS].find(job.type, parse_job_name(job.name))
+                names |= {known.job_name} if known else set()
+    runs: dict[JobName, list[RunView]] = defaultdict(list)
+    wanted = RunFilter(statuses=frozenset(STATUS_WORDS[ACTIVE]), job_names=frozenset(names), limit=MAX_RUNS)
+    while names:
+        page = await request.app[RUNS].of_all(wanted)
+        for run in page.runs:
+            runs[run.job_name].append(run)
+        if page.next is None:
+            break
+        wanted = replace(wanted, before=page.next)
+    return runs
