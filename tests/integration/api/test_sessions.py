@@ -1,5 +1,6 @@
 """People sign in by a form: where it leads, what the cookie may do, and what a browser gets without one."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from html import escape
@@ -289,6 +290,46 @@ async def test_a_person_signs_in_works_and_signs_out(
         await page.wait_for_url(f"{base}/login")
         await view.open("/")
         assert page.url == f"{base}/login?next=/"
+
+
+async def test_no_header_makes_the_login_fail(browser: aiohttp.ClientSession) -> None:
+    url = browser._base_url
+    own, raw = f"http://{url.authority}".encode(), b"\xff\x80"
+    _, cookie = await sign_in(browser)
+    name, value = cookie.key.encode(), cookie.value.encode()
+    for header in (
+        b"Referer: %b/%b" % (own, raw),
+        b"Referer: %b//evil.example" % own,
+        b"Cookie: %b=%b" % (name, raw),
+        b"Cookie: %b=%b%b; ;=; %b" % (name, value, raw, raw),
+        b"Cookie: %b=; %b=%b" % (name, name, value[:-1]),
+        b"Content-Type: application/%b" % raw,
+        b"Content-Type: %b" % raw,
+        b"Accept: text/html;q=%b" % raw,
+        b"Origin: %b" % raw,
+        b"Sec-Fetch-Mode: %b\r\nSec-Fetch-Site: %b" % (raw, raw),
+        b"X-Forwarded-Host: %b\r\nX-Forwarded-Prefix: %b\r\nX-Forwarded-Proto: %b" % (raw, raw, raw),
+    ):
+        for line in (
+            b"GET /",
+            b"POST /pages/triggered/hello/run",
+            b"GET /login?next=%FF%00//",
+            b"POST /login",
+            b"POST /logout",
+        ):
+            status, head = await raw_answer(url, line, b"Accept: text/html\r\n" + header)
+            assert status < 500, (header, line)
+            assert b"evil" not in head
+
+
+async def raw_answer(url: URL, line: bytes, headers: bytes) -> tuple[int, bytes]:
+    """The status and the head of the answer to a request that no client library would send."""
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(b"%b HTTP/1.1\r\nHost: %b\r\n" % (line, url.authority.encode()))
+    writer.write(headers + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    head, _, _ = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    return int(head.split()[1]), head
 
 
 async def test_without_credentials_there_is_nothing_to_sign_in_to(api: aiohttp.ClientSession) -> None:

@@ -20,6 +20,7 @@ from webjobs_api.http.logins import Logins, basic_credentials
 from webjobs_api.http.loopback import is_host, is_loopback, without_port
 from webjobs_api.http.requester import REQUESTER, Requester
 from webjobs_api.http.session_cookie import has_cookie, session_of
+from webjobs_api.http.sessions import next_path
 
 _OPEN_PATHS = frozenset({"/healthz", "/healthz/"})
 _LOGIN_PATHS = frozenset({"/login", "/login/", "/logout", "/logout/"})
@@ -80,7 +81,7 @@ def _to_login(request: web.Request) -> web.HTTPSeeOther:
         wanted = str(request.rel_url)
     else:
         wanted = page_before(request.headers.get("Referer", ""), request_context.base(request))
-    location = f"{request_context.root(request)}/login?next={quote(wanted, safe='/')}"
+    location = f"{request_context.root(request)}/login?next={quote(next_path(wanted), safe='/')}"
     return web.HTTPSeeOther(location, headers={"Cache-Control": "no-store"})
 
 
