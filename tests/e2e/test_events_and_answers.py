@@ -160,7 +160,7 @@ async def everything_readable(client: Client) -> dict[str, Answer]:
     """Body and status of every read endpoint, for every job there is."""
     addresses = ["/api/jobs", "/api/jobs/triggered", "/api/jobs/continuous"]
     for job in await client.json("/api/jobs"):
-        addresses += [job["url"], f"{job['url']}/settings", job["extra_info_url"]]
+        addresses += [job["url"], f"{job['url']}/settings"]
         if job["type"] == "triggered":
             runs = await client.runs_of(job["name"])
             addresses += [job["history_url"], *(run["url"] for run in runs)]

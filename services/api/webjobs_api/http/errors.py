@@ -43,6 +43,16 @@ class LogNotFound(WebJobsError):
         super().__init__(f"There is no log file {file_name[:200]!r}.")
 
 
+class InvalidForm(WebJobsError):
+    """The body of a request is not the form that the address takes."""
+
+    http_status = 400
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The form cannot be read: {reason}.")
+
+
 class NameNotRepeated(WebJobsError):
     """A job is to be deleted by a form that does not repeat its name."""
 

@@ -21,7 +21,8 @@ from webjobs_api.jobs import continuous
 from webjobs_api.jobs import handlers as jobs
 from webjobs_api.jobs.commands import COMMANDS, command_from
 from webjobs_api.pages.continuous_job import show_continuous_job
-from webjobs_api.pages.formats import Clock
+from webjobs_api.pages.form_fields import form_fields
+from webjobs_api.pages.formats import Clock, known_zone
 from webjobs_api.pages.frame import CLOCK_COOKIE, page_urls
 from webjobs_api.pages.run import show_run
 from webjobs_api.pages.triggered_job import show_triggered_job
@@ -90,18 +91,18 @@ async def change_settings(request: web.Request) -> web.Response:
     job_type = request_context.job_type(request)
     try:
         definition = await request.app[DEFINITIONS].get(job_type, request_context.job_name(request))
-        await jobs.change_settings(request, definition, _settings_in(await request.post(), definition))
+        await jobs.change_settings(request, definition, _settings_in(await form_fields(request), definition))
     except WebJobsError as error:
         is_triggered = job_type is JobType.TRIGGERED
         return await (show_triggered_job if is_triggered else show_continuous_job)(request, error)
     raise web.HTTPSeeOther(page_urls(request).page(job_type, definition.job_name))
 
 
-def _settings_in(form: Mapping[str, object], definition: JobDefinition) -> dict[str, Any]:
+def _settings_in(form: Mapping[str, str], definition: JobDefinition) -> dict[str, Any]:
     if "schedule" not in form:
-        return settings_of(str(form.get("settings", "")).encode())
+        return settings_of(form.get("settings", "").encode())
     others = {key: value for key, value in definition.settings.items() if key != "schedule"}
-    schedule = str(form["schedule"]).strip()
+    schedule = form["schedule"].strip()
     return {**others, "schedule": schedule} if schedule else others
 
 
@@ -110,7 +111,7 @@ async def delete_job(request: web.Request) -> web.Response:
     job_type = request_context.job_type(request)
     try:
         definition = await request.app[DEFINITIONS].get(job_type, request_context.job_name(request))
-        typed = str((await request.post()).get("name", "")).strip()
+        typed = (await form_fields(request)).get("name", "").strip()
         if typed != definition.job_name:
             raise NameNotRepeated(definition.job_name, typed)
         await request.app[COMMANDS].send(command_from(request, DeleteJob, job_type, definition.job_name))
@@ -122,12 +123,12 @@ async def delete_job(request: web.Request) -> web.Response:
 
 async def choose_clock(request: web.Request) -> web.Response:
     """`POST /pages/clock`: back to the page it came from, with instants by another clock."""
-    form = await request.post()
-    chosen, zone, to = (str(form.get(name, "")) for name in ("clock", "zone", "next"))
+    form = await form_fields(request)
+    chosen, zone, to = form.get("clock", ""), form.get("zone", ""), next_path(form.get("next", ""))
     root = request_context.root(request)
-    to = next_path(to)
     answer = web.HTTPSeeOther(to if to.startswith(f"{root}/") else f"{root}/")
-    value = f"{chosen if chosen in set(Clock) else Clock.RELATIVE.value}~{zone}"
+    clock = chosen if chosen in set(Clock) else Clock.RELATIVE.value
+    value = f"{clock}~{zone if known_zone(zone) else ''}"
     answer.set_cookie(CLOCK_COOKIE, value, max_age=_A_YEAR, path=f"{root}/", samesite="Lax", httponly=False)
     raise answer
 

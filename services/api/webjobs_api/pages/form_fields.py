@@ -1,0 +1,33 @@
+"""The fields of a page's form."""
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from webjobs_api.http import request_context
+from webjobs_api.http.errors import InvalidForm
+
+_FORM = "application/x-www-form-urlencoded"
+_MOST_BYTES = 1024 * 1024
+_MOST_FIELDS = 20
+
+
+async def form_fields(request: web.Request) -> Mapping[str, str]:
+    """The fields of the form in the body; of a repeated one the last.
+
+    Raises:
+        InvalidForm: The body is no form, or too large a one.
+    """
+    body = await request_context.read_at_most(request, _MOST_BYTES)
+    if body is None:
+        raise InvalidForm(f"it is longer than {_MOST_BYTES:,} bytes")
+    if body.strip() and request.content_type != _FORM:
+        raise InvalidForm(f"its Content-Type is {request.content_type[:100]}, and {_FORM} is wanted")
+    try:
+        fields = parse_qsl(
+            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+        )
+    except ValueError as error:
+        raise InvalidForm("it is not UTF-8 text, or has too many fields") from error
+    return dict(fields)
