@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 FILE_HEADER = "Webjobs-File"
 OFFSET_HEADER = "Webjobs-Offset"
@@ -30,8 +30,13 @@ Level = Literal["INFO", "ERROR", "SYS INFO", "SYS WARN", "SYS ERROR"]
 MARK = re.compile(rb"\[\d\d/\d\d/\d{4} \d\d:\d\d:\d\d > ")
 """Matches the beginning of each line that a runner wrote whole."""
 
+_WHOLE_MARK = re.compile(
+    rb"\[(\d\d)/(\d\d)/(\d{4}) (\d\d):(\d\d):(\d\d) > [^\]\n]{1,100}: ((?:SYS )?(?:INFO|WARN|ERROR))\] "
+)
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+_LEVELS: Mapping[bytes, Level] = {each.encode(): each for each in get_args(Level)}
 _LONGEST_NUMBER = 18  # digits
 _ERROR_LEVEL = b"ERROR] "  # ends the marks of both levels of errors
 
@@ -112,6 +117,28 @@ def job_log_source(instance_id: str) -> str:
 def line_mark(instant: datetime, source: str, level: Level) -> bytes:
     """Returns `[11/08/2013 02:56:00 > 327e1e: INFO] `: UTC instant, instance or service, and level."""
     return _mark((instant - _EPOCH) // _SECOND, source, level)
+
+
+class LineMark(NamedTuple):
+    """What the mark of a line says."""
+
+    at: datetime
+    level: Level
+    size: int
+    """Bytes before the text of the line."""
+
+
+def read_mark(line: bytes) -> LineMark | None:
+    """Returns the mark of a line; None when it has none that a runner writes."""
+    found = _WHOLE_MARK.match(line)
+    level = _LEVELS.get(found[7]) if found else None
+    if found is None or level is None:
+        return None
+    month, day, year, hour, minute, second = map(int, found.groups()[:6])
+    try:
+        return LineMark(datetime(year, month, day, hour, minute, second, tzinfo=UTC), level, found.end())
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=16)  # of a busy runner, nearly all lines of a second

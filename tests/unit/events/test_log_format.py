@@ -1,9 +1,10 @@
 """The format of logs: what one service writes another one reads."""
 
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.messages import job_names, run_ids
 from webjobs_events.asyncapi import build_asyncapi
@@ -15,7 +16,9 @@ from webjobs_events.log_format import (
     LINE_HEADER,
     MARK,
     OFFSET_HEADER,
+    Level,
     LineCount,
+    LineMark,
     LogChunk,
     chunk_headers,
     decode_chunk,
@@ -23,6 +26,7 @@ from webjobs_events.log_format import (
     has_every_line,
     line_mark,
     output_log,
+    read_mark,
 )
 from webjobs_events.subjects import Subjects
 
@@ -90,6 +94,27 @@ def test_a_mark_says_when_where_and_of_what_kind(level: str) -> None:
     mark = line_mark(datetime(2013, 11, 8, 2, 56, 0, 999_999, UTC), "327e1e", level)  # type: ignore[arg-type]
     assert mark == f"[11/08/2013 02:56:00 > 327e1e: {level}] ".encode()
     assert MARK.match(mark)
+
+
+INSTANTS = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31)).map(
+    lambda instant: instant.replace(microsecond=0, tzinfo=UTC)
+)
+
+
+@given(INSTANTS, run_ids, st.sampled_from(get_args(Level)), st.binary())
+def test_a_mark_is_read_as_it_was_written(instant: datetime, source: str, level: Level, text: bytes) -> None:
+    mark = line_mark(instant, source, level)
+    assert read_mark(mark + text) == LineMark(instant, level, len(mark))
+
+
+@given(st.binary() | st.text().map(str.encode))
+@example(b"[99/08/2013 02:56:00 > 327e1e: INFO] x")
+@example(b"[11/08/0000 02:56:00 > 327e1e: INFO] x")
+@example(b"[11/08/2013 02:56:00 > 327e1e: WARN] x")
+@example(b"[11/08/2013 02:56:00 > 327e1e: INFO]x")
+@example(b" [11/08/2013 02:56:00 > 327e1e: INFO] x")
+def test_other_beginnings_of_lines_are_no_marks(line: bytes) -> None:
+    assert read_mark(line) is None
 
 
 @given(st.sampled_from(JobType), job_names, run_ids)
