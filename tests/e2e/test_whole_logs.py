@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -126,3 +128,43 @@ async def _lines_told(session: aiohttp.ClientSession, url: str) -> int:
             assert event.name == "message"
             count += sum(line.endswith(": INFO] " + LINE.decode()) for line in event.data.split("\n"))
     raise AssertionError("the answer ended without an event that says so")
+
+
+async def test_windows_and_search_of_a_log_that_is_being_written(client: Client, tmp_path: Path) -> None:
+    name, gate = unique("windows"), tmp_path / "gate"
+    write = "seq -f 'line %.0f of it' {} {}"
+    script = f"{write.format(1, 20000)}\nwhile [ ! -e {gate} ]; do sleep 0.05; done\n"
+    script += f"echo 'no such file' >&2\n{write.format(20001, 30000)}\nexit 3\n"
+    await client.put_script("triggered", name, script)
+    run_id = await client.run(name)
+    log = f"/api/jobs/triggered/{name}/history/{run_id}/log"
+
+    async def found(text: str) -> int | None:
+        result = await client.json(f"{log}/search?q={text}")
+        return result["matches"][0] if result["complete"] and result["matches"] else None
+
+    async def text_of(number: int) -> str:
+        window = await client.json(f"{log}?line={number}&lines=1")
+        return window["lines"][0]["text"] if window["lines"] else ""
+
+    last = await eventually(lambda: found("line+20000+"), 30)
+    assert last is not None
+    for number in (1, 7_500, 20_000):  # the first lines are those of the runner
+        assert await text_of(last - 20_000 + number) == f"line {number} of it"
+    window = await client.json(f"{log}?tail=3")
+    assert [window["last"], window["total"], window["ended"], window["first_error"]] == [
+        last,
+        last,
+        False,
+        None,
+    ]
+    gate.touch()
+
+    async def at_its_end() -> dict[str, Any] | None:
+        window: dict[str, Any] = await client.json(f"{log}?tail=1")
+        return window if window["ended"] else None
+
+    window = await eventually(at_its_end, 30)
+    assert window is not None and window["lines"][0]["stream"] == "system"
+    assert window["first_error"] == await found("no+such+file") == last + 1
+    assert await text_of(last + 1 + 10_000) == "line 30000 of it"

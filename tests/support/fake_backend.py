@@ -23,7 +23,7 @@ from webjobs_events.commands import JOB_VERBS, CommandReply, ReplyCode, RunTrigg
 from webjobs_events.errors import MALFORMED, InvalidJobSettings
 from webjobs_events.jetstream import Bus, Entry, QueryRefused, QueuedMessage
 from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.log_format import chunk_headers
+from webjobs_events.log_format import LineCount, chunk_headers
 from webjobs_events.settings_check import check_settings
 from webjobs_events.settings_patch import merged, settings_tag
 from webjobs_events.status import Reason, Status
@@ -213,8 +213,11 @@ class FakeBackend:
         )
         return CommandReply(code=ReplyCode.DONE, revision=revision)
 
-    async def log(self, subject: str, file_name: str, offset: int, data: bytes) -> None:
-        await self.bus.connection.js.publish(subject, data, headers=chunk_headers(file_name, offset))
+    async def log(
+        self, subject: str, file_name: str, offset: int, data: bytes, before: LineCount | None = None
+    ) -> None:
+        headers = chunk_headers(file_name, offset, before)
+        await self.bus.connection.js.publish(subject, data, headers=headers)
 
     # The history
 

@@ -20,7 +20,7 @@ from webjobs_api.jobs import continuous, deploy, refusal_list, triggered
 from webjobs_api.jobs import handlers as jobs
 from webjobs_api.login import handlers as login
 from webjobs_api.logs import handlers as logs
-from webjobs_api.logs import logstream, run_log
+from webjobs_api.logs import line_handlers, logstream, run_log
 from webjobs_api.overview import handlers as overview
 from webjobs_api.pages import actions, assets, continuous_job, new_job, triggered_job
 from webjobs_api.pages import overview as overview_page
@@ -148,6 +148,7 @@ def _job_routes(dialect: Dialect) -> list[web.RouteDef]:
         web.post(f"{triggered_jobs}/{_JOB}/history/{{id}}/cancel", run_control.cancel_run),
         web.post(f"{triggered_jobs}/{_JOB}/history/{{id}}/rerun", run_control.rerun),
         web.get(f"{triggered_jobs}/{_JOB}/history/{{id}}/log", run_log.get_log),
+        web.get(f"{triggered_jobs}/{_JOB}/history/{{id}}/log/search", line_handlers.get_search),
         web.get(f"{triggered_jobs}/{_JOB}/schedule", schedules.get_schedule),
         # Continuous jobs
         web.get(continuous_jobs, continuous.list_jobs),

@@ -38,7 +38,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 async def get_run_log(request: web.Request) -> web.StreamResponse:
     """`GET /vfs/data/jobs/triggered/{job}/{id}/{file}`: its output, by either name, or `error_{id}.log`."""
-    run = await _run_of(request)
+    run = await current_run(request)
     file_name = request.match_info["file"]
     if file_name == KUDU_OUTPUT_FILE:
         file_name = output_log(run.run_id)
@@ -74,7 +74,7 @@ def _is_run_log(request: web.Request) -> bool:
 
 async def get_output(request: web.Request, start: int) -> web.StreamResponse:
     """The output log of the run that the address names, from a byte on, whatever the log is called there."""
-    run = await _run_of(request)
+    run = await current_run(request)
     return await _serve(request, source_of_run(request, run, output_log(run.run_id)), start=start)
 
 
@@ -105,7 +105,7 @@ async def _serve_continuous(request: web.Request, file_name: str) -> web.StreamR
     return await _serve(request, LogSource(subject, file_name, _never, is_continuous=True))
 
 
-async def _run_of(request: web.Request) -> RunView:
+async def current_run(request: web.Request) -> RunView:
     """The run that the address names; one that has ended by now is never taken for one that goes on."""
     definition, run = await known_run(request)
     if is_terminal(run.status):

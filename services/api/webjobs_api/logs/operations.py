@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
-from webjobs_api.http.operation import EVENT_STREAM, TEXT, Answer, Operation, Parameter, text
+from webjobs_api.http.operation import EVENT_STREAM, JSON, TEXT, Answer, Operation, Parameter, json_of, text
 from webjobs_api.http.parameters import FOLLOW, RANGE, SEQUENCE
+from webjobs_api.logs.line_handlers import LINES, LONGEST_TEXT, MOST_LINES, LogWindow
+from webjobs_api.logs.log_search import SearchResult
 
 _FILTER = Parameter(
     name="filter", schema={"type": "string"}, description="Only lines that hold this text, whatever its case."
@@ -30,6 +32,11 @@ _LOGS = {
     ),
     "LogFiles/Application/continuous/{job}.log": _log("Read everything a continuous job wrote"),
 }
+
+
+def _lines(name: str, description: str, most: int | None = None) -> Parameter:
+    schema = {"type": "integer", "minimum": 1} | ({"maximum": most} if most else {})
+    return Parameter(name=name, schema=schema, description=description)
 
 
 def _log_stream(summary: str) -> Operation:
@@ -60,8 +67,13 @@ OPERATIONS: Mapping[str, Operation] = {
         summary="Read or follow a run's output",
         description="With `Accept: text/event-stream` the log is followed until the run has ended: the id of "
         "an event is the offset in bytes of what comes next, the last event is named `end`. An event named "
-        "`partial` holds a line that has not ended.",
+        "`partial` holds a line that has not ended. With `line`, `tail`, `around` or `lines` the answer is a "
+        "window of lines as JSON, read in a time that does not grow with the log.",
         query=(
+            _lines("line", "Number of the first line of a window, from 1."),
+            _lines("tail", f"The last so many lines, at most {MOST_LINES}."),
+            _lines("around", "Number of a line in the middle of a window."),
+            _lines("lines", f"How many lines a window has; {LINES} by default.", MOST_LINES),
             Parameter(name="offset", schema=SEQUENCE, description="Bytes that the client has already."),
             Parameter(
                 name="follow",
@@ -80,7 +92,7 @@ OPERATIONS: Mapping[str, Operation] = {
         answers={
             200: Answer(
                 description="What was written until now, or as it is written.",
-                content={TEXT: {"type": "string"}, EVENT_STREAM: {"type": "string"}},
+                content={TEXT: {"type": "string"}, EVENT_STREAM: {"type": "string"}, JSON: LogWindow},
             ),
             204: Answer(description="The client has had the `end` already."),
             206: Answer(
@@ -90,6 +102,28 @@ OPERATIONS: Mapping[str, Operation] = {
             ),
         },
         errors=(400, 404, 416),
+        problems=True,
+    ),
+    "GET /api/jobs/triggered/{job}/history/{id}/log/search": Operation(
+        tag="Logs",
+        summary="Find lines of a run's output",
+        description="Numbers of the lines that hold a text: as it is written, behind the mark of the "
+        "line. A search ends after two seconds with what it has found.",
+        query=(
+            Parameter(
+                name="q",
+                schema={"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT, "examples": ["timeout"]},
+                description="The text.",
+                is_required=True,
+            ),
+            Parameter(
+                name="case",
+                schema={"type": "string", "examples": ["true"]},
+                description="With true, letters of the other case are others.",
+            ),
+        ),
+        answers={200: json_of(SearchResult, "The lines.")},
+        errors=(400, 404),
         problems=True,
     ),
     **{

@@ -17,6 +17,7 @@ from webjobs_api.http.operation import EVENT_STREAM
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.sse import sse_event, sse_heartbeat
 from webjobs_api.logs import handlers as logs
+from webjobs_api.logs import line_handlers
 from webjobs_api.logs.assembly import Piece
 from webjobs_api.logs.follow import following, with_pauses
 
@@ -37,7 +38,12 @@ class LogEnd(msgspec.Struct, frozen=True):
 
 @with_problems
 async def get_log(request: web.Request) -> web.StreamResponse:
-    """`GET …/history/{id}/log`: the output of a run; followed when the client wants server-sent events."""
+    """`GET …/history/{id}/log`: the output of a run; followed when the client wants server-sent events.
+
+    With the number of a line, or of lines, it is a window as JSON.
+    """
+    if line_handlers.wants_window(request):
+        return await line_handlers.get_window(request)
     is_live = EVENT_STREAM in request.headers.get("Accept", "")
     given = (request.headers.get("Last-Event-ID") if is_live else None) or request.query.get("offset") or "0"
     if is_live and given.endswith(_END):  # the client has it all: this stops it from connecting again

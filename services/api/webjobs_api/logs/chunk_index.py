@@ -1,0 +1,135 @@
+"""Finds chunks of a log by what they count: the stream of logs is its own index.
+
+Chunks of one log are stored in the order of their offsets, but for those around an outage. So a chunk is
+found by halves, in time that grows with the logarithm of the size of the log.
+"""
+
+from collections.abc import AsyncGenerator, Callable
+from typing import NamedTuple
+
+from webjobs_events.jetstream import Bus
+from webjobs_events.log_format import LineCount, LogChunk, decode_chunk
+
+from webjobs_api.logs.reader import LogSource
+
+_NEAR = 8  # sequences that are read on rather than halved
+_BATCH = 4  # messages read to find a chunk of the log between those of the other
+_BACK = 64  # messages looked at for the last chunk of a log
+_READ_AHEAD = 8  # chunks read at a time
+
+
+class StoredChunk(NamedTuple):
+    """A chunk and where it is in the stream."""
+
+    sequence: int
+    chunk: LogChunk
+    before: LineCount
+    """What is before the chunk."""
+
+    @property
+    def until(self) -> LineCount:
+        """What is before the end of the chunk."""
+        return self.before.after(self.chunk.data)
+
+
+class ChunkIndex:
+    """The chunks of one log, of one source, that count lines."""
+
+    def __init__(self, bus: Bus, source: LogSource) -> None:
+        self._bus = bus
+        self._source = source
+
+    async def first(self) -> StoredChunk | None:
+        """Returns the first chunk; None when there is none, or it counts no lines.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        return await self._first_from(1, None)
+
+    async def last(self) -> StoredChunk | None:
+        """Returns the last chunk; None when there is none near the end, or it counts no lines.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        stream, subject = self._bus.subjects.logs_stream, self._source.subject
+        message = await self._bus.last_message(stream, subject)
+        for _ in range(_BACK):
+            if message is None:
+                return None
+            chunk = decode_chunk(message.headers, message.data)
+            if chunk.file_name == self._source.file_name:
+                return StoredChunk(message.sequence, chunk, chunk.before) if chunk.before else None
+            message = await self._bus.last_message_before(stream, subject, message.sequence)
+        return None
+
+    async def last_with(
+        self, first: StoredChunk, last: StoredChunk, is_before: Callable[[StoredChunk], bool]
+    ) -> StoredChunk:
+        """Returns a chunk for which `is_before` holds, near the last such; `first` when there is none.
+
+        Args:
+            first: The first chunk.
+            last: The last chunk.
+            is_before: Whether what is looked for is not before a chunk: true up to one, then false.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        if is_before(last):
+            return last
+        low, high = first, last.sequence
+        while high - low.sequence > _NEAR:
+            middle = (low.sequence + high) // 2
+            found = await self._first_from(middle, high)
+            if found is None or not is_before(found):
+                high = middle
+            else:
+                low = found
+        return low
+
+    async def _first_from(self, sequence: int, limit: int | None) -> StoredChunk | None:
+        """The first chunk from a sequence on, below the limit."""
+        while limit is None or sequence < limit:
+            messages, left = await self._bus.messages_from(
+                self._bus.subjects.logs_stream,
+                self._source.subject,
+                start_sequence=sequence,
+                count=_BATCH,
+                is_append_only=True,
+            )
+            for message in messages:
+                if limit is not None and message.sequence >= limit:
+                    return None
+                chunk = decode_chunk(message.headers, message.data)
+                if chunk.file_name == self._source.file_name:
+                    return StoredChunk(message.sequence, chunk, chunk.before) if chunk.before else None
+            if not left or not messages:
+                return None
+            sequence = messages[-1].sequence + 1
+        return None
+
+
+async def chunks_from(
+    bus: Bus, source: LogSource, sequence: int, *, count: int = _READ_AHEAD
+) -> AsyncGenerator[list[LogChunk], None]:
+    """The chunks of a log that are stored by now, from a sequence on, some at a time.
+
+    Raises:
+        BusUnavailable: NATS does not answer.
+    """
+    left = 1
+    while left:
+        messages, left = await bus.messages_from(
+            bus.subjects.logs_stream,
+            source.subject,
+            start_sequence=sequence,
+            count=count,
+            is_append_only=True,
+        )
+        if not messages:
+            return
+        sequence = messages[-1].sequence + 1
+        chunks = (decode_chunk(message.headers, message.data) for message in messages)
+        yield [chunk for chunk in chunks if chunk.file_name == source.file_name]
