@@ -29,6 +29,7 @@ BENCHMARKS = (
     "idle_jobs",
     "startup",
     "reads",
+    "overview",
 )
 _LONGEST = 150.0  # seconds that one benchmark may take
 _FOLDER = Path(__file__).parent

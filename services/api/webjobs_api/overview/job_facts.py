@@ -1,9 +1,9 @@
 """What is known of one job at one moment, as attention, filters and rows need it; pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
 from webjobs_events.events import ScheduleTicked
 from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.queries import InstanceView, JobSummary, RunView
@@ -16,8 +16,7 @@ CRASHES = 3  # in a row, with which a crash loop begins
 LONG_RUN = timedelta(minutes=2)  # after which a process does not count as crashing any more
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFacts:
+class JobFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One job.
 
     Attributes:
