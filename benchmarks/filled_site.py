@@ -45,13 +45,12 @@ _FILL = """
     ON CONFLICT DO NOTHING
 """
 _COUNT = """
-    INSERT INTO jobs (job_name, run_count, latest_run, results, durations, median_ms, p90_ms, streak)
+    INSERT INTO jobs (job_name, run_count, latest_run, results, durations, streak)
     SELECT DISTINCT ON (job_name) job_name, count(*) OVER (PARTITION BY job_name), row_to_json(r),
-           repeat('S', 100), array_fill(26, ARRAY[50]), 26, 26, count(*) OVER (PARTITION BY job_name)
+           repeat('S', 100), to_json(array_fill(26, ARRAY[50])), count(*) OVER (PARTITION BY job_name)
     FROM runs r ORDER BY job_name, run_id DESC
     ON CONFLICT (job_name) DO UPDATE SET run_count = EXCLUDED.run_count, latest_run = EXCLUDED.latest_run,
-        results = EXCLUDED.results, durations = EXCLUDED.durations, median_ms = EXCLUDED.median_ms,
-        p90_ms = EXCLUDED.p90_ms, streak = EXCLUDED.streak
+        results = EXCLUDED.results, durations = EXCLUDED.durations, streak = EXCLUDED.streak
 """
 
 

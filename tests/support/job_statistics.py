@@ -1,7 +1,6 @@
 """The statistics of ended runs by their definitions, from the whole list: what the fold must agree with."""
 
 import math
-import statistics
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -23,17 +22,10 @@ def recomputed(ended: Sequence[RunView]) -> JobStatistics:
         return JobStatistics()
     last = ended[-1]
     streak = list(takewhile(lambda run: run.status is last.status, reversed(ended)))
-    measured = [
-        duration
-        for run in ended[-50:]
-        if run.status is not Status.ABORTED and (duration := _duration(run)) is not None
-    ]
     success = next((run for run in reversed(ended) if run.status is Status.SUCCESS), None)
     return JobStatistics(
         results="".join(run.status.value[0] for run in ended[-100:]),
         durations=[_duration(run) for run in ended[-50:]],
-        median_ms=_rounded(statistics.median(measured)) if measured else None,
-        p90_ms=min(each for each in measured if _share(each, measured) >= 0.9) if measured else None,
         streak=len(streak),
         failing_since=streak[-1].ended_at if last.status is Status.FAILED else None,
         last_success=success and LastSuccess(run_id=success.run_id, ended_at=_end(success)),
@@ -44,10 +36,6 @@ def _duration(run: RunView) -> int | None:
     return (
         None if run.started_at is None else _rounded((_end(run) - run.started_at) / timedelta(milliseconds=1))
     )
-
-
-def _share(limit: int, values: list[int]) -> float:
-    return sum(value <= limit for value in values) / len(values)
 
 
 def _rounded(value: float) -> int:

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from webjobs_events.durations import measured, median, p90
 from webjobs_events.instant import Instant
 from webjobs_events.job import JobName
 from webjobs_events.run_id import RunId
@@ -112,9 +113,7 @@ class JobSummary(msgspec.Struct, frozen=True, kw_only=True):
         latest: The run with the greatest id.
         run_count: How many runs history holds.
         results: One letter for each of the last 100 that ended, oldest first: S, F or A, as `Success`.
-        durations: Milliseconds of the last 20 of them, oldest first; None where no process was started.
-        median_ms: Of the last 50 that succeeded or failed; None without any.
-        p90_ms: The duration that nine of ten of those do not exceed; None without any.
+        durations: Milliseconds of the last 50 of them, oldest first; None where no process was started.
         streak: How many in a row ended with the last result.
         failing_since: End of the first failure of the streak; None unless the last one failed.
         last_success: The last one that succeeded.
@@ -125,11 +124,19 @@ class JobSummary(msgspec.Struct, frozen=True, kw_only=True):
     run_count: int
     results: str = ""
     durations: list[int | None] = []
-    median_ms: int | None = None
-    p90_ms: int | None = None
     streak: int = 0
     failing_since: Instant | None = None
     last_success: LastSuccess | None = None
+
+    @property
+    def median_ms(self) -> int | None:
+        """Of the durations of those that succeeded or failed; None without any."""
+        return median(measured(self.durations, self.results))
+
+    @property
+    def p90_ms(self) -> int | None:
+        """What nine of ten of those took at most; None without any."""
+        return p90(measured(self.durations, self.results))
 
 
 class JobSummaries(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,6 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
-    literal_column,
     select,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
@@ -69,7 +68,7 @@ def _with_position(items: ScalarSelect[Any], names: ScalarSelect[Any] | None = N
     return select(*columns).where(positions.c.reader == PROJECTION)
 
 
-_STATISTICS = ("results", "median_ms", "p90_ms", "streak", "failing_since", "last_success")
+_STATISTICS = ("results", "durations", "streak", "failing_since", "last_success")
 _NAMES: ColumnElement[Any] = bindparam("names", type_=ARRAY(Text))
 
 _page = (
@@ -105,7 +104,6 @@ def _rows_as_json(rows: Any) -> ScalarSelect[Any]:
 _summary = func.json_build_object(
     *(part for name in ("job_name", "run_count", *_STATISTICS) for part in (name, jobs.c[name])),
     *("latest", jobs.c.latest_run),
-    *("durations", literal_column("durations[cardinality(durations) - 19:]")),
 )
 
 

@@ -5,7 +5,6 @@ The columns of `runs`, `jobs` and `instances` bear the names of the fields of `R
 """
 
 from sqlalchemy import (
-    ARRAY,
     JSON,
     BigInteger,
     Boolean,
@@ -63,9 +62,7 @@ jobs = Table(
     Column("run_count", Integer, nullable=False),
     Column("latest_run", JSON, nullable=False),
     Column("results", Text, nullable=False, server_default=""),
-    Column("durations", ARRAY(BigInteger), nullable=False, server_default="{}"),
-    Column("median_ms", BigInteger),
-    Column("p90_ms", BigInteger),
+    Column("durations", JSON, nullable=False, server_default="[]"),
     Column("streak", Integer, nullable=False, server_default="0"),
     Column("failing_since", _INSTANT),
     Column("last_success", JSON),

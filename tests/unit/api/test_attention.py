@@ -97,19 +97,19 @@ CASES: list[tuple[str, JobFacts, list[tuple[str, str, datetime | None]]]] = [
     ),
     (
         "long run",
-        triggered(running=[OVERDUE], summary=summary(OVERDUE, "S", median_ms=90_000)),
+        triggered(running=[OVERDUE], summary=summary(OVERDUE, "S", durations=[90_000])),
         [("long_run", "Running for 5 m 00 s; half of its runs took at most 1 m 30 s.", ago(minutes=5))],
     ),
     (
         "run of usual length",
-        triggered(running=[OVERDUE], summary=summary(OVERDUE, "S", median_ms=100_000)),
+        triggered(running=[OVERDUE], summary=summary(OVERDUE, "S", durations=[100_000])),
         [],
     ),
     ("run without a median", triggered(running=[OVERDUE], summary=summary(OVERDUE, "")), []),
     (
         "short run of a job with shorter runs",
         triggered(
-            running=[short := run(Status.RUNNING, ago(seconds=9))], summary=summary(short, "S", median_ms=5)
+            running=[short := run(Status.RUNNING, ago(seconds=9))], summary=summary(short, "S", durations=[5])
         ),
         [],
     ),
@@ -143,7 +143,7 @@ def test_attention_names_the_run_it_is_about() -> None:
     jobs = [
         triggered("a", summary=summary(FAILED, "F", **SINCE)),
         triggered("b", summary=summary(RUNS_AGAIN, "F", **SINCE)),
-        triggered("c", running=[OVERDUE], summary=summary(OVERDUE, "S", median_ms=1)),
+        triggered("c", running=[OVERDUE], summary=summary(OVERDUE, "S", durations=[1])),
     ]
     found = {each.job: each.run_id for each in attention_of(jobs, [], NOW)}
     assert found == {"a": FAILED.run_id, "b": None, "c": OVERDUE.run_id}

@@ -110,13 +110,12 @@ def test_the_row_of_a_triggered_job() -> None:
         "S" * 60 + "A" + "F" * 20,
         streak=20,
         durations=[None, *range(24)],
-        median_ms=12,
-        p90_ms=22,
         last_success=success(ago(hours=2)),
     )
     row = job_row(triggered(summary=facts, next_due=NOW), None, URLS)
     assert (row.status, row.results, row.success_rate) == (Status.FAILED, "F" * 20, 0.75)
     assert row.durations_ms == list(range(4, 24))
+    assert (row.median_ms, row.p90_ms) == (14, 22)
     assert row.latest is not None and row.latest.exit_code == 3
     assert row.latest.url == f"http://h/api/jobs/triggered/job/history/{latest.run_id}"
     assert (row.next_due, row.instances, row.up_since) == (NOW, [], None)

@@ -64,27 +64,3 @@ def test_a_streak_ends_with_any_other_result(results: str, streak: int, failing_
     statistics = folded([ended(number, result) for number, result in enumerate(results)])
     assert statistics.streak == streak
     assert statistics.failing_since == (None if failing_since is None else at(failing_since))
-
-
-@pytest.mark.parametrize(
-    ("took", "median", "p90"),
-    [
-        ([], None, None),
-        ([("S", None)], None, None),
-        ([("A", 70)], None, None),
-        ([("S", 5)], 5, 5),
-        ([("S", 1), ("F", 2)], 2, 2),
-        ([("S", n) for n in range(10, 0, -1)], 6, 9),
-        ([("S", 4), ("A", 900), ("F", None), ("F", 8)], 6, 8),
-    ],
-)
-def test_median_and_p90_are_those_of_runs_that_were_not_cut_short(
-    took: list[tuple[str, int | None]], median: int | None, p90: int | None
-) -> None:
-    statistics = folded(
-        [
-            ended(number, result, None if ms is None else timedelta(milliseconds=ms))
-            for number, (result, ms) in enumerate(took)
-        ]
-    )
-    assert (statistics.median_ms, statistics.p90_ms) == (median, p90)

@@ -171,9 +171,9 @@ def cause_of(run: RunView) -> str:
 
 def _longest(job: JobFacts, now: datetime) -> RunView | None:
     """The run that runs longest, when that is unusual."""
-    median = job.summary.median_ms if job.summary else None
     begun = [run for run in job.running if run.started_at is not None]
-    if median is None or not begun:
+    median = job.summary.median_ms if begun and job.summary else None
+    if median is None:
         return None
     longest = max(begun, key=lambda run: _elapsed(run, now))
     limit = max(_TIMES_MEDIAN * median * _MILLISECOND, _NEVER_LONG)

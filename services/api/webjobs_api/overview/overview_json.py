@@ -119,7 +119,7 @@ class JobRowJson(msgspec.Struct, frozen=True, kw_only=True):
         latest: Its latest run.
         results: A letter for each of the last 20 runs that ended, oldest first: S, F or A, as `Success`.
         durations_ms: Milliseconds of those, oldest first; null where no process was started.
-        median_ms: Of the last 50 that succeeded or failed.
+        median_ms: Of the successful and failed ones among the last 50.
         p90_ms: What nine of ten of those took at most.
         success_rate: Share of the successful among the last 100 that succeeded or failed, 0 to 1.
         streak: How many in a row ended with the last result.

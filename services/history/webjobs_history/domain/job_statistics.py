@@ -3,7 +3,6 @@
 The order is that of the final events. Each attempt counts; the removal of old runs changes nothing.
 """
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -18,7 +17,6 @@ MAX_DURATIONS = 50  # attempts
 
 _MILLISECOND = timedelta(milliseconds=1)
 _LETTERS = {Status.SUCCESS: "S", Status.FAILED: "F", Status.ABORTED: "A"}
-_MEASURED = "SF"  # an aborted run was cut short: its duration says nothing about the job
 
 
 class JobStatistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,8 +25,6 @@ class JobStatistics(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         results: One letter for each of the last 100 attempts, oldest first: S, F or A, as `Success`.
         durations: Milliseconds of the last 50 of them, oldest first; None where no process was started.
-        median_ms: Of the durations of successful and failed attempts; None without any.
-        p90_ms: The duration that nine of ten of them do not exceed; None without any.
         streak: How many attempts in a row ended with the last result; may exceed 100.
         failing_since: End of the first failure of the streak; None unless the last attempt failed.
         last_success: The last attempt that succeeded; None before the first.
@@ -36,8 +32,6 @@ class JobStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
     results: str = ""
     durations: list[int | None] = []
-    median_ms: int | None = None
-    p90_ms: int | None = None
     streak: int = 0
     failing_since: Instant | None = None
     last_success: LastSuccess | None = None
@@ -54,19 +48,10 @@ def with_ended(statistics: S, run: RunView) -> S:
     failing_since = None
     if run.status is Status.FAILED:
         failing_since = statistics.failing_since if is_repeated else run.ended_at
-    results = (statistics.results + letter)[-MAX_RESULTS:]
-    durations = [*statistics.durations, _duration(run)][-MAX_DURATIONS:]
-    measured = sorted(
-        duration
-        for duration, result in zip(reversed(durations), reversed(results), strict=False)
-        if duration is not None and result in _MEASURED
-    )
     return replace(
         statistics,
-        results=results,
-        durations=durations,
-        median_ms=_median(measured),
-        p90_ms=_p90(measured),
+        results=(statistics.results + letter)[-MAX_RESULTS:],
+        durations=[*statistics.durations, _duration(run)][-MAX_DURATIONS:],
         streak=statistics.streak + 1 if is_repeated else 1,
         failing_since=failing_since,
         last_success=(
@@ -81,15 +66,3 @@ def _duration(run: RunView) -> int | None:
     if run.started_at is None or run.ended_at is None:
         return None
     return (run.ended_at - run.started_at + _MILLISECOND / 2) // _MILLISECOND
-
-
-def _median(ascending: Sequence[int]) -> int | None:
-    """The middle value; between two of them their mean, rounded up."""
-    if not ascending:
-        return None
-    middle = len(ascending) // 2
-    return ascending[middle] if len(ascending) % 2 else (ascending[middle - 1] + ascending[middle] + 1) // 2
-
-
-def _p90(ascending: Sequence[int]) -> int | None:
-    return ascending[(len(ascending) * 9 + 9) // 10 - 1] if ascending else None
