@@ -12,10 +12,9 @@ def measured(durations: Sequence[int | None], results: str) -> list[int]:
         durations: Oldest first; None where no process was started.
         results: A letter for each of these runs, S, F or A as `Success`; may begin with those of older runs.
     """
-    letters = results[-len(durations) :]
     return sorted(
         duration
-        for duration, letter in zip(durations, letters, strict=True)
+        for duration, letter in zip(reversed(durations), reversed(results), strict=False)
         if duration is not None and letter in _MEASURED
     )
 
