@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from integration.api.conftest import QUICK, SHORT
 from pydantic import SecretStr
-from support.browser import PHONE, chromium, tab
+from support.browser import PHONE, WatchedPage, chromium, tab
 from support.eventually import eventually
 from support.fake_backend import FakeBackend
 from webjobs_api.app import run_api
@@ -263,6 +263,14 @@ async def test_the_scheme_of_the_page_counts_behind_a_proxy(browser: aiohttp.Cli
             assert answer.status == status, origin
 
 
+async def sign_in_again(view: WatchedPage) -> None:
+    await view.page.get_by_role("link", name="Sign in again").click()
+    await view.page.fill("#username", "ann")
+    await view.page.fill("#password", PASSWORD)
+    await view.page.press("#password", "Enter")
+    await view.page.wait_for_selector("#live")
+
+
 async def test_a_person_signs_in_works_and_signs_out(
     browser: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
@@ -286,6 +294,10 @@ async def test_a_person_signs_in_works_and_signs_out(
         await eventually(lambda: "hello" in backend.held)
         assert backend.held["hello"].command.requested_by == "Dashboard - ann"
         await view.check()
+        await page.context.clear_cookies()
+        await backend.end_run("hello")  # the page asks for what is stale, without a session now
+        await page.get_by_role("link", name="Sign in again").wait_for()
+        await sign_in_again(view)
         await page.get_by_role("button", name="Sign out").click()
         await page.wait_for_url(f"{base}/login")
         await view.open("/")

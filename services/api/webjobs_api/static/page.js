@@ -46,6 +46,7 @@ function startClocks() {
 async function* eventsOf(address, signal, lastId) {
   const headers = { Accept: "text/event-stream", ...(lastId && { "Last-Event-ID": lastId }) };
   const answer = await fetch(address, { headers, signal, cache: "no-store" });
+  if (answer.status === 401) signedOut();
   if (!answer.ok) throw new Error(`${answer.status}`);
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let held = "";
@@ -65,6 +66,22 @@ async function* eventsOf(address, signal, lastId) {
       yield event;
     }
   }
+}
+
+let isSignedOut = false;
+
+function signedOut() {
+  // Nothing that was typed is lost: the person decides when to leave the page.
+  if (isSignedOut) return;
+  isSignedOut = true;
+  const note = document.createElement("p");
+  note.className = "note bad";
+  note.setAttribute("role", "alert");
+  const link = document.createElement("a");
+  link.href = location.href;
+  link.textContent = "Sign in again";
+  note.append("Your session has ended, and the page does not change any more. ", link);
+  document.getElementById("main").prepend(note);
 }
 
 function show(state, words) {
@@ -122,7 +139,7 @@ class Stream {
           if (this.isOver) return;
         }
       } catch (error) {
-        if (stop.signal.aborted) break;
+        if (stop.signal.aborted || isSignedOut) break;
       } finally {
         clearTimeout(timer);
       }
@@ -195,6 +212,7 @@ async function refresh() {
     const address = new URL(location.href);
     address.searchParams.set("_regions", names.join(","));
     const answer = await fetch(address, { cache: "no-store", headers: { Accept: "text/html", ...(sequence && { "Webjobs-Sequence": sequence }) } });
+    if (answer.status === 401) signedOut();
     if (answer.ok) {
       const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const name of names) {
