@@ -7,7 +7,9 @@ from typing import Any
 
 import structlog
 from webjobs_events.commands import Command, encode_command
+from webjobs_events.envelope import MESSAGE_ID_HEADER, NO_CAUSE, Cause, encode_event
 from webjobs_events.errors import BusUnavailable, RevisionConflict
+from webjobs_events.events import Event
 from webjobs_events.jetstream import Entry, StreamMessage
 from webjobs_events.outage import Outage
 from webjobs_events.subjects import Subjects
@@ -132,9 +134,25 @@ class MemoryBus:
         """Remove a message; False when it is gone already."""
         return self._messages.pop(sequence, None) is not None
 
+    @property
+    def is_connected(self) -> bool:
+        return not self.is_away
+
+    async def publish_event(
+        self, event: Event, cause: Cause = NO_CAUSE, *, after: tuple[str, int] | None = None
+    ) -> int:
+        headers, data = encode_event(event, cause)
+        if after is not None:
+            last = await self.last_message("", after[0])
+            if (last.sequence if last is not None else 0) != after[1]:
+                raise RevisionConflict(after[0])
+        self._on("")
+        return self.store(event.subject(self.subjects), data, headers)
+
     def queue(self, command: Command) -> int:
         """Put a command into the queue; returns its sequence."""
-        return self.store(command.subject(self.subjects), encode_command(command))
+        headers = {MESSAGE_ID_HEADER: command.command_id}
+        return self.store(command.subject(self.subjects), encode_command(command), headers)
 
     async def messages_from(
         self, _stream: str, pattern: str, *, start_sequence: int = 1, count: int = 256, **_options: Any

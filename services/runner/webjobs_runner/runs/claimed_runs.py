@@ -85,13 +85,13 @@ class ClaimedRuns:
         own = OwnAttempt(first_attempt(command), self._outbox.reached, time.monotonic())
         claiming = asyncio.ensure_future(self._claims.take(command, own.after))
         execution: RunExecution | None = None
-        for _ in range(2):  # turns of the loop in which the claim is sent, and then written to the socket:
-            await asyncio.sleep(0)  # what takes time comes after that
         try:
+            for _ in range(2):  # turns of the loop in which the claim is sent and written to the socket:
+                await asyncio.sleep(0)  # what takes time comes after that
             definition = await self._folders.newest(JobType.TRIGGERED, command.job_name)
             execution = self._executor.prepare(own, definition)
             if await claiming:
-                found = await self._of_new_claim(command, message, own)
+                found = await self._perform(command, message, Claimed(Owner.NEW), None, own)
                 if found is own:
                     return execution
             else:
@@ -105,15 +105,6 @@ class ClaimedRuns:
             if execution is not None:
                 await execution.drop()
             raise
-
-    async def _of_new_claim(
-        self, command: RunTriggeredJob, message: TakenMessage, own: OwnAttempt
-    ) -> OwnAttempt | None:
-        """Decide about a command that this runner has just claimed; returns the attempt to start, if any."""
-        if await is_superseded(self._bus, command):
-            await self._finish.settle(command)
-            return None
-        return await self._perform(command, message, Claimed(Owner.NEW), None, own)
 
     async def _of_earlier_claim(self, command: RunTriggeredJob, message: TakenMessage) -> OwnAttempt | None:
         """Decide about a command that was claimed before; returns the attempt to start, if any."""
@@ -151,7 +142,9 @@ class ClaimedRuns:
                 decision = Wait(OWNED_DELAY)  # another runner was faster
         match decision:
             case Start():
-                return own
+                if attempt.retry_of is not None or not await is_superseded(self._bus, command):
+                    return own
+                await self._finish.settle(command, message)
             case Wait():
                 await message.give_back(decision.seconds)
             case FinishRun():
