@@ -5,6 +5,7 @@ import asyncio
 import aiohttp
 import pytest
 from support.fake_backend import FakeBackend
+from webjobs_events.commands import PatchJobSettings
 from webjobs_events.job import JobType
 
 PREFIXES = {
@@ -86,3 +87,18 @@ async def test_a_change_for_other_settings_than_there_are_changes_nothing(
         weak = f"W/{answer.headers['ETag']}"  # as a proxy that compresses writes it
     async with api.request(method, SETTINGS, json={"a": 2}, headers={"If-Match": weak}) as answer:
         assert answer.status == 200
+
+
+async def test_the_form_for_the_schedule_changes_no_other_setting(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "worker", settings={"timeout": 3})
+    for given, sent in ((" 0 0 3 * * * ", "0 0 3 * * *"), ("", None)):
+        form = {"schedule": given}
+        async with api.post("/pages/triggered/worker/settings", data=form, allow_redirects=False) as answer:
+            assert answer.status == 303
+        command = backend.seen[-1]
+        assert isinstance(command, PatchJobSettings)
+        assert command.patch == {"schedule": sent}
+    async with api.get("/api/jobs/triggered/worker/settings") as answer:
+        assert await answer.json() == {"timeout": 3}

@@ -61,19 +61,7 @@ async def patch_settings(request: web.Request) -> web.Response:
     )
     if request.content_type not in _PATCH_TYPES:
         raise UnsupportedPatch(request.headers.get("Content-Type", ""))
-    patch = settings_of(await _small_body(request))
-    require_readable(definition)
-    check_bounds(patch)
-    await request.app[COMMANDS].send(
-        command_from(
-            request,
-            PatchJobSettings,
-            definition.job_type,
-            definition.job_name,
-            patch=patch,
-            only_if=_expected_tags(request),
-        )
-    )
+    await merge_settings(request, definition, settings_of(await _small_body(request)))
     return await _settings_changed(request, definition)
 
 
@@ -124,6 +112,25 @@ async def change_settings(request: web.Request, definition: JobDefinition, setti
             definition.job_type,
             definition.job_name,
             settings=settings,
+            only_if=_expected_tags(request),
+        )
+    )
+
+
+async def merge_settings(request: web.Request, definition: JobDefinition, patch: dict[str, Any]) -> None:
+    """Let a job have some other settings, by a JSON merge patch; the others stay as they are then.
+
+    Raises: As `change_settings`.
+    """
+    require_readable(definition)
+    check_bounds(patch)
+    await request.app[COMMANDS].send(
+        command_from(
+            request,
+            PatchJobSettings,
+            definition.job_type,
+            definition.job_name,
+            patch=patch,
             only_if=_expected_tags(request),
         )
     )

@@ -1,13 +1,12 @@
 """What the buttons of pages do; each leads back to the page, which says so if it could not be done."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from datetime import UTC, datetime
-from typing import Any
 
 from aiohttp import web
 from webjobs_events.commands import DeleteJob, StartContinuousJob, StopContinuousJob
 from webjobs_events.errors import WebJobsError
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
@@ -91,19 +90,17 @@ async def change_settings(request: web.Request) -> web.Response:
     job_type = request_context.job_type(request)
     try:
         definition = await request.app[DEFINITIONS].get(job_type, request_context.job_name(request))
-        await jobs.change_settings(request, definition, _settings_in(await form_fields(request), definition))
+        form = await form_fields(request)
+        if "schedule" in form:
+            schedule = form["schedule"].strip()
+            await jobs.merge_settings(request, definition, {"schedule": schedule or None})
+        else:
+            settings = settings_of(form.get("settings", "").encode())
+            await jobs.change_settings(request, definition, settings)
     except WebJobsError as error:
         is_triggered = job_type is JobType.TRIGGERED
         return await (show_triggered_job if is_triggered else show_continuous_job)(request, error)
     raise web.HTTPSeeOther(page_urls(request).page(job_type, definition.job_name))
-
-
-def _settings_in(form: Mapping[str, str], definition: JobDefinition) -> dict[str, Any]:
-    if "schedule" not in form:
-        return settings_of(form.get("settings", "").encode())
-    others = {key: value for key, value in definition.settings.items() if key != "schedule"}
-    schedule = form["schedule"].strip()
-    return {**others, "schedule": schedule} if schedule else others
 
 
 async def delete_job(request: web.Request) -> web.Response:
