@@ -28,10 +28,10 @@ $(STAMP): requirements/dev.txt pyproject.toml
 up: setup ## run everything here: NATS, Postgres, api, runner, history (Ctrl-C stops all)
 	@exec $(BIN)/webjobs up $(ARGS)
 
-test: setup ## every test: unit, contract, integration, end to end
+test: setup ## every test but those of docker-compose.yml
 	$(PYTEST) tests
 
-test-unit: setup ## the pure rules: no I/O, seconds
+test-unit: setup ## rules and handlers, without servers
 	$(PYTEST) tests/unit tests/contract
 
 test-integration: setup ## one service at a time against real NATS and Postgres
