@@ -107,6 +107,13 @@ class EventRecorder:
         Raises:
             AssertionError: There is a gap.
         """
+        return bytes(self._assembled(subject, file_name))
+
+    def log_size(self, subject: str, file_name: str) -> int:
+        """So many bytes would `log` return now."""
+        return len(self._assembled(subject, file_name))
+
+    def _assembled(self, subject: str, file_name: str) -> bytearray:
         log = self._log_files[subject, file_name]
         for message in self._logs[subject][log.messages :]:
             chunk = decode_chunk(message.headers, message.data)
@@ -115,7 +122,7 @@ class EventRecorder:
                 assert chunk.offset <= size, f"a gap from {size} to {chunk.offset}"
                 log.content += chunk.data[size - chunk.offset :]
             log.messages += 1
-        return bytes(log.content)
+        return log.content
 
     def chunk_sizes(self, subject: str) -> list[tuple[str, int]]:
         """The file and the size of each log chunk on a subject, in the order of the stream."""
