@@ -1,10 +1,11 @@
-"""A bus, a caller and a runner of the test's own; a folder or file that needs others overrides them."""
+"""A bus, a caller, a runner and settings of an api for each test; folders that need others override them."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from support.runners import Caller, RunningRunner, running_runner
+from webjobs_api.settings import ApiSettings
 from webjobs_events.jetstream import Bus, connect_bus
 from webjobs_events.subjects import Subjects
 
@@ -24,3 +25,9 @@ def caller(bus: Bus) -> Caller:
 async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[RunningRunner]:
     async with running_runner(bus, nats_url, tmp_path) as running:
         yield running
+
+
+@pytest.fixture
+def settings(nats_url: str, namespace: str) -> ApiSettings:
+    """Of an api."""
+    return ApiSettings(nats_url=nats_url, namespace=namespace, port=0)

@@ -24,8 +24,8 @@ async def backend(bus: Bus, tmp_path: Path) -> AsyncIterator[FakeBackend]:
 
 
 @pytest.fixture
-def settings(nats_url: str, namespace: str) -> ApiSettings:
-    return ApiSettings(nats_url=nats_url, namespace=namespace, port=0, upload_limit_mb=1)
+def settings(settings: ApiSettings) -> ApiSettings:
+    return settings.model_copy(update={"upload_limit_mb": 1})
 
 
 @pytest.fixture

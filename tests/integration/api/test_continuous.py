@@ -5,18 +5,13 @@ import io
 import aiohttp
 import pytest
 from support.fake_backend import INSTANCE, FakeBackend
+from support.http import get_json
 from webjobs_events.commands import RestartContinuousJob, StartContinuousJob, StopContinuousJob
 from webjobs_events.job import JobType
 from webjobs_events.status import Status
 
 JOB = "/api/jobs/continuous/worker"
 ALIVE = f"i{INSTANCE}"
-
-
-async def get(api: aiohttp.ClientSession, path: str):
-    async with api.get(path) as answer:
-        assert answer.status == 200, await answer.text()
-        return await answer.json()
 
 
 async def test_a_job_has_the_fields_of_the_seed(
@@ -33,15 +28,15 @@ async def test_a_job_has_the_fields_of_the_seed(
         "url": f"{api_url}/api/jobs/continuous/worker",
         "type": "continuous",
     }
-    assert await get(api, JOB) == expected
-    assert await get(api, "/api/jobs/continuous") == [expected]
-    assert await get(api, "/api/jobs/") == [expected]
+    assert await get_json(api, JOB) == expected
+    assert await get_json(api, "/api/jobs/continuous") == [expected]
+    assert await get_json(api, "/api/jobs/") == [expected]
 
 
 async def test_dead_instances_do_not_count(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
     await backend.define(JobType.CONTINUOUS, "worker")
     backend.tell("worker", idead01=Status.RUNNING, **{ALIVE: Status.PENDING_RESTART})
-    assert (await get(api, JOB))["status"] == "PendingRestart"
+    assert (await get_json(api, JOB))["status"] == "PendingRestart"
 
 
 async def test_stop_and_start_are_commands_whose_effect_the_next_read_shows(
@@ -51,11 +46,11 @@ async def test_stop_and_start_are_commands_whose_effect_the_next_read_shows(
     async with api.post(f"{JOB}/stop/") as answer:
         assert (answer.status, await answer.text()) == (200, "")
     assert isinstance(backend.seen[-1], StopContinuousJob)
-    assert (await get(api, JOB))["status"] == "Stopped"
+    assert (await get_json(api, JOB))["status"] == "Stopped"
     async with api.post(f"{JOB}/start") as answer:
         assert answer.status == 200
     assert isinstance(backend.seen[-1], StartContinuousJob)
-    assert (await get(api, JOB))["status"] == "Initializing"
+    assert (await get_json(api, JOB))["status"] == "Initializing"
 
 
 @pytest.mark.parametrize("prefix", ["/api/jobs/continuous", "/api/continuouswebjobs", "/jobs/continuous"])
@@ -103,11 +98,11 @@ async def test_settings_come_back_as_they_were_put(
 ) -> None:
     await backend.define(job_type, "worker")
     address = f"/api/jobs/{job_type.value}/worker/settings"
-    assert await get(api, address) == {}
+    assert await get_json(api, address) == {}
     settings = {"is_singleton": True, "of mine": [1, {"é": None}]}
     async with api.put(address, json=settings) as answer:
         assert (answer.status, await answer.text()) == (200, "")
-    assert await get(api, address) == settings
+    assert await get_json(api, address) == settings
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"text"', b"\xff\xfe", b"[" * 5000, b"NaN"])

@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
+from support.http import get_json
 from webjobs_api.http.dialects import DIALECTS, KUDU, KUDU_OLDER, KUDU_OLDEST, Dialect
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
@@ -16,12 +17,6 @@ from yarl import URL
 ARM = {"x-ms-geo-location": "West Europe"}
 EVERY = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda each: each.jobs)
 KUDUS = pytest.mark.parametrize("dialect", [KUDU, KUDU_OLDER, KUDU_OLDEST], ids=lambda each: each.jobs)
-
-
-async def get(api: aiohttp.ClientSession, path: str, **headers: str):
-    async with api.get(path, headers=headers) as answer:
-        assert answer.status == 200, await answer.text()
-        return await answer.json()
 
 
 async def tag_of(api: aiohttp.ClientSession, path: str) -> str:
@@ -41,7 +36,7 @@ async def test_a_job_is_deployed_run_looked_at_and_deleted(
         deployed = await answer.json()
     assert deployed["url"] == f"{api_url}{job}"
     assert deployed["history_url"] == f"{api_url}{job}/history"
-    assert await get(api, deployed["history_url"]) == {"runs": []}
+    assert await get_json(api, deployed["history_url"]) == {"runs": []}
     async with api.post(f"{job}/run?arguments=a") as answer:
         assert (answer.status, await answer.read()) == (202, b"")
         location = answer.headers["Location"]
@@ -49,16 +44,16 @@ async def test_a_job_is_deployed_run_looked_at_and_deleted(
     await eventually(lambda: backend.position == 2)
     await backend.end_run("hello", has_error_log=True)
     await eventually(lambda: backend.position == 3)
-    run = await get(api, location)
+    run = await get_json(api, location)
     assert run["url"] == location
-    assert await get(api, f"{job}/history/") == {"runs": [run]}
-    assert (await get(api, job))["latest_run"] == run
+    assert await get_json(api, f"{job}/history/") == {"runs": [run]}
+    assert (await get_json(api, job))["latest_run"] == run
     lists = [dialect.jobs_of(JobType.TRIGGERED), *([dialect.all_jobs] if dialect.all_jobs else [])]
     for path in lists:
-        assert (await get(api, path))[0]["latest_run"] == run
+        assert (await get_json(api, path))[0]["latest_run"] == run
     async with api.put(f"{job}/settings", data=b'{"mine": [1]}') as answer:
         assert answer.status == 200
-    assert await get(api, f"{job}/settings") == {"mine": [1]}
+    assert await get_json(api, f"{job}/settings") == {"mine": [1]}
     async with api.delete(job) as answer:
         assert answer.status == 200
     async with api.get(job) as answer:
@@ -77,7 +72,7 @@ async def test_a_continuous_job_is_stopped_and_started(
             assert (answer.status, await answer.text()) == (200, "")
         entry = await backend.bus.jobs.get("continuous.worker")
         assert entry is not None and (b'"disabled":true' in entry.value) is disabled
-    assert (await get(api, job))["status"] == "Running"
+    assert (await get_json(api, job))["status"] == "Running"
 
 
 @KUDUS
@@ -87,11 +82,11 @@ async def test_a_continuous_job_tells_its_living_instances(
     await backend.define(JobType.CONTINUOUS, "worker", settings={"is_singleton": True})
     backend.tell("worker", **{f"i{INSTANCE}": Status.RUNNING, "idead01": Status.RUNNING})
     jobs = dialect.jobs_of(JobType.CONTINUOUS)
-    told = await get(api, f"{jobs}/worker")
+    told = await get_json(api, f"{jobs}/worker")
     assert told["detailed_status"] == f"{INSTANCE} - Running\r\n"
     assert told["log_url"] == f"{api_url}/vfs/data/jobs/continuous/worker/job_log.txt"
     assert (told["settings"], told["error"], told["using_sdk"]) == ({"is_singleton": True}, None, False)
-    assert await get(api, jobs) == [told]
+    assert await get_json(api, jobs) == [told]
 
 
 @EVERY
@@ -159,8 +154,8 @@ async def test_letters_may_be_of_another_case_unless_a_job_is_spelled_so(
 
     await eventually(is_found)
     await backend.define(JobType.TRIGGERED, "hello")
-    assert (await get(api, "/api/triggeredwebjobs/hello"))["name"] == "hello"
-    assert (await get(api, "/api/triggeredwebjobs/Hello"))["name"] == "Hello"
+    assert (await get_json(api, "/api/triggeredwebjobs/hello"))["name"] == "hello"
+    assert (await get_json(api, "/api/triggeredwebjobs/Hello"))["name"] == "Hello"
     async with api.delete("/api/triggeredwebjobs/hello") as answer:
         assert answer.status == 200
     async with api.delete("/api/triggeredwebjobs/HELLO") as answer:
@@ -176,7 +171,7 @@ async def test_an_upload_replaces_the_job_whose_name_differs_in_case_only(
     await backend.define(JobType.CONTINUOUS, "HELLO")
 
     async def both_are_known() -> bool:
-        return len(await get(api, "/api/webjobs")) == 2
+        return len(await get_json(api, "/api/webjobs")) == 2
 
     await eventually(both_are_known)
     headers = {"Content-Disposition": "attachment; filename=run.sh"}
@@ -184,7 +179,7 @@ async def test_an_upload_replaces_the_job_whose_name_differs_in_case_only(
         async with api.put("/api/triggeredwebjobs/hello", data=b"echo", headers=headers) as answer:
             assert (answer.status, (await answer.json())["name"]) == (200, "Hello")
     assert backend.files == {("triggered", "Hello"): {"run.sh": b"echo"}}
-    assert [job["name"] for job in await get(api, "/api/webjobs")] == ["Hello", "HELLO"]
+    assert [job["name"] for job in await get_json(api, "/api/webjobs")] == ["Hello", "HELLO"]
 
 
 async def test_a_job_is_found_however_the_letters_of_its_name_are_composed(
@@ -211,8 +206,8 @@ async def test_logs_have_kudus_names_too(api: aiohttp.ClientSession, backend: Fa
     await backend.log(output, f"output_{run_id}.log", 0, b"one\n")
     job_log = bus.subjects.log(JobType.CONTINUOUS, "worker", INSTANCE)
     await backend.log(job_log, "job.log", 0, b"two\n")
-    run = (await get(api, "/api/triggeredwebjobs/hello"))["latest_run"]
-    worker = await get(api, "/api/continuouswebjobs/worker")
+    run = (await get_json(api, "/api/triggeredwebjobs/hello"))["latest_run"]
+    worker = await get_json(api, "/api/continuouswebjobs/worker")
     for url, text in ((run["output_url"], "one\n"), (worker["log_url"], "two\n")):
         async with api.get(url) as answer:
             assert (answer.status, await answer.text()) == (200, text)
@@ -231,27 +226,27 @@ async def test_a_browser_gets_a_page_where_a_program_gets_the_job(
 
 async def test_arm_gets_its_envelope(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
     await backend.define(JobType.TRIGGERED, "hello")
-    plain = await get(api, "/api/triggeredwebjobs/hello")
+    plain = await get_json(api, "/api/triggeredwebjobs/hello")
     site = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/sites/mine"
     referer = f"https://management.azure.com{site}/triggeredwebjobs/hello"
-    assert await get(api, "/api/triggeredwebjobs/hello", Referer=referer, **ARM) == {
+    assert await get_json(api, "/api/triggeredwebjobs/hello", Referer=referer, **ARM) == {
         "id": f"{site}/triggeredwebjobs/hello",
         "name": "mine/hello",
         "type": "Microsoft.Web/sites/triggeredwebjobs",
         "location": "West Europe",
         "properties": plain,
     }
-    listed = await get(api, "/api/webjobs", **ARM)
+    listed = await get_json(api, "/api/webjobs", **ARM)
     assert [each["properties"] for each in listed["value"]] == [plain]
     async with api.post("/api/triggeredwebjobs/hello/run", headers=ARM) as answer:
         assert answer.status == 200
         run_id = answer.headers["Location"].rpartition("/")[2]
-    history = await get(api, "/api/triggeredwebjobs/hello/history", **ARM)
+    history = await get_json(api, "/api/triggeredwebjobs/hello/history", **ARM)
     assert [run["properties"]["id"] for run in history["value"]] == [run_id]
     tag = await tag_of(api, "/api/triggeredwebjobs/hello")
     async with api.get("/api/triggeredwebjobs/hello", headers={**ARM, "If-None-Match": tag}) as answer:
         assert answer.status == 200, "in its envelope it is another answer"
-    assert "value" not in await get(api, f"/api/jobs/triggered/hello/history/{run_id}", **ARM)
+    assert "value" not in await get_json(api, f"/api/jobs/triggered/hello/history/{run_id}", **ARM)
 
 
 async def test_arm_sets_the_settings_of_a_job_by_its_form_of_the_job(
@@ -263,7 +258,7 @@ async def test_arm_sets_the_settings_of_a_job_by_its_form_of_the_job(
     async with api.put(job, json=body, headers=ARM) as answer:
         assert answer.status == 200
         assert (await answer.json())["properties"]["settings"] == {"is_singleton": True}
-    assert await get(api, f"{job}/settings") == {"is_singleton": True}
+    assert await get_json(api, f"{job}/settings") == {"is_singleton": True}
     for bad in ({}, {"properties": []}, {"properties": {"settings": 1}}, []):
         async with api.put(job, json=bad, headers=ARM) as answer:
             assert answer.status == 400
@@ -279,7 +274,7 @@ async def test_every_triggered_job_is_an_operation_in_swagger(
     await backend.define(JobType.CONTINUOUS, "worker")
 
     async def is_listed() -> bool:
-        document = await get(api, "/api/triggeredwebjobsswagger")
+        document = await get_json(api, "/api/triggeredwebjobsswagger")
         assert document["swagger"] == "2.0"
         assert f"{document['schemes'][0]}://{document['host']}" == api_url
         return list(document["paths"]) == ["/api/triggeredwebjobs/a%20b/run"] and (
@@ -301,14 +296,14 @@ async def test_the_legacy_dialect_has_five_words_for_continuous_jobs(
 ) -> None:
     await backend.define(JobType.CONTINUOUS, "worker")
     backend.tell("worker", **{f"i{INSTANCE}": status})
-    assert (await get(api, "/api/jobs/continuous/worker"))["status"] == legacy
+    assert (await get_json(api, "/api/jobs/continuous/worker"))["status"] == legacy
     for path in ("/api/jobs", "/api/jobs/continuous"):
-        assert [job["status"] for job in await get(api, path)] == [legacy]
+        assert [job["status"] for job in await get_json(api, path)] == [legacy]
     for path in ("/", "/pages/continuous/worker"):
         async with api.get(path) as page:
             assert f'class="status {kudu}"' in await page.text()
     for dialect in (KUDU, KUDU_OLDER, KUDU_OLDEST):
-        job = await get(api, f"{dialect.jobs_of(JobType.CONTINUOUS)}/worker")
+        job = await get_json(api, f"{dialect.jobs_of(JobType.CONTINUOUS)}/worker")
         assert job["detailed_status"] == f"{INSTANCE} - {kudu}\r\n"
 
 
@@ -338,7 +333,7 @@ async def test_warnings_are_in_kudus_json_in_headers_elsewhere_and_on_the_page(
     await backend.define(job_type, "job", warnings=["ä was left out."], settings_warnings=["<b> is odd."])
     both, in_headers = ["ä was left out.", "<b> is odd."], ["\\xe4 was left out.", "<b> is odd."]
     kudu, legacy = f"/api/{job_type.value}webjobs/job", f"/api/jobs/{job_type.value}/job"
-    assert (await get(api, kudu))["warnings"] == both
+    assert (await get_json(api, kudu))["warnings"] == both
     async with api.get(legacy) as answer:
         assert answer.headers.getall("Webjobs-Warning") == in_headers
         assert "warnings" not in await answer.json()
@@ -366,9 +361,9 @@ async def test_addresses_are_understood_in_any_case_and_answered_in_their_own(
     await eventually(lambda: "Hello" in backend.held)
     assert backend.held["Hello"].command.arguments == "A b"
     await backend.end_run("Hello")
-    run = await get(api, location)
-    assert await get(api, location.replace("/api/triggeredwebjobs", "/API/TRIGGEREDWEBJOBS")) == run
-    listed = await get(api, "/API/Runs?STATUS=Success&Job=Hello")
+    run = await get_json(api, location)
+    assert await get_json(api, location.replace("/api/triggeredwebjobs", "/API/TRIGGEREDWEBJOBS")) == run
+    listed = await get_json(api, "/API/Runs?STATUS=Success&Job=Hello")
     assert [each["id"] for each in listed["runs"]] == [run["id"]]
     for path in ("/HealthZ", "/API/WebJobs", "/Jobs/triggered", "/OpenAPI.json", "/Docs", "/API/Settings"):
         assert await status_of(api, "GET", path) == 200, path

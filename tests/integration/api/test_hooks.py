@@ -15,6 +15,7 @@ import pytest
 from integration.api.conftest import QUICK, SHORT
 from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
+from support.http import get_json
 from support.outages import crash_and_restart
 from support.programs import need_program
 from support.receiver import Receiver, receiving
@@ -62,12 +63,6 @@ async def receiver() -> AsyncIterator[Receiver]:
 async def make(api: aiohttp.ClientSession, url: str, event: str = "*", **more: Any) -> Any:
     async with api.post("/api/hooks", json={"url": url, "event": event, **more}) as answer:
         assert answer.status == 201, await answer.text()
-        return await answer.json()
-
-
-async def get(api: aiohttp.ClientSession, path: str) -> Any:
-    async with api.get(path) as answer:
-        assert answer.status == 200, await answer.text()
         return await answer.json()
 
 
@@ -133,11 +128,11 @@ async def test_a_finished_run_is_told_once_as_the_reference_tells_it(
     )
 
     async def is_shown() -> bool:
-        shown = await get(api, f"/api/hooks/{hook['id']}")
+        shown = await get_json(api, f"/api/hooks/{hook['id']}")
         return bool(shown["last_status"] == "OK" and json.loads(shown["last_context"])["id"] == run_id)
 
     await eventually(is_shown)
-    (attempt,) = (await get(api, f"/api/hooks/{hook['id']}/deliveries"))["deliveries"]
+    (attempt,) = (await get_json(api, f"/api/hooks/{hook['id']}/deliveries"))["deliveries"]
     assert (attempt["attempt"], attempt["status"], attempt["outcome"]) == (1, 200, "delivered")
     assert attempt["delivery_id"] == call.delivery_id
     assert len(receiver.calls) == 1
@@ -167,15 +162,15 @@ async def test_hooks_are_made_shown_and_removed(api: aiohttp.ClientSession, rece
             assert answer.status == 409
             assert "hunter2" not in await answer.text()
     second = await make(api, receiver.url("/b"))
-    assert [each["id"] for each in await get(api, "/api/hooks")] == [hook["id"], second["id"]]
-    assert (await get(api, f"/api/hooks/{hook['id']}/"))["id"] == hook["id"]
+    assert [each["id"] for each in await get_json(api, "/api/hooks")] == [hook["id"], second["id"]]
+    assert (await get_json(api, f"/api/hooks/{hook['id']}/"))["id"] == hook["id"]
     for _ in range(2):
         async with api.delete(f"/api/hooks/{hook['id']}") as answer:
             assert answer.status == 200
     for path in (f"/api/hooks/{hook['id']}", f"/api/hooks/{hook['id']}/deliveries", "/api/hooks/%00"):
         async with api.get(path) as answer:
             assert answer.status == 404
-    assert [each["id"] for each in await get(api, "/api/hooks")] == [second["id"]]
+    assert [each["id"] for each in await get_json(api, "/api/hooks")] == [second["id"]]
     again = await make(api, url, "Aborted")
     assert again["id"] != hook["id"]
 
@@ -261,7 +256,7 @@ async def test_an_address_is_looked_at_again_when_it_is_called(
         for hook in (by_name, by_number):
 
             async def was_refused(hook: Any = hook) -> bool:
-                found = (await get(api, f"/api/hooks/{hook['id']}/deliveries"))["deliveries"]
+                found = (await get_json(api, f"/api/hooks/{hook['id']}/deliveries"))["deliveries"]
                 return bool(found) and "not an address that hooks may call" in found[0]["reason"]
 
             await eventually(was_refused)
@@ -277,7 +272,7 @@ async def test_a_receiver_that_is_down_gets_all_of_it_afterwards_and_in_order(
         await tell(bus, number)
 
     async def has_tried() -> bool:
-        return bool((await get(api, f"/api/hooks/{hook['id']}"))["last_status"] == "Failure")
+        return bool((await get_json(api, f"/api/hooks/{hook['id']}"))["last_status"] == "Failure")
 
     await eventually(has_tried)
     await receiver.up()
@@ -292,7 +287,7 @@ async def test_a_receiver_that_is_down_gets_all_of_it_afterwards_and_in_order(
     assert len({call.delivery_id for call in receiver.calls}) == 20
 
     async def all_told() -> bool:
-        found = (await get(api, f"/api/hooks/{hook['id']}/deliveries?limit=1000"))["deliveries"]
+        found = (await get_json(api, f"/api/hooks/{hook['id']}/deliveries?limit=1000"))["deliveries"]
         delivered = [each for each in found if each["outcome"] == "delivered"]
         first = [each for each in found if each["delivery_id"] == found[-1]["delivery_id"]]
         assert [each["attempt"] for each in first] == list(range(len(first), 0, -1))
@@ -344,7 +339,7 @@ async def test_what_nobody_takes_for_too_long_is_given_up(
         receiver.statuses.clear()
         await tell(bus, 2)
         await eventually(lambda: numbers(receiver) == [1, 2])
-        found = (await get(api, f"/api/hooks/{hook['id']}/deliveries"))["deliveries"]
+        found = (await get_json(api, f"/api/hooks/{hook['id']}/deliveries"))["deliveries"]
         assert [each["outcome"] for each in found][-2:] == ["gave_up", "will_retry"]
     assert len([call for call in receiver.calls if call.json["revision"] == 1]) == 2
 
@@ -393,7 +388,7 @@ async def test_two_apis_share_the_work_and_one_takes_over_from_the_other(
     async with AsyncExitStack() as stack, api_of(open_settings) as first:
         second = await stack.enter_async_context(api_of(open_settings))
         hook = await make(first, receiver.url())
-        assert (await get(second, f"/api/hooks/{hook['id']}"))["id"] == hook["id"]
+        assert (await get_json(second, f"/api/hooks/{hook['id']}"))["id"] == hook["id"]
         for number in range(1, 31):
             await tell(bus, number)
         await eventually(lambda: numbers(receiver) == list(range(1, 31)))
@@ -487,7 +482,7 @@ async def test_the_secret_and_the_password_are_in_no_log(
     await tell(bus, 1)
 
     async def has_tried() -> bool:
-        return bool((await get(api, "/api/hooks"))[0]["last_status"])
+        return bool((await get_json(api, "/api/hooks"))[0]["last_status"])
 
     await eventually(has_tried)
     said = capsys.readouterr()
@@ -516,7 +511,7 @@ async def test_certificates_are_looked_at_unless_told_otherwise(
         await receiver.has(1, "/any")
 
         async def was_refused() -> bool:
-            found = (await get(api, f"/api/hooks/{strict['id']}/deliveries"))["deliveries"]
+            found = (await get_json(api, f"/api/hooks/{strict['id']}/deliveries"))["deliveries"]
             return bool(found) and "self-signed certificate" in found[0]["reason"]
 
         await eventually(was_refused)
@@ -548,7 +543,7 @@ async def test_a_hook_is_called_on_when_what_it_stands_on_was_deleted(
         await asyncio.wait_for(replaced.wait(), 15)
 
     async def is_listed() -> bool:
-        return [each["id"] for each in await get(api, "/api/hooks")] == [hook["id"]]
+        return [each["id"] for each in await get_json(api, "/api/hooks")] == [hook["id"]]
 
     await eventually(is_listed)
     await tell(bus, 7)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import aiohttp
 from support.eventually import eventually
 from support.fake_backend import FakeBackend
+from support.http import get_json
 from webjobs_events.job import JobType
 from webjobs_events.run_id import run_id_at
 from yarl import URL
@@ -22,22 +23,16 @@ async def run(api: aiohttp.ClientSession, query: str = "") -> str:
         return "/api/" + answer.headers["Location"].partition("/api/")[2]
 
 
-async def get(api: aiohttp.ClientSession, path: str):
-    async with api.get(path) as answer:
-        assert answer.status == 200, await answer.text()
-        return await answer.json()
-
-
 async def test_no_jobs_are_an_empty_list(api: aiohttp.ClientSession) -> None:
     for path in ("/api/jobs", "/api/jobs/", "/api/jobs/triggered", "/api/jobs/triggered/"):
-        assert await get(api, path) == []
+        assert await get_json(api, path) == []
 
 
 async def test_a_job_has_the_fields_of_the_seed(
     api: aiohttp.ClientSession, api_url: str, backend: FakeBackend
 ) -> None:
     await backend.define(JobType.TRIGGERED, "hello", "inner/run.sh")
-    assert await get(api, JOB) == {
+    assert await get_json(api, JOB) == {
         "name": "hello",
         "runCommand": "inner\\run.sh",
         "type": "triggered",
@@ -46,8 +41,8 @@ async def test_a_job_has_the_fields_of_the_seed(
         "extra_info_url": f"{api_url}/pages/triggered/hello",
         "latest_run": None,
     }
-    assert await get(api, f"{JOB}/") == await get(api, JOB)
-    assert await get(api, f"{JOB}/history") == {"runs": []}
+    assert await get_json(api, f"{JOB}/") == await get_json(api, JOB)
+    assert await get_json(api, f"{JOB}/history") == {"runs": []}
 
 
 async def test_a_run_is_accepted_then_runs_then_succeeds(
@@ -62,13 +57,15 @@ async def test_a_run_is_accepted_then_runs_then_succeeds(
     assert command.requested_by == "External - tests/1"
     assert command.command_id == f"run/hello/{run_id}"
     await eventually(lambda: backend.position == 2)
-    running = await get(api, location)
+    running = await get_json(api, location)
     assert running["status"] == "Running"
     assert running["end_time"] is None and running["error_url"] is None
-    assert (await get(api, JOB))["latest_run"]["status"] == "Running", "though its command is in the queue"
+    assert (await get_json(api, JOB))["latest_run"]["status"] == "Running", (
+        "though its command is in the queue"
+    )
     await backend.end_run("hello", has_error_log=True)
     await eventually(lambda: backend.position == 3)
-    ended = await get(api, location)
+    ended = await get_json(api, location)
     logs = f"{api_url}/vfs/data/jobs/triggered/hello/{run_id}"
     assert ended == {
         "id": run_id,
@@ -81,9 +78,9 @@ async def test_a_run_is_accepted_then_runs_then_succeeds(
         "url": f"{api_url}{location}",
     }
     assert INSTANT.fullmatch(ended["start_time"]) and INSTANT.fullmatch(ended["end_time"])
-    assert await get(api, f"{JOB}/history") == {"runs": [ended]}
-    assert (await get(api, JOB))["latest_run"] == ended
-    assert (await get(api, "/api/jobs"))[0]["latest_run"] == ended
+    assert await get_json(api, f"{JOB}/history") == {"runs": [ended]}
+    assert (await get_json(api, JOB))["latest_run"] == ended
+    assert (await get_json(api, "/api/jobs"))[0]["latest_run"] == ended
 
 
 async def test_an_accepted_run_is_visible_before_any_runner_took_it(
@@ -94,7 +91,7 @@ async def test_an_accepted_run_is_visible_before_any_runner_took_it(
     location = await run(api)
     run_id = location.rpartition("/")[2]
     for path in (location, JOB, f"{JOB}/history", "/api/jobs", "/api/jobs/triggered"):
-        told = str(await get(api, path))
+        told = str(await get_json(api, path))
         assert run_id in told and "Initializing" in told, path
 
 
@@ -108,7 +105,7 @@ async def test_a_finished_run_is_never_missing_while_the_projection_lags(
     await eventually(lambda: "hello" in backend.held)
     await backend.end_run("hello")
     paths = (location, JOB, f"{JOB}/history", "/api/jobs", "/api/jobs/triggered")
-    asked = [asyncio.create_task(get(api, path)) for path in paths]
+    asked = [asyncio.create_task(get_json(api, path)) for path in paths]
     await eventually(lambda: backend.bus.is_connected)
     backend.may_project.set()
     for path, told in zip(paths, await asyncio.gather(*asked), strict=True):
@@ -177,7 +174,7 @@ async def test_a_history_can_be_read_page_by_page(api: aiohttp.ClientSession, ba
     newest_first = ids[::-1]
 
     async def page(query: str) -> list[str]:
-        return [run["id"] for run in (await get(api, f"{JOB}/history?{query}"))["runs"]]
+        return [run["id"] for run in (await get_json(api, f"{JOB}/history?{query}"))["runs"]]
 
     assert await page("limit=2") == newest_first[:2]
     assert await page(f"limit=2&before={newest_first[1]}") == newest_first[2:]
@@ -249,7 +246,7 @@ async def test_lists_are_in_name_order_and_triggered_jobs_come_first(
     await backend.define(JobType.CONTINUOUS, "a")
 
     async def names() -> list[str]:
-        return [f"{job['type']}/{job['name']}" for job in await get(api, "/api/jobs")]
+        return [f"{job['type']}/{job['name']}" for job in await get_json(api, "/api/jobs")]
 
     expected = ["triggered/a", "triggered/b", "triggered/C", "continuous/a"]
     await eventually(lambda: _equals(names(), expected))

@@ -58,9 +58,8 @@ class Files:
 
 
 @pytest.fixture
-async def api_url(nats_url: str, namespace: str) -> AsyncIterator[str]:
-    settings = ApiSettings(nats_url=nats_url, namespace=namespace, port=0, upload_limit_mb=8)
-    async with run_api(settings, {}) as url:
+async def api_url(settings: ApiSettings) -> AsyncIterator[str]:
+    async with run_api(settings.model_copy(update={"upload_limit_mb": 8}), {}) as url:
         yield url
 
 

@@ -220,10 +220,10 @@ async def test_clean_removes_what_the_package_does_not_hold_and_leaves_stopped_j
 
 
 async def test_any_api_tells_of_a_deployment_and_one_is_made_at_a_time(
-    files: Files, bus: Bus, nats_url: str, namespace: str
+    files: Files, bus: Bus, settings: ApiSettings
 ) -> None:
     done = json_of(await post(files, "/api/zipdeploy", zipped({"a": "b"})))
-    async with run_api(ApiSettings(nats_url=nats_url, namespace=namespace, port=0), {}) as url:
+    async with run_api(settings, {}) as url:
         other = Files(files.session, url, files.site)
         shown = json_of(await other.get("/api/deployments/latest"))
         assert (shown["id"], shown["url"]) == (done["id"], f"{url}/api/deployments/{done['id']}")

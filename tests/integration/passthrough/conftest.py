@@ -48,11 +48,6 @@ async def client(served: Served) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-def settings(nats_url: str, namespace: str) -> ApiSettings:
-    return ApiSettings(nats_url=nats_url, namespace=namespace, port=0)
-
-
-@pytest.fixture
 async def api(settings: ApiSettings) -> AsyncIterator[aiohttp.ClientSession]:
     """A client of an api of the test's own."""
     async with run_api(settings, {}) as url, aiohttp.ClientSession(url) as session:

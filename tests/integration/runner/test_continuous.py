@@ -12,6 +12,7 @@ from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.processes import ESCAPE, PYTHON, is_alive, none_alive
 from support.runners import Caller, RunningRunner, running_runner
+from support.site_paths import data_folder, job_folder, job_log
 from webjobs_events.commands import ReplyCode, RestartContinuousJob
 from webjobs_events.events import (
     ContinuousEvent,
@@ -82,7 +83,7 @@ async def test_a_stopped_job_stays_stopped_until_it_is_started(
     assert (stopping.reason, stopping.grace_seconds) == (Reason.STOPPED, 5)
     assert (stopped.reason, stopped.signal) == (Reason.STOPPED, 15)
     assert stopped.evidence == "The job is disabled. It ended within its grace."
-    folder = tmp_path / "site" / "site" / "wwwroot" / "app_data" / "jobs" / "continuous" / "steady"
+    folder = job_folder(tmp_path, CONTINUOUS, "steady")
     assert (folder / "disable.job").exists()
     await caller.start("steady")
     await until_status(recorder, "steady", "Running")
@@ -188,7 +189,7 @@ async def test_a_script_is_notified_by_its_shutdown_file_before_the_signal(
     """
     settings = '{"stop_signal": "SIGTERM"}'
     await caller.deploy(CONTINUOUS, "listening", {"run.sh": script, "settings.job": settings})
-    log = tmp_path / "site" / "data" / "jobs" / "continuous" / "listening" / "job.log"
+    log = job_log(tmp_path, "listening")
     await eventually(lambda: log.exists() and "INFO] ready" in log.read_text())
     await caller.stop("listening")
     await until_status(recorder, "listening", "Stopped")
@@ -270,8 +271,8 @@ async def test_a_job_whose_script_cannot_be_started_is_tried_again(
 async def test_a_job_deleted_and_deployed_again_is_a_new_one(
     runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
-    data = tmp_path / "site" / "data" / "jobs" / "continuous" / "steady"
-    folder = tmp_path / "site" / "site" / "wwwroot" / "app_data" / "jobs" / "continuous" / "steady"
+    data = data_folder(tmp_path, CONTINUOUS, "steady")
+    folder = job_folder(tmp_path, CONTINUOUS, "steady")
     for count in (1, 2):
         await caller.deploy(CONTINUOUS, "steady", {"run.sh": f"echo life {count}; {FOREVER}"})
         await eventually(lambda count=count: recorder.statuses("steady").count("Running") == count)
@@ -374,7 +375,7 @@ async def test_a_script_that_fails_its_health_check_is_started_anew(
     assert pending.evidence.startswith("The health check GET /health?deep=1 on port 2")
     assert "failed 2 times in a row" in pending.evidence
     assert pending.evidence.endswith("It ended within its grace.")
-    log = tmp_path / "site" / "data" / "jobs" / "continuous" / "server" / "job.log"
+    log = job_log(tmp_path, "server")
     await eventually(lambda: "SYS WARN] Health check GET /health?deep=1: " in log.read_text())
     assert "(2 of 2)" in log.read_text()
     await eventually(lambda: recorder.statuses("server").count("Running") > 1)
@@ -386,7 +387,7 @@ async def test_a_script_that_takes_its_time_to_start_is_not_ended_for_that(
 ) -> None:
     check = '{"health_check": {"interval": 0.05, "failures": 1, "start_period": 60}}'
     await caller.deploy(CONTINUOUS, "slow", {"run.sh": FOREVER, "settings.job": check})
-    log = tmp_path / "site" / "data" / "jobs" / "continuous" / "slow" / "job.log"
+    log = job_log(tmp_path, "slow")
     said = "nothing listens (it is still starting)"
     await eventually(lambda: log.exists() and log.read_text().count(said) > 2)
     assert recorder.statuses("slow") == ["Initializing", "Starting", "Running"]
@@ -398,7 +399,7 @@ async def test_the_log_says_from_time_to_time_that_a_script_still_runs(
     monkeypatch.setattr(uptime_notice, "FIRST", timedelta(seconds=0.1))
     monkeypatch.setattr(uptime_notice, "EVERY", timedelta(seconds=0.1))
     await caller.deploy(CONTINUOUS, "steady", {"run.sh": FOREVER})
-    log = tmp_path / "site" / "data" / "jobs" / "continuous" / "steady" / "job.log"
+    log = job_log(tmp_path, "steady")
     said = "SYS INFO] The script is still running, for 0:00:0"
     await eventually(lambda: log.exists() and log.read_text().count(said) > 2)
 

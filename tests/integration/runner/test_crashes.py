@@ -11,6 +11,7 @@ from support.event_recorder import ENDS, EventRecorder, recorder_of
 from support.eventually import eventually, pause, stays
 from support.processes import ESCAPE, PYTHON, is_alive, none_alive
 from support.runners import QUICK_LEASES, Caller, runner_process, running_runner
+from support.site_paths import output_log, run_folder
 from support.tcp_proxy import tcp_proxy
 from webjobs_events.events import InstanceLost, RunAborted, RunRunning, RunSuccess
 from webjobs_events.jetstream import Bus, connect_bus
@@ -23,13 +24,9 @@ TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 FOREVER = "echo $$; exec sleep 1000"
 
 
-def data_of(folder: Path, job_name: str, run_id: str, site: str = "site") -> Path:
-    return folder / site / "data" / "jobs" / "triggered" / job_name / run_id
-
-
 async def pids_of(folder: Path, job_name: str, run_id: str, count: int = 1) -> list[int]:
     """The numbers that the script wrote."""
-    log = data_of(folder, job_name, run_id) / f"output_{run_id}.log"
+    log = output_log(folder, job_name, run_id)
 
     def said() -> list[int] | None:
         lines = [line.partition("] ")[2] for line in log.read_text().splitlines()] if log.exists() else []
@@ -85,7 +82,7 @@ async def test_a_killed_runner_leaves_no_process_and_its_next_start_ends_the_run
         await recorder.until_published()
         assert ends_of(recorder, run_id) == ["Aborted"]
         subject, name = bus.subjects.log(TRIGGERED, "job", run_id), f"output_{run_id}.log"
-        on_disk = (data_of(tmp_path, "job", run_id) / name).read_bytes()
+        on_disk = (run_folder(tmp_path, "job", run_id) / name).read_bytes()
         assert f"SYS ERROR] Runner {instance_id} died".encode() in on_disk
         await eventually(lambda: recorder.log(subject, name) == on_disk)
 
@@ -103,7 +100,7 @@ async def test_an_outcome_that_could_not_be_told_before_the_kill_is_told_after_i
             server.kill()
             await server.wait()
             gate.touch()
-            status = data_of(tmp_path, "job", run_id) / "status"
+            status = run_folder(tmp_path, "job", run_id) / "status"
             await eventually(lambda: status.exists() and status.read_bytes().endswith(b"}"))
             await runner.kill()
         await server.start()
@@ -112,7 +109,7 @@ async def test_an_outcome_that_could_not_be_told_before_the_kill_is_told_after_i
             assert (end.name, end.reason, end.exit_code) == ("Failed", Reason.EXIT_CODE, 7)
             await eventually(lambda: caller.is_free("job"))
             subject, name = bus.subjects.log(TRIGGERED, "job", run_id), f"output_{run_id}.log"
-            on_disk = (data_of(tmp_path, "job", run_id) / name).read_bytes()
+            on_disk = (run_folder(tmp_path, "job", run_id) / name).read_bytes()
             await eventually(lambda: recorder.log(subject, name) == on_disk)
             await recorder.until_published()
             assert [event.name for event in recorder.of_run(run_id)] == ["Initializing", "Running", "Failed"]
@@ -211,10 +208,7 @@ async def test_scripts_go_on_while_nats_is_away_and_everything_is_told_afterward
                 await caller.deploy(TRIGGERED, f"job{number}", {"run.sh": script})
             run_ids = [await caller.run(f"job{number}") for number in range(count)]
             await eventually(lambda: len(recorder.of(RunRunning)) == count)
-            logs = [
-                data_of(tmp_path, f"job{number}", run_id) / f"output_{run_id}.log"
-                for number, run_id in enumerate(run_ids)
-            ]
+            logs = [output_log(tmp_path, f"job{number}", run_id) for number, run_id in enumerate(run_ids)]
             for _ in range(2):
                 server.kill()
                 await server.wait()
@@ -226,7 +220,7 @@ async def test_scripts_go_on_while_nats_is_away_and_everything_is_told_afterward
                 await eventually(lambda number=number: caller.is_free(f"job{number}"))
                 names = [event.name for event in recorder.of_run(run_id)]
                 assert names == ["Initializing", "Running", "Success"]
-                folder = data_of(tmp_path, f"job{number}", run_id)
+                folder = run_folder(tmp_path, f"job{number}", run_id)
                 subject = bus.subjects.log(TRIGGERED, f"job{number}", run_id)
                 for name in (f"output_{run_id}.log", f"error_{run_id}.log"):
                     on_disk = (folder / name).read_bytes()

@@ -13,6 +13,7 @@ from support.definitions import job_definition
 from support.event_recorder import EventRecorder
 from support.eventually import eventually, stays
 from support.runners import Caller, RunningRunner, running_runner, zipped
+from support.site_paths import data_folder, job_folder, output_log
 from webjobs_events.commands import DeployJob, ReplyCode, UploadKind
 from webjobs_events.events import (
     Deleted,
@@ -34,10 +35,6 @@ from webjobs_runner.files.versions import Versions
 from webjobs_runner.jobs import package_store, reconciler
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
-
-
-def job_folder(tmp_path: Path, job_type: JobType, job_name: str, site: str = "site") -> Path:
-    return tmp_path / site / "site" / "wwwroot" / "app_data" / "jobs" / job_type / job_name
 
 
 def files_in(folder: Path) -> dict[str, str]:
@@ -256,7 +253,7 @@ async def test_a_deleted_job_is_gone_with_its_runs_and_its_name_can_be_used_agai
     runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     folder = job_folder(tmp_path, TRIGGERED, "job")
-    data = tmp_path / "site" / "data" / "jobs" / "triggered" / "job"
+    data = data_folder(tmp_path, TRIGGERED, "job")
     for count in (1, 2):
         await caller.deploy(TRIGGERED, "job", {"run.sh": f"echo life {count}"})
         run_id = await caller.run("job")
@@ -296,7 +293,7 @@ async def test_a_dropped_folder_is_deployed_and_an_upload_after_it_wins(
     assert files_in(folder) == {"run.sh": "echo edited"}
     run_id = await caller.run("dropped")
     await recorder.end_of(run_id)
-    log = tmp_path / "site" / "data" / "jobs" / "triggered" / "dropped" / run_id / f"output_{run_id}.log"
+    log = output_log(tmp_path, "dropped", run_id)
     assert "INFO] edited" in log.read_text()
 
 

@@ -11,6 +11,7 @@ import pytest
 from support.event_recorder import EventRecorder
 from support.eventually import eventually, pause
 from support.runners import Caller, RunningRunner
+from support.site_paths import data_folder, job_folder
 from webjobs_events.events import ContinuousRunning, Deployed, DeployFailed, RunAborted, RunEnded, RunSuccess
 from webjobs_events.job import JobName, JobType
 from webjobs_events.run_id import RunId
@@ -32,12 +33,8 @@ echo "$SAID" >> "$WEBJOBS_DATA_PATH/$WEBJOBS_RUN_ID.found"
 IN_PLACE = '{"is_in_place": true}'
 
 
-def folder_of(tmp_path: Path, job_name: str, job_type: JobType = TRIGGERED) -> Path:
-    return tmp_path / "site" / "site" / "wwwroot" / "app_data" / "jobs" / job_type / job_name
-
-
 def found_by(tmp_path: Path, job_name: str, run_id: RunId) -> str:
-    return (tmp_path / "site" / "data" / "jobs" / "triggered" / job_name / f"{run_id}.found").read_text()
+    return (data_folder(tmp_path, TRIGGERED, job_name) / f"{run_id}.found").read_text()
 
 
 def digest_of(folder: Path) -> str:
@@ -108,7 +105,7 @@ async def test_a_run_requested_right_after_an_edit_runs_what_was_edited(
     shows: str,
 ) -> None:
     await caller.deploy(TRIGGERED, "job", FILES)
-    folder = folder_of(tmp_path, "job")
+    folder = job_folder(tmp_path, TRIGGERED, "job")
     before = await recorder.end_of(await caller.run("job"))
     edit(folder)
     run_id = await caller.run("job")
@@ -123,7 +120,7 @@ async def test_a_run_requested_right_after_a_file_was_removed_lacks_it(
     runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     await caller.deploy(TRIGGERED, "job", FILES)
-    removed_file(folder_of(tmp_path, "job"))
+    removed_file(job_folder(tmp_path, TRIGGERED, "job"))
     run_id = await caller.run("job")
     assert isinstance(await recorder.end_of(run_id), RunSuccess)
     assert "to be removed" not in found_by(tmp_path, "job", run_id)
@@ -133,7 +130,7 @@ async def test_a_run_requested_right_after_the_folder_was_removed_finds_no_job(
     runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     await caller.deploy(TRIGGERED, "job", FILES)
-    shutil.rmtree(folder_of(tmp_path, "job"))
+    shutil.rmtree(job_folder(tmp_path, TRIGGERED, "job"))
     assert isinstance(await recorder.end_of(await caller.run("job")), RunAborted)
 
 
@@ -146,7 +143,7 @@ async def test_an_edit_of_a_large_folder_is_found_without_walking_it(
 ) -> None:
     monkeypatch.setattr("webjobs_runner.files.installed_folders.FEW_ENTRIES", 0)
     await caller.deploy(TRIGGERED, "job", FILES)
-    folder = folder_of(tmp_path, "job")
+    folder = job_folder(tmp_path, TRIGGERED, "job")
 
     walks: list[str] = []
     original = asyncio.to_thread
@@ -174,11 +171,11 @@ async def test_a_folder_that_is_not_at_rest_does_not_hold_a_run_up_for_long(
     runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     await caller.deploy(TRIGGERED, "job", FILES)
-    before = digest_of(folder_of(tmp_path, "job"))
+    before = digest_of(job_folder(tmp_path, TRIGGERED, "job"))
 
     async def keep_writing() -> None:
         while True:
-            with (folder_of(tmp_path, "job") / "growing.txt").open("a") as file:
+            with (job_folder(tmp_path, TRIGGERED, "job") / "growing.txt").open("a") as file:
                 file.write("more\n")
             await pause(0.05, "the pace of the writer")
 
@@ -198,7 +195,7 @@ async def test_a_retry_runs_what_was_edited_after_the_first_attempt(
     retry = '{"retry": {"max_attempts": 2, "backoff": 1}}'
     await caller.deploy(TRIGGERED, "job", {"run.sh": "exit 1", "settings.job": retry})
     first = await recorder.end_of(await caller.run("job"))
-    (folder_of(tmp_path, "job") / "run.sh").write_text("exit 0")
+    (job_folder(tmp_path, TRIGGERED, "job") / "run.sh").write_text("exit 0")
 
     def second() -> RunEnded | None:
         found = [event for event in recorder.of(RunSuccess, "job") if event.attempt == 2]
@@ -215,8 +212,8 @@ async def test_a_continuous_job_starts_again_with_what_was_edited(
     await caller.set("WEBJOBS_RESTART_TIME", "1")
     await caller.deploy(CONTINUOUS, "job", {"run.sh": "cat data.txt; exit 1", "data.txt": "before"})
     await eventually(lambda: recorder.of(ContinuousRunning, "job"))
-    (folder_of(tmp_path, "job", CONTINUOUS) / "data.txt").write_text("edited")
-    edited = digest_of(folder_of(tmp_path, "job", CONTINUOUS))
+    (job_folder(tmp_path, CONTINUOUS, "job") / "data.txt").write_text("edited")
+    edited = digest_of(job_folder(tmp_path, CONTINUOUS, "job"))
     seen = len(recorder.of(ContinuousRunning, "job"))
     await eventually(lambda: len(recorder.of(ContinuousRunning, "job")) > seen)
     assert [event.digest for event in recorder.of(ContinuousRunning, "job")][seen] == edited
@@ -232,7 +229,7 @@ async def test_a_run_in_place_after_a_refused_edit_runs_the_version_its_record_n
     await caller.deploy(
         TRIGGERED, "job", {"run.sh": script.replace("VERSION", "one"), "settings.job": IN_PLACE}
     )
-    folder = folder_of(tmp_path, "job")
+    folder = job_folder(tmp_path, TRIGGERED, "job")
     first = await caller.run("job")
     digest = (await recorder.end_of(first)).digest
     assert found_by(tmp_path, "job", first).split() == ["one", str(folder)]
@@ -261,7 +258,7 @@ async def test_an_edit_of_a_job_in_place_that_adds_files_of_its_own_is_deployed_
     for _ in range(3):
         await recorder.end_of(await caller.run("job"))
     assert len(recorder.of(Deployed, "job")) == 1
-    (folder_of(tmp_path, "job") / "data.txt").write_text("edited")
+    (job_folder(tmp_path, TRIGGERED, "job") / "data.txt").write_text("edited")
     run_id = await caller.run("job")
     ended = await recorder.end_of(run_id)
     assert found_by(tmp_path, "job", run_id) == "edited"

@@ -7,6 +7,7 @@ import pytest
 from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.runners import Caller, RunningRunner
+from support.site_paths import job_folder, output_log
 from webjobs_events.commands import ReplyCode, UploadKind
 from webjobs_events.events import Deployed, RunFailed, RunSuccess
 from webjobs_events.jetstream import Bus
@@ -18,13 +19,8 @@ BOM = b"\xef\xbb\xbf"
 FAILS = b"set -e\nfalse\necho never\n"
 
 
-def folder_of(tmp_path: Path, job_name: str) -> Path:
-    return tmp_path / "site" / "site" / "wwwroot" / "app_data" / "jobs" / "triggered" / job_name
-
-
 def log_of(tmp_path: Path, job_name: str, run_id: str) -> str:
-    folder = tmp_path / "site" / "data" / "jobs" / "triggered" / job_name / run_id
-    return (folder / f"output_{run_id}.log").read_text()
+    return output_log(tmp_path, job_name, run_id).read_text()
 
 
 async def definition_of(bus: Bus, job_name: str) -> JobDefinition:
@@ -49,7 +45,7 @@ async def test_a_shell_script_from_windows_fails_where_it_says_so(
         log = log_of(tmp_path, name, run_id)
         assert "never" not in log and "SYS WARN] run.sh was cleaned in the working copy" in log, name
         assert log.count("was cleaned") == 1
-        assert (folder_of(tmp_path, name) / "run.sh").read_bytes() == script
+        assert (job_folder(tmp_path, TRIGGERED, name) / "run.sh").read_bytes() == script
         [warning] = (await definition_of(bus, name)).warnings
         assert [event.warnings for event in recorder.of(Deployed, name)] == [[warning]]
         await caller.deploy(TRIGGERED, name, {"run.sh": FAILS})
@@ -68,7 +64,7 @@ async def test_an_in_place_script_from_windows_runs_as_a_clean_copy_and_its_file
     await caller.deploy(TRIGGERED, "placed", {"run.sh": script, "settings.job": '{"is_in_place": true}'})
     run_id = await caller.run("placed")
     assert isinstance(await recorder.end_of(run_id), RunFailed)
-    assert (folder_of(tmp_path, "placed") / "run.sh").read_bytes() == script
+    assert (job_folder(tmp_path, TRIGGERED, "placed") / "run.sh").read_bytes() == script
     assert "a cleaned copy runs instead of the folder" in log_of(tmp_path, "placed", run_id)
 
 
@@ -114,7 +110,7 @@ async def test_the_choice_among_several_scripts_is_said(
     definition = await definition_of(bus, "job")
     assert definition.script == "work.sh"
     assert "Chose work.sh as the script among 2 candidates: setup.py, work.sh." in definition.warnings[0]
-    dropped = folder_of(tmp_path, "dropped")
+    dropped = job_folder(tmp_path, TRIGGERED, "dropped")
     dropped.mkdir(parents=True)
     (dropped / ".eslintrc.js").write_text("throw 1")
     (dropped / "index.py").write_text("pass")

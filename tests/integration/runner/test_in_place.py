@@ -5,6 +5,7 @@ from pathlib import Path
 from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.runners import Caller, RunningRunner
+from support.site_paths import job_folder
 from webjobs_events.events import ContinuousRunning, ContinuousStopped, Deployed
 from webjobs_events.job import JobType
 
@@ -17,18 +18,14 @@ WRITER = (
 IN_PLACE = '{"is_in_place": true}'
 
 
-def folder_of(tmp_path: Path, job_name: str) -> Path:
-    return tmp_path / "site" / "site" / "wwwroot" / "app_data" / "jobs" / "continuous" / job_name
-
-
 async def test_files_that_an_in_place_job_adds_are_no_new_version(
     runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     await caller.deploy(CONTINUOUS, "writer", {"run.sh": WRITER, "settings.job": IN_PLACE})
-    folder = folder_of(tmp_path, "writer")
+    folder = job_folder(tmp_path, CONTINUOUS, "writer")
     await eventually(lambda: (folder / "own.txt").exists())
     # A job dropped afterwards is noticed later than those files would have been.
-    other = folder_of(tmp_path, "other")
+    other = job_folder(tmp_path, CONTINUOUS, "other")
     other.mkdir()
     (other / "run.sh").write_text("exec sleep 1000")
     await eventually(lambda: recorder.of(Deployed, "other"))
@@ -40,7 +37,7 @@ async def test_a_changed_file_of_an_in_place_job_is_a_new_version(
     runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     await caller.deploy(CONTINUOUS, "writer", {"run.sh": WRITER, "settings.job": IN_PLACE})
-    folder = folder_of(tmp_path, "writer")
+    folder = job_folder(tmp_path, CONTINUOUS, "writer")
     await eventually(lambda: (folder / "own.txt").exists())
     (folder / "run.sh").write_text(WRITER + " # edited")
     await eventually(lambda: len(recorder.of(ContinuousRunning, "writer")) == 2, 20)
@@ -50,7 +47,7 @@ async def test_a_deployment_replaces_an_in_place_job_that_has_added_files(
     runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     await caller.deploy(CONTINUOUS, "writer", {"run.sh": WRITER, "settings.job": IN_PLACE})
-    folder = folder_of(tmp_path, "writer")
+    folder = job_folder(tmp_path, CONTINUOUS, "writer")
     await eventually(lambda: (folder / "own.txt").exists())
     newer = "exec sleep 2000"
     await caller.deploy(CONTINUOUS, "writer", {"run.sh": newer})
@@ -63,7 +60,7 @@ async def test_a_job_that_has_added_files_can_be_deleted(
     runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
 ) -> None:
     await caller.deploy(CONTINUOUS, "writer", {"run.sh": WRITER, "settings.job": IN_PLACE})
-    folder = folder_of(tmp_path, "writer")
+    folder = job_folder(tmp_path, CONTINUOUS, "writer")
     await eventually(lambda: (folder / "own.txt").exists())
     await caller.delete(CONTINUOUS, "writer")
     await eventually(lambda: not folder.exists())

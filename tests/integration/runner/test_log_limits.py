@@ -9,6 +9,7 @@ import pytest
 from support.event_recorder import EventRecorder
 from support.eventually import eventually, stays
 from support.runners import Caller, RunningRunner, running_runner
+from support.site_paths import run_folder
 from webjobs_events.events import RunEnded, RunFailed, RunSuccess
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
@@ -20,7 +21,7 @@ TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 
 def logs_of(tmp_path: Path, event: RunEnded) -> tuple[bytes, bytes]:
     """The output and the error log on disk."""
-    folder = tmp_path / "site" / "data" / "jobs" / "triggered" / event.job_name / event.run_id
+    folder = run_folder(tmp_path, event.job_name, event.run_id)
     files = (folder / f"{name}_{event.run_id}.log" for name in ("output", "error"))
     output, error = (file.read_bytes() if file.exists() else b"" for file in files)
     return output, error
@@ -138,7 +139,7 @@ async def test_lines_dropped_on_a_full_disk_are_in_the_final_event_though_the_di
     script = f"echo before; while [ ! -e {gate} ]; do sleep 0.02; done; seq 5000"
     await caller.deploy(TRIGGERED, "job", {"run.sh": script})
     run_id = await caller.run("job")
-    folder = tmp_path / "site" / "data" / "jobs" / "triggered" / "job" / run_id
+    folder = run_folder(tmp_path, "job", run_id)
     log = folder / f"output_{run_id}.log"
     await eventually(lambda: log.exists() and b"before" in log.read_bytes())
     with monkeypatch.context() as full_disk:

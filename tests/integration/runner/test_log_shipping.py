@@ -10,6 +10,7 @@ import pytest
 from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.runners import Caller, RunningRunner, running_runner
+from support.site_paths import job_log, output_log
 from webjobs_events.events import RunSuccess
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
@@ -28,15 +29,10 @@ async def runner(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[Runni
         yield running
 
 
-def output_log(tmp_path: Path, job_name: str, run_id: str) -> Path:
-    folder = tmp_path / "site" / "data" / "jobs" / "triggered" / job_name / run_id
-    return folder / f"output_{run_id}.log"
-
-
 async def shipped(recorder: EventRecorder, bus: Bus, log: Path, job_name: str, run_id: str) -> bytes:
     """The log as readers see it, once all of it is there."""
     subject, name = bus.subjects.log(TRIGGERED, job_name, run_id), log.name
-    await eventually(lambda: len(recorder.log(subject, name)) >= log.stat().st_size, 30)
+    await eventually(lambda: recorder.log_size(subject, name) >= log.stat().st_size, 60)
     return recorder.log(subject, name)
 
 
@@ -204,8 +200,8 @@ async def test_the_jobs_log_has_the_head_of_each_start_and_the_application_log_a
     await eventually(lambda: recorder.statuses("steady").count("PendingRestart") >= 2)
     await caller.stop("steady")
     await eventually(lambda: recorder.statuses("steady")[-1] == "Stopped")
-    job_log = tmp_path / "site" / "data" / "jobs" / "continuous" / "steady" / "job.log"
-    lines = [line.partition("> ")[2].partition(": ")[2] for line in job_log.read_text().splitlines()]
+    log = job_log(tmp_path, "steady")
+    lines = [line.partition("> ")[2].partition(": ")[2] for line in log.read_text().splitlines()]
     starts = "\n".join(lines).split("SYS INFO] Status changed to Starting\n")[1:]
     assert len(starts) >= 2
     for start in starts[:2]:
@@ -224,7 +220,7 @@ async def test_the_jobs_log_has_the_head_of_each_start_and_the_application_log_a
     subject = bus.subjects.log(CONTINUOUS, "steady", runner.id)
     await eventually(lambda: recorder.log(subject, APPLICATION_LOG) == application.read_bytes())
     subject = bus.subjects.log(CONTINUOUS, "steady", f"{runner.id}-job")
-    await eventually(lambda: recorder.log(subject, JOB_LOG) == job_log.read_bytes())
+    await eventually(lambda: recorder.log(subject, JOB_LOG) == log.read_bytes())
 
 
 async def test_logs_of_a_continuous_job_go_on_over_restarts_and_changes_of_files(

@@ -6,16 +6,13 @@ from pathlib import Path
 
 from support.eventually import eventually
 from support.runners import Caller, RunningRunner, running_runner
+from support.site_paths import job_folder
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 from webjobs_events.refusal import decode_refusal
 from webjobs_events.subjects import Subjects
 
 TRIGGERED = JobType.TRIGGERED
-
-
-def folder_of(tmp_path: Path, job_name: str) -> Path:
-    return tmp_path / "site" / "site" / "wwwroot" / "app_data" / "jobs" / "triggered" / job_name
 
 
 async def reason(bus: Bus, runner: RunningRunner, folder_name: str) -> str:
@@ -42,7 +39,7 @@ async def until_mended(bus: Bus, runner: RunningRunner, folder_name: str) -> Non
 async def test_a_folder_without_a_script_is_refused_until_it_has_one(
     runner: RunningRunner, bus: Bus, tmp_path: Path
 ) -> None:
-    folder = folder_of(tmp_path, "job")
+    folder = job_folder(tmp_path, TRIGGERED, "job")
     folder.mkdir()
     (folder / "readme.txt").write_text("no script")
     await until_refused(bus, runner, "job", "No runnable script")
@@ -53,7 +50,7 @@ async def test_a_folder_without_a_script_is_refused_until_it_has_one(
 async def test_a_folder_with_nothing_but_a_link_that_leads_out_is_refused_with_that(
     runner: RunningRunner, bus: Bus, tmp_path: Path
 ) -> None:
-    folder = folder_of(tmp_path, "job")
+    folder = job_folder(tmp_path, TRIGGERED, "job")
     folder.mkdir()
     (folder / "run.sh").symlink_to("/bin/true")
     await until_refused(bus, runner, "job", "Left out a link that leads out of the job's folder: run.sh.")
@@ -66,12 +63,12 @@ async def test_a_folder_with_nothing_but_a_link_that_leads_out_is_refused_with_t
 async def test_litter_beside_the_jobs_is_no_refused_job(
     runner: RunningRunner, bus: Bus, tmp_path: Path
 ) -> None:
-    (folder_of(tmp_path, "__MACOSX") / "job").mkdir(parents=True)
-    (folder_of(tmp_path, "__MACOSX") / "job" / "._run.sh").touch()
-    (folder_of(tmp_path, "only-litter")).mkdir()
-    (folder_of(tmp_path, "only-litter") / ".DS_Store").touch()
-    folder_of(tmp_path, "last").mkdir()
-    (folder_of(tmp_path, "last") / "readme.txt").touch()
+    (job_folder(tmp_path, TRIGGERED, "__MACOSX") / "job").mkdir(parents=True)
+    (job_folder(tmp_path, TRIGGERED, "__MACOSX") / "job" / "._run.sh").touch()
+    (job_folder(tmp_path, TRIGGERED, "only-litter")).mkdir()
+    (job_folder(tmp_path, TRIGGERED, "only-litter") / ".DS_Store").touch()
+    job_folder(tmp_path, TRIGGERED, "last").mkdir()
+    (job_folder(tmp_path, TRIGGERED, "last") / "readme.txt").touch()
     await until_refused(bus, runner, "last", "No runnable script")
     assert await reason(bus, runner, "__MACOSX") == ""
     assert await reason(bus, runner, "only-litter") == ""
@@ -80,7 +77,7 @@ async def test_litter_beside_the_jobs_is_no_refused_job(
 async def test_a_refused_folder_that_is_removed_is_refused_no_more(
     runner: RunningRunner, bus: Bus, tmp_path: Path
 ) -> None:
-    folder = folder_of(tmp_path, "job")
+    folder = job_folder(tmp_path, TRIGGERED, "job")
     folder.mkdir()
     (folder / "readme.txt").write_text("no script")
     await until_refused(bus, runner, "job", "No runnable script")
@@ -92,7 +89,7 @@ async def test_a_job_that_lost_its_script_is_gone_with_the_reason(
     runner: RunningRunner, caller: Caller, bus: Bus, tmp_path: Path
 ) -> None:
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo", "go.nosuchtype": "", "data.txt": ""})
-    (folder_of(tmp_path, "job") / "run.sh").unlink()
+    (job_folder(tmp_path, TRIGGERED, "job") / "run.sh").unlink()
     await until_refused(bus, runner, "job", "No runnable script")
     assert await bus.jobs.get(Subjects.definition_key(TRIGGERED, "job")) is None
 
@@ -101,7 +98,7 @@ async def test_settings_with_a_fault_are_refused_until_they_are_mended(
     runner: RunningRunner, caller: Caller, bus: Bus, tmp_path: Path
 ) -> None:
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo", "settings.job": '{"schedule": "0 0 0 1 1 *"}'})
-    settings = folder_of(tmp_path, "job") / "settings.job"
+    settings = job_folder(tmp_path, TRIGGERED, "job") / "settings.job"
     settings.write_text('{"schedule": "every day"}')
     await until_refused(bus, runner, "job", "schedule")
     settings.write_text('{"schedule": "0 0 0 2 2 *"}')
@@ -112,7 +109,7 @@ async def test_an_upload_mends_what_was_refused_in_the_folder(
     runner: RunningRunner, caller: Caller, bus: Bus, tmp_path: Path
 ) -> None:
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo"})
-    (folder_of(tmp_path, "job") / os.fsdecode(b"bad\xff")).touch()
+    (job_folder(tmp_path, TRIGGERED, "job") / os.fsdecode(b"bad\xff")).touch()
     await until_refused(bus, runner, "job", "not UTF-8")
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo mended"})
     await until_mended(bus, runner, "job")
@@ -121,9 +118,9 @@ async def test_an_upload_mends_what_was_refused_in_the_folder(
 async def test_a_name_that_no_job_can_have_is_refused_until_it_is_changed(
     runner: RunningRunner, bus: Bus, tmp_path: Path
 ) -> None:
-    folder_of(tmp_path, "two..dots").mkdir()
+    job_folder(tmp_path, TRIGGERED, "two..dots").mkdir()
     await until_refused(bus, runner, "two..dots", "two dots")
-    folder_of(tmp_path, "two..dots").rename(folder_of(tmp_path, "no-dots"))
+    job_folder(tmp_path, TRIGGERED, "two..dots").rename(job_folder(tmp_path, TRIGGERED, "no-dots"))
     await until_mended(bus, runner, "two..dots")
 
 
@@ -132,12 +129,12 @@ async def test_a_refusal_of_an_earlier_start_ends_with_its_folder(
 ) -> None:
     async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id) as runner:
         for name in ("job", "two..dots"):
-            folder_of(tmp_path, name).mkdir()
-            (folder_of(tmp_path, name) / "readme.txt").write_text("no script")
+            job_folder(tmp_path, TRIGGERED, name).mkdir()
+            (job_folder(tmp_path, TRIGGERED, name) / "readme.txt").write_text("no script")
         await until_refused(bus, runner, "job", "No runnable script")
         await until_refused(bus, runner, "two..dots", "two dots")
     for name in ("job", "two..dots"):
-        shutil.rmtree(folder_of(tmp_path, name))
+        shutil.rmtree(job_folder(tmp_path, TRIGGERED, name))
     async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id) as runner:
         await until_mended(bus, runner, "job")
         await until_mended(bus, runner, "two..dots")

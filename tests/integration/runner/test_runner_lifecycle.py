@@ -12,6 +12,7 @@ from support.event_recorder import EventRecorder
 from support.eventually import eventually, stays
 from support.processes import is_alive
 from support.runners import Caller, runner_process, running_runner
+from support.site_paths import data_folder
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import (
@@ -193,7 +194,7 @@ async def test_a_command_that_is_handed_out_again_while_it_runs_is_not_begun_aga
 async def test_runs_that_retention_took_go_from_the_disk_too(
     bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path, instance_id: str
 ) -> None:
-    data = tmp_path / "site" / "data" / "jobs" / "triggered" / "job"
+    data = data_folder(tmp_path, TRIGGERED, "job")
     async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id):
         await caller.deploy(TRIGGERED, "job", {"run.sh": "echo"})
         run_ids = []

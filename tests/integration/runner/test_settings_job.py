@@ -9,6 +9,7 @@ import pytest
 from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.runners import Caller, RunningRunner, running_runner
+from support.site_paths import job_folder, output_log
 from webjobs_events.commands import ReplyCode
 from webjobs_events.events import JobChanged, SettingsRefused
 from webjobs_events.jetstream import Bus
@@ -33,8 +34,7 @@ async def definition(bus: Bus, job_type: JobType, job_name: str) -> JobDefinitio
 
 
 def settings_file(tmp_path: Path, job_name: str) -> Path:
-    jobs = tmp_path / "site" / "site" / "wwwroot" / "app_data" / "jobs"
-    return jobs / "triggered" / job_name / "settings.job"
+    return job_folder(tmp_path, TRIGGERED, job_name) / "settings.job"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ async def test_variables_of_the_job_reach_its_script_over_the_app_settings(
     await caller.deploy(TRIGGERED, "job", {"run.sh": script, "settings.job": msgspec.json.encode(settings)})
     run_id = await caller.run("job")
     await recorder.end_of(run_id)
-    log = tmp_path / "site" / "data" / "jobs" / "triggered" / "job" / run_id / f"output_{run_id}.log"
+    log = output_log(tmp_path, "job", run_id)
     assert "from the job h\u00e9 job" in log.read_text()
     await caller.set("GREETING", None)
 

@@ -13,6 +13,7 @@ from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.programs import need_program
 from support.runners import Caller, RunningRunner, running_runner
+from support.site_paths import run_folder
 from webjobs_events.events import ContinuousPendingRestart, ContinuousStopped, RunRunning
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
@@ -272,7 +273,7 @@ async def test_a_run_that_watches_its_shutdown_file_gets_no_signal_whatever_ends
     assert end.reason is reason and end.evidence.endswith("It ended within its grace.")
     assert "file" in seen.read_text() and "signal" not in seen.read_text()
     if ending != "delete":
-        folder = tmp_path / "site" / "data" / "jobs" / "triggered" / "job" / run_id
+        folder = run_folder(tmp_path, "job", run_id)
         assert read_status(folder) == end
 
 

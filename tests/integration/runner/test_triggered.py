@@ -9,6 +9,7 @@ from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.processes import is_alive
 from support.runners import Caller, RunningRunner, running_runner
+from support.site_paths import output_log, run_folder
 from webjobs_events.commands import ReplyCode, encode_command
 from webjobs_events.errors import CommandRefused
 from webjobs_events.events import RunAborted, RunFailed, RunInitializing, RunRunning, RunSuccess
@@ -22,13 +23,9 @@ POLITE = "echo $$; trap 'exit 0' TERM; while :; do sleep 0.05; done"
 DEAF = "echo $$; trap '' TERM; while :; do sleep 0.05; done"
 
 
-def run_folder(tmp_path: Path, job_name: str, run_id: str) -> Path:
-    return tmp_path / "site" / "data" / "jobs" / "triggered" / job_name / run_id
-
-
 def output_of(tmp_path: Path, job_name: str, run_id: str) -> list[str]:
     """Lines of the output log, without their marks."""
-    log = run_folder(tmp_path, job_name, run_id) / f"output_{run_id}.log"
+    log = output_log(tmp_path, job_name, run_id)
     if not log.exists():
         return []
     return [line.partition("] ")[2] for line in log.read_text().splitlines()]

@@ -11,6 +11,7 @@ from support.event_recorder import EventRecorder
 from support.eventually import eventually, pause
 from support.process_search import processes_with
 from support.runners import Caller, RunningRunner, running_runner
+from support.site_paths import job_folder
 from webjobs_events.events import ContinuousRunning, ContinuousStopped, Removed
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
@@ -20,10 +21,6 @@ TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 # Around what the watcher does: it gathers for 0.2 s, looks, and looks again a second later.
 DELAYS = (0.0, 0.05, 0.19, 0.4, 0.9, 1.25, 1.6, 2.0)  # seconds
 LIMIT = 5.0  # seconds from the removal on
-
-
-def folder_of(tmp_path: Path, job_type: JobType, job_name: str, site: str = "site") -> Path:
-    return tmp_path / site / "site" / "wwwroot" / "app_data" / "jobs" / job_type / job_name
 
 
 async def is_gone(bus: Bus, job_type: JobType, job_name: str) -> bool:
@@ -66,9 +63,9 @@ async def test_files_taken_away_at_any_moment_after_an_upload_take_the_job_away(
     async def upload_and_remove(delay: float) -> None:
         name = f"job-{delay}"
         await caller.deploy(TRIGGERED, name, {"run.sh": "echo", "settings.job": "{}"})
-        await until_installed(folder_of(tmp_path, TRIGGERED, name))
+        await until_installed(job_folder(tmp_path, TRIGGERED, name))
         await pause(delay, "the property is over this delay")
-        remove(folder_of(tmp_path, TRIGGERED, name))
+        remove(job_folder(tmp_path, TRIGGERED, name))
         await eventually(lambda: is_gone(bus, TRIGGERED, name), LIMIT)
 
     await asyncio.gather(*map(upload_and_remove, DELAYS))
@@ -81,10 +78,10 @@ async def test_files_taken_away_at_any_moment_after_an_edit_take_the_job_away(
     async def edit_and_remove(delay: float) -> None:
         name = f"job-{delay}"
         await caller.deploy(TRIGGERED, name, {"run.sh": "echo"})
-        await until_installed(folder_of(tmp_path, TRIGGERED, name))
-        (folder_of(tmp_path, TRIGGERED, name) / "run.sh").write_text("echo edited")
+        await until_installed(job_folder(tmp_path, TRIGGERED, name))
+        (job_folder(tmp_path, TRIGGERED, name) / "run.sh").write_text("echo edited")
         await pause(delay, "the property is over this delay")
-        remove(folder_of(tmp_path, TRIGGERED, name))
+        remove(job_folder(tmp_path, TRIGGERED, name))
         await eventually(lambda: is_gone(bus, TRIGGERED, name), LIMIT)
 
     await asyncio.gather(*map(edit_and_remove, DELAYS))
@@ -107,7 +104,7 @@ async def test_a_continuous_job_is_stopped_when_its_files_are_taken_away(
         await caller.deploy(CONTINUOUS, name, {"run.sh": script, "data.txt": "stays"})
         await eventually(lambda: recorder.of(ContinuousRunning, name))
         await pause(delay, "the property is over this delay")
-        remove(folder_of(tmp_path, CONTINUOUS, name))
+        remove(job_folder(tmp_path, CONTINUOUS, name))
         await eventually(lambda: is_gone(bus, CONTINUOUS, name), LIMIT)
         await eventually(lambda: recorder.of(ContinuousStopped, name))
 
@@ -119,7 +116,7 @@ async def test_a_folder_removed_while_it_is_installed_is_gone_or_whole(
     runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
 ) -> None:
     """`rm -rf` again and again during an upload: at the end disk and definition say the same."""
-    folder = folder_of(tmp_path, TRIGGERED, "job")
+    folder = job_folder(tmp_path, TRIGGERED, "job")
     files = {"run.sh": "echo", **{f"data/{number}": "x" * 1000 for number in range(300)}}
     removed, uploading = 0, asyncio.create_task(caller.deploy(TRIGGERED, "job", files))
     while not uploading.done():
@@ -138,7 +135,7 @@ async def test_a_folder_removed_while_it_is_installed_is_gone_or_whole(
 async def test_the_same_files_uploaded_right_after_the_folder_was_removed_are_a_job(
     runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
 ) -> None:
-    folder = folder_of(tmp_path, TRIGGERED, "job")
+    folder = job_folder(tmp_path, TRIGGERED, "job")
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo"})
     await asyncio.sleep(0)
     shutil.rmtree(folder)
@@ -146,7 +143,7 @@ async def test_the_same_files_uploaded_right_after_the_folder_was_removed_are_a_
     assert (folder / "run.sh").exists()
     # A job that is removed later is noticed later than this one would have been.
     await caller.deploy(TRIGGERED, "other", {"run.sh": "echo"})
-    shutil.rmtree(folder_of(tmp_path, TRIGGERED, "other"))
+    shutil.rmtree(job_folder(tmp_path, TRIGGERED, "other"))
     await eventually(lambda: is_gone(bus, TRIGGERED, "other"))
     assert not recorder.of(Removed, "job")
     assert (folder / "run.sh").exists()
@@ -160,11 +157,11 @@ async def test_a_folder_that_two_runners_share_does_not_come_back(
         async def upload_and_remove(delay: float) -> None:
             name = f"job-{delay}"
             await caller.deploy(TRIGGERED, name, {"run.sh": "echo"})
-            await until_installed(folder_of(tmp_path, TRIGGERED, name))
+            await until_installed(job_folder(tmp_path, TRIGGERED, name))
             await pause(delay, "the property is over this delay")
-            shutil.rmtree(folder_of(tmp_path, TRIGGERED, name))
+            shutil.rmtree(job_folder(tmp_path, TRIGGERED, name))
             await eventually(lambda: is_gone(bus, TRIGGERED, name), LIMIT)
-            assert not folder_of(tmp_path, TRIGGERED, name).exists()
+            assert not job_folder(tmp_path, TRIGGERED, name).exists()
 
         await asyncio.gather(*map(upload_and_remove, DELAYS))
 
@@ -177,7 +174,7 @@ async def test_a_folder_that_vanishes_on_one_of_two_disks_takes_the_job_away_eve
         running_runner(bus, nats_url, tmp_path, name="two"),
     ):
         await caller.deploy(TRIGGERED, "job", {"run.sh": "echo"})
-        folders = [folder_of(tmp_path, TRIGGERED, "job", site) for site in ("one", "two")]
+        folders = [job_folder(tmp_path, TRIGGERED, "job", site) for site in ("one", "two")]
         await eventually(lambda: all((folder / "run.sh").exists() for folder in folders))
         shutil.rmtree(folders[0])
         await eventually(lambda: is_gone(bus, TRIGGERED, "job"), LIMIT)
@@ -196,7 +193,7 @@ async def test_a_job_goes_with_its_last_runnable_script_whatever_stays(
     name = f"job-{next(iter(left))}"
     await caller.deploy(CONTINUOUS, name, {"run.sh": "exec sleep 1000", **left})
     await eventually(lambda: recorder.of(ContinuousRunning, name))
-    (folder_of(tmp_path, CONTINUOUS, name) / "run.sh").unlink()
+    (job_folder(tmp_path, CONTINUOUS, name) / "run.sh").unlink()
     await eventually(lambda: is_gone(bus, CONTINUOUS, name), LIMIT)
     await eventually(lambda: recorder.of(ContinuousStopped, name))
 
@@ -204,7 +201,7 @@ async def test_a_job_goes_with_its_last_runnable_script_whatever_stays(
 async def test_a_script_that_is_put_back_makes_it_a_job_again(
     runner: RunningRunner, caller: Caller, bus: Bus, tmp_path: Path
 ) -> None:
-    folder = folder_of(tmp_path, TRIGGERED, "job")
+    folder = job_folder(tmp_path, TRIGGERED, "job")
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo", "data.txt": "stays"})
     (folder / "run.sh").rename(tmp_path / "run.sh")
     await eventually(lambda: is_gone(bus, TRIGGERED, "job"), LIMIT)
@@ -221,7 +218,7 @@ async def test_a_script_that_is_put_back_makes_it_a_job_again(
 async def test_settings_left_in_an_emptied_folder_are_kept(
     runner: RunningRunner, caller: Caller, bus: Bus, tmp_path: Path
 ) -> None:
-    folder = folder_of(tmp_path, TRIGGERED, "job")
+    folder = job_folder(tmp_path, TRIGGERED, "job")
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo", "settings.job": '{"mine": 1}'})
     (folder / "run.sh").unlink()
     await eventually(lambda: is_gone(bus, TRIGGERED, "job"), LIMIT)
