@@ -30,6 +30,7 @@ BENCHMARKS = (
     "startup",
     "reads",
     "overview",
+    "log_window",
 )
 _LONGEST = 150.0  # seconds that one benchmark may take
 _FOLDER = Path(__file__).parent
