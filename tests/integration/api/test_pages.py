@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from datetime import UTC, datetime
 
 import aiohttp
 import pytest
@@ -9,8 +10,10 @@ from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
 from webjobs_events.cancel_request import decode_cancel_request
 from webjobs_events.commands import DeleteJob, StartContinuousJob, StopContinuousJob
+from webjobs_events.heartbeat import DiskReport, Heartbeat, encode_heartbeat
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
+from webjobs_events.refusal import Refusal, encode_refusal
 from webjobs_events.status import Status
 from webjobs_events.subjects import Subjects
 
@@ -162,7 +165,15 @@ async def test_every_page_runs_no_script_but_its_own(
     api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     await backend.define(JobType.TRIGGERED, "hello")
-    for path in ("/", "/pages/runs", "/pages/new", "/pages/triggered/hello", "/docs", "/docs/"):
+    for path in (
+        "/",
+        "/pages/runs",
+        "/pages/system",
+        "/pages/new",
+        "/pages/triggered/hello",
+        "/docs",
+        "/docs/",
+    ):
         async with api.get(path) as answer:
             policy, text = answer.headers["Content-Security-Policy"], await answer.text()
         nonce = policy.split("script-src 'nonce-")[1].split("'")[0]
@@ -215,6 +226,40 @@ async def test_a_run_has_a_page_with_its_log_and_leads_to_the_next_one(
     command = backend.held["hello"].command
     assert (command.arguments, command.rerun_of) == ("--name Bo", run_id)
     assert "has no run" in await page(api, "/pages/triggered/hello/history/202601010000000000", 404)
+
+
+async def test_the_system_page_shows_runners_queue_streams_and_what_is_refused(
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
+) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    backend.may_take_runs.clear()
+    async with api.post("/api/jobs/triggered/hello/run") as answer:
+        assert answer.status == 202
+    refusal = Refusal(
+        job_type=JobType.TRIGGERED,
+        folder_name=HOSTILE,
+        reason="<img src=x> is no script",
+        at=datetime.now(UTC),
+        instance=INSTANCE,
+    )
+    key = Subjects.refusal_key(INSTANCE, JobType.TRIGGERED, HOSTILE)
+    await bus.leases.put(key, encode_refusal(refusal))
+    disk = DiskReport(free=3_000_000, total=400_000_000, reserve=20_000_000, is_low=True)
+    await bus.broadcast(bus.subjects.heartbeat(INSTANCE), encode_heartbeat(Heartbeat(boot="1", disk=disk)))
+    await eventually(lambda: _shows(api, "is no script", "3.0 MB of 400 MB", "Disk low"))
+    text = await page(api, "/pages/system")
+    assert f'id="runner-{INSTANCE}"' in text and "Up to date" in text and "1 run waiting" in text
+    commands = text.split(f'id="stream-{bus.subjects.commands_stream}"')[1].split("</tr>")[0]
+    assert '<td data-label="Messages" class="number">1</td>' in commands and "one unfinished" in commands
+    assert HOSTILE not in text and "<img" not in text
+    backend.history_away = True
+    await backend.fall_silent()
+    await eventually(lambda: _shows(api, "Postgres is away", "No runner is alive", "one unfinished"))
+
+
+async def _shows(api: aiohttp.ClientSession, *texts: str) -> bool:
+    text = await page(api, "/pages/system")
+    return all(each in text for each in texts)
 
 
 async def test_the_clock_of_pages_is_chosen_once(api: aiohttp.ClientSession, backend: FakeBackend) -> None:

@@ -17,6 +17,8 @@ class StreamState:
         created_at: When it was made; another one of the same name was made at another time.
         first: Sequence of its first message; one more than `last` when it is empty.
         last: Sequence of the last message it ever took; 0 when there was none.
+        messages: How many it holds.
+        bytes: What they take.
         missing: Messages it should have and does not; see `streams.missing_messages`.
         expired: Messages that its limits have removed.
     """
@@ -24,6 +26,8 @@ class StreamState:
     created_at: datetime
     first: int
     last: int
+    messages: int = 0
+    bytes: int = 0
     missing: int = 0
     expired: int = 0
 
@@ -43,6 +47,8 @@ async def stream_state(bus: Bus, stream: str) -> StreamState:
         created_at=info.created,
         first=info.state.last_seq + 1 if empty else info.state.first_seq,
         last=info.state.last_seq,
+        messages=info.state.messages,
+        bytes=info.state.bytes,
         missing=missing_messages(info),
         expired=expired_messages(info),
     )

@@ -60,6 +60,11 @@ class StreamWatch:
         self._listeners: dict[str, list[Replaced]] = {}
 
     @property
+    def purposes(self) -> Mapping[str, str]:
+        """Every stream, bucket and object store of webjobs by name, with what it is for."""
+        return {name: config.description or "" for name, config in self._configs.items()}
+
+    @property
     def missing(self) -> Mapping[str, str]:
         """Streams that do not exist at the moment, each with the reason why it could not be made."""
         return MappingProxyType(self._missing)

@@ -50,9 +50,16 @@ class Storage:
         await self._hearing.__aexit__(None, None, None)
 
     @property
+    def disks(self) -> dict[str, DiskReport | None]:
+        """The latest report of each runner; None of one that reports no disk."""
+        not_before = time.monotonic() - _REPORT_SECONDS
+        recent = {name: each.disk for name, each in self._reports.items() if each.at > not_before}
+        return {**self._runners.disks, **recent}
+
+    @property
     def shortage(self) -> str:
         """Why nothing new can be stored; empty while a runner has room, or none reports its disk."""
-        disks = self._disks()
+        disks = self.disks
         if not disks or any(disk is None or not disk.is_low for disk in disks.values()):
             return ""
         return "; ".join(_as_text(instance_id, disk) for instance_id, disk in disks.items() if disk)
@@ -73,11 +80,6 @@ class Storage:
     async def check(self) -> str | None:
         """For `/healthz`: what is wrong while nothing new can be stored."""
         return self.shortage or None
-
-    def _disks(self) -> dict[str, DiskReport | None]:
-        not_before = time.monotonic() - _REPORT_SECONDS
-        recent = {name: each.disk for name, each in self._reports.items() if each.at > not_before}
-        return {**self._runners.disks, **recent}
 
     def _receive(self, subject: str, data: bytes) -> None:
         try:

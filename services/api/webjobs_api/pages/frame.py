@@ -38,6 +38,7 @@ PageHandler = Callable[..., Awaitable[web.Response]]
 SECTIONS: Mapping[str, tuple[str, str]] = {
     "overview": ("/", "Overview"),
     "runs": ("/pages/runs", "Runs"),
+    "system": ("/pages/system", "System"),
     "api": ("/docs", "API"),
 }
 """The navigation: path and words of each section."""

@@ -117,6 +117,7 @@ _FILE = Body(
 OPERATIONS: Mapping[str, Operation] = {
     "GET /": _page("Show all jobs", 503, query=_JOBS),
     "GET /pages/runs": _page("Show the runs of all jobs", 400, 503, query=_RUNS),
+    "GET /pages/system": _page("Show runners, queue, history and streams"),
     "GET /pages/new": _page("Show the form for a new job", query=_NEW),
     "GET /pages/triggered/{job}": _page("Show a triggered job", 400, 404, 503),
     "GET /pages/triggered/{job}/history/{id}": _page("Show a run and its log", 400, 404, 503),
