@@ -26,6 +26,7 @@ from webjobs_api.pages import actions, assets, continuous_job, new_job, triggere
 from webjobs_api.pages import overview as overview_page
 from webjobs_api.pages import run as run_page
 from webjobs_api.pages import runs as all_runs_page
+from webjobs_api.pages import schedule as schedule_page
 from webjobs_api.pages import system as system_page
 from webjobs_api.passthrough import handlers as passthrough
 from webjobs_api.runs import all_runs, run_control
@@ -110,6 +111,7 @@ def routes() -> list[web.RouteDef]:
         # Pages for people
         web.get("/", overview_page.show_index),
         web.get("/pages/runs", all_runs_page.show_runs),
+        web.get("/pages/schedule", schedule_page.show_schedule),
         web.get("/pages/system", system_page.show_system),
         web.get("/pages/new", new_job.show_form),
         web.get(f"/pages/triggered/{_JOB}", triggered_job.show_triggered_job),

@@ -77,6 +77,7 @@ async def test_pages_are_whole_accessible_and_fit(
             "scheduled": "/pages/triggered/hello",
             "run": f"/pages/triggered/{LONG}/history/{run_id}",
             "continuous": "/pages/continuous/queue-worker",
+            "schedule": "/pages/schedule",
             "system": "/pages/system",
             "new": "/pages/new",
             "docs": "/docs",

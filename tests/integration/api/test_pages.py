@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
@@ -10,10 +10,12 @@ from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
 from webjobs_events.cancel_request import decode_cancel_request
 from webjobs_events.commands import DeleteJob, StartContinuousJob, StopContinuousJob
+from webjobs_events.events import ScheduleTicked, TickOutcome
 from webjobs_events.heartbeat import DiskReport, Heartbeat, encode_heartbeat
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
+from webjobs_events.job import JobName, JobType
 from webjobs_events.refusal import Refusal, encode_refusal
+from webjobs_events.run_id import run_id_at
 from webjobs_events.status import Status
 from webjobs_events.subjects import Subjects
 
@@ -246,7 +248,7 @@ async def test_the_system_page_shows_runners_queue_streams_and_what_is_refused(
     await bus.leases.put(key, encode_refusal(refusal))
     disk = DiskReport(free=3_000_000, total=400_000_000, reserve=20_000_000, is_low=True)
     await bus.broadcast(bus.subjects.heartbeat(INSTANCE), encode_heartbeat(Heartbeat(boot="1", disk=disk)))
-    await eventually(lambda: _shows(api, "is no script", "3.0 MB of 400 MB", "Disk low"))
+    await eventually(lambda: _shows(api, "/pages/system", "is no script", "3.0 MB of 400 MB", "Disk low"))
     text = await page(api, "/pages/system")
     assert f'id="runner-{INSTANCE}"' in text and "Up to date" in text and "1 run waiting" in text
     commands = text.split(f'id="stream-{bus.subjects.commands_stream}"')[1].split("</tr>")[0]
@@ -254,12 +256,49 @@ async def test_the_system_page_shows_runners_queue_streams_and_what_is_refused(
     assert HOSTILE not in text and "<img" not in text
     backend.history_away = True
     await backend.fall_silent()
-    await eventually(lambda: _shows(api, "Postgres is away", "No runner is alive", "one unfinished"))
+    await eventually(
+        lambda: _shows(api, "/pages/system", "Postgres is away", "No runner is alive", "one unfinished")
+    )
 
 
-async def _shows(api: aiohttp.ClientSession, *texts: str) -> bool:
-    text = await page(api, "/pages/system")
+async def _shows(api: aiohttp.ClientSession, path: str, *texts: str) -> bool:
+    text = await page(api, path)
     return all(each in text for each in texts)
+
+
+async def test_the_schedule_page_shows_what_became_of_due_times_and_the_next_ones(
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
+) -> None:
+    for name in ("a", "b", "c", "d", HOSTILE):
+        settings = {"schedule": "0 0 23 * * *", "time_zone": "Asia/Tokyo"}
+        await backend.define(JobType.TRIGGERED, name, settings=settings)
+    await backend.define(JobType.TRIGGERED, "rare", settings={"schedule": "0 */10 * * * *"})
+    await backend.define(JobType.TRIGGERED, "off", settings={"schedule": "0 0 1 * * *", "enabled": False})
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    for day, outcome in ((today, TickOutcome.RAN), (today - timedelta(days=1), TickOutcome.MISSED)):
+        await bus.publish_event(
+            ScheduleTicked(
+                at=day,
+                instance=INSTANCE,
+                job_name=JobName("rare"),
+                due=day,
+                outcome=outcome,
+                run_id=run_id_at(day) if outcome is TickOutcome.RAN else None,
+                reason="<img src=x>",
+                schedule="0 */10 * * * *",
+                time_zone="UTC",
+            )
+        )
+    await eventually(lambda: _shows(api, "/pages/schedule", 'href="/pages/triggered/rare"', "1 ran", "d</a>"))
+    text = await page(api, "/pages/schedule")
+    assert f"/pages/triggered/rare/history/{run_id_at(today)}" in text and "missed" not in text
+    assert "Asia/Tokyo" in text and "/pages/triggered/off" not in text
+    assert f"6 jobs at {today:%Y-%m-%d} 14:00:00 UTC" in text
+    assert HOSTILE not in text and "<img" not in text
+    later = await page(api, f"/pages/schedule?day={today + timedelta(days=30):%Y-%m-%d}&after=d")
+    assert "/pages/triggered/a" not in later and "1 ran" not in later and "and more" in later
+    for day in ("no", "0001-01-01", "2026-02-30", "9999-12-31", HOSTILE_PATH):
+        assert "is no day" in await page(api, f"/pages/schedule?day={day}", 400)
 
 
 async def test_the_clock_of_pages_is_chosen_once(api: aiohttp.ClientSession, backend: FakeBackend) -> None:

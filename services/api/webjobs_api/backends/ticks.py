@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 from contextlib import aclosing
+from datetime import datetime
 
 import structlog
 from aiohttp import web
 from webjobs_events.envelope import decode_event
 from webjobs_events.errors import BusUnavailable, UndecodableMessage
 from webjobs_events.events import Deleted, ScheduleTicked
-from webjobs_events.jetstream import Bus, StreamMessage
+from webjobs_events.jetstream import Bus, StreamMessage, first_since
 from webjobs_events.job import JobName, JobType
 from webjobs_service.lifetime import cancel_all
 
@@ -65,6 +66,31 @@ class Ticks:
                     event for message in batch if isinstance(event := _event_in(message), ScheduleTicked)
                 ]
         return found[-count:]
+
+    async def since(self, begin: datetime, most: int) -> list[ScheduleTicked]:
+        """The first `most` events about due times since an instant, oldest first.
+
+        Those of a job before it was last deleted are not among them.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        stream, subject = self._bus.subjects.events_stream, self._subject("*", "ScheduleTicked")
+        start = await first_since(self._bus, stream, subject, begin)
+        found: list[ScheduleTicked] = []
+        if start is None:
+            return found
+        async with aclosing(self._bus.stored(stream, [subject], start_sequence=start)) as batches:
+            async for batch in batches:
+                for message in batch:
+                    event = _event_in(message)
+                    if isinstance(event, ScheduleTicked) and message.sequence > self._deleted.get(
+                        event.job_name, 0
+                    ):
+                        found.append(event)
+                if len(found) >= most:
+                    break
+        return found[:most]
 
     async def _start(self, subject: str, first: int, count: int) -> int | None:
         """A sequence from which on there are at least `count` messages, or all, and not many more."""

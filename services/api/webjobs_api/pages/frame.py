@@ -38,6 +38,7 @@ PageHandler = Callable[..., Awaitable[web.Response]]
 SECTIONS: Mapping[str, tuple[str, str]] = {
     "overview": ("/", "Overview"),
     "runs": ("/pages/runs", "Runs"),
+    "schedule": ("/pages/schedule", "Schedule"),
     "system": ("/pages/system", "System"),
     "api": ("/docs", "API"),
 }

@@ -45,6 +45,10 @@ _RUNS = (
     Parameter(name="before", schema=_TEXT, description="Only runs after this one in the list."),
     Parameter(name="limit", schema=_TEXT, description="At most so many runs."),
 )
+_DAY = (
+    Parameter(name="day", schema=_TEXT, description="In UTC, such as 2026-01-02; today by default."),
+    Parameter(name="after", schema=_TEXT, description="Only jobs whose name is after this one."),
+)
 _NEW = (
     Parameter(name="name", schema=_TEXT, description="Of the job, when it is known."),
     Parameter(name="type", schema=_TEXT, description="Of the job: triggered or continuous."),
@@ -117,6 +121,7 @@ _FILE = Body(
 OPERATIONS: Mapping[str, Operation] = {
     "GET /": _page("Show all jobs", 503, query=_JOBS),
     "GET /pages/runs": _page("Show the runs of all jobs", 400, 503, query=_RUNS),
+    "GET /pages/schedule": _page("Show what is due on a day", 400, 503, query=_DAY),
     "GET /pages/system": _page("Show runners, queue, history and streams"),
     "GET /pages/new": _page("Show the form for a new job", query=_NEW),
     "GET /pages/triggered/{job}": _page("Show a triggered job", 400, 404, 503),
