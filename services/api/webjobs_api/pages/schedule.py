@@ -88,13 +88,13 @@ async def show_schedule(request: web.Request) -> web.Response:
     site_zone = app[LIVE_SETTINGS].get("WEBSITE_TIME_ZONE")
     try:
         begin = day_of(request.query.get("day", ""), now)
-        told = await app[TICKS].since(begin, _MOST_TICKS)
+        events = await app[TICKS].since(begin, _MOST_TICKS)
     except WebJobsError as error:
         return await show_fault(request, error)
     found = scheduled(app[DEFINITIONS].all_of(JobType.TRIGGERED), site_zone)
     jobs = {name: each for name, each in found.items() if name > after}
     shown = dict(itertools.islice(jobs.items(), _JOBS))
-    lines, busy = await asyncio.to_thread(_lines_and_busy, shown, told, begin, now, urls)
+    lines, busy = await asyncio.to_thread(_lines_and_busy, shown, events, begin, now, urls)
     address = f"{urls.base}/pages/schedule?"
     day = f"{begin:%Y-%m-%d}"
     view = {
@@ -102,7 +102,7 @@ async def show_schedule(request: web.Request) -> web.Response:
         "lines": lines,
         "busy": busy[:_SHOWN_SECONDS],
         "more_busy": max(0, len(busy) - _SHOWN_SECONDS),
-        "is_cut": len(told) == _MOST_TICKS,
+        "is_cut": len(events) == _MOST_TICKS and events[-1].at < begin + _ONE_DAY,
         "before": address + urlencode({"day": f"{begin - _ONE_DAY:%Y-%m-%d}"}),
         "behind": address + urlencode({"day": f"{begin + _ONE_DAY:%Y-%m-%d}"}),
         "following": address + urlencode({"day": day, "after": list(shown)[-1]}) if len(jobs) > _JOBS else "",
@@ -183,13 +183,13 @@ def busy_seconds(schedules: Mapping[JobName, Schedule], begin: datetime) -> list
 
 def _lines_and_busy(
     schedules: Mapping[JobName, Schedule],
-    told: Iterable[ScheduleTicked],
+    events: Iterable[ScheduleTicked],
     begin: datetime,
     now: datetime,
     urls: Urls,
 ) -> tuple[list[ScheduleLine], list[BusySecond]]:
     ticks: dict[JobName, list[ScheduleTicked]] = defaultdict(list)
-    for tick in told:
+    for tick in events:
         if (tick.until or tick.due) >= begin and tick.due < begin + _ONE_DAY:
             ticks[tick.job_name].append(tick)
     lines = [
