@@ -27,6 +27,7 @@ from webjobs_api.pages import overview as overview_page
 from webjobs_api.pages import run as run_page
 from webjobs_api.pages import runs as all_runs_page
 from webjobs_api.pages import schedule as schedule_page
+from webjobs_api.pages import settings as settings_page
 from webjobs_api.pages import system as system_page
 from webjobs_api.passthrough import handlers as passthrough
 from webjobs_api.runs import all_runs, run_control
@@ -112,6 +113,9 @@ def routes() -> list[web.RouteDef]:
         web.get("/", overview_page.show_index),
         web.get("/pages/runs", all_runs_page.show_runs),
         web.get("/pages/schedule", schedule_page.show_schedule),
+        web.get("/pages/settings", settings_page.show_settings),
+        web.post("/pages/settings", settings_page.set_one),
+        web.post("/pages/settings/{key}/delete", settings_page.remove_one),
         web.get("/pages/system", system_page.show_system),
         web.get("/pages/new", new_job.show_form),
         web.get(f"/pages/triggered/{_JOB}", triggered_job.show_triggered_job),

@@ -78,6 +78,7 @@ async def test_pages_are_whole_accessible_and_fit(
             "run": f"/pages/triggered/{LONG}/history/{run_id}",
             "continuous": "/pages/continuous/queue-worker",
             "schedule": "/pages/schedule",
+            "settings": "/pages/settings",
             "system": "/pages/system",
             "new": "/pages/new",
             "docs": "/docs",

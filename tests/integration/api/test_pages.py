@@ -301,6 +301,32 @@ async def test_the_schedule_page_shows_what_became_of_due_times_and_the_next_one
         assert "is no day" in await page(api, f"/pages/schedule?day={day}", 400)
 
 
+async def test_app_settings_are_set_and_removed_on_a_page_that_shows_no_value(
+    api: aiohttp.ClientSession, bus: Bus
+) -> None:
+    assert "No app setting is set" in await page(api, "/pages/settings")
+    for name, value in (("GREETING", "canary-<b>"), ("WEBJOBS_HISTORY_SIZE", "7")):
+        form = {"name": name, "value": value}
+        async with api.post("/pages/settings", data=form, allow_redirects=False) as answer:
+            assert (answer.status, answer.headers["Location"]) == (303, "/pages/settings")
+    stored = await bus.settings.get("GREETING")
+    assert stored is not None and stored.value == b"canary-<b>"
+    text = await page(api, "/pages/settings")
+    assert "GREETING" in text and "canary" not in text and "Runs kept of each" in text
+    refused = {"": "", HOSTILE: "x", "WEBJOBS_HISTORY_SIZE": "canary", "WEBJOBS_PORT": "1"}
+    for name, value in refused.items():
+        async with api.post("/pages/settings", data={"name": name, "value": value}) as answer:
+            text = await answer.text()
+            assert answer.status == 400 and 'role="alert"' in text and HOSTILE not in text
+            assert '<input type="hidden" name="next" value="/pages/settings">' in text
+    for _ in range(2):
+        async with api.post("/pages/settings/GREETING/delete", allow_redirects=False) as answer:
+            assert (answer.status, answer.headers["Location"]) == (303, "/pages/settings")
+    assert "GREETING" not in await page(api, "/pages/settings")
+    async with api.post(f"/pages/settings/{HOSTILE_PATH}/delete") as answer:
+        assert answer.status == 400 and HOSTILE not in await answer.text()
+
+
 async def test_the_clock_of_pages_is_chosen_once(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
     await backend.define(JobType.TRIGGERED, "hello")
     form = {"clock": "local", "zone": "Europe/Berlin", "next": "/pages/triggered/hello"}

@@ -112,6 +112,18 @@ async def test_a_viewer_sees_jobs_without_the_values_of_their_variables(
         assert await answer.json() == {"env": {"TOKEN": "[redacted]"}, "stopping_wait_time": 7}
 
 
+async def test_a_viewer_sees_names_of_app_settings_and_no_form(api: aiohttp.ClientSession) -> None:
+    form = {"name": "GREETING", "value": SECRET}
+    async with api.post("/pages/settings", data=form, headers=ADMIN) as answer:
+        assert answer.status == 200 and "/GREETING/delete" in await answer.text()
+    async with api.get("/pages/settings", headers=VIEWER) as answer:
+        text = await answer.text()
+    assert "GREETING" in text and SECRET not in text and 'action="/pages/settings' not in text
+    for path in ("/pages/settings", "/pages/settings/GREETING/delete"):
+        async with api.post(path, data=form, headers=VIEWER) as answer:
+            assert answer.status == 403
+
+
 async def test_a_viewer_reads_runs_and_logs_and_follows_events(
     api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:

@@ -1,6 +1,7 @@
 """Handlers for app settings: a client that changes them here reads the change here at once."""
 
 import asyncio
+from collections.abc import Mapping
 
 import structlog
 from aiohttp import web
@@ -40,8 +41,20 @@ async def get_one(request: web.Request) -> web.Response:
 
 async def change(request: web.Request) -> web.Response:
     """`POST /api/settings`: sets every setting of the body, or, when one of them cannot be, none."""
-    changes = app_settings_of(await request.read())
-    live = request.app[LIVE_SETTINGS]
+    await set_all(request.app, app_settings_of(await request.read()))
+    return web.Response(status=204)
+
+
+async def set_all(app: web.Application, changes: Mapping[str, str]) -> None:
+    """Set every one of these settings or, when one of them cannot be, none.
+
+    Raises:
+        InvalidAppSetting: One of them cannot be set.
+        TooManyAppSettings: There would be too many.
+        AppSettingsTooLarge: All together would be too large.
+        BusUnavailable: NATS does not answer.
+    """
+    live = app[LIVE_SETTINGS]
     if len(live.stored().keys() | changes.keys()) > MAX_SETTINGS:
         raise TooManyAppSettings(MAX_SETTINGS)
     for name, value in changes.items():
@@ -50,19 +63,28 @@ async def change(request: web.Request) -> web.Response:
     size = sum(len(f"{name}{value}".encode()) for name, value in {**live.stored(), **changes}.items())
     if size > MAX_TOTAL_BYTES:
         raise AppSettingsTooLarge(MAX_TOTAL_BYTES)
-    bucket = request.app[BUS].settings
+    bucket = app[BUS].settings
     written = await asyncio.gather(*(bucket.put(name, value.encode()) for name, value in changes.items()))
     await _settled(live, max(written, default=0))
-    return web.Response(status=204)
 
 
 async def delete(request: web.Request) -> web.Response:
     """`DELETE /api/settings/{key}`: back to the environment's value, or none. One that is not set is fine."""
-    name, bucket = request.match_info["key"], request.app[BUS].settings
-    check_name(name)
-    if await bucket.get(name) is not None:
-        await _settled(request.app[LIVE_SETTINGS], await bucket.delete(name))
+    await remove(request.app, request.match_info["key"])
     return web.Response(status=204)
+
+
+async def remove(app: web.Application, name: str) -> None:
+    """Take a setting out of the bucket; one that is not there is fine.
+
+    Raises:
+        InvalidAppSetting: No setting can have this name.
+        BusUnavailable: NATS does not answer.
+    """
+    check_name(name)
+    bucket = app[BUS].settings
+    if await bucket.get(name) is not None:
+        await _settled(app[LIVE_SETTINGS], await bucket.delete(name))
 
 
 def _shown(live: LiveSettings) -> dict[str, str]:

@@ -39,6 +39,7 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "overview": ("/", "Overview"),
     "runs": ("/pages/runs", "Runs"),
     "schedule": ("/pages/schedule", "Schedule"),
+    "settings": ("/pages/settings", "Settings"),
     "system": ("/pages/system", "System"),
     "api": ("/docs", "API"),
 }
@@ -56,6 +57,7 @@ class Page:
         regions: Names of its regions.
         events: Filter of `/api/events` for what makes a region stale; empty: all events; None: none.
         job_zone: Time zone of the job that it is about; empty: none.
+        path: Where it is, when it answers forms of other paths; empty: one step above such a form.
     """
 
     template: str
@@ -64,6 +66,7 @@ class Page:
     regions: tuple[str, ...] = ()
     events: str | None = None
     job_zone: str = ""
+    path: str = ""
 
 
 def page_urls(request: web.Request) -> Urls:
@@ -118,7 +121,7 @@ async def show(
     if wanted:
         parts = [f"{page.template}/{name}.html" for name in wanted]
         return render_parts(parts, context, page_policy(nonce), status)
-    context |= {"nonce": nonce, **_frame(request)}
+    context |= {"nonce": nonce, **_frame(request, page)}
     return render(f"{page.template}/page.html", context, page_policy(nonce), status)
 
 
@@ -129,7 +132,7 @@ async def show_fault(request: web.Request, error: WebJobsError) -> web.Response:
     return await show(request, page, {"status": status}, status, fault=str(error))
 
 
-def _frame(request: web.Request) -> dict[str, Any]:
+def _frame(request: web.Request, page: Page) -> dict[str, Any]:
     live_settings = request.app[LIVE_SETTINGS]
     banners = []
     if shortage := request.app[STORAGE].shortage:
@@ -148,15 +151,15 @@ def _frame(request: web.Request) -> dict[str, Any]:
         "banners": banners,
         "version": version("webjobs"),
         "asset": asset_path,
-        "here": _here(request),
+        "here": _here(request, page),
         "follow_after": request.get(_SEQUENCE),
         "search": request.query.get("text", ""),
     }
 
 
-def _here(request: web.Request) -> str:
+def _here(request: web.Request, page: Page) -> str:
     """Path of the page that is shown, also when it answers one of its own buttons."""
     path = request.rel_url.raw_path_qs
     if request.method not in ("GET", "HEAD"):
-        path = request.rel_url.raw_path.rpartition("/")[0] or "/"
+        path = page.path or request.rel_url.raw_path.rpartition("/")[0] or "/"
     return f"{request_context.root(request)}{path}"

@@ -113,6 +113,15 @@ _NAME = Body(
         }
     },
 )
+_APP_SETTING = Body(
+    description="The form of the page.",
+    content={
+        "application/x-www-form-urlencoded": {
+            "type": "object",
+            "properties": {name: {"type": "string"} for name in ("name", "value")},
+        }
+    },
+)
 _FILE = Body(
     description="A form with one file: a zip archive or a script.",
     content={"multipart/form-data": {"type": "object", "properties": {"file": {"type": "string"}}}},
@@ -122,6 +131,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /": _page("Show all jobs", 503, query=_JOBS),
     "GET /pages/runs": _page("Show the runs of all jobs", 400, 503, query=_RUNS),
     "GET /pages/schedule": _page("Show what is due on a day", 400, 503, query=_DAY),
+    "GET /pages/settings": _page("Show the names of app settings"),
+    "POST /pages/settings": _button("Set an app setting by its form", _APP_SETTING),
+    "POST /pages/settings/{key}/delete": _button("Take an app setting away by its button"),
     "GET /pages/system": _page("Show runners, queue, history and streams"),
     "GET /pages/new": _page("Show the form for a new job", query=_NEW),
     "GET /pages/triggered/{job}": _page("Show a triggered job", 400, 404, 503),
