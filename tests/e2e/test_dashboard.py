@@ -29,7 +29,7 @@ async def test_a_newcomer_deploys_runs_finds_the_error_mends_and_schedules_in_th
         await page.wait_for_url("**/history/*")
         await page.get_by_text("the script exited with code 3", exact=False).wait_for()
         await page.get_by_role("link", name="First error").click()
-        assert "no such invoice" in str(await page.locator(".log li.ERR .text").first.text_content())
+        assert "no such invoice" in str(await page.locator(".log li.stderr .text").first.text_content())
 
         await page.get_by_role("link", name=name).first.click()
         script.write_text(MENDED)
@@ -65,4 +65,40 @@ async def test_a_log_grows_on_the_page_while_the_run_goes_on(client: Client) -> 
         await eventually(lambda: watched.page.locator(".log li").count())
         numbers = await watched.page.locator(".log .line").all_text_contents()
         assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+        await watched.check()
+
+
+async def test_a_long_log_opens_at_the_first_error_and_is_searched_as_a_whole(client: Client) -> None:
+    name = unique("long")
+    script = (
+        "for i in $(seq 1 3000); do echo line $i; done\n"
+        'printf "\\033[32mgreen\\033[0m\\n"; echo "ValueError: here" >&2; sleep 0.3\n'
+        "for i in $(seq 3001 4000); do echo line $i; done\nexit 1\n"
+    )
+    await client.put_script("triggered", name, script)
+    run_id = await client.run(name)
+    await client.ended(name, run_id)
+    page_path = f"/pages/triggered/{name}/history/{run_id}"
+    async with chromium() as browser, tab(browser, client.base) as watched:
+        page = watched.page
+        await watched.open(page_path)
+        marked = page.locator(".log li.marked .text")
+        assert await marked.text_content() == "ValueError: here"
+        assert await page.locator(".log li").count() <= 500
+        await watched.check()
+        await page.locator("#q").fill("LINE 39")
+        await page.get_by_role("button", name="Search", exact=True).click()
+        await page.get_by_text("1 of 111 matches").wait_for()
+        assert await marked.text_content() == "line 39"
+        await page.get_by_role("link", name="Next match").click()
+        await page.get_by_text("2 of 111 matches").wait_for()
+        assert await marked.text_content() == "line 390"
+        await watched.open(f"{page_path}?line=2000")
+        assert await marked.text_content() == "line 1997", "three lines of webjobs come first"
+        await page.get_by_role("link", name="Later").click()
+        await page.wait_for_load_state()
+        assert await page.locator(".log li").count() == 500
+        await watched.open(f"{page_path}?q=green")
+        assert await page.locator(".log .ansi-green").text_content() == "green"
+        await page.get_by_text("1 of 1 match").wait_for()
         await watched.check()

@@ -126,6 +126,7 @@ def routes() -> list[web.RouteDef]:
         web.post(f"/pages/triggered/{_JOB}/history/{{id}}/rerun", actions.run_again),
         web.post(f"/pages/continuous/{_JOB}/start", actions.start_job),
         web.post(f"/pages/continuous/{_JOB}/stop", actions.stop_job),
+        web.post(f"/pages/continuous/{_JOB}/restart", actions.restart_job),
         web.post(f"/pages/{_TYPE}/{_JOB}/files", new_job.deploy_files),
         web.post(f"/pages/{_TYPE}/{_JOB}/settings", actions.change_settings),
         web.post(f"/pages/{_TYPE}/{_JOB}/delete", actions.delete_job),

@@ -195,7 +195,7 @@ async def test_the_page_of_a_job_says_when_it_runs_next(
             return part in await answer.text()
 
     await backend.define(JobType.TRIGGERED, "report", settings=DAILY)
-    assert await shows("08:30:00 Asia/Tokyo.")
+    assert await shows("08:30:00 Asia/Tokyo")
     assert not await shows(LOG)
     await tell(bus)
     await eventually(lambda: shows(LOG))

@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime
 
 from aiohttp import web
-from webjobs_events.commands import DeleteJob, StartContinuousJob, StopContinuousJob
+from webjobs_events.commands import DeleteJob, RestartContinuousJob, StartContinuousJob, StopContinuousJob
 from webjobs_events.errors import WebJobsError
 from webjobs_events.job import JobType
 
@@ -83,6 +83,11 @@ async def start_job(request: web.Request) -> web.Response:
 async def stop_job(request: web.Request) -> web.Response:
     """`POST /pages/continuous/{job}/stop`: to the job's page."""
     return await _changed(request, continuous.change_state(request, StopContinuousJob))
+
+
+async def restart_job(request: web.Request) -> web.Response:
+    """`POST /pages/continuous/{job}/restart`: to the job's page."""
+    return await _changed(request, continuous.change_state(request, RestartContinuousJob))
 
 
 async def change_settings(request: web.Request) -> web.Response:

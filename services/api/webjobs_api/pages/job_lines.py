@@ -93,7 +93,7 @@ class RunningLine:
 def job_line(row: JobRowJson, urls: Urls) -> JobLine:
     """The line of a job."""
     url = urls.page(row.type, row.job)
-    status = DISABLED if row.disabled else row.status.value if row.status else NEVER
+    status = DISABLED if row.disabled else _status_of(row)
     latest, is_triggered = row.latest, row.type is JobType.TRIGGERED
     began = (latest.started_at or latest.requested_at) if latest else None
     length = latest.ended_at - began if latest and latest.ended_at and began else None
@@ -160,6 +160,12 @@ def status_of_all(definition: JobDefinition, alive: Collection[InstanceView]) ->
     if alive and all(view.status is Status.INACTIVE_INSTANCE for view in alive):
         return Status.INACTIVE_INSTANCE
     return continuous_status(definition, alive)
+
+
+def _status_of(row: JobRowJson) -> str:
+    if row.instances and all(each.status is Status.INACTIVE_INSTANCE for each in row.instances):
+        return Status.INACTIVE_INSTANCE.value
+    return row.status.value if row.status else NEVER
 
 
 def _end_of(row: JobRowJson) -> str:

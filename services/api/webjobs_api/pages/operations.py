@@ -45,6 +45,10 @@ _RUNS = (
     Parameter(name="before", schema=_TEXT, description="Only runs after this one in the list."),
     Parameter(name="limit", schema=_TEXT, description="At most so many runs."),
 )
+_LOG = (
+    Parameter(name="line", schema=_TEXT, description="Show the part of the log with this line."),
+    Parameter(name="q", schema=_TEXT, description="Search the log for this text."),
+)
 _DAY = (
     Parameter(name="day", schema=_TEXT, description="In UTC, such as 2026-01-02; today by default."),
     Parameter(name="after", schema=_TEXT, description="Only jobs whose name is after this one."),
@@ -137,13 +141,14 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /pages/system": _page("Show runners, queue, history and streams"),
     "GET /pages/new": _page("Show the form for a new job", query=_NEW),
     "GET /pages/triggered/{job}": _page("Show a triggered job", 400, 404, 503),
-    "GET /pages/triggered/{job}/history/{id}": _page("Show a run and its log", 400, 404, 503),
+    "GET /pages/triggered/{job}/history/{id}": _page("Show a run and its log", 400, 404, 503, query=_LOG),
     "GET /pages/continuous/{job}": _page("Show a continuous job", 400, 404, 503),
     "POST /pages/triggered/{job}/run": _button("Run a job by its button", _FORM),
     "POST /pages/triggered/{job}/history/{id}/cancel": _button("Cancel a run by its button"),
     "POST /pages/triggered/{job}/history/{id}/rerun": _button("Run a job again by its button", _FORM),
     "POST /pages/continuous/{job}/start": _button("Enable a job by its button"),
     "POST /pages/continuous/{job}/stop": _button("Disable a job by its button"),
+    "POST /pages/continuous/{job}/restart": _button("Restart a job by its button"),
     "POST /pages/{type}/{job}/files": _button("Deploy a job by its form", _FILE),
     "POST /pages/{type}/{job}/settings": _button("Change a job's settings by its form", _SETTINGS),
     "POST /pages/{type}/{job}/delete": _button("Delete a job by its form", _NAME),

@@ -15,7 +15,7 @@ from webjobs_api.http.requests import Page as RunsPage
 from webjobs_api.http.urls import quoted
 from webjobs_api.pages.formats import took
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
-from webjobs_api.pages.log_view import log_view
+from webjobs_api.pages.log_view import LogView, log_view
 from webjobs_api.pages.run_rows import headline, run_row, story
 
 _NEAR = 50  # runs of the job that are looked at for those beside this one
@@ -28,7 +28,7 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
         _, run = await known_run(request)
         near = await request.app[RUNS].of_job(run.job_name, RunsPage(limit=_NEAR))
         older = await request.app[RUNS].of_job(run.job_name, RunsPage(limit=_NEAR, before=run.run_id))
-        log = await log_view(request, run)
+        log = await log_view(request, run, page_urls(request).run_page(run.job_name, run.run_id))
     except WebJobsError as error:
         return await show_fault(request, fault or error)
     urls, now = page_urls(request), datetime.now(UTC)
@@ -47,7 +47,7 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
         "is_new_version": bool(older) and bool(run.digest) and older[0].digest != run.digest,
         "is_deleted": False,
         "twin": urls.run(run.job_name, run.run_id),
-        "live_log": f"{urls.run(run.job_name, run.run_id)}/log" if not is_terminal(run.status) else "",
+        "live_log": _live_log(urls.run(run.job_name, run.run_id), run, log),
     }
     page = Page(
         template="run",
@@ -58,6 +58,13 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
     )
     status = status_of(fault) if fault else 200
     return await show(request, page, view, status, fault=str(fault) if fault else "")
+
+
+def _live_log(address: str, run: RunView, log: LogView) -> str:
+    """Where the log goes on; empty when it does not, or its end is not on the page."""
+    if is_terminal(run.status) or not log.is_at_end:
+        return ""
+    return f"{address}/log?offset={log.follow_from}"
 
 
 def _usual(runs: list[RunView]) -> str:

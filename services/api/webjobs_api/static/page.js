@@ -257,7 +257,7 @@ function followLog(box) {
     const lines = document.createDocumentFragment();
     for (const text of waiting.splice(0).slice(dropped)) {
       const mark = MARK.exec(text);
-      const stream = mark ? (mark[2].startsWith("SYS") ? "SYS" : mark[2] === "ERROR" ? "ERR" : "OUT") : "OUT";
+      const stream = mark ? (mark[2].startsWith("SYS") ? "system" : mark[2] === "ERROR" ? "stderr" : "stdout") : "stdout";
       const row = document.createElement("li");
       row.className = stream;
       row.id = `L${++number}`;
@@ -359,6 +359,7 @@ function startUpload(form) {
 startClocks();
 startKeys();
 document.querySelectorAll("form[data-upload]").forEach(startUpload);
+document.querySelector(".log .marked")?.scrollIntoView({ block: "center" });
 const log = document.querySelector("[data-follow]");
 if (log) followLog(log);
 else if (body.dataset.events) {
