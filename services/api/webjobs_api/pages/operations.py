@@ -78,6 +78,19 @@ def _button(summary: str, body: Body | None = None) -> Operation:
     return Operation(tag="Pages", summary=summary, body=body, answers=answers, needs_room=False)
 
 
+def _upload(summary: str, body: Body) -> Operation:
+    """A button that also the script of the page presses, which gets JSON."""
+    fields = {name: {"type": "object", "properties": {name: {"type": "string"}}} for name in ("url", "fault")}
+    done = Answer(
+        description="Done, for a client that does not name text/html.", content={JSON: fields["url"]}
+    )
+    refused = {
+        status: Answer(description=each.description, content={**each.content, JSON: fields["fault"]})
+        for status, each in _NOT_DONE.items()
+    }
+    return replace(_button(summary, body), answers={200: done, 303: _BACK, **refused})
+
+
 _FORM = Body(
     description="The form of the page.",
     content={
@@ -98,6 +111,7 @@ _CLOCK = Body(
             "properties": {name: {"type": "string"} for name in ("clock", "zone", "next")},
         }
     },
+    is_required=False,
 )
 _SETTINGS = Body(
     description="The form of the page: the schedule alone, or all settings as JSON.",
@@ -107,6 +121,7 @@ _SETTINGS = Body(
             "properties": {name: {"type": "string"} for name in ("schedule", "settings")},
         }
     },
+    is_required=False,
 )
 _NAME = Body(
     description="The form of the page.",
@@ -116,6 +131,7 @@ _NAME = Body(
             "properties": {"name": {"type": "string", "description": "The job's name once more."}},
         }
     },
+    is_required=False,
 )
 _APP_SETTING = Body(
     description="The form of the page.",
@@ -125,6 +141,7 @@ _APP_SETTING = Body(
             "properties": {name: {"type": "string"} for name in ("name", "value")},
         }
     },
+    is_required=False,
 )
 _FILE = Body(
     description="A form with one file: a zip archive or a script.",
@@ -132,7 +149,7 @@ _FILE = Body(
 )
 
 OPERATIONS: Mapping[str, Operation] = {
-    "GET /": _page("Show all jobs", 503, query=_JOBS),
+    "GET /": _page("Show all jobs", 400, 503, query=_JOBS),
     "GET /pages/runs": _page("Show the runs of all jobs", 400, 503, query=_RUNS),
     "GET /pages/schedule": _page("Show what is due on a day", 400, 503, query=_DAY),
     "GET /pages/settings": _page("Show the names of app settings"),
@@ -149,7 +166,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /pages/continuous/{job}/start": _button("Enable a job by its button"),
     "POST /pages/continuous/{job}/stop": _button("Disable a job by its button"),
     "POST /pages/continuous/{job}/restart": _button("Restart a job by its button"),
-    "POST /pages/{type}/{job}/files": _button("Deploy a job by its form", _FILE),
+    "POST /pages/{type}/{job}/files": _upload("Deploy a job by its form", _FILE),
     "POST /pages/{type}/{job}/settings": _button("Change a job's settings by its form", _SETTINGS),
     "POST /pages/{type}/{job}/delete": _button("Delete a job by its form", _NAME),
     "POST /pages/clock": replace(_button("Choose by which clock pages show times", _CLOCK), viewers=True),
@@ -159,7 +176,7 @@ OPERATIONS: Mapping[str, Operation] = {
         answers={200: text("The file; its name changes with its content.", "text/css"), 404: _NOT_DONE[404]},
     ),
     "GET /jobs": _page(
-        "Show all jobs, or list them", 503, data={"type": "array", "items": _ANY_JOB}, query=_JOBS
+        "Show all jobs, or list them", 400, 503, data={"type": "array", "items": _ANY_JOB}, query=_JOBS
     ),
     "GET /jobs/triggered/{job}": _page("Show a triggered job", 400, 404, 503, data=KuduTriggeredJob),
     "GET /jobs/continuous/{job}": _page("Show a continuous job", 400, 404, 503, data=KuduContinuousJob),

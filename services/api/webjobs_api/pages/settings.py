@@ -10,6 +10,7 @@ from webjobs_events.errors import WebJobsError
 from webjobs_api.app_settings.handlers import remove, set_all
 from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.keys import LIVE_SETTINGS
+from webjobs_api.pages.form_fields import form_fields
 from webjobs_api.pages.frame import Page, page_urls, show
 
 EFFECTS: Mapping[str, str] = {
@@ -60,10 +61,11 @@ async def show_settings(request: web.Request, fault: WebJobsError | None = None)
 
 async def set_one(request: web.Request) -> web.Response:
     """`POST /pages/settings`: sets the form's `name` to its `value`."""
-    form = await request.post()
-    return await _done(
-        request, set_all(request.app, {str(form.get("name", "")).strip(): str(form.get("value", ""))})
-    )
+    try:
+        form = await form_fields(request)
+    except WebJobsError as error:
+        return await show_settings(request, error)
+    return await _done(request, set_all(request.app, {form.get("name", "").strip(): form.get("value", "")}))
 
 
 async def remove_one(request: web.Request) -> web.Response:
