@@ -103,3 +103,23 @@ def note(text: str) -> None:
     """Say on standard error how far a benchmark is."""
     load = os.getloadavg()[0]
     print(f"  [load {load:.1f}] {text}", file=sys.stderr, flush=True)
+
+
+def in_milliseconds(
+    what: str, rounds: Rounds, yardstick: str, goal: float, stretch: float, **facts: float
+) -> Figure:
+    """A duration whose goal is about the value, beside its yardstick."""
+    return Figure(
+        what=what,
+        unit="ms",
+        value=rounds.value,
+        yardstick=yardstick,
+        yardstick_value=rounds.yardstick_value,
+        ratio=rounds.ratio,
+        goal=goal,
+        stretch=stretch,
+        judged="value",
+        better="lower",
+        rounds=[round(each, 2) for each in rounds.ours],
+        facts=facts,
+    )

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -223,3 +223,15 @@ async def _deployed(stack: LiveStack, job_type: str, count: int) -> None:
         if time.monotonic() > give_up_at:
             raise TimeoutError(f"{found} of {count} {job_type} jobs are deployed")
         await asyncio.sleep(0.1)
+
+
+Answer = tuple[int, object, bytes]
+
+
+def timed(ask: Callable[[], Answer]) -> tuple[float, bytes]:
+    """Milliseconds until the whole answer is at the client, and the answer."""
+    began = time.perf_counter()
+    status, _, body = ask()
+    took = 1000 * (time.perf_counter() - began)
+    assert status == 200, body
+    return took, body

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from figures import Figure, Rounds, tell
-from live_stack import Client, fresh_folder, live_stack
+from figures import Rounds, in_milliseconds, tell
+from live_stack import Client, fresh_folder, live_stack, timed
 
 ROUNDS = 5
 LINES = 1_000_000
@@ -21,10 +21,7 @@ _SHIPPED_WITHIN = 60  # seconds
 
 def timed_ms(client: Client, path: str) -> tuple[float, Any]:
     """Milliseconds until the whole answer is at the client, and the answer."""
-    began = time.perf_counter()
-    status, _, body = client.ask("GET", path)
-    took = 1000 * (time.perf_counter() - began)
-    assert status == 200, body
+    took, body = timed(lambda: client.ask("GET", path))
     return took, json.loads(body)
 
 
@@ -70,29 +67,12 @@ async def main() -> None:
             folder = stack.folder / "data" / "jobs" / "triggered" / _JOB / run_id
             file = folder / f"output_{run_id}.log"
             windows, searches = await asyncio.to_thread(measured, client, f"{path}/log", file)
-            megabytes = file.stat().st_size / 1_000_000
+            size = round(file.stat().st_size / 1_000_000, 1)
     tell(
-        _figure(f"window of 500 among {LINES:,} lines", windows, "sed on the file", 1000, 200, megabytes),
-        _figure(f"search of {LINES:,} lines", searches, "grep on the file", 500, 250, megabytes),
-    )
-
-
-def _figure(
-    what: str, rounds: Rounds, yardstick: str, goal: float, stretch: float, megabytes: float
-) -> Figure:
-    return Figure(
-        what=what,
-        unit="ms",
-        value=rounds.value,
-        yardstick=yardstick,
-        yardstick_value=rounds.yardstick_value,
-        ratio=rounds.ratio,
-        goal=goal,
-        stretch=stretch,
-        judged="value",
-        better="lower",
-        rounds=[round(each, 1) for each in rounds.ours],
-        facts={"megabytes": round(megabytes, 1)},
+        in_milliseconds(
+            f"window of 500 among {LINES:,} lines", windows, "sed on the file", 1000, 200, megabytes=size
+        ),
+        in_milliseconds(f"search of {LINES:,} lines", searches, "grep on the file", 500, 250, megabytes=size),
     )
 
 

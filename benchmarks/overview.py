@@ -2,10 +2,10 @@
 
 import asyncio
 
-from figures import Rounds, percentile, tell
+from figures import in_milliseconds, tell
 from filled_site import FilledSite, filled_site, queue_runs
-from live_stack import fresh_folder
-from reads import JOBS, MANY, ROUNDS, bare_ms, in_milliseconds, new_database, timed
+from live_stack import fresh_folder, timed
+from reads import JOBS, MANY, beside_rows, new_database
 from webjobs_stack.nats_server import run_nats_server
 from webjobs_stack.postgres import run_postgres
 
@@ -22,19 +22,6 @@ def overview_ms(site: FilledSite) -> float:
     return took
 
 
-async def overviews(site: FilledSite, name: str) -> Rounds:
-    """Overviews, beside the rows that they need of every job."""
-    rounds = Rounds(name, "ms")
-    overview_ms(site)
-    for _ in range(ROUNDS):
-        ours, bare = [], []
-        for _ in range(_A_ROUND):
-            ours.append(overview_ms(site))
-            bare.append(await bare_ms(site, _SUMMARIES, site.jobs))
-        rounds.add(percentile(ours, 50), percentile(bare, 50))
-    return rounds
-
-
 async def main() -> None:
     with fresh_folder() as folder:
         async with (
@@ -43,9 +30,9 @@ async def main() -> None:
             new_database(postgres, "many") as url,
             filled_site(nats.url, url, "many", runs=MANY, defined=JOBS) as site,
         ):
-            idle = await overviews(site, "overview")
+            idle = await beside_rows(site, "overview", overview_ms, _SUMMARIES, _A_ROUND)
             await queue_runs(site)
-            queued = await overviews(site, "overview, all queued")
+            queued = await beside_rows(site, "overview, all queued", overview_ms, _SUMMARIES, _A_ROUND)
     tell(
         in_milliseconds(f"overview of {JOBS:,} jobs, {MANY:,} runs, p50", idle, _ROWS, _GOAL, _STRETCH),
         in_milliseconds(

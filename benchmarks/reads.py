@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import asyncpg
-from figures import Figure, Rounds, percentile, tell
+from figures import Figure, Rounds, in_milliseconds, percentile, tell
 from filled_site import DEEP, PAGE, FilledSite, filled_site, queue_runs
-from live_stack import fresh_folder
+from live_stack import fresh_folder, timed
 from webjobs_stack.nats_server import run_nats_server
 from webjobs_stack.postgres import Postgres, run_postgres
 
@@ -23,18 +23,6 @@ _PAGES_A_ROUND = 40
 _LATEST_OF_ALL = "asyncpg, the same rows"
 _LATEST = "SELECT latest_run FROM jobs WHERE job_name = ANY($1::text[])"
 _PAGE = "SELECT * FROM runs WHERE job_name = $1 ORDER BY run_id DESC LIMIT 50"
-
-
-Answer = tuple[int, object, bytes]
-
-
-def timed(ask: Callable[[], Answer]) -> tuple[float, bytes]:
-    """Milliseconds until the whole answer is at the client, and the answer."""
-    began = time.perf_counter()
-    status, _, body = ask()
-    took = 1000 * (time.perf_counter() - began)
-    assert status == 200, body
-    return took, body
 
 
 def list_ms(site: FilledSite) -> float:
@@ -85,14 +73,17 @@ class Pages:
         self.bare.add(self.p50[MANY][-1], percentile(bare, 50))
 
 
-async def lists(site: FilledSite, name: str) -> Rounds:
-    """Lists of all jobs, beside the same rows from Postgres."""
+async def beside_rows(
+    site: FilledSite, name: str, ask_ms: Callable[[FilledSite], float], statement: str, count: int
+) -> Rounds:
+    """Answers about all jobs, `count` a round after one to warm up, beside the same rows from Postgres."""
     rounds = Rounds(name, "ms")
+    ask_ms(site)
     for _ in range(ROUNDS):
         ours, bare = [], []
-        for _ in range(_LISTS_A_ROUND):
-            ours.append(list_ms(site))
-            bare.append(await bare_ms(site, _LATEST, site.jobs))
+        for _ in range(count):
+            ours.append(ask_ms(site))
+            bare.append(await bare_ms(site, statement, site.jobs))
         rounds.add(percentile(ours, 50), percentile(bare, 50))
     return rounds
 
@@ -110,10 +101,9 @@ async def main() -> None:
             pages = Pages(few, many)
             for _ in range(ROUNDS):
                 await pages.round()
-            list_ms(many)
-            listed = await lists(many, "list")
+            listed = await beside_rows(many, "list", list_ms, _LATEST, _LISTS_A_ROUND)
             await queue_runs(many)
-            queued = await lists(many, "list, all queued")
+            queued = await beside_rows(many, "list, all queued", list_ms, _LATEST, _LISTS_A_ROUND)
     growth = [round(b / a, 3) for a, b in zip(pages.p50[FEW], pages.p50[MANY], strict=True)]
     deep_growth = [round(b / a, 3) for a, b in zip(pages.deep_p50[FEW], pages.deep_p50[MANY], strict=True)]
     tell(
@@ -122,22 +112,6 @@ async def main() -> None:
         in_milliseconds(f"page of {PAGE} runs, {MANY:,} in the table, p50", pages.bare, "asyncpg", 8, 4),
         flat(f"that page to one among {FEW:,}", pages.p50, growth),
         flat("the same of a job that has half of all runs", pages.deep_p50, deep_growth),
-    )
-
-
-def in_milliseconds(what: str, rounds: Rounds, yardstick: str, goal: float, stretch: float) -> Figure:
-    return Figure(
-        what=what,
-        unit="ms",
-        value=rounds.value,
-        yardstick=yardstick,
-        yardstick_value=rounds.yardstick_value,
-        ratio=rounds.ratio,
-        goal=goal,
-        stretch=stretch,
-        judged="value",
-        better="lower",
-        rounds=[round(each, 2) for each in rounds.ours],
     )
 
 
