@@ -31,16 +31,6 @@ def chunks_of(log: bytes) -> list[tuple[int, bytes, LineCount]]:
     return [(at, log[at : at + 1500], LineCount().after(log[:at])) for at in range(0, len(log), 1500)]
 
 
-@pytest.fixture
-async def run_id(api: aiohttp.ClientSession, backend: FakeBackend) -> str:
-    """A run that goes on."""
-    await backend.define(JobType.TRIGGERED, "hello")
-    async with api.post("/api/jobs/triggered/hello/run") as answer:
-        run_id = answer.headers["Location"].rpartition("/")[2]
-    await eventually(lambda: backend.position == 2)
-    return run_id
-
-
 async def store(
     backend: FakeBackend,
     bus: Bus,

@@ -17,16 +17,6 @@ from webjobs_events.job import JobType
 WORKER_LOG = "/vfs/data/jobs/continuous/worker/job.log"
 
 
-@pytest.fixture
-async def run_id(api: aiohttp.ClientSession, backend: FakeBackend) -> str:
-    """A run that goes on."""
-    await backend.define(JobType.TRIGGERED, "hello")
-    async with api.post("/api/jobs/triggered/hello/run") as answer:
-        run_id = answer.headers["Location"].rpartition("/")[2]
-    await eventually(lambda: backend.position == 2)
-    return run_id
-
-
 def run_logs(run_id: str, file: str) -> str:
     return f"/vfs/data/jobs/triggered/hello/{run_id}/{file}"
 
