@@ -6,15 +6,16 @@ comes twice, because the clock is put back, is due the first time. Only a schedu
 hour goes by elapsed time instead: it neither pauses nor doubles when the clocks are changed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from webjobs_events.cron import Cron, parse_cron
-from webjobs_events.errors import UnknownTimeZone
-from webjobs_events.job_settings import JobSettings
+from webjobs_events.errors import UnknownTimeZone, WebJobsError
+from webjobs_events.job_settings import JobSettings, read_job_settings
 from webjobs_events.time_zone import Offset, offsets, parse_time_zone
 from webjobs_events.windows_zones import WINDOWS_ZONES
 
@@ -124,6 +125,20 @@ def schedule_of(settings: JobSettings, site_zone: str | None) -> Schedule | None
     if settings.schedule is None:
         return None
     return parse_schedule(settings.schedule, settings.time_zone or known_zone(site_zone))
+
+
+def enabled_schedule(settings: Mapping[str, Any], site_zone: str | None) -> Schedule | None:
+    """The schedule that starts runs of a job; None without one, when disabled, or with faulty settings.
+
+    Args:
+        settings: Of the job, as they are stored.
+        site_zone: As in `schedule_of`.
+    """
+    try:
+        read = read_job_settings(settings)
+        return schedule_of(read, site_zone) if read.enabled else None
+    except WebJobsError:  # the job has an error, which is shown elsewhere
+        return None
 
 
 def known_zone(site_zone: str | None) -> str:

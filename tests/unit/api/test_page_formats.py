@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from webjobs_api.overview.wording import ordinal
 from webjobs_api.pages.formats import (
     Clock,
     all_clocks,
@@ -12,7 +13,6 @@ from webjobs_api.pages.formats import (
     clocks_of,
     counted,
     listed,
-    ordinal,
     relative,
     rough,
     shown,

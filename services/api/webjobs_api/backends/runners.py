@@ -1,12 +1,13 @@
 """Which runners are alive, by their heartbeats."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from aiohttp import web
 from webjobs_events.errors import MALFORMED
 from webjobs_events.heartbeat import DiskReport, Heartbeat, decode_heartbeat
 from webjobs_events.jetstream import Bus, Entry
+from webjobs_events.queries import InstanceView
 from webjobs_events.subjects import Subjects
 
 from webjobs_api.http.errors import NoRunnerAlive
@@ -32,6 +33,10 @@ class Runners:
     def is_alive(self, instance_id: str) -> bool:
         """Whether this runner's heartbeat is there."""
         return instance_id in self._alive
+
+    def of_alive(self, views: Iterable[InstanceView]) -> list[InstanceView]:
+        """Those of a job's instances whose runner is alive."""
+        return [view for view in views if view.instance in self._alive]
 
     @property
     def any_alive(self) -> bool:

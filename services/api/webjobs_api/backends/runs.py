@@ -10,7 +10,7 @@ from webjobs_events.commands import RunTriggeredJob, decode_command
 from webjobs_events.errors import UndecodableMessage
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobName, JobType
-from webjobs_events.queries import JobSummary, RunView
+from webjobs_events.queries import JobSummary, RunKey, RunView
 from webjobs_events.run_id import RunId
 from webjobs_events.status import Status
 
@@ -19,7 +19,7 @@ from webjobs_api.backends.run_filter import RunFilter, RunPage, key_of
 from webjobs_api.http.requests import Page
 
 _NEWEST = Page()
-_MOST_BEGUN = 2000  # runs that have begun and whose command is still in the queue
+_MOST_BEGUN = 2000  # runs that have begun and whose command is still in the queue: the oldest ones
 _NEAR = 200  # runs of the job between an attempt and the one that follows it, at most
 
 T = TypeVar("T")
@@ -180,6 +180,11 @@ class Runs:
             if name in self._started and latest_in(each).run_id >= self._started[name]:
                 del self._started[name]
         return list(self._started)
+
+
+def may_have_begun(waiting: Iterable[RunView]) -> list[RunKey]:
+    """Those of the waiting runs that history is asked about: the oldest, a bounded number."""
+    return [key_of(run) for run in sorted(waiting, key=lambda run: run.run_id)[:_MOST_BEGUN]]
 
 
 def _is_on(page: Page, run: RunView) -> bool:

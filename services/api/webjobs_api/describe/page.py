@@ -9,4 +9,4 @@ _PAGE = Page(template="docs", title="API", section="api")
 
 async def show_page(request: web.Request) -> web.Response:
     """`GET /docs`: everything on it comes from here."""
-    return await show(request, _PAGE, {})
+    return show(request, _PAGE, {})

@@ -1,11 +1,8 @@
 """Handlers for continuous jobs."""
 
-from collections.abc import Iterable
-
 from aiohttp import web
 from webjobs_events.commands import RestartContinuousJob, StartContinuousJob, StopContinuousJob
 from webjobs_events.job import JobDefinition, JobType
-from webjobs_events.queries import InstanceView
 
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.known_job import require_readable
@@ -82,7 +79,7 @@ async def change_state(
 async def job_json(request: web.Request, definition: JobDefinition) -> JobJson:
     """A continuous job as this client wants it written."""
     statuses = await request.app[HISTORY].statuses([definition.job_name])
-    alive = _alive(request, statuses.get(definition.job_name, []))
+    alive = request.app[RUNNERS].of_alive(statuses.get(definition.job_name, []))
     return request_context.responses(request).continuous_job_json(
         visible(request, definition), alive, request_context.urls(request)
     )
@@ -97,12 +94,7 @@ async def all_jobs(request: web.Request) -> list[JobJson]:
     urls, written = request_context.urls(request), request_context.responses(request)
     return [
         written.continuous_job_json(
-            visible(request, each), _alive(request, statuses.get(each.job_name, [])), urls
+            visible(request, each), request.app[RUNNERS].of_alive(statuses.get(each.job_name, [])), urls
         )
         for each in definitions
     ]
-
-
-def _alive(request: web.Request, instances: Iterable[InstanceView]) -> list[InstanceView]:
-    is_alive = request.app[RUNNERS].is_alive
-    return [view for view in instances if is_alive(view.instance)]

@@ -7,10 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from aiohttp import web
-from webjobs_events.errors import WebJobsError
 from webjobs_events.job import JobDefinition, JobName
-from webjobs_events.job_settings import read_job_settings
-from webjobs_events.schedule import schedule_of
+from webjobs_events.schedule import enabled_schedule
 
 _AT_ONCE = 20  # schedules; those of more jobs are read beside the event loop
 
@@ -67,11 +65,7 @@ def _computed(
 ) -> dict[JobName, _Known]:
     found = {}
     for definition in definitions:
-        try:
-            settings = read_job_settings(definition.settings)
-            schedule = schedule_of(settings, site_zone) if settings.enabled else None
-        except WebJobsError:  # the job has an error
-            schedule = None
+        schedule = enabled_schedule(definition.settings, site_zone)
         due = schedule.next_due(now) if schedule else None
         found[definition.job_name] = _Known(definition.settings, site_zone, schedule is not None, due)
     return found

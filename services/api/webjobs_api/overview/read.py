@@ -13,10 +13,10 @@ from webjobs_events.run_id import run_id_at
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.refusals import REFUSALS
-from webjobs_api.backends.run_filter import key_of
 from webjobs_api.backends.runners import RUNNERS
-from webjobs_api.backends.runs import RUNS
+from webjobs_api.backends.runs import RUNS, may_have_begun
 from webjobs_api.backends.ticks import TICKS
+from webjobs_api.http.held_back import holding_schedules
 from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.urls import Urls
 from webjobs_api.overview.attention import Attention, attention_of, most_severe
@@ -37,8 +37,6 @@ _SHOWN_ATTENTION = 100
 _SHOWN_RUNNING = 10
 _SHOWN_DUE_TIMES = 5
 _FAILED_WITHIN = timedelta(hours=24)
-_MOST_BEGUN = 2000  # runs that have begun and whose command is still in the queue: the oldest ones
-_HOLD_BACK = ("WEBJOBS_STOPPED", "WEBJOBS_DISABLE_SCHEDULE")
 
 
 async def read_overview(
@@ -88,7 +86,7 @@ async def _totals_and_jobs(
     continuous = app[DEFINITIONS].all_of(JobType.CONTINUOUS)
     query = RunTotalsQuery(
         failed_since=run_id_at(now - _FAILED_WITHIN),
-        waiting=[key_of(run) for run in sorted(waiting, key=lambda run: run.run_id)[:_MOST_BEGUN]],
+        waiting=may_have_begun(waiting),
     )
     totals, summaries, statuses, due = await asyncio.gather(
         app[HISTORY].run_totals(query),
@@ -100,7 +98,7 @@ async def _totals_and_jobs(
     for run in totals.longest_running:
         running[run.job_name].append(run)
     refused = {(each.job_type, each.folder_name): each.at for each in app[REFUSALS].all()}
-    held_back, last_tick, is_alive = _are_held_back(app), app[TICKS].last, app[RUNNERS].is_alive
+    held_back, last_tick, runners = _are_held_back(app), app[TICKS].last, app[RUNNERS]
     return totals, [
         *(
             JobFacts(
@@ -117,7 +115,7 @@ async def _totals_and_jobs(
         *(
             JobFacts(
                 definition=each,
-                instances=[view for view in statuses.get(each.job_name, ()) if is_alive(view.instance)],
+                instances=runners.of_alive(statuses.get(each.job_name, ())),
                 refused_since=refused.get((each.job_type, each.job_name)),
             )
             for each in continuous
@@ -127,7 +125,7 @@ async def _totals_and_jobs(
 
 def _are_held_back(app: web.Application) -> bool:
     """Whether a setting of the site keeps every schedule from starting runs."""
-    return any(app[LIVE_SETTINGS].flag(name) for name in _HOLD_BACK)
+    return holding_schedules(app[LIVE_SETTINGS]) is not None
 
 
 def _attention_json(

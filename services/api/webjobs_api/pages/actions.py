@@ -30,24 +30,20 @@ from webjobs_api.runs.handlers import arguments_of
 from webjobs_api.runs.start import INVOCATIONS, RunRequest
 
 _A_YEAR = 365 * 86_400
+_SHOW_JOB = {JobType.TRIGGERED: show_triggered_job, JobType.CONTINUOUS: show_continuous_job}
 
 
 async def run_job(request: web.Request) -> web.Response:
     """`POST /pages/triggered/{job}/run`: to the job's page."""
-
-    async def run() -> str:
+    try:
         name = request_context.job_name(request)
         definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, name)
         arguments = await arguments_of(request) or None
         asked = RunRequest(definition, arguments, request_context.trigger(request), trace_of(request))
         await request.app[INVOCATIONS].start(asked, datetime.now(UTC))
-        return page_urls(request).triggered_page(definition.job_name)
-
-    try:
-        to = await run()
     except WebJobsError as error:
         return await show_triggered_job(request, error)
-    raise web.HTTPSeeOther(to)
+    raise web.HTTPSeeOther(page_urls(request).triggered_page(definition.job_name))
 
 
 async def cancel_run(request: web.Request) -> web.Response:
@@ -103,8 +99,7 @@ async def change_settings(request: web.Request) -> web.Response:
             settings = settings_of(form.get("settings", "").encode())
             await jobs.change_settings(request, definition, settings)
     except WebJobsError as error:
-        is_triggered = job_type is JobType.TRIGGERED
-        return await (show_triggered_job if is_triggered else show_continuous_job)(request, error)
+        return await _SHOW_JOB[job_type](request, error)
     raise web.HTTPSeeOther(page_urls(request).page(job_type, definition.job_name))
 
 
@@ -118,8 +113,7 @@ async def delete_job(request: web.Request) -> web.Response:
             raise NameNotRepeated(definition.job_name, typed)
         await request.app[COMMANDS].send(command_from(request, DeleteJob, job_type, definition.job_name))
     except WebJobsError as error:
-        is_triggered = job_type is JobType.TRIGGERED
-        return await (show_triggered_job if is_triggered else show_continuous_job)(request, error)
+        return await _SHOW_JOB[job_type](request, error)
     raise web.HTTPSeeOther(f"{page_urls(request).base}/")
 
 

@@ -13,7 +13,6 @@ from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.http import request_context
-from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.urls import quoted
 from webjobs_api.http.viewer import visible
 from webjobs_api.pages.formats import counted, rough
@@ -29,9 +28,9 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
         definition = await request.app[DEFINITIONS].get(JobType.CONTINUOUS, request_context.job_name(request))
         views = (await request.app[HISTORY].statuses([definition.job_name])).get(definition.job_name, [])
     except WebJobsError as error:
-        return await show_fault(request, fault or error)
+        return show_fault(request, fault or error)
     urls, now = page_urls(request), datetime.now(UTC)
-    alive = [view for view in views if request.app[RUNNERS].is_alive(view.instance)]
+    alive = request.app[RUNNERS].of_alive(views)
     view = {
         "job": job_view(visible(request, definition), urls),
         "status": status_of_all(definition, alive).value,
@@ -48,8 +47,7 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
         regions=("head", "instances"),
         events=f"type=continuous&job={quoted(definition.job_name)}",
     )
-    status = status_of(fault) if fault else 200
-    return await show(request, page, view, status, fault=str(fault) if fault else "")
+    return show(request, page, view, fault)
 
 
 def headline(definition: JobDefinition, alive: Sequence[InstanceView], now: datetime) -> str:

@@ -23,7 +23,7 @@ from webjobs_api.http.templates import render, render_parts
 from webjobs_api.http.urls import Urls
 from webjobs_api.pages import formats
 from webjobs_api.pages.assets import asset_path
-from webjobs_api.pages.formats import Clocks, clocks_of
+from webjobs_api.pages.formats import clocks_of
 from webjobs_api.runs.start import INVOCATIONS
 
 CLOCK_COOKIE = "webjobs_clock"
@@ -74,11 +74,6 @@ def page_urls(request: web.Request) -> Urls:
     return Urls(request_context.root(request))
 
 
-def page_clocks(request: web.Request) -> Clocks:
-    """By which clock this reader wants instants shown."""
-    return clocks_of(request.cookies.get(CLOCK_COOKIE, ""), datetime.now(UTC))
-
-
 def live(handler: PageHandler) -> PageHandler:
     """A handler whose page has everything that its stream of events does not bring, and nothing twice."""
 
@@ -95,8 +90,8 @@ def live(handler: PageHandler) -> PageHandler:
     return show_from_here
 
 
-async def show(
-    request: web.Request, page: Page, view: Mapping[str, Any], status: int = 200, fault: str = ""
+def show(
+    request: web.Request, page: Page, view: Mapping[str, Any], fault: WebJobsError | None = None
 ) -> web.Response:
     """Send a page, or the regions that the request names.
 
@@ -104,16 +99,15 @@ async def show(
         request: What is answered.
         page: Which page.
         view: What its templates show.
-        status: Of the answer.
-        fault: What went wrong, for a note above the page; empty: nothing.
+        fault: What went wrong, for a note above the page and the status of the answer; None: nothing.
     """
-    clocks, nonce = page_clocks(request), new_nonce()
+    nonce, status = new_nonce(), status_of(fault) if fault else 200
     context = {
         "user": request_context.requester(request),
         "page": page,
         "root": request_context.root(request),
-        "clocks": clocks,
-        "fault": fault,
+        "clocks": clocks_of(request.cookies.get(CLOCK_COOKIE, ""), datetime.now(UTC)),
+        "fault": str(fault) if fault else "",
         "formats": formats,
         **view,
     }
@@ -125,11 +119,10 @@ async def show(
     return render(f"{page.template}/page.html", context, page_policy(nonce), status)
 
 
-async def show_fault(request: web.Request, error: WebJobsError) -> web.Response:
-    """Send a page that says what went wrong."""
-    status = status_of(error)
-    page = Page(template="fault", title="Not found" if status == 404 else "Not possible")
-    return await show(request, page, {"status": status}, status, fault=str(error))
+def show_fault(request: web.Request, fault: WebJobsError) -> web.Response:
+    """Send a page that only says what went wrong."""
+    title = "Not found" if status_of(fault) == 404 else "Not possible"
+    return show(request, Page(template="fault", title=title), {}, fault)
 
 
 def _frame(request: web.Request, page: Page) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The rows of the overview as its page shows them; pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -157,15 +157,19 @@ def page_address(base: str, **parameters: str) -> str:
 
 def status_of_all(definition: JobDefinition, alive: Collection[InstanceView]) -> Status:
     """One status for a continuous job, from its running instances; standby when there are only standbys."""
-    if alive and all(view.status is Status.INACTIVE_INSTANCE for view in alive):
+    if _are_standbys(view.status for view in alive):
         return Status.INACTIVE_INSTANCE
     return continuous_status(definition, alive)
 
 
 def _status_of(row: JobRowJson) -> str:
-    if row.instances and all(each.status is Status.INACTIVE_INSTANCE for each in row.instances):
+    if _are_standbys(each.status for each in row.instances):
         return Status.INACTIVE_INSTANCE.value
     return row.status.value if row.status else NEVER
+
+
+def _are_standbys(statuses: Iterable[Status]) -> bool:
+    return set(statuses) == {Status.INACTIVE_INSTANCE}
 
 
 def _end_of(row: JobRowJson) -> str:

@@ -16,7 +16,7 @@ _PAGE = Page(template="new_job", title="New job", section="overview")
 
 async def show_form(request: web.Request) -> web.Response:
     """`GET /pages/new`: with `?name=` and `?type=`, which a browser without scripts gives first."""
-    return await _show(request, request.query.get("name", ""), request.query.get("type", ""))
+    return _show(request, request.query.get("name", ""), request.query.get("type", ""))
 
 
 async def deploy_files(request: web.Request) -> web.Response:
@@ -28,18 +28,15 @@ async def deploy_files(request: web.Request) -> web.Response:
     except WebJobsError as error:
         if is_script:
             return web.json_response({"fault": str(error)}, status=status_of(error))
-        return await _show(request, request.match_info["job"], job_type.value, error)
+        return _show(request, request.match_info["job"], job_type.value, error)
     to = page_urls(request).page(job_type, name)
     if is_script:
         return web.json_response({"url": to})
     raise web.HTTPSeeOther(to)
 
 
-async def _show(
-    request: web.Request, name: str, job_type: str, fault: WebJobsError | None = None
-) -> web.Response:
+def _show(request: web.Request, name: str, job_type: str, fault: WebJobsError | None = None) -> web.Response:
     chosen = job_type if job_type in set(JobType) else JobType.TRIGGERED.value
     action = f"{page_urls(request).base}/pages/{chosen}/{quoted(name)}/files" if name else ""
     view = {"name": name, "type": chosen, "action": action}
-    status = status_of(fault) if fault else 200
-    return await show(request, _PAGE, view, status, fault=str(fault) if fault else "")
+    return show(request, _PAGE, view, fault)

@@ -6,7 +6,6 @@ from aiohttp import web
 from webjobs_events.errors import WebJobsError
 from webjobs_events.job import JobType
 
-from webjobs_api.http.error_responses import status_of
 from webjobs_api.overview.overview_json import CountsJson
 from webjobs_api.overview.read import read_overview
 from webjobs_api.overview.selection import JobState, job_filter_of
@@ -42,7 +41,7 @@ async def show_index(request: web.Request) -> web.Response:
         overview, after = await read_overview(request.app, wanted, urls, now)
     except WebJobsError as error:
         page = Page(template="fault", title="Jobs", section="overview")
-        return await show(request, page, {}, status_of(error), fault=str(error))
+        return show(request, page, {}, error)
     chosen, kind, text = given["filter"], given["type"], given["text"]
     view = {
         "attention": [attention_line(each, urls) for each in overview.attention],
@@ -61,7 +60,7 @@ async def show_index(request: web.Request) -> web.Response:
             for word, words in _TYPES.items()
         ],
     }
-    return await show(request, _PAGE, view)
+    return show(request, _PAGE, view)
 
 
 def _figures(counts: CountsJson, base: str) -> list[tuple[str, str, str, bool]]:

@@ -1,7 +1,6 @@
 """The page of a run: `GET /pages/triggered/{job}/history/{id}`, the address in every alert."""
 
-from datetime import UTC, datetime, timedelta
-from statistics import median
+from datetime import UTC, datetime
 
 from aiohttp import web
 from webjobs_events.errors import WebJobsError
@@ -9,14 +8,12 @@ from webjobs_events.queries import RunView
 from webjobs_events.status import Status, is_terminal
 
 from webjobs_api.backends.runs import RUNS
-from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.requests import Page as RunsPage
 from webjobs_api.http.urls import quoted
-from webjobs_api.pages.formats import took
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
 from webjobs_api.pages.log_view import LogView, log_view
-from webjobs_api.pages.run_rows import headline, run_row, story
+from webjobs_api.pages.run_rows import headline, run_row, story, usual
 
 _NEAR = 50  # runs of the job that are looked at for those beside this one
 
@@ -30,7 +27,7 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
         older = await request.app[RUNS].of_job(run.job_name, RunsPage(limit=_NEAR, before=run.run_id))
         log = await log_view(request, run, page_urls(request).run_page(run.job_name, run.run_id))
     except WebJobsError as error:
-        return await show_fault(request, fault or error)
+        return show_fault(request, fault or error)
     urls, now = page_urls(request), datetime.now(UTC)
     row = run_row(run, urls, now)
     newer = [each for each in near if each.run_id > run.run_id]
@@ -39,13 +36,12 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
         "run": row,
         "headline": headline(run, row.took),
         "story": story(run),
-        "usual": _usual(older),
+        "usual": usual(older),
         "log": log,
         "previous": urls.run_page(run.job_name, older[0].run_id) if older else "",
         "next": urls.run_page(run.job_name, newer[-1].run_id) if newer else "",
         "last_success": urls.run_page(run.job_name, success.run_id) if success else "",
         "is_new_version": bool(older) and bool(run.digest) and older[0].digest != run.digest,
-        "is_deleted": False,
         "twin": urls.run(run.job_name, run.run_id),
         "live_log": _live_log(urls.run(run.job_name, run.run_id), run, log),
     }
@@ -56,8 +52,7 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
         regions=("head", "log"),
         events=f"type=triggered&job={quoted(run.job_name)}" if not is_terminal(run.status) else None,
     )
-    status = status_of(fault) if fault else 200
-    return await show(request, page, view, status, fault=str(fault) if fault else "")
+    return show(request, page, view, fault)
 
 
 def _live_log(address: str, run: RunView, log: LogView) -> str:
@@ -65,10 +60,3 @@ def _live_log(address: str, run: RunView, log: LogView) -> str:
     if is_terminal(run.status) or not log.is_at_end:
         return ""
     return f"{address}/log?offset={log.follow_from}"
-
-
-def _usual(runs: list[RunView]) -> str:
-    lengths = [
-        (run.ended_at - run.started_at).total_seconds() for run in runs if run.ended_at and run.started_at
-    ]
-    return took(timedelta(seconds=median(lengths))) if lengths else ""

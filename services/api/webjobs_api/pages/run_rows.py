@@ -1,7 +1,9 @@
 """A run as pages show it: a sentence, a row, a timeline; pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from statistics import median
 
 from webjobs_events.queries import RunView, TriggerKind
 from webjobs_events.status import Status, is_terminal
@@ -9,6 +11,7 @@ from webjobs_events.status import Status, is_terminal
 from webjobs_api.http.urls import Urls
 from webjobs_api.pages.formats import took
 
+_BY_THEMSELVES = (Status.SUCCESS, Status.FAILED)
 _TRIGGERS = {
     TriggerKind.API: "by request",
     TriggerKind.SCHEDULE: "by schedule",
@@ -106,6 +109,16 @@ def trigger_words(run: RunView) -> str:
     """What started a run, in words."""
     words = _TRIGGERS[TriggerKind.of(run)]
     return f"{words}, attempt {run.attempt}" if run.attempt > 1 else words
+
+
+def usual(runs: Iterable[RunView]) -> str:
+    """The median duration of the runs that ended by themselves; empty when there is none."""
+    lengths = [
+        (run.ended_at - run.started_at).total_seconds()
+        for run in runs
+        if run.status in _BY_THEMSELVES and run.ended_at and run.started_at
+    ]
+    return took(timedelta(seconds=median(lengths))) if lengths else ""
 
 
 def story(run: RunView) -> list[Step]:

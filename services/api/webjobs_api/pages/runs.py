@@ -27,7 +27,7 @@ async def show_runs(request: web.Request) -> web.Response:
         wanted = run_filter_of(given)
         found = await request.app[RUNS].of_all(wanted)
     except WebJobsError as error:
-        return await show_fault(request, error)
+        return show_fault(request, error)
     urls, now = page_urls(request), datetime.now(UTC)
     path = f"{urls.base}/pages/runs"
     older = _address(path, given, before=[cursor_of(found.next)]) if found.next else ""
@@ -46,7 +46,7 @@ async def show_runs(request: web.Request) -> web.Response:
         "twin": _address(f"{urls.base}/api/runs", given),
     }
     page = Page(template="runs", title="Runs", section="runs", regions=("list",), events="type=triggered")
-    return await show(request, page, view)
+    return show(request, page, view)
 
 
 def _is_chosen(wanted: RunFilter, status: str) -> bool:

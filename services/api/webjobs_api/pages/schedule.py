@@ -12,8 +12,7 @@ from aiohttp import web
 from webjobs_events.errors import WebJobsError
 from webjobs_events.events import ScheduleTicked, TickOutcome
 from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.job_settings import read_job_settings
-from webjobs_events.schedule import Schedule, schedule_of
+from webjobs_events.schedule import Schedule, enabled_schedule
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.ticks import TICKS
@@ -90,7 +89,7 @@ async def show_schedule(request: web.Request) -> web.Response:
         begin = day_of(request.query.get("day", ""), now)
         events = await app[TICKS].since(begin, _MOST_TICKS)
     except WebJobsError as error:
-        return await show_fault(request, error)
+        return show_fault(request, error)
     found = scheduled(app[DEFINITIONS].all_of(JobType.TRIGGERED), site_zone)
     jobs = {name: each for name, each in found.items() if name > after}
     shown = dict(itertools.islice(jobs.items(), _JOBS))
@@ -107,7 +106,7 @@ async def show_schedule(request: web.Request) -> web.Response:
         "behind": address + urlencode({"day": f"{begin + _ONE_DAY:%Y-%m-%d}"}),
         "following": address + urlencode({"day": day, "after": list(shown)[-1]}) if len(jobs) > _JOBS else "",
     }
-    return await show(request, _PAGE, view)
+    return show(request, _PAGE, view)
 
 
 def day_of(text: str, now: datetime) -> datetime:
@@ -131,11 +130,7 @@ def scheduled(definitions: Iterable[JobDefinition], site_zone: str | None) -> di
     """The schedules that start something, by name of their job, in order."""
     found = {}
     for definition in definitions:
-        try:
-            settings = read_job_settings(definition.settings)
-            schedule = schedule_of(settings, site_zone) if settings.enabled else None
-        except WebJobsError:  # the job has an error, which its page shows
-            continue
+        schedule = enabled_schedule(definition.settings, site_zone)
         if schedule is not None:
             found[definition.job_name] = schedule
     return dict(sorted(found.items()))

@@ -8,7 +8,6 @@ from webjobs_events.app_settings import UNDERSTOOD, is_credential
 from webjobs_events.errors import WebJobsError
 
 from webjobs_api.app_settings.handlers import remove, set_all
-from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.pages.form_fields import form_fields
 from webjobs_api.pages.frame import Page, page_urls, show
@@ -55,8 +54,7 @@ async def show_settings(request: web.Request, fault: WebJobsError | None = None)
         "lines": setting_lines(live.stored().keys(), obeyed),
         "unset": {name: effect for name, effect in EFFECTS.items() if name not in obeyed},
     }
-    status = 200 if fault is None else status_of(fault)
-    return await show(request, _PAGE, view, status, fault=str(fault or ""))
+    return show(request, _PAGE, view, fault)
 
 
 async def set_one(request: web.Request) -> web.Response:

@@ -17,16 +17,14 @@ from webjobs_events.run_id import run_id_at
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.refusals import REFUSALS
-from webjobs_api.backends.run_filter import key_of
 from webjobs_api.backends.runners import RUNNERS
-from webjobs_api.backends.runs import RUNS
+from webjobs_api.backends.runs import RUNS, may_have_begun
 from webjobs_api.backends.storage import STORAGE
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.urls import Urls
 from webjobs_api.pages.formats import counted, size
 from webjobs_api.pages.frame import Page, live, page_urls, show
 
-_MOST_BEGUN = 2000  # runs that have begun and whose command is still in the queue: the oldest ones
 _MOST_REFUSALS = 100
 _SOURCES = {
     RefusalSource.FOLDER: "folder",
@@ -103,7 +101,7 @@ async def show_system(request: web.Request) -> web.Response:
         "more_refusals": max(0, len(refusals) - _MOST_REFUSALS),
         "streams": streams,
     }
-    return await show(request, _PAGE, view)
+    return show(request, _PAGE, view)
 
 
 def runner_lines(alive: Sequence[str], disks: Mapping[str, DiskReport | None]) -> list[RunnerLine]:
@@ -140,7 +138,7 @@ def refusal_lines(
 
 async def _queue(app: web.Application) -> PartLine:
     try:
-        queued = sorted(await app[RUNS].waiting(), key=lambda run: run.run_id)
+        queued = await app[RUNS].waiting()
         waiting = len(queued) - await _begun(app, queued)
     except WebJobsError as error:
         return PartLine("Queue", False, str(error))
@@ -151,8 +149,7 @@ async def _begun(app: web.Application, queued: Sequence[RunView]) -> int:
     """How many of these runs go on already: their command leaves the queue at their end."""
     if not queued:
         return 0
-    keys = [key_of(run) for run in queued[:_MOST_BEGUN]]
-    query = RunTotalsQuery(failed_since=run_id_at(datetime.now(UTC)), waiting=keys)
+    query = RunTotalsQuery(failed_since=run_id_at(datetime.now(UTC)), waiting=may_have_begun(queued))
     return (await app[HISTORY].run_totals(query)).begun
 
 

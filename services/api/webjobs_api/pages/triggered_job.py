@@ -1,8 +1,7 @@
 """The page of a triggered job: `GET /pages/triggered/{job}`."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from statistics import median
+from datetime import UTC, datetime
 
 from aiohttp import web
 from webjobs_events.errors import WebJobsError
@@ -13,15 +12,15 @@ from webjobs_events.status import Status, is_terminal
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.http import request_context
-from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.requests import Page as RunsPage
 from webjobs_api.http.urls import quoted
 from webjobs_api.http.viewer import visible
+from webjobs_api.overview.wording import ordinal
 from webjobs_api.pages.bars import Result, bars_of
-from webjobs_api.pages.formats import ordinal, relative, took
+from webjobs_api.pages.formats import relative
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
 from webjobs_api.pages.job_view import job_view
-from webjobs_api.pages.run_rows import run_row, why
+from webjobs_api.pages.run_rows import run_row, usual, why
 from webjobs_api.schedules.handlers import schedule_of_job
 
 _BARS = 50
@@ -37,14 +36,14 @@ async def show_triggered_job(request: web.Request, fault: WebJobsError | None = 
         runs = await request.app[RUNS].of_job(definition.job_name, RunsPage(limit=_RUNS))
         schedule = await schedule_of_job(request, definition, _DUE_TIMES)
     except WebJobsError as error:
-        return await show_fault(request, fault or error)
+        return show_fault(request, fault or error)
     urls, now = page_urls(request), datetime.now(UTC)
     view = {
         "job": job_view(visible(request, definition), urls),
         "runs": [run_row(run, urls, now) for run in runs],
         "headline": headline(runs, now),
         "bars": bars_of([_result(run) for run in reversed(runs[:_BARS]) if is_terminal(run.status)], _BARS),
-        "usual": _usual(runs),
+        "usual": usual(runs),
         "schedule": schedule,
         "due": [datetime.fromisoformat(each.due) for each in schedule.next],
         "ticks": [(tick, datetime.fromisoformat(tick.due)) for tick in schedule.last],
@@ -59,8 +58,7 @@ async def show_triggered_job(request: web.Request, fault: WebJobsError | None = 
         events=f"type=triggered&job={quoted(definition.job_name)}",
         job_zone=schedule.time_zone,
     )
-    status = status_of(fault) if fault else 200
-    return await show(request, page, view, status, fault=str(fault) if fault else "")
+    return show(request, page, view, fault)
 
 
 def headline(runs: Sequence[RunView], now: datetime) -> str:
@@ -87,17 +85,6 @@ def headline(runs: Sequence[RunView], now: datetime) -> str:
         parts.append(f"{ordinal(streak)} time in a row")
     since = f"; last success {relative(success.ended_at, now)}" if success and success.ended_at else ""
     return f"{', '.join(parts)}{since}."
-
-
-def _usual(runs: Sequence[RunView]) -> str:
-    """The median duration of the runs that ended by themselves; empty when there is none."""
-    by_themselves = (Status.SUCCESS, Status.FAILED)
-    lengths = [
-        (run.ended_at - run.started_at).total_seconds()
-        for run in runs
-        if run.status in by_themselves and run.ended_at and run.started_at
-    ]
-    return took(timedelta(seconds=median(lengths))) if lengths else ""
 
 
 def _result(run: RunView) -> Result:

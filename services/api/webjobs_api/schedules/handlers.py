@@ -10,6 +10,7 @@ from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.ticks import TICKS
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import InvalidPage, LogNotFound
+from webjobs_api.http.held_back import holding_schedules
 from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.urls import SCHEDULER_LOG_FILE
@@ -37,12 +38,12 @@ async def schedule_of_job(request: web.Request, definition: JobDefinition, count
     """
     ticks = await request.app[TICKS].latest(definition.job_name, LAST_TICKS)
     settings = request.app[LIVE_SETTINGS]
-    holding = [name for name in ("WEBJOBS_STOPPED", "WEBJOBS_DISABLE_SCHEDULE") if settings.flag(name)]
+    holding = holding_schedules(settings)
     return await asyncio.to_thread(  # a hundred due times of a rare schedule take a fraction of a second
         schedule_json,
         definition,
         site_zone=settings.get("WEBSITE_TIME_ZONE"),
-        held_back=f"{holding[0]} is set." if holding else None,
+        held_back=f"{holding} is set." if holding else None,
         ticks=ticks,
         count=count,
         urls=request_context.urls(request),

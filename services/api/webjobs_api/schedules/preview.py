@@ -119,18 +119,6 @@ def schedule_json(
     )
 
 
-def next_due(definition: JobDefinition, site_zone: str | None, now: datetime) -> datetime | None:
-    """The next due time, in the zone of the schedule; None when there is none."""
-    try:
-        settings = read_job_settings(definition.settings)
-        schedule = schedule_of(settings, site_zone)
-    except WebJobsError:
-        return None
-    if schedule is None or not settings.enabled or (due := schedule.next_due(now)) is None:
-        return None
-    return due.astimezone(schedule.zone)
-
-
 def _next(schedule: Schedule, now: datetime, count: int) -> list[DueTimeJson]:
     found = itertools.islice(schedule.due_between(now, now + _HORIZON), count)
     return [DueTimeJson(instant(due), due.astimezone(schedule.zone).isoformat()) for due in found]
