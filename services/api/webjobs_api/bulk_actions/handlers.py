@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import msgspec
 import structlog
 from aiohttp import web
-from webjobs_events.commands import JobCommand, PatchJobSettings, StartContinuousJob, StopContinuousJob
+from webjobs_events.commands import PatchJobSettings, StartContinuousJob, StopContinuousJob
 from webjobs_events.errors import WebJobsError
 from webjobs_events.job import JobDefinition, JobName, JobType, parse_job_name
 from webjobs_events.queries import RunView
@@ -29,10 +29,11 @@ from webjobs_api.bulk_actions.request import (
 )
 from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import logged_status
-from webjobs_api.http.errors import JobNotEnabled, RunHasEnded, UploadTooLarge
+from webjobs_api.http.errors import RunHasEnded, UploadTooLarge
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.tracing import about, trace_of
+from webjobs_api.jobs import continuous
 from webjobs_api.jobs.commands import COMMANDS, command_from
 from webjobs_api.overview.read import jobs_that_pass
 from webjobs_api.runs.cancel_requests import cancel
@@ -118,8 +119,7 @@ async def _act(request: web.Request, action: Action, job: NamedJob, active: Acti
     elif action is Action.CANCEL:
         await _cancel(request, definition, active.get(definition.job_name, ()))
     else:
-        require_readable(definition)
-        await request.app[COMMANDS].send(_command(request, definition, enable=action is Action.ENABLE))
+        await _enable(request, definition, enable=action is Action.ENABLE)
 
 
 async def _cancel(request: web.Request, definition: JobDefinition, runs: Sequence[RunView]) -> None:
@@ -131,17 +131,16 @@ async def _cancel(request: web.Request, definition: JobDefinition, runs: Sequenc
             await cancel(request.app[BUS], run, by, now)
 
 
-def _command(request: web.Request, definition: JobDefinition, *, enable: bool) -> JobCommand:
+async def _enable(request: web.Request, definition: JobDefinition, *, enable: bool) -> None:
     """Continuous jobs are started and stopped; triggered ones are enabled by their settings."""
-    job_type, job_name = definition.job_type, definition.job_name
-    if job_type is JobType.TRIGGERED:
-        patch = {"enabled": None if enable else False}
-        return command_from(request, PatchJobSettings, job_type, job_name, patch=patch)
-    if not enable:
-        return command_from(request, StopContinuousJob, job_type, job_name)
-    if definition.settings.get("enabled") is False:
-        raise JobNotEnabled(job_name)
-    return command_from(request, StartContinuousJob, job_type, job_name)
+    if definition.job_type is JobType.CONTINUOUS:
+        command_type = StartContinuousJob if enable else StopContinuousJob
+        await continuous.change_state_of(request, definition, command_type)
+        return
+    require_readable(definition)
+    patch = {"enabled": None if enable else False}
+    command = command_from(request, PatchJobSettings, definition.job_type, definition.job_name, patch=patch)
+    await request.app[COMMANDS].send(command)
 
 
 async def _active_runs(request: web.Request, jobs: Sequence[NamedJob]) -> ActiveRuns:

@@ -15,6 +15,8 @@ from webjobs_api.http.legacy_responses import JobJson, in_name_order
 from webjobs_api.http.viewer import visible
 from webjobs_api.jobs.commands import COMMANDS, command_from
 
+StateCommand = type[StartContinuousJob] | type[StopContinuousJob] | type[RestartContinuousJob]
+
 
 async def list_jobs(request: web.Request) -> web.Response:
     """`GET /api/jobs/continuous`."""
@@ -48,21 +50,29 @@ async def restart_job(request: web.Request) -> web.Response:
     return web.Response()
 
 
-async def change_state(
-    request: web.Request,
-    command_type: type[StartContinuousJob] | type[StopContinuousJob] | type[RestartContinuousJob],
-) -> None:
+async def change_state(request: web.Request, command_type: StateCommand) -> None:
     """Enable, disable or restart the continuous job that the address names.
 
     Raises:
         JobNotFound: There is no such job.
+        WebJobsError: As `change_state_of`.
+    """
+    definition = await request.app[DEFINITIONS].get(JobType.CONTINUOUS, request_context.job_name(request))
+    await change_state_of(request, definition, command_type)
+
+
+async def change_state_of(
+    request: web.Request, definition: JobDefinition, command_type: StateCommand
+) -> None:
+    """Enable, disable or restart a continuous job.
+
+    Raises:
         UnreadableDefinition: Its stored definition cannot be read.
         JobNotEnabled: It is to be started or restarted, and its own settings keep it stopped.
         JobIsStopped: It is to be restarted, and is disabled.
         JobsAreStopped: It is to be restarted, and WEBJOBS_STOPPED holds it back.
         WebJobsError: As `JobCommands.send`.
     """
-    definition = await request.app[DEFINITIONS].get(JobType.CONTINUOUS, request_context.job_name(request))
     require_readable(definition)
     if command_type is not StopContinuousJob and definition.settings.get("enabled") is False:
         raise JobNotEnabled(definition.job_name)
