@@ -4,7 +4,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import Counter, Histogram
 
-from webjobs_api.http.timed_response import timed_answer
+from webjobs_api.http.timed_response import timed_response
 
 _SECONDS = Histogram(
     "webjobs_api_request_seconds",
@@ -25,4 +25,4 @@ async def metrics_middleware(request: web.Request, handler: Handler) -> web.Stre
         route = resource.canonical if resource is not None else "unknown"
         _SECONDS.labels(request.method, route, status).observe(seconds)
 
-    return await timed_answer(request, handler, observe)
+    return await timed_response(request, handler, observe)

@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 
-async def timed_answer(
+async def timed_response(
     request: web.Request, handler: Handler, on_end: Callable[[int, float], None]
 ) -> web.StreamResponse:
     """The handler's answer, once `on_end` was called with its status and the seconds that it took.

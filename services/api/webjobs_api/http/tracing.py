@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from webjobs_events.trace import TRACEPARENT, TRACESTATE, Trace, new_trace, parse_trace
 
-from webjobs_api.http.timed_response import timed_answer
+from webjobs_api.http.timed_response import timed_response
 
 log = structlog.stdlib.get_logger(__name__)
 _level = logging.getLogger(__name__)
@@ -39,4 +39,4 @@ async def access_log_middleware(request: web.Request, handler: Handler) -> web.S
     def write(status: int, seconds: float) -> None:
         log.debug("request", **about(request), status=status, seconds=round(seconds, 6))
 
-    return await timed_answer(request, handler, write)
+    return await timed_response(request, handler, write)
