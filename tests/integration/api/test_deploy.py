@@ -409,7 +409,7 @@ async def test_the_runners_words_reach_the_client(api: aiohttp.ClientSession, ba
     async with api.put(address, json={"is_singleton": "yes"}) as answer:
         words = "is_singleton in settings.job is wrong: expected boolean, got string."
         assert (answer.status, await answer.text()) == (400, words)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10, "no second answer is waited for"
 
 
 @pytest.mark.parametrize("address", ["/api/jobs/triggered/packed", "/vfs/site/packed.txt", "/api/zip/site"])

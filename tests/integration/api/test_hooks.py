@@ -540,7 +540,7 @@ async def test_a_hook_is_called_on_when_what_it_stands_on_was_deleted(
         bus.streams.on_replaced(stream, replaced.set)
         await eventually(lambda: bus.streams.created_at(stream))
         await js.delete_stream(stream)
-        await asyncio.wait_for(replaced.wait(), 15)
+        await asyncio.wait_for(replaced.wait(), 30)
 
     async def is_listed() -> bool:
         return [each["id"] for each in await get_json(api, "/api/hooks")] == [hook["id"]]

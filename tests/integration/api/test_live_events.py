@@ -224,7 +224,7 @@ async def test_readers_end_in_good_order_when_the_api_stops(
     settings: ApiSettings, backend: FakeBackend, bus: Bus
 ) -> None:
     patient = LiveTerms(heartbeat=60)
-    async with aiohttp.ClientSession() as session, asyncio.timeout(10):
+    async with aiohttp.ClientSession() as session, asyncio.timeout(30):
         async with run_api(settings, {}, SHORT, patient) as url:
             answer = await session.get(f"{url}/api/events?from=first")
             reader = EventReader(answer)

@@ -49,7 +49,7 @@ def log_of(run_id: str) -> str:
 
 async def line(answer: aiohttp.ClientResponse) -> bytes:
     """The next line that is no heartbeat."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while b"No new trace" in (found := await answer.content.readline()):
             pass
     return found
@@ -289,7 +289,7 @@ async def test_a_runs_log_is_followed_by_events_and_resumed_by_byte(
 async def test_followers_of_logs_end_when_the_api_stops(
     settings: ApiSettings, backend: FakeBackend, bus: Bus, run_id: str
 ) -> None:
-    async with aiohttp.ClientSession() as session, asyncio.timeout(10):
+    async with aiohttp.ClientSession() as session, asyncio.timeout(30):
         async with run_api(settings, {}, SHORT, LiveTerms(heartbeat=60)) as url:
             answer = await session.get(f"{url}/api/logstream")
             await welcomed(answer)

@@ -295,7 +295,7 @@ async def test_a_reader_that_waits_for_the_rest_of_a_log_leaves_when_its_run_is_
         return FinalLog(None, is_gone=True)
 
     source = LogSource(subject, "output_1.log", next_end, FinalLog(14), patience=3600)
-    async with contextlib.aclosing(read_log(bus, source)) as pieces, asyncio.timeout(20):
+    async with contextlib.aclosing(read_log(bus, source)) as pieces, asyncio.timeout(30):
         assert await anext(pieces) == Piece(b"one\n", 4)
         is_gone.set()
         with pytest.raises(LogIncomplete):

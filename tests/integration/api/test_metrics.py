@@ -49,7 +49,7 @@ async def test_what_does_not_reply_is_shown_as_down_within_a_bounded_time(
         text = await metrics(api)
         took = time.monotonic() - began
     assert ups(text) == {("runner", "a1b2c3"): 1, ("runner", INSTANCE): 0, ("history", ""): 0}
-    assert took < all_metrics.TIMEOUT + 2
+    assert took < all_metrics.TIMEOUT + 10
     assert ups(await metrics(api)) == {("runner", "a1b2c3"): 0, ("runner", INSTANCE): 0, ("history", ""): 0}
 
 

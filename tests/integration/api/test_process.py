@@ -50,7 +50,7 @@ async def api_process(
 async def url_of(process: asyncio.subprocess.Process) -> str:
     """The address in the log of its start."""
     assert process.stderr is not None
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while line := await process.stderr.readline():
             if line.startswith(b"{") and (told := json.loads(line)).get("message") == "the api is served":
                 return str(told["url"])
@@ -65,7 +65,7 @@ async def test_it_serves_until_it_is_asked_to_stop(nats_url: str, namespace: str
             assert answer.status == 503
             assert set((await answer.json())["missing"]) == {"runner", "history"}
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 30) == 0
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\n"])
@@ -83,7 +83,7 @@ async def test_more_idle_connections_than_open_files_do_not_keep_it_from_answeri
                 with contextlib.suppress(ConnectionError):  # it had to make way for others already
                     each.sendall(sent)
             for _ in range(3):
-                async with asyncio.timeout(20), aiohttp.ClientSession(f"http://{host}:{port}") as api:
+                async with asyncio.timeout(30), aiohttp.ClientSession(f"http://{host}:{port}") as api:
                     async with api.get("/healthz") as answer:
                         assert answer.status == 503, "without a runner and a history, but it answers"
         finally:
@@ -100,15 +100,15 @@ async def test_it_opens_as_many_files_as_it_may(nats_url: str, namespace: str) -
 async def test_it_stops_at_once_while_it_still_looks_for_nats() -> None:
     async with api_process(WEBJOBS_NATS_URL=NOWHERE) as process:
         assert process.stderr is not None
-        assert b"connecting to nats" in await asyncio.wait_for(process.stderr.readline(), 15)
+        assert b"connecting to nats" in await asyncio.wait_for(process.stderr.readline(), 30)
         process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 30) == 0
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.1", "::", "example.org"])
 async def test_without_credentials_it_refuses_every_address_but_loopback(host: str) -> None:
     async with api_process(WEBJOBS_HOST=host) as process:
-        _, told = await asyncio.wait_for(process.communicate(), 15)
+        _, told = await asyncio.wait_for(process.communicate(), 30)
         assert process.returncode == 2
         assert b"WEBJOBS_USERNAME and WEBJOBS_PASSWORD too, or listen on 127.0.0.1" in told
 
@@ -143,10 +143,10 @@ async def test_while_nats_is_away_it_answers_503_and_recovers(tmp_path: Path, na
             ("GET", "/healthz"),
         )
         for method, path in requests:
-            async with asyncio.timeout(8), api.request(method, path) as answer:
+            async with asyncio.timeout(30), api.request(method, path) as answer:
                 assert answer.status == 503, (method, path, await answer.text())
         headers = {"Content-Disposition": "attachment; filename=run.sh"}
-        async with asyncio.timeout(8), api.put(job, data=b"echo", headers=headers) as answer:
+        async with asyncio.timeout(30), api.put(job, data=b"echo", headers=headers) as answer:
             assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
         await servers.enter_async_context(run_nats_server(tmp_path / "nats", port=port))
 

@@ -186,10 +186,10 @@ async def test_a_mirror_is_complete_when_entered_and_follows(bus: Bus) -> None:
             "triggered.b": b"2",
         }
         revision = await bus.jobs.put("triggered.a", b"3")
-        await asyncio.wait_for(mirror.reached(revision), 5)
+        await asyncio.wait_for(mirror.reached(revision), 30)
         changed = mirror.get("triggered.a")
         assert changed is not None and changed.value == b"3"
-        await asyncio.wait_for(mirror.reached(await bus.jobs.delete("triggered.b")), 5)
+        await asyncio.wait_for(mirror.reached(await bus.jobs.delete("triggered.b")), 30)
         assert mirror.get("triggered.b") is None
 
 
@@ -219,12 +219,12 @@ async def test_an_object_that_changes_while_it_is_fetched_is_not_waited_for(
     assert not fetching.done()
     if change == "replaced":
         await bus.packages.put("digest", io.BytesIO(b"new"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await fetching
         assert target.read_bytes() in (b"new", content)
     else:
         await bus.packages.delete("digest")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             with contextlib.suppress(ObjectNotFound):
                 await fetching
                 assert target.read_bytes() == content

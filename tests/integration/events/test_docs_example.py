@@ -25,7 +25,7 @@ async def test_the_documented_subscriber_hears_of_runs_from_the_first(
     )
     try:
         assert process.stdout is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             lines = [await process.stdout.readline() for _ in range(2)]
             await own_bus.publish_event(events[2], CAUSE)
             lines.append(await process.stdout.readline())

@@ -142,7 +142,7 @@ async def test_a_mirror_that_restores_keeps_the_entries_and_follows_the_new_buck
 
         await eventually(is_restored)
         revision = await bus.jobs.put("triggered.d", b"d")
-        await asyncio.wait_for(mirror.reached(revision), 5)
+        await asyncio.wait_for(mirror.reached(revision), 30)
         assert {key: entry.value for key, entry in mirror.entries.items()} == {
             "triggered.a": b"a",
             "triggered.b": b"b",
@@ -210,7 +210,7 @@ async def test_a_mirror_that_does_not_restore_drops_what_nobody_wrote_again(
 
 async def test_nobody_waits_for_a_revision_of_a_lost_bucket(bus: Bus) -> None:
     async with bus.jobs.mirror() as mirror:
-        await asyncio.wait_for(mirror.reached(10_000_000_000), 5)
+        await asyncio.wait_for(mirror.reached(10_000_000_000), 30)
 
 
 @pytest.mark.parametrize("lost", ["the consumer", "the stream"])

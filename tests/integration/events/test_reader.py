@@ -24,7 +24,7 @@ async def publish(bus: Bus, *numbers: int) -> None:
 
 async def take(reader: StreamReader, count: int) -> list[int]:
     got: list[int] = []
-    async with asyncio.timeout(5), contextlib.aclosing(reader.batches()) as batches:
+    async with asyncio.timeout(30), contextlib.aclosing(reader.batches()) as batches:
         async for batch in batches:
             got += [int(message.data) for message in batch]
             if len(got) >= count:
@@ -195,7 +195,7 @@ async def test_a_closed_reader_ends_the_loop_of_whoever_reads(bus: Bus) -> None:
     await eventually(lambda: reader._pull is not None)
     await reader.close()
     await reader.close()
-    assert await asyncio.wait_for(task, 5) == "ended"
+    assert await asyncio.wait_for(task, 30) == "ended"
 
 
 async def test_a_subscription_that_is_left_behind_is_cleared_away(bus: Bus) -> None:

@@ -117,7 +117,7 @@ async def test_each_event_of_a_stream_arrives_before_the_next_is_sent(client: ai
     async with client.get(f"{PASS}/ticks") as answer:
         assert answer.headers["Content-Type"] == "text/event-stream"
         for number in range(3):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 assert await answer.content.readuntil(b"\n\n") == f"data: {number}\n\n".encode()
             (await client.post(f"{PASS}/confirm")).release()
         assert await answer.content.read() == b""
@@ -344,7 +344,7 @@ async def test_a_lost_connection_to_nats_ends_what_is_under_way_and_nothing_else
                 await under_way.content.readuntil(b"\n\n")
                 await line.close()
                 with pytest.raises(aiohttp.ClientPayloadError):
-                    async with asyncio.timeout(10):
+                    async with asyncio.timeout(30):
                         await under_way.content.read()
             await until_served(api)
 
@@ -391,7 +391,7 @@ async def raw(api: aiohttp.ClientSession, head: str) -> int:
     reader, writer = await asyncio.open_connection(url.host, url.port)
     first, _, rest = head.partition("\r\n")
     writer.write("\r\n".join([first, "Host: localhost", *([rest] if rest else []), "", ""]).encode())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         line = await reader.readline()
     writer.close()
     await writer.wait_closed()

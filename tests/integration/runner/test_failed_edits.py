@@ -39,7 +39,7 @@ async def edited(
 
     monkeypatch.setattr(Deployment, "deploy", fail_at_edits)
     (folder / "run.sh").write_text("exit 0 # edited")
-    await asyncio.wait_for(failed.wait(), 15)
+    await asyncio.wait_for(failed.wait(), 30)
     return folder
 
 

@@ -69,7 +69,7 @@ async def watching(watcher: FileDropWatcher) -> AsyncIterator[FileDropWatcher]:
 
 
 async def report(watcher: FileDropWatcher) -> DropReport:
-    return await asyncio.wait_for(watcher.reports.get(), 5)
+    return await asyncio.wait_for(watcher.reports.get(), 30)
 
 
 async def settled(watcher: FileDropWatcher, root: Path) -> list[DropReport]:

@@ -31,7 +31,7 @@ async def replace(bus: Bus, stream: str) -> None:
     unhook = bus.streams.on_replaced(stream, replaced.set)
     await eventually(lambda: stream in bus.streams._last_seen)
     await bus.connection.js.delete_stream(stream)
-    await asyncio.wait_for(replaced.wait(), 15)
+    await asyncio.wait_for(replaced.wait(), 30)
     unhook()
 
 

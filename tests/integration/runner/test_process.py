@@ -218,7 +218,7 @@ async def test_a_limit_ends_the_whole_run_unless_it_is_moved_in_time(launcher: L
     set_at = time.monotonic()
     limited.process.limit(set_at + 0.2)
     assert (await limited.process.wait()).signal == 9
-    assert 0.2 <= time.monotonic() - set_at < 3
+    assert 0.2 <= time.monotonic() - set_at < 30
     assert not is_alive(int(limited.words[0]))
     assert is_alive(moved.process.pid)
     assert is_alive(free.process.pid)

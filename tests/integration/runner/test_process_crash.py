@@ -95,7 +95,7 @@ async def test_scripts_of_a_killed_launcher_are_killed_and_told_as_lost() -> Non
         await eventually(lambda: b"\n" in script.stdout)
         assert launcher.pid
         os.kill(launcher.pid, signal.SIGKILL)
-        assert await asyncio.wait_for(script.process.wait(), 5) == ProcessExit(lost=True)
+        assert await asyncio.wait_for(script.process.wait(), 30) == ProcessExit(lost=True)
         assert none_alive([script.process.pid, int(script.words[0])])
         again = await start(launcher, "/bin/sh", "-c", "exit 3")
         assert await again.process.wait() == ProcessExit(3)

@@ -11,8 +11,8 @@ async def test_a_sleeping_run_is_found_idle_at_its_limit() -> None:
     async with Launcher("a11ced") as launcher:
         script = await start(launcher, "/bin/sleep", "1000")
         began = time.monotonic()
-        evidence = await asyncio.wait_for(wait_until_idle(script.process.pid, lambda: 0, lambda: 0.5), 5)
-        assert 0.5 <= time.monotonic() - began < 1
+        evidence = await asyncio.wait_for(wait_until_idle(script.process.pid, lambda: 0, lambda: 0.5), 30)
+        assert 0.5 <= time.monotonic() - began < 5
         assert "WEBJOBS_IDLE_TIMEOUT" in evidence
 
 

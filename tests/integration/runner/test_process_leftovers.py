@@ -30,14 +30,14 @@ async def launcher() -> AsyncIterator[Launcher]:
 
 async def test_a_child_that_holds_the_output_does_not_keep_the_run(launcher: Launcher) -> None:
     script = await start(launcher, "/bin/bash", "-c", "sleep 1000 & echo $!")
-    ended = await asyncio.wait_for(script.process.wait(), 5)
+    ended = await asyncio.wait_for(script.process.wait(), 30)
     assert ended == ProcessExit(0, leftovers=(f"sleep ({script.words[0]})",))
     assert not is_alive(int(script.words[0]))
 
 
 async def test_a_child_that_escapes_in_every_way_is_dead_before_the_end_is_told(launcher: Launcher) -> None:
     script = await start(launcher, *PYTHON, ESCAPE)
-    ended = await asyncio.wait_for(script.process.wait(), 5)
+    ended = await asyncio.wait_for(script.process.wait(), 30)
     assert ended == ProcessExit(0, leftovers=(f"sleep ({script.words[0]})",))
     assert not is_alive(int(script.words[0]))
 
@@ -74,7 +74,7 @@ async def test_a_whole_tree_of_leftovers_dies(launcher: Launcher) -> None:
 async def test_a_process_that_keeps_hopping_to_a_new_session_is_caught(launcher: Launcher) -> None:
     script = await start(launcher, *PYTHON, HOP)
     await eventually(lambda: script.stdout)
-    ended = await asyncio.wait_for(script.process.wait(), 20)
+    ended = await asyncio.wait_for(script.process.wait(), 30)
     assert ended.exit_code == 0
 
 

@@ -120,7 +120,7 @@ async def test_hurry_kills_a_service_that_does_not_listen(options: StackOptions,
     await stack.start()
     stopping = asyncio.create_task(stack.stop())
     hurry.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await stopping
     assert processes_with(marker) == []
 

@@ -20,7 +20,7 @@ async def until_others_would_be_overdue() -> None:
     """Until a watch that begins now reports."""
     later = Watched()
     later.watch.expect()
-    await asyncio.wait_for(later.overdue.get(), 10)
+    await asyncio.wait_for(later.overdue.get(), 30)
 
 
 async def test_what_is_not_answered_is_overdue_once() -> None:
@@ -28,14 +28,14 @@ async def test_what_is_not_answered_is_overdue_once() -> None:
     began = watched.now
     watched.watch.expect()
     watched.watch.expect()
-    assert await asyncio.wait_for(watched.overdue.get(), 10) >= began + SECONDS - 0.01
+    assert await asyncio.wait_for(watched.overdue.get(), 30) >= began + SECONDS - 0.01
     assert watched.watch.is_overdue
     await until_others_would_be_overdue()
     assert watched.overdue.empty()
     watched.watch.reset()
     assert not watched.watch.is_overdue
     watched.watch.expect()
-    await asyncio.wait_for(watched.overdue.get(), 10)
+    await asyncio.wait_for(watched.overdue.get(), 30)
 
 
 async def test_what_is_answered_or_given_up_is_not_overdue() -> None:
@@ -48,7 +48,7 @@ async def test_what_is_answered_or_given_up_is_not_overdue() -> None:
     await until_others_would_be_overdue()
     assert all(watched.overdue.empty() and not watched.watch.is_overdue for watched in watches)
     watches[0].watch.expect()
-    await asyncio.wait_for(watches[0].overdue.get(), 10)
+    await asyncio.wait_for(watches[0].overdue.get(), 30)
 
 
 async def test_each_answer_gives_the_next_one_its_full_time() -> None:
@@ -59,4 +59,4 @@ async def test_each_answer_gives_the_next_one_its_full_time() -> None:
         await pause(SECONDS / 4, "the pace of the answers")
         answered_at = watched.now
         watched.watch.came(more=True)
-    assert await asyncio.wait_for(watched.overdue.get(), 10) >= answered_at + SECONDS - 0.01
+    assert await asyncio.wait_for(watched.overdue.get(), 30) >= answered_at + SECONDS - 0.01

@@ -24,7 +24,7 @@ async def test_files_are_due_in_turn_each_its_time_after_it_was_added(tmp_path: 
         delayed.add(file)  # a file that is delayed already is due no later
     assert list(delayed) == files
     for file, added_at in zip(files, added, strict=True):
-        found, due_at = await asyncio.wait_for(due.get(), 10)
+        found, due_at = await asyncio.wait_for(due.get(), 30)
         assert found is file
         assert file not in delayed
         assert due_at >= added_at + SECONDS - 0.01  # the clock of the loop may be read a moment earlier
@@ -39,9 +39,9 @@ async def test_removed_files_are_not_due_and_do_not_hold_others_back(tmp_path: P
     delayed.discard(first)
     delayed.discard(third)
     assert list(delayed) == [second]
-    assert await asyncio.wait_for(due.get(), 10) is second
+    assert await asyncio.wait_for(due.get(), 30) is second
     delayed.add(third)  # the timer runs anew
-    assert await asyncio.wait_for(due.get(), 10) is third
+    assert await asyncio.wait_for(due.get(), 30) is third
 
 
 async def test_after_close_nothing_is_due(tmp_path: Path) -> None:
@@ -52,5 +52,5 @@ async def test_after_close_nothing_is_due(tmp_path: Path) -> None:
     delayed.close()
     later: asyncio.Queue[LogFile] = asyncio.Queue()
     DelayedFiles(SECONDS, later.put_nowait).add(log_file(tmp_path, "b.log"))
-    await asyncio.wait_for(later.get(), 10)
+    await asyncio.wait_for(later.get(), 30)
     assert due == []

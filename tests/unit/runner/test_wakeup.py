@@ -6,7 +6,7 @@ from webjobs_runner.continuous.wakeup import Wakeup
 async def test_a_poke_before_the_sleep_is_not_lost() -> None:
     wakeup = Wakeup()
     wakeup.set()
-    await asyncio.wait_for(wakeup.wait(), 1)
+    await asyncio.wait_for(wakeup.wait(), 30)
 
 
 async def test_a_sleeper_is_woken_once_and_sleeps_again_after_a_clear() -> None:
@@ -15,7 +15,7 @@ async def test_a_sleeper_is_woken_once_and_sleeps_again_after_a_clear() -> None:
     await asyncio.sleep(0)
     wakeup.set()
     wakeup.set()
-    await asyncio.wait_for(sleeper, 1)
+    await asyncio.wait_for(sleeper, 30)
     wakeup.clear()
     again = asyncio.create_task(wakeup.wait())
     await asyncio.sleep(0)
@@ -23,4 +23,4 @@ async def test_a_sleeper_is_woken_once_and_sleeps_again_after_a_clear() -> None:
     again.cancel()
     await asyncio.gather(again, return_exceptions=True)
     wakeup.set()
-    await asyncio.wait_for(wakeup.wait(), 1)
+    await asyncio.wait_for(wakeup.wait(), 30)

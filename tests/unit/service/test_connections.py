@@ -78,7 +78,7 @@ async def served(limits: ConnectionTerms, open_files: int = 1024) -> AsyncIterat
 async def all_of(reader: asyncio.StreamReader) -> bytes:
     """What comes until the server closes the connection."""
     received = bytearray()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         try:
             while chunk := await reader.read(65536):
                 received += chunk
@@ -92,7 +92,7 @@ async def answers(address: Address) -> bool:
     reader, writer = await asyncio.open_connection(*address)
     try:
         writer.write(GET)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return (await reader.readline()).startswith(b"HTTP/1.1 200")
     finally:
         writer.close()
@@ -173,7 +173,7 @@ async def test_a_body_waits_for_a_slow_service_not_the_other_way_round() -> None
         reader, writer = await asyncio.open_connection(*address)
         head = f"POST /read-late HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n"
         writer.write(head.encode() + bytes(size))
-        answer = await asyncio.wait_for(reader.readline(), 20)
+        answer = await asyncio.wait_for(reader.readline(), 30)
         assert answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 413"))
         writer.close()
 

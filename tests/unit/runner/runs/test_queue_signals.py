@@ -42,7 +42,7 @@ def test_each_change_of_a_watched_job_is_a_signal() -> None:
 async def test_an_attempt_whose_time_has_come_is_signalled_at_once(not_before: datetime | None) -> None:
     signals = QueueSignals()
     signals.attempt_waits(ATTEMPT.after(RunId("202611280000000001"), not_before))
-    assert await asyncio.wait_for(signals.commands.get(), 5) is ATTEMPT.command
+    assert await asyncio.wait_for(signals.commands.get(), 30) is ATTEMPT.command
 
 
 async def test_an_attempt_whose_time_has_not_come_is_signalled_then() -> None:
@@ -50,5 +50,5 @@ async def test_an_attempt_whose_time_has_not_come_is_signalled_then() -> None:
     due = datetime.now(UTC) + timedelta(seconds=0.1)
     signals.attempt_waits(ATTEMPT.after(RunId("202611280000000001"), due))
     assert signals.commands.empty()
-    assert await asyncio.wait_for(signals.commands.get(), 5) is ATTEMPT.command
+    assert await asyncio.wait_for(signals.commands.get(), 30) is ATTEMPT.command
     assert datetime.now(UTC) >= due - timedelta(milliseconds=20)  # two clocks

@@ -104,7 +104,7 @@ async def test_a_run_is_recovered_though_some_tries_fail(
     monkeypatch.setattr(recovery, "_FAILURE_DELAY", 0)
     fakes = Fakes(failing, error)
     with capture_logs() as lines:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await Recovery(cast(Any, fakes), cast(Any, fakes), cast(Any, fakes)).run()
     assert len([line for line in lines if line["log_level"] == "error"]) == (2 if error is UNEXPECTED else 0)
     assert fakes.forgotten == [fakes.command.run_id]
