@@ -14,7 +14,7 @@ from webjobs_events.envelope import Cause
 from webjobs_events.events import EVENT_TYPES, Event
 from webjobs_events.instant import Instant
 from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId, run_id_at
+from webjobs_events.run_id import RunId, SentRunId, run_id_at
 
 T = TypeVar("T")
 
@@ -47,6 +47,7 @@ _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     Instant: instants,
     JobName: job_names,
     RunId: run_ids,
+    SentRunId: run_ids,
     float: st.floats(allow_nan=False, allow_infinity=False),
 }
 

@@ -12,7 +12,7 @@ from webjobs_events.arguments import bounded_arguments
 from webjobs_events.errors import MALFORMED, UndecodableMessage
 from webjobs_events.instant import Instant
 from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId
+from webjobs_events.run_id import SentRunId
 from webjobs_events.subjects import Subjects
 from webjobs_events.trace import TRACEPARENT, TRACESTATE, Trace, derived_trace, parse_trace
 
@@ -80,14 +80,14 @@ class RunTriggeredJob(Command, frozen=True, kw_only=True, tag="run"):
 
     verb: ClassVar[str] = "run"
 
-    run_id: RunId
+    run_id: SentRunId
     arguments: str | None = None
     attempt: int = 1
     slot: Text = ""
     may_repeat: bool = False
     looked_until: int = 0
     scheduled_for: Instant | None = None
-    rerun_of: RunId | None = None
+    rerun_of: SentRunId | None = None
 
     def subject(self, subjects: Subjects) -> str:
         """The subject it is published on."""

@@ -1,11 +1,16 @@
 """Run ids: the instant a run was asked for, written so that ids sort by time."""
 
 from datetime import UTC, datetime, timedelta
-from typing import NewType
+from typing import Annotated, NewType
+
+import msgspec
 
 from webjobs_events.errors import InvalidRunId
 
 RunId = NewType("RunId", str)
+
+SentRunId = Annotated[RunId, msgspec.Meta(pattern=r"^[0-9]{18}(?!\n)$")]
+"""In a message: with another text it is not decoded, for a run id becomes part of paths and subjects."""
 
 RESOLUTION = timedelta(microseconds=100)
 

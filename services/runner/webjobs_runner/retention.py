@@ -11,7 +11,7 @@ from webjobs_events.envelope import decode_event
 from webjobs_events.errors import UndecodableMessage
 from webjobs_events.events import Deleted, Event, Purged
 from webjobs_events.jetstream import Bus, Definitions, JobKey, StreamMessage, StreamState, stream_state
-from webjobs_events.job import JobName, JobType
+from webjobs_events.job import JobName, JobType, parse_job_name
 from webjobs_events.run_id import RunId, run_id_at
 
 from webjobs_runner.files.site import Site
@@ -129,6 +129,8 @@ class Retention:
         return self._definitions.get(event.job_type, event.job_name) is not None
 
     def _remove(self, event: Event) -> None:
+        if isinstance(event, Purged | Deleted):
+            parse_job_name(event.job_name)  # with any other name a path would lead elsewhere
         if isinstance(event, Purged):
             for run_id in event.run_ids:
                 self._remove_folder(self._site.run_folder(event.job_name, run_id))

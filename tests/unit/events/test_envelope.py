@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.messages import causes, events, with_field, without_field
 from webjobs_events.envelope import NO_CAUSE, Cause, decode_event, encode_event, event_type, parse_instant
 from webjobs_events.errors import UndecodableMessage
-from webjobs_events.events import Event, RunInitializing, RunRunning, RunSuccess
+from webjobs_events.events import Event, Purged, RunInitializing, RunRunning, RunSuccess
 from webjobs_events.job import JobName
 from webjobs_events.run_id import RunId
 from webjobs_events.status import Reason
@@ -136,6 +136,11 @@ def test_a_type_that_is_not_of_the_vocabulary_is_refused(ce_type: str) -> None:
         {"attempt": 1.5},
         {"job_name": None},
         {"run_id": 202601020304056789},
+        {"run_id": "../../elsewhere"},
+        {"run_id": "*"},
+        {"run_id": ""},
+        {"retry_of": "20260102030405678"},
+        {"rerun_of": "202601020304056789\n"},
         {"requested_at": None},
     ],
 )
@@ -144,6 +149,14 @@ def test_a_field_of_another_type_is_refused(change: dict[str, object]) -> None:
     ((name, value),) = change.items()
     with pytest.raises(UndecodableMessage):
         decode_event("s", headers, with_field(data, name, value))
+
+
+@pytest.mark.parametrize("run_id", ["", "..", "*", ">", "a b", "2026010203040567890"])
+def test_a_purge_of_what_is_no_run_is_refused(run_id: str) -> None:
+    """It would remove a folder, or logs, of others."""
+    purged = Purged(at=AT, instance="327e1e", job_name=JobName("a"), run_ids=[RunId(run_id)], limit=1)
+    with pytest.raises(UndecodableMessage, match="run_ids"):
+        decode_event("s", *encode_event(purged))
 
 
 @pytest.mark.parametrize("reason", ["unknown", "", "Exit_Code", None])

@@ -1,7 +1,7 @@
 """The removal of old runs."""
 
 from webjobs_events.events.event import TriggeredEvent
-from webjobs_events.run_id import RunId
+from webjobs_events.run_id import SentRunId
 from webjobs_events.subjects import token_of
 
 
@@ -13,7 +13,7 @@ class Purged(TriggeredEvent, frozen=True, kw_only=True, tag="Purged"):
         limit: WEBJOBS_HISTORY_SIZE when it was decided.
     """
 
-    run_ids: list[RunId]
+    run_ids: list[SentRunId]
     limit: int
 
     @property

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from webjobs_events.events.event import TriggeredEvent
 from webjobs_events.instant import Instant
-from webjobs_events.run_id import RunId
+from webjobs_events.run_id import SentRunId
 from webjobs_events.status import Reason, Status
 from webjobs_events.subjects import token_of
 
@@ -26,15 +26,15 @@ class RunEvent(TriggeredEvent, frozen=True, kw_only=True):
 
     status: ClassVar[Status]
 
-    run_id: RunId
+    run_id: SentRunId
     attempt: int = 1
     trigger: str
     arguments: str | None = None
     digest: str
     requested_at: Instant
     scheduled_for: Instant | None = None
-    retry_of: RunId | None = None
-    rerun_of: RunId | None = None
+    retry_of: SentRunId | None = None
+    rerun_of: SentRunId | None = None
 
     @property
     def event_id(self) -> str:
@@ -84,7 +84,7 @@ class RunEnded(RunEvent, frozen=True, kw_only=True):
     signal: int | None = None
     evidence: str = ""
     has_error_log: bool = False
-    next_run_id: RunId | None = None
+    next_run_id: SentRunId | None = None
     next_attempt_at: Instant | None = None
     output_log_bytes: int | None = None
     error_log_bytes: int | None = None

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from webjobs_events.events.event import TriggeredEvent
 from webjobs_events.instant import Instant
-from webjobs_events.run_id import RunId, run_id_at
+from webjobs_events.run_id import SentRunId, run_id_at
 from webjobs_events.subjects import token_of
 
 
@@ -39,7 +39,7 @@ class ScheduleTicked(TriggeredEvent, frozen=True, kw_only=True, tag="ScheduleTic
     until: Instant | None = None
     count: int = 1
     outcome: TickOutcome
-    run_id: RunId | None = None
+    run_id: SentRunId | None = None
     reason: str = ""
     schedule: str
     time_zone: str
