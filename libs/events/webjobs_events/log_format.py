@@ -25,6 +25,9 @@ JOB_LOG = "job.log"
 APPLICATION_LOG = "application.log"
 """Log of a continuous job: all that one instance writes."""
 
+STATUS_CHANGED = "Status changed to "
+"""Begins the line of level SYS INFO that a runner writes when a run or an instance enters a status."""
+
 Level = Literal["INFO", "ERROR", "SYS INFO", "SYS WARN", "SYS ERROR"]
 
 MARK = re.compile(rb"\[\d\d/\d\d/\d{4} \d\d:\d\d:\d\d > ")

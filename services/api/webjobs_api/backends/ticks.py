@@ -8,16 +8,15 @@ from datetime import datetime
 import structlog
 from aiohttp import web
 from webjobs_events.envelope import decode_event
-from webjobs_events.errors import BusUnavailable, UndecodableMessage
+from webjobs_events.errors import UndecodableMessage
 from webjobs_events.events import Deleted, ScheduleTicked
 from webjobs_events.jetstream import Bus, StreamMessage, first_since
 from webjobs_events.job import JobName, JobType
 from webjobs_service.lifetime import cancel_all
 
-log = structlog.stdlib.get_logger(__name__)
+from webjobs_api.backends.latest_events import start_of_latest
 
-_OPEN_TIMEOUT = 3.0  # seconds
-_SLACK = 4  # times as many as wanted may be read: finding the place exactly takes more questions than that
+log = structlog.stdlib.get_logger(__name__)
 
 
 class Ticks:
@@ -55,7 +54,7 @@ class Ticks:
         deleted = await self._bus.last_message(
             self._bus.subjects.events_stream, self._subject(job_name, "Deleted")
         )
-        start = await self._start(subject, deleted.sequence + 1 if deleted else 1, count)
+        start = await start_of_latest(self._bus, [subject], deleted.sequence + 1 if deleted else 1, count)
         if start is None:
             return []
         found: list[ScheduleTicked] = []
@@ -91,33 +90,6 @@ class Ticks:
                 if len(found) >= most:
                     break
         return found[:most]
-
-    async def _start(self, subject: str, first: int, count: int) -> int | None:
-        """A sequence from which on there are at least `count` messages, or all, and not many more."""
-        if count == 0 or (left := await self._left(subject, first)) == 0:
-            return None
-        beyond = await self._bus.last_sequence(self._bus.subjects.events_stream) + 1
-        while left > count * _SLACK and beyond - first > 1:
-            middle = (first + beyond) // 2
-            there = await self._left(subject, middle)
-            if there >= count:
-                first, left = middle, there
-            else:
-                beyond = middle
-        return first
-
-    async def _left(self, subject: str, start_sequence: int) -> int:
-        """How many messages there are from this sequence on."""
-        stream = self._bus.subjects.events_stream
-        async with self._bus.read_stream(
-            stream, [subject], start_sequence=start_sequence, window=1
-        ) as reader:
-            try:
-                async with asyncio.timeout(_OPEN_TIMEOUT):
-                    await reader.open()
-            except TimeoutError as error:
-                raise BusUnavailable(f"reading {subject}", "no answer in time") from error
-            return reader.pending_at_start
 
     async def _follow(self) -> None:
         try:

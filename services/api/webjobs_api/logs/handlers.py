@@ -89,6 +89,12 @@ def source_of_run(request: web.Request, run: RunView, file_name: str) -> LogSour
     )
 
 
+def source_of_instance(request: web.Request, job_name: str, instance: str) -> LogSource:
+    """Where to read what a continuous job wrote on an instance; `*`: on all of them."""
+    subject = request.app[BUS].subjects.log(JobType.CONTINUOUS, job_name, instance)
+    return LogSource(subject, APPLICATION_LOG, _never, is_continuous=True)
+
+
 async def get_job_log(request: web.Request) -> web.StreamResponse:
     """`GET /vfs/data/jobs/continuous/{job}/job.log` or `job_log.txt`: of all instances, as written."""
     return await _serve_continuous(request, JOB_LOG)

@@ -89,7 +89,7 @@ async def read_window(
     extent = await reader.extent()
     first = number
     if place == "tail":
-        first = max(1, extent.lines - count + 1)
+        first = max(extent.first, extent.lines - count + 1)
     elif place == "around":
         first = max(1, number - count // 2)
     raw = await reader.lines(first, count) if first <= extent.lines else []

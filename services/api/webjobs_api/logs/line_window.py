@@ -1,10 +1,11 @@
 """Windows of a log by line number, read from the chunk that has the first line."""
 
 from contextlib import aclosing, suppress
+from datetime import datetime
 from typing import NamedTuple
 
 from webjobs_events.jetstream import Bus
-from webjobs_events.log_format import LineCount
+from webjobs_events.log_format import LineCount, read_mark
 
 from webjobs_api.logs.assembly import Assembly
 from webjobs_api.logs.chunk_index import ChunkIndex, StoredChunk, chunks_from
@@ -12,6 +13,7 @@ from webjobs_api.logs.line_cutter import LineCutter
 from webjobs_api.logs.line_view import RawLine
 from webjobs_api.logs.reader import LogSource
 
+_MARKS_AMONG = 20  # lines of a chunk that are looked at for a mark
 _MOST_BYTES = 4 * 1024 * 1024  # read for a window beyond its first line; a window of long lines is shorter
 
 
@@ -24,6 +26,8 @@ class LogExtent(NamedTuple):
     """Offset of the byte after the last."""
     first_error: int | None
     """Number of the first line of level ERROR or SYS ERROR."""
+    first: int = 1
+    """Number of the first line: of the log of a continuous job the oldest part may have been removed."""
 
 
 class _OutOfOrder(Exception):
@@ -63,10 +67,12 @@ class LineReader:
         until = last.until
         is_unfinished = not last.chunk.data.endswith(b"\n")
         first_error = None
-        if until.errors:
-            near = await self._index.last_with(first, last, lambda each: not each.before.errors)
+        if until.errors > first.before.errors:
+            near = await self._index.last_with(
+                first, last, lambda each: each.before.errors == first.before.errors
+            )
             first_error = await self._first_error_from(near.sequence)
-        return LogExtent(until.lines + is_unfinished, last.chunk.end, first_error)
+        return LogExtent(until.lines + is_unfinished, last.chunk.end, first_error, first.before.lines + 1)
 
     async def lines(self, first: int, count: int) -> list[RawLine]:
         """Returns up to so many lines from a number on; fewer when they are long, none behind the last.
@@ -75,17 +81,36 @@ class LineReader:
             BusUnavailable: NATS does not answer.
         """
         bounds = await self._found_bounds()
-        if bounds is not None and first > 1:
+        if bounds is None:
+            return await self._read(first, count, None)
+        if first > bounds[0].before.lines + 1:
             near = await self._index.last_with(*bounds, lambda each: each.before.lines + 1 < first)
             with suppress(_OutOfOrder):
-                return await self._read(first, count, near)
-        return await self._read(first, count, None)
+                return await self._read(first, count, near, in_order=True)
+        return await self._read(first, count, bounds[0] if self._source.is_continuous else None)
 
-    async def _read(self, first: int, count: int, near: StoredChunk | None) -> list[RawLine]:
+    async def first_since(self, instant: datetime) -> int | None:
+        """Returns the number of a line shortly before the first one that was written since an instant.
+
+        Returns:
+            None when nothing is stored, or its chunks do not count lines.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        bounds = await self._found_bounds()
+        if bounds is None:
+            return None
+        near = await self._index.last_with(*bounds, lambda each: _is_before(each, instant))
+        return near.before.lines + 1
+
+    async def _read(
+        self, first: int, count: int, near: StoredChunk | None, *, in_order: bool = False
+    ) -> list[RawLine]:
         """The lines, read from a chunk on, or from the beginning.
 
         Raises:
-            _OutOfOrder: What follows that chunk is stored before it.
+            _OutOfOrder: With `in_order`: what follows that chunk is stored before it.
         """
         offset, line = (near.chunk.offset, near.before.lines + 1) if near else (0, 1)
         cutter, assembly = LineCutter(first, line=line, offset=offset, count=count), Assembly(offset)
@@ -97,7 +122,7 @@ class LineReader:
                 for chunk in chunks:
                     for piece in assembly.add(chunk.offset, chunk.data):
                         lines += cutter.add(piece)
-                if near is not None and assembly.has_gap:
+                if in_order and assembly.has_gap:
                     raise _OutOfOrder
                 if lines and begun_at is None:
                     begun_at = cutter.end
@@ -136,3 +161,11 @@ class LineReader:
             first, last = await self._index.first(), await self._index.last()
             self._bounds = (first, last) if first is not None and last is not None else None
         return self._bounds
+
+
+def _is_before(stored: StoredChunk, instant: datetime) -> bool:
+    """Whether the first line of a chunk that has a mark was written before an instant."""
+    for line in stored.chunk.data.split(b"\n", _MARKS_AMONG):
+        if (mark := read_mark(line)) is not None:
+            return mark.at < instant
+    return True

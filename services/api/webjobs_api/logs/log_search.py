@@ -42,16 +42,20 @@ async def search_log(
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    assembly = Assembly()
+    assembly: Assembly | None = None
     is_whole = True
     async with aclosing(chunks_from(bus, source, 1, count=_CHUNKS)) as stored:
         async for chunks in stored:
             for chunk in chunks:
+                if assembly is None:
+                    assembly = Assembly(chunk.offset if source.is_continuous else 0)
+                    search.skip_lines(chunk.before.lines if chunk.before and source.is_continuous else 0)
                 for piece in assembly.add(chunk.offset, chunk.data):
                     is_whole = is_whole and not piece.gap
                     search.add(piece.data)
             if loop.time() > deadline:
                 return SearchResult(search.matches, search.count, False)
+    assembly = assembly or Assembly()
     for piece in assembly.skip_gap():
         is_whole = False
         search.add(piece.data)

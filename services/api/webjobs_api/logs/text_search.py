@@ -31,6 +31,10 @@ class TextSearch:
         self.count = 0
         """How many lines hold it."""
 
+    def skip_lines(self, count: int) -> None:
+        """Number the lines to come as if so many were before them."""
+        self._line += count
+
     def add(self, data: bytes) -> None:
         """Take the next bytes of the log."""
         end = data.rfind(b"\n") + 1

@@ -1,7 +1,8 @@
 """The page of a continuous job: `GET /pages/continuous/{job}`."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 from aiohttp import web
 from webjobs_events.errors import WebJobsError
@@ -10,15 +11,25 @@ from webjobs_events.queries import InstanceView
 from webjobs_events.status import Status
 
 from webjobs_api.backends.history import HISTORY
+from webjobs_api.backends.instance_events import changes_since
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.http import request_context
-from webjobs_api.http.urls import quoted
+from webjobs_api.http.keys import BUS
+from webjobs_api.http.urls import Urls, quoted
 from webjobs_api.http.viewer import visible
-from webjobs_api.pages.formats import counted, rough
+from webjobs_api.overview.job_facts import JobFacts
+from webjobs_api.pages.formats import counted, rough, took
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
+from webjobs_api.pages.instance_log import instance_log
 from webjobs_api.pages.job_lines import status_of_all
 from webjobs_api.pages.job_view import job_view
+from webjobs_api.pages.starts import Start, starts_of
+from webjobs_api.pages.uptime import uptime_of
+
+_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
+_MOST_EVENTS = 2000  # of the day that are read: the latest
+_SHOWN = 20  # starts whose logs are listed
 
 
 @live
@@ -26,26 +37,40 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
     """`GET /pages/continuous/{job}`: one job; `fault`: what a button could not do."""
     try:
         definition = await request.app[DEFINITIONS].get(JobType.CONTINUOUS, request_context.job_name(request))
-        views = (await request.app[HISTORY].statuses([definition.job_name])).get(definition.job_name, [])
+        name, now = definition.job_name, datetime.now(UTC)
+        views = (await request.app[HISTORY].statuses([name])).get(name, [])
+        events = await changes_since(request.app[BUS], name, now - _DAY, _MOST_EVENTS)
     except WebJobsError as error:
         return show_fault(request, fault or error)
-    urls, now = page_urls(request), datetime.now(UTC)
-    alive = request.app[RUNNERS].of_alive(views)
+    urls, alive = page_urls(request), request.app[RUNNERS].of_alive(views)
+    starts = starts_of(events, alive)
+    crashing = JobFacts(definition=definition, instances=alive).crash_loop(now)
+    shown = crashing or next(iter(alive), None)
+    instance = shown.instance if shown else starts[-1].instance if starts else ""
+    log = await instance_log(request, name, starts, instance, is_crashing=crashing is not None)
     view = {
         "job": job_view(visible(request, definition), urls),
         "status": status_of_all(definition, alive).value,
-        "headline": headline(definition, alive, now),
+        "headline": crash_loop(crashing, starts, now) if crashing else headline(definition, alive, now),
+        "next_start": next_start(crashing, starts) if crashing else None,
+        "last_errors": log.last_errors,
+        "uptime": uptime_of(starts, now - _DAY, now),
+        "starts": [(start, _address(urls, name, start)) for start in starts[: -_SHOWN - 1 : -1]],
+        "shown_start": log.start,
+        "log": log.view,
+        "live_log": "",
+        "log_events": "",
         "instances": alive,
         "ends": {each.instance: _end(each) for each in alive},
-        "job_log": urls.job_log(definition.job_name),
-        "application_log": urls.application_log(definition.job_name),
+        "job_log": urls.job_log(name),
+        "application_log": urls.application_log(name),
     }
     page = Page(
         template="continuous",
-        title=definition.job_name,
+        title=name,
         section="overview",
-        regions=("head", "instances"),
-        events=f"type=continuous&job={quoted(definition.job_name)}",
+        regions=("head", "instances", "uptime", "log"),
+        events=f"type=continuous&job={quoted(name)}",
     )
     return show(request, page, view, fault)
 
@@ -64,6 +89,28 @@ def headline(definition: JobDefinition, alive: Sequence[InstanceView], now: date
     if waiting is not None:
         return f"Ended and is started again: {_end(waiting) or 'no reason known'}."
     return f"{alive[0].status.value} on {counted(len(alive), 'runner')}."
+
+
+def crash_loop(view: InstanceView, starts: Sequence[Start], now: datetime) -> str:
+    """What a crash loop does: `Crash loop: 14 starts in the last hour, exit code 1 after 1.0 s.`."""
+    recent = sum(start.began is not None and start.began >= now - _HOUR for start in starts)
+    last = next((each for each in reversed(starts) if each.instance == view.instance and each.ended), None)
+    parts = [f"{counted(recent, 'start')} in the last hour"] if recent else []
+    cause = last.cause if last else _end(view)
+    after = f" after {took(last.length)}" if last and last.length is not None else ""
+    return f"Crash loop: {', '.join([*parts, (cause or 'no exit code') + after])}."
+
+
+def next_start(view: InstanceView, starts: Sequence[Start]) -> datetime | None:
+    """When a job in a crash loop is started again; None while it runs."""
+    own = [start for start in starts if start.instance == view.instance]
+    return own[-1].restart_at if own else None
+
+
+def _address(urls: Urls, job_name: str, start: Start) -> str:
+    """Of the page with the log of a start."""
+    query = {"instance": start.instance} | ({"start": start.key} if start.key else {})
+    return f"{urls.page(JobType.CONTINUOUS, job_name)}?{urlencode(query)}#log"
 
 
 def _end(view: InstanceView) -> str:

@@ -46,8 +46,17 @@ _RUNS = (
     Parameter(name="limit", schema=_TEXT, description="At most so many runs."),
 )
 _LOG = (
-    Parameter(name="line", schema=_TEXT, description="Show the part of the log with this line."),
+    Parameter(
+        name="line",
+        schema=_TEXT,
+        description="Show the part of the log with this line, such as 812, or with these lines: 812-820.",
+    ),
     Parameter(name="q", schema=_TEXT, description="Search the log for this text."),
+)
+_INSTANCE_LOG = (
+    *_LOG,
+    Parameter(name="instance", schema=_TEXT, description="Show the log of this instance."),
+    Parameter(name="start", schema=_TEXT, description="Show the log from this start on."),
 )
 _DAY = (
     Parameter(name="day", schema=_TEXT, description="In UTC, such as 2026-01-02; today by default."),
@@ -159,7 +168,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /pages/new": _page("Show the form for a new job", query=_NEW),
     "GET /pages/triggered/{job}": _page("Show a triggered job", 400, 404, 503),
     "GET /pages/triggered/{job}/history/{id}": _page("Show a run and its log", 400, 404, 503, query=_LOG),
-    "GET /pages/continuous/{job}": _page("Show a continuous job", 400, 404, 503),
+    "GET /pages/continuous/{job}": _page("Show a continuous job", 400, 404, 503, query=_INSTANCE_LOG),
     "POST /pages/triggered/{job}/run": _button("Run a job by its button", _FORM),
     "POST /pages/triggered/{job}/history/{id}/cancel": _button("Cancel a run by its button"),
     "POST /pages/triggered/{job}/history/{id}/rerun": _button("Run a job again by its button", _FORM),
@@ -179,5 +188,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "Show all jobs, or list them", 400, 503, data={"type": "array", "items": _ANY_JOB}, query=_JOBS
     ),
     "GET /jobs/triggered/{job}": _page("Show a triggered job", 400, 404, 503, data=KuduTriggeredJob),
-    "GET /jobs/continuous/{job}": _page("Show a continuous job", 400, 404, 503, data=KuduContinuousJob),
+    "GET /jobs/continuous/{job}": _page(
+        "Show a continuous job", 400, 404, 503, data=KuduContinuousJob, query=_INSTANCE_LOG
+    ),
 }

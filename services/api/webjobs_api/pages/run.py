@@ -4,15 +4,19 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 from webjobs_events.errors import WebJobsError
+from webjobs_events.log_format import output_log
 from webjobs_events.queries import RunView
 from webjobs_events.status import Status, is_terminal
 
 from webjobs_api.backends.runs import RUNS
+from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.requests import Page as RunsPage
 from webjobs_api.http.urls import quoted
+from webjobs_api.logs.handlers import source_of_run
+from webjobs_api.logs.line_window import LineReader
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
-from webjobs_api.pages.log_view import LogView, log_view
+from webjobs_api.pages.log_view import LogView, ShownLog, log_view
 from webjobs_api.pages.run_rows import headline, run_row, story, usual
 
 _NEAR = 50  # runs of the job that are looked at for those beside this one
@@ -25,7 +29,7 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
         _, run = await known_run(request)
         near = await request.app[RUNS].of_job(run.job_name, RunsPage(limit=_NEAR))
         older = await request.app[RUNS].of_job(run.job_name, RunsPage(limit=_NEAR, before=run.run_id))
-        log = await log_view(request, run, page_urls(request).run_page(run.job_name, run.run_id))
+        log = await _log(request, run)
     except WebJobsError as error:
         return show_fault(request, fault or error)
     urls, now = page_urls(request), datetime.now(UTC)
@@ -44,6 +48,7 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
         "is_new_version": bool(older) and bool(run.digest) and older[0].digest != run.digest,
         "twin": urls.run(run.job_name, run.run_id),
         "live_log": _live_log(urls.run(run.job_name, run.run_id), run, log),
+        "log_events": "Success Failed Aborted",
     }
     page = Page(
         template="run",
@@ -53,6 +58,18 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
         events=f"type=triggered&job={quoted(run.job_name)}" if not is_terminal(run.status) else None,
     )
     return show(request, page, view, fault)
+
+
+async def _log(request: web.Request, run: RunView) -> LogView:
+    source = source_of_run(request, run, output_log(run.run_id))
+    shown = ShownLog(
+        source=source,
+        page=page_urls(request).run_page(run.job_name, run.run_id),
+        raw=page_urls(request).output(run.job_name, run.run_id),
+        is_over=is_terminal(run.status),
+        opens_at_error=run.status is Status.FAILED,
+    )
+    return await log_view(request, shown, LineReader(request.app[BUS], source))
 
 
 def _live_log(address: str, run: RunView, log: LogView) -> str:

@@ -15,6 +15,7 @@ from webjobs_events.events import (
     ContinuousStopped,
 )
 from webjobs_events.job import JobDefinition, JobName
+from webjobs_events.log_format import STATUS_CHANGED
 from webjobs_events.status import Status
 
 from webjobs_runner.continuous.stop_reason import StopReason
@@ -96,4 +97,4 @@ class ContinuousStatus:
     def _publish(self, event: ContinuousEvent) -> None:
         self._last = event
         self._outbox.add(event)
-        self._log.script.write_system(f"Status changed to {event.status}")
+        self._log.script.write_system(f"{STATUS_CHANGED}{event.status}")
