@@ -31,6 +31,7 @@ from webjobs_events.subjects import Subjects
 from webjobs_history.domain.fold import Fold
 from webjobs_history.domain.job_statistics import JobStatistics
 from webjobs_history.domain.rows import JobRow
+from webjobs_runner.domain.version_list import with_version
 
 INSTANCE = "327e1e"
 encode = msgspec.json.encode
@@ -184,7 +185,22 @@ class FakeBackend:
         revision = await self.bus.jobs.put(key, encode(definition))
         return CommandReply(code=ReplyCode.DONE, revision=revision)
 
+    async def _restore(self, command: commands.DeployJob, entry: Entry | None) -> CommandReply:
+        before = msgspec.json.decode(entry.value, type=JobDefinition) if entry else None
+        is_kept = before is not None and command.upload in before.kept_packages
+        if not is_kept or not await self.bus.packages.exists(command.upload):
+            return CommandReply(code=ReplyCode.VERSION_GONE, message="not kept")
+        known = before.known_versions
+        version = next(each for each in known if each.digest == command.upload)
+        after = msgspec.structs.replace(
+            before, digest=version.digest, cause=command.command_id, versions=with_version(known, version, 10)
+        )
+        key = Subjects.definition_key(command.job_type, command.job_name)
+        return CommandReply(code=ReplyCode.DONE, revision=await self.bus.jobs.put(key, encode(after)))
+
     async def _deploy(self, command: commands.DeployJob, entry: Entry | None) -> CommandReply:
+        if command.kind is commands.UploadKind.PACKAGE:
+            return await self._restore(command, entry)
         target = self.folder / command.upload
         await self.bus.packages.fetch(command.upload, target)
         await self.bus.packages.delete(command.upload)

@@ -15,6 +15,9 @@ MAX_TOTAL_BYTES = 256 * 1024
 MAX_SETTINGS = 1000
 """Of one installation; each is a key on NATS."""
 
+MAX_KEPT_VERSIONS = 50
+"""Of one job; each is a part of its definition."""
+
 _NAME = re.compile(r"[A-Za-z0-9_:-]+(\.[A-Za-z0-9_:-]+)*")
 LOGIN_VARIABLES = (
     "WEBJOBS_USERNAME",
@@ -148,6 +151,11 @@ def _is_count(name: str, value: str) -> None:
         raise InvalidAppSetting(name, f"{value[:60]!r} is no whole number of 1 or more")
 
 
+def _is_number_of_versions(name: str, value: str) -> None:
+    if not 1 <= _number(name, value) <= MAX_KEPT_VERSIONS:
+        raise InvalidAppSetting(name, f"{value[:60]!r} is no number from 1 to {MAX_KEPT_VERSIONS}")
+
+
 def _is_size(name: str, value: str) -> None:
     if not 0 <= _number(name, value) < float("inf"):
         raise InvalidAppSetting(name, f"{value[:60]!r} is not a number of bytes; set 0 or more")
@@ -177,6 +185,7 @@ _RULES: Mapping[str, Callable[[str, str], None]] = {
     "WEBJOBS_RESTART_TIME": _is_seconds,
     "WEBJOBS_IDLE_TIMEOUT": _is_seconds,
     "WEBJOBS_HISTORY_SIZE": _is_count,
+    "WEBJOBS_KEPT_VERSIONS": _is_number_of_versions,
     "WEBJOBS_MAX_LOG_BYTES": _is_size,
     "WEBJOBS_STOPPED": _is_switch,
     "WEBJOBS_DISABLE_SCHEDULE": _is_switch,

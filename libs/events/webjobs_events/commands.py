@@ -103,13 +103,15 @@ class UploadKind(StrEnum):
     """The upload is an archive of all files of the job."""
     MERGE = "merge"
     """The upload is an archive laid over the files the job has already."""
+    PACKAGE = "package"
+    """Not an upload, but the stored package of an earlier version of the job, which stays stored."""
 
 
 class DeployJob(Command, frozen=True, kw_only=True, tag="deploy"):
-    """Make an upload the job's new version.
+    """Make an upload the job's new version, or an earlier version its present one again.
 
     Attributes:
-        upload: Name of the uploaded object in the bucket of packages; the runner removes it afterwards.
+        upload: Name of the object in the bucket of packages. The runner removes an upload afterwards.
         kind: How to read it.
         file_name: Name of the script when `kind` is `script`.
     """
@@ -196,6 +198,7 @@ class ReplyCode(StrEnum):
 
     DONE = "done"
     JOB_NOT_FOUND = "job_not_found"
+    VERSION_GONE = "version_gone"
     BAD_UPLOAD = "bad_upload"
     NO_RUNNABLE_SCRIPT = "no_runnable_script"
     INVALID_SETTINGS = "invalid_settings"

@@ -20,6 +20,40 @@ class JobType(StrEnum):
     CONTINUOUS = "continuous"
 
 
+class JobVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of a job's files that was deployed, as its definition remembers it.
+
+    Attributes:
+        digest: Names the package.
+        script: The chosen script.
+        deployed_at: When it became the job's version, for the last time.
+        deployed_by: Who asked for that, such as `External - curl/8.5`, or `Files in the folder`. Empty when
+            an earlier release deployed it.
+        instance: Instance id of the runner that deployed it.
+        files: How many there are; None when an earlier release deployed it.
+        size: Bytes of all files; 0 when an earlier release deployed it.
+        is_kept: Whether its package is kept.
+        settings: Those of the job at that time, without `env`; of large ones a part. Empty when the package
+            is not kept.
+        env_names: Names of the variables in `env` of these settings.
+        env_digest: As in events: it differs when the values of variables do.
+        is_abridged: Whether `settings` and `env_names` are only a part.
+    """
+
+    digest: str
+    script: str
+    deployed_at: Instant
+    deployed_by: str = ""
+    instance: str = ""
+    files: int | None = None
+    size: int = 0
+    is_kept: bool = True
+    settings: dict[str, Any] = {}
+    env_names: list[str] = []
+    env_digest: str | None = None
+    is_abridged: bool = False
+
+
 class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
     """What every runner needs to run a job; stored in the bucket of definitions.
 
@@ -44,6 +78,8 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
         settings_warnings: About the settings; until they are changed.
         restarted_by: Id of the latest command that requested a restart of a continuous job. A script that
             runs under another one is stopped, and started again. Empty: there was none.
+        versions: The versions of its files that are remembered, the present one first. Empty in those of
+            earlier releases.
     """
 
     job_type: JobType
@@ -62,6 +98,20 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[str] = []
     settings_warnings: list[str] = []
     restarted_by: str = ""
+    versions: list[JobVersion] = []
+
+    @property
+    def known_versions(self) -> list[JobVersion]:
+        """The versions of its files, the present one first; that one alone if no other is remembered."""
+        present = JobVersion(
+            digest=self.digest, script=self.script, deployed_at=self.changed_at, instance=self.changed_by
+        )
+        return self.versions or [present]
+
+    @property
+    def kept_packages(self) -> frozenset[str]:
+        """Digests of the packages that the job needs: of its present version, and of those to go back to."""
+        return frozenset({self.digest, *(each.digest for each in self.versions if each.is_kept)})
 
     @property
     def all_warnings(self) -> list[str]:

@@ -164,7 +164,7 @@ def build_components(
     installed = InstalledFolders(site, in_place, watcher)
     versions = Versions(bus, site, resources.copies, installed, resources.state / "downloads")
     starter = _starter(settings, resources, versions)
-    packages = PackageStore(bus, definitions, versions)
+    packages = PackageStore(bus, definitions, versions, resources.live)
     refusals = Refusals(bus, instance)
     deployment = Deployment(bus, instance, definitions, outbox, starter, packages, refusals)
     reconciler = Reconciler(

@@ -180,6 +180,8 @@ async def test_what_cannot_be_done_is_refused_and_changes_nothing(
     reply = await caller.ask(caller.command(DeployJob, CONTINUOUS, "job", upload=upload, kind=UploadKind.ZIP))
     assert reply.code is ReplyCode.BAD_UPLOAD
     assert reply.message
+    gone = caller.command(DeployJob, CONTINUOUS, "job", upload="0" * 64, kind=UploadKind.PACKAGE)
+    assert (await caller.ask(gone)).code is ReplyCode.VERSION_GONE
     assert await definition_of(bus, CONTINUOUS, "job") == before
 
 

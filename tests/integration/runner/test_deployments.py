@@ -232,7 +232,7 @@ async def test_what_a_killed_runner_or_a_lost_sender_left_in_the_store_goes_in_t
     bus: Bus, nats_url: str, caller: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload = await caller.upload(b"nobody asked for it to be deployed")
-    async with running_runner(bus, nats_url, tmp_path):
+    async with running_runner(bus, nats_url, tmp_path, environment={"WEBJOBS_KEPT_VERSIONS": "1"}):
         await caller.deploy(TRIGGERED, "job", {"run.sh": "echo 1"})
         first = await definition_of(bus, TRIGGERED, "job")
         await caller.deploy(TRIGGERED, "job", {"run.sh": "echo 2"})

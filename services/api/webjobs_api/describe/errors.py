@@ -17,6 +17,7 @@ STATUS_DESCRIPTIONS: Mapping[int, str] = {
     405: "The address exists, but not with this method.",
     408: "The body stopped arriving.",
     409: "It cannot be done now: something is in progress, stopped or not empty.",
+    410: "It was there, and is not kept any more.",
     412: "A condition in the headers does not hold.",
     413: "The body is larger than the limit.",
     415: "The body is of a type that cannot be read here.",

@@ -52,6 +52,7 @@ REPLY_STATUSES: Mapping[ReplyCode, int] = {
     ReplyCode.INVALID_SETTINGS: 400,
     ReplyCode.TOO_LARGE: 413,
     ReplyCode.JOB_NOT_FOUND: 404,
+    ReplyCode.VERSION_GONE: 410,
     ReplyCode.PRECONDITION: 412,
     ReplyCode.FAILED: 500,
     ReplyCode.NO_SPACE: 507,

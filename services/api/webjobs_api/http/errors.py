@@ -229,6 +229,33 @@ class CommandFailed(WebJobsError):
         super().__init__(message or f"The runner answered {code.value}.")
 
 
+class VersionNotFound(WebJobsError):
+    """The job has no version of this digest, or does not remember it any more."""
+
+    http_status = 404
+
+    def __init__(self, job_name: str, digest: str) -> None:
+        self.job_name = job_name
+        self.digest = digest
+        super().__init__(
+            f"The job {job_name!r} has no version {digest[:80]!r} that is remembered. Name a version by its "
+            "digest or the first 8 digits of it or more."
+        )
+
+
+class VersionGone(WebJobsError):
+    """The files of a version are not kept any more."""
+
+    http_status = 410
+
+    def __init__(self, digest: str) -> None:
+        self.digest = digest
+        super().__init__(
+            f"The files of version {digest[:12]} are not kept any more (WEBJOBS_KEPT_VERSIONS says how many "
+            "versions of a job are). Deploy them again."
+        )
+
+
 class CommandWithdrawn(WebJobsError):
     """No runner took the command in time, and it was taken back: nothing was changed."""
 

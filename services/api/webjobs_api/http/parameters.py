@@ -33,6 +33,11 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
             description="The id of the run: the instant it was asked for, to a tenth of a millisecond.",
         ),
         Parameter(
+            name="digest",
+            schema={"type": "string", "pattern": "^[0-9a-f]{8,64}$", "examples": ["3f2a5b0c"]},
+            description="The digest of a version, or its first 8 digits or more.",
+        ),
+        Parameter(
             name="deployment",
             schema={"type": "string", "minLength": 1, "examples": ["latest"]},
             description="The id of the deployment.",

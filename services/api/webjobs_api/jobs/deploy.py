@@ -77,7 +77,7 @@ def folder_deletion(delete_item: Handler) -> Handler:
 
 async def _put(request: web.Request, *, merge: bool) -> web.Response:
     job_type, name = request_context.job_type(request), request_context.job_name(request)
-    return await _deployed(request, job_type, await deploy_body(request, job_type, name, merge=merge))
+    return await deployed(request, job_type, await deploy_body(request, job_type, name, merge=merge))
 
 
 async def deploy_body(request: web.Request, job_type: JobType, name: JobName, *, merge: bool) -> JobName:
@@ -131,7 +131,7 @@ def _command(request: web.Request, job_type: JobType, name: JobName, upload: Upl
     )
 
 
-async def _deployed(request: web.Request, job_type: JobType, name: JobName) -> web.Response:
+async def deployed(request: web.Request, job_type: JobType, name: JobName) -> web.Response:
     """The job as its GET shows it; the deploy stays done though history may be away just now."""
     definition = await request.app[DEFINITIONS].get(job_type, name)
     try:

@@ -8,6 +8,7 @@ from webjobs_api.http.operation import JSON, Body, Operation, Parameter, json_of
 from webjobs_api.http.parameters import RUN_ID
 from webjobs_api.http.requests import MAX_PAGE
 from webjobs_api.jobs.refusal_list import RefusalJson
+from webjobs_api.jobs.version_operations import version_operations
 
 _ALL, _TRIGGERED, _CONTINUOUS, _BOTH = "All jobs", "Triggered jobs", "Continuous jobs", "Both types of jobs"
 
@@ -235,6 +236,7 @@ OPERATIONS: Mapping[str, Operation] = {
         errors=(404, 409, 412, 413, 415),
         error_texts=_SETTINGS_ARE_OTHERS,
     ),
+    **version_operations(_DEPLOYED),
     "GET /api/triggeredwebjobsswagger": Operation(
         tag=_TRIGGERED,
         summary="Describe every triggered job as an operation",

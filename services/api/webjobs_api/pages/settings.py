@@ -16,6 +16,7 @@ EFFECTS: Mapping[str, str] = {
     "WEBJOBS_RESTART_TIME": "Seconds before a continuous job starts again",
     "WEBJOBS_IDLE_TIMEOUT": "Seconds after which a run that does nothing is ended",
     "WEBJOBS_HISTORY_SIZE": "Runs kept of each triggered job",
+    "WEBJOBS_KEPT_VERSIONS": "Versions of each job whose files are kept",
     "WEBJOBS_MAX_LOG_BYTES": "Bytes that the log of a run may have",
     "WEBJOBS_STOPPED": "Stops all jobs",
     "WEBJOBS_DISABLE_SCHEDULE": "Keeps schedules from starting runs",

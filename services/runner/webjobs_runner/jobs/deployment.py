@@ -25,7 +25,7 @@ from webjobs_events.events import (
     SettingsRefused,
 )
 from webjobs_events.jetstream import Bus, Definitions
-from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job import JobDefinition, JobName, JobType, JobVersion
 from webjobs_events.job_warnings import bounded_warnings
 from webjobs_events.redaction import env_digest, new_digest_key, sealed, without_env
 from webjobs_events.settings_check import warnings_of
@@ -93,6 +93,7 @@ class Deployment:
         folder: Path,
         *,
         cause: str,
+        deployed_by: str,
         trace: Trace | None = None,
         settings: Mapping[str, Any] | None,
         disabled: bool | None,
@@ -107,6 +108,7 @@ class Deployment:
             job_name: Of the job.
             folder: Its new files.
             cause: Id of the command, or of the drop.
+            deployed_by: Who asked for it, in words.
             trace: To which the event belongs; None: one is derived from `cause`, as everywhere here.
             settings: New content of `settings.job`; None keeps what the definition says, without faults.
             disabled: Whether it is disabled; None keeps what the definition says.
@@ -137,6 +139,7 @@ class Deployment:
                 doubts = now.settings_warnings if now else []
             else:
                 doubts = bounded_warnings([*settings_warnings, *warnings_of(effective)])
+            digest_key = (now.digest_key if now else "") or new_digest_key()
             wanted = JobDefinition(
                 job_type=job_type,
                 job_name=job_name,
@@ -150,10 +153,13 @@ class Deployment:
                 cause=cause,
                 scheduled_since=scheduled_since(now, job_type, effective, written_at),
                 watches_shutdown_file=version.watches_shutdown_file,
-                digest_key=(now.digest_key if now else "") or new_digest_key(),
+                digest_key=digest_key,
                 warnings=bounded_warnings([*warnings, *version.warnings]),
                 settings_warnings=doubts,
                 restarted_by=now.restarted_by if now else "",
+                versions=self._packages.versions_of(
+                    now, self._job_version(version, effective, digest_key, written_at, deployed_by)
+                ),
             )
             if now is None:
                 return wanted
@@ -165,8 +171,8 @@ class Deployment:
         definition, revision, is_written = written
         if is_written or definition.cause == cause:
             self._publish(Deployed, definition, revision, trace)
-        if before and before[0].digest != version.digest:
-            self._packages.supersede(before[0].digest)
+        if before and is_written:
+            self._packages.supersede(before[0], definition)
         # The removal of superseded packages may have run before this one was wanted again.
         await self._packages.store(folder, version.manifest)
         await self._refusals.resolved(job_type, job_name)
@@ -189,6 +195,30 @@ class Deployment:
         cleaning = await asyncio.to_thread(cleaning_of, folder, script)
         doubts = [each for each in (doubt(chosen), cleaning, *left_out) if each]
         return _Version(manifest, script, chosen.host.name, watches, doubts)
+
+    def _job_version(
+        self,
+        version: _Version,
+        settings: Mapping[str, Any],
+        digest_key: str,
+        at: datetime,
+        deployed_by: str,
+    ) -> JobVersion:
+        shown, names, is_abridged = shown_settings(settings)
+        files = version.manifest.files
+        return JobVersion(
+            digest=version.digest,
+            script=version.script,
+            deployed_at=at,
+            deployed_by=deployed_by,
+            instance=self._instance.id,
+            files=len(files) + len(version.manifest.links),
+            size=sum(file.size for file in files),
+            settings=shown,
+            env_names=names,
+            env_digest=env_digest(settings, digest_key),
+            is_abridged=is_abridged,
+        )
 
     def _choose(self, names: Sequence[str], folder: Path) -> ChosenScript:
         return choose_script(
@@ -355,7 +385,7 @@ class Deployment:
             _caused(cause, trace),
         )
         if known is not None:
-            self._packages.supersede(known[0].digest)
+            self._packages.supersede(known[0])
         await self._refusals.resolved(job_type, job_name)
         return revision
 

@@ -19,6 +19,7 @@ from webjobs_runner.jobs.deployment import Deployment
 from webjobs_runner.log import logger
 
 _MIRROR_SECONDS = 5.0
+_BY_FOLDER = "Files in the folder"  # who asked for such a deployment, as far as known
 
 
 class FolderDrops:
@@ -52,6 +53,7 @@ class FolderDrops:
                     job_name,
                     inspected.folder,
                     cause=cause,
+                    deployed_by=_BY_FOLDER,
                     trace=trace,
                     settings=drop.settings,
                     disabled=drop.disabled,

@@ -62,6 +62,12 @@ def no_space(reason: str) -> CommandReply:
     return CommandReply(code=ReplyCode.NO_SPACE, message=f"{reason} Nothing was changed.")
 
 
+def _version_gone(command: DeployJob) -> CommandReply:
+    """The reply to a command that is about a version without a package."""
+    gone = f"The package of version {command.upload[:12]} is not kept any more. Deploy its files again."
+    return CommandReply(code=ReplyCode.VERSION_GONE, message=gone)
+
+
 class JobCommands:
     """Carries commands out; one that comes again after it was done changes nothing."""
 
@@ -180,6 +186,8 @@ class JobCommands:
         finally:
             upload.unlink(missing_ok=True)
             await asyncio.to_thread(shutil.rmtree, folder, True)
+        if command.kind is UploadKind.PACKAGE:  # no upload, but what versions of the job need
+            return reply
         remove = self._bus.packages.erase if may_hold_secrets else self._bus.packages.delete
         try:
             await remove(command.upload)
@@ -202,9 +210,14 @@ class JobCommands:
         if found is not None and found[0].cause == command.command_id:  # done before, by a runner that died
             self._deployment.publish_deployed(*found, command.trace)
             return CommandReply(code=ReplyCode.DONE, revision=found[1])
+        is_restored = command.kind is UploadKind.PACKAGE
+        if is_restored and (found is None or command.upload not in found[0].kept_packages):
+            return _version_gone(command)
         try:
             await self._bus.packages.fetch(command.upload, upload)
         except ObjectNotFound:  # its sender gave up, or it was refused and the answer was lost
+            if is_restored:
+                return _version_gone(command)
             gone = "The upload is not there any more; send it again."
             return CommandReply(code=ReplyCode.BAD_UPLOAD, message=gone)
         try:
@@ -217,10 +230,12 @@ class JobCommands:
                 command.job_name,
                 folder,
                 cause=command.command_id,
+                deployed_by=command.requested_by,
                 trace=command.trace,
                 settings=settings,
                 settings_warnings=await asyncio.to_thread(settings_warnings, folder),
                 disabled=True if is_disabled(folder) else None,
+                unless_same=is_restored,
                 warnings=left_out_warnings(left_out),
             )
         except tuple(refusal for refusal, _ in _REFUSALS) as error:
@@ -239,6 +254,9 @@ class JobCommands:
         """Make the upload a folder of files; returns what was left out."""
         if command.kind is UploadKind.SCRIPT:
             await asyncio.to_thread(place_script, upload, command.file_name or "", folder)
+            return []
+        if command.kind is UploadKind.PACKAGE:
+            await asyncio.to_thread(unpack_package, upload, folder)
             return []
         if command.kind is UploadKind.ZIP:
             return await asyncio.to_thread(place_archive, upload, folder, self._limits)

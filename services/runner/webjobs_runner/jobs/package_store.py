@@ -5,9 +5,12 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from webjobs_events.app_settings import MAX_KEPT_VERSIONS
 from webjobs_events.errors import BusUnavailable, WebJobsError
-from webjobs_events.jetstream import Bus, Definitions
+from webjobs_events.jetstream import Bus, Definitions, LiveSettings
+from webjobs_events.job import JobDefinition, JobVersion
 
+from webjobs_runner.domain.version_list import with_version
 from webjobs_runner.files.manifest import Manifest
 from webjobs_runner.files.package import scan_folder, write_package
 from webjobs_runner.files.site import Site
@@ -16,16 +19,23 @@ from webjobs_runner.log import logger
 
 KEEP_SECONDS = 60.0  # that a package outlives its last definition, for runners that lag behind
 
+KEPT_VERSIONS = "WEBJOBS_KEPT_VERSIONS"
+
+_DEFAULT_KEPT = 10  # of a job, the present one included
+
 SWEEP_SECONDS = 3600.0  # between sweeps, and the age of what they take
 
 
 class PackageStore:
     """Packages in the object store, by digest."""
 
-    def __init__(self, bus: Bus, definitions: Definitions, versions: Versions) -> None:
+    def __init__(
+        self, bus: Bus, definitions: Definitions, versions: Versions, settings: LiveSettings
+    ) -> None:
         self._bus = bus
         self._definitions = definitions
         self._versions = versions
+        self._settings = settings
         self._superseded: dict[str, float] = {}  # digest → monotonic instant
 
     async def store(self, folder: Path, manifest: Manifest) -> None:
@@ -71,9 +81,15 @@ class PackageStore:
                     raise
                 logger.warning("package is missing and was not stored again", job=job_name, error=str(error))
 
-    def supersede(self, digest: str) -> None:
-        """A definition stopped using a package."""
-        self._superseded[digest] = time.monotonic()
+    def versions_of(self, now: JobDefinition | None, new: JobVersion) -> list[JobVersion]:
+        """The versions of a job after a deployment, as many with their packages as the setting says."""
+        most = self._settings.integer(KEPT_VERSIONS, _DEFAULT_KEPT, least=1)
+        return with_version(now.known_versions if now else [], new, min(most, MAX_KEPT_VERSIONS))
+
+    def supersede(self, before: JobDefinition, after: JobDefinition | None = None) -> None:
+        """A definition was replaced, or removed: it stopped using some packages."""
+        unused = before.kept_packages - (after.kept_packages if after else frozenset())
+        self._superseded |= dict.fromkeys(unused, time.monotonic())
 
     async def run(self) -> None:
         """Remove packages that no definition has used for a while, until cancelled.
@@ -96,17 +112,23 @@ class PackageStore:
     async def _sweep(self) -> None:
         """Remove what is old and unused: packages and uploads alike."""
         try:
-            for name, stored_at in (await self._bus.packages.listed()).items():
-                if datetime.now(UTC) - stored_at > timedelta(seconds=SWEEP_SECONDS):
+            stored = await self._bus.packages.listed()
+            used = self._used()
+            for name, stored_at in stored.items():
+                if name not in used and datetime.now(UTC) - stored_at > timedelta(seconds=SWEEP_SECONDS):
                     await self._forget(name)
         except BusUnavailable as error:
             logger.debug("packages not swept", error=str(error))
 
     async def _forget(self, name: str) -> None:
         """Remove an object unless a definition uses it (again); a failure leaves it until the next sweep."""
-        if any(definition.digest == name for _, definition in self._definitions.all()):
+        if name in self._used():
             return
         try:
             await self._bus.packages.delete(name)
         except BusUnavailable as error:
             logger.debug("object left behind", name=name, error=str(error))
+
+    def _used(self) -> frozenset[str]:
+        """The digests of all packages that a definition uses."""
+        return frozenset[str]().union(*(each.kept_packages for _, each in self._definitions.all()))

@@ -1,0 +1,105 @@
+"""Versions of a job over HTTP: listed, restored, refused."""
+
+import io
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+from support.fake_backend import FakeBackend
+from webjobs_events.commands import DeployJob
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobType, JobVersion
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+DIGESTS = [letter * 64 for letter in "abcd"]
+PRESENT, BEFORE, LOST, OLD = DIGESTS
+URL = "/api/jobs/triggered/a%20b/versions"
+
+
+def version(digest: str, age: int, **facts: Any) -> JobVersion:
+    facts = {"deployed_by": "Dashboard", "instance": "327e1e", "files": 2, "size": 5} | facts
+    return JobVersion(digest=digest, script="run.sh", deployed_at=AT - timedelta(days=age), **facts)
+
+
+@pytest.fixture
+async def job(backend: FakeBackend, bus: Bus) -> None:
+    """A job with four versions, two of whose packages are there."""
+    versions = [
+        version(PRESENT, 0),
+        version(BEFORE, 1, files=3),
+        version(LOST, 2),
+        version(OLD, 3, is_kept=False),
+    ]
+    for digest in (PRESENT, BEFORE, OLD):
+        await bus.packages.put(digest, io.BytesIO(b"package"))
+    await backend.define(JobType.TRIGGERED, "a b", digest=PRESENT, versions=versions)
+
+
+@pytest.mark.usefixtures("job")
+async def test_versions_are_listed_newest_first_with_what_can_be_restored(api: aiohttp.ClientSession) -> None:
+    for url in (URL, f"{URL}/", "/api/triggeredwebjobs/a%20b/versions", "/api/jobs/triggered/A%20B/versions"):
+        async with api.get(url) as answer:
+            assert answer.status == 200
+            listed = await answer.json()
+    assert [(each["digest"], each["is_current"], each["is_kept"]) for each in listed] == [
+        (PRESENT, True, True),
+        (BEFORE, False, True),
+        (LOST, False, False),
+        (OLD, False, False),
+    ]
+    assert listed[1] == {
+        "digest": BEFORE,
+        "deployed_at": "2025-12-31T00:00:00Z",
+        "deployed_by": "Dashboard",
+        "runner": "327e1e",
+        "script": "run.sh",
+        "files": 3,
+        "size": 5,
+        "is_current": False,
+        "is_kept": True,
+    }
+
+
+@pytest.mark.usefixtures("job")
+async def test_a_version_is_restored_by_its_digest_or_the_beginning_of_it(
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
+) -> None:
+    for name in (BEFORE[:12], BEFORE):  # the second time it is the present one
+        async with api.post(f"{URL}/{name}/restore") as answer:
+            assert (answer.status, (await answer.json())["name"]) == (200, "a b")
+        async with api.get(URL) as answer:
+            listed = await answer.json()
+        assert [each["digest"] for each in listed] == [BEFORE, PRESENT, LOST, OLD]
+        assert listed[0]["is_current"]
+    (command,) = backend.seen
+    assert isinstance(command, DeployJob)
+    assert (command.upload, command.requested_by) == (BEFORE, "External - tests/1")
+    assert await bus.packages.exists(BEFORE)
+
+
+@pytest.mark.usefixtures("job")
+async def test_what_cannot_be_restored_says_why(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    refused = {
+        f"{URL}/{LOST}/restore": (410, "not kept any more"),
+        f"{URL}/{OLD}/restore": (410, "not kept any more"),
+        f"{URL}/{'e' * 64}/restore": (404, "no version"),
+        f"{URL}/{BEFORE[:7]}/restore": (404, "first 8 digits"),
+        f"{URL}/%00{'<' * 200}/restore": (404, "no version"),
+        "/api/jobs/triggered/none/versions/aaaaaaaa/restore": (404, "no triggered job"),
+    }
+    for url, (status, text) in refused.items():
+        async with api.post(url) as answer:
+            assert (answer.status, text in await answer.text()) == (status, True), url
+    async with api.get("/api/jobs/continuous/a%20b/versions") as answer:
+        assert answer.status == 404
+    assert not backend.seen
+
+
+async def test_a_job_of_an_earlier_release_has_its_present_version(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.CONTINUOUS, "worker")
+    async with api.get("/api/jobs/continuous/worker/versions") as answer:
+        (only,) = await answer.json()
+    assert (only["digest"], only["files"], only["is_current"]) == ("d1", None, True)
