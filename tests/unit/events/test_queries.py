@@ -4,7 +4,7 @@ import inspect
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.messages import messages
 from webjobs_events import queries
@@ -18,6 +18,7 @@ MESSAGE_TYPES = [
 
 @pytest.mark.parametrize("message_type", MESSAGE_TYPES, ids=lambda message_type: message_type.__name__)
 def test_every_query_and_answer_comes_back_as_it_was(message_type: type[msgspec.Struct]) -> None:
+    @settings(max_examples=20)  # of each type; most share their fields
     @given(st.data())
     def comes_back(data: st.DataObject) -> None:
         message = data.draw(messages(message_type))
