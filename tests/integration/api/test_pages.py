@@ -327,6 +327,33 @@ async def test_app_settings_are_set_and_removed_on_a_page_that_shows_no_value(
         assert answer.status == 400 and HOSTILE not in await answer.text()
 
 
+async def test_a_form_that_is_not_taken_keeps_what_was_typed(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "hello", settings={"timeout": 60})
+    address = "/pages/triggered/hello"
+    (tag,) = re.findall(r'name="tag" value="(\w+)"', await page(api, address))
+    shown_again = {"settings": ('{"timeout": ', ">{&#34;timeout&#34;: <"), "schedule": ("often", '"often"')}
+    for name, (value, shown) in shown_again.items():
+        async with api.post(f"{address}/settings", data={name: value, "tag": tag}) as answer:
+            text = await answer.text()
+        assert answer.status == 400 and 'role="alert"' in text and shown in text
+    changed_meanwhile = {"timeout": 7}
+    async with api.put("/api/jobs/triggered/hello/settings", json=changed_meanwhile) as answer:
+        assert answer.status == 200
+    typed = {"settings": '{"timeout": 90}', "tag": tag}
+    async with api.post(f"{address}/settings", data=typed) as answer:
+        text = await answer.text()
+    assert answer.status == 412 and "{&#34;timeout&#34;: 90}" in text
+    async with api.get("/api/jobs/triggered/hello/settings") as answer:
+        assert await answer.json() == changed_meanwhile
+    (tag,) = re.findall(r'name="tag" value="(\w+)"', text)
+    async with api.post(f"{address}/settings", data=typed | {"tag": tag}, allow_redirects=False) as answer:
+        assert answer.status == 303
+    async with api.get("/api/jobs/triggered/hello/settings") as answer:
+        assert await answer.json() == {"timeout": 90}
+
+
 async def test_the_clock_of_pages_is_chosen_once(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
     await backend.define(JobType.TRIGGERED, "hello")
     form = {"clock": "local", "zone": "Europe/Berlin", "next": "/pages/triggered/hello"}

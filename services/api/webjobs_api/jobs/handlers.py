@@ -50,7 +50,8 @@ async def put_settings(request: web.Request) -> web.Response:
     definition = await request.app[DEFINITIONS].get(
         request_context.job_type(request), request_context.job_name(request)
     )
-    await change_settings(request, definition, settings_of(await _small_body(request)))
+    settings = settings_of(await _small_body(request))
+    await change_settings(request, definition, settings, _expected_tags(request))
     return await _settings_changed(request, definition)
 
 
@@ -70,7 +71,8 @@ async def put_arm_settings(request: web.Request) -> web.Response:
     definition = await request.app[DEFINITIONS].get(
         request_context.job_type(request), request_context.job_name(request)
     )
-    await change_settings(request, definition, arm_settings_of(await _small_body(request)))
+    settings = arm_settings_of(await _small_body(request))
+    await change_settings(request, definition, settings, _expected_tags(request))
     changed = await request.app[DEFINITIONS].get(definition.job_type, definition.job_name)
     answer = request_context.enveloped(request, await job_json(request, changed))
     return request_context.warned(request_context.json(answer), changed)
@@ -95,8 +97,16 @@ async def _small_body(request: web.Request) -> bytes:
     return body
 
 
-async def change_settings(request: web.Request, definition: JobDefinition, settings: dict[str, Any]) -> None:
+async def change_settings(
+    request: web.Request, definition: JobDefinition, settings: dict[str, Any], only_if: list[str] | None
+) -> None:
     """Let a job have other settings, all of them.
+
+    Args:
+        request: Who asks.
+        definition: Of the job.
+        settings: What it has from now on.
+        only_if: Nothing is changed unless the settings have one of these tags by then; None: any will do.
 
     Raises:
         UnreadableDefinition: Its stored definition cannot be read.
@@ -112,7 +122,7 @@ async def change_settings(request: web.Request, definition: JobDefinition, setti
             definition.job_type,
             definition.job_name,
             settings=settings,
-            only_if=_expected_tags(request),
+            only_if=only_if,
         )
     )
 

@@ -20,7 +20,7 @@ from webjobs_api.jobs import continuous
 from webjobs_api.jobs import handlers as jobs
 from webjobs_api.jobs.commands import COMMANDS, command_from
 from webjobs_api.pages.continuous_job import show_continuous_job
-from webjobs_api.pages.form_fields import form_fields
+from webjobs_api.pages.form_fields import TYPED, form_fields
 from webjobs_api.pages.formats import Clock, known_zone
 from webjobs_api.pages.frame import CLOCK_COOKIE, page_urls
 from webjobs_api.pages.run import show_run
@@ -29,6 +29,7 @@ from webjobs_api.runs.cancel_requests import cancel
 from webjobs_api.runs.handlers import arguments_of
 from webjobs_api.runs.start import INVOCATIONS, RunRequest
 
+_LONGEST_TAG = 100  # characters that are looked at
 _A_YEAR = 365 * 86_400
 _SHOW_JOB = {JobType.TRIGGERED: show_triggered_job, JobType.CONTINUOUS: show_continuous_job}
 
@@ -38,7 +39,7 @@ async def run_job(request: web.Request) -> web.Response:
     try:
         name = request_context.job_name(request)
         definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, name)
-        arguments = await arguments_of(request) or None
+        arguments = await _typed_arguments(request) or None
         asked = RunRequest(definition, arguments, request_context.trigger(request), trace_of(request))
         await request.app[INVOCATIONS].start(asked, datetime.now(UTC))
     except WebJobsError as error:
@@ -60,7 +61,7 @@ async def run_again(request: web.Request) -> web.Response:
     """`POST /pages/triggered/{job}/history/{id}/rerun`: to the page of the new run."""
     try:
         definition, run = await known_run(request)
-        given = await arguments_of(request)
+        given = await _typed_arguments(request)
         arguments = run.arguments if given is None else given or None
         asked = RunRequest(
             definition, arguments, request_context.trigger(request), trace_of(request), rerun_of=run.run_id
@@ -69,6 +70,12 @@ async def run_again(request: web.Request) -> web.Response:
     except WebJobsError as error:
         return await show_run(request, error)
     raise web.HTTPSeeOther(page_urls(request).run_page(run.job_name, new))
+
+
+async def _typed_arguments(request: web.Request) -> str | None:
+    arguments = await arguments_of(request)
+    request[TYPED] = {} if arguments is None else {"arguments": arguments}
+    return arguments
 
 
 async def start_job(request: web.Request) -> web.Response:
@@ -87,7 +94,10 @@ async def restart_job(request: web.Request) -> web.Response:
 
 
 async def change_settings(request: web.Request) -> web.Response:
-    """`POST /pages/{type}/{job}/settings`: the form's `schedule` alone, or all `settings` as JSON."""
+    """`POST /pages/{type}/{job}/settings`: the form's `schedule` alone, or all `settings` as JSON.
+
+    With the `tag` of the settings that were shown, no change that was made meanwhile is overwritten.
+    """
     job_type = request_context.job_type(request)
     try:
         definition = await request.app[DEFINITIONS].get(job_type, request_context.job_name(request))
@@ -97,7 +107,8 @@ async def change_settings(request: web.Request) -> web.Response:
             await jobs.merge_settings(request, definition, {"schedule": schedule or None})
         else:
             settings = settings_of(form.get("settings", "").encode())
-            await jobs.change_settings(request, definition, settings)
+            shown = [form["tag"][:_LONGEST_TAG]] if form.get("tag") else None
+            await jobs.change_settings(request, definition, settings, shown)
     except WebJobsError as error:
         return await _SHOW_JOB[job_type](request, error)
     raise web.HTTPSeeOther(page_urls(request).page(job_type, definition.job_name))

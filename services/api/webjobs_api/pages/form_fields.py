@@ -8,13 +8,16 @@ from aiohttp import web
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import InvalidForm
 
+TYPED = web.RequestKey("typed", Mapping)
+"""The fields that the request sent: what a person typed, for the page that says why it was not taken."""
+
 _FORM = "application/x-www-form-urlencoded"
 _MOST_BYTES = 1024 * 1024
 _MOST_FIELDS = 20
 
 
 async def form_fields(request: web.Request) -> Mapping[str, str]:
-    """The fields of the form in the body; of a repeated one the last.
+    """The fields of the form in the body, of a repeated one the last; the request keeps them as `TYPED`.
 
     Raises:
         InvalidForm: The body is no form, or too large a one.
@@ -30,4 +33,5 @@ async def form_fields(request: web.Request) -> Mapping[str, str]:
         )
     except ValueError as error:
         raise InvalidForm("it is not UTF-8 text, or has too many fields") from error
-    return dict(fields)
+    request[TYPED] = dict(fields)
+    return request[TYPED]

@@ -23,6 +23,7 @@ from webjobs_api.http.templates import render, render_parts
 from webjobs_api.http.urls import Urls
 from webjobs_api.pages import formats
 from webjobs_api.pages.assets import asset_path
+from webjobs_api.pages.form_fields import TYPED
 from webjobs_api.pages.formats import clocks_of
 from webjobs_api.runs.start import INVOCATIONS
 
@@ -108,6 +109,7 @@ def show(
         "root": request_context.root(request),
         "clocks": clocks_of(request.cookies.get(CLOCK_COOKIE, ""), datetime.now(UTC)),
         "fault": str(fault) if fault else "",
+        "typed": request.get(TYPED, {}) if fault else {},
         "formats": formats,
         **view,
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from webjobs_events.job import JobDefinition
+from webjobs_events.settings_patch import settings_tag
 
 from webjobs_api.backends.known_job import error_of
 from webjobs_api.http.legacy_responses import run_command
@@ -28,6 +29,7 @@ class JobView:
         warnings: About its files and settings.
         settings: Each setting and its value as JSON.
         settings_json: All settings as indented JSON; empty without any.
+        settings_tag: Of these settings, for the form that changes them.
         is_disabled: Whether its settings or a request keep it from running.
         page: Address of its page.
         files: Address of its folder.
@@ -46,6 +48,7 @@ class JobView:
     warnings: list[str]
     settings: list[tuple[str, str]]
     settings_json: str
+    settings_tag: str
     is_disabled: bool
     page: str
     files: str
@@ -68,6 +71,7 @@ def job_view(definition: JobDefinition, urls: Urls) -> JobView:
         warnings=list(definition.all_warnings),
         settings=[(key, _compact(value)) for key, value in definition.settings.items()],
         settings_json=_indented(definition.settings),
+        settings_tag=settings_tag(definition.settings),
         is_disabled=definition.is_stopped or definition.settings.get("enabled") is False,
         page=urls.page(job_type, name),
         files=urls.job_folder(job_type, name),

@@ -123,11 +123,11 @@ _CLOCK = Body(
     is_required=False,
 )
 _SETTINGS = Body(
-    description="The form of the page: the schedule alone, or all settings as JSON.",
+    description="The page's form: the schedule alone, or all settings as JSON with the tag of those shown.",
     content={
         "application/x-www-form-urlencoded": {
             "type": "object",
-            "properties": {name: {"type": "string"} for name in ("schedule", "settings")},
+            "properties": {name: {"type": "string"} for name in ("schedule", "settings", "tag")},
         }
     },
     is_required=False,
