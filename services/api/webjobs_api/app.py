@@ -53,6 +53,7 @@ from webjobs_api.http.terms import LiveTerms
 from webjobs_api.http.tracing import access_log_middleware
 from webjobs_api.jobs.commands import COMMANDS, JobCommands, Patience
 from webjobs_api.jobs.deployments import DEPLOYMENTS, Deployments
+from webjobs_api.jobs.version_diff import VERSION_DIFFS, VersionDiffs
 from webjobs_api.logs.run_end import RUN_ENDS, RunEnds
 from webjobs_api.monitoring.all_metrics import AllMetrics
 from webjobs_api.monitoring.health import checks
@@ -164,6 +165,7 @@ async def open_app(
             app[SITE_DEPLOYMENTS] = site_deployments
             app[STORAGE] = storage
             app[TICKS] = ticks
+            app[VERSION_DIFFS] = VersionDiffs(bus)
 
             async def end_live_responses(_: web.Application) -> None:
                 tails.end()

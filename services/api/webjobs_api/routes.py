@@ -16,7 +16,7 @@ from webjobs_api.hooks import handlers as hooks
 from webjobs_api.http.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, LEGACY, Dialect
 from webjobs_api.http.negotiation import by_accept
 from webjobs_api.http.urls import KUDU_JOB_LOG_FILE, SCHEDULER_LOG_FILE
-from webjobs_api.jobs import continuous, deploy, refusal_list, triggered, versions
+from webjobs_api.jobs import continuous, deploy, refusal_list, triggered, version_diff, versions
 from webjobs_api.jobs import handlers as jobs
 from webjobs_api.login import handlers as login
 from webjobs_api.logs import handlers as logs
@@ -174,6 +174,7 @@ def _job_routes(dialect: Dialect) -> list[web.RouteDef]:
         web.put(f"{jobs_of_type}/{_JOB}/settings", jobs.put_settings),
         web.patch(f"{jobs_of_type}/{_JOB}/settings", jobs.patch_settings),
         web.get(f"{jobs_of_type}/{_JOB}/versions", versions.list_versions),
+        web.get(f"{jobs_of_type}/{_JOB}/versions/{{digest}}/diff", version_diff.get_diff),
         web.post(f"{jobs_of_type}/{_JOB}/versions/{{digest}}/restore", versions.restore),
     ]
 

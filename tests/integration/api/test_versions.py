@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 from support.fake_backend import FakeBackend
+from support.runners import zipped
 from webjobs_events.commands import DeployJob
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType, JobVersion
@@ -14,6 +15,11 @@ from webjobs_events.job import JobType, JobVersion
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 DIGESTS = [letter * 64 for letter in "abcd"]
 PRESENT, BEFORE, LOST, OLD = DIGESTS
+FILES = {
+    PRESENT: {"run.sh": "echo '<b>'\n", "new.txt": "new\n"},
+    BEFORE: {"run.sh": "echo 1\n", "data": b"\0"},
+    OLD: {"run.sh": ""},
+}
 URL = "/api/jobs/triggered/a%20b/versions"
 
 
@@ -26,13 +32,13 @@ def version(digest: str, age: int, **facts: Any) -> JobVersion:
 async def job(backend: FakeBackend, bus: Bus) -> None:
     """A job with four versions, two of whose packages are there."""
     versions = [
-        version(PRESENT, 0),
+        version(PRESENT, 0, settings={"schedule": "0 0 2 * * *"}),
         version(BEFORE, 1, files=3),
         version(LOST, 2),
         version(OLD, 3, is_kept=False),
     ]
-    for digest in (PRESENT, BEFORE, OLD):
-        await bus.packages.put(digest, io.BytesIO(b"package"))
+    for digest, files in FILES.items():
+        await bus.packages.put(digest, io.BytesIO(zipped(files)))
     await backend.define(JobType.TRIGGERED, "a b", digest=PRESENT, versions=versions)
 
 
@@ -103,3 +109,52 @@ async def test_a_job_of_an_earlier_release_has_its_present_version(
     async with api.get("/api/jobs/continuous/worker/versions") as answer:
         (only,) = await answer.json()
     assert (only["digest"], only["files"], only["is_current"]) == ("d1", None, True)
+
+
+@pytest.mark.usefixtures("job")
+async def test_a_version_is_compared_with_the_one_before_or_with_another_one(
+    api: aiohttp.ClientSession,
+) -> None:
+    async with api.get(f"{URL}/{PRESENT}/diff") as answer:
+        assert answer.status == 200
+        diff = await answer.json()
+    assert (diff["digest"], diff["against"], diff["left_out"]) == (PRESENT, BEFORE, [])
+    assert [(each["path"], each["change"]) for each in diff["files"]] == [
+        ("data", "removed"),
+        ("new.txt", "added"),
+        ("run.sh", "changed"),
+    ]
+    assert diff["files"][2] == {
+        "path": "run.sh",
+        "change": "changed",
+        "size_before": 7,
+        "size_after": 11,
+        "lines": ["@@ -1 +1 @@", "-echo 1", "+echo '<b>'"],
+        "note": "",
+    }
+    assert diff["settings"] == [
+        {"key": "schedule", "change": "added", "before": None, "after": "0 0 2 * * *"}
+    ]
+    async with api.get(f"{URL}/{BEFORE}/diff", params={"against": PRESENT[:8]}) as answer:
+        turned = await answer.json()
+    assert turned["files"][2]["lines"] == ["@@ -1 +1 @@", "-echo '<b>'", "+echo 1"]
+    async with api.get(f"{URL}/{BEFORE}/diff") as answer:  # the one before it is lost
+        assert (answer.status, (await answer.json())["files"]) == (200, [])
+        assert LOST[:12] in (await answer.json())["left_out"][0]
+
+
+@pytest.mark.usefixtures("job")
+async def test_what_cannot_be_compared_says_why(api: aiohttp.ClientSession, bus: Bus) -> None:
+    for path, status in (
+        (f"{OLD}/diff", 410),
+        (f"{LOST}/diff", 410),
+        (f"{PRESENT}/diff?against={OLD}", 410),
+        (f"{PRESENT}/diff?against={'e' * 64}", 404),
+        (f"{'e' * 64}/diff", 404),
+        (f"{PRESENT}/diff?with=x", 400),
+    ):
+        async with api.get(f"{URL}/{path}") as answer:
+            assert (answer.status, answer.content_type) == (status, "text/plain"), path
+    await bus.packages.put(PRESENT, io.BytesIO(b"no archive"))
+    async with api.get(f"{URL}/{PRESENT}/diff") as answer:
+        assert answer.status == 410

@@ -1,6 +1,7 @@
 """What a program may do on the embedded NATS without a login, as operator, and as a service."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -130,6 +131,14 @@ async def test_replies_to_a_service_are_not_heard_by_others(server: NatsServer) 
             await eventually(lambda: live.get("GREETING") == "secret")
         await anybody.flush()
         assert everything.pending_msgs == 0
+
+
+async def test_an_api_fetches_the_packages_that_a_runner_stored(server: NatsServer, tmp_path: Path) -> None:
+    content = b"package" * 100_000
+    async with bus_of(server, "runner") as runner, bus_of(server, "api") as api:
+        await runner.packages.put("d1", io.BytesIO(content))
+        await api.packages.fetch("d1", tmp_path / "d1", timeout=20)
+    assert (tmp_path / "d1").read_bytes() == content
 
 
 async def test_the_operator_does_everything(server: NatsServer) -> None:

@@ -49,7 +49,7 @@ class VersionJson(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_versions(request: web.Request) -> web.Response:
     """`GET /api/jobs/{type}/{job}/versions`: newest first."""
-    definition = await _definition(request)
+    definition = await definition_now(request)
     return request_context.json(await versions_json(request.app[BUS], definition))
 
 
@@ -94,7 +94,7 @@ async def restore_version(request: web.Request) -> JobDefinition:
         VersionGone: Its package is not kept any more.
         WebJobsError: As `JobCommands.send`.
     """
-    definition = await _definition(request)
+    definition = await definition_now(request)
     version = version_named(definition, request.match_info["digest"])
     if version.digest == definition.digest:
         return definition
@@ -129,8 +129,14 @@ def version_named(definition: JobDefinition, digest: str) -> JobVersion:
     return found[0]
 
 
-async def _definition(request: web.Request) -> JobDefinition:
-    """The job as the bucket has it now: another api may have changed it just before."""
+async def definition_now(request: web.Request) -> JobDefinition:
+    """The job that an address names, as the bucket has it now: another api may have changed it just before.
+
+    Raises:
+        JobNotFound: There is none.
+        UnreadableDefinition: It cannot be read.
+        BusUnavailable: NATS does not answer.
+    """
     job_type, name = request_context.job_type(request), request_context.job_name(request)
     known = await request.app[DEFINITIONS].get(job_type, name)
     definition = await request.app[DEFINITIONS].read(job_type, known.job_name)
