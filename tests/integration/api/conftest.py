@@ -14,7 +14,7 @@ from webjobs_api.settings import ApiSettings
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
 
-SHORT = Patience(turn=1.0, reply=1.0, last_words=0.5, runners_gone=0.5)
+SHORT = Patience(turn=3.0, reply=3.0, last_words=0.5, runners_gone=0.5)
 
 QUICK = LiveTerms(heartbeat=0.2, log_heartbeat=0.2, retry_delay=0.05, log_patience=3)
 
