@@ -184,6 +184,12 @@ EVENTS: dict[str, Event] = {
 """By `<kind>.<Name>`."""
 
 _sizes: dict[str, Any] = {"output_log_bytes": 4711, "error_log_bytes": 217, "dropped_lines": 0}
+_usage: dict[str, Any] = {
+    "cpu_seconds": 90_061.000001,
+    "peak_memory_bytes": 17_179_869_184,
+    "log_lines": 1_000_003,
+    "first_error_line": 999_999,
+}
 GROWN_EVENTS: dict[str, Event] = {
     "triggered.Success.log_sizes": replace(EVENTS["triggered.Success"], **_sizes),
     "triggered.Failed.log_sizes": replace(EVENTS["triggered.Failed"], **_sizes),
@@ -194,6 +200,29 @@ GROWN_EVENTS: dict[str, Event] = {
         output_log_bytes=1_073_742_208,
         error_log_bytes=0,
         dropped_lines=4_300_000_000,
+    ),
+    "triggered.Success.usage": replace(
+        EVENTS["triggered.Success"],
+        **_sizes,
+        cpu_seconds=1.25,
+        peak_memory_bytes=52_428_800,
+        log_lines=61,
+        first_error_line=4,
+    ),
+    "triggered.Failed.usage": replace(
+        EVENTS["triggered.Failed"],
+        **_sizes,
+        cpu_seconds=0.31,
+        peak_memory_bytes=18_874_368,
+        log_lines=61,
+        first_error_line=4,
+    ),
+    "triggered.Aborted.usage": replace(
+        EVENTS["triggered.Aborted"],
+        reason=Reason.CANCELLED,
+        evidence="Cancelled by curl/8.5.0. It ended within its grace.",
+        **_sizes,
+        **_usage,
     ),
 }
 _env: dict[str, Any] = {

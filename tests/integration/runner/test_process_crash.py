@@ -119,7 +119,8 @@ async def test_a_launcher_that_hangs_is_killed_with_its_scripts(monkeypatch: pyt
         script = await start(launcher, *PYTHON, ESCAPE + "signal.pause()")
         await eventually(lambda: b"\n" in script.stdout)
         os.kill(launcher.pid or 0, signal.SIGSTOP)
-    assert await script.process.wait() == ProcessExit(lost=True)
+    ended = await script.process.wait()
+    assert (ended, ended.usage) == (ProcessExit(lost=True), None)
     assert none_alive([script.process.pid, int(script.words[0])])
 
 

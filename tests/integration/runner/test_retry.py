@@ -55,6 +55,30 @@ async def test_a_failed_run_is_tried_again_until_it_succeeds_under_run_ids_that_
     await eventually(lambda: caller.is_free("job"))
 
 
+async def test_each_attempt_says_what_it_used_and_where_its_log_has_the_first_error(
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
+) -> None:
+    work = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done"
+    script = (
+        f"echo fine; [ -e {tmp_path}/again ] && exit; touch {tmp_path}/again; {work}; echo oops >&2; exit 3"
+    )
+    await caller.deploy(TRIGGERED, "job", files(script, 0.1, max_attempts=2))
+    failed, success = await chain_from(recorder, await caller.run("job"))
+    for end in (failed, success):
+        lines = log_lines(tmp_path, end)
+        errors = [number for number, line in enumerate(lines, 1) if "ERROR] " in line]
+        assert (end.log_lines, end.first_error_line) == (len(lines), errors[0] if errors else None)
+        assert end.cpu_seconds is not None and end.peak_memory_bytes is not None
+        assert 0 < end.cpu_seconds < 60 and 1_000_000 < end.peak_memory_bytes < 1_000_000_000
+    assert "oops" in log_lines(tmp_path, failed)[(failed.first_error_line or 0) - 1]
+    assert (failed.cpu_seconds or 0) > (success.cpu_seconds or 0), "its loop was counted, and only there"
+
+
+def log_lines(tmp_path: Path, end: RunEnded) -> list[str]:
+    folder = tmp_path / f"site/data/jobs/triggered/job/{end.run_id}"
+    return (folder / f"output_{end.run_id}.log").read_text().splitlines()
+
+
 async def test_the_last_attempt_and_ends_that_are_not_named_are_not_tried_again(
     runner: RunningRunner, caller: Caller, recorder: EventRecorder
 ) -> None:
@@ -191,6 +215,7 @@ async def test_a_run_whose_runner_dies_is_tried_again_by_a_survivor(
             await dying.kill()
             lost = await recorder.end_of(run_id, 6 * QUICK_LEASES.seconds)
             assert (lost.name, lost.reason) == ("Aborted", Reason.RUNNER_LOST)
+            assert (lost.cpu_seconds, lost.peak_memory_bytes) == (None, None)
             assert lost.next_run_id is not None
             assert (await recorder.end_of(lost.next_run_id, 3)).name == "Success"
             await eventually(lambda: caller.is_free("job"))

@@ -12,6 +12,7 @@ from webjobs_events.run_id import RunId, instant_of
 from webjobs_events.status import Reason
 from webjobs_runner.domain.attempt import first_attempt
 from webjobs_runner.domain.exit_facts import ExitFacts, exit_code_line
+from webjobs_runner.domain.resource_usage import ResourceUsage
 from webjobs_runner.domain.run_outcome import (
     Ended,
     Outcome,
@@ -26,6 +27,7 @@ from webjobs_runner.domain.run_outcome import (
     runner_failed,
     runner_lost,
     with_grace,
+    with_usage,
 )
 from webjobs_runner.processes.exit_facts import facts_of_exit
 from webjobs_runner.processes.process import ProcessExit
@@ -125,6 +127,13 @@ def test_the_next_attempt_has_a_later_run_id_however_the_clock_was_set() -> None
     early = REQUESTED_AT - timedelta(days=1)
     event = final_event(Ended(ATTEMPT, failed), instance_id="abcdef", retry=RETRY, now=early)
     assert event.next_run_id is not None and event.next_run_id > ATTEMPT.run_id
+
+
+def test_the_final_event_has_what_the_processes_used_or_nothing_where_that_is_not_known() -> None:
+    known = with_usage(SUCCESS, ResourceUsage(cpu_seconds=1.25, peak_memory_bytes=20_000_000))
+    for outcome, usage in ((known, (1.25, 20_000_000)), (SUCCESS, (None, None))):
+        event = final_event(Ended(ATTEMPT, outcome), instance_id="abcdef", retry=None, now=NOW)
+        assert (event.cpu_seconds, event.peak_memory_bytes) == usage
 
 
 def test_evidence_is_kept_short_and_can_be_written_as_utf8() -> None:

@@ -76,6 +76,15 @@ class RunEnded(RunEvent, frozen=True, kw_only=True):
         error_log_bytes: Size of the error log; None as above.
         dropped_lines: Lines of the script that are missing in its log, because the disk was full or the
             log had reached its cap; None as above.
+        cpu_seconds: CPU time, user and system, of the script's processes: of its main process, of the
+            descendants that were waited for, and of those that outlived their parent. Processes that ended
+            without a parent that waited for them are missing. None when it never started, or the author
+            does not know it.
+        peak_memory_bytes: The largest resident memory that a single one of them had; None as above.
+        log_lines: Lines of the output log; None when they were not counted: too much of it was still to be
+            shipped, or an earlier start of the runner wrote a part of it.
+        first_error_line: Number of its first line of level ERROR or SYS ERROR, from 1; None when there is
+            none, or `log_lines` is None.
     """
 
     started_at: Instant | None
@@ -89,6 +98,10 @@ class RunEnded(RunEvent, frozen=True, kw_only=True):
     output_log_bytes: int | None = None
     error_log_bytes: int | None = None
     dropped_lines: int | None = None
+    cpu_seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    log_lines: int | None = None
+    first_error_line: int | None = None
 
 
 class RunSuccess(RunEnded, frozen=True, kw_only=True, tag="Success"):

@@ -3,7 +3,7 @@
 Pure: `runs/finish.py` performs what is decided here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from webjobs_events.cancel_request import CancelRequest
@@ -15,6 +15,7 @@ from webjobs_events.status import Reason, Status
 
 from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.domain.exit_facts import ExitFacts, exit_code_line
+from webjobs_runner.domain.resource_usage import ResourceUsage
 from webjobs_runner.domain.retry import next_attempt_at
 from webjobs_runner.domain.run_events import common_fields
 
@@ -31,6 +32,7 @@ class Outcome:
         evidence: The facts as a sentence.
         exit_code: The script's; None when it did not exit by itself.
         signal: The signal that ended the script; None when none did.
+        usage: CPU time and memory of its processes; None when it did not start, or they are not known.
     """
 
     event: type[RunEnded]
@@ -38,6 +40,7 @@ class Outcome:
     evidence: str = ""
     exit_code: int | None = None
     signal: int | None = None
+    usage: ResourceUsage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,12 @@ def lease_overdue(evidence: str) -> Outcome:
 
 def with_grace(outcome: Outcome, how: str) -> Outcome:
     """The same outcome, with a sentence about how the script took its grace."""
-    return Outcome(outcome.event, outcome.reason, f"{outcome.evidence} {how}")
+    return replace(outcome, evidence=f"{outcome.evidence} {how}")
+
+
+def with_usage(outcome: Outcome, usage: ResourceUsage | None) -> Outcome:
+    """The same outcome, with what the processes of the script have used."""
+    return replace(outcome, usage=usage)
 
 
 def final_event(
@@ -145,7 +153,7 @@ def final_event(
         now: The current instant.
         has_error_log: Whether the script wrote to its standard error.
     """
-    attempt, outcome = ended.attempt, ended.outcome
+    attempt, outcome, usage = ended.attempt, ended.outcome, ended.outcome.usage
     requested_at = attempt.command.requested_at
     at = max(now, ended.started_at or requested_at, requested_at)
     next_at = None
@@ -162,6 +170,8 @@ def final_event(
         has_error_log=has_error_log,
         next_run_id=None if next_at is None else run_id_at(max(at, after_this)),
         next_attempt_at=next_at,
+        cpu_seconds=None if usage is None else usage.cpu_seconds,
+        peak_memory_bytes=None if usage is None else usage.peak_memory_bytes,
         **common_fields(attempt, instance_id, ended.digest),
     )
 

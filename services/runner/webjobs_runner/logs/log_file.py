@@ -13,6 +13,7 @@ from webjobs_runner.log import logger
 from webjobs_runner.logs.spool_file import SpoolFile, unlimited
 
 MAX_LOG_BYTES = "WEBJOBS_MAX_LOG_BYTES"
+_MOST_READ = 2 * 1024 * 1024  # unsent bytes of a log that are read to count its lines: milliseconds
 
 
 class LogFile(SpoolFile):
@@ -53,6 +54,25 @@ class LogFile(SpoolFile):
     def dropped_lines(self) -> int:
         """Lines that were not stored, or not whole, since this object was made; the runner's own apart."""
         return self._dropped.total
+
+    def counted_lines(self) -> tuple[int, int | None] | None:
+        """Returns how many lines there are, and the number of the first with an error; None: not known.
+
+        Lines are counted as they are sent, so only what is unsent is read. A log of which too much is unsent,
+        or of which an earlier start sent the errors, is not counted.
+        """
+        unsent = self.end - self.sent
+        if unsent > _MOST_READ:
+            return None
+        try:
+            data = self._read(self.sent, unsent) if unsent else b""
+        except OSError:
+            return None
+        first_error = self.first_error if self.sent_count.errors else self.sent_count.first_error(data)
+        count = self.sent_count.after(data)
+        if len(data) < unsent or (count.errors and first_error is None):
+            return None
+        return count.lines + (not data.endswith(b"\n") if data else self._mid_line), first_error
 
     def append(self, data: bytes, *, is_system: bool = False) -> None:
         """Write at the end; lines for which there is no room are counted.

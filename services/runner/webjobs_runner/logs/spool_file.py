@@ -40,8 +40,8 @@ class SpoolFile:
 
     __slots__ = (
         "_file", "_mid_line", "_path", "_previous", "_previous_base", "_remembered", "_roll_at", "_roll_size",
-        "_state", "base", "end", "kept_in_stream", "marks", "name", "sent", "sent_count", "sequence",
-        "shipped", "shipped_count", "stream", "subject",
+        "_state", "base", "end", "first_error", "kept_in_stream", "marks", "name", "sent", "sent_count",
+        "sequence", "shipped", "shipped_count", "stream", "subject",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +80,8 @@ class SpoolFile:
         """When the stream of logs was made that has what was shipped; empty: not known."""
         self.sent_count = self.shipped_count = LineCount(known.lines, known.errors)
         """Lines before what is to be sent, and before what is to be shipped."""
+        self.first_error: int | None = None
+        """Number of the first line with an error, as far as it was sent since this object was made."""
         self.sequence = 0
         """In the stream of logs, of the newest chunk that it has acknowledged; 0: not known."""
         self.marks = known.marks
@@ -121,7 +123,10 @@ class SpoolFile:
         if len(data) == limit:
             data = data[: data.rfind(b"\n", limit // 2) + 1] or data
         chunk = LogChunk(self.name, start, data, self.sent_count)
-        self.sent, self.sent_count = chunk.end, self.sent_count.after(data)
+        count = self.sent_count.after(data)
+        if count.errors and not self.sent_count.errors:
+            self.first_error = self.sent_count.first_error(data)
+        self.sent, self.sent_count = chunk.end, count
         return chunk
 
     def _read(self, start: int, limit: int) -> bytes:

@@ -14,7 +14,8 @@ LARGEST_PACKET = 64 * 1024
 
 # Requests. The number: how many arguments; -; the signal; -; -, the text is an instant.
 SPAWN, SPAWN_FROM_FILE, SIGNAL, KILL, LIMIT = 1, 2, 3, 4, 5
-# Replies. The number: the pid; the errno; the exit code, or the signal as a negative number.
+# Replies. The number: the pid; the errno; the exit code, or the signal as a negative number. The texts of the
+# last: CPU seconds, peak memory in bytes, then what was left over.
 STARTED, NOT_STARTED, EXITED = 1, 2, 3
 
 
@@ -54,6 +55,19 @@ def spawn_body(body: bytes, argc: int) -> tuple[bytes, list[bytes], dict[bytes, 
 def packet(kind: int, run: int, number: int = 0, text: str = "") -> bytes:
     """Build any other packet; a text that holds several has them separated by NUL."""
     return HEADER.pack(kind, run, number) + text.encode("utf-8", "replace")
+
+
+def exited_packet(
+    run: int, code: int, cpu_seconds: float, peak_memory_bytes: int, leftovers: Sequence[str]
+) -> bytes:
+    """Build the packet about a run of which no process is left."""
+    return packet(EXITED, run, code, "\0".join((f"{cpu_seconds:.6f}", str(peak_memory_bytes), *leftovers)))
+
+
+def exited_body(body: bytes) -> tuple[float, int, tuple[str, ...]]:
+    """Take the body of such a packet apart: CPU seconds, peak memory in bytes, leftovers."""
+    cpu_seconds, peak_memory_bytes, *leftovers = body.decode("utf-8", "replace").split("\0")
+    return float(cpu_seconds), int(peak_memory_bytes), tuple(leftovers)
 
 
 def parse_packet(data: bytes) -> tuple[int, int, int, bytes]:

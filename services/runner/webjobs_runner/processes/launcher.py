@@ -6,7 +6,8 @@ then gets a moment to end by itself and is killed. When the runner goes, everyth
 goes when the runner has not moved it in time, for one that stands still cannot end anything.
 
 It is single-threaded and reaps by itself: a child's number cannot be reused before `reap` has let it go,
-so a signal to a child, or to the group or session a child is in, never meets a stranger.
+so a signal to a child, or to the group or session a child is in, never meets a stranger. What the kernel
+says when it reaps is what a run has used: `domain/resource_usage.py` says what that counts.
 """
 
 import array
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from resource import RLIMIT_NOFILE, getrlimit, setrlimit
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit, struct_rusage
 
 from webjobs_runner.processes import launch_messages as messages
 from webjobs_runner.processes.process_tree import (
@@ -37,12 +38,16 @@ LEFTOVER_GRACE_SECONDS = 0.5
 _SWEEP_AGAIN_SECONDS = 1.0
 _NAMED_LEFTOVERS = 32
 _CLAIM_PATIENCE_SECONDS = 1.0
+_KIB = 1024  # the unit of ru_maxrss
 
 
 class Run:
     """One script: its main process, and what becomes of it."""
 
-    __slots__ = ("code", "grace_ends", "killed", "leftovers", "limit", "pid", "run", "tag")
+    __slots__ = (
+        "code", "cpu_seconds", "grace_ends", "killed", "leftovers", "limit", "peak_memory_bytes", "pid",
+        "run", "tag",
+    )  # fmt: skip
 
     def __init__(self, run: int, pid: int, tag: int) -> None:
         self.run = run
@@ -50,9 +55,16 @@ class Run:
         self.tag = tag
         self.killed = False
         self.code = 0
+        self.cpu_seconds = 0.0
+        self.peak_memory_bytes = 0
         self.grace_ends = 0.0
         self.limit = 0.0
         self.leftovers: list[str] = []
+
+    def used(self, usage: struct_rusage) -> None:
+        """Count what an ended process and the descendants that it waited for have used."""
+        self.cpu_seconds += usage.ru_utime + usage.ru_stime
+        self.peak_memory_bytes = max(self.peak_memory_bytes, usage.ru_maxrss * _KIB)
 
 
 class ScriptLauncher:
@@ -198,13 +210,16 @@ class ScriptLauncher:
                 run.code = -ended.si_status if killed else ended.si_status
                 run.grace_ends = 0.0 if run.killed else time.monotonic() + LEFTOVER_GRACE_SECONDS
                 self._ending.append(run)
-            elif killed and ended.si_status == signal.SIGKILL:
-                self._name_leftover(pid)
+            else:
+                run = self._tags.get(tag_of(pid))  # of an adopted child
+                if killed and ended.si_status == signal.SIGKILL:
+                    self._name_leftover(run, pid)
             self._beyond_reach.discard(pid)
-            os.waitid(os.P_PID, pid, os.WEXITED)
+            usage = os.wait4(pid, 0)[2]
+            if run is not None:
+                run.used(usage)
 
-    def _name_leftover(self, pid: int) -> None:
-        run = self._tags.get(tag_of(pid))
+    def _name_leftover(self, run: Run | None, pid: int) -> None:
         if run and (run.killed or run.pid not in self._mains) and len(run.leftovers) < _NAMED_LEFTOVERS:
             run.leftovers.append(f"{command_name(pid)} ({pid})")
 
@@ -248,11 +263,16 @@ class ScriptLauncher:
         self._ending.remove(run)
         self._limited.discard(run)
         del self._runs[run.run], self._tags[run.tag]
-        self._send(messages.EXITED, run.run, run.code, "\0".join(run.leftovers))
+        self._send_packet(
+            messages.exited_packet(run.run, run.code, run.cpu_seconds, run.peak_memory_bytes, run.leftovers)
+        )
 
     def _send(self, kind: int, run: int, number: int, text: str = "") -> None:
+        self._send_packet(messages.packet(kind, run, number, text))
+
+    def _send_packet(self, packet: bytes) -> None:
         with suppress(OSError):  # the runner is gone: the next read says so
-            self._channel.send(messages.packet(kind, run, number, text))
+            self._channel.send(packet)
 
     def _end_everything(self) -> None:
         for run in self._runs.values():

@@ -5,10 +5,11 @@ import os
 import resource
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from webjobs_runner.domain.resource_usage import ResourceUsage
 from webjobs_runner.errors import InstanceInUse, ScriptNotStarted
 from webjobs_runner.log import logger
 from webjobs_runner.processes import launch_messages as messages
@@ -27,13 +28,15 @@ class ProcessExit:
     """How a script's process ended; exactly one of `exit_code`, `signal`, `lost` is set.
 
     `leftovers` are the processes that outlived the script and were killed, as `name (pid)`. `lost` means
-    that the launcher died: the script and all it started were killed, and how it ended is not known.
+    that the launcher died: the script and all it started were killed, and how it ended is not known; nor is
+    `usage` then. Exits are compared without it: no two are alike.
     """
 
     exit_code: int | None = None
     signal: int | None = None
     leftovers: tuple[str, ...] = ()
     lost: bool = False
+    usage: ResourceUsage | None = field(default=None, compare=False)
 
 
 class ScriptProcess:
@@ -289,9 +292,10 @@ class Launcher:
             process._not_started(ScriptNotStarted(self._commands.pop(run), reason))
         else:
             del self._runs[run]
-            leftovers = tuple(body.decode("utf-8", "replace").split("\0")) if body else ()
+            cpu_seconds, peak_memory_bytes, leftovers = messages.exited_body(body)
             code, killed_by = (number, None) if number >= 0 else (None, -number)
-            process._ended(ProcessExit(code, killed_by, leftovers))
+            usage = ResourceUsage(cpu_seconds, peak_memory_bytes)
+            process._ended(ProcessExit(code, killed_by, leftovers, usage=usage))
 
     def _lost(self) -> None:
         """Record that the launcher is gone; unless that was requested, kill everything it started."""

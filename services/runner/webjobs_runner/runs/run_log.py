@@ -126,12 +126,15 @@ class RunLog:
         the event keeps what it says.
         """
         output, error = self.files
+        log_lines, first_error_line = output.counted_lines() or (None, None)
         dropped_lines = max(output.dropped_lines, error.dropped_lines)
         return replace(
             event,
             output_log_bytes=output.end,
             error_log_bytes=error.end,
             dropped_lines=event.dropped_lines if self._is_resumed else dropped_lines,
+            log_lines=log_lines,
+            first_error_line=first_error_line,
         )
 
     def write_system(self, text: str, level: Level = "SYS INFO") -> None:

@@ -10,7 +10,14 @@ from webjobs_events.job import JobDefinition, JobType
 from webjobs_events.job_settings import JobSettings
 from webjobs_events.status import Reason
 
-from webjobs_runner.domain.run_outcome import Outcome, exited, lease_overdue, over_limit, with_grace
+from webjobs_runner.domain.run_outcome import (
+    Outcome,
+    exited,
+    lease_overdue,
+    over_limit,
+    with_grace,
+    with_usage,
+)
 from webjobs_runner.jobs.settings import settings_of
 from webjobs_runner.log import logger
 from webjobs_runner.processes.exit_facts import facts_of_exit
@@ -68,6 +75,10 @@ class ScriptWatch:
 
     async def outcome(self, definition: JobDefinition) -> Outcome:
         """Wait for the script's end, or stop it when it is idle, over its limit, or requested to end."""
+        outcome = await self._outcome(definition)
+        return with_usage(outcome, self._process.over.usage if self._process.over else None)
+
+    async def _outcome(self, definition: JobDefinition) -> Outcome:
         process, loop = self._process, asyncio.get_running_loop()
         woken: asyncio.Future[None] = loop.create_future()
 

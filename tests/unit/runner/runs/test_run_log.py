@@ -15,11 +15,12 @@ from support.commands import run_command
 from support.memory_bucket import MemoryBus
 from support.run_events import succeeded
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.log_format import LineCount, chunk_headers
+from webjobs_events.log_format import LineCount, LogChunk, chunk_headers
 from webjobs_events.run_id import RunId
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.files.site import Site
 from webjobs_runner.instance import Instance
+from webjobs_runner.logs import log_file
 from webjobs_runner.logs.log_cap import LogCap
 from webjobs_runner.logs.log_file import LogFile
 from webjobs_runner.runs.run_log import RunLog, RunLogs
@@ -173,6 +174,59 @@ async def test_of_an_earlier_start_it_is_not_known_how_many_lines_were_dropped(
     for dropped_lines in (None, 3):
         end = log.with_sizes(replace(succeeded(ATTEMPT), dropped_lines=dropped_lines))
         assert (end.output_log_bytes, end.error_log_bytes, end.dropped_lines) == (7, 0, dropped_lines)
+
+
+@pytest.mark.parametrize(
+    ("lines", "first_error"),
+    [
+        pytest.param([(1, b"fine\n"), (1, b"[ERROR] oops\n"), (2, b"worse\n")], 2, id="text like a mark"),
+        pytest.param([(1, b"fine\n" * 30), (2, b"oops\n" * 30)], 31, id="standard error, in many chunks"),
+        pytest.param([(1, b"ERROR: none\n"), (1, b"unfinished")], None, id="no line of that level"),
+        pytest.param([], None, id="nothing"),
+    ],
+)
+async def test_the_final_event_has_the_lines_and_the_first_error_that_readers_find_in_the_chunks(
+    runner: Runner, lines: list[tuple[int, bytes]], first_error: int | None
+) -> None:
+    log, event = runner.log(), succeeded(ATTEMPT)
+    for stream, text in lines:
+        (log.script.on_stdout if stream == 1 else log.script.on_stderr)(text)
+    log.script.finish()
+    output, stored, found, is_whole = log.files[0], LineCount(), None, False
+    while not is_whole:  # however much of it was sent
+        end = log.with_sizes(event)
+        assert end.log_lines == sum(text.count(b"\n") or 1 for _, text in lines)
+        assert end.first_error_line == first_error
+        chunk = output.read_unsent(200)
+        found, stored = found or stored.first_error(chunk.data), stored.after(chunk.data)
+        is_whole = not chunk.data
+    assert (stored.lines, found) == (end.log_lines, first_error)
+
+
+async def test_of_an_earlier_start_the_first_error_is_not_known_so_no_lines_are_given(
+    runner: Runner, folder: Path
+) -> None:
+    folder.mkdir()
+    (folder / OUTPUT).write_bytes(b"[ERROR] one\ntwo\n")
+    log = runner.log()
+    log.files[0].skip(LogChunk(OUTPUT, 12, b"two\n", LineCount(1, 1)))
+    event = log.with_sizes(succeeded(ATTEMPT))
+    assert (event.output_log_bytes, event.log_lines, event.first_error_line) == (16, None, None)
+    log.files[0].ship_again()
+    event = log.with_sizes(event)
+    assert (event.log_lines, event.first_error_line) == (2, 1)
+
+
+async def test_the_lines_of_a_log_that_is_mostly_unsent_are_not_counted(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_file, "_MOST_READ", 1000)
+    log = runner.log()
+    log.script.on_stdout(b"line\n" * 100)
+    assert log.with_sizes(succeeded(ATTEMPT)).log_lines is None
+    while log.files[0].end - log.files[0].sent > 1000:
+        log.files[0].read_unsent(500)
+    assert log.with_sizes(succeeded(ATTEMPT)).log_lines == 100
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,16 @@ from webjobs_events.events import RunAborted, RunFailed, RunSuccess
 from webjobs_events.job import JobType
 from webjobs_events.job_settings import JobSettings
 from webjobs_events.status import Reason
+from webjobs_runner.domain.resource_usage import ResourceUsage
 from webjobs_runner.domain.run_outcome import Outcome, ended_by_request
 from webjobs_runner.processes.process import ProcessExit
 from webjobs_runner.processes.script_stop import ScriptEnd
 from webjobs_runner.runs import script_watch
 from webjobs_runner.runs.script_watch import EndRequest, ScriptWatch
 
-EXITED = ProcessExit(exit_code=0)
-KILLED = ProcessExit(signal=signal.SIGKILL)
+USAGE = ResourceUsage(cpu_seconds=1.5, peak_memory_bytes=20_000_000)
+EXITED = ProcessExit(exit_code=0, usage=USAGE)
+KILLED = ProcessExit(signal=signal.SIGKILL, usage=USAGE)
 CANCELLED = ended_by_request(Reason.CANCELLED, "Cancelled by Ada.")
 REPLACED = ended_by_request(Reason.REPLACED, "Replaced by another run.")
 IDLE = "It has been idle for 2 minutes."
@@ -286,7 +288,7 @@ async def test_a_script_whose_lease_is_overdue_is_stopped_and_aborted(watched: W
     fence.overdue()
     outcome = await task
     assert (outcome.event, outcome.reason) == (RunAborted, Reason.RUNNER_LOST)
-    assert outcome.evidence == f"{OVERDUE} It ended within its grace."
+    assert (outcome.evidence, outcome.usage) == (f"{OVERDUE} It ended within its grace.", USAGE)
     assert not fence.is_around
 
 
@@ -308,5 +310,5 @@ async def test_a_script_that_was_killed_with_its_lease_is_aborted(
     fence.has_expired = has_expired
     watched.script.end(ended_by)
     outcome = await task
-    assert (outcome.event, outcome.reason) == (event, reason)
+    assert (outcome.event, outcome.reason, outcome.usage) == (event, reason, ended_by.usage)
     assert (outcome.evidence == OVERDUE) is (reason is Reason.RUNNER_LOST)
