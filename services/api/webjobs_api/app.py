@@ -38,7 +38,7 @@ from webjobs_api.describe.request_check import checked, spelling_of
 from webjobs_api.describe.selection import NAMES
 from webjobs_api.events.snapshot import snapshot_middleware
 from webjobs_api.hooks.back_off import HookTerms
-from webjobs_api.hooks.dispatcher import Dispatcher
+from webjobs_api.hooks.dispatcher import DISPATCHER, Dispatcher
 from webjobs_api.hooks.hooks import HOOKS, Hooks
 from webjobs_api.http.auth import access_guard
 from webjobs_api.http.compression import compression_middleware
@@ -105,7 +105,7 @@ async def open_app(
         KnownJobs(bus, refusals) as definitions,
         Tails(bus) as tails,
         Hooks(bus) as hooks,
-        Dispatcher(bus, hooks, hook_terms, allow_private=settings.hooks_allow_private),
+        Dispatcher(bus, hooks, hook_terms, allow_private=settings.hooks_allow_private) as dispatcher,
         Ticks(bus) as ticks,
     ):
         history = History(bus)
@@ -143,6 +143,7 @@ async def open_app(
             app[COMMANDS] = commands
             app[DEFINITIONS] = definitions
             app[DEPLOYMENTS] = deployments
+            app[DISPATCHER] = dispatcher
             app[DUE_TIMES] = DueTimes()
             app[FILES] = files
             app[HISTORY] = history

@@ -23,6 +23,7 @@ from webjobs_api.logs import handlers as logs
 from webjobs_api.logs import line_handlers, logstream, run_log
 from webjobs_api.overview import handlers as overview
 from webjobs_api.pages import actions, assets, continuous_job, new_job, triggered_job
+from webjobs_api.pages import hooks as hooks_page
 from webjobs_api.pages import overview as overview_page
 from webjobs_api.pages import run as run_page
 from webjobs_api.pages import runs as all_runs_page
@@ -103,8 +104,11 @@ def routes() -> list[web.RouteDef]:
         web.get("/api/hooks", hooks.list_hooks),
         web.post("/api/hooks/publish/{event}", hooks.publish),
         web.get("/api/hooks/{hook}", hooks.get_hook),
+        web.patch("/api/hooks/{hook}", hooks.patch_hook),
         web.delete("/api/hooks/{hook}", hooks.delete_hook),
+        web.post("/api/hooks/{hook}/test", hooks.call_as_test),
         web.get("/api/hooks/{hook}/deliveries", hooks.list_deliveries),
+        web.post("/api/hooks/{hook}/deliveries", hooks.redeliver),
         # Sessions of browsers
         web.get("/login", login.show_form),
         web.post("/login", login.sign_in),
@@ -113,6 +117,13 @@ def routes() -> list[web.RouteDef]:
         web.get("/", overview_page.show_index),
         web.get("/pages/runs", all_runs_page.show_runs),
         web.get("/pages/schedule", schedule_page.show_schedule),
+        web.get("/pages/hooks", hooks_page.show_hooks),
+        web.post("/pages/hooks", hooks_page.add_hook),
+        web.get("/pages/hooks/{hook}", hooks_page.show_hook),
+        web.post("/pages/hooks/{hook}", hooks_page.change_one),
+        web.post("/pages/hooks/{hook}/test", hooks_page.test_one),
+        web.post("/pages/hooks/{hook}/deliveries", hooks_page.send_one_again),
+        web.post("/pages/hooks/{hook}/delete", hooks_page.remove_hook),
         web.get("/pages/settings", settings_page.show_settings),
         web.post("/pages/settings", settings_page.set_one),
         web.post("/pages/settings/{key}/delete", settings_page.remove_one),

@@ -56,6 +56,16 @@ async def some_jobs(api: aiohttp.ClientSession, backend: FakeBackend) -> str:
     return await ran(api, backend, LONG, 3)
 
 
+async def a_hook(api: aiohttp.ClientSession) -> str:
+    """A hook that was called once, in vain; its id."""
+    fields = {"url": f"https://hooks.invalid/services/{LONG}", "event": "PostDeployment", "secret": "key"}
+    async with api.post("/api/hooks", json=fields) as answer:
+        hook_id: str = (await answer.json())["id"]
+    async with api.post(f"/api/hooks/{hook_id}/test") as answer:
+        assert answer.status == 200, await answer.text()
+    return hook_id
+
+
 @pytest.mark.parametrize("view", _VIEWS)
 async def test_pages_are_whole_accessible_and_fit(
     browser: Browser,
@@ -78,6 +88,8 @@ async def test_pages_are_whole_accessible_and_fit(
             "run": f"/pages/triggered/{LONG}/history/{run_id}",
             "continuous": "/pages/continuous/queue-worker",
             "schedule": "/pages/schedule",
+            "hooks": "/pages/hooks",
+            "hook": f"/pages/hooks/{await a_hook(api)}",
             "settings": "/pages/settings",
             "system": "/pages/system",
             "new": "/pages/new",

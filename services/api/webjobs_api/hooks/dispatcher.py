@@ -1,11 +1,12 @@
 """One deliverer for each hook and source, for as long as the hook is there."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import aiohttp
 import structlog
+from aiohttp import web
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, end_subscription, subscription_names
 from webjobs_service.lifetime import cancel_all
@@ -15,6 +16,8 @@ from webjobs_api.hooks.connector import hook_session
 from webjobs_api.hooks.deliverer import PREFIX, Deliverer, durable_name, stream_of
 from webjobs_api.hooks.hook import Hook, Source
 from webjobs_api.hooks.hooks import Hooks
+from webjobs_api.hooks.rendering import Delivery
+from webjobs_api.hooks.sender import Answer, send
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -52,13 +55,23 @@ class Dispatcher:
         await self._session.close()
 
     def _changed(self, before: Hook | None, after: Hook | None) -> None:
-        if before is not None and (after is None or after.id != before.id):
-            self._begin(self._end(before), f"end of hook {before.id}")
-        if after is not None and after.id not in self._running:
+        if before == after:
+            return
+        if before is not None:
+            kept = after.sources if after is not None and after.id == before.id else []
+            unused = [source for source in before.sources if source not in kept]
+            stopped = self._running.pop(before.id, [])
+            self._begin(self._end(before, stopped, unused), f"end of hook {before.id}")
+        if after is not None:
             self._running[after.id] = [
                 asyncio.create_task(self._deliver(after, source), name=f"hook {after.id} {source}")
                 for source in after.sources
             ]
+
+    async def call(self, hook: Hook, delivery: Delivery, attempt: int) -> Answer:
+        """Call a hook once, on request."""
+        assert self._session is not None
+        return await send(self._session, hook, delivery, attempt, self._terms.timeout)
 
     def _begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
@@ -73,10 +86,9 @@ class Dispatcher:
                 log.exception("a hook's deliveries failed", hook=hook.id, source=source.value)
             await asyncio.sleep(_RETRY_DELAY)
 
-    async def _end(self, hook: Hook) -> None:
-        tasks = self._running.pop(hook.id, [])
+    async def _end(self, hook: Hook, tasks: Sequence[asyncio.Task[None]], unused: Sequence[Source]) -> None:
         await cancel_all(*tasks)
-        for source in hook.sources:
+        for source in unused:
             try:
                 await self._deliverer(hook, source).forget()
             except BusUnavailable as error:  # swept away at the next start
@@ -103,3 +115,6 @@ class Dispatcher:
             await self._hooks.sweep()
         except BusUnavailable as error:
             log.info("subscriptions of removed hooks stay for now", error=str(error))
+
+
+DISPATCHER = web.AppKey("dispatcher", Dispatcher)

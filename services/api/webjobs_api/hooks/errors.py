@@ -25,6 +25,32 @@ class HookNotFound(WebJobsError):
         super().__init__(f"There is no hook {hook_id[:60]!r}.")
 
 
+class HookChanged(WebJobsError):
+    """Another client changed or removed the hook at the same time."""
+
+    http_status = 409
+
+    def __init__(self, hook_id: str) -> None:
+        self.hook_id = hook_id
+        super().__init__(
+            f"The hook {hook_id!r} was changed or removed at the same time. Read it again, then change it."
+        )
+
+
+class DeliveryNotFound(WebJobsError):
+    """A delivery cannot be sent again: its event is not known here any more."""
+
+    http_status = 404
+
+    def __init__(self, delivery_id: str) -> None:
+        self.delivery_id = delivery_id
+        super().__init__(
+            f"There is no delivery {delivery_id[:200]!r} of this hook to send again. The last 1,000 calls of "
+            "14 days can be sent again, except tests, while their event is in the stream and the hook is "
+            "for it."
+        )
+
+
 class HookConflict(WebJobsError):
     """An address is called for one thing only."""
 

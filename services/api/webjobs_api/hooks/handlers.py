@@ -1,4 +1,4 @@
-"""Handlers that make, show and remove hooks. Source: Kudu, WebHooksController.cs."""
+"""Handlers that make, show, change, call and remove hooks. Source: Kudu, WebHooksController.cs."""
 
 from datetime import UTC, datetime
 
@@ -6,13 +6,14 @@ import msgspec
 from aiohttp import web
 from webjobs_events.jetstream import Bus
 
+from webjobs_api.hooks.calls import send_again, send_test
 from webjobs_api.hooks.connector import refuse_forbidden
 from webjobs_api.hooks.deliverer import stream_of
 from webjobs_api.hooks.errors import HookNotFound, InvalidHook
-from webjobs_api.hooks.hook import Source, event_name
-from webjobs_api.hooks.hook_request import hook_of
+from webjobs_api.hooks.hook import Hook, Source, event_name
+from webjobs_api.hooks.hook_request import changed_hook, delivery_id_of, hook_of
 from webjobs_api.hooks.hooks import HOOKS
-from webjobs_api.hooks.responses import deliveries_json, hook_json
+from webjobs_api.hooks.responses import attempt_json, deliveries_json, hook_json
 from webjobs_api.hooks.target import parse_target
 from webjobs_api.http import request_context
 from webjobs_api.http.json_body import json_text
@@ -25,15 +26,24 @@ _MOST_DELIVERIES = 1000
 
 async def create_hook(request: web.Request) -> web.Response:
     """`POST /api/hooks`: 201 with the hook, or with the one there is already."""
-    hooks = request.app[HOOKS]
-    hook = hook_of(await request.read(), request_context.base(request), {}, datetime.now(UTC))
-    if not request.app[SETTINGS].hooks_allow_private:
-        await refuse_forbidden(parse_target(hook.url).host or "")
-    after = {source: await _end_of(request.app[BUS], source) for source in Source}
-    made = await hooks.create(msgspec.structs.replace(hook, after=after))
-    response = request_context.json(hook_json(made, hooks.latest_state(made)))
+    response = _shown(request, await make_hook(request, await request.read()))
     response.set_status(201)
     return response
+
+
+async def make_hook(request: web.Request, body: bytes) -> Hook:
+    """Make the hook that a body asks for; returns the one there is, if it is the same.
+
+    Raises:
+        InvalidHook: Saying what is wrong with the body.
+        HookConflict: Its url is called for something else.
+        BusUnavailable: NATS does not answer.
+    """
+    hook = hook_of(body, request_context.base(request), {}, datetime.now(UTC))
+    if not request.app[SETTINGS].hooks_allow_private:
+        await refuse_forbidden(parse_target(hook.url).host or "")
+    hook = msgspec.structs.replace(hook, after=await _ends(request.app[BUS]))
+    return await request.app[HOOKS].create(hook)
 
 
 async def list_hooks(request: web.Request) -> web.Response:
@@ -44,9 +54,27 @@ async def list_hooks(request: web.Request) -> web.Response:
 
 async def get_hook(request: web.Request) -> web.Response:
     """`GET /api/hooks/{hook}`."""
-    hooks = request.app[HOOKS]
-    hook = await hooks.get(request.match_info["hook"])
-    return request_context.json(hook_json(hook, hooks.latest_state(hook)))
+    return _shown(request, await hook_asked_for(request))
+
+
+async def patch_hook(request: web.Request) -> web.Response:
+    """`PATCH /api/hooks/{hook}`: the hook as it is then."""
+    hook = await hook_asked_for(request)
+    return _shown(request, await change_hook(request, hook, await request.read()))
+
+
+async def change_hook(request: web.Request, hook: Hook, body: bytes) -> Hook:
+    """Change what a body asks for; it counts for events that are not delivered yet too.
+
+    Raises:
+        InvalidHook: Saying what is wrong with the body.
+        HookChanged: Another client changed it at the same time.
+        BusUnavailable: NATS does not answer.
+    """
+    changed = changed_hook(hook, body, await _ends(request.app[BUS]))
+    if changed != hook:
+        await request.app[HOOKS].change(hook, changed)
+    return changed
 
 
 async def delete_hook(request: web.Request) -> web.Response:
@@ -63,12 +91,26 @@ async def delete_hook(request: web.Request) -> web.Response:
 @with_problems
 async def list_deliveries(request: web.Request) -> web.Response:
     """`GET /api/hooks/{hook}/deliveries`: every try that is kept, newest first."""
-    hooks = request.app[HOOKS]
-    hook = await hooks.get(request.match_info["hook"])
+    hook = await hook_asked_for(request)
     limit = request.query.get("limit", "100")
     if not (limit.isascii() and limit.isdigit() and len(limit) < 6 and 1 <= int(limit) <= _MOST_DELIVERIES):
         raise InvalidHook(f"limit must be a number of 1 to {_MOST_DELIVERIES}, not {limit[:50]!r}")
-    return request_context.json(deliveries_json((await hooks.attempts(hook))[: int(limit)]))
+    return request_context.json(deliveries_json((await request.app[HOOKS].attempts(hook))[: int(limit)]))
+
+
+@with_problems
+async def call_as_test(request: web.Request) -> web.Response:
+    """`POST /api/hooks/{hook}/test`: how the call went."""
+    attempt = await send_test(request.app, await hook_asked_for(request))
+    return request_context.json(attempt_json(attempt))
+
+
+@with_problems
+async def redeliver(request: web.Request) -> web.Response:
+    """`POST /api/hooks/{hook}/deliveries`: how the call went."""
+    hook = await hook_asked_for(request)
+    delivery_id = delivery_id_of(await request.read())
+    return request_context.json(attempt_json(await send_again(request.app, hook, delivery_id)))
 
 
 async def publish(request: web.Request) -> web.Response:
@@ -85,5 +127,19 @@ async def publish(request: web.Request) -> web.Response:
     return web.Response()
 
 
-async def _end_of(bus: Bus, source: Source) -> int:
-    return await bus.last_sequence(stream_of(bus, source))
+async def hook_asked_for(request: web.Request) -> Hook:
+    """The hook in the address.
+
+    Raises:
+        HookNotFound: There is none.
+        BusUnavailable: It is not known here, and NATS does not answer.
+    """
+    return await request.app[HOOKS].get(request.match_info["hook"])
+
+
+def _shown(request: web.Request, hook: Hook) -> web.Response:
+    return request_context.json(hook_json(hook, request.app[HOOKS].latest_state(hook)))
+
+
+async def _ends(bus: Bus) -> dict[Source, int]:
+    return {source: await bus.last_sequence(stream_of(bus, source)) for source in Source}

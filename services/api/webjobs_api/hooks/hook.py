@@ -32,6 +32,7 @@ class Outcome(StrEnum):
     WILL_RETRY = "will_retry"
     GAVE_UP = "gave_up"
     UNSUBSCRIBED = "unsubscribed"
+    FAILED = "failed"  # a call made on request, which is never repeated
 
 
 class Hook(msgspec.Struct, frozen=True, kw_only=True):

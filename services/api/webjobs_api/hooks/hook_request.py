@@ -36,7 +36,37 @@ class HookJson(msgspec.Struct, frozen=True, kw_only=True):
     secret: str | None = None
 
 
+class HookPatchJson(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is changed about a hook; what is left out stays as it is. The url cannot be changed.
+
+    Attributes:
+        event: `TriggeredJobFinished`, `PostDeployment`, `*`, or names of events, separated by commas.
+        insecure_ssl: Call an https address whatever its certificate.
+        type: Only events of jobs of this type; null: of both.
+        job: Only events of jobs of this name; null: of all.
+        secret: Deliveries are signed with it; null: they are not signed.
+    """
+
+    event: str | msgspec.UnsetType = msgspec.UNSET
+    insecure_ssl: bool | msgspec.UnsetType = msgspec.UNSET
+    type: JobType | msgspec.UnsetType | None = msgspec.UNSET
+    job: str | msgspec.UnsetType | None = msgspec.UNSET
+    secret: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class DeliveryJson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which delivery to make once more.
+
+    Attributes:
+        delivery_id: As the list of deliveries names it.
+    """
+
+    delivery_id: str
+
+
 _decoder = msgspec.json.Decoder(HookJson)
+_delivery_decoder = msgspec.json.Decoder(DeliveryJson)
+_patch_decoder = msgspec.json.Decoder(HookPatchJson)
 
 
 def hook_of(body: bytes, base_url: str, after: dict[Source, int], now: datetime) -> Hook:
@@ -50,13 +80,10 @@ def hook_of(body: bytes, base_url: str, after: dict[Source, int], now: datetime)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         example = '{"url": "https://example.com/", "event": "TriggeredJobFinished"}'
         raise InvalidHook(f"send JSON such as {example} ({str(error).rstrip('.')})") from error
-    event = event_name(wanted.event)
-    if event == RUN_FINISHED and wanted.type is JobType.CONTINUOUS:
-        raise InvalidHook("runs of continuous jobs do not finish; leave out its type")
     return Hook(
         id=secrets.token_hex(8),
         url=str(parse_target(wanted.url)),
-        event=event,
+        event=_event(wanted.event, wanted.type),
         job_type=wanted.type,
         job_name=_job(wanted.job),
         insecure_ssl=wanted.insecure_ssl,
@@ -65,6 +92,54 @@ def hook_of(body: bytes, base_url: str, after: dict[Source, int], now: datetime)
         after=after,
         created_at=now,
     )
+
+
+def changed_hook(hook: Hook, body: bytes, after: dict[Source, int]) -> Hook:
+    """The hook with the changes that the body of a request asks for.
+
+    Args:
+        hook: As it is.
+        body: Of the request.
+        after: The end of each stream: where the hook begins in one that it has not used so far.
+
+    Raises:
+        InvalidHook: Saying what is wrong.
+    """
+    try:
+        wanted = _patch_decoder.decode(json_text(body))
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        reason = str(error).rstrip(".")
+        raise InvalidHook(f'send JSON such as {{"event": "Failed", "secret": "…"}} ({reason})') from error
+    job_type = hook.job_type if wanted.type is msgspec.UNSET else wanted.type
+    changed = msgspec.structs.replace(
+        hook,
+        event=_event(hook.event if wanted.event is msgspec.UNSET else wanted.event, job_type),
+        job_type=job_type,
+        job_name=hook.job_name if wanted.job is msgspec.UNSET else _job(wanted.job),
+        insecure_ssl=hook.insecure_ssl if wanted.insecure_ssl is msgspec.UNSET else wanted.insecure_ssl,
+        secret=hook.secret if wanted.secret is msgspec.UNSET else _secret(wanted.secret),
+    )
+    begun = {source: after[source] for source in changed.sources if source not in hook.sources}
+    return msgspec.structs.replace(changed, after={**hook.after, **begun})
+
+
+def delivery_id_of(body: bytes) -> str:
+    """The id of the delivery that a body names.
+
+    Raises:
+        InvalidHook: Saying what is wrong.
+    """
+    try:
+        return _delivery_decoder.decode(json_text(body)).delivery_id
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise InvalidHook(f'send JSON such as {{"delivery_id": "…"}} ({str(error).rstrip(".")})') from error
+
+
+def _event(text: str, job_type: JobType | None) -> str:
+    event = event_name(text)
+    if event == RUN_FINISHED and job_type is JobType.CONTINUOUS:
+        raise InvalidHook("runs of continuous jobs do not finish; leave out its type")
+    return event
 
 
 def _job(name: str | None) -> str | None:

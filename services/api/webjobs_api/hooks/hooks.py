@@ -1,5 +1,6 @@
 """Every hook, mirrored in memory, with how far it has come."""
 
+from collections import defaultdict
 from collections.abc import Callable
 
 import msgspec
@@ -9,7 +10,7 @@ from webjobs_events.errors import MALFORMED, RevisionConflict
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.subjects import Subjects
 
-from webjobs_api.hooks.errors import HookConflict, HookNotFound
+from webjobs_api.hooks.errors import HookChanged, HookConflict, HookNotFound
 from webjobs_api.hooks.hook import Attempt, Hook, HookState, Source, digest_of
 from webjobs_api.hooks.target import shown
 
@@ -18,6 +19,7 @@ log = structlog.stdlib.get_logger(__name__)
 _HOOK = "hook."
 _STATE = "state."
 _FORGET_SECONDS = 3600  # that the trace of a removed hook stays
+_RECENT = 500  # calls of all hooks together that a list of hooks shows
 _hook_decoder = msgspec.json.Decoder(Hook)
 _state_decoder = msgspec.json.Decoder(HookState)
 _attempt_decoder = msgspec.json.Decoder(Attempt)
@@ -113,6 +115,24 @@ class Hooks:
         except RevisionConflict as error:
             raise HookConflict(shown(hook.url), "") from error
 
+    async def change(self, before: Hook, after: Hook) -> None:
+        """Replace a hook by another with the same id and url.
+
+        Raises:
+            HookChanged: It is not what it was before.
+            BusUnavailable: NATS does not answer.
+        """
+        key = Subjects.hook_key(digest_of(before.url))
+        entry = await self._bus.hooks.get(key)
+        if entry is None or _decode_hook(key, entry.value) != before:
+            raise HookChanged(before.id)
+        try:
+            revision = await self._bus.hooks.update(key, _encode(after), entry.revision)
+        except RevisionConflict as error:
+            raise HookChanged(before.id) from error
+        await self._mirror.reached(revision)
+        log.info("hook changed", hook=after.id, url=shown(after.url), hook_event=after.event)
+
     async def remove(self, hook: Hook) -> None:
         """Call it no more; harmless when it is gone.
 
@@ -150,6 +170,15 @@ class Hooks:
         return _decode_state(key, entry.value) if entry else None
 
     async def record(self, hook: Hook, source: Source, state: HookState, attempt: Attempt) -> None:
+        """Keep how a try went, and that the hook has come so far.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        await self.record_attempt(hook, attempt)
+        await self._bus.hooks.put(Subjects.hook_state_key(hook.id, source), _encode(state))
+
+    async def record_attempt(self, hook: Hook, attempt: Attempt) -> None:
         """Keep how a try went.
 
         Raises:
@@ -160,7 +189,6 @@ class Hooks:
             _encode(attempt),
             message_id=f"{attempt.delivery_id}/{attempt.attempt}/{attempt.at.isoformat()}",
         )
-        await self._bus.hooks.put(Subjects.hook_state_key(hook.id, source), _encode(state))
 
     async def sweep(self) -> None:
         """Remove the states of hooks that are gone: a call may have ended after its hook was removed.
@@ -184,6 +212,21 @@ class Hooks:
         async for batch in self._bus.stored(stream, [subject]):
             found += [attempt for message in batch if (attempt := _decode_attempt(message.data)) is not None]
         return found[::-1]
+
+    async def recent_attempts(self) -> dict[str, list[Attempt]]:
+        """The last tries of all hooks by the hook's id, oldest first: `_RECENT` of them together.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        stream, found = self._bus.subjects.deliveries_stream, defaultdict[str, list[Attempt]](list)
+        start = max(1, await self._bus.last_sequence(stream) - _RECENT + 1)
+        async for batch in self._bus.stored(stream, [], start_sequence=start):
+            for message in batch:
+                attempt = _decode_attempt(message.data)
+                if attempt is not None:
+                    found[message.subject.rpartition(".")[2]].append(attempt)
+        return found
 
     def _changed(self, key: str, entry: Entry | None) -> None:
         if key.startswith(_STATE):

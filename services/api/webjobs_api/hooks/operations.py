@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from webjobs_api.backends.published_events import PUBLISHABLE
-from webjobs_api.hooks.hook_request import HookJson
-from webjobs_api.hooks.responses import AttemptsView, HookView
+from webjobs_api.hooks.hook_request import DeliveryJson, HookJson, HookPatchJson
+from webjobs_api.hooks.responses import AttemptsView, AttemptView, HookView
 from webjobs_api.http.operation import JSON, Body, Operation, Parameter, json_of, nothing
 
 _TAG = "Hooks"
@@ -27,6 +27,36 @@ OPERATIONS: Mapping[str, Operation] = {
         summary="Read a hook",
         answers={200: json_of(HookView, "The hook with its last call.")},
         errors=(404,),
+    ),
+    "PATCH /api/hooks/{hook}": Operation(
+        tag=_TAG,
+        summary="Change a hook",
+        description="What is left out stays as it is; its url cannot be changed. What is not delivered "
+        "yet is chosen by its new event, type and job, and signed with its new secret.",
+        body=Body(content={JSON: HookPatchJson}, description="What is changed."),
+        answers={200: json_of(HookView, "The hook.")},
+        errors=(400, 404, 409, 413),
+    ),
+    "POST /api/hooks/{hook}/test": Operation(
+        tag=_TAG,
+        summary="Call a hook once, as a test",
+        description='The body is `{"event": "Test", …}`. The call is in the list of deliveries, and is '
+        "not repeated when it fails.",
+        answers={200: json_of(AttemptView, "How the call went.")},
+        errors=(404,),
+        problems=True,
+        needs_room=False,
+    ),
+    "POST /api/hooks/{hook}/deliveries": Operation(
+        tag=_TAG,
+        summary="Make a delivery once more",
+        description="At once and out of its order, with the `webhook-id` that it had. The call is in the "
+        "list of deliveries, and is not repeated when it fails.",
+        body=Body(content={JSON: DeliveryJson}, description="Which one."),
+        answers={200: json_of(AttemptView, "How the call went.")},
+        errors=(400, 404, 413),
+        problems=True,
+        needs_room=False,
     ),
     "DELETE /api/hooks/{hook}": Operation(
         tag=_TAG, summary="Remove a hook", answers={200: nothing("It is not there any more.")}

@@ -54,9 +54,9 @@ class AttemptView(msgspec.Struct, frozen=True):
         duration_ms: Milliseconds until the answer.
         status: HTTP status of the receiver; null when there was no answer.
         reason: In words.
-        outcome: `delivered`, `will_retry`, `gave_up` or `unsubscribed`.
+        outcome: `delivered`, `will_retry`, `gave_up`, `unsubscribed`, or `failed`: a call on request.
         next_time: When it is tried again.
-        sequence: Of the event, in its stream.
+        sequence: Of the event, in its stream; 0 for a test.
     """
 
     delivery_id: str
@@ -104,10 +104,11 @@ def _context(state: HookState) -> str:
 
 def deliveries_json(attempts: Iterable[Attempt]) -> AttemptsView:
     """Tries in the order given."""
-    return AttemptsView([_attempt(each) for each in attempts])
+    return AttemptsView([attempt_json(each) for each in attempts])
 
 
-def _attempt(attempt: Attempt) -> AttemptView:
+def attempt_json(attempt: Attempt) -> AttemptView:
+    """One try."""
     return AttemptView(
         delivery_id=attempt.delivery_id,
         event=attempt.event,

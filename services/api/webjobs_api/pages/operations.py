@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from webjobs_api.backends.run_filter import STATUS_WORDS
 from webjobs_api.http.kudu_responses import KuduContinuousJob, KuduTriggeredJob
@@ -100,58 +101,28 @@ def _upload(summary: str, body: Body) -> Operation:
     return replace(_button(summary, body), answers={200: done, 303: _BACK, **refused})
 
 
-_FORM = Body(
-    description="The form of the page.",
-    content={
-        "application/x-www-form-urlencoded": {
-            "type": "object",
-            "properties": {"arguments": {"type": "string"}},
-            "additionalProperties": False,
-        }
-    },
-    is_required=False,
-)
+def _form(*fields: str, description: str = "The form of the page.", is_closed: bool = False) -> Body:
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in fields},
+    }
+    if is_closed:
+        schema["additionalProperties"] = False
+    content = {"application/x-www-form-urlencoded": schema}
+    return Body(description=description, content=content, is_required=False)
 
-_CLOCK = Body(
-    description="The form of the frame.",
-    content={
-        "application/x-www-form-urlencoded": {
-            "type": "object",
-            "properties": {name: {"type": "string"} for name in ("clock", "zone", "next")},
-        }
-    },
-    is_required=False,
-)
-_SETTINGS = Body(
+
+_FORM = _form("arguments", is_closed=True)
+_CLOCK = _form("clock", "zone", "next", description="The form of the frame.")
+_SETTINGS = _form(
+    "schedule",
+    "settings",
+    "tag",
     description="The page's form: the schedule alone, or all settings as JSON with the tag of those shown.",
-    content={
-        "application/x-www-form-urlencoded": {
-            "type": "object",
-            "properties": {name: {"type": "string"} for name in ("schedule", "settings", "tag")},
-        }
-    },
-    is_required=False,
 )
-_NAME = Body(
-    description="The form of the page.",
-    content={
-        "application/x-www-form-urlencoded": {
-            "type": "object",
-            "properties": {"name": {"type": "string", "description": "The job's name once more."}},
-        }
-    },
-    is_required=False,
-)
-_APP_SETTING = Body(
-    description="The form of the page.",
-    content={
-        "application/x-www-form-urlencoded": {
-            "type": "object",
-            "properties": {name: {"type": "string"} for name in ("name", "value")},
-        }
-    },
-    is_required=False,
-)
+_NAME = _form("name", description="The form of the page, with the job's name once more.")
+_APP_SETTING = _form("name", "value")
+_HOOK = ("event", "type", "job", "secret", "insecure_ssl")
 _FILE = Body(
     description="A form with one file: a zip archive or a script.",
     content={"multipart/form-data": {"type": "object", "properties": {"file": {"type": "string"}}}},
@@ -161,6 +132,15 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /": _page("Show all jobs", 400, 503, query=_JOBS),
     "GET /pages/runs": _page("Show the runs of all jobs", 400, 503, query=_RUNS),
     "GET /pages/schedule": _page("Show what is due on a day", 400, 503, query=_DAY),
+    "GET /pages/hooks": _page("Show all hooks with their last calls", 503),
+    "POST /pages/hooks": _button("Make a hook by its form", _form("url", *_HOOK)),
+    "GET /pages/hooks/{hook}": _page("Show a hook and its calls", 404, 503),
+    "POST /pages/hooks/{hook}": _button("Change a hook by its form", _form("unsigned", *_HOOK)),
+    "POST /pages/hooks/{hook}/test": _button("Call a hook as a test by its button"),
+    "POST /pages/hooks/{hook}/deliveries": _button(
+        "Make a delivery again by its button", _form("delivery_id")
+    ),
+    "POST /pages/hooks/{hook}/delete": _button("Remove a hook by its button"),
     "GET /pages/settings": _page("Show the names of app settings"),
     "POST /pages/settings": _button("Set an app setting by its form", _APP_SETTING),
     "POST /pages/settings/{key}/delete": _button("Take an app setting away by its button"),
