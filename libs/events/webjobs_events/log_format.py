@@ -10,7 +10,7 @@ instance id, and the first lines of each start under `job_log_source`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
@@ -57,8 +57,15 @@ class LineCount(NamedTuple):
 
     def first_error(self, data: bytes) -> int | None:
         """Returns the number of the first line with an error in `data`, which follows; None without one."""
-        found = data.find(_ERROR_LEVEL)
-        return None if found < 0 else self.lines + data.count(b"\n", 0, found) + 1
+        return next(iter(self.error_lines(data)), None)
+
+    def error_lines(self, data: bytes) -> Iterator[int]:
+        """Yields the numbers of the lines with an error in `data`, which follows."""
+        line, at = self.lines + 1, 0
+        while (found := data.find(_ERROR_LEVEL, at)) >= 0:
+            line += data.count(b"\n", at, found)
+            yield line
+            at = found + 1
 
 
 class LogChunk(NamedTuple):

@@ -4,6 +4,7 @@ Chunks of one log are stored in the order of their offsets, but for those around
 found by halves, in time that grows with the logarithm of the size of the log.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from webjobs_api.logs.reader import LogSource
 _NEAR = 8  # sequences that are read on rather than halved
 _BATCH = 4  # messages read to find a chunk of the log between those of the other
 _BACK = 64  # messages looked at for the last chunk of a log
+_AT_ONCE = 10  # chunks asked for at the same time
 _READ_AHEAD = 8  # chunks read at a time
 
 
@@ -88,6 +90,37 @@ class ChunkIndex:
             else:
                 low = found
         return low
+
+    async def samples(self, first: StoredChunk, last: StoredChunk, count: int) -> list[StoredChunk]:
+        """Returns about so many chunks in order, the first and the last among them.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        step = max(1, -(-(last.sequence - first.sequence) // count))
+        wanted = range(first.sequence + step, last.sequence, step)
+        found = {first.sequence: first, last.sequence: last}
+        for place in range(0, len(wanted), _AT_ONCE):
+            asked = (self._chunk_at(sequence) for sequence in wanted[place : place + _AT_ONCE])
+            for each in await asyncio.gather(*asked):
+                if each is not None and each.sequence < last.sequence:
+                    found[each.sequence] = each
+        return sorted(found.values(), key=lambda each: each.chunk.offset)
+
+    async def _chunk_at(self, sequence: int) -> StoredChunk | None:
+        """The first chunk on the subject from a sequence on; None when it is of another log."""
+        messages, _ = await self._bus.messages_from(
+            self._bus.subjects.logs_stream,
+            self._source.subject,
+            start_sequence=sequence,
+            count=1,
+            is_append_only=True,
+        )
+        for message in messages:
+            chunk = decode_chunk(message.headers, message.data)
+            if chunk.file_name == self._source.file_name and chunk.before is not None:
+                return StoredChunk(message.sequence, chunk, chunk.before)
+        return None
 
     async def _first_from(self, sequence: int, limit: int | None) -> StoredChunk | None:
         """The first chunk from a sequence on, below the limit."""

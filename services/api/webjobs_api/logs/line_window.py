@@ -13,6 +13,7 @@ from webjobs_api.logs.line_cutter import LineCutter
 from webjobs_api.logs.line_view import RawLine
 from webjobs_api.logs.reader import LogSource
 
+_SAMPLES = 100  # chunks that are looked at for where the errors of a log are
 _MARKS_AMONG = 20  # lines of a chunk that are looked at for a mark
 _MOST_BYTES = 4 * 1024 * 1024  # read for a window beyond its first line; a window of long lines is shorter
 
@@ -88,6 +89,15 @@ class LineReader:
             with suppress(_OutOfOrder):
                 return await self._read(first, count, near, in_order=True)
         return await self._read(first, count, bounds[0] if self._source.is_continuous else None)
+
+    async def samples(self) -> list[StoredChunk]:
+        """Returns some chunks in order, among them the first and the last; none if they do not count lines.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        bounds = await self._found_bounds()
+        return await self._index.samples(*bounds, _SAMPLES) if bounds else []
 
     async def first_since(self, instant: datetime) -> int | None:
         """Returns the number of a line shortly before the first one that was written since an instant.

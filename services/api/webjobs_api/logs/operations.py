@@ -80,6 +80,11 @@ OPERATIONS: Mapping[str, Operation] = {
                 schema={"type": "string", "examples": ["1"]},
                 description="With 1 or true, go on as more is written, as plain text.",
             ),
+            Parameter(
+                name="quiet",
+                schema={"type": "string", "examples": ["1"]},
+                description="With 1 or true, a followed log is events named `grown` with its size in bytes.",
+            ),
         ),
         headers=(
             Parameter(

@@ -8,6 +8,7 @@ from webjobs_events.errors import WebJobsError
 from webjobs_events.log_format import output_log
 
 from webjobs_api.backends.runs import RUNS
+from webjobs_api.http import request_context
 from webjobs_api.http.errors import InvalidEventFilter
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
@@ -62,7 +63,7 @@ async def _follow(request: web.Request, start: int) -> web.StreamResponse:
         if not await answer.begin():
             return answer.response
         await answer.send(sse_heartbeat(str(start)))
-        lines = _Lines(start)
+        lines = _Growth(start) if request_context.is_set(request, "quiet") else _Lines(start)
         try:
             waits = lambda: _UNFINISHED_SECONDS if lines.has_news else live.terms.heartbeat  # noqa: E731
             async with aclosing(with_pauses(pieces, waits, live.tails.closing)) as news:
@@ -91,6 +92,26 @@ async def _follow(request: web.Request, start: int) -> web.StreamResponse:
             return answer.response
         await answer.end()
     return answer.response
+
+
+class _Growth:
+    """Makes events that say how far the log goes, without what was written."""
+
+    has_news = False
+
+    def __init__(self, start: int) -> None:
+        self.offset = start
+
+    def add(self, piece: Piece) -> bytes:
+        """Returns the event of a piece."""
+        self.offset = piece.end
+        return sse_event(str(piece.end), "grown", [str(piece.end)])
+
+    def unfinished(self) -> bytes:
+        """Returns nothing: an unfinished line was an event already."""
+        return b""
+
+    rest = unfinished
 
 
 class _Lines:

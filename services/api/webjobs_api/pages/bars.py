@@ -61,6 +61,19 @@ def bars_of(results: Sequence[Result], places: int = 0) -> Bars:
     return Bars(width, 2 * _HALF, [(status.value, path) for status, path in paths.items()], _label(results))
 
 
+def boxes(times: Sequence[tuple[int, int]], top: int, height: int) -> str:
+    """A path of boxes, each from its first unit of width to its last; those that touch are one."""
+    merged: list[list[int]] = []
+    for first, last in sorted(times):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1][1] = max(merged[-1][1], last)
+        else:
+            merged.append([first, last])
+    return "".join(
+        f"M{first} {top}h{last - first + 1}v{height}h-{last - first + 1}z" for first, last in merged
+    )
+
+
 def _label(results: Sequence[Result]) -> str:
     if not results:
         return "No runs yet."

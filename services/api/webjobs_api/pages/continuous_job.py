@@ -21,9 +21,11 @@ from webjobs_api.http.viewer import visible
 from webjobs_api.overview.job_facts import JobFacts
 from webjobs_api.pages.formats import counted, rough, took
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
-from webjobs_api.pages.instance_log import instance_log
+from webjobs_api.pages.instance_log import instance_log, named_instance, shown_log
 from webjobs_api.pages.job_lines import status_of_all
 from webjobs_api.pages.job_view import job_view
+from webjobs_api.pages.log_lines import show_lines
+from webjobs_api.pages.log_part import START_LINE
 from webjobs_api.pages.starts import Start, starts_of
 from webjobs_api.pages.uptime import uptime_of
 
@@ -58,8 +60,9 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
         "starts": [(start, _address(urls, name, start)) for start in starts[: -_SHOWN - 1 : -1]],
         "shown_start": log.start,
         "log": log.view,
-        "live_log": "",
-        "log_events": "",
+        "start_line": START_LINE,
+        "live_log": "" if log.view.is_at_end else None,
+        "tools_events": "",
         "instances": alive,
         "ends": {each.instance: _end(each) for each in alive},
         "job_log": urls.job_log(name),
@@ -69,10 +72,20 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
         template="continuous",
         title=name,
         section="overview",
-        regions=("head", "instances", "uptime", "log"),
+        regions=("head", "instances", "uptime"),
         events=f"type=continuous&job={quoted(name)}",
     )
     return show(request, page, view, fault)
+
+
+async def show_instance_lines(request: web.Request) -> web.Response:
+    """`GET /pages/continuous/{job}/lines`: lines of an instance's log alone, for the script of its page."""
+    try:
+        definition = await request.app[DEFINITIONS].get(JobType.CONTINUOUS, request_context.job_name(request))
+        log = shown_log(request, definition.job_name, named_instance(request))
+        return await show_lines(request, log)
+    except WebJobsError as error:
+        return show_fault(request, error)
 
 
 def headline(definition: JobDefinition, alive: Sequence[InstanceView], now: datetime) -> str:

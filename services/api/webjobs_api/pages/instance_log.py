@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from aiohttp import web
@@ -17,7 +17,8 @@ from webjobs_api.logs.line_handlers import LINES, MOST_LINES
 from webjobs_api.logs.line_view import LogLine, line_view
 from webjobs_api.logs.line_window import LineReader
 from webjobs_api.pages.frame import page_urls
-from webjobs_api.pages.log_view import LogView, ShownLog, error_lines, log_view
+from webjobs_api.pages.log_part import ShownLog, error_lines
+from webjobs_api.pages.log_view import LogView, log_view
 from webjobs_api.pages.starts import Start
 
 _INSTANCE = re.compile("[0-9a-f]{6}")
@@ -53,15 +54,15 @@ async def instance_log(
         instance: Unless the address names one.
         is_crashing: Whether it is in a crash loop there: then the log opens at the last start that ended.
     """
-    named = request.query.get("instance", "")
-    if _INSTANCE.fullmatch(named) and named != instance:
+    named = named_instance(request)
+    if named and named != instance:
         instance, is_crashing = named, False
     own = [start for start in starts if start.instance == instance]
     key = request.query.get("start", "")
     crashed = next((start for start in reversed(own) if start.ended), None) if is_crashing else None
     start = next((start for start in own if key and start.key == key), None) or (crashed if not key else None)
-    source = source_of_instance(request, job_name, instance or "none")
-    reader = LineReader(request.app[BUS], source)
+    log = shown_log(request, job_name, instance)
+    reader = LineReader(request.app[BUS], log.source)
     first = last = 0
     errors: list[LogLine] = []
     try:
@@ -70,17 +71,26 @@ async def instance_log(
             errors = await _last_errors(reader, *(await _part(reader, crashed, own)))
     except BusUnavailable:
         pass  # the view says so
+    log = replace(log, opens_at=first, ends_at=last)
+    return InstanceLog(await log_view(request, log, reader), start if first else None, errors)
+
+
+def named_instance(request: web.Request) -> str:
+    """The instance that the address names; empty when it names none."""
+    named = request.query.get("instance", "")
+    return named if _INSTANCE.fullmatch(named) else ""
+
+
+def shown_log(request: web.Request, job_name: str, instance: str) -> ShownLog:
+    """The log of an instance on the page of its job."""
     urls = page_urls(request)
-    log = ShownLog(
-        source=source,
+    return ShownLog(
+        source=source_of_instance(request, job_name, instance or "none"),
         page=urls.page(JobType.CONTINUOUS, job_name),
         fields={"instance": instance} if instance else {},
         raw=urls.application_log(job_name),
         is_over=False,
-        opens_at=first,
-        ends_at=last,
     )
-    return InstanceLog(await log_view(request, log, reader), start if first else None, errors)
 
 
 async def _part(reader: LineReader, start: Start | None, own: Sequence[Start]) -> tuple[int, int]:

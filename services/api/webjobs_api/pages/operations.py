@@ -59,6 +59,11 @@ _INSTANCE_LOG = (
     Parameter(name="instance", schema=_TEXT, description="Show the log of this instance."),
     Parameter(name="start", schema=_TEXT, description="Show the log from this start on."),
 )
+_LINES = (
+    Parameter(name="after", schema=_TEXT, description="Only lines after the one with this number."),
+    Parameter(name="before", schema=_TEXT, description="Only lines before the one with this number."),
+    Parameter(name="last", schema=_TEXT, description="With 1, the last of these lines; else the first."),
+)
 _DAY = (
     Parameter(name="day", schema=_TEXT, description="In UTC, such as 2026-01-02; today by default."),
     Parameter(name="after", schema=_TEXT, description="Only jobs whose name is after this one."),
@@ -80,6 +85,16 @@ def _page(summary: str, *errors: int, data: Schema = None, query: tuple[Paramete
         description=_BOTH if data is not None else "",
         query=(*query, _REGIONS),
         answers={200: found, **{status: _NOT_DONE[status] for status in errors}},
+    )
+
+
+def _lines(summary: str, query: tuple[Parameter, ...]) -> Operation:
+    answers = {200: text("A part of the page: a list.", _HTML)}
+    return Operation(
+        tag="Pages",
+        summary=summary,
+        query=query,
+        answers=answers | {status: _NOT_DONE[status] for status in (400, 404, 503)},
     )
 
 
@@ -148,6 +163,10 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /pages/new": _page("Show the form for a new job", query=_NEW),
     "GET /pages/triggered/{job}": _page("Show a triggered job", 400, 404, 503),
     "GET /pages/triggered/{job}/history/{id}": _page("Show a run and its log", 400, 404, 503, query=_LOG),
+    "GET /pages/triggered/{job}/history/{id}/lines": _lines("Get lines of a run's log for its page", _LINES),
+    "GET /pages/continuous/{job}/lines": _lines(
+        "Get lines of an instance's log for its page", (*_LINES, _INSTANCE_LOG[-2])
+    ),
     "GET /pages/continuous/{job}": _page("Show a continuous job", 400, 404, 503, query=_INSTANCE_LOG),
     "POST /pages/triggered/{job}/run": _button("Run a job by its button", _FORM),
     "POST /pages/triggered/{job}/history/{id}/cancel": _button("Cancel a run by its button"),

@@ -13,10 +13,12 @@ from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.requests import Page as RunsPage
 from webjobs_api.http.urls import quoted
-from webjobs_api.logs.handlers import source_of_run
+from webjobs_api.logs.handlers import current_run, source_of_run
 from webjobs_api.logs.line_window import LineReader
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
-from webjobs_api.pages.log_view import LogView, ShownLog, log_view
+from webjobs_api.pages.log_lines import show_lines
+from webjobs_api.pages.log_part import START_LINE, ShownLog
+from webjobs_api.pages.log_view import LogView, log_view
 from webjobs_api.pages.run_rows import headline, run_row, story, usual
 
 _NEAR = 50  # runs of the job that are looked at for those beside this one
@@ -29,7 +31,8 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
         _, run = await known_run(request)
         near = await request.app[RUNS].of_job(run.job_name, RunsPage(limit=_NEAR))
         older = await request.app[RUNS].of_job(run.job_name, RunsPage(limit=_NEAR, before=run.run_id))
-        log = await _log(request, run)
+        shown = shown_log(request, run)
+        log = await log_view(request, shown, LineReader(request.app[BUS], shown.source))
     except WebJobsError as error:
         return show_fault(request, fault or error)
     urls, now = page_urls(request), datetime.now(UTC)
@@ -42,38 +45,48 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
         "story": story(run),
         "usual": usual(older),
         "log": log,
+        "start_line": START_LINE,
         "previous": urls.run_page(run.job_name, older[0].run_id) if older else "",
         "next": urls.run_page(run.job_name, newer[-1].run_id) if newer else "",
         "last_success": urls.run_page(run.job_name, success.run_id) if success else "",
         "is_new_version": bool(older) and bool(run.digest) and older[0].digest != run.digest,
         "twin": urls.run(run.job_name, run.run_id),
         "live_log": _live_log(urls.run(run.job_name, run.run_id), run, log),
-        "log_events": "Success Failed Aborted",
+        "tools_events": "Success Failed Aborted",
     }
     page = Page(
         template="run",
         title=f"{run.status.value}: {run.job_name}",
         section="runs",
-        regions=("head", "log"),
+        regions=("head", "log_tools"),
         events=f"type=triggered&job={quoted(run.job_name)}" if not is_terminal(run.status) else None,
     )
     return show(request, page, view, fault)
 
 
-async def _log(request: web.Request, run: RunView) -> LogView:
-    source = source_of_run(request, run, output_log(run.run_id))
-    shown = ShownLog(
-        source=source,
-        page=page_urls(request).run_page(run.job_name, run.run_id),
-        raw=page_urls(request).output(run.job_name, run.run_id),
+def shown_log(request: web.Request, run: RunView) -> ShownLog:
+    """The output log of a run on its page."""
+    urls = page_urls(request)
+    return ShownLog(
+        source=source_of_run(request, run, output_log(run.run_id)),
+        page=urls.run_page(run.job_name, run.run_id),
+        raw=urls.output(run.job_name, run.run_id),
         is_over=is_terminal(run.status),
         opens_at_error=run.status is Status.FAILED,
     )
-    return await log_view(request, shown, LineReader(request.app[BUS], source))
 
 
-def _live_log(address: str, run: RunView, log: LogView) -> str:
-    """Where the log goes on; empty when it does not, or its end is not on the page."""
+async def show_run_lines(request: web.Request) -> web.Response:
+    """`GET /pages/triggered/{job}/history/{id}/lines`: lines of its log alone, for the script of its page."""
+    try:
+        run = await current_run(request)
+        return await show_lines(request, shown_log(request, run))
+    except WebJobsError as error:
+        return show_fault(request, error)
+
+
+def _live_log(address: str, run: RunView, log: LogView) -> str | None:
+    """Address of what says when the log has grown; None when it does not, or its end is not on the page."""
     if is_terminal(run.status) or not log.is_at_end:
-        return ""
-    return f"{address}/log?offset={log.follow_from}"
+        return None
+    return f"{address}/log?offset={log.follow_from}&quiet=1"

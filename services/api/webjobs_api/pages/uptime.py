@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from webjobs_api.pages.bars import Bars
+from webjobs_api.pages.bars import Bars, boxes
 from webjobs_api.pages.formats import counted, took
 from webjobs_api.pages.starts import Start
 
@@ -22,8 +22,8 @@ def uptime_of(starts: Sequence[Start], begin: datetime, now: datetime) -> Bars:
         scale = _Scale(begin, now)
         times = [scale.units(start.began or begin, start.ended or now) for start in own]
         ends = [scale.units(start.ended, start.ended) for start in own if start.is_crash and start.ended]
-        up += _boxes(times, row * _ROW + 1, _ROW - _MARK - 2)
-        crashes += _boxes(ends, (row + 1) * _ROW - _MARK, _MARK)
+        up += boxes(times, row * _ROW + 1, _ROW - _MARK - 2)
+        crashes += boxes(ends, (row + 1) * _ROW - _MARK, _MARK)
     paths = [(kind, path) for kind, path in (("Running", up), ("Failed", crashes)) if path]
     return Bars(_UNITS, max(1, len(instances)) * _ROW, paths, label_of(starts, begin, now))
 
@@ -63,19 +63,6 @@ class _Scale:
 
     def _place(self, at: datetime) -> int:
         return min(_UNITS - 1, max(0, int((at - self._begin) / self._unit)))
-
-
-def _boxes(times: Sequence[tuple[int, int]], top: int, height: int) -> str:
-    """A path of boxes; those that touch are one."""
-    merged: list[list[int]] = []
-    for first, last in sorted(times):
-        if merged and first <= merged[-1][1] + 1:
-            merged[-1][1] = max(merged[-1][1], last)
-        else:
-            merged.append([first, last])
-    return "".join(
-        f"M{first} {top}h{last - first + 1}v{height}h-{last - first + 1}z" for first, last in merged
-    )
 
 
 def _hours(length: timedelta) -> str:

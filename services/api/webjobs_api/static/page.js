@@ -1,4 +1,4 @@
-// The one script of the pages: live regions, times, the log, uploads, keys. Every page works without it.
+// The script of all pages: live regions, times, uploads, keys. Every page works without it.
 "use strict";
 
 const body = document.body;
@@ -201,6 +201,7 @@ function morph(region, fresh) {
   });
   Idiomorph.morph(region, fresh, { morphStyle: "outerHTML", ignoreActiveValue: true });
   noteHeld(document.getElementById(region.id), counts);
+  document.dispatchEvent(new Event("webjobs:morphed"));
 }
 
 async function refresh() {
@@ -237,54 +238,6 @@ function invalidate(name) {
     if (name === "*" || names === "*" || names.split(" ").includes(name)) stale.add(region.id);
   }
   setTimeout(refresh, EVERY);
-}
-
-// The log of a run that goes on
-
-const MOST_LINES = 5000;
-const MARK = /^\[\d\d\/\d\d\/\d{4} (\d\d:\d\d:\d\d) > [^:\]]*: (INFO|ERROR|SYS INFO|SYS WARN|SYS ERROR)\s*\] ?/;
-
-function followLog(box) {
-  const list = box.querySelector("ol");
-  let number = Number(list.lastElementChild?.id?.slice(1) || 0);
-  let waiting = [];
-  let isAtEnd = true;
-  box.scrollTop = box.scrollHeight;
-  box.addEventListener("scroll", () => { isAtEnd = box.scrollTop + box.clientHeight > box.scrollHeight - 40; });
-  const paint = () => {
-    const dropped = Math.max(0, waiting.length - MOST_LINES);
-    number += dropped;
-    const lines = document.createDocumentFragment();
-    for (const text of waiting.splice(0).slice(dropped)) {
-      const mark = MARK.exec(text);
-      const stream = mark ? (mark[2].startsWith("SYS") ? "system" : mark[2] === "ERROR" ? "stderr" : "stdout") : "stdout";
-      const row = document.createElement("li");
-      row.className = stream;
-      row.id = `L${++number}`;
-      for (const [kind, content] of [["line", number], ["at", mark ? mark[1] : ""], ["text", mark ? text.slice(mark[0].length) : text]]) {
-        const part = document.createElement(kind === "line" ? "a" : "span");
-        part.className = kind;
-        if (kind === "line") part.href = `#${row.id}`;
-        part.textContent = content;
-        row.append(part);
-      }
-      lines.append(row);
-    }
-    list.append(lines);
-    while (list.children.length > MOST_LINES) list.firstElementChild.remove();
-    if (isAtEnd) box.scrollTop = box.scrollHeight;
-  };
-  const stream = new Stream(box.dataset.follow, {
-    onEvent(event) {
-      if (event.name === "end") {
-        stream.end();
-        invalidate("*");
-      } else if (event.name !== "partial") {
-        if (!waiting.length) setTimeout(paint, 100);
-        waiting.push(...event.data);
-      }
-    },
-  });
 }
 
 // Keys: letters move; Shift and a letter opens what changes something. None acts while a field has focus.
@@ -359,9 +312,7 @@ function startUpload(form) {
 startClocks();
 startKeys();
 document.querySelectorAll("form[data-upload]").forEach(startUpload);
-document.querySelector(".log .marked")?.scrollIntoView({ block: "center" });
-const log = document.querySelector("[data-follow]");
-if (log) followLog(log);
-else if (body.dataset.events) {
+// On the page of a run that goes on, the one stream is that of its log: log.js follows it.
+if (body.dataset.events && !document.querySelector("[data-follow]:not([data-follow=''])")) {
   new Stream(body.dataset.events, { onEvent: (event) => { sequence = event.id; invalidate(event.name); }, onReturn: () => invalidate("*") });
 }
