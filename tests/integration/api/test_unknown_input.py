@@ -28,6 +28,7 @@ VALUES = {
     "hook": "abc",
     "event": "PostDeployment",
     "deployment": "latest",
+    "digest": "0" * 64,
 }
 ROUTES = [*routes(), *health_routes({})]
 CHECKED = [route for route in ROUTES if not OPERATIONS[keys_of(route)[0]].passes_on]

@@ -1,4 +1,4 @@
-"""Lines of a log on a page, and rows for the lines between them that are not shown; pure."""
+"""Lines of a log on a page, and rows for the lines between them that are not shown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -16,7 +16,7 @@ from webjobs_api.logs.log_search import SearchResult, search_log
 from webjobs_api.logs.text_search import TextSearch
 from webjobs_api.pages.bars import Bars
 from webjobs_api.pages.log_part import LogPart, ShownLog, at_line, error_lines, log_part
-from webjobs_api.pages.position_bar import position_bar
+from webjobs_api.pages.position_bar import error_ranges, position_bar
 
 _BEFORE = 50  # lines that are shown before the one that is asked for
 _COPIED_BYTES = 1_000_000  # of a log that is copied as a whole
@@ -111,7 +111,7 @@ async def log_view(request: web.Request, log: ShownLog, reader: LineReader) -> L
         place = "line" if first and not is_whole else "tail"
         window = await read_window(reader, log.source, place, first or 1, LINES)
         if not is_whole and window.lines:
-            bar = position_bar(window, extent, await reader.samples(), found)
+            bar = await _bar(reader, extent, window, found)
     except BusUnavailable as error:
         fault = str(error)
     marked = marked or _first_error_of_part(log, window.lines)
@@ -145,6 +145,17 @@ def line_range(text: str) -> range:
         return range(0)
     first = int(found[1])
     return range(first, max(first, int(found[2] or 0)) + 1) if first else range(0)
+
+
+async def _bar(reader: LineReader, extent: LogExtent, window: LogWindow, found: SearchResult | None) -> Bars:
+    samples = [stored.chunk for stored in await reader.samples()]
+    return position_bar(
+        (window.first or extent.first, window.last or extent.first),
+        (extent.first, extent.lines),
+        error_ranges(samples),
+        found.matches if found else [],
+        found.count if found else 0,
+    )
 
 
 def _first_error_of_part(log: ShownLog, lines: list[LogLine]) -> range:

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from webjobs_api.logs.chunk_index import StoredChunk
-from webjobs_api.logs.line_handlers import LogWindow
-from webjobs_api.logs.line_window import LogExtent
-from webjobs_api.logs.log_search import SearchResult
+from webjobs_events.log_format import LineCount, LogChunk
+
 from webjobs_api.pages.bars import Bars, boxes
 from webjobs_api.pages.formats import counted
 
@@ -19,17 +17,18 @@ Lines = tuple[int, int]
 
 
 def position_bar(
-    window: LogWindow, extent: LogExtent, samples: Sequence[StoredChunk], search: SearchResult | None
+    window: Lines, whole: Lines, errors: Sequence[Lines], matches: Sequence[int], match_count: int
 ) -> Bars:
     """A drawing of the whole log.
 
     Args:
         window: Lines that are shown.
-        extent: How much of the log is stored.
-        samples: Some of its chunks in order, among them the first and the last.
-        search: The lines that were searched for; None without a search.
+        whole: All lines that are stored.
+        errors: Lines with errors.
+        matches: Numbers of lines that were searched for.
+        match_count: How many such lines there are; `matches` may be the first of them.
     """
-    first, total = extent.first, max(1, extent.lines - extent.first + 1)
+    first, total = whole[0], max(1, whole[1] - whole[0] + 1)
 
     def buckets(lines: Iterable[Lines]) -> set[int]:
         found = set[int]()
@@ -38,29 +37,37 @@ def position_bar(
         return found
 
     marks = {
-        "window": buckets([(window.first or first, window.last or first)]),
-        "Failed": buckets(error_ranges(samples)),
-        "match": buckets((line, line) for line in search.matches) if search else set[int](),
+        "window": buckets([window]),
+        "Failed": buckets(errors),
+        "match": buckets((line, line) for line in matches),
     }
     paths = [
         (kind, boxes([(place, place) for place in places], *_PLACES[kind]))
         for kind, places in marks.items()
         if places
     ]
-    label = f"Lines {window.first:,} to {window.last:,} of {extent.lines:,}"
-    errors = f"errors in {counted(len(marks['Failed']), 'part')} of {BUCKETS}" if marks["Failed"] else ""
-    found = counted(search.count, "match", "matches") if search else ""
-    return Bars(BUCKETS, _HEIGHT, paths, f"{'; '.join(part for part in (label, errors, found) if part)}.")
+    words = [f"Lines {window[0]:,} to {window[1]:,} of {whole[1]:,}"]
+    if marks["Failed"]:
+        words.append(f"errors in {counted(len(marks['Failed']), 'part')} of {BUCKETS}")
+    if match_count:
+        words.append(counted(match_count, "match", "matches"))
+    return Bars(BUCKETS, _HEIGHT, paths, f"{'; '.join(words)}.")
 
 
-def error_ranges(samples: Sequence[StoredChunk]) -> list[Lines]:
-    """Lines with errors: exact ones in the samples, and all between two samples when an error is there."""
+def error_ranges(samples: Sequence[LogChunk]) -> list[Lines]:
+    """Lines with errors: exact ones in the samples, and all between two samples when an error is there.
+
+    Args:
+        samples: Some chunks of a log in order, which count lines.
+    """
     found: list[Lines] = []
-    for place, stored in enumerate(samples):
-        found += [(line, line) for line in stored.before.error_lines(stored.chunk.data)]
-        until = stored.until
-        if place + 1 < len(samples) and samples[place + 1].before.errors > until.errors:
-            found.append((until.lines + 1, samples[place + 1].before.lines + 1))
+    until = LineCount()
+    for chunk in samples:
+        before = chunk.before or until
+        if chunk is not samples[0] and before.errors > until.errors:
+            found.append((until.lines + 1, before.lines + 1))
+        found += [(line, line) for line in before.error_lines(chunk.data)]
+        until = before.after(chunk.data)
     return found
 
 
