@@ -142,6 +142,7 @@ def routes() -> list[web.RouteDef]:
         web.post(f"/pages/continuous/{_JOB}/restart", actions.restart_job),
         web.post(f"/pages/{_TYPE}/{_JOB}/files", new_job.deploy_files),
         web.post(f"/pages/{_TYPE}/{_JOB}/settings", actions.change_settings),
+        web.post(f"/pages/{_TYPE}/{_JOB}/versions/{{digest}}/restore", actions.restore_version),
         web.post(f"/pages/{_TYPE}/{_JOB}/delete", actions.delete_job),
         web.post("/pages/clock", actions.choose_clock),
         web.get("/assets/{file}", assets.get_asset),

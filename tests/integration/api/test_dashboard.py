@@ -1,7 +1,9 @@
 """The pages in a real Chromium: in their states, wide and narrow, light and dark, without scripts too."""
 
+import io
 import os
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -11,7 +13,8 @@ from playwright.async_api import Browser
 from support.browser import PHONE, WIDE, WatchedPage, chromium, tab
 from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
-from webjobs_events.job import JobType
+from support.runners import zipped
+from webjobs_events.job import JobType, JobVersion
 from webjobs_events.status import Status
 
 _SHOTS = os.environ.get("WEBJOBS_TEST_SCREENSHOTS")
@@ -19,6 +22,7 @@ _VIEWS = [
     pytest.param({"viewport": WIDE, "color_scheme": "light"}, id="wide-light"),
     pytest.param({"viewport": PHONE, "color_scheme": "dark"}, id="phone-dark"),
 ]
+DIGESTS = ("a" * 64, "b" * 64)
 LONG = "nightly-invoice-export-for-the-northern-region"
 
 
@@ -47,11 +51,25 @@ async def ran(api: aiohttp.ClientSession, backend: FakeBackend, name: str, exit_
     return run_id
 
 
+async def two_versions(backend: FakeBackend) -> list[JobVersion]:
+    """Versions of a job whose files differ in a long line and a name without a space."""
+    for digest, number in zip(DIGESTS, ("2", "1"), strict=True):
+        files = {"run.sh": f"echo {number} {'x' * 300}\n", f"{LONG}_{number}.txt": "a\n", "data": b"\0"}
+        await backend.bus.packages.put(digest, io.BytesIO(zipped(files)))
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return [
+        JobVersion(digest=digest, script="run.sh", deployed_at=at, deployed_by="Dashboard", files=3)
+        for digest in DIGESTS
+    ]
+
+
 async def some_jobs(api: aiohttp.ClientSession, backend: FakeBackend) -> str:
     """Jobs of either type with some runs; the id of the last run, which failed."""
     await backend.define(JobType.TRIGGERED, "hello", settings={"schedule": "0 0 3 * * *"})
     await backend.define(JobType.TRIGGERED, LONG)
-    await backend.define(JobType.CONTINUOUS, "queue-worker")
+    await backend.define(
+        JobType.CONTINUOUS, "queue-worker", digest=DIGESTS[0], versions=await two_versions(backend)
+    )
     backend.tell("queue-worker", **{f"i{INSTANCE}": Status.RUNNING})
     return await ran(api, backend, LONG, 3)
 
@@ -87,6 +105,7 @@ async def test_pages_are_whole_accessible_and_fit(
             "scheduled": "/pages/triggered/hello",
             "run": f"/pages/triggered/{LONG}/history/{run_id}",
             "continuous": "/pages/continuous/queue-worker",
+            "versions": f"/pages/continuous/queue-worker?version={DIGESTS[1]}&against={DIGESTS[0]}",
             "schedule": "/pages/schedule",
             "hooks": "/pages/hooks",
             "hook": f"/pages/hooks/{await a_hook(api)}",

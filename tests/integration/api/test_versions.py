@@ -158,3 +158,67 @@ async def test_what_cannot_be_compared_says_why(api: aiohttp.ClientSession, bus:
     await bus.packages.put(PRESENT, io.BytesIO(b"no archive"))
     async with api.get(f"{URL}/{PRESENT}/diff") as answer:
         assert answer.status == 410
+
+
+PAGE = "/pages/triggered/a%20b"
+
+
+async def text_of(api: aiohttp.ClientSession, path: str, status: int = 200) -> str:
+    async with api.get(path) as answer:
+        assert (answer.status, answer.content_type) == (status, "text/html")
+        return await answer.text()
+
+
+@pytest.mark.usefixtures("job")
+async def test_the_page_of_a_job_lists_its_versions_and_shows_what_a_restore_changes(
+    api: aiohttp.ClientSession,
+) -> None:
+    text = await text_of(api, PAGE)
+    assert f"<code>{PRESENT[:12]}</code> <strong>present</strong>" in text
+    assert "3 files, 5 B" in text and "Dashboard" in text
+    assert text.count("Its files are not kept any more.") == 1
+    assert "Restore this version" not in text
+
+    text = await text_of(api, f"{PAGE}?version={PRESENT[:12]}")
+    assert f"Version {PRESENT[:12]}, compared with {BEFORE[:12]}" in text
+    assert '<span class="del">-echo 1\n</span><span class="add">+echo &#39;&lt;b&gt;&#39;\n</span>' in text
+    assert "added: &#34;0 0 2 * * *&#34;" in text
+    assert "Restore this version" not in text  # it is the present one
+
+    compared = f"{PAGE}?version={BEFORE[:12]}&against={PRESENT[:12]}"
+    assert compared.replace("&", "&amp;") in text
+    text = await text_of(api, compared)
+    assert f"What restoring version {BEFORE[:12]} would change" in text
+    assert f'action="{PAGE}/versions/{BEFORE}/restore"' in text
+    only = await text_of(api, f"{compared}&_regions=diff")
+    assert only.strip().startswith('<section id="diff"') and "Versions" not in only
+
+    for query, reason in ((f"version={LOST}", "not kept any more"), ("version=%3Cb%3E", "no version")):
+        text = await text_of(api, f"{PAGE}?{query}")
+        assert reason in text and "<b>" not in text.partition('id="diff"')[2].partition("</section>")[0]
+
+
+@pytest.mark.usefixtures("job")
+async def test_a_version_is_restored_by_its_button_and_the_page_says_why_one_cannot_be(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    async with api.post(f"{PAGE}/versions/{BEFORE}/restore", allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (303, PAGE)
+    assert f"<code>{BEFORE[:12]}</code> <strong>present</strong>" in await text_of(api, PAGE)
+    assert [command.requested_by for command in backend.seen] == ["Dashboard"]
+    for digest, status in ((LOST, 410), ("e" * 64, 404)):
+        async with api.post(f"{PAGE}/versions/{digest}/restore") as answer:
+            text = await answer.text()
+        assert answer.status == status
+        assert f'name="next" value="{PAGE}"' in text  # where the frame's own forms lead back to
+        assert 'role="alert"' in text
+
+
+async def test_the_page_of_a_continuous_job_has_versions_too(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.CONTINUOUS, "worker", digest=PRESENT, versions=[version(PRESENT, 0)])
+    text = await text_of(api, "/pages/continuous/worker")
+    assert f"<code>{PRESENT[:12]}</code> <strong>present</strong>" in text
+    text = await text_of(api, f"/pages/continuous/worker?version={PRESENT}")
+    assert "not kept any more" in text  # its package was never stored

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 from webjobs_api.http.urls import Urls
-from webjobs_api.pages.run_rows import headline, run_row, story, trigger_words
+from webjobs_api.pages.run_rows import headline, run_row, story, trigger_words, version_note
 from webjobs_events.job import JobName
 from webjobs_events.queries import RunView
 from webjobs_events.run_id import RunId
@@ -73,3 +73,10 @@ def test_what_started_a_run_is_said_in_words() -> None:
     assert trigger_words(replace(WAITING, scheduled_for=NOW)) == "by schedule"
     assert trigger_words(replace(WAITING, rerun_of=WAITING.run_id)) == "run again"
     assert trigger_words(replace(WAITING, attempt=2)) == "by request, attempt 2"
+
+
+def test_a_failed_run_says_when_it_is_the_first_of_its_version() -> None:
+    old, new = (replace(ENDED, digest=letter * 64) for letter in "ab")
+    assert version_note(new, old) == "First run since version bbbbbbbbbbbb was deployed."
+    assert version_note(new, new) == version_note(new, None) == version_note(new, WAITING) == ""
+    assert version_note(replace(new, status=Status.SUCCESS), old) == ""

@@ -16,7 +16,7 @@ from webjobs_api.http.known_run import known_run
 from webjobs_api.http.requests import settings_of
 from webjobs_api.http.sessions import next_path
 from webjobs_api.http.tracing import trace_of
-from webjobs_api.jobs import continuous
+from webjobs_api.jobs import continuous, versions
 from webjobs_api.jobs import handlers as jobs
 from webjobs_api.jobs.commands import COMMANDS, command_from
 from webjobs_api.pages.continuous_job import show_continuous_job
@@ -109,6 +109,16 @@ async def change_settings(request: web.Request) -> web.Response:
             settings = settings_of(form.get("settings", "").encode())
             shown = [form["tag"][:_LONGEST_TAG]] if form.get("tag") else None
             await jobs.change_settings(request, definition, settings, shown)
+    except WebJobsError as error:
+        return await _SHOW_JOB[job_type](request, error)
+    raise web.HTTPSeeOther(page_urls(request).page(job_type, definition.job_name))
+
+
+async def restore_version(request: web.Request) -> web.Response:
+    """`POST /pages/{type}/{job}/versions/{digest}/restore`: to the job's page."""
+    job_type = request_context.job_type(request)
+    try:
+        definition = await versions.restore_version(request)
     except WebJobsError as error:
         return await _SHOW_JOB[job_type](request, error)
     raise web.HTTPSeeOther(page_urls(request).page(job_type, definition.job_name))

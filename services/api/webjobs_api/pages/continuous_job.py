@@ -28,6 +28,7 @@ from webjobs_api.pages.log_lines import show_lines
 from webjobs_api.pages.log_part import START_LINE
 from webjobs_api.pages.starts import Start, starts_of
 from webjobs_api.pages.uptime import uptime_of
+from webjobs_api.pages.versions import REGIONS, versions_view
 
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 _MOST_EVENTS = 2000  # of the day that are read: the latest
@@ -42,6 +43,7 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
         name, now = definition.job_name, datetime.now(UTC)
         views = (await request.app[HISTORY].statuses([name])).get(name, [])
         events = await changes_since(request.app[BUS], name, now - _DAY, _MOST_EVENTS)
+        versions = await versions_view(request, definition)
     except WebJobsError as error:
         return show_fault(request, fault or error)
     urls, alive = page_urls(request), request.app[RUNNERS].of_alive(views)
@@ -67,13 +69,15 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
         "ends": {each.instance: _end(each) for each in alive},
         "job_log": urls.job_log(name),
         "application_log": urls.application_log(name),
+        **versions,
     }
     page = Page(
         template="continuous",
         title=name,
         section="overview",
-        regions=("head", "instances", "uptime"),
+        regions=("head", "instances", "uptime", *REGIONS),
         events=f"type=continuous&job={quoted(name)}",
+        path=Urls("").page(JobType.CONTINUOUS, name),
     )
     return show(request, page, view, fault)
 

@@ -153,3 +153,8 @@ def listed(words: Iterable[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     *first, last = list(words) or [""]
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def short_digest(digest: str) -> str:
+    """The beginning of a digest, which names a version as well."""
+    return digest[:12]

@@ -11,6 +11,7 @@ from webjobs_events.settings_patch import settings_tag
 from webjobs_api.backends.known_job import error_of
 from webjobs_api.http.legacy_responses import run_command
 from webjobs_api.http.urls import Urls
+from webjobs_api.pages.formats import short_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ def job_view(definition: JobDefinition, urls: Urls) -> JobView:
         type=job_type.value,
         script=run_command(definition),
         host=definition.script_host,
-        digest=definition.digest[:12],
+        digest=short_digest(definition.digest),
         changed_at=definition.changed_at,
         changed_by=definition.changed_by,
         error=error_of(definition) or "",

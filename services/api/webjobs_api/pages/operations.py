@@ -64,6 +64,10 @@ _LINES = (
     Parameter(name="before", schema=_TEXT, description="Only lines before the one with this number."),
     Parameter(name="last", schema=_TEXT, description="With 1, the last of these lines; else the first."),
 )
+_VERSION = (
+    Parameter(name="version", schema=_TEXT, description="Show what this version changed."),
+    Parameter(name="against", schema=_TEXT, description="The version to compare with; else the one before."),
+)
 _DAY = (
     Parameter(name="day", schema=_TEXT, description="In UTC, such as 2026-01-02; today by default."),
     Parameter(name="after", schema=_TEXT, description="Only jobs whose name is after this one."),
@@ -101,6 +105,12 @@ def _lines(summary: str, query: tuple[Parameter, ...]) -> Operation:
 def _button(summary: str, body: Body | None = None) -> Operation:
     answers = {303: _BACK, **_NOT_DONE}
     return Operation(tag="Pages", summary=summary, body=body, answers=answers, needs_room=False)
+
+
+def _restore(summary: str) -> Operation:
+    gone = replace(_NOT_DONE[404], description="The page, saying that its files are not kept any more.")
+    button = _button(summary)
+    return replace(button, answers={**button.answers, 410: gone}, needs_room=True)
 
 
 def _upload(summary: str, body: Body) -> Operation:
@@ -161,13 +171,15 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /pages/settings/{key}/delete": _button("Take an app setting away by its button"),
     "GET /pages/system": _page("Show runners, queue, history and streams"),
     "GET /pages/new": _page("Show the form for a new job", query=_NEW),
-    "GET /pages/triggered/{job}": _page("Show a triggered job", 400, 404, 503),
+    "GET /pages/triggered/{job}": _page("Show a triggered job", 400, 404, 503, query=_VERSION),
     "GET /pages/triggered/{job}/history/{id}": _page("Show a run and its log", 400, 404, 503, query=_LOG),
     "GET /pages/triggered/{job}/history/{id}/lines": _lines("Get lines of a run's log for its page", _LINES),
     "GET /pages/continuous/{job}/lines": _lines(
         "Get lines of an instance's log for its page", (*_LINES, _INSTANCE_LOG[-2])
     ),
-    "GET /pages/continuous/{job}": _page("Show a continuous job", 400, 404, 503, query=_INSTANCE_LOG),
+    "GET /pages/continuous/{job}": _page(
+        "Show a continuous job", 400, 404, 503, query=(*_INSTANCE_LOG, *_VERSION)
+    ),
     "POST /pages/triggered/{job}/run": _button("Run a job by its button", _FORM),
     "POST /pages/triggered/{job}/history/{id}/cancel": _button("Cancel a run by its button"),
     "POST /pages/triggered/{job}/history/{id}/rerun": _button("Run a job again by its button", _FORM),
@@ -176,6 +188,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /pages/continuous/{job}/restart": _button("Restart a job by its button"),
     "POST /pages/{type}/{job}/files": _upload("Deploy a job by its form", _FILE),
     "POST /pages/{type}/{job}/settings": _button("Change a job's settings by its form", _SETTINGS),
+    "POST /pages/{type}/{job}/versions/{digest}/restore": _restore("Restore a version by its button"),
     "POST /pages/{type}/{job}/delete": _button("Delete a job by its form", _NAME),
     "POST /pages/clock": replace(_button("Choose by which clock pages show times", _CLOCK), viewers=True),
     "GET /assets/{file}": Operation(

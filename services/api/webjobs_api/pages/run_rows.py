@@ -9,7 +9,7 @@ from webjobs_events.queries import RunView, TriggerKind
 from webjobs_events.status import Status, is_terminal
 
 from webjobs_api.http.urls import Urls
-from webjobs_api.pages.formats import took
+from webjobs_api.pages.formats import short_digest, took
 
 _BY_THEMSELVES = (Status.SUCCESS, Status.FAILED)
 _TRIGGERS = {
@@ -41,6 +41,7 @@ class RunRow:
         runner: Instance id of its runner.
         log: Address of its output log.
         errors: Address of its error log; empty when nothing was written to stderr.
+        note: A remark about its version, as a sentence; empty: none.
     """
 
     id: str
@@ -60,6 +61,7 @@ class RunRow:
     runner: str
     log: str
     errors: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Step:
     after: str
 
 
-def run_row(run: RunView, urls: Urls, now: datetime) -> RunRow:
+def run_row(run: RunView, urls: Urls, now: datetime, note: str = "") -> RunRow:
     """A run as a row."""
     began = run.started_at or run.requested_at
     length = (run.ended_at or now) - began
@@ -93,7 +95,17 @@ def run_row(run: RunView, urls: Urls, now: datetime) -> RunRow:
         runner=run.instance,
         log=urls.output(run.job_name, run.run_id),
         errors=urls.error(run.job_name, run.run_id) if run.has_error_log else "",
+        note=note,
     )
+
+
+def version_note(run: RunView, before: RunView | None) -> str:
+    """That a failed run is the first of its version, as a sentence; empty when it is not, or unknown."""
+    if run.status is not Status.FAILED or before is None or not run.digest or not before.digest:
+        return ""
+    if run.digest == before.digest:
+        return ""
+    return f"First run since version {short_digest(run.digest)} was deployed."
 
 
 def why(run: RunView) -> str:

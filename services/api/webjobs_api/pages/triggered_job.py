@@ -1,6 +1,6 @@
 """The page of a triggered job: `GET /pages/triggered/{job}`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -13,14 +13,15 @@ from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.http import request_context
 from webjobs_api.http.requests import Page as RunsPage
-from webjobs_api.http.urls import quoted
+from webjobs_api.http.urls import Urls, quoted
 from webjobs_api.http.viewer import visible
 from webjobs_api.overview.wording import ordinal
 from webjobs_api.pages.bars import Result, bars_of
 from webjobs_api.pages.formats import relative
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
 from webjobs_api.pages.job_view import job_view
-from webjobs_api.pages.run_rows import run_row, usual, why
+from webjobs_api.pages.run_rows import run_row, usual, version_note, why
+from webjobs_api.pages.versions import REGIONS, versions_view
 from webjobs_api.schedules.handlers import schedule_of_job
 
 _BARS = 50
@@ -35,12 +36,13 @@ async def show_triggered_job(request: web.Request, fault: WebJobsError | None = 
         definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, request_context.job_name(request))
         runs = await request.app[RUNS].of_job(definition.job_name, RunsPage(limit=_RUNS))
         schedule = await schedule_of_job(request, definition, _DUE_TIMES)
+        versions = await versions_view(request, definition)
     except WebJobsError as error:
         return show_fault(request, fault or error)
     urls, now = page_urls(request), datetime.now(UTC)
     view = {
         "job": job_view(visible(request, definition), urls),
-        "runs": [run_row(run, urls, now) for run in runs],
+        "runs": [run_row(run, urls, now, version_note(run, before)) for run, before in _with_before(runs)],
         "headline": headline(runs, now),
         "bars": bars_of([_result(run) for run in reversed(runs[:_BARS]) if is_terminal(run.status)], _BARS),
         "usual": usual(runs),
@@ -49,14 +51,16 @@ async def show_triggered_job(request: web.Request, fault: WebJobsError | None = 
         "ticks": [(tick, datetime.fromisoformat(tick.due)) for tick in schedule.last],
         "arguments": list(dict.fromkeys(run.arguments for run in runs if run.arguments))[:10],
         "last_arguments": next((run.arguments for run in runs if run.arguments), ""),
+        **versions,
     }
     page = Page(
         template="triggered",
         title=definition.job_name,
         section="overview",
-        regions=("head", "runs", "schedule"),
+        regions=("head", "runs", "schedule", *REGIONS),
         events=f"type=triggered&job={quoted(definition.job_name)}",
         job_zone=schedule.time_zone,
+        path=Urls("").triggered_page(definition.job_name),
     )
     return show(request, page, view, fault)
 
@@ -85,6 +89,11 @@ def headline(runs: Sequence[RunView], now: datetime) -> str:
         parts.append(f"{ordinal(streak)} time in a row")
     since = f"; last success {relative(success.ended_at, now)}" if success and success.ended_at else ""
     return f"{', '.join(parts)}{since}."
+
+
+def _with_before(runs: Sequence[RunView]) -> Iterator[tuple[RunView, RunView | None]]:
+    """Each run with the one before it; None when that is not known."""
+    return zip(runs, [*runs[1:], None], strict=False)
 
 
 def _result(run: RunView) -> Result:

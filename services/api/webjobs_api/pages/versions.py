@@ -1,0 +1,34 @@
+"""The part of a job's page about its versions: the list, and what differs between two of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+from webjobs_events.errors import WebJobsError
+from webjobs_events.job import JobDefinition
+
+from webjobs_api.http import request_context
+from webjobs_api.jobs.version_diff import AGAINST, VERSION_DIFFS
+from webjobs_api.jobs.versions import version_named
+from webjobs_api.pages.version_view import diff_view, version_rows
+
+REGIONS = ("diff", "versions")
+_VERSION = "version"
+
+
+async def versions_view(request: web.Request, definition: JobDefinition) -> Mapping[str, Any]:
+    """What the templates `diff` and `versions` show: the versions, and the difference that the query names.
+
+    Viewers see no difference: files may hold secrets.
+    """
+    view: dict[str, Any] = {"versions": version_rows(definition), "diff": None, "diff_fault": ""}
+    shown = request.query.get(_VERSION, "")
+    if not shown or request_context.requester(request).is_viewer:
+        return view
+    try:
+        version = version_named(definition, shown)
+        against = request.query.get(AGAINST, "")
+        diff = await request.app[VERSION_DIFFS].diff(definition, version, against)
+    except WebJobsError as error:
+        return view | {"diff_fault": str(error)}
+    return view | {"diff": diff_view(diff, definition)}
