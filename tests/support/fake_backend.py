@@ -113,7 +113,7 @@ class FakeBackend:
         exit_code: int = 0,
         has_error_log: bool = False,
         free_the_job: bool = True,
-        **sizes: int,
+        **facts: float,
     ) -> None:
         held = self.held[job_name]
         ended = events.RunFailed if exit_code else events.RunSuccess
@@ -125,7 +125,7 @@ class FakeBackend:
                 reason=Reason.EXIT_CODE,
                 exit_code=exit_code,
                 has_error_log=has_error_log,
-                **sizes,
+                **facts,  # type: ignore[arg-type]
             )
         )
         if free_the_job:

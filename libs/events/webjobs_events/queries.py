@@ -38,6 +38,10 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     output_log_bytes: int | None = None
     error_log_bytes: int | None = None
     dropped_lines: int | None = None
+    cpu_seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    log_lines: int | None = None
+    first_error_line: int | None = None
 
 
 class LastSuccess(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,6 +53,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/api/triggeredwebjobsswagger", swagger.get_swagger),
         web.get(overview.PATH, overview.get_overview),
         web.get(all_runs.PATH, all_runs.list_runs),
+        web.get(f"{all_runs.PATH}/{_JOB}/{{id}}", all_runs.get_run),
         web.get(refusal_list.PATH, refusal_list.list_refusals),
         web.post(bulk_actions.PATH, bulk_actions.act_on_jobs),
         # App settings

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Double,
     Index,
     Integer,
     MetaData,
@@ -51,6 +52,10 @@ runs = Table(
     Column("output_log_bytes", BigInteger),
     Column("error_log_bytes", BigInteger),
     Column("dropped_lines", BigInteger),
+    Column("cpu_seconds", Double),
+    Column("peak_memory_bytes", BigInteger),
+    Column("log_lines", BigInteger),
+    Column("first_error_line", BigInteger),
     # Read backwards, the index of newest-first pages of the runs of all jobs.
     Index("runs_by_status", "status", "run_id", "job_name"),
 )

@@ -122,3 +122,46 @@ async def test_a_bad_value_is_400_with_the_value_and_what_is_allowed(
         assert answer.content_type == "application/problem+json"
         detail = (await answer.json())["detail"]
     assert words in detail and query.partition("=")[2] in detail
+
+
+async def test_a_run_shows_what_it_used_in_the_list_and_by_itself_but_not_in_the_dialect_of_kudu(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await define(backend, ["a b"])
+    run_id = await start(api, "a b")
+    await eventually(lambda: "a b" in backend.held)
+    used = {"cpu_seconds": 1.25, "peak_memory_bytes": 9_000_000_000, "log_lines": 12, "first_error_line": 7}
+
+    async def shown_by_itself() -> dict[str, Any]:
+        async with api.get(f"/api/runs/A%20b/{run_id}") as answer:
+            assert answer.status == 200, await answer.text()
+            found: dict[str, Any] = await answer.json()
+            return found
+
+    assert {name: (await shown_by_itself())[name] for name in used} == dict.fromkeys(used)
+    await backend.end_run("a b", exit_code=3, **used)
+    [listed_run] = (await listed(api))["runs"]
+    assert {name: listed_run[name] for name in used} == used
+    assert await shown_by_itself() == listed_run
+    async with api.get(listed_run["url"]) as answer:
+        kudu = await answer.json()
+    assert kudu == {name: value for name, value in listed_run.items() if name not in used}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("missing/201311080256000000", 404),
+        ("a/201311080256000000", 404),
+        ("a/wibble", 404),
+        ("a/0", 404),
+        (".../201311080256000000", 400),
+    ],
+)
+async def test_what_is_no_run_is_a_problem(
+    api: aiohttp.ClientSession, backend: FakeBackend, path: str, status: int
+) -> None:
+    await define(backend)
+    async with api.get(f"/api/runs/{path}") as answer:
+        assert (answer.status, answer.content_type) == (status, "application/problem+json")
+        assert (await answer.json())["detail"]

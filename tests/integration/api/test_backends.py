@@ -222,6 +222,10 @@ async def test_a_run_is_recorded_from_its_command_to_its_end(
         output_log_bytes=end.output_log_bytes,
         error_log_bytes=end.error_log_bytes,
         dropped_lines=end.dropped_lines,
+        cpu_seconds=end.cpu_seconds,
+        peak_memory_bytes=end.peak_memory_bytes,
+        log_lines=end.log_lines,
+        first_error_line=end.first_error_line,
         **facts,
     )
 

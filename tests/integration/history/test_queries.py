@@ -27,12 +27,13 @@ async def test_a_run_is_answered_with_all_that_is_known(history: History) -> Non
         [
             run.initializing(arguments='"ä" \\u0000'),
             run.running(),
-            run.failed(evidence="Why: \0.", exit_code=255),
+            run.failed(evidence="Why: \0.", exit_code=255, cpu_seconds=2.0, peak_memory_bytes=2**40),
         ]
     )
     view = await history.run("jöb ✓", run.run_id, end)
     assert view is not None
     assert (view.status, view.arguments, view.exit_code) == (Status.FAILED, '"ä" \\u0000', 255)
+    assert (view.cpu_seconds, view.peak_memory_bytes, view.log_lines) == (2.0, 2**40, None)
     assert view.evidence == "Why: \N{REPLACEMENT CHARACTER}."
     assert view.requested_at == run.initializing().requested_at
 

@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 from support.stories import (
     BOOT_A,
@@ -56,6 +58,16 @@ def test_a_run_knows_how_large_its_logs_are_once_it_has_ended() -> None:
     assert {name: getattr(view, name) for name in sizes} == sizes
     unknown = run_after(run, run.initializing(), run.failed(3))
     assert unknown.output_log_bytes is unknown.error_log_bytes is unknown.dropped_lines is None
+
+
+def test_a_run_knows_what_it_used_once_it_has_ended() -> None:
+    run = Run(0)
+    usage = {"cpu_seconds": 1.25, "peak_memory_bytes": 9_000_000_000, "log_lines": 12, "first_error_line": 7}
+    for event in (run.success, run.aborted, partial(run.failed, 3)):
+        view = run_after(run, run.initializing(), event(**usage))
+        assert {name: getattr(view, name) for name in usage} == usage
+        unknown = run_after(run, run.initializing(), event())
+        assert [getattr(unknown, name) for name in usage] == [None] * 4
 
 
 def test_a_run_knows_what_led_to_it_and_what_follows_it() -> None:

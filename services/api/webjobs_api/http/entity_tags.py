@@ -7,8 +7,9 @@ import msgspec
 from msgspec.structs import replace
 from webjobs_events.status import Status, is_terminal
 
-from webjobs_api.http.kudu_responses import KuduAllRuns, KuduRun, KuduRuns, KuduTriggeredJob
+from webjobs_api.http.kudu_responses import KuduRun, KuduRuns, KuduTriggeredJob
 from webjobs_api.http.legacy_responses import RunJson, RunsJson, TriggeredJobJson
+from webjobs_api.http.measured_run import AllRuns
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 
@@ -27,7 +28,7 @@ def without_clock(answer: Any) -> Any:
     """The answer without the durations of runs that go on; itself when there are none."""
     if isinstance(answer, list):
         return [without_clock(each) for each in answer]
-    if isinstance(answer, RunsJson | KuduRuns | KuduAllRuns):
+    if isinstance(answer, RunsJson | KuduRuns | AllRuns):
         return replace(answer, runs=without_clock(answer.runs))
     if isinstance(answer, TriggeredJobJson | KuduTriggeredJob):
         run = answer.latest_run

@@ -56,18 +56,6 @@ class KuduRuns(msgspec.Struct, frozen=True):
     runs: list[KuduRun]
 
 
-class KuduAllRuns(msgspec.Struct, frozen=True):
-    """Runs of all jobs, newest first; ours.
-
-    Attributes:
-        runs: The page.
-        next: Address of the next page; null when this is the last one.
-    """
-
-    runs: list[KuduRun]
-    next: str | None
-
-
 class KuduSettingsChanged(msgspec.Struct, frozen=True):
     """The answer to new settings; ours: Kudu's is empty.
 

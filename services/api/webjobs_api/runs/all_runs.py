@@ -1,4 +1,4 @@
-"""The handler for the runs of all jobs."""
+"""The handlers of `/api/runs`: the runs of all jobs, and each of them."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,8 @@ from webjobs_api.backends.run_filter import cursor_of, run_filter_of
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.http import request_context
 from webjobs_api.http.dialects import KUDU
-from webjobs_api.http.kudu_responses import KuduAllRuns, run_json
+from webjobs_api.http.known_run import known_run
+from webjobs_api.http.measured_run import AllRuns, measured_run_json
 from webjobs_api.http.problems import with_problems
 
 PATH = "/api/runs"
@@ -26,11 +27,19 @@ async def list_runs(request: web.Request) -> web.Response:
     if page.next is not None:
         query = request.rel_url.update_query(before=cursor_of(page.next)).raw_query_string
         following = f"{base}{PATH}?{query}"
-    runs = [run_json(run, KUDU.urls(base), now) for run in page.runs]
-    response = request_context.show(request, KuduAllRuns(runs, following))
+    runs = [measured_run_json(run, KUDU.urls(base), now) for run in page.runs]
+    response = request_context.show(request, AllRuns(runs, following))
     if following is not None:
         response.headers["Link"] = f'<{following}>; rel="next"'
     return response
+
+
+@with_problems
+async def get_run(request: web.Request) -> web.Response:
+    """`GET /api/runs/{job}/{id}`: one run, with what it has used."""
+    _, run = await known_run(request)
+    urls = KUDU.urls(request_context.base(request))
+    return request_context.show(request, measured_run_json(run, urls, datetime.now(UTC)))
 
 
 def _as_defined(definitions: KnownJobs, name: JobName) -> JobName:

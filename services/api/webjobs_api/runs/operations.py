@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from webjobs_events.queries import TriggerKind
 
 from webjobs_api.backends.run_filter import DEFAULT_RUNS, MAX_RUNS, STATUS_WORDS
-from webjobs_api.http.kudu_responses import KuduAllRuns
+from webjobs_api.http.measured_run import AllRuns, MeasuredRun
 from webjobs_api.http.operation import Operation, Parameter, json_of
 from webjobs_api.http.parameters import any_of
 
@@ -40,8 +40,17 @@ OPERATIONS: Mapping[str, Operation] = {
             ),
         ),
         has_etag=True,
-        answers={200: json_of(KuduAllRuns, "A page of runs.", Link="Of the next page.")},
+        answers={200: json_of(AllRuns, "A page of runs.", Link="Of the next page.")},
         errors=(400,),
+        problems=True,
+    ),
+    "GET /api/runs/{job}/{id}": Operation(
+        tag="All jobs",
+        summary="Get a run with what it has used",
+        description="As the run is in the list, with CPU time, peak memory and lines of its log.",
+        has_etag=True,
+        answers={200: json_of(MeasuredRun, "The run.")},
+        errors=(400, 404),
         problems=True,
     ),
 }

@@ -154,6 +154,10 @@ def _run_ends(rows: Rows, event: RunEnded) -> list[Change]:
                 output_log_bytes=event.output_log_bytes,
                 error_log_bytes=event.error_log_bytes,
                 dropped_lines=event.dropped_lines,
+                cpu_seconds=event.cpu_seconds,
+                peak_memory_bytes=event.peak_memory_bytes,
+                log_lines=event.log_lines,
+                first_error_line=event.first_error_line,
             )
         )
     ]
