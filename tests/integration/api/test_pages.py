@@ -207,6 +207,28 @@ async def test_the_page_sends_only_the_regions_that_are_asked_for(
     assert "<html" not in text
 
 
+async def test_the_page_of_a_run_shows_what_it_used_and_where_its_first_error_is(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    async with api.post("/pages/triggered/hello/run"):
+        await eventually(lambda: backend.position == 2)
+    run_id = backend.held["hello"].command.run_id
+    address = f"/pages/triggered/hello/history/{run_id}"
+    words = ("CPU time", "Peak memory", "first error in line")
+    text = await page(api, address)
+    assert not any(word in text for word in words), "nothing is known before its end"
+    used = {"cpu_seconds": 90.5, "peak_memory_bytes": 52_428_800, "log_lines": 1234, "first_error_line": 7}
+    await backend.end_run("hello", exit_code=3, **used)
+    await eventually(lambda: backend.position == 3)
+    text = await page(api, address)
+    assert all(word in text for word in (*words, "1 m 30 s", "52 MB", "1,234 lines"))
+    assert f'href="{address}?line=7#L7"' in text
+    (twin,) = re.findall(r'<a href="([^"]+)">This run as JSON', text)
+    async with api.get(twin) as answer:
+        assert (await answer.json())["cpu_seconds"] == 90.5
+
+
 async def test_a_run_has_a_page_with_its_log_and_leads_to_the_next_one(
     api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:

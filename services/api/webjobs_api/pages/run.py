@@ -50,7 +50,7 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
         "next": urls.run_page(run.job_name, newer[-1].run_id) if newer else "",
         "last_success": urls.run_page(run.job_name, success.run_id) if success else "",
         "is_new_version": bool(older) and bool(run.digest) and older[0].digest != run.digest,
-        "twin": urls.run(run.job_name, run.run_id),
+        "twin": f"{urls.base}/api/runs/{quoted(run.job_name)}/{run.run_id}",
         "live_log": _live_log(urls.run(run.job_name, run.run_id), run, log),
         "tools_events": "Success Failed Aborted",
     }

@@ -9,7 +9,7 @@ from webjobs_events.queries import RunView, TriggerKind
 from webjobs_events.status import Status, is_terminal
 
 from webjobs_api.http.urls import Urls
-from webjobs_api.pages.formats import short_digest, took
+from webjobs_api.pages.formats import counted, short_digest, size, took
 
 _BY_THEMSELVES = (Status.SUCCESS, Status.FAILED)
 _TRIGGERS = {
@@ -42,6 +42,10 @@ class RunRow:
         log: Address of its output log.
         errors: Address of its error log; empty when nothing was written to stderr.
         note: A remark about its version, as a sentence; empty: none.
+        cpu: CPU time of its processes; empty while it is not known.
+        memory: Peak memory of its largest process; empty as above.
+        lines: How many lines its log has; empty when they were not counted.
+        first_error: Number of the first of them with an error; 0: none.
     """
 
     id: str
@@ -62,6 +66,10 @@ class RunRow:
     log: str
     errors: str
     note: str
+    cpu: str
+    memory: str
+    lines: str
+    first_error: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,10 @@ def run_row(run: RunView, urls: Urls, now: datetime, note: str = "") -> RunRow:
         log=urls.output(run.job_name, run.run_id),
         errors=urls.error(run.job_name, run.run_id) if run.has_error_log else "",
         note=note,
+        cpu="" if run.cpu_seconds is None else took(timedelta(seconds=run.cpu_seconds)),
+        memory="" if run.peak_memory_bytes is None else size(run.peak_memory_bytes),
+        lines="" if run.log_lines is None else counted(run.log_lines, "line"),
+        first_error=run.first_error_line or 0,
     )
 
 
