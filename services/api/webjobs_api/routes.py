@@ -23,6 +23,7 @@ from webjobs_api.logs import handlers as logs
 from webjobs_api.logs import line_handlers, logstream, run_log
 from webjobs_api.overview import handlers as overview
 from webjobs_api.pages import actions, assets, continuous_job, new_job, triggered_job
+from webjobs_api.pages import events as events_page
 from webjobs_api.pages import hooks as hooks_page
 from webjobs_api.pages import overview as overview_page
 from webjobs_api.pages import run as run_page
@@ -118,6 +119,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/", overview_page.show_index),
         web.get("/pages/runs", all_runs_page.show_runs),
         web.get("/pages/schedule", schedule_page.show_schedule),
+        web.get("/pages/events", events_page.show_events),
         web.get("/pages/hooks", hooks_page.show_hooks),
         web.post("/pages/hooks", hooks_page.add_hook),
         web.get("/pages/hooks/{hook}", hooks_page.show_hook),

@@ -107,6 +107,7 @@ async def test_pages_are_whole_accessible_and_fit(
             "continuous": "/pages/continuous/queue-worker",
             "versions": f"/pages/continuous/queue-worker?version={DIGESTS[1]}&against={DIGESTS[0]}",
             "schedule": "/pages/schedule",
+            "events": "/pages/events",
             "hooks": "/pages/hooks",
             "hook": f"/pages/hooks/{await a_hook(api)}",
             "settings": "/pages/settings",
@@ -172,6 +173,26 @@ async def test_rows_hold_still_until_they_are_asked_for(
 
 async def _counts(rows: object, wanted: int) -> bool:
     return await rows.count() == wanted  # type: ignore[attr-defined, no-any-return]
+
+
+async def test_events_come_by_themselves_until_the_list_is_paused(
+    browser: Browser, api_url: str, api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    async with tab(browser, api_url, viewport=WIDE) as page:
+        await page.open("/pages/events?job=hello")
+        await page.page.wait_for_selector("#live.on")
+        await ran(api, backend, "hello", 3)
+        await page.page.wait_for_selector("#list .status.Failed")
+        await page.page.get_by_role("button", name="Pause").click()
+        await ran(api, backend, "hello")
+        assert await page.page.locator("#list .status.Success").count() == 0
+        await page.page.get_by_role("button", name="Continue").click()
+        await page.page.wait_for_selector("#list .status.Success")
+        summary = page.page.locator("#list summary").first
+        await summary.click()
+        assert '"specversion"' in str(await page.page.locator("#list details[open] pre").text_content())
+        await page.check()
 
 
 async def test_everything_works_without_scripts(browser: Browser, api_url: str, backend: FakeBackend) -> None:

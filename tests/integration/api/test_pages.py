@@ -170,6 +170,7 @@ async def test_every_page_runs_no_script_but_its_own(
     for path in (
         "/",
         "/pages/runs",
+        "/pages/events",
         "/pages/hooks",
         "/pages/system",
         "/pages/new",

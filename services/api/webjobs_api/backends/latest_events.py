@@ -1,10 +1,13 @@
-"""Finds where the latest events of a kind begin, without reading the others."""
+"""Reads the latest events of a kind, and finds where they begin, without reading the others."""
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.jetstream import Bus
+from webjobs_events.jetstream import Bus, StreamMessage
+
+from webjobs_api.backends.event_filter import EventFilter
 
 _OPEN_TIMEOUT = 3.0  # seconds
 _SLACK = 4  # times as many as wanted may be read: finding the place exactly takes more questions than that
@@ -48,3 +51,21 @@ async def _left(bus: Bus, filters: Sequence[str], start_sequence: int) -> int:
         except TimeoutError as error:
             raise BusUnavailable(f"reading {', '.join(filters)}", "no answer in time") from error
         return reader.pending_at_start
+
+
+async def latest_events(bus: Bus, wanted: EventFilter, count: int) -> list[StreamMessage]:
+    """The latest `count` events that pass a filter, oldest first.
+
+    Raises:
+        BusUnavailable: NATS does not answer.
+    """
+    filters = wanted.subjects(bus.subjects)
+    start = await start_of_latest(bus, filters, 1, count)
+    if start is None:
+        return []
+    found: list[StreamMessage] = []
+    stored = bus.stored(bus.subjects.events_stream, filters, start_sequence=start)
+    async with aclosing(stored) as batches:
+        async for batch in batches:
+            found += [message for message in batch if wanted.passes(message.subject)]
+    return found[-count:]

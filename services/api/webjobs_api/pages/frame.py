@@ -40,6 +40,7 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
     "overview": ("/", "Overview"),
     "runs": ("/pages/runs", "Runs"),
     "schedule": ("/pages/schedule", "Schedule"),
+    "events": ("/pages/events", "Events"),
     "hooks": ("/pages/hooks", "Hooks"),
     "settings": ("/pages/settings", "Settings"),
     "system": ("/pages/system", "System"),

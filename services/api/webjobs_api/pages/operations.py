@@ -72,6 +72,11 @@ _DAY = (
     Parameter(name="day", schema=_TEXT, description="In UTC, such as 2026-01-02; today by default."),
     Parameter(name="after", schema=_TEXT, description="Only jobs whose name is after this one."),
 )
+_EVENTS = (
+    Parameter(name="type", schema=_TEXT, description="Only events of this type."),
+    Parameter(name="job", schema=_TEXT, description="Only events of this job."),
+    Parameter(name="event", schema=_TEXT, description="Only events of this name."),
+)
 _NEW = (
     Parameter(name="name", schema=_TEXT, description="Of the job, when it is known."),
     Parameter(name="type", schema=_TEXT, description="Of the job: triggered or continuous."),
@@ -157,6 +162,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /": _page("Show all jobs", 400, 503, query=_JOBS),
     "GET /pages/runs": _page("Show the runs of all jobs", 400, 503, query=_RUNS),
     "GET /pages/schedule": _page("Show what is due on a day", 400, 503, query=_DAY),
+    "GET /pages/events": _page("Show the last events in words", 400, 503, query=_EVENTS),
     "GET /pages/hooks": _page("Show all hooks with their last calls", 503),
     "POST /pages/hooks": _button("Make a hook by its form", _form("url", *_HOOK)),
     "GET /pages/hooks/{hook}": _page("Show a hook and its calls", 404, 503),

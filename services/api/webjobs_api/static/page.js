@@ -102,6 +102,7 @@ class Stream {
     this.lastId = "";
     this.tries = 0;
     this.isOver = false;
+    this.isHeld = false;
     document.addEventListener("visibilitychange", () => (document.hidden ? this.pause() : this.follow()));
     addEventListener("pagehide", () => this.pause());
     if (!document.hidden) this.follow();
@@ -112,6 +113,13 @@ class Stream {
     this.stop = null;
   }
 
+  hold(isHeld) {
+    this.isHeld = isHeld;
+    if (!isHeld) return this.follow();
+    this.pause();
+    show("", "Paused");
+  }
+
   end() {
     this.isOver = true;
     this.pause();
@@ -119,7 +127,7 @@ class Stream {
   }
 
   async follow() {
-    if (this.stop || this.isOver) return;
+    if (this.stop || this.isOver || this.isHeld) return;
     const stop = (this.stop = new AbortController());
     while (!stop.signal.aborted) {
       let timer = 0;
@@ -309,10 +317,20 @@ function startUpload(form) {
   });
 }
 
+function startPause(stream) {
+  const button = document.querySelector("[data-pause]");
+  if (!button) return;
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    stream.hold(!stream.isHeld);
+    button.textContent = stream.isHeld ? "Continue" : "Pause";
+  });
+}
+
 startClocks();
 startKeys();
 document.querySelectorAll("form[data-upload]").forEach(startUpload);
 // On the page of a run that goes on, the one stream is that of its log: log.js follows it.
 if (body.dataset.events && !document.querySelector("[data-follow]:not([data-follow=''])")) {
-  new Stream(body.dataset.events, { onEvent: (event) => { sequence = event.id; invalidate(event.name); }, onReturn: () => invalidate("*") });
+  startPause(new Stream(body.dataset.events, { onEvent: (event) => { sequence = event.id; invalidate(event.name); }, onReturn: () => invalidate("*") }));
 }
