@@ -9,13 +9,22 @@ from pathlib import Path
 import aiohttp
 import pytest
 import pytest_asyncio
+from integration.api.conftest import QUICK, SHORT
+from integration.api.test_continuous_page import crash_loop
 from playwright.async_api import Browser
 from support.browser import PHONE, WIDE, WatchedPage, chromium, tab
 from support.eventually import eventually
-from support.fake_backend import INSTANCE, FakeBackend
+from support.fake_backend import INSTANCE, FakeBackend, run_fake_backend
+from support.outages import crash
 from support.runners import zipped
+from webjobs_api.app import run_api
+from webjobs_api.settings import ApiSettings
+from webjobs_events.jetstream import Bus, connect_bus
 from webjobs_events.job import JobType, JobVersion
+from webjobs_events.log_format import LineCount, output_log
 from webjobs_events.status import Status
+from webjobs_events.subjects import Subjects
+from webjobs_stack.nats_server import run_nats_server
 
 _SHOTS = os.environ.get("WEBJOBS_TEST_SCREENSHOTS")
 _VIEWS = [
@@ -23,6 +32,25 @@ _VIEWS = [
     pytest.param({"viewport": PHONE, "color_scheme": "dark"}, id="phone-dark"),
 ]
 DIGESTS = ("a" * 64, "b" * 64)
+_LOOKS: dict[str, dict[str, object]] = {
+    "wide-dark": {"viewport": WIDE, "color_scheme": "dark"},
+    "phone-light": {"viewport": PHONE, "color_scheme": "light"},
+    "forced-colors": {"viewport": WIDE, "forced_colors": "active"},
+    "zoom-200": {"viewport": {"width": 640, "height": 450}, "device_scale_factor": 2},
+}
+_MARK = b"[11/08/2013 02:56:00 > 327e1e: %b] "
+LOG = (
+    _MARK % b"SYS INFO"
+    + b"Status changed to Running\n"
+    + _MARK % b"INFO"
+    + b"\x1b[32mgreen\x1b[0m \x1b[1;33;44mbold\x1b[0m and a line that is "
+    + 30 * b"long "
+    + b"\n"
+    + _MARK % b"ERROR"
+    + b"ValueError: "
+    + 300 * b"x"
+    + b"\n"
+)
 LONG = "nightly-invoice-export-for-the-northern-region"
 
 
@@ -120,6 +148,59 @@ async def test_pages_are_whole_accessible_and_fit(
         await looked_at(page, "/pages/triggered/nothing", f"{kind}-unknown", allow=("404",))
         backend.history_away = True
         await looked_at(page, "/", f"{kind}-history-away", allow=("503",))
+
+
+async def test_pages_fit_in_every_look(
+    browser: Browser, api: aiohttp.ClientSession, api_url: str, backend: FakeBackend, bus: Bus
+) -> None:
+    run_id = await some_jobs(api, backend)
+    subject = bus.subjects.log(JobType.TRIGGERED, LONG, run_id)
+    await backend.log(subject, output_log(run_id), 0, LOG, LineCount())
+    await crash_loop(backend, bus)
+    paths = {
+        "overview": "/",
+        "run": f"/pages/triggered/{LONG}/history/{run_id}?line=2-3&q=green",
+        "continuous": "/pages/continuous/worker",
+    }
+    for kind, look in _LOOKS.items():
+        async with tab(browser, api_url, **look) as page:
+            for name, path in paths.items():
+                await looked_at(page, path, f"{kind}-{name}")
+
+
+async def test_pages_say_that_nats_is_away_and_come_back(
+    browser: Browser, tmp_path: Path, namespace: str
+) -> None:
+    async with run_nats_server(tmp_path / "nats") as server:
+        settings = ApiSettings(nats_url=server.url, namespace=namespace, port=0)
+        async with (
+            connect_bus(server.url, name="test", subjects=Subjects(namespace)) as bus,
+            run_fake_backend(bus, tmp_path / "backend") as backend,
+            run_api(settings, {}, SHORT, QUICK) as url,
+            aiohttp.ClientSession(url) as api,
+        ):
+            run_id = await some_jobs(api, backend)
+            paths = (
+                "/",
+                f"/pages/triggered/{LONG}",
+                f"/pages/triggered/{LONG}/history/{run_id}",
+                "/pages/system",
+            )
+            async with tab(browser, url, viewport=WIDE) as page:
+                await page.open("/")
+                await crash(server)
+                for path in paths:
+                    await looked_at(page, path, f"nats-away-{path.count('/')}", allow=("503",))
+                    assert "NATS" in str(await page.page.locator("main").text_content()), path
+                await server.start()
+                await eventually(lambda: _is_there(api, paths[2]))
+                await page.open(paths[2])
+                await page.check()
+
+
+async def _is_there(api: aiohttp.ClientSession, path: str) -> bool:
+    async with api.get(path) as answer:
+        return answer.status == 200
 
 
 async def test_a_thousand_jobs_fit_into_the_budget_of_a_page(
