@@ -14,7 +14,7 @@ from webjobs_events.errors import InvalidSchedule
 _LONGEST = 500  # characters
 _A_TIME = datetime(2000, 1, 1)
 _NUMBER = re.compile(r"[0-9]{1,9}")
-_MONTHS = (
+MONTHS = (
     "January",
     "February",
     "March",
@@ -28,7 +28,7 @@ _MONTHS = (
     "November",
     "December",
 )
-_WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ _FIELDS = (
     _Field("minute", 0, 59),
     _Field("hour", 0, 23),
     _Field("day of the month", 1, 31),
-    _Field("month", 1, 12, _MONTHS),
-    _Field("day of the week", 0, 6, _WEEKDAYS),
+    _Field("month", 1, 12, MONTHS),
+    _Field("day of the week", 0, 6, WEEKDAYS),
 )
 
 
@@ -61,6 +61,7 @@ class Cron:
         minutes: That its second field allows.
         hours: That its third field allows.
         warnings: What is unusual in it; each continues a sentence that begins with the expression.
+        values: That each of the six fields allows.
     """
 
     text: str
@@ -68,6 +69,7 @@ class Cron:
     minutes: frozenset[int]
     hours: frozenset[int]
     warnings: tuple[str, ...]
+    values: tuple[frozenset[int], ...]
     _canonical: str
 
     def after(self, wall: datetime) -> Iterator[datetime]:
@@ -113,6 +115,7 @@ def parse_cron(text: str) -> Cron:
         frozenset(values[1]),
         frozenset(values[2]),
         tuple([*rewritten(text, parts), *_doubts(parts, values)]),
+        tuple(map(frozenset, values)),
         canonical,
     )
     if not _comes(cron):

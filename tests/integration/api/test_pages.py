@@ -315,6 +315,9 @@ async def test_the_schedule_page_shows_what_became_of_due_times_and_the_next_one
         )
     await eventually(lambda: _shows(api, "/pages/schedule", 'href="/pages/triggered/rare"', "1 ran", "d</a>"))
     text = await page(api, "/pages/schedule")
+    assert "every day at 23:00:00" in text and "every 10 minutes" in text
+    job_page = await page(api, "/pages/triggered/rare")
+    assert "Every 10 minutes in UTC: <code>0 */10 * * * *</code>" in job_page
     assert f"/pages/triggered/rare/history/{run_id_at(today)}" in text and "missed" not in text
     assert "Asia/Tokyo" in text and "/pages/triggered/off" not in text
     assert f"6 jobs at {today:%Y-%m-%d} 14:00:00 UTC" in text

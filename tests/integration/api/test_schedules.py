@@ -48,7 +48,7 @@ async def test_the_next_due_times_are_shown_in_utc_and_by_the_clock_of_the_zone(
     await backend.define(JobType.TRIGGERED, "report", settings=DAILY)
     body = await preview(api, f"{PREVIEW}?next=3")
     assert (body["schedule"], body["time_zone"]) == ("0 30 8 * * *", "Asia/Tokyo")
-    assert body["normalized"] == "0 30 8 * * *"
+    assert (body["normalized"], body["words"]) == ("0 30 8 * * *", "every day at 08:30:00")
     assert (body["enabled"], body["held_back"], body["last"], body["log_url"]) == (True, None, [], None)
     assert [due["local"][10:] for due in body["next"]] == ["T08:30:00+09:00"] * 3
     assert all(due["due"].endswith("T23:30:00.000000Z") for due in body["next"])

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from aiohttp import web
+from webjobs_events.cron_words import cron_in_words
 from webjobs_events.errors import WebJobsError
 from webjobs_events.events import ScheduleTicked, TickOutcome
 from webjobs_events.job import JobDefinition, JobName, JobType
@@ -54,6 +55,7 @@ class ScheduleLine:
         job: Its name.
         url: Of its page.
         expression: As it is written.
+        words: When it is due.
         zone: That it is meant in.
         summary: What became of the due times that have passed, in words.
         ticks: The last ones of them, newest first.
@@ -64,6 +66,7 @@ class ScheduleLine:
     job: str
     url: str
     expression: str
+    words: str
     zone: str
     summary: str
     ticks: list[TickLine]
@@ -154,6 +157,7 @@ def schedule_line(
         job=name,
         url=urls.triggered_page(name),
         expression=schedule.expression,
+        words=cron_in_words(schedule.cron),
         zone=schedule.time_zone,
         summary=listed(f"{counts[outcome]:,} {outcome.value}" for outcome in TickOutcome if counts[outcome]),
         ticks=[_tick_line(tick, urls) for tick in ticks[::-1][:_SHOWN]],

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import msgspec
+from webjobs_events.cron_words import cron_in_words
 from webjobs_events.errors import WebJobsError
 from webjobs_events.events import ScheduleTicked, TickOutcome
 from webjobs_events.job import JobDefinition
@@ -46,6 +47,7 @@ class ScheduleJson(msgspec.Struct, frozen=True):
     Attributes:
         schedule: The cron expression as it is written.
         normalized: The six fields that it stands for; null when there is none, or it is refused.
+        words: When it is due, as a sentence; null as above.
         time_zone: The zone that it is meant in.
         enabled: False while the job's settings keep it from running.
         held_back: Why it starts nothing at the moment; null when it does.
@@ -57,6 +59,7 @@ class ScheduleJson(msgspec.Struct, frozen=True):
 
     schedule: str | None
     normalized: str | None
+    words: str | None
     time_zone: str
     enabled: bool
     held_back: str | None
@@ -96,6 +99,7 @@ def schedule_json(
         return ScheduleJson(
             schedule=written if isinstance(written, str) else None,
             normalized=None,
+            words=None,
             time_zone=zone,
             enabled=definition.settings.get("enabled") is not False,
             held_back=str(error),
@@ -109,6 +113,7 @@ def schedule_json(
     return ScheduleJson(
         schedule=settings.schedule,
         normalized=schedule.cron.normalized if schedule else None,
+        words=cron_in_words(schedule.cron) if schedule else None,
         time_zone=schedule.time_zone if schedule else settings.time_zone or known_zone(site_zone),
         enabled=settings.enabled,
         held_back=held_back,
