@@ -17,7 +17,7 @@ class ResourceUsage:
         cpu_seconds: User and system time of all of them together.
         peak_memory_bytes: Largest resident memory of a single process; not a sum. The kernel counts from
             the start of a process, which for a moment shares the memory of the launcher: no value is below
-            that, some 10 MB.
+            that, some 13 MB.
     """
 
     cpu_seconds: float

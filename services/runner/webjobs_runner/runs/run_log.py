@@ -123,10 +123,13 @@ class RunLog:
         """Returns the final event with what it says about the log, to which nothing is written any more.
 
         How many lines were dropped is not known of a log that an earlier start of this runner wrote; then
-        the event keeps what it says.
+        the event keeps what it says. It also keeps the lines, if they cannot be counted now and nothing of
+        the log is missing.
         """
         output, error = self.files
         log_lines, first_error_line = output.counted_lines() or (None, None)
+        if log_lines is None and event.output_log_bytes == output.end:
+            log_lines, first_error_line = event.log_lines, event.first_error_line
         dropped_lines = max(output.dropped_lines, error.dropped_lines)
         return replace(
             event,

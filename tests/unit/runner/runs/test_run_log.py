@@ -212,6 +212,10 @@ async def test_of_an_earlier_start_the_first_error_is_not_known_so_no_lines_are_
     log.files[0].skip(LogChunk(OUTPUT, 12, b"two\n", LineCount(1, 1)))
     event = log.with_sizes(succeeded(ATTEMPT))
     assert (event.output_log_bytes, event.log_lines, event.first_error_line) == (16, None, None)
+    recorded = replace(event, log_lines=2, first_error_line=1)
+    assert log.with_sizes(recorded) == recorded, "nothing of the log was lost since it was recorded"
+    shorter = log.with_sizes(replace(recorded, output_log_bytes=99))
+    assert (shorter.output_log_bytes, shorter.log_lines, shorter.first_error_line) == (16, None, None)
     log.files[0].ship_again()
     event = log.with_sizes(event)
     assert (event.log_lines, event.first_error_line) == (2, 1)
