@@ -78,6 +78,7 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
         settings_warnings: About the settings; until they are changed.
         restarted_by: Id of the latest command that requested a restart of a continuous job. A script that
             runs under another one is stopped, and started again. Empty: there was none.
+        readme: The first lines of the `README.md` in its folder; empty without one.
         versions: The versions of its files that are remembered, the present one first. Empty in those of
             earlier releases.
     """
@@ -98,6 +99,7 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[str] = []
     settings_warnings: list[str] = []
     restarted_by: str = ""
+    readme: str = ""
     versions: list[JobVersion] = []
 
     @property

@@ -222,3 +222,13 @@ async def test_the_page_of_a_continuous_job_has_versions_too(
     assert f"<code>{PRESENT[:12]}</code> <strong>present</strong>" in text
     text = await text_of(api, f"/pages/continuous/worker?version={PRESENT}")
     assert "not kept any more" in text  # its package was never stored
+
+
+async def test_the_page_of_a_job_shows_its_readme_as_text(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    for job_type, readme in ((JobType.TRIGGERED, "# Greets\n<img src=x>"), (JobType.CONTINUOUS, "")):
+        await backend.define(job_type, "hello", readme=readme)
+        text = await text_of(api, f"/pages/{job_type}/hello")
+        assert ("<pre># Greets\n&lt;img src=x&gt;</pre>" in text) == bool(readme)
+        assert ("README.md" in text) == bool(readme)

@@ -44,7 +44,7 @@ async def test_an_earlier_version_is_restored_as_it_was_with_the_settings_of_now
     runner: RunningRunner, caller: Caller, recorder: EventRecorder, bus: Bus, tmp_path: Path
 ) -> None:
     folder = job_folder(tmp_path, TRIGGERED, "job")
-    await caller.deploy(TRIGGERED, "job", {"run.sh": "echo 1", "lib/a.txt": "a", "settings.job": "{}"})
+    await caller.deploy(TRIGGERED, "job", {"run.sh": "echo 1", "README.md": "# One\n", "settings.job": "{}"})
     first = await definition_of(bus)
     await caller.deploy(TRIGGERED, "job", {"run.sh": "echo 2", "settings.job": '{"stopping_wait_time": 7}'})
     second = await definition_of(bus)
@@ -60,7 +60,8 @@ async def test_an_earlier_version_is_restored_as_it_was_with_the_settings_of_now
     assert third.settings == {"stopping_wait_time": 7}
     assert [each.digest for each in third.versions] == [first.digest, second.digest]
     await eventually(lambda: (folder / "run.sh").read_text() == "echo 1")
-    assert (folder / "lib/a.txt").read_text() == "a"
+    assert (folder / "README.md").read_text() == "# One\n"
+    assert [each.readme for each in (first, second, third)] == ["# One", "", "# One"]
 
     # The command delivered again, as after the death of its runner, and one for what is there: no change.
     assert (await caller.ask_again(command)).code is ReplyCode.DONE

@@ -32,6 +32,7 @@ class JobView:
         settings_json: All settings as indented JSON; empty without any.
         settings_tag: Of these settings, for the form that changes them.
         is_disabled: Whether its settings or a request keep it from running.
+        readme: The first lines of its README.md; empty without one.
         page: Address of its page.
         files: Address of its folder.
         archive: Address of its folder as a zip.
@@ -51,6 +52,7 @@ class JobView:
     settings_json: str
     settings_tag: str
     is_disabled: bool
+    readme: str
     page: str
     files: str
     archive: str
@@ -74,6 +76,7 @@ def job_view(definition: JobDefinition, urls: Urls) -> JobView:
         settings_json=_indented(definition.settings),
         settings_tag=settings_tag(definition.settings),
         is_disabled=definition.is_stopped or definition.settings.get("enabled") is False,
+        readme=definition.readme,
         page=urls.page(job_type, name),
         files=urls.job_folder(job_type, name),
         archive=urls.job_archive(job_type, name),

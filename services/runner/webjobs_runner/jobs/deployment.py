@@ -38,6 +38,7 @@ from webjobs_runner.domain.script import ChosenScript, choose_script, doubt, scr
 from webjobs_runner.errors import NoRunnableScript
 from webjobs_runner.files.manifest import Manifest
 from webjobs_runner.files.package import scan_folder
+from webjobs_runner.files.readme import readme_of
 from webjobs_runner.files.script_file import cleaning_of, is_program, shebang_of
 from webjobs_runner.files.text_search import mentions_shutdown_file
 from webjobs_runner.instance import Instance
@@ -58,6 +59,7 @@ class _Version:
     script: str
     host: str
     watches_shutdown_file: bool
+    readme: str
     warnings: Sequence[str]
 
     @property
@@ -153,6 +155,7 @@ class Deployment:
                 cause=cause,
                 scheduled_since=scheduled_since(now, job_type, effective, written_at),
                 watches_shutdown_file=version.watches_shutdown_file,
+                readme=version.readme,
                 digest_key=digest_key,
                 warnings=bounded_warnings([*warnings, *version.warnings]),
                 settings_warnings=doubts,
@@ -194,7 +197,8 @@ class Deployment:
         watches = await asyncio.to_thread(mentions_shutdown_file, folder, paths)
         cleaning = await asyncio.to_thread(cleaning_of, folder, script)
         doubts = [each for each in (doubt(chosen), cleaning, *left_out) if each]
-        return _Version(manifest, script, chosen.host.name, watches, doubts)
+        readme = await asyncio.to_thread(readme_of, folder, paths)
+        return _Version(manifest, script, chosen.host.name, watches, readme, doubts)
 
     def _job_version(
         self,
