@@ -58,6 +58,8 @@ from webjobs_api.logs.run_end import RUN_ENDS, RunEnds
 from webjobs_api.monitoring.all_metrics import AllMetrics
 from webjobs_api.monitoring.health import checks
 from webjobs_api.overview.due_times import DUE_TIMES, DueTimes
+from webjobs_api.pages.error_pages import error_pages
+from webjobs_api.pages.last_known import LAST_KNOWN, LastKnown
 from webjobs_api.passthrough.job_tunnels import JOB_TUNNELS, JobTunnels
 from webjobs_api.routes import routes, with_trailing_slashes
 from webjobs_api.runs.idempotency import IDEMPOTENT_INVOCATIONS, IdempotentInvocations
@@ -127,6 +129,7 @@ async def open_app(
                     preflight_middleware,
                     access_guard(logins),
                     options_middleware,
+                    error_pages,
                     snapshot_middleware,
                 ],
                 client_max_size=_MAX_BODY_BYTES,
@@ -156,6 +159,7 @@ async def open_app(
                 dialect: LateDocument(partial(encoded_document, defined, version("webjobs"), dialect))
                 for dialect in (None, *NAMES)
             }
+            app[LAST_KNOWN] = LastKnown()
             app[LOGINS] = logins
             app[LIVE] = Live(tails, live_terms)
             app[REFUSALS] = refusals

@@ -118,7 +118,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         if isinstance(error, web.HTTPMethodNotAllowed):
             error.headers["Allow"] = ", ".join(sorted(methods_of(error)))
         if error.text == f"{error.status}: {error.reason}":  # the router's own text
-            error.text = _help(request, error)
+            error.text = help_of(request, error)
         raise
     except web.RequestPayloadError as error:
         log.debug("body not readable", method=request.method, path=request.path, error=str(error))
@@ -130,7 +130,8 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         return web.Response(status=500, text="The api failed; its log says why.")
 
 
-def _help(request: web.Request, error: web.HTTPNotFound | web.HTTPMethodNotAllowed) -> str:
+def help_of(request: web.Request, error: web.HTTPNotFound | web.HTTPMethodNotAllowed) -> str:
+    """Says what is wrong with an address or a method."""
     if isinstance(error, web.HTTPMethodNotAllowed):
         methods = ", ".join(sorted(error.allowed_methods))
         return f"{request.method[:20]} is not allowed here; use {methods}."

@@ -23,6 +23,7 @@ from webjobs_api.http.templates import render, render_parts
 from webjobs_api.http.urls import Urls
 from webjobs_api.pages import formats
 from webjobs_api.pages.assets import asset_path
+from webjobs_api.pages.fault_words import fault_words
 from webjobs_api.pages.form_fields import TYPED
 from webjobs_api.pages.formats import clocks_of
 from webjobs_api.runs.start import INVOCATIONS
@@ -77,6 +78,12 @@ def page_urls(request: web.Request) -> Urls:
     return Urls(request_context.root(request))
 
 
+def without_regions(request: web.Request) -> str:
+    """The address of a page, without the regions that are asked for: the key of what it shows."""
+    query = [(name, value) for name, value in request.query.items() if name != _REGIONS]
+    return f"{request_context.root(request)}{request.rel_url.with_query(query)}"
+
+
 def live(handler: PageHandler) -> PageHandler:
     """A handler whose page has everything that its stream of events does not bring, and nothing twice."""
 
@@ -113,6 +120,7 @@ def show(
         "fault": str(fault) if fault else "",
         "typed": request.get(TYPED, {}) if fault else {},
         "formats": formats,
+        "stale": "",
         **view,
     }
     wanted = [name for name in request.query.get(_REGIONS, "").split(",") if name in page.regions]
@@ -123,10 +131,10 @@ def show(
     return render(f"{page.template}/page.html", context, page_policy(nonce), status)
 
 
-def show_fault(request: web.Request, fault: WebJobsError) -> web.Response:
-    """Send a page that only says what went wrong."""
-    title = "Not found" if status_of(fault) == 404 else "Not possible"
-    return show(request, Page(template="fault", title=title), {}, fault)
+def show_fault(request: web.Request, fault: WebJobsError, section: str = "") -> web.Response:
+    """Send a page that only says what went wrong, why, and what to do."""
+    words = fault_words(status_of(fault))
+    return show(request, Page(template="fault", title=words.title, section=section), {"words": words}, fault)
 
 
 def _frame(request: web.Request, page: Page) -> dict[str, Any]:

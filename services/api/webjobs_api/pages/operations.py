@@ -17,6 +17,7 @@ _NOT_DONE: Mapping[int, Answer] = {
         400: "The page, saying what cannot be.",
         404: "A page that says so.",
         409: "The page, saying why not now.",
+        410: "A page with the events of a run that history has removed.",
         413: "The page, saying what is too large.",
         503: "A page that says what is away.",
         507: "The page, saying which disk is full.",
@@ -178,7 +179,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /pages/system": _page("Show runners, queue, history and streams"),
     "GET /pages/new": _page("Show the form for a new job", query=_NEW),
     "GET /pages/triggered/{job}": _page("Show a triggered job", 400, 404, 503, query=_VERSION),
-    "GET /pages/triggered/{job}/history/{id}": _page("Show a run and its log", 400, 404, 503, query=_LOG),
+    "GET /pages/triggered/{job}/history/{id}": _page(
+        "Show a run and its log", 400, 404, 410, 503, query=_LOG
+    ),
     "GET /pages/triggered/{job}/history/{id}/lines": _lines("Get lines of a run's log for its page", _LINES),
     "GET /pages/continuous/{job}/lines": _lines(
         "Get lines of an instance's log for its page", (*_LINES, _INSTANCE_LOG[-2])

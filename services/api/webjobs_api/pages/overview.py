@@ -9,8 +9,9 @@ from webjobs_events.job import JobType
 from webjobs_api.overview.overview_json import CountsJson
 from webjobs_api.overview.read import read_overview
 from webjobs_api.overview.selection import JobState, job_filter_of
-from webjobs_api.pages.frame import Page, live, page_urls, show
+from webjobs_api.pages.frame import Page, live, page_urls, show_fault
 from webjobs_api.pages.job_lines import attention_line, job_line, page_address, running_line
+from webjobs_api.pages.last_known import show_current, show_last_known
 
 _MOST_COUNTED = 10_000
 _FILTERS = {
@@ -40,8 +41,7 @@ async def show_index(request: web.Request) -> web.Response:
         wanted = job_filter_of({name: value for name, value in given.items() if value})
         overview, after = await read_overview(request.app, wanted, urls, now)
     except WebJobsError as error:
-        page = Page(template="fault", title="Jobs", section="overview")
-        return show(request, page, {}, error)
+        return show_last_known(request, _PAGE, error) or show_fault(request, error, "overview")
     chosen, kind, text = given["filter"], given["type"], given["text"]
     view = {
         "attention": [attention_line(each, urls) for each in overview.attention],
@@ -60,7 +60,7 @@ async def show_index(request: web.Request) -> web.Response:
             for word, words in _TYPES.items()
         ],
     }
-    return show(request, _PAGE, view)
+    return show_current(request, _PAGE, view)
 
 
 def _figures(counts: CountsJson, base: str) -> list[tuple[str, str, str, bool]]:

@@ -9,6 +9,7 @@ from webjobs_events.queries import RunView
 from webjobs_events.status import Status, is_terminal
 
 from webjobs_api.backends.runs import RUNS
+from webjobs_api.http.errors import RunNotFound
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.requests import Page as RunsPage
@@ -19,6 +20,7 @@ from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
 from webjobs_api.pages.log_lines import show_lines
 from webjobs_api.pages.log_part import START_LINE, ShownLog
 from webjobs_api.pages.log_view import LogView, log_view
+from webjobs_api.pages.removed_run import show_removed_run
 from webjobs_api.pages.run_rows import headline, run_row, story, usual
 
 _NEAR = 50  # runs of the job that are looked at for those beside this one
@@ -33,6 +35,8 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
         older = await request.app[RUNS].of_job(run.job_name, RunsPage(limit=_NEAR, before=run.run_id))
         shown = shown_log(request, run)
         log = await log_view(request, shown, LineReader(request.app[BUS], shown.source))
+    except RunNotFound as error:
+        return await show_removed_run(request) or show_fault(request, fault or error)
     except WebJobsError as error:
         return show_fault(request, fault or error)
     urls, now = page_urls(request), datetime.now(UTC)

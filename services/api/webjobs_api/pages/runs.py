@@ -11,11 +11,14 @@ from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.run_filter import STATUS_WORDS, RunFilter, cursor_of, run_filter_of
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.http.legacy_responses import in_name_order
-from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
+from webjobs_api.pages.frame import Page, live, page_urls, show_fault
+from webjobs_api.pages.last_known import show_current, show_last_known
 from webjobs_api.pages.run_rows import run_row
 
 _FILTERS = ("status", "job", "trigger", "runner", "since", "until", "before", "limit")
 _WORDS = {"active": "Running now", "Failed": "Failed", "Success": "Succeeded", "Aborted": "Aborted"}
+
+_PAGE = Page(template="runs", title="Runs", section="runs", regions=("list",), events="type=triggered")
 
 
 @live
@@ -27,7 +30,7 @@ async def show_runs(request: web.Request) -> web.Response:
         wanted = run_filter_of(given)
         found = await request.app[RUNS].of_all(wanted)
     except WebJobsError as error:
-        return show_fault(request, error)
+        return show_last_known(request, _PAGE, error) or show_fault(request, error, "runs")
     urls, now = page_urls(request), datetime.now(UTC)
     path = f"{urls.base}/pages/runs"
     older = _address(path, given, before=[cursor_of(found.next)]) if found.next else ""
@@ -45,8 +48,7 @@ async def show_runs(request: web.Request) -> web.Response:
         "chosen": {name: values[0] for name, values in given.items()},
         "twin": _address(f"{urls.base}/api/runs", given),
     }
-    page = Page(template="runs", title="Runs", section="runs", regions=("list",), events="type=triggered")
-    return show(request, page, view)
+    return show_current(request, _PAGE, view)
 
 
 def _is_chosen(wanted: RunFilter, status: str) -> bool:

@@ -1,0 +1,26 @@
+"""What pages say that no other answer does."""
+
+from webjobs_events.errors import WebJobsError
+
+
+class AddressUnknown(WebJobsError):
+    """There is nothing at this address."""
+
+    http_status = 404
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+
+
+class RunRemoved(WebJobsError):
+    """A run is no longer in the history, and its events are still in the stream."""
+
+    http_status = 410
+
+    def __init__(self, job_name: str, run_id: str) -> None:
+        self.job_name = job_name
+        self.run_id = run_id
+        super().__init__(
+            f"The run {run_id} of {job_name!r} is no longer in the history, which keeps the latest runs of "
+            "each job (WEBJOBS_HISTORY_SIZE). Its events are shown."
+        )

@@ -1,0 +1,80 @@
+"""Errors as pages for browsers; lists that stay while a part is away; runs that history has forgotten."""
+
+from datetime import UTC, datetime
+
+import aiohttp
+import pytest
+from integration.api.test_hooks import finish_run
+from support.fake_backend import FakeBackend
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobType
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Sec-Fetch-Mode": "navigate"}
+
+
+async def answer_of(
+    api: aiohttp.ClientSession, path: str, status: int, headers: dict[str, str] | None = None
+) -> tuple[str, str]:
+    """Media type and text of an error."""
+    async with api.get(path, headers=headers) as answer:
+        text = await answer.text()
+        assert answer.status == status, text
+        return answer.content_type, text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "why", "advice"),
+    [
+        ("/nothing/here", 404, "There is nothing at", "Check the address"),
+        ("/api/jobs/triggered/no", 404, "no triggered job named", "Check the address"),
+        ("/api/jobs?wibble=1", 400, "wibble", "Correct the address"),
+        ("/assets/style.000000000000.css", 404, "Load the page again", "Check the address"),
+    ],
+)
+async def test_a_browser_gets_a_page_and_a_program_gets_text(
+    api: aiohttp.ClientSession, backend: FakeBackend, path: str, status: int, why: str, advice: str
+) -> None:
+    kind, text = await answer_of(api, path, status, BROWSER)
+    assert kind == "text/html" and "<h1>" in text
+    assert why in text and advice in text
+    kind, text = await answer_of(api, path, status)
+    assert kind != "text/html" and why in text and advice not in text
+
+
+async def test_an_error_page_takes_nothing_for_html(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    _, text = await answer_of(api, "/%3Cscript%3Ealert(1)", 404, BROWSER)
+    assert "<script>alert" not in text
+
+
+async def test_lists_stay_while_history_is_away_with_their_age_and_the_part_that_is_away(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    for path in ("/", "/pages/runs", "/?text=hel"):
+        await answer_of(api, path, 200)
+    backend.history_away = True
+    for path in ("/", "/?text=hel"):
+        _, text = await answer_of(api, path, 503)
+        assert "History is away" in text and "Postgres is away" in text
+        assert '<main id="main" class="stale">' in text
+        assert 'href="/pages/triggered/hello"' in text and "s old" in text
+        assert "data-events" not in text, "it would not notice that history is back"
+    _, text = await answer_of(api, "/pages/runs", 503)
+    assert "History is away" in text and "No run matches" in text
+    _, text = await answer_of(api, "/?text=other", 503)
+    assert "Postgres is away" in text and 'class="stale"' not in text, "this address was never shown"
+    backend.history_away = False
+    _, text = await answer_of(api, "/", 200)
+    assert 'class="stale"' not in text
+
+
+async def test_a_run_that_history_has_forgotten_is_gone_and_its_events_are_shown(
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
+) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    run_id = await finish_run(bus)
+    _, text = await answer_of(api, f"/pages/triggered/hello/history/{run_id}", 410)
+    assert "no longer in the history" in text and "The run succeeded" in text
+    other = f"{datetime.now(UTC):%Y%m%d}0000000000"
+    _, text = await answer_of(api, f"/pages/triggered/hello/history/{other}", 404)
+    assert "has no run" in text
