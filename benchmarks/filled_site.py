@@ -59,6 +59,7 @@ class FilledSite:
     """Where it is, and what is in it."""
 
     client: Client
+    port: int
     bus: Bus
     database: "asyncpg.Connection[asyncpg.Record]"
     runs: int
@@ -104,7 +105,7 @@ async def filled_site(
             await database.execute("VACUUM ANALYZE", timeout=120)  # as autovacuum has done long ago elsewhere
             note(f"reads: {await database.fetchval('SELECT count(*) FROM runs')} runs are in the table")
             await api.start()
-            yield FilledSite(Client(port), bus, database, runs, jobs)
+            yield FilledSite(Client(port), port, bus, database, runs, jobs)
             await database.close()
         finally:
             await api.stop()

@@ -31,6 +31,7 @@ BENCHMARKS = (
     "reads",
     "overview",
     "log_window",
+    "dashboard",
 )
 _LONGEST = 150.0  # seconds that one benchmark may take
 _FOLDER = Path(__file__).parent
