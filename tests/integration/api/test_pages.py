@@ -216,7 +216,7 @@ async def test_the_page_of_a_run_shows_what_it_used_and_where_its_first_error_is
         await eventually(lambda: backend.position == 2)
     run_id = backend.held["hello"].command.run_id
     address = f"/pages/triggered/hello/history/{run_id}"
-    words = ("CPU time", "Peak memory", "first error in line")
+    words = ("CPU time", "Peak memory", "errors from")
     text = await page(api, address)
     assert not any(word in text for word in words), "nothing is known before its end"
     used = {"cpu_seconds": 90.5, "peak_memory_bytes": 52_428_800, "log_lines": 1234, "first_error_line": 7}
