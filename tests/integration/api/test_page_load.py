@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import aiohttp
 from support.browser import WIDE, chromium, tab
-from support.eventually import eventually
+from support.eventually import eventually, pause
 from support.fake_backend import INSTANCE, FakeBackend
 from webjobs_events.events import RunFailed, RunInitializing, RunSuccess
 from webjobs_events.jetstream import Bus
@@ -60,7 +60,7 @@ async def test_nothing_typed_is_lost_while_fifty_events_a_second_come(
         async def burst() -> None:
             for _ in range(15):
                 await runs_of(bus, "hello", 5)
-                await asyncio.sleep(0.2)
+                await pause(0.2, "the pace of the events")
 
         field = page.locator("#arguments")
         await asyncio.gather(burst(), field.press_sequentially(TYPED, delay=100))

@@ -38,7 +38,7 @@ def run_command(number: int, job: str = "hello") -> RunTriggeredJob:
         job_name=JobName(job),
         requested_at=NOW,
         requested_by="test",
-        run_id=RunId(f"2026010203040500{number:02d}"),
+        run_id=RunId(f"20260102030405{number:04d}"),
     )
 
 
