@@ -105,10 +105,13 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def known_versions(self) -> list[JobVersion]:
         """The versions of its files, the present one first; that one alone if no other is remembered."""
-        present = JobVersion(
-            digest=self.digest, script=self.script, deployed_at=self.changed_at, instance=self.changed_by
-        )
-        return self.versions or [present]
+        if self.versions:
+            return self.versions
+        return [
+            JobVersion(
+                digest=self.digest, script=self.script, deployed_at=self.changed_at, instance=self.changed_by
+            )
+        ]
 
     @property
     def kept_packages(self) -> frozenset[str]:

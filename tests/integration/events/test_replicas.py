@@ -134,7 +134,7 @@ async def test_a_client_goes_on_to_the_other_servers_as_the_same_user(cluster: N
 
 
 async def is_stored(bus: Bus) -> bool:
-    """Whether something is stored that nobody but the runner may write; False while no leader is elected."""
+    """Whether something is stored that only the runner may write; False while no leader is elected."""
     with contextlib.suppress(BusUnavailable):
         await bus.leases.put("test", b"")
         return True

@@ -65,16 +65,6 @@ async def _call(app: web.Application, hook: Hook, delivery: Delivery, attempt: i
     answer = await app[DISPATCHER].call(hook, delivery, attempt)
     outcome = Outcome.DELIVERED if answer.is_taken else Outcome.FAILED
     HOOK_CALLS.labels(outcome.value).inc()
-    made = Attempt(
-        delivery_id=delivery.id,
-        event=delivery.event,
-        sequence=sequence,
-        attempt=attempt,
-        at=at,
-        duration_ms=round(answer.seconds * 1000),
-        status=answer.status,
-        reason=answer.reason,
-        outcome=outcome,
-    )
+    made = answer.attempt_at(delivery, sequence, attempt, at, outcome)
     await app[HOOKS].record_attempt(hook, made)
     return made

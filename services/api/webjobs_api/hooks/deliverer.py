@@ -11,7 +11,7 @@ from webjobs_events.errors import BusUnavailable, UndecodableMessage
 from webjobs_events.jetstream import Bus, ConsumerTerms, QueuedMessage, WorkQueue, end_subscription
 
 from webjobs_api.hooks.back_off import HookTerms
-from webjobs_api.hooks.hook import Attempt, Hook, HookState, Outcome, Source
+from webjobs_api.hooks.hook import Hook, HookState, Outcome, Source
 from webjobs_api.hooks.hooks import Hooks
 from webjobs_api.hooks.rendering import Delivery, delivery_of
 from webjobs_api.hooks.sender import Answer, send
@@ -177,18 +177,8 @@ class Deliverer:
             reason=answer.reason,
             context=delivery.body.decode("utf-8", "replace")[:_CONTEXT],
         )
-        attempt_made = Attempt(
-            delivery_id=delivery.id,
-            event=delivery.event,
-            sequence=message.sequence,
-            attempt=attempt,
-            at=at,
-            duration_ms=round(answer.seconds * 1000),
-            status=answer.status,
-            reason=answer.reason,
-            outcome=outcome,
-            next_at=datetime.now(UTC) + timedelta(seconds=wait) if outcome is Outcome.WILL_RETRY else None,
-        )
+        next_at = datetime.now(UTC) + timedelta(seconds=wait) if outcome is Outcome.WILL_RETRY else None
+        attempt_made = answer.attempt_at(delivery, message.sequence, attempt, at, outcome, next_at)
         # A call that was made is never forgotten, however long NATS is away.
         outage = self._bus.connection.outage_of("recording of calls of hooks")
         await outage.retry(partial(self._hooks.record, self._hook, self._source, state, attempt_made))

@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 from webjobs_events.errors import InvalidJobName
@@ -64,6 +65,8 @@ class DeliveryJson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delivery_id: str
 
 
+T = TypeVar("T")
+
 _decoder = msgspec.json.Decoder(HookJson)
 _delivery_decoder = msgspec.json.Decoder(DeliveryJson)
 _patch_decoder = msgspec.json.Decoder(HookPatchJson)
@@ -75,11 +78,7 @@ def hook_of(body: bytes, base_url: str, after: dict[Source, int], now: datetime)
     Raises:
         InvalidHook: Saying what is wrong.
     """
-    try:
-        wanted = _decoder.decode(json_text(body))
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        example = '{"url": "https://example.com/", "event": "TriggeredJobFinished"}'
-        raise InvalidHook(f"send JSON such as {example} ({str(error).rstrip('.')})") from error
+    wanted = _decoded(_decoder, body, '{"url": "https://example.com/", "event": "TriggeredJobFinished"}')
     return Hook(
         id=secrets.token_hex(8),
         url=str(parse_target(wanted.url)),
@@ -105,11 +104,7 @@ def changed_hook(hook: Hook, body: bytes, after: dict[Source, int]) -> Hook:
     Raises:
         InvalidHook: Saying what is wrong.
     """
-    try:
-        wanted = _patch_decoder.decode(json_text(body))
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        reason = str(error).rstrip(".")
-        raise InvalidHook(f'send JSON such as {{"event": "Failed", "secret": "…"}} ({reason})') from error
+    wanted = _decoded(_patch_decoder, body, '{"event": "Failed", "secret": "…"}')
     job_type = hook.job_type if wanted.type is msgspec.UNSET else wanted.type
     changed = msgspec.structs.replace(
         hook,
@@ -129,10 +124,14 @@ def delivery_id_of(body: bytes) -> str:
     Raises:
         InvalidHook: Saying what is wrong.
     """
+    return _decoded(_delivery_decoder, body, '{"delivery_id": "…"}').delivery_id
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], body: bytes, example: str) -> T:
     try:
-        return _delivery_decoder.decode(json_text(body)).delivery_id
+        return decoder.decode(json_text(body))
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise InvalidHook(f'send JSON such as {{"delivery_id": "…"}} ({str(error).rstrip(".")})') from error
+        raise InvalidHook(f"send JSON such as {example} ({str(error).rstrip('.')})") from error
 
 
 def _event(text: str, job_type: JobType | None) -> str:

@@ -3,12 +3,13 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 
 import aiohttp
 from yarl import URL
 
-from webjobs_api.hooks.hook import Hook
+from webjobs_api.hooks.hook import Attempt, Hook, Outcome
 from webjobs_api.hooks.rendering import Delivery
 
 _LONGEST_REASON = 300  # characters
@@ -34,6 +35,29 @@ class Answer:
     def is_taken(self) -> bool:
         """Whether the receiver has it."""
         return self.status is not None and 200 <= self.status < 300
+
+    def attempt_at(
+        self,
+        delivery: Delivery,
+        sequence: int,
+        number: int,
+        at: datetime,
+        outcome: Outcome,
+        next_at: datetime | None = None,
+    ) -> Attempt:
+        """The try that it answers, for the list of deliveries; the arguments as in `Attempt`."""
+        return Attempt(
+            delivery_id=delivery.id,
+            event=delivery.event,
+            sequence=sequence,
+            attempt=number,
+            at=at,
+            duration_ms=round(self.seconds * 1000),
+            status=self.status,
+            reason=self.reason,
+            outcome=outcome,
+            next_at=next_at,
+        )
 
     @property
     def is_gone(self) -> bool:

@@ -30,7 +30,7 @@ from webjobs_events.status import Status
 
 from webjobs_api.events.cloud_event import cloud_event_json
 from webjobs_api.http.urls import Urls
-from webjobs_api.pages.formats import absolute, counted, rough, size
+from webjobs_api.pages.formats import absolute, counted, rough, short_digest, size
 
 _STATUSES = frozenset(Status)
 _WORD = re.compile("(?<=[a-z])(?=[A-Z])")
@@ -120,7 +120,7 @@ def _sentence(event: Event) -> str:
     if isinstance(event, DiskLow | DiskOk):
         return f"{text}: {size(event.free_bytes)} of {size(event.total_bytes)} are free"
     if isinstance(event, JobChanged) and event.name == "Deployed":
-        return f"{text}: version {event.digest[:12]}"
+        return f"{text}: version {short_digest(event.digest)}"
     reason = getattr(event, "reason", "")
     return f"{text}: {reason}" if reason else text
 
@@ -128,9 +128,9 @@ def _sentence(event: Event) -> str:
 def _of_run(event: RunEvent) -> str:
     again = f", attempt {event.attempt}" if event.attempt > 1 else ""
     if isinstance(event, RunEnded):
-        why = event.evidence or (f"exit code {event.exit_code}" if event.exit_code is not None else "")
+        why = _why(event)
         ended = {Status.SUCCESS: "succeeded", Status.FAILED: "failed"}.get(event.status, "was aborted")
-        return f"The run{again} {ended}: {_lowered(why)}" if why else f"The run{again} {ended}"
+        return f"The run{again} {ended}: {why}" if why else f"The run{again} {ended}"
     if event.status is Status.RUNNING:
         return f"The run{again} started"
     return f"A run{again} was requested: {event.trigger}"
@@ -148,11 +148,13 @@ def _of_continuous(event: ContinuousEvent) -> str:
 
 
 def _ended(event: ProcessEnded) -> str:
+    why = _why(event)
+    return f" ({why.removesuffix('.')})" if why else ""
+
+
+def _why(event: RunEnded | ProcessEnded) -> str:
+    """Why something ended, as a part of a sentence; empty when that is not known."""
     why = event.evidence or (f"exit code {event.exit_code}" if event.exit_code is not None else "")
-    return f" ({_lowered(why).removesuffix('.')})" if why else ""
-
-
-def _lowered(why: str) -> str:
     return why[:1].lower() + why[1:]
 
 

@@ -5,18 +5,16 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 from webjobs_events.errors import WebJobsError
-from webjobs_events.job import JobType
 
 from webjobs_api.backends.event_filter import KINDS, NAMES, event_filter_of
-from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.latest_events import latest_events
 from webjobs_api.http import request_context
 from webjobs_api.http.keys import BUS
 from webjobs_api.pages.event_lines import event_line
+from webjobs_api.pages.form_fields import proposed_jobs
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
 
 _EVENTS = 100
-_MOST_JOBS = 500  # that the form proposes
 _FILTERS = ("type", "job", "event")
 
 
@@ -32,8 +30,6 @@ async def show_events(request: web.Request) -> web.Response:
         return show_fault(request, error)
     query = urlencode(chosen)
     path = f"/api/events{'?' if query else ''}{query}"
-    known = request.app[DEFINITIONS]
-    jobs = {each.job_name for job_type in JobType for each in known.all_of(job_type)}
     view = {
         "lines": [
             event_line(each.subject, each.headers, each.data, each.sequence, urls) for each in reversed(found)
@@ -41,7 +37,7 @@ async def show_events(request: web.Request) -> web.Response:
         "chosen": chosen,
         "types": KINDS,
         "names": NAMES,
-        "jobs": sorted(jobs)[:_MOST_JOBS],
+        "jobs": proposed_jobs(request),
         "most": _EVENTS,
         "nats": f"nats subscribe {quote(wanted.subjects(bus.subjects)[0])}",
         "curl": f"curl -N {quote(request_context.base(request) + path)}",

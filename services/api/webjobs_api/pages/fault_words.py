@@ -16,7 +16,6 @@ _WORDS: Mapping[int, FaultWords] = {
     400: FaultWords("The request is not valid", "Correct the address or the form, and send it again."),
     403: FaultWords("Not allowed", "Sign in as a user who may do this."),
     404: FaultWords("Not found", "Check the address, or look for the job in the list of all jobs."),
-    405: FaultWords("Not possible here", "Use the buttons of the pages, or see the API."),
     409: FaultWords("Not possible now", "Look at the state of the job, and try again later."),
     410: FaultWords("No longer here", "Its log and its row are gone; its events remain in the stream."),
     412: FaultWords("Changed in the meantime", "Load the page again, and repeat the change."),

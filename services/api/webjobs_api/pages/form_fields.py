@@ -1,10 +1,12 @@
-"""The fields of a page's form."""
+"""The fields of a page's form, and what it proposes for them."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from aiohttp import web
+from webjobs_events.job import JobName, JobType
 
+from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import InvalidForm
 
@@ -14,6 +16,13 @@ TYPED = web.RequestKey("typed", Mapping)
 _FORM = "application/x-www-form-urlencoded"
 _MOST_BYTES = 1024 * 1024
 _MOST_FIELDS = 20
+_MOST_JOBS = 500
+
+
+def proposed_jobs(request: web.Request) -> list[JobName]:
+    """The names of jobs that a form proposes: the first of all, by name."""
+    known = request.app[DEFINITIONS]
+    return sorted({each.job_name for job_type in JobType for each in known.all_of(job_type)})[:_MOST_JOBS]
 
 
 async def form_fields(request: web.Request) -> Mapping[str, str]:

@@ -9,19 +9,17 @@ from webjobs_events.errors import WebJobsError
 from webjobs_events.job import JobType
 
 from webjobs_api.backends.event_filter import NAMES
-from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.published_events import PUBLISHABLE
 from webjobs_api.hooks.calls import send_again, send_test
 from webjobs_api.hooks.handlers import change_hook, hook_asked_for, make_hook
 from webjobs_api.hooks.hook import EVERYTHING, Hook
 from webjobs_api.hooks.hooks import HOOKS
 from webjobs_api.http.urls import quoted
-from webjobs_api.pages.form_fields import form_fields
+from webjobs_api.pages.form_fields import form_fields, proposed_jobs
 from webjobs_api.pages.frame import Page, page_urls, show, show_fault
 from webjobs_api.pages.hook_lines import call_bars, call_line, hook_line
 
 _CALLS = 100
-_MOST_JOBS = 500  # that the form proposes
 _PATH = "/pages/hooks"
 _PAGE = Page(template="hooks", title="Hooks", section="hooks", regions=("list",), path=_PATH)
 _SET = "on"  # what a check box sends
@@ -145,12 +143,10 @@ def _wanted(form: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _choices(request: web.Request) -> dict[str, Any]:
-    known = request.app[DEFINITIONS]
-    jobs = {each.job_name for job_type in JobType for each in known.all_of(job_type)}
     return {
         "events": [EVERYTHING, *PUBLISHABLE, *NAMES],
         "types": [each.value for each in JobType],
-        "jobs": sorted(jobs)[:_MOST_JOBS],
+        "jobs": proposed_jobs(request),
     }
 
 

@@ -8,8 +8,7 @@ from datetime import datetime
 from aiohttp import web
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.job import JobType
-from webjobs_events.log_format import STATUS_CHANGED, read_mark
-from webjobs_events.status import Status
+from webjobs_events.log_format import read_mark
 
 from webjobs_api.http.keys import BUS
 from webjobs_api.logs.handlers import source_of_instance
@@ -17,12 +16,12 @@ from webjobs_api.logs.line_handlers import LINES, MOST_LINES
 from webjobs_api.logs.line_view import LogLine, line_view
 from webjobs_api.logs.line_window import LineReader
 from webjobs_api.pages.frame import page_urls
-from webjobs_api.pages.log_part import ShownLog, error_lines
+from webjobs_api.pages.log_part import START_LINE, ShownLog, error_lines
 from webjobs_api.pages.log_view import LogView, log_view
 from webjobs_api.pages.starts import Start
 
 _INSTANCE = re.compile("[0-9a-f]{6}")
-_FIRST_LINE = f"{STATUS_CHANGED}{Status.STARTING}".encode()  # of a start
+_FIRST_LINE = START_LINE.encode()  # of a start
 _WINDOWS = 4  # of `MOST_LINES` that are read to find the first line of a start
 _ERRORS = 5  # lines that are shown of a crash
 

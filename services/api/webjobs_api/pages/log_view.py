@@ -58,7 +58,6 @@ class LogView:
         bar: Where in the log the window is, with errors and matches; None when the whole log is shown.
         is_at_end: Whether the last line is among them.
         can_copy_all: Whether the whole log is small enough to be copied, and has an address of its own.
-        to_line: Address of a line, but for its number.
         no_search: Address of the page without the search.
         earlier: Address of the window before; empty when there is none.
         later: Likewise.
@@ -76,7 +75,6 @@ class LogView:
     bar: Bars | None
     is_at_end: bool
     can_copy_all: bool
-    to_line: str
     no_search: str
     earlier: str
     later: str
@@ -127,7 +125,6 @@ async def log_view(request: web.Request, log: ShownLog, reader: LineReader) -> L
         bar=bar,
         is_at_end=last >= window.total,
         can_copy_all=extent.end <= _COPIED_BYTES and not log.fields,
-        to_line=log.to_line(),
         no_search=f"{log.page}?{urlencode(log.fields)}" if log.fields else log.page,
         earlier=at_line(to_line, max(1, first - LINES + _BEFORE)) if first > extent.first else "",
         later=at_line(to_line, last + 1 + _BEFORE) if last < window.total else "",

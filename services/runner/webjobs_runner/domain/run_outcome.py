@@ -9,7 +9,7 @@ from datetime import datetime
 from webjobs_events.cancel_request import CancelRequest
 from webjobs_events.events import RunAborted, RunEnded, RunFailed, RunSuccess
 from webjobs_events.job_settings import Retry
-from webjobs_events.log_format import Level
+from webjobs_events.log_format import STATUS_CHANGED, Level
 from webjobs_events.run_id import RESOLUTION, instant_of, run_id_at
 from webjobs_events.status import Reason, Status
 
@@ -184,7 +184,7 @@ def final_log_lines(event: RunEnded) -> list[tuple[str, Level]]:
             lines.append((exit_code_line(event.exit_code, event.evidence), "SYS ERROR"))
     elif event.evidence:
         lines.append((event.evidence, "SYS ERROR"))
-    lines.append((f"Status changed to {event.status}", "SYS INFO"))
+    lines.append((f"{STATUS_CHANGED}{event.status}", "SYS INFO"))
     if event.next_run_id is not None:
         when = f"not before {event.next_attempt_at:%Y-%m-%dT%H:%M:%SZ}"
         lines.append((f"Attempt {event.attempt + 1} is the run {event.next_run_id}, {when}", "SYS INFO"))

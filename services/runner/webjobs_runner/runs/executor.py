@@ -7,7 +7,8 @@ from typing import Any
 from webjobs_events.errors import WebJobsError
 from webjobs_events.jetstream import LiveSettings
 from webjobs_events.job import JobDefinition
-from webjobs_events.status import Reason
+from webjobs_events.log_format import STATUS_CHANGED
+from webjobs_events.status import Reason, Status
 
 from webjobs_runner.domain.run_events import initializing_event, running_event
 from webjobs_runner.domain.run_outcome import (
@@ -152,7 +153,7 @@ class RunExecution:
             )
             self._steps = self._executor.outbox.add(first, self.attempt.cause, may_wait=True)
             if self._definition is not None:
-                self._log.write_system("Status changed to Initializing")
+                self._log.write_system(f"{STATUS_CHANGED}{Status.INITIALIZING}")
 
     async def _prepare(self, definition: JobDefinition) -> PreparedScript:
         """Make ready, while the claim is on its way, what the script needs."""
@@ -195,7 +196,7 @@ class RunExecution:
             )
             self._steps = self._executor.outbox.add(running, self.attempt.cause, may_wait=True)
             self._log.write_system(f"Run script '{script}' with script host - '{host}'")
-            self._log.write_system("Status changed to Running")
+            self._log.write_system(f"{STATUS_CHANGED}{Status.RUNNING}")
             for warning in started.warnings:
                 self._log.write_system(warning, "SYS WARN")
             started.process.resume_reading()

@@ -20,6 +20,7 @@ from webjobs_events.errors import BusUnavailable, RevisionConflict
 from webjobs_events.events import RunEnded
 from webjobs_events.jetstream import TakenMessage
 from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.log_format import STATUS_CHANGED
 from webjobs_events.status import Reason
 
 from webjobs_runner.domain.attempt import Attempt
@@ -282,7 +283,7 @@ class Finish:
             at = attempt.command.requested_at if attempt.retry_of is None else datetime.now(UTC)
         first = initializing_event(attempt, instance_id=run.instance_id, digest=digest, at=at)
         if run.log is not None:
-            run.log.write_system(f"Status changed to {first.status}")
+            run.log.write_system(f"{STATUS_CHANGED}{first.status}")
         await asyncio.shield(self._outbox.add(first, attempt.cause))
 
     async def _publish_after(self, attempt: Attempt, event: RunEnded, last: int) -> RunEnded:
