@@ -1,6 +1,7 @@
 """The api on a real NATS, with a fake runner and history."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -11,8 +12,10 @@ from webjobs_api.app import run_api
 from webjobs_api.http.terms import LiveTerms
 from webjobs_api.jobs.commands import Patience
 from webjobs_api.settings import ApiSettings
-from webjobs_events.jetstream import Bus
+from webjobs_events.jetstream import Bus, connect_bus
 from webjobs_events.job import JobType
+from webjobs_events.subjects import Subjects
+from webjobs_stack.nats_server import NatsServer, run_nats_server
 
 SHORT = Patience(turn=3.0, reply=3.0, last_words=0.5, runners_gone=0.5)
 
@@ -40,6 +43,30 @@ async def api_url(settings: ApiSettings, backend: FakeBackend) -> AsyncIterator[
 async def api(api_url: str) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(api_url, headers={"User-Agent": "tests/1"}) as session:
         yield session
+
+
+@dataclass(frozen=True)
+class OwnNats:
+    """An api with a nats-server of its own, which the test may end."""
+
+    server: NatsServer
+    bus: Bus
+    backend: FakeBackend
+    url: str
+    api: aiohttp.ClientSession
+
+
+@pytest.fixture
+async def own_nats(tmp_path: Path, namespace: str) -> AsyncIterator[OwnNats]:
+    async with run_nats_server(tmp_path / "nats") as server:
+        settings = ApiSettings(nats_url=server.url, namespace=namespace, port=0)
+        async with (
+            connect_bus(server.url, name="test", subjects=Subjects(namespace)) as bus,
+            run_fake_backend(bus, tmp_path / "backend") as backend,
+            run_api(settings, {}, SHORT, QUICK) as url,
+            aiohttp.ClientSession(url) as api,
+        ):
+            yield OwnNats(server, bus, backend, url, api)
 
 
 @pytest.fixture

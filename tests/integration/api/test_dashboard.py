@@ -9,22 +9,18 @@ from pathlib import Path
 import aiohttp
 import pytest
 import pytest_asyncio
-from integration.api.conftest import QUICK, SHORT
+from integration.api.conftest import OwnNats
 from integration.api.test_continuous_page import crash_loop
 from playwright.async_api import Browser
 from support.browser import PHONE, WIDE, WatchedPage, chromium, tab
 from support.eventually import eventually
-from support.fake_backend import INSTANCE, FakeBackend, run_fake_backend
+from support.fake_backend import INSTANCE, FakeBackend
 from support.outages import crash
 from support.runners import zipped
-from webjobs_api.app import run_api
-from webjobs_api.settings import ApiSettings
-from webjobs_events.jetstream import Bus, connect_bus
+from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType, JobVersion
 from webjobs_events.log_format import LineCount, output_log
 from webjobs_events.status import Status
-from webjobs_events.subjects import Subjects
-from webjobs_stack.nats_server import run_nats_server
 
 _SHOTS = os.environ.get("WEBJOBS_TEST_SCREENSHOTS")
 _VIEWS = [
@@ -168,34 +164,25 @@ async def test_pages_fit_in_every_look(
                 await looked_at(page, path, f"{kind}-{name}")
 
 
-async def test_pages_say_that_nats_is_away_and_come_back(
-    browser: Browser, tmp_path: Path, namespace: str
-) -> None:
-    async with run_nats_server(tmp_path / "nats") as server:
-        settings = ApiSettings(nats_url=server.url, namespace=namespace, port=0)
-        async with (
-            connect_bus(server.url, name="test", subjects=Subjects(namespace)) as bus,
-            run_fake_backend(bus, tmp_path / "backend") as backend,
-            run_api(settings, {}, SHORT, QUICK) as url,
-            aiohttp.ClientSession(url) as api,
-        ):
-            run_id = await some_jobs(api, backend)
-            paths = (
-                "/",
-                f"/pages/triggered/{LONG}",
-                f"/pages/triggered/{LONG}/history/{run_id}",
-                "/pages/system",
-            )
-            async with tab(browser, url, viewport=WIDE) as page:
-                await page.open("/")
-                await crash(server)
-                for path in paths:
-                    await looked_at(page, path, f"nats-away-{path.count('/')}", allow=("503",))
-                    assert "NATS" in str(await page.page.locator("main").text_content()), path
-                await server.start()
-                await eventually(lambda: _is_there(api, paths[2]))
-                await page.open(paths[2])
-                await page.check()
+async def test_pages_say_that_nats_is_away_and_come_back(browser: Browser, own_nats: OwnNats) -> None:
+    server, api = own_nats.server, own_nats.api
+    run_id = await some_jobs(api, own_nats.backend)
+    paths = (
+        "/",
+        f"/pages/triggered/{LONG}",
+        f"/pages/triggered/{LONG}/history/{run_id}",
+        "/pages/system",
+    )
+    async with tab(browser, own_nats.url, viewport=WIDE) as page:
+        await page.open("/")
+        await crash(server)
+        for path in paths:
+            await looked_at(page, path, f"nats-away-{path.count('/')}", allow=("503",))
+            assert "NATS" in str(await page.page.locator("main").text_content()), path
+        await server.start()
+        await eventually(lambda: _is_there(api, paths[2]))
+        await page.open(paths[2])
+        await page.check()
 
 
 async def _is_there(api: aiohttp.ClientSession, path: str) -> bool:

@@ -2,23 +2,20 @@
 
 import asyncio
 import json
-from pathlib import Path
 
 import aiohttp
 import pytest
-from integration.api.conftest import QUICK, SHORT
+from integration.api.conftest import SHORT, OwnNats
 from support.eventually import eventually
-from support.fake_backend import INSTANCE, FakeBackend, run_fake_backend
+from support.fake_backend import INSTANCE, FakeBackend
 from support.outages import crash_and_restart
 from support.sse import reading
 from webjobs_api.app import run_api
 from webjobs_api.http.dialects import DIALECTS
 from webjobs_api.http.terms import LiveTerms
 from webjobs_api.settings import ApiSettings
-from webjobs_events.jetstream import Bus, connect_bus
+from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobType
-from webjobs_events.subjects import Subjects
-from webjobs_stack.nats_server import run_nats_server
 
 MARK = b"[11/08/2013 02:56:00 > 327e1e: INFO] "
 
@@ -186,33 +183,26 @@ async def test_followers_of_a_run_stay_while_history_is_away(
         assert [event.name for event in await events.take(1)] == ["end"]
 
 
-async def test_followers_of_a_run_stay_over_a_crash_of_nats(tmp_path: Path, namespace: str) -> None:
-    async with run_nats_server(tmp_path / "nats") as server:
-        settings = ApiSettings(nats_url=server.url, namespace=namespace, port=0)
-        async with (
-            connect_bus(server.url, name="test", subjects=Subjects(namespace)) as bus,
-            run_fake_backend(bus, tmp_path / "backend") as backend,
-            run_api(settings, {}, SHORT, QUICK) as url,
-            aiohttp.ClientSession(url) as api,
-        ):
-            run_id = await started_run(api, backend)
-            subject, output = bus.subjects.log(JobType.TRIGGERED, "hello", run_id), f"output_{run_id}.log"
-            async with (
-                api.get(f"/api/logstream/triggered/hello/{run_id}") as text,
-                api.get(f"/vfs/data/jobs/triggered/hello/{run_id}/{output}?follow=1") as plain,
-                reading(api, log_of(run_id)) as events,
-            ):
-                await welcomed(text)
-                await backend.log(subject, output, 0, b"one\n")
-                assert await line(text) == await plain.content.readline() == b"one\n"
-                await crash_and_restart(server)
-                await eventually(lambda: bus.is_connected)
-                await backend.log(subject, output, 4, b"two\n")
-                await backend.end_run("hello", output_log_bytes=8, error_log_bytes=0, dropped_lines=0)
-                assert await line(text) == await plain.content.readline() == b"two\n"
-                assert await line(text) == await plain.content.readline() == b""
-                assert "".join(each.data for each in await events.take(2)) == "onetwo"
-                assert [event.name for event in await events.take(1)] == ["end"]
+async def test_followers_of_a_run_stay_over_a_crash_of_nats(own_nats: OwnNats) -> None:
+    server, bus, backend, api = own_nats.server, own_nats.bus, own_nats.backend, own_nats.api
+    run_id = await started_run(api, backend)
+    subject, output = bus.subjects.log(JobType.TRIGGERED, "hello", run_id), f"output_{run_id}.log"
+    async with (
+        api.get(f"/api/logstream/triggered/hello/{run_id}") as text,
+        api.get(f"/vfs/data/jobs/triggered/hello/{run_id}/{output}?follow=1") as plain,
+        reading(api, log_of(run_id)) as events,
+    ):
+        await welcomed(text)
+        await backend.log(subject, output, 0, b"one\n")
+        assert await line(text) == await plain.content.readline() == b"one\n"
+        await crash_and_restart(server)
+        await eventually(lambda: bus.is_connected)
+        await backend.log(subject, output, 4, b"two\n")
+        await backend.end_run("hello", output_log_bytes=8, error_log_bytes=0, dropped_lines=0)
+        assert await line(text) == await plain.content.readline() == b"two\n"
+        assert await line(text) == await plain.content.readline() == b""
+        assert "".join(each.data for each in await events.take(2)) == "onetwo"
+        assert [event.name for event in await events.take(1)] == ["end"]
 
 
 @pytest.mark.parametrize(
