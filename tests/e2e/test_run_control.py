@@ -125,3 +125,34 @@ async def test_every_run_that_goes_on_is_listed_and_so_is_one_that_waits(client:
         await client.ended(name, run_id)
     assert await listed(f"job={name}&status=active") == []
     assert await listed(f"job={name}&status=Aborted") == newest_first
+
+
+async def causes(client: Client, kind: str, name: str) -> list[Any]:
+    found: list[Any] = (await client.json(f"{job_url(kind, name)}/why"))["causes"]
+    return found
+
+
+async def test_why_a_run_waits_and_why_a_continuous_job_does_not_run(client: Client) -> None:
+    queueing, crashing = unique("queueing"), unique("crashing")
+    await client.put_script("triggered", queueing, "sleep 1000")
+    await settings(client, queueing, concurrency={"policy": "queue"})
+    await client.put_script("continuous", crashing, "exit 3")
+    assert [each["code"] for each in await causes(client, "triggered", queueing)] == ["no_schedule"]
+    first = await client.run(queueing)
+    await client.begun(queueing, first)
+    second = await client.run(queueing)
+    running, waiting, _ = await causes(client, "triggered", queueing)
+    assert (running["code"], waiting["code"]) == ("running", "queued_behind")
+    assert first in waiting["text"] and second in waiting["text"] and waiting["remedy"]
+    for run_id in (second, first):
+        await client.delete(f"{job_url('triggered', queueing)}/history/{run_id}")
+
+    async def waits_for_its_restart() -> Any:
+        (cause,) = await causes(client, "continuous", crashing)
+        assert cause["code"] == "back_off" and cause["until"] > cause["since"] and "3" in cause["text"]
+        return cause
+
+    await eventually(waits_for_its_restart, PATIENCE)
+    assert (await client.post(f"{job_url('continuous', crashing)}/stop")).status == 200
+    (stopped,) = await causes(client, "continuous", crashing)
+    assert stopped["code"] == "stopped" and stopped["remedy"] == "Start the job."

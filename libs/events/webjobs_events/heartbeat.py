@@ -26,11 +26,13 @@ class Heartbeat(msgspec.Struct, frozen=True):
         boot: When this runner started, in the form of a run id.
         leaving: It stops in good order.
         disk: Absent from runners of earlier releases.
+        slots: Triggered runs that it handles at the same time; absent from runners of earlier releases.
     """
 
     boot: str
     leaving: bool = False
     disk: DiskReport | None = None
+    slots: int | None = None
 
 
 _encoder = msgspec.json.Encoder()

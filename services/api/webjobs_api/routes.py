@@ -37,6 +37,7 @@ from webjobs_api.runs import handlers as runs
 from webjobs_api.schedules import handlers as schedules
 from webjobs_api.site_deployments import handlers as site_deployments
 from webjobs_api.site_files import vfs, zip_folder
+from webjobs_api.why import handlers as why
 
 _JOB = "{job:[^/]+}"
 _TYPE = "{type:triggered|continuous}"
@@ -190,6 +191,7 @@ def _job_routes(dialect: Dialect) -> list[web.RouteDef]:
         web.get(f"{jobs_of_type}/{_JOB}/settings", jobs.get_settings),
         web.put(f"{jobs_of_type}/{_JOB}/settings", jobs.put_settings),
         web.patch(f"{jobs_of_type}/{_JOB}/settings", jobs.patch_settings),
+        web.get(f"{jobs_of_type}/{_JOB}/why", why.get_causes),
         web.get(f"{jobs_of_type}/{_JOB}/versions", versions.list_versions),
         web.get(f"{jobs_of_type}/{_JOB}/versions/{{digest}}/diff", version_diff.get_diff),
         web.post(f"{jobs_of_type}/{_JOB}/versions/{{digest}}/restore", versions.restore),

@@ -37,12 +37,13 @@ class Peers(LongLived):
     """
 
     def __init__(
-        self, bus: Bus, instance: Instance, outbox: Outbox, disk: DiskWatch, terms: LeaseTerms
+        self, bus: Bus, instance: Instance, outbox: Outbox, disk: DiskWatch, terms: LeaseTerms, slots: int
     ) -> None:
         self._bus = bus
         self._instance = instance
         self._outbox = outbox
         self._disk = disk
+        self._slots = slots
         self.terms = terms
         """Of the lease."""
         self._outage = bus.connection.outage_of("heartbeat")
@@ -158,7 +159,8 @@ class Peers(LongLived):
     async def _renew(self) -> None:
         self._is_due = False
         sent_at = time.monotonic()
-        value = encode_heartbeat(Heartbeat(boot=self._instance.boot, disk=self._disk.report))
+        heartbeat = Heartbeat(boot=self._instance.boot, disk=self._disk.report, slots=self._slots)
+        value = encode_heartbeat(heartbeat)
         try:
             # First to those who listen now: a full disk stores nothing.
             await self._bus.broadcast(self._bus.subjects.heartbeat(self._instance.id), value)

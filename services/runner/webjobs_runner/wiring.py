@@ -145,7 +145,7 @@ def build_components(
     """Construct every component, in the order of their dependencies."""
     bus, instance, site, outbox = resources.bus, resources.instance, resources.site, resources.outbox
     disk = DiskWatch(site.root, settings.disk_reserve_mb, instance, outbox)
-    peers = Peers(bus, instance, outbox, disk, terms)
+    peers = Peers(bus, instance, outbox, disk, terms, settings.slots)
     # On one disk with NATS, what is shipped would take the space that logs leave free.
     shipper = LogShipper(bus, may_ship=lambda: disk.room_for_logs() > 0)
     cap = LogCap(resources.live, disk.room_for_logs)

@@ -20,7 +20,7 @@ class Runners:
 
     def __init__(self, bus: Bus) -> None:
         self._mirror = bus.leases.mirror(self._changed, keys=Subjects.instance_key("*"))
-        self._alive: dict[str, DiskReport | None] = {}
+        self._alive: dict[str, Heartbeat] = {}
         self._change = asyncio.Event()
 
     async def __aenter__(self) -> "Runners":
@@ -51,7 +51,12 @@ class Runners:
     @property
     def disks(self) -> Mapping[str, DiskReport | None]:
         """The disk reports in the leases of the runners alive; None where one has none."""
-        return self._alive
+        return {instance_id: heartbeat.disk for instance_id, heartbeat in self._alive.items()}
+
+    @property
+    def slots(self) -> Mapping[str, int | None]:
+        """How many runs each runner alive may have at once; None where it does not say."""
+        return {instance_id: heartbeat.slots for instance_id, heartbeat in self._alive.items()}
 
     async def require_one(self) -> None:
         """Go on when there is a runner, at once or in a moment.
@@ -73,7 +78,7 @@ class Runners:
         instance_id = key.removeprefix(Subjects.instance_key(""))
         heartbeat = _heartbeat_in(entry) if entry is not None else None
         if heartbeat is not None:
-            self._alive[instance_id] = heartbeat.disk
+            self._alive[instance_id] = heartbeat
         else:
             self._alive.pop(instance_id, None)
         self._change.set()

@@ -20,12 +20,14 @@ from webjobs_api.runs import operations as runs
 from webjobs_api.schedules import operations as schedules
 from webjobs_api.site_deployments import operations as site_deployments
 from webjobs_api.site_files import operations as site_files
+from webjobs_api.why import operations as why
 
 _DESCRIBED: Mapping[str, Operation] = {
     **overview.OPERATIONS,
     **bulk_actions.OPERATIONS,
     **runs.OPERATIONS,
     **jobs.OPERATIONS,
+    **why.OPERATIONS,
     **schedules.OPERATIONS,
     **passthrough.OPERATIONS,
     **app_settings.OPERATIONS,

@@ -1,0 +1,101 @@
+"""Reads what is known of a job at one moment, for the causes that keep it from running."""
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from aiohttp import web
+from webjobs_events.errors import WebJobsError
+from webjobs_events.events import ContinuousPendingRestart
+from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job_settings import Concurrency, read_job_settings
+from webjobs_events.queries import AllRunsQuery
+from webjobs_events.schedule import Schedule, schedule_of
+from webjobs_events.status import RUN_STATUSES, TERMINAL_STATUSES, Status
+
+from webjobs_api.backends.history import HISTORY
+from webjobs_api.backends.instance_events import changes_since
+from webjobs_api.backends.refusals import REFUSALS
+from webjobs_api.backends.runners import RUNNERS
+from webjobs_api.backends.runs import RUNS
+from webjobs_api.backends.storage import STORAGE
+from webjobs_api.backends.ticks import TICKS
+from webjobs_api.http.held_back import holding_schedules
+from webjobs_api.http.keys import BUS, LIVE_SETTINGS
+from webjobs_api.why.causes import JobState, RunnerFacts, waits
+
+_SITE_STOPPED = "WEBJOBS_STOPPED"
+_RESTARTS_WITHIN = timedelta(days=2)  # longer than any delay before a restart
+_MOST_EVENTS = 200
+
+
+async def state_of(app: web.Application, definition: JobDefinition) -> JobState:
+    """What is known of a job now.
+
+    Raises:
+        BusUnavailable: NATS or history does not answer.
+        QueryRefused: History cannot answer.
+    """
+    settings, disks = app[LIVE_SETTINGS], app[STORAGE].disks
+    job = definition.job_type, definition.job_name
+    refused = [each.at for each in app[REFUSALS].all() if (each.job_type, each.folder_name) == job]
+    state = JobState(
+        definition=definition,
+        site_stopped_by=_SITE_STOPPED if settings.flag(_SITE_STOPPED) else None,
+        schedules_held_by=holding_schedules(settings),
+        refused_since=max(refused, default=None),
+        runners={
+            instance: RunnerFacts(
+                slots=slots, is_disk_low=bool((disk := disks.get(instance)) and disk.is_low)
+            )
+            for instance, slots in app[RUNNERS].slots.items()
+        },
+    )
+    add = _of_triggered if definition.job_type is JobType.TRIGGERED else _of_continuous
+    return await add(app, state, datetime.now(UTC))
+
+
+async def _of_triggered(app: web.Application, state: JobState, now: datetime) -> JobState:
+    definition = state.definition
+    runs = await app[RUNS].of_job(definition.job_name)
+    runners = state.runners
+    if any(waits(run) for run in runs):
+        running = await _running(app)
+        runners = {name: replace(runner, running=running[name]) for name, runner in runners.items()}
+    concurrency, schedule = _settings(definition, app[LIVE_SETTINGS].get("WEBSITE_TIME_ZONE"))
+    return replace(
+        state,
+        runs=runs,
+        runners=runners,
+        concurrency=concurrency,
+        has_schedule=schedule is not None,
+        next_due=await asyncio.to_thread(schedule.next_due, now) if schedule else None,
+        tick=app[TICKS].last(definition.job_name),
+    )
+
+
+async def _running(app: web.Application) -> Counter[str]:
+    """How many runs each runner has."""
+    query = AllRunsQuery(statuses=[each for each in RUN_STATUSES if each not in TERMINAL_STATUSES])
+    return Counter(run.instance for run in (await app[HISTORY].all_runs(query)).runs)
+
+
+def _settings(definition: JobDefinition, site_zone: str | None) -> tuple[Concurrency, Schedule | None]:
+    """How many runs of a triggered job there may be, and its schedule, held back or not."""
+    try:
+        settings = read_job_settings(definition.settings)
+        return settings.concurrency, schedule_of(settings, site_zone)
+    except WebJobsError:  # the job has an error, which is a cause itself
+        return Concurrency(), None
+
+
+async def _of_continuous(app: web.Application, state: JobState, now: datetime) -> JobState:
+    name = state.definition.job_name
+    instances = app[RUNNERS].of_alive((await app[HISTORY].statuses([name])).get(name, []))
+    restarts: dict[str, datetime] = {}
+    if any(view.status is Status.PENDING_RESTART for view in instances):
+        for event in await changes_since(app[BUS], name, now - _RESTARTS_WITHIN, _MOST_EVENTS):
+            if isinstance(event, ContinuousPendingRestart):
+                restarts[event.instance] = event.at + timedelta(seconds=event.restart_delay_seconds)
+    return replace(state, instances=instances, restarts=restarts)

@@ -1,0 +1,146 @@
+"""Every cause that can keep a job from running, by what is known of it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from support.definitions import job_definition
+from unit.api.overview_facts import NOW, ago, failed, instance, run, tick
+from webjobs_api.backends.known_job import known_job
+from webjobs_api.why.causes import CauseCode, JobState, RunnerFacts, causes_of
+from webjobs_events.events import TickOutcome
+from webjobs_events.job import JobType
+from webjobs_events.job_settings import Concurrency
+from webjobs_events.status import Reason, Status
+
+TOMORROW = NOW + timedelta(days=1)
+ONE = {"aaaaaa": RunnerFacts(slots=2, running=1)}
+FULL = {"aaaaaa": RunnerFacts(slots=2, running=2)}
+FREE = RunnerFacts()
+LOW = {"aaaaaa": RunnerFacts(slots=2, is_disk_low=True)}
+LACKING = instance(Status.PENDING_RESTART, ago(minutes=1), reason=Reason.MISSING_INTERPRETER)
+WAITING = replace(run(Status.INITIALIZING, ago(minutes=1), started_at=None), instance="")
+UP = instance(Status.RUNNING, ago(hours=1))
+STANDBY = instance(Status.INACTIVE_INSTANCE, ago(hours=1))
+NIGHTLY = {"has_schedule": True, "next_due": TOMORROW}
+
+
+def state(job_type: JobType = JobType.TRIGGERED, **facts: Any) -> JobState:
+    definition = known_job(job_definition(job_type=job_type, **facts.pop("definition", {})))
+    return JobState(definition=definition, **{"runners": ONE} | facts)
+
+
+def continuous(**facts: Any) -> JobState:
+    return state(JobType.CONTINUOUS, **facts)
+
+
+CASES: list[tuple[str, JobState, list[str]]] = [
+    ("on request only", state(), ["no_schedule"]),
+    ("scheduled", state(**NIGHTLY), ["next_due"]),
+    ("never due", state(has_schedule=True), ["never_due"]),
+    ("running", state(runs=[run(Status.RUNNING, ago(minutes=1))], **NIGHTLY), ["running", "next_due"]),
+    (
+        "site stopped",
+        state(site_stopped_by="WEBJOBS_STOPPED", schedules_held_by="WEBJOBS_STOPPED", **NIGHTLY),
+        ["site_stopped", "next_due"],
+    ),
+    (
+        "schedules disabled",
+        state(schedules_held_by="WEBJOBS_DISABLE_SCHEDULE", **NIGHTLY),
+        ["schedules_disabled", "next_due"],
+    ),
+    ("disabled", state(definition={"settings": {"enabled": False}}, **NIGHTLY), ["disabled"]),
+    ("faulty settings", state(definition={"settings": {"retry": 0}}), ["refused", "no_schedule"]),
+    ("no runner", state(runners={}, **NIGHTLY), ["no_runner", "next_due"]),
+    ("full disks", state(runners=LOW, **NIGHTLY), ["disk_low", "next_due"]),
+    ("one full disk", state(runners=LOW | {"bbbbbb": RunnerFacts()}, **NIGHTLY), ["next_due"]),
+    ("just requested", state(runs=[WAITING]), ["waiting", "no_schedule"]),
+    ("no slot", state(runs=[WAITING], runners=FULL), ["no_slot", "no_schedule"]),
+    (
+        "a slot elsewhere",
+        state(runs=[WAITING], runners=FULL | {"b": FREE}),
+        ["waiting", "no_schedule"],
+    ),
+    (
+        "queued",
+        state(runs=[WAITING, run(Status.RUNNING, ago(minutes=2))]),
+        ["running", "queued_behind", "no_schedule"],
+    ),
+    (
+        "beside others, and no slot",
+        state(
+            runs=[WAITING, run(Status.RUNNING, ago(minutes=2))],
+            concurrency=Concurrency(limit=2),
+            runners=FULL,
+        ),
+        ["running", "no_slot", "no_schedule"],
+    ),
+    (
+        "tried again",
+        state(
+            runs=[
+                WAITING,
+                failed(ago(minutes=2), next_run_id=WAITING.run_id, next_attempt_at=NOW),
+            ]
+        ),
+        ["back_off", "no_schedule"],
+    ),
+    (
+        "no interpreter",
+        state(runs=[failed(ago(minutes=2), reason=Reason.MISSING_INTERPRETER)]),
+        ["no_interpreter", "no_schedule"],
+    ),
+    (
+        "no interpreter the time before",
+        state(runs=[failed(ago(minutes=1)), failed(ago(minutes=2), reason=Reason.MISSING_INTERPRETER)]),
+        ["no_schedule"],
+    ),
+    (
+        "skipped",
+        state(tick=tick(TickOutcome.SKIPPED), **NIGHTLY),
+        ["due_time_skipped", "next_due"],
+    ),
+    ("missed", state(tick=tick(TickOutcome.MISSED), **NIGHTLY), ["due_time_missed", "next_due"]),
+    ("ran", state(tick=tick(TickOutcome.RAN), **NIGHTLY), ["next_due"]),
+    ("runs on two", continuous(instances=[UP, UP]), ["running", "running"]),
+    ("stopped", continuous(definition={"disabled": True}), ["stopped"]),
+    ("not reported yet", continuous(), ["starting"]),
+    ("no runner for ever", continuous(runners={}), ["no_runner"]),
+    ("standing by", continuous(instances=[STANDBY]), ["standby"]),
+    (
+        "runs elsewhere",
+        continuous(instances=[UP, STANDBY]),
+        ["running"],
+    ),
+    ("crashes", continuous(instances=[instance(Status.PENDING_RESTART, ago(minutes=1))]), ["back_off"]),
+    (
+        "lacks a program",
+        continuous(instances=[LACKING]),
+        ["no_interpreter"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("known", "codes"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_every_cause_that_holds_is_listed(known: JobState, codes: list[str]) -> None:
+    causes = causes_of(known)
+    assert [cause.code.value for cause in causes] == codes
+    assert all(cause.text for cause in causes)
+
+
+def test_every_code_has_a_case() -> None:
+    assert {code for _, _, codes in CASES for code in codes} == {code.value for code in CauseCode}
+
+
+def test_a_wait_says_until_when() -> None:
+    restart = NOW + timedelta(seconds=41)
+    crashing = instance(Status.PENDING_RESTART, ago(seconds=19))
+    (cause,) = causes_of(continuous(instances=[crashing], restarts={crashing.instance: restart}))
+    assert (cause.since, cause.until) == (ago(seconds=19), restart)
+
+
+def test_the_oldest_waiting_run_is_explained() -> None:
+    later = replace(run(Status.INITIALIZING, ago(seconds=1), started_at=None), instance="")
+    cause, _ = causes_of(state(runs=[later, WAITING]))
+    assert WAITING.run_id in cause.text and cause.since == WAITING.requested_at
