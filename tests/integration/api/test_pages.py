@@ -47,6 +47,16 @@ async def test_the_first_page_lists_every_job_and_leads_to_its_page(
     await eventually(shows_both)
 
 
+async def test_the_page_of_a_job_says_why_it_does_not_run(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "idle", settings={"schedule": "0 0 8 * * *"})
+    await backend.define(JobType.TRIGGERED, "disabled", settings={"enabled": False})
+    assert "Why it does not run" not in await page(api, "/pages/triggered/idle")
+    shown = await page(api, "/pages/triggered/disabled")
+    assert "Why it does not run" in shown and "enabled is false in settings.job." in shown
+
+
 async def test_a_run_is_asked_for_by_a_button_and_shown_with_its_end(
     api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:

@@ -23,12 +23,14 @@ from webjobs_api.pages.formats import counted, rough, took
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
 from webjobs_api.pages.instance_log import instance_log, named_instance, shown_log
 from webjobs_api.pages.job_lines import status_of_all
-from webjobs_api.pages.job_view import job_view
+from webjobs_api.pages.job_view import job_view, unusual
 from webjobs_api.pages.log_lines import show_lines
 from webjobs_api.pages.log_part import START_LINE
 from webjobs_api.pages.starts import Start, starts_of
 from webjobs_api.pages.uptime import uptime_of
 from webjobs_api.pages.versions import REGIONS, versions_view
+from webjobs_api.why.causes import causes_of
+from webjobs_api.why.state import state_of
 
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 _MOST_EVENTS = 2000  # of the day that are read: the latest
@@ -44,6 +46,7 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
         views = (await request.app[HISTORY].statuses([name])).get(name, [])
         events = await changes_since(request.app[BUS], name, now - _DAY, _MOST_EVENTS)
         versions = await versions_view(request, definition)
+        causes = unusual(causes_of(await state_of(request.app, definition)))
     except WebJobsError as error:
         return show_fault(request, fault or error)
     urls, alive = page_urls(request), request.app[RUNNERS].of_alive(views)
@@ -55,6 +58,7 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
     view = {
         "job": job_view(visible(request, definition), urls),
         "status": status_of_all(definition, alive).value,
+        "causes": causes,
         "headline": crash_loop(crashing, starts, now) if crashing else headline(definition, alive, now),
         "next_start": next_start(crashing, starts) if crashing else None,
         "last_errors": log.last_errors,

@@ -1,5 +1,6 @@
 """What the pages of both types of job show of a job: its facts, settings and warnings; pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,15 @@ from webjobs_api.backends.known_job import error_of
 from webjobs_api.http.legacy_responses import run_command
 from webjobs_api.http.urls import Urls
 from webjobs_api.pages.formats import short_digest
+from webjobs_api.why.causes import Cause, CauseCode
+
+_USUAL = {
+    CauseCode.RUNNING,
+    CauseCode.WAITING,
+    CauseCode.STARTING,
+    CauseCode.NEXT_DUE,
+    CauseCode.NO_SCHEDULE,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +92,14 @@ def job_view(definition: JobDefinition, urls: Urls) -> JobView:
         archive=urls.job_archive(job_type, name),
         api=urls.job(job_type, name),
     )
+
+
+def unusual(causes: Iterable[Cause]) -> list[Cause]:
+    """Causes for the head of a job's page: those that are no part of its usual life.
+
+    What was refused is there already, as the job's error.
+    """
+    return [cause for cause in causes if cause.code not in {*_USUAL, CauseCode.REFUSED}]
 
 
 def _compact(value: Any) -> str:

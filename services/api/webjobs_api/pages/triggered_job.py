@@ -19,10 +19,12 @@ from webjobs_api.overview.wording import ordinal
 from webjobs_api.pages.bars import Result, bars_of
 from webjobs_api.pages.formats import relative
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
-from webjobs_api.pages.job_view import job_view
+from webjobs_api.pages.job_view import job_view, unusual
 from webjobs_api.pages.run_rows import run_row, usual, version_note, why
 from webjobs_api.pages.versions import REGIONS, versions_view
 from webjobs_api.schedules.handlers import schedule_of_job
+from webjobs_api.why.causes import causes_of
+from webjobs_api.why.state import state_of
 
 _BARS = 50
 _RUNS = 50
@@ -37,12 +39,14 @@ async def show_triggered_job(request: web.Request, fault: WebJobsError | None = 
         runs = await request.app[RUNS].of_job(definition.job_name, RunsPage(limit=_RUNS))
         schedule = await schedule_of_job(request, definition, _DUE_TIMES)
         versions = await versions_view(request, definition)
+        causes = unusual(causes_of(await state_of(request.app, definition)))
     except WebJobsError as error:
         return show_fault(request, fault or error)
     urls, now = page_urls(request), datetime.now(UTC)
     view = {
         "job": job_view(visible(request, definition), urls),
         "runs": [run_row(run, urls, now, version_note(run, before)) for run, before in _with_before(runs)],
+        "causes": causes,
         "headline": headline(runs, now),
         "bars": bars_of([_result(run) for run in reversed(runs[:_BARS]) if is_terminal(run.status)], _BARS),
         "usual": usual(runs),
