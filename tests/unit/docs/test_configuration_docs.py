@@ -12,6 +12,11 @@ from webjobs_service.settings import ServiceSettings, variables
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "configuration.md").read_text()
+CLI = ROOT / "tools" / "cli" / "webjobs_cli"
+OF_UP = "".join(
+    (CLI / module).read_text()
+    for module in ("commands/up.py", "commands/repair.py", "up.py", "json_lines.py")
+)
 
 
 @pytest.mark.parametrize("settings_type", [ApiSettings, HistorySettings, RunnerSettings])
@@ -38,7 +43,7 @@ def test_no_variable_is_documented_that_nothing_reads() -> None:
 
 def test_variables_that_are_read_at_start_are_known_where_app_settings_are_checked() -> None:
     known = {name for kind in (ApiSettings, HistorySettings, RunnerSettings) for name in variables(kind)}
-    of_up = set(re.findall(r'"(WEBJOBS_[A-Z_]+)"', sources("tools/stack", "tools/cli")))
+    of_up = set(re.findall(r'"(WEBJOBS_[A-Z_]+)"', sources("tools/stack") + OF_UP))
     at_start = {name for name in known | of_up if not is_credential(name)} - UNDERSTOOD
     assert at_start == START_VARIABLES
 
@@ -54,6 +59,6 @@ def sources(*folders: str) -> str:
 
 
 def test_every_option_of_up_is_documented() -> None:
-    options = re.findall(r'"(--[a-z-]+)"', (ROOT / "tools/cli/webjobs_cli/main.py").read_text())
+    options = re.findall(r'"(--[a-z-]+)"', OF_UP)
     assert options
-    assert not [option for option in options if option != "--version" and f"`{option}`" not in PAGE]
+    assert not [option for option in options if f"`{option}`" not in PAGE]

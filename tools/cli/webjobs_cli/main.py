@@ -1,35 +1,14 @@
-"""The `webjobs` command: its arguments. What a command needs is imported when that command runs."""
+"""The `webjobs` command: its entry point, and how its failures look."""
 
-import os
 import sys
-from pathlib import Path
 
 import click
-from webjobs_events.errors import WebJobsError
 
-from webjobs_cli.json_lines import is_json, json_line
+from webjobs_cli.errors import CommandError
+from webjobs_cli.lazy_group import LazyGroup
 
-_VARIABLES_OF_UP = """\b
-Environment variables:
-  WEBJOBS_NATS_URL, WEBJOBS_DATABASE_URL
-      Servers to use instead of the embedded ones.
-  WEBJOBS_NATS_PORT
-      Port of the embedded NATS.
-  WEBJOBS_HEALTH_HOST, WEBJOBS_HEALTH_PORT
-      Where the first runner serves /healthz and /metrics; history has the
-      next port, and each further runner the one after that.
-  WEBJOBS_LOG_FORMAT
-      console, or json: each line of output is a JSON object.
-  WEBJOBS_USERNAME, WEBJOBS_PASSWORD
-      Login of the api; needed for a --host other than loopback.
-  WEBJOBS_VIEWER_USERNAME, WEBJOBS_VIEWER_PASSWORD
-      Login of a user who sees all but secrets and changes nothing.
-
-All other variables are passed on to the services, which list theirs:
-python -m webjobs_api --help, and likewise webjobs_runner, webjobs_history.
-"""
-
-_DATA = click.Path(path_type=Path)
+_CANCELLED = 130
+_INVALID_USE = 2
 
 
 def _print_version(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
@@ -40,7 +19,30 @@ def _print_version(context: click.Context, _: click.Parameter, is_wanted: bool) 
         context.exit()
 
 
-@click.group()
+def _store_server(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        from webjobs_cli.invocation import Invocation
+
+        assert parameter.name is not None
+        setattr(context.ensure_object(Invocation), parameter.name, value)
+
+
+@click.group(cls=LazyGroup, no_args_is_help=False, invoke_without_command=True)
+@click.option(
+    "--url",
+    metavar="URL",
+    expose_value=False,
+    callback=_store_server,
+    help="The server at this address. Default: WEBJOBS_URL, the context in use, a `webjobs up` of "
+    "this folder or one above, http://127.0.0.1:8080.",
+)
+@click.option(
+    "--context",
+    metavar="NAME",
+    expose_value=False,
+    callback=_store_server,
+    help="The server of this context.",
+)
 @click.option(
     "--version",
     is_flag=True,
@@ -49,78 +51,45 @@ def _print_version(context: click.Context, _: click.Parameter, is_wanted: bool) 
     callback=_print_version,
     help="Print the version.",
 )
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Run scripts on request, on a schedule or for ever."""
-
-
-@cli.command(epilog=_VARIABLES_OF_UP)
-@click.option(
-    "--data",
-    type=_DATA,
-    default=Path(".webjobs"),
-    show_default=True,
-    help="Folder of everything: jobs, logs, history.",
-)
-@click.option(
-    "--host",
-    envvar="WEBJOBS_HOST",
-    show_envvar=True,
-    default="127.0.0.1",
-    show_default=True,
-    help="Address of the api.",
-)
-@click.option(
-    "--port",
-    envvar="WEBJOBS_PORT",
-    show_envvar=True,
-    type=click.IntRange(1, 65_535),
-    default=8080,
-    show_default=True,
-    help="Port of the api.",
-)
-@click.option(
-    "--runners", type=click.IntRange(1, 100), default=1, show_default=True, help="How many runners."
-)
-def up(data: Path, host: str, port: int, runners: int) -> None:
-    """Run the whole stack here, NATS and Postgres included, until Ctrl-C."""
-    from webjobs_cli.up import up as run_stack
-
-    run_stack(data, host, port, runners)
-
-
-@cli.group()
-def repair() -> None:
-    """Repair what damage has left."""
-
-
-@repair.command()
-@click.option(
-    "--data",
-    type=_DATA,
-    default=Path(".webjobs"),
-    show_default=True,
-    help="The data folder; no stack may run on it.",
-)
-@click.option("--force", is_flag=True, help="Though events are missing in their stream.")
-@click.option(
-    "--accept-new-stream",
-    is_flag=True,
-    help="Though runs of an event stream that is gone are deleted by that.",
-)
-def history(data: Path, force: bool, accept_new_stream: bool) -> None:
-    """Rebuild the history from the events, in a new database if the old one is damaged."""
-    from webjobs_cli.repair import repair_history
-
-    repair_history(data, force=force, accept_new_stream=accept_new_stream)
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main() -> None:
-    """Run the command line; an expected fault is one line on the standard error and exit code 1."""
+    """Run the command line; a failure is one line on the standard error, or an object with `--json`."""
     try:
-        cli(prog_name="webjobs")
-    except WebJobsError as error:
-        if is_json(os.environ):
-            print(json_line("webjobs", str(error), level="error"), file=sys.stderr)
-        else:
-            print(f"webjobs: {error}", file=sys.stderr)
-        sys.exit(1)
+        result = cli.main(prog_name="webjobs", standalone_mode=False)
+    except CommandError as error:
+        _fail(error)
+    except click.UsageError as error:
+        _fail(_invalid_use(error))
+    except click.ClickException as error:
+        _fail(CommandError("failed", error.format_message(), exit_code=error.exit_code))
+    except click.Abort:
+        sys.exit(_CANCELLED)
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _invalid_use(error: click.UsageError) -> CommandError:
+    command = error.ctx.command_path if error.ctx else "webjobs"
+    message = error.format_message().replace("\n", " ")
+    return CommandError("invalid_use", message, f"See `{command} --help`.", exit_code=error.exit_code)
+
+
+def _fail(error: CommandError) -> None:
+    if _wants_json(sys.argv[1:]):
+        import json
+
+        fields = {"code": error.code, "message": error.message, "remedy": error.remedy}
+        print(json.dumps({"error": fields}, ensure_ascii=False), file=sys.stderr)
+    else:
+        print(f"webjobs: {error}", file=sys.stderr)
+    sys.exit(error.exit_code)
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return any(word == "--json" or word.startswith("--json=") for word in options)

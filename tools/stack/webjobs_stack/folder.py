@@ -86,6 +86,14 @@ class DataFolder:
             with open(os.open(self.operator_url, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 file.write(url + "\n")
 
+    def write_api_url(self, url: str | None) -> None:
+        """Name the address of the api in `stack.url`, for the command line; None removes the file."""
+        path = self.path / "stack.url"
+        if url is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_text(url + "\n")
+
     async def lock(self, waiting: Callable[[], None], leftover_seconds: float = LEFTOVER_SECONDS) -> int:
         """Hold the folder until the answered descriptor is closed.
 

@@ -126,6 +126,7 @@ class Stack:
         await self._start_services(
             lambda user: nats_url or nats.url_of(user), database_url or postgres.url, ports
         )
+        self.folder.write_api_url(self.url)
 
     async def run(self) -> None:
         """Return never: keep everything running until cancelled. A fault in that itself is raised here."""
@@ -143,6 +144,7 @@ class Stack:
             await asyncio.gather(*(self._stop(daemon) for daemon in group))
         if self._lock is not None:
             self.folder.write_operator_url(None)
+            self.folder.write_api_url(None)
             os.close(self._lock)
             self._lock = None
 

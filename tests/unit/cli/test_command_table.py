@@ -1,0 +1,63 @@
+"""The table of commands says what the commands themselves say, and nothing is imported to list them."""
+
+import json
+import subprocess
+import sys
+
+import click
+import pytest
+from webjobs_cli.command_table import COMMANDS
+from webjobs_cli.lazy_group import LazyGroup
+from webjobs_cli.main import cli
+from webjobs_cli.shapes import PRINTED
+
+HEAVY = (
+    "typer", "pydantic", "aiohttp", "rich", "asyncio", "nats", "webjobs_events", "webjobs_service",
+)  # fmt: skip
+IMPORTED = """
+import json, sys
+sys.argv = ["webjobs", *json.loads(sys.argv[1])]
+from webjobs_cli.main import main
+try:
+    main()
+except SystemExit:
+    pass
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """The packages that one invocation imports."""
+    process = subprocess.run(
+        [sys.executable, "-c", IMPORTED, json.dumps(arguments)], capture_output=True, text=True, check=True
+    )
+    return set(json.loads(process.stdout.splitlines()[-1]))
+
+
+def command_of(name: str) -> click.Command:
+    assert isinstance(cli, LazyGroup)
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    return command
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_begins_with_its_line_in_the_table(name: str) -> None:
+    assert (command_of(name).help or "").startswith(COMMANDS[name].help)
+
+
+def test_the_help_imports_no_command() -> None:
+    imported = imported_by("--help")
+    assert "click" in imported
+    assert not imported & {*HEAVY, "msgspec", "http", "webjobs_client", "webjobs_stack"}
+
+
+def test_every_command_that_prints_json_has_a_shape_and_no_other() -> None:
+    found = set()
+    for name in COMMANDS:
+        command = command_of(name)
+        members = command.commands.items() if isinstance(command, click.Group) else [("", command)]
+        for sub, each in members:
+            if any("--json" in parameter.opts for parameter in each.params):
+                found.add(f"{name} {sub}".strip())
+    assert found == set(PRINTED)

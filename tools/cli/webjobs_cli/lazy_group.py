@@ -1,0 +1,82 @@
+"""The click group that imports a command when it runs, and lists all of them from the table."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+from click.exceptions import NoSuchCommand
+
+from webjobs_cli.command_table import COMMANDS, SECTIONS
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+_HELP_COLUMN = 12  # so that the lines of all sections begin below each other
+
+
+class LazyGroup(click.Group):
+    """`webjobs` itself."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, as the help lists them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command of this name; None when there is none."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry.target.partition(":")
+        command = getattr(import_module(f"webjobs_cli.commands.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with suggestions from the table."""
+        try:
+            return super().resolve_command(ctx, args)
+        except NoSuchCommand as error:
+            raise NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the sections of the table."""
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                rows = [(name.ljust(_HELP_COLUMN), entry.help) for name, entry in commands.items()]
+                formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Complete names of commands from the table, and options."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=entry.help)
+            for name, entry in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+def with_json_values(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `--json` as `--json=`, so that it does not take the next word as its fields."""
+    options = len(arguments) if "--" not in arguments else list(arguments).index("--")
+    return [
+        "--json=" if index < options and word == "--json" else word for index, word in enumerate(arguments)
+    ]
+
+
+class Command(click.Command):
+    """A command of `webjobs`, whose `--json` has optional fields."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, `--json` without fields included."""
+        return super().parse_args(ctx, with_json_values(args))
+
+
+class Group(click.Group):
+    """A command with commands of its own."""
+
+    command_class = Command
