@@ -6,9 +6,10 @@ Nothing of the service is imported here: `--version` must not need what takes lo
 import argparse
 import sys
 import textwrap
-from importlib.metadata import version
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
+
+from webjobs_service.release import VERSION
 
 if TYPE_CHECKING:
     from webjobs_service.settings import ServiceSettings
@@ -55,7 +56,7 @@ class _PrintVersion(argparse.Action):
         self, parser: argparse.ArgumentParser, namespace: object, values: object, option: str | None = None
     ) -> None:
         """Print it and exit."""
-        sys.stdout.write(f"webjobs {version('webjobs')}\n")
+        sys.stdout.write(f"webjobs {VERSION}\n")
         parser.exit()
 
 

@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from webjobs_service.http_server import serve_http
 from webjobs_service.options import options_middleware
+from webjobs_service.release import VERSION
 from webjobs_service.route_spelling import RouteSpelling, SpelledRoute
 
 log = structlog.stdlib.get_logger(__name__)
@@ -158,8 +159,10 @@ def health_routes(
         missing = await unready(checks)
         noted = {"notes": dict(found)} if (found := notes()) else {}
         if missing:
-            return web.json_response({"status": "not ready", "missing": missing, **noted}, status=503)
-        return web.json_response({"status": "ready", "checks": list(checks), **noted})
+            return web.json_response(
+                {"status": "not ready", "version": VERSION, "missing": missing, **noted}, status=503
+            )
+        return web.json_response({"status": "ready", "version": VERSION, "checks": list(checks), **noted})
 
     async def metrics(_request: web.Request) -> web.Response:
         body = (await metrics_text()).encode()

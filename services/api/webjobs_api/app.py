@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from importlib.metadata import version
 
 import msgspec
 import structlog
@@ -20,6 +19,7 @@ from webjobs_service.credentials import without_credentials
 from webjobs_service.health import health_routes
 from webjobs_service.http_server import TERMS, raise_open_files, serve_http
 from webjobs_service.options import options_middleware
+from webjobs_service.release import VERSION, VERSION_HEADER
 from webjobs_service.stalled_clients import limit_buffer
 
 from webjobs_api.backends.history import HISTORY, History
@@ -137,9 +137,7 @@ async def open_app(
             defined = routes()
             app[ASYNCAPI] = LateDocument(
                 lambda: msgspec.json.encode(
-                    build_asyncapi(
-                        bus.subjects, version("webjobs"), parse_servers(settings.nats_url).addresses
-                    )
+                    build_asyncapi(bus.subjects, VERSION, parse_servers(settings.nats_url).addresses)
                 )
             )
             app[BUS] = bus
@@ -156,7 +154,7 @@ async def open_app(
             app[JOB_TUNNELS] = job_tunnels
             app[LIVE_SETTINGS] = live_settings
             app[OPENAPI] = {
-                dialect: LateDocument(partial(encoded_document, defined, version("webjobs"), dialect))
+                dialect: LateDocument(partial(encoded_document, defined, VERSION, dialect))
                 for dialect in (None, *NAMES)
             }
             app[LAST_KNOWN] = LastKnown()
@@ -178,6 +176,7 @@ async def open_app(
             app.on_shutdown.append(end_live_responses)
             app.on_response_prepare.append(limit_buffer)
             app.on_response_prepare.append(add_cors_headers)
+            app.on_response_prepare.append(_add_version)
             health = health_routes(
                 checks(bus, storage, runners, history), bus.streams.notes, AllMetrics(bus, runners).text
             )
@@ -239,3 +238,7 @@ async def serve(settings: ApiSettings, environment: Mapping[str, str], stop: asy
         while not serving.done():  # a try to connect that fails just now would swallow a single cancellation
             serving.cancel()
             await asyncio.wait({serving}, timeout=0.5)
+
+
+async def _add_version(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers[VERSION_HEADER] = VERSION

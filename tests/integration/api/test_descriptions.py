@@ -1,6 +1,7 @@
 """What the api tells about itself: the OpenAPI document and the JSON Schemas."""
 
 import json
+from importlib.metadata import version
 
 import aiohttp
 import jsonschema_rs
@@ -90,3 +91,9 @@ async def test_an_unknown_schema_is_a_404_that_says_which_there_are(
         assert answer.status == 404
         assert answer.content_type == "application/problem+json"
         assert "settings.job.json" in (await answer.json(content_type=None))["detail"]
+
+
+async def test_every_answer_names_the_release(api: aiohttp.ClientSession) -> None:
+    for method, path in (("GET", "/"), ("GET", "/api/jobs"), ("GET", "/nowhere"), ("OPTIONS", "/api/jobs")):
+        async with api.request(method, path) as answer:
+            assert answer.headers["Webjobs-Version"] == version("webjobs")

@@ -4,6 +4,7 @@ import aiohttp
 import pytest
 from webjobs_service import health
 from webjobs_service.health import AcknowledgedWrites, Check, ProvenWrites, run_health_server, unready
+from webjobs_service.release import VERSION
 
 
 async def well() -> None:
@@ -31,7 +32,7 @@ async def test_a_service_with_all_it_needs_is_ready() -> None:
     async with run_health_server("127.0.0.1", 0, {"nats": well}) as url:
         status, body = await get(f"{url}/healthz")
     assert status == 200
-    assert '"status": "ready"' in body
+    assert '"status": "ready"' in body and f'"version": "{VERSION}"' in body
 
 
 async def test_the_case_of_its_addresses_does_not_matter() -> None:

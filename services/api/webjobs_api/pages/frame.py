@@ -5,11 +5,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
-from importlib.metadata import version
 from typing import Any
 
 from aiohttp import web
 from webjobs_events.errors import BusUnavailable, WebJobsError
+from webjobs_service.release import VERSION
 
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.known_jobs import DEFINITIONS
@@ -154,7 +154,7 @@ def _frame(request: web.Request, page: Page) -> dict[str, Any]:
         "site": live_settings.get("WEBSITE_SITE_NAME") or "webjobs",
         "runners": len(runners),
         "banners": banners,
-        "version": version("webjobs"),
+        "version": VERSION,
         "asset": asset_path,
         "here": _here(request, page),
         "follow_after": request.get(_SEQUENCE),
