@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -217,6 +218,16 @@ async def test_what_happens_is_shown_without_a_reload_and_nothing_typed_is_lost(
         await ran(api, backend, "hello")
         await page.page.wait_for_selector("#runs .status.Success")
         assert await field.input_value() == "--name Ada"
+        await field.fill("")
+        await field.blur()
+        await page.page.wait_for_selector("#head p > time")
+        age = page.page.locator("#head p > time")
+        shown = await age.text_content()
+
+        async def has_gone_on() -> bool:
+            return bool(re.fullmatch(r"\d+ s ago", text := await age.text_content() or "")) and text != shown
+
+        await eventually(has_gone_on)
         await page.check()
 
 

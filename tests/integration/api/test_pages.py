@@ -405,6 +405,43 @@ async def test_the_clock_of_pages_is_chosen_once(api: aiohttp.ClientSession, bac
         assert answer.headers["Location"] == "/"
 
 
+async def test_instants_in_sentences_are_times_that_follow_the_clock(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    await backend.define(JobType.TRIGGERED, "slow")
+    await backend.define(JobType.CONTINUOUS, "worker")
+    backend.tell("worker", **{f"i{INSTANCE}": Status.RUNNING})
+    for exit_code in (0, 3):
+        async with api.post("/api/jobs/triggered/hello/run"):
+            await eventually(lambda: "hello" in backend.held)
+        await backend.end_run("hello", exit_code=exit_code)
+    async with api.post("/api/jobs/triggered/slow/run"):
+        await eventually(lambda: "slow" in backend.held)
+    run = f"/pages/triggered/slow/history/{backend.held['slow'].command.run_id}"
+    a_time = r'<time datetime="[^"]+"[^>]* tabindex="-1">([^<]+)</time>'
+    sentences = {
+        "/": rf"Exit code 3; last success {a_time}\.",
+        "/pages/triggered/hello": rf"Failed {a_time}: exit code 3; last success {a_time}\.",
+        "/pages/triggered/slow": rf"Running since {a_time}\.",
+        run: rf"Runs (?:for |since ){a_time}\.",
+        "/pages/continuous/worker": rf"Running (?:since )?{a_time} on 1 of 1 runner\.",
+    }
+    for path, sentence in sentences.items():
+        await eventually(lambda: _shows(api, path, "<time"))  # noqa: B023
+        text = await page(api, path)
+        found = re.search(sentence, text)
+        assert found, (sentence, text)
+        rest = re.sub(f'{a_time}|title="[^"]*"', "", text)
+        assert not re.search(r"\d (s|min|h|d) ago", rest), "an age outside of <time> stands still"
+        async with api.get(path, headers={"Cookie": "webjobs_clock=utc~"}) as answer:
+            found = re.search(sentence, await answer.text())
+        assert found and all(each.endswith(" UTC") for each in found.groups())
+    async with api.get("/api/overview") as answer:
+        [reason] = (await answer.json())["attention"]
+    assert re.fullmatch(r"Exit code 3; last success (just now|\d+ s ago)\.", reason["text"])
+
+
 async def test_a_job_is_deleted_by_a_form_that_repeats_its_name(
     api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:

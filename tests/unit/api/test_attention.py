@@ -134,7 +134,9 @@ def test_what_needs_attention_and_why(
     job: JobFacts, expected: list[tuple[str, str, datetime | None]]
 ) -> None:
     found = attention_of([job], [], NOW)
-    shown = [(each.kind, each.text if each.kind != "refused" else "", each.since) for each in found]
+    shown = [
+        (each.kind, each.sentence.text(NOW) if each.kind != "refused" else "", each.since) for each in found
+    ]
     assert shown == expected
     assert all(each.job == "job" for each in found)
 
@@ -157,7 +159,7 @@ def test_a_refusal_is_that_of_its_job_or_of_a_folder_that_is_none() -> None:
         ("known", AttentionKind.REFUSED, ago(hours=1)),
         ("folder..", AttentionKind.REFUSED, ago(hours=3)),
     ]
-    assert found[1].text == "Two dots."
+    assert found[1].sentence.text(NOW) == "Two dots."
 
 
 def refusal(folder: str, runner: str) -> Refusal:

@@ -12,7 +12,6 @@ from webjobs_api.overview.due_times import DueTimes
 from webjobs_api.overview.errors import InvalidJobFilter
 from webjobs_api.overview.overview_json import due_json, job_row, running_json
 from webjobs_api.overview.selection import JobFilter, job_filter_of, page_of_jobs
-from webjobs_api.overview.wording import as_age, as_duration, ordinal
 from webjobs_events.status import Status
 
 URLS = Urls("http://h")
@@ -155,25 +154,3 @@ async def test_due_times_are_computed_again_when_they_have_passed_or_settings_ch
     assert await due_times.next_of([daily], "Europe/Berlin", NOW) == {"hourly": NOW + timedelta(hours=19)}
     many = [job(f"{number:02}", schedule="0 30 * * * *") for number in range(30)]
     assert set((await due_times.next_of(many, None, NOW)).values()) == {NOW + timedelta(minutes=30)}
-
-
-@pytest.mark.parametrize(
-    ("milliseconds", "duration", "age"),
-    [
-        (-5, "0 ms", "0 s ago"),
-        (93, "93 ms", "0 s ago"),
-        (12_900, "12 s", "12 s ago"),
-        (64_000, "1 m 04 s", "1 min ago"),
-        (7_500_000, "2 h 05 m", "2 h ago"),
-        (273_600_000, "3 d 4 h", "3 d ago"),
-    ],
-)
-def test_durations_and_ages_in_words(milliseconds: int, duration: str, age: str) -> None:
-    length = timedelta(milliseconds=milliseconds)
-    assert (as_duration(length), as_age(length)) == (duration, age)
-
-
-def test_ordinals() -> None:
-    numbers = (2, 3, 10, 11, 12, 13, 21, 22, 33, 101, 111)
-    words = ("second", "third", "tenth", "11th", "12th", "13th", "21st", "22nd", "33rd", "101st", "111th")
-    assert tuple(map(ordinal, numbers)) == words

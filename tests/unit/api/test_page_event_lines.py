@@ -6,6 +6,7 @@ import pytest
 from support.sample_messages import CAUSE, EVENTS
 from webjobs_api.http.urls import Urls
 from webjobs_api.pages.event_lines import EventLine, event_line, sentence
+from webjobs_api.wording.sentence import Sentence
 from webjobs_events.envelope import encode_event
 from webjobs_events.events import Event
 from webjobs_events.subjects import Subjects
@@ -21,8 +22,9 @@ def line_of(event: Event) -> EventLine:
 @pytest.mark.parametrize("event", SAMPLES, ids=lambda event: f"{event.kind}.{event.name}")
 def test_every_event_has_a_sentence_and_its_json(event: Event) -> None:
     line = line_of(event)
-    assert line.text.endswith(".") and not line.text.endswith(".."), line.text
-    assert "None" not in line.text, line.text
+    text = line.text.text(event.at)
+    assert text.endswith(".") and not text.endswith(".."), text
+    assert "None" not in text, text
     assert line.at == event.at and line.about
     assert json.loads(line.json)["sequence"] == "7"
     assert line.url.startswith("/x/pages/") == (event.kind != "instance")
@@ -31,7 +33,7 @@ def test_every_event_has_a_sentence_and_its_json(event: Event) -> None:
 
 
 def test_sentences_say_what_happened() -> None:
-    texts = {f"{event.kind}.{event.name}": sentence(event) for event in SAMPLES}
+    texts = {f"{event.kind}.{event.name}": sentence(event).text(event.at) for event in SAMPLES}
     assert texts["triggered.Initializing"].startswith("A run was requested: ")
     assert texts["triggered.Failed"].startswith("The run")
     assert "failed" in texts["triggered.Failed"]
@@ -42,5 +44,6 @@ def test_sentences_say_what_happened() -> None:
 
 def test_an_event_that_cannot_be_read_is_shown_as_it_is() -> None:
     line = event_line("webjobs.events.triggered.hello.NewThing", {}, b"{<", 8, Urls(""))
-    assert (line.name, line.text, line.at) == ("New thing", "It cannot be read by this release.", None)
+    assert (line.name, line.at) == ("New thing", None)
+    assert line.text == Sentence("It cannot be read by this release.")
     assert json.loads(line.json)["data"] is None

@@ -5,20 +5,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from webjobs_api.overview.wording import ordinal
 from webjobs_api.pages.formats import (
     Clock,
     all_clocks,
     breakable,
     clocks_of,
-    counted,
-    listed,
     relative,
-    rough,
     shown,
-    size,
-    took,
 )
+from webjobs_api.wording.amounts import counted, elapsed, listed, ordinal, rough, size, took
+from webjobs_api.wording.sentence import Elapsed, Sentence
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
@@ -36,7 +32,7 @@ NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
         (64_000, "1 m 04 s"),
         (3_599_999, "59 m 59 s"),
         (7_500_000, "2 h 05 m"),
-        (273_600_000, "3 d 04 h"),
+        (273_600_000, "3 d 4 h"),
     ],
 )
 def test_durations(milliseconds: int, text: str) -> None:
@@ -59,6 +55,23 @@ def test_instants_relative_to_now() -> None:
     assert relative(NOW, NOW) == "just now"
     assert relative(NOW - timedelta(minutes=4), NOW) == "4 min ago"
     assert relative(NOW + timedelta(hours=2), NOW) == "in 2 h"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-5, "0 s"), (0.9, "0 s"), (4.2, "4 s"), (64, "1 m 04 s"), (7_500, "2 h 05 m"), (273_600, "3 d 4 h")],
+)
+def test_a_duration_that_goes_on_is_shown_in_whole_seconds(seconds: float, text: str) -> None:
+    assert elapsed(seconds) == text
+
+
+def test_a_sentence_reads_anew_at_each_instant() -> None:
+    at = NOW - timedelta(minutes=4)
+    sentence = Sentence("Failed ", at, ", running ", Elapsed(at), " of 5 m.", "")
+    assert list(sentence) == ["Failed ", at, ", running ", Elapsed(at), " of 5 m."]
+    assert sentence.text(NOW) == "Failed 4 min ago, running for 4 m 00 s of 5 m."
+    assert sentence.text(NOW + timedelta(hours=1)) == "Failed 1 h ago, running for 1 h 04 m of 5 m."
+    assert Sentence("a", at) == Sentence("a", at) != Sentence("a", NOW)
 
 
 @pytest.mark.parametrize(
@@ -118,13 +131,6 @@ def test_words() -> None:
         "a and b",
         "a, b and c",
     ]
-    assert [ordinal(number) for number in (1, 3, 11, 12, 21, 22, 23, 101)] == [
-        "first",
-        "third",
-        "11th",
-        "12th",
-        "21st",
-        "22nd",
-        "23rd",
-        "101st",
-    ]
+    numbers = (1, 2, 3, 10, 11, 12, 13, 21, 22, 33, 101, 111)
+    words = "first second third tenth 11th 12th 13th 21st 22nd 33rd 101st 111th"
+    assert " ".join(map(ordinal, numbers)) == words

@@ -8,6 +8,7 @@ from webjobs_api.http.urls import Urls
 from webjobs_api.overview.attention import AttentionKind
 from webjobs_api.overview.overview_json import AttentionJson, JobRowJson, LatestRunJson
 from webjobs_api.pages.job_lines import attention_line, job_line, page_address
+from webjobs_api.wording.sentence import Sentence
 from webjobs_events.job import JobType
 from webjobs_events.run_id import RunId
 from webjobs_events.status import Status
@@ -15,6 +16,7 @@ from webjobs_events.status import Status
 AT = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 URLS = Urls("/x")
 RUN_ID = RunId("202601021200000000")
+SENTENCE = Sentence("Why.")
 
 
 def row(**changes: Any) -> JobRowJson:
@@ -68,16 +70,17 @@ def test_figures_are_words() -> None:
 
 @pytest.mark.parametrize("kind", list(AttentionKind))
 def test_every_reason_has_a_word_and_leads_somewhere(kind: AttentionKind) -> None:
-    reason = AttentionJson(job="a b", type="triggered", kind=kind, text="Why.", since=AT, url="/x/api/jobs")
-    line = attention_line(reason, URLS)
+    reason = AttentionJson(job="a b", type="triggered", kind=kind, text="", since=AT, run_id=None, url="/")
+    line = attention_line(reason, SENTENCE, URLS)
     assert line.word and line.url == "/x/pages/triggered/a%20b"
 
 
 def test_a_reason_leads_to_its_run_and_that_of_no_job_nowhere() -> None:
     known: dict[str, Any] = {"job": "a", "type": "triggered", "kind": AttentionKind.REFUSED, "text": "Why."}
     of_run = AttentionJson(**known, since=AT, run_id=RUN_ID, url="")
-    assert attention_line(of_run, URLS).url == f"/x/pages/triggered/a/history/{RUN_ID}"
-    assert attention_line(AttentionJson(**known, since=AT, url=URLS.refusals), URLS).url == ""
+    assert attention_line(of_run, SENTENCE, URLS).url == f"/x/pages/triggered/a/history/{RUN_ID}"
+    of_folder = AttentionJson(**known, since=AT, run_id=None, url=URLS.refusals)
+    assert attention_line(of_folder, SENTENCE, URLS).url == ""
 
 
 def test_an_address_names_only_what_is_chosen() -> None:

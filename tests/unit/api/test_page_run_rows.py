@@ -31,7 +31,7 @@ ENDED = replace(
     ("run", "sentence"),
     [
         (WAITING, "Waits for its start."),
-        (RUNNING, "Runs for 1 s."),
+        (RUNNING, "Runs for 50 s."),
         (replace(ENDED, status=Status.SUCCESS, exit_code=0), "Succeeded after 1 s."),
         (ENDED, "Failed after 1 s: exit code 3."),
         (
@@ -47,7 +47,7 @@ ENDED = replace(
     ],
 )
 def test_the_state_of_a_run_is_a_sentence(run: RunView, sentence: str) -> None:
-    assert headline(run, "1 s") == sentence
+    assert headline(run, "1 s").text(NOW) == sentence
 
 
 def test_a_row_counts_to_now_until_the_run_has_ended() -> None:

@@ -1,10 +1,10 @@
 """Decides what needs the attention of a person, and says why in a sentence; pure."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-import msgspec
 from webjobs_events.events import TickOutcome
 from webjobs_events.instant import Instant
 from webjobs_events.queries import InstanceView, RunView
@@ -14,7 +14,8 @@ from webjobs_events.status import Reason, Status
 
 from webjobs_api.backends.known_job import error_of
 from webjobs_api.overview.job_facts import JobFacts, JobKey
-from webjobs_api.overview.wording import as_age, as_duration, ordinal
+from webjobs_api.wording.amounts import ordinal, took
+from webjobs_api.wording.sentence import Elapsed, Sentence
 
 _TIMES_MEDIAN = 3
 _NEVER_LONG = timedelta(seconds=10)  # runs of a few milliseconds vary by more than three times
@@ -42,14 +43,15 @@ SEVERITY = {kind: place for place, kind in enumerate(AttentionKind)}
 """0 is the most severe."""
 
 
-class Attention(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
     """One reason why a job needs attention.
 
     Attributes:
         job: The job, or a folder that no job can be.
         type: Triggered or continuous.
         kind: The reason.
-        text: A sentence with the facts.
+        sentence: The facts.
         since: When it began; None when that is unknown.
         run_id: The run it is about; None when it is about none.
     """
@@ -57,7 +59,7 @@ class Attention(msgspec.Struct, frozen=True, kw_only=True):
     job: str
     type: str
     kind: AttentionKind
-    text: str
+    sentence: Sentence
     since: Instant | None
     run_id: RunId | None = None
 
@@ -81,7 +83,7 @@ def attention_of(
         key = (refusal.job_type.value, refusal.folder_name)
         if key not in known:
             known.add(key)  # several runners may refuse one folder
-            found.append(_entry(key, AttentionKind.REFUSED, refusal.reason, refusal.at))
+            found.append(_entry(key, AttentionKind.REFUSED, Sentence(refusal.reason), refusal.at))
     return sorted(found, key=_order)
 
 
@@ -101,26 +103,26 @@ def _order(attention: Attention) -> tuple[int, float, str]:
 
 
 def _entry(
-    key: JobKey, kind: AttentionKind, text: str, since: datetime | None, run_id: RunId | None = None
+    key: JobKey, kind: AttentionKind, sentence: Sentence, since: datetime | None, run_id: RunId | None = None
 ) -> Attention:
-    return Attention(job=key[1], type=key[0], kind=kind, text=text, since=since, run_id=run_id)
+    return Attention(job=key[1], type=key[0], kind=kind, sentence=sentence, since=since, run_id=run_id)
 
 
 def _of_job(job: JobFacts, now: datetime, schedules_held_back: bool) -> Iterator[Attention]:
     key = job.key
     if (crashing := job.crash_loop(now)) is not None:
         yield _entry(key, AttentionKind.CRASH_LOOP, _crash_loop(crashing), crashing.crashing_since)
-    if (failed := _failed(job, now)) is not None:
+    if (failed := _failed(job)) is not None:
         yield failed
     if (error := error_of(job.definition)) is not None:
-        yield _entry(key, AttentionKind.REFUSED, error, job.refused_since)
+        yield _entry(key, AttentionKind.REFUSED, Sentence(error), job.refused_since)
     if (run := _longest(job, now)) is not None:
-        yield _entry(key, AttentionKind.LONG_RUN, _long_run(job, run, now), run.started_at, run.run_id)
+        yield _entry(key, AttentionKind.LONG_RUN, _long_run(job, run), run.started_at, run.run_id)
     if (tick := job.tick) is not None and job.is_scheduled:
         verb, kind = _TICKS.get(tick.outcome, ("", None))
         if kind is AttentionKind.MISSED or (kind is AttentionKind.SKIPPED and not schedules_held_back):
             what = "A due time was" if tick.count == 1 else f"{tick.count} due times were"
-            yield _entry(key, kind, f"{what} {verb}. {tick.reason}".rstrip(), tick.due)
+            yield _entry(key, kind, Sentence(f"{what} {verb}. {tick.reason}".rstrip()), tick.due)
 
 
 _TICKS = {
@@ -129,15 +131,15 @@ _TICKS = {
 }
 
 
-def _crash_loop(view: InstanceView) -> str:
+def _crash_loop(view: InstanceView) -> Sentence:
     cause = f"exit code {view.exit_code}" if view.exit_code is not None else view.evidence or "no exit code"
     last = cause.rstrip(".")
-    return (
+    return Sentence(
         f"Crash loop on {view.instance}: {view.crashes} crashes in a row, each soon after the start; {last}."
     )
 
 
-def _failed(job: JobFacts, now: datetime) -> Attention | None:
+def _failed(job: JobFacts) -> Attention | None:
     summary = job.summary
     if summary is None or not job.is_failing:
         return None
@@ -148,11 +150,11 @@ def _failed(job: JobFacts, now: datetime) -> Attention | None:
     else:  # a later run goes on, or was aborted
         how = "The last run failed" if streak == 1 else f"The last {streak} runs failed"
     success = summary.last_success
-    before = f"last success {as_age(now - success.ended_at)}" if success else "no success yet"
+    before = ("last success ", success.ended_at) if success else ("no success yet",)
     return _entry(
         job.key,
         AttentionKind.FAILED,
-        f"{how}; {before}.",
+        Sentence(f"{how}; ", *before, "."),
         summary.failing_since or latest.ended_at,
         latest.run_id if is_shown else None,
     )
@@ -180,10 +182,10 @@ def _longest(job: JobFacts, now: datetime) -> RunView | None:
     return longest if _elapsed(longest, now) > limit else None
 
 
-def _long_run(job: JobFacts, run: RunView, now: datetime) -> str:
-    assert job.summary is not None and job.summary.median_ms is not None
-    usual = as_duration(job.summary.median_ms * _MILLISECOND)
-    return f"Running for {as_duration(_elapsed(run, now))}; half of its runs took at most {usual}."
+def _long_run(job: JobFacts, run: RunView) -> Sentence:
+    assert job.summary is not None and job.summary.median_ms is not None and run.started_at is not None
+    usual = took(job.summary.median_ms * _MILLISECOND)
+    return Sentence("Running ", Elapsed(run.started_at), f"; half of its runs took at most {usual}.")
 
 
 def _elapsed(run: RunView, now: datetime) -> timedelta:

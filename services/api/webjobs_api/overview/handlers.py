@@ -18,10 +18,10 @@ PATH = "/api/overview"
 async def get_overview(request: web.Request) -> web.Response:
     """`GET /api/overview`: all jobs at a glance."""
     wanted, base = job_filter_of(request.query), request_context.base(request)
-    overview, after = await read_overview(request.app, wanted, KUDU.urls(base), datetime.now(UTC))
-    if after is None:
-        return request_context.json(overview)
-    following = f"{base}{PATH}?{request.rel_url.update_query(after=after).raw_query_string}"
-    response = request_context.json(replace(overview, next=following))
+    overview = await read_overview(request.app, wanted, KUDU.urls(base), datetime.now(UTC))
+    if overview.after is None:
+        return request_context.json(overview.json)
+    following = f"{base}{PATH}?{request.rel_url.update_query(after=overview.after).raw_query_string}"
+    response = request_context.json(replace(overview.json, next=following))
     response.headers["Link"] = f'<{following}>; rel="next"'
     return response

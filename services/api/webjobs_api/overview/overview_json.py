@@ -20,9 +20,25 @@ SHOWN_RESULTS = 20
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-class AttentionJson(Attention, frozen=True, kw_only=True):
-    """One reason why a job needs attention; `url` is that of the run or job it is about."""
+class AttentionJson(msgspec.Struct, frozen=True, kw_only=True):
+    """One reason why a job needs attention.
 
+    Attributes:
+        job: The job, or a folder that no job can be.
+        type: Triggered or continuous.
+        kind: The reason.
+        text: A sentence with the facts.
+        since: When it began; null when that is unknown.
+        run_id: The run it is about; null when it is about none.
+        url: Of the run or job it is about.
+    """
+
+    job: str
+    type: str
+    kind: AttentionKind
+    text: str
+    since: Instant | None
+    run_id: RunId | None
     url: str
 
 
@@ -172,7 +188,7 @@ class OverviewJson(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
-def attention_json(attention: Attention, is_job: bool, urls: Urls) -> AttentionJson:
+def attention_json(attention: Attention, is_job: bool, urls: Urls, now: datetime) -> AttentionJson:
     """One reason; that of a folder which is no job leads to the list of refusals."""
     if attention.run_id is not None:
         url = urls.run(attention.job, attention.run_id)
@@ -180,7 +196,15 @@ def attention_json(attention: Attention, is_job: bool, urls: Urls) -> AttentionJ
         url = urls.job(JobType(attention.type), attention.job)
     else:
         url = urls.refusals
-    return AttentionJson(**msgspec.structs.asdict(attention), url=url)
+    return AttentionJson(
+        job=attention.job,
+        type=attention.type,
+        kind=attention.kind,
+        text=attention.sentence.text(now),
+        since=attention.since,
+        run_id=attention.run_id,
+        url=url,
+    )
 
 
 def running_json(run: RunView, summary: JobSummary | None, urls: Urls, now: datetime) -> RunningJson:

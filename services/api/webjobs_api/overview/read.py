@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aiohttp import web
@@ -32,6 +33,7 @@ from webjobs_api.overview.overview_json import (
     running_json,
 )
 from webjobs_api.overview.selection import JobFilter, page_of_jobs
+from webjobs_api.wording.sentence import Sentence
 
 _SHOWN_ATTENTION = 100
 _SHOWN_RUNNING = 10
@@ -39,10 +41,23 @@ _SHOWN_DUE_TIMES = 5
 _FAILED_WITHIN = timedelta(hours=24)
 
 
-async def read_overview(
-    app: web.Application, wanted: JobFilter, urls: Urls, now: datetime
-) -> tuple[OverviewJson, str | None]:
-    """The overview without the address of its next page, and what `after` is for that; None on the last one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """What was read.
+
+    Attributes:
+        json: The answer, without the address of its next page.
+        after: What `after` is for that page; None on the last one.
+        sentences: One for each entry of `attention`, with instants that a page shows by its clock.
+    """
+
+    json: OverviewJson
+    after: str | None
+    sentences: Sequence[Sentence]
+
+
+async def read_overview(app: web.Application, wanted: JobFilter, urls: Urls, now: datetime) -> Overview:
+    """The overview at an instant.
 
     Raises:
         BusUnavailable: NATS or history does not answer.
@@ -53,9 +68,10 @@ async def read_overview(
     attention = attention_of(jobs, app[REFUSALS].all(), now, schedules_held_back=_are_held_back(app))
     kinds = most_severe(attention)
     page, following = page_of_jobs(jobs, wanted, kinds, now)
+    shown = attention[:_SHOWN_ATTENTION]
     summaries = {job.definition.job_name: job.summary for job in jobs if job.is_triggered}
     overview = OverviewJson(
-        attention=_attention_json(attention, jobs, urls),
+        attention=_attention_json(shown, jobs, urls, now),
         counts=_counts(jobs, totals, len(waiting), len(attention)),
         running=[
             running_json(run, summaries.get(run.job_name), urls, now)
@@ -65,7 +81,7 @@ async def read_overview(
         jobs=[job_row(job, kinds.get(job.key), urls) for job in page],
         next=None,
     )
-    return overview, following
+    return Overview(json=overview, after=following, sentences=[each.sentence for each in shown])
 
 
 async def jobs_that_pass(app: web.Application, wanted: JobFilter, now: datetime) -> list[JobDefinition]:
@@ -129,12 +145,10 @@ def _are_held_back(app: web.Application) -> bool:
 
 
 def _attention_json(
-    attention: Sequence[Attention], jobs: Sequence[JobFacts], urls: Urls
+    attention: Sequence[Attention], jobs: Sequence[JobFacts], urls: Urls, now: datetime
 ) -> list[AttentionJson]:
     known = {job.key for job in jobs}
-    return [
-        attention_json(each, (each.type, each.job) in known, urls) for each in attention[:_SHOWN_ATTENTION]
-    ]
+    return [attention_json(each, (each.type, each.job) in known, urls, now) for each in attention]
 
 
 def _counts(jobs: Sequence[JobFacts], totals: RunTotals, in_queue: int, attention: int) -> CountsJson:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from webjobs_events.status import Status
 
-from webjobs_api.pages.formats import counted, listed
+from webjobs_api.wording.amounts import counted, listed
 
 _HALF = 16  # units of height above the line, and as many below
 _LEAST = 3  # units of the smallest bar

@@ -19,7 +19,6 @@ from webjobs_api.http.keys import BUS
 from webjobs_api.http.urls import Urls, quoted
 from webjobs_api.http.viewer import visible
 from webjobs_api.overview.job_facts import JobFacts
-from webjobs_api.pages.formats import counted, rough, took
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
 from webjobs_api.pages.instance_log import instance_log, named_instance, shown_log
 from webjobs_api.pages.job_lines import status_of_all
@@ -31,6 +30,8 @@ from webjobs_api.pages.uptime import uptime_of
 from webjobs_api.pages.versions import REGIONS, versions_view
 from webjobs_api.why.causes import causes_of
 from webjobs_api.why.state import state_of
+from webjobs_api.wording.amounts import counted, took
+from webjobs_api.wording.sentence import Elapsed, Sentence
 
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 _MOST_EVENTS = 2000  # of the day that are read: the latest
@@ -59,7 +60,7 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
         "job": job_view(visible(request, definition), urls),
         "status": status_of_all(definition, alive).value,
         "causes": causes,
-        "headline": crash_loop(crashing, starts, now) if crashing else headline(definition, alive, now),
+        "headline": crash_loop(crashing, starts, now) if crashing else headline(definition, alive),
         "next_start": next_start(crashing, starts) if crashing else None,
         "last_errors": log.last_errors,
         "uptime": uptime_of(starts, now - _DAY, now),
@@ -96,30 +97,30 @@ async def show_instance_lines(request: web.Request) -> web.Response:
         return show_fault(request, error)
 
 
-def headline(definition: JobDefinition, alive: Sequence[InstanceView], now: datetime) -> str:
+def headline(definition: JobDefinition, alive: Sequence[InstanceView]) -> Sentence:
     """What a continuous job does, as a sentence."""
     running = [view for view in alive if view.status is Status.RUNNING]
     if running:
-        longest = rough((now - min(view.since for view in running)).total_seconds())
-        return f"Running {longest} on {len(running)} of {counted(len(alive), 'runner')}."
+        longest = Elapsed(min(view.since for view in running), lead="")
+        return Sentence("Running ", longest, f" on {len(running)} of {counted(len(alive), 'runner')}.")
     if definition.is_stopped:
-        return "Stopped by request."
+        return Sentence("Stopped by request.")
     if not alive:
-        return "No runner has reported this job yet."
+        return Sentence("No runner has reported this job yet.")
     waiting = next((view for view in alive if view.status is Status.PENDING_RESTART), None)
     if waiting is not None:
-        return f"Ended and is started again: {_end(waiting) or 'no reason known'}."
-    return f"{alive[0].status.value} on {counted(len(alive), 'runner')}."
+        return Sentence(f"Ended and is started again: {_end(waiting) or 'no reason known'}.")
+    return Sentence(f"{alive[0].status.value} on {counted(len(alive), 'runner')}.")
 
 
-def crash_loop(view: InstanceView, starts: Sequence[Start], now: datetime) -> str:
+def crash_loop(view: InstanceView, starts: Sequence[Start], now: datetime) -> Sentence:
     """What a crash loop does: `Crash loop: 14 starts in the last hour, exit code 1 after 1.0 s.`."""
     recent = sum(start.began is not None and start.began >= now - _HOUR for start in starts)
     last = next((each for each in reversed(starts) if each.instance == view.instance and each.ended), None)
     parts = [f"{counted(recent, 'start')} in the last hour"] if recent else []
     cause = last.cause if last else _end(view)
     after = f" after {took(last.length)}" if last and last.length is not None else ""
-    return f"Crash loop: {', '.join([*parts, (cause or 'no exit code') + after])}."
+    return Sentence(f"Crash loop: {', '.join([*parts, (cause or 'no exit code') + after])}.")
 
 
 def next_start(view: InstanceView, starts: Sequence[Start]) -> datetime | None:

@@ -30,7 +30,9 @@ from webjobs_events.status import Status
 
 from webjobs_api.events.cloud_event import cloud_event_json
 from webjobs_api.http.urls import Urls
-from webjobs_api.pages.formats import absolute, counted, rough, short_digest, size
+from webjobs_api.pages.formats import short_digest
+from webjobs_api.wording.amounts import counted, rough, size
+from webjobs_api.wording.sentence import Sentence
 
 _STATUSES = frozenset(Status)
 _WORD = re.compile("(?<=[a-z])(?=[A-Z])")
@@ -73,7 +75,7 @@ class EventLine:
     at: datetime | None
     about: str
     url: str
-    text: str
+    text: Sentence
     json: str
 
 
@@ -93,14 +95,21 @@ def event_line(subject: str, headers: Mapping[str, str], data: bytes, sequence: 
         at=event.at if event else None,
         about=_about(event) if event else "",
         url=_url(event, urls) if event else "",
-        text=sentence(event) if event else "It cannot be read by this release.",
+        text=sentence(event) if event else Sentence("It cannot be read by this release."),
         json=msgspec.json.format(cloud_event, indent=2).decode(),
     )
 
 
-def sentence(event: Event) -> str:
+def sentence(event: Event) -> Sentence:
     """What happened, as a sentence."""
-    text = _sentence(event)
+    if isinstance(event, ScheduleTicked):
+        many = f" and {counted(event.count - 1, 'later time')}" if event.count > 1 else ""
+        reason = f": {event.reason}" if event.reason else ""
+        return Sentence("Due ", event.due, _ended_by_stop(f"{many}: {event.outcome.value}{reason}"))
+    return Sentence(_ended_by_stop(_sentence(event)))
+
+
+def _ended_by_stop(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
@@ -109,11 +118,6 @@ def _sentence(event: Event) -> str:
         return _of_run(event)
     if isinstance(event, ContinuousEvent):
         return _of_continuous(event)
-    if isinstance(event, ScheduleTicked):
-        due = absolute(event.due, event.time_zone)
-        many = f" and {counted(event.count - 1, 'later one')}" if event.count > 1 else ""
-        reason = f": {event.reason}" if event.reason else ""
-        return f"The due time {due}{many}: {event.outcome.value}{reason}"
     if isinstance(event, Purged):
         return f"{counted(len(event.run_ids), 'run')} left the history, which keeps {event.limit:,}"
     text = _SENTENCES.get(event.name, _words(event.name))

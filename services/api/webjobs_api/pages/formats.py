@@ -1,14 +1,14 @@
-"""How pages write instants, durations, sizes and names; pure."""
+"""How pages write instants and names; pure."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from markupsafe import Markup, escape
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+from webjobs_api.wording.amounts import distance, elapsed
+
 _LONG_WORD = 14  # characters after which a name may break at its marks
 _BREAKS_AFTER = "-_./: "
 
@@ -84,55 +84,12 @@ def absolute(at: datetime, zone: str) -> str:
 
 def relative(at: datetime, now: datetime) -> str:
     """`4 min ago`, `in 2 h`, `just now`."""
-    seconds = (now - at).total_seconds()
-    if abs(seconds) < 1:
-        return "just now"
-    text = rough(abs(seconds))
-    return f"{text} ago" if seconds > 0 else f"in {text}"
+    return distance((now - at).total_seconds())
 
 
-def rough(seconds: float) -> str:
-    """A length in its largest unit, or its two largest from a day on: `40 s`, `4 min`, `3 d 4 h`."""
-    whole = int(seconds)
-    if whole < _MINUTE:
-        return f"{whole} s"
-    if whole < _HOUR:
-        return f"{whole // _MINUTE} min"
-    if whole < _DAY:
-        return f"{whole // _HOUR} h"
-    days, hours = whole // _DAY, whole % _DAY // _HOUR
-    return f"{days} d {hours} h" if hours and days < 10 else f"{days} d"
-
-
-def took(length: timedelta | None) -> str:
-    """A duration: `93 ms`, `4.2 s`, `1 m 04 s`, `2 h 05 m`, `3 d 04 h`; empty for none, never negative."""
-    if length is None:
-        return ""
-    milliseconds = max(0, length // timedelta(milliseconds=1))
-    if milliseconds < 1000:
-        return f"{milliseconds} ms"
-    if milliseconds < 10_000:
-        return f"{milliseconds / 1000:.1f} s"
-    seconds = milliseconds // 1000
-    if seconds < _MINUTE:
-        return f"{seconds} s"
-    if seconds < _HOUR:
-        return f"{seconds // _MINUTE} m {seconds % _MINUTE:02d} s"
-    if seconds < _DAY:
-        return f"{seconds // _HOUR} h {seconds % _HOUR // _MINUTE:02d} m"
-    return f"{seconds // _DAY} d {seconds % _DAY // _HOUR:02d} h"
-
-
-def size(bytes_: int) -> str:
-    """`12 B`, `4.2 kB`, `104 MB`: decimal units."""
-    if bytes_ < 1000:
-        return f"{bytes_} B"
-    value = float(bytes_)
-    for unit in ("kB", "MB", "GB"):
-        value /= 1000
-        if value < 999.5 or unit == "GB":
-            break
-    return f"{value:.1f} {unit}" if value < 10 else f"{value:,.0f} {unit}"
+def going_on(since: datetime, now: datetime) -> str:
+    """How long something goes on by now: `1 m 04 s`."""
+    return elapsed((now - since).total_seconds())
 
 
 def breakable(name: str) -> Markup:
@@ -142,17 +99,6 @@ def breakable(name: str) -> Markup:
     return Markup("").join(
         escape(letter) + Markup("<wbr>") if letter in _BREAKS_AFTER else escape(letter) for letter in name
     )
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """`1 run`, `3 runs`, `1,204 files`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
-def listed(words: Iterable[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    *first, last = list(words) or [""]
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def short_digest(digest: str) -> str:

@@ -27,6 +27,7 @@ from webjobs_api.pages.fault_words import fault_words
 from webjobs_api.pages.form_fields import TYPED
 from webjobs_api.pages.formats import clocks_of
 from webjobs_api.runs.start import INVOCATIONS
+from webjobs_api.wording.amounts import counted
 
 CLOCK_COOKIE = "webjobs_clock"
 _REGIONS = "_regions"  # the query parameter by which the script asks for stale regions only
@@ -120,6 +121,7 @@ def show(
         "fault": str(fault) if fault else "",
         "typed": request.get(TYPED, {}) if fault else {},
         "formats": formats,
+        "counted": counted,
         "stale": "",
         **view,
     }

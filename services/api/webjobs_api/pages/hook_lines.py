@@ -11,7 +11,7 @@ from webjobs_api.hooks.responses import status_word
 from webjobs_api.hooks.target import shown
 from webjobs_api.http.urls import quoted
 from webjobs_api.pages.bars import Bars, Result, bars_of
-from webjobs_api.pages.formats import counted, listed, took
+from webjobs_api.wording.amounts import counted, listed, took
 
 _BARS = 20
 _NEVER = "Never"

@@ -14,7 +14,8 @@ from webjobs_api.http.urls import Urls
 from webjobs_api.overview.attention import AttentionKind
 from webjobs_api.overview.overview_json import SHOWN_RESULTS, AttentionJson, JobRowJson, RunningJson
 from webjobs_api.pages.bars import Bars, Result, bars_of
-from webjobs_api.pages.formats import took
+from webjobs_api.wording.amounts import took
+from webjobs_api.wording.sentence import Sentence
 
 NEVER = "Never"
 DISABLED = "Disabled"
@@ -71,7 +72,7 @@ class AttentionLine:
     job: str
     type: str
     word: str
-    text: str
+    sentence: Sentence
     since: datetime | None
     url: str
     action: str
@@ -85,7 +86,6 @@ class RunningLine:
     job: str
     url: str
     since: datetime | None
-    elapsed: str
     usual: str
     arguments: str
 
@@ -118,8 +118,8 @@ def job_line(row: JobRowJson, urls: Urls) -> JobLine:
     )
 
 
-def attention_line(each: AttentionJson, urls: Urls) -> AttentionLine:
-    """The line of a reason; that of a folder which is no job leads nowhere."""
+def attention_line(each: AttentionJson, sentence: Sentence, urls: Urls) -> AttentionLine:
+    """The line of a reason with its facts; that of a folder which is no job leads nowhere."""
     url, action = urls.page(JobType(each.type), each.job), "See the job"
     if each.run_id is not None:
         url, action = urls.run_page(each.job, each.run_id), "See the run"
@@ -129,7 +129,7 @@ def attention_line(each: AttentionJson, urls: Urls) -> AttentionLine:
         job=each.job,
         type=each.type,
         word=_KINDS[each.kind],
-        text=each.text,
+        sentence=sentence,
         since=each.since,
         url=url,
         action=action,
@@ -143,7 +143,6 @@ def running_line(each: RunningJson, urls: Urls) -> RunningLine:
         job=each.job,
         url=urls.run_page(each.job, each.run_id),
         since=each.started_at,
-        elapsed=_milliseconds(each.elapsed_ms),
         usual=_milliseconds(each.median_ms),
         arguments=each.arguments or "",
     )

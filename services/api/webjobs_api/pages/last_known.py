@@ -11,8 +11,8 @@ from webjobs_events.errors import BusUnavailable, NoResponders, WebJobsError
 
 from webjobs_api.http.error_responses import status_of
 from webjobs_api.pages.fault_words import away
-from webjobs_api.pages.formats import rough
 from webjobs_api.pages.frame import Page, show, without_regions
+from webjobs_api.wording.amounts import rough
 
 _KEPT = 20  # addresses
 _AWAY = 503

@@ -39,12 +39,16 @@ async def show_index(request: web.Request) -> web.Response:
     urls, now = page_urls(request), datetime.now(UTC)
     try:
         wanted = job_filter_of({name: value for name, value in given.items() if value})
-        overview, after = await read_overview(request.app, wanted, urls, now)
+        read = await read_overview(request.app, wanted, urls, now)
     except WebJobsError as error:
         return show_last_known(request, _PAGE, error) or show_fault(request, error, "overview")
+    overview, after = read.json, read.after
     chosen, kind, text = given["filter"], given["type"], given["text"]
     view = {
-        "attention": [attention_line(each, urls) for each in overview.attention],
+        "attention": [
+            attention_line(each, sentence, urls)
+            for each, sentence in zip(overview.attention, read.sentences, strict=True)
+        ],
         "figures": _figures(overview.counts, urls.base),
         "running": [running_line(each, urls) for each in overview.running],
         "due": [(each.at, each.job, urls.triggered_page(each.job)) for each in overview.next_due],

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from webjobs_events.log_format import LineCount, LogChunk
 
 from webjobs_api.pages.bars import Bars, boxes
-from webjobs_api.pages.formats import counted
+from webjobs_api.wording.amounts import counted
 
 BUCKETS = 200
 """Parts of a log that have marks of their own."""

@@ -9,7 +9,9 @@ from webjobs_events.queries import RunView, TriggerKind
 from webjobs_events.status import Status, is_terminal
 
 from webjobs_api.http.urls import Urls
-from webjobs_api.pages.formats import counted, short_digest, size, took
+from webjobs_api.pages.formats import short_digest
+from webjobs_api.wording.amounts import counted, size, took
+from webjobs_api.wording.sentence import Elapsed, Sentence
 
 _BY_THEMSELVES = (Status.SUCCESS, Status.FAILED)
 _TRIGGERS = {
@@ -159,16 +161,16 @@ def story(run: RunView) -> list[Step]:
     return steps
 
 
-def headline(run: RunView, length: str) -> str:
+def headline(run: RunView, length: str) -> Sentence:
     """The state of a run as a sentence."""
     match run.status:
         case Status.INITIALIZING:
-            return "Waits for its start."
+            return Sentence("Waits for its start.")
         case Status.RUNNING:
-            return f"Runs for {length}."
+            return Sentence("Runs ", Elapsed(run.started_at or run.requested_at), ".")
         case Status.SUCCESS:
-            return f"Succeeded after {length}."
+            return Sentence(f"Succeeded after {length}.")
         case _:
             reason = why(run).removesuffix(".")
             end = f": {reason[0].lower() + reason[1:]}" if reason else ""
-            return f"{run.status.value} after {length}{end}."
+            return Sentence(f"{run.status.value} after {length}{end}.")

@@ -20,8 +20,8 @@ from webjobs_api.backends.ticks import TICKS
 from webjobs_api.http.errors import InvalidPage
 from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.urls import Urls
-from webjobs_api.pages.formats import counted, listed
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
+from webjobs_api.wording.amounts import counted, listed
 
 _JOBS = 50  # on a page
 _MOST_DUE_TIMES = 100  # of a job and a day that are looked at for the note

@@ -17,7 +17,7 @@ from webjobs_events.events.continuous import ProcessEnded
 from webjobs_events.queries import InstanceView
 from webjobs_events.status import Status
 
-from webjobs_api.pages.formats import took
+from webjobs_api.wording.amounts import took
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,8 @@ from webjobs_api.backends.runs import RUNS, may_have_begun
 from webjobs_api.backends.storage import STORAGE
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.urls import Urls
-from webjobs_api.pages.formats import counted, size
 from webjobs_api.pages.frame import Page, live, page_urls, show
+from webjobs_api.wording.amounts import counted, size
 
 _MOST_REFUSALS = 100
 _SOURCES = {

@@ -15,9 +15,7 @@ from webjobs_api.http import request_context
 from webjobs_api.http.requests import Page as RunsPage
 from webjobs_api.http.urls import Urls, quoted
 from webjobs_api.http.viewer import visible
-from webjobs_api.overview.wording import ordinal
 from webjobs_api.pages.bars import Result, bars_of
-from webjobs_api.pages.formats import relative
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
 from webjobs_api.pages.job_view import job_view, unusual
 from webjobs_api.pages.run_rows import run_row, usual, version_note, why
@@ -25,6 +23,8 @@ from webjobs_api.pages.versions import REGIONS, versions_view
 from webjobs_api.schedules.handlers import schedule_of_job
 from webjobs_api.why.causes import causes_of
 from webjobs_api.why.state import state_of
+from webjobs_api.wording.amounts import ordinal
+from webjobs_api.wording.sentence import Sentence
 
 _BARS = 50
 _RUNS = 50
@@ -47,7 +47,7 @@ async def show_triggered_job(request: web.Request, fault: WebJobsError | None = 
         "job": job_view(visible(request, definition), urls),
         "runs": [run_row(run, urls, now, version_note(run, before)) for run, before in _with_before(runs)],
         "causes": causes,
-        "headline": headline(runs, now),
+        "headline": headline(runs),
         "bars": bars_of([_result(run) for run in reversed(runs[:_BARS]) if is_terminal(run.status)], _BARS),
         "usual": usual(runs),
         "schedule": schedule,
@@ -69,30 +69,29 @@ async def show_triggered_job(request: web.Request, fault: WebJobsError | None = 
     return show(request, page, view, fault)
 
 
-def headline(runs: Sequence[RunView], now: datetime) -> str:
+def headline(runs: Sequence[RunView]) -> Sentence:
     """What became of the latest run, as a sentence.
 
     Args:
         runs: Of the job, newest first; all of them are looked at for the last success.
-        now: This instant.
     """
     if not runs:
-        return "It never ran."
+        return Sentence("It never ran.")
     latest, ended = runs[0], [run for run in runs if is_terminal(run.status)]
     if latest.status is Status.RUNNING:
-        return f"Running since {relative(latest.started_at or latest.requested_at, now)}."
+        return Sentence("Running since ", latest.started_at or latest.requested_at, ".")
     if not is_terminal(latest.status):
-        return "A run waits for its start."
-    when = relative(latest.ended_at or latest.requested_at, now)
+        return Sentence("A run waits for its start.")
+    when = latest.ended_at or latest.requested_at
     if latest.status is not Status.FAILED:
-        return f"{latest.status.value} {when}."
+        return Sentence(f"{latest.status.value} ", when, ".")
     streak = next((place for place, run in enumerate(ended) if run.status is not Status.FAILED), len(ended))
     success = next((run for run in ended if run.status is Status.SUCCESS), None)
-    parts = [f"Failed {when}: {why(latest).removesuffix('.') or 'no reason known'}"]
+    facts = [why(latest).removesuffix(".") or "no reason known"]
     if streak > 1:
-        parts.append(f"{ordinal(streak)} time in a row")
-    since = f"; last success {relative(success.ended_at, now)}" if success and success.ended_at else ""
-    return f"{', '.join(parts)}{since}."
+        facts.append(f"{ordinal(streak)} time in a row")
+    since = ("; last success ", success.ended_at) if success and success.ended_at else ()
+    return Sentence("Failed ", when, f": {', '.join(facts)}", *since, ".")
 
 
 def _with_before(runs: Sequence[RunView]) -> Iterator[tuple[RunView, RunView | None]]:

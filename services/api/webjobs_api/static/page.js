@@ -7,24 +7,38 @@ const light = document.getElementById("live");
 
 // Times
 
-const UNITS = [[60, 1, "s"], [3600, 60, "min"], [86400, 3600, "h"]];
-
+// The same words as webjobs_api/wording/amounts.py.
 function rough(seconds) {
-  const [, size, word] = UNITS.find(([limit]) => seconds < limit) || [0, 86400, "d"];
-  return `${Math.floor(seconds / size)} ${word}`;
+  const whole = Math.floor(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min`;
+  if (whole < 86400) return `${Math.floor(whole / 3600)} h`;
+  const [days, hours] = [Math.floor(whole / 86400), Math.floor((whole % 86400) / 3600)];
+  return hours && days < 10 ? `${days} d ${hours} h` : `${days} d`;
+}
+
+function elapsed(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const two = (number) => String(number).padStart(2, "0");
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} m ${two(whole % 60)} s`;
+  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} m`;
+  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
+}
+
+function distance(seconds) {
+  return Math.abs(seconds) < 1 ? "just now" : seconds > 0 ? `${rough(seconds)} ago` : `in ${rough(-seconds)}`;
 }
 
 function tick() {
-  const clock = document.getElementById("clock");
-  if (clock && clock.value === "relative") {
-    for (const time of document.querySelectorAll("time[datetime]")) {
-      const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
-      const text = Math.abs(seconds) < 1 ? "just now" : seconds > 0 ? `${rough(seconds)} ago` : `in ${rough(-seconds)}`;
-      if (time.textContent !== text && Math.abs(seconds) < 86400) time.textContent = text;
-    }
-  }
-  for (const cell of document.querySelectorAll("[data-since]")) {
-    cell.textContent = rough(Math.max(0, (Date.now() - Date.parse(cell.dataset.since)) / 1000));
+  const isRelative = document.getElementById("clock")?.value === "relative";
+  for (const time of document.querySelectorAll("time[datetime]")) {
+    const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
+    const isElapsed = "since" in time.dataset;
+    const text = isElapsed ? elapsed(seconds) : distance(seconds);
+    if ((isElapsed || isRelative) && time.textContent !== text) time.textContent = text;
+    const [first, ...others] = time.title.split("\n");
+    if (first && first !== distance(seconds)) time.title = [distance(seconds), ...others].join("\n");
   }
 }
 
