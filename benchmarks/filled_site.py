@@ -15,9 +15,10 @@ from live_stack import Client, Silence
 from projection import events_of_run
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.jetstream import Bus, connect_bus
-from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.run_id import run_id_at
+from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import run_id_at
 from webjobs_stack.environment import api_spec, history_spec
 from webjobs_stack.ports import free_port
 from webjobs_stack.services import Service

@@ -16,11 +16,11 @@ from nats.js import api
 from webjobs_events.envelope import Cause, encode_event
 from webjobs_events.events import RunEvent, RunInitializing, RunRunning, RunSuccess
 from webjobs_events.jetstream import Bus, connect_bus
-from webjobs_events.run_id import run_id_at
-from webjobs_events.status import Reason
 from webjobs_events.subjects import Subjects
 from webjobs_history import store
 from webjobs_history.database import Session, open_session
+from webjobs_rules.run_id import run_id_at
+from webjobs_rules.status import Reason
 from webjobs_stack.environment import history_spec
 from webjobs_stack.nats_server import run_nats_server
 from webjobs_stack.ports import free_port

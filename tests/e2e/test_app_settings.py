@@ -8,7 +8,7 @@ from support.process_search import processes_with
 from support.stack import RunningStack
 from webjobs_events.events import Purged
 from webjobs_events.jetstream import connect_bus
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 
 @pytest.fixture

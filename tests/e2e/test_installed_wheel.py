@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 FROM_INDEX = bool(os.environ.get("WEBJOBS_TEST_INDEX"))
 """Whether the requirements are downloaded; otherwise those installed here are linked."""
 PACKAGES = (
+    "libs/rules/webjobs_rules",
     "libs/events/webjobs_events",
     "libs/service/webjobs_service",
     "services/api/webjobs_api",

@@ -9,8 +9,8 @@ from support.client import Client, client_of, job_url, unique
 from support.eventually import eventually
 from support.stack import RunningStack, webjobs_up
 from webjobs_events.jetstream import Bus, connect_bus
-from webjobs_events.job import JobType
 from webjobs_events.subjects import Subjects, token_of
+from webjobs_rules.job import JobType
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 MEGABYTE = 1_000_000

@@ -9,8 +9,8 @@ from webjobs_events.envelope import decode_event
 from webjobs_events.errors import UndecodableMessage
 from webjobs_events.events import Event
 from webjobs_events.jetstream import Bus, connect_bus
-from webjobs_events.job import JobType
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
 
 SUBJECTS = Subjects()
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId
 
 
 def run_command(job: str = "hello") -> RunTriggeredJob:

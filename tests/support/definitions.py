@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobName, JobType
 
 
 def job_definition(name: str = "job", job_type: JobType = JobType.TRIGGERED, **facts: Any) -> JobDefinition:

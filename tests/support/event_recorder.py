@@ -20,7 +20,7 @@ from webjobs_events.events import (
     RunSuccess,
 )
 from webjobs_events.jetstream import Bus, StreamMessage
-from webjobs_events.log_format import FILE_HEADER, decode_chunk
+from webjobs_rules.log_format import FILE_HEADER, decode_chunk
 
 E = TypeVar("E", bound=Event)
 

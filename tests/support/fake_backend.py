@@ -20,17 +20,19 @@ from support.definitions import job_definition
 from webjobs_api.backends.run_filter import RunFilter
 from webjobs_events import commands, events, files, queries
 from webjobs_events.commands import JOB_VERBS, CommandReply, ReplyCode, RunTriggeredJob, decode_command
-from webjobs_events.errors import MALFORMED, InvalidJobSettings
+from webjobs_events.errors import MALFORMED
 from webjobs_events.jetstream import Bus, Entry, QueryRefused, QueuedMessage
-from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.log_format import LineCount, chunk_headers
-from webjobs_events.settings_check import check_settings
-from webjobs_events.settings_patch import merged, settings_tag
-from webjobs_events.status import Reason, Status
+from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
 from webjobs_history.domain.fold import Fold
 from webjobs_history.domain.job_statistics import JobStatistics
 from webjobs_history.domain.rows import JobRow
+from webjobs_rules.errors import InvalidJobSettings
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.log_format import LineCount, chunk_headers
+from webjobs_rules.settings_check import check_settings
+from webjobs_rules.settings_patch import merged, settings_tag
+from webjobs_rules.status import Reason, Status
 from webjobs_runner.domain.version_list import with_version
 
 INSTANCE = "327e1e"

@@ -16,10 +16,10 @@ from webjobs_events import queries as q
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Event
 from webjobs_events.jetstream import Bus, QueryRefused
-from webjobs_events.job import JobName
-from webjobs_events.run_id import RunId
 from webjobs_history.app import serve
 from webjobs_history.settings import HistorySettings
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
 
 T = TypeVar("T")
 

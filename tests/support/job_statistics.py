@@ -7,8 +7,8 @@ from itertools import takewhile
 
 import msgspec
 from webjobs_events.queries import LastSuccess, RunView
-from webjobs_events.status import Status
 from webjobs_history.domain.job_statistics import JobStatistics
+from webjobs_rules.status import Status
 
 
 def statistics_of(job: JobStatistics) -> JobStatistics:

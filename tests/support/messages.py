@@ -13,8 +13,8 @@ from webjobs_events.commands import AnyCommand
 from webjobs_events.envelope import Cause
 from webjobs_events.events import EVENT_TYPES, Event
 from webjobs_events.instant import Instant
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId, SentRunId, run_id_at
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId, SentRunId, run_id_at
 
 T = TypeVar("T")
 

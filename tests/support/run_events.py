@@ -5,8 +5,8 @@ from typing import Any
 from support.memory_bucket import MemoryBus
 from webjobs_events.envelope import encode_event
 from webjobs_events.events import Event, RunFailed, RunInitializing, RunRunning, RunSuccess
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason
 from webjobs_runner.domain.attempt import Attempt
 
 

@@ -33,9 +33,9 @@ from webjobs_events.commands import (
     encode_command,
 )
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId, RunIdMint
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId, RunIdMint
 from webjobs_runner.app import run_runner
 from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.schedule.due_times import Clock

@@ -49,9 +49,9 @@ from webjobs_events.events import (
     SettingsRefused,
     TickOutcome,
 )
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason
 
 CAUSE = Cause(
     correlation_id="run/202601020304056789",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 
 def job_folder(folder: Path, job_type: JobType, job_name: str, site: str = "site") -> Path:

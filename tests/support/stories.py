@@ -29,9 +29,9 @@ from webjobs_events.events import (
     RunRunning,
     RunSuccess,
 )
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId, run_id_at
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId, run_id_at
+from webjobs_rules.status import Reason
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BOOT_A, BOOT_B = "202603010000000000", "202603020000000000"

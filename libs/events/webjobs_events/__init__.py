@@ -1,1 +1,1 @@
-"""The vocabulary the services share: commands, events, subjects, statuses and their rules."""
+"""The messages the services share: commands, events, queries, subjects, and what is stored on NATS."""

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
+from webjobs_rules.job import JobType
+from webjobs_rules.log_format import ERRORS_HEADER, FILE_HEADER, LINE_HEADER, OFFSET_HEADER
+
 from webjobs_events.commands import (
     AnyCommand,
     Command,
@@ -14,8 +17,6 @@ from webjobs_events.commands import (
 )
 from webjobs_events.envelope import MESSAGE_ID_HEADER, event_type
 from webjobs_events.events import EVENT_TYPES, Event, schema_file
-from webjobs_events.job import JobType
-from webjobs_events.log_format import ERRORS_HEADER, FILE_HEADER, LINE_HEADER, OFFSET_HEADER
 from webjobs_events.schemas import schema_components
 from webjobs_events.subjects import Subjects
 

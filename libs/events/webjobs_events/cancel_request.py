@@ -1,10 +1,10 @@
 """The request to cancel a run, as it lies in the bucket of leases until the run has ended."""
 
 import msgspec
+from webjobs_rules.status import Reason
 
 from webjobs_events.instant import Instant
 from webjobs_events.record import Record
-from webjobs_events.status import Reason
 
 CANCEL_REQUEST_TTL = 7 * 86_400  # seconds
 """After which a request that was not carried out is dropped; one that was is dropped long before."""

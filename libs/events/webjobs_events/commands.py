@@ -7,14 +7,14 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Meta
+from webjobs_rules.arguments import bounded_arguments
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import SentRunId
+from webjobs_rules.trace import TRACEPARENT, TRACESTATE, Trace, derived_trace, parse_trace
 
-from webjobs_events.arguments import bounded_arguments
 from webjobs_events.errors import MALFORMED, UndecodableMessage
 from webjobs_events.instant import Instant
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import SentRunId
 from webjobs_events.subjects import Subjects
-from webjobs_events.trace import TRACEPARENT, TRACESTATE, Trace, derived_trace, parse_trace
 
 Text = Annotated[str, Meta(max_length=1000)]
 """What a command repeats in events and headers, none of which may grow with what a publisher writes."""

@@ -3,9 +3,11 @@
 from pathlib import PurePosixPath
 
 import msgspec
+from webjobs_rules.errors import InvalidJobName
+from webjobs_rules.job import JobName, JobType, parse_job_name
 
-from webjobs_events.errors import MALFORMED, InvalidJobName, InvalidToken, UnreadableDefinition
-from webjobs_events.job import JobDefinition, JobName, JobType, parse_job_name
+from webjobs_events.errors import MALFORMED, InvalidToken, UnreadableDefinition
+from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
 
 _LONGEST_REASON = 300  # characters

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+from webjobs_rules.trace import TRACEPARENT, TRACESTATE, Trace
 
 from webjobs_events.errors import MALFORMED, UndecodableMessage
 from webjobs_events.events import EVENT_TYPES, Event, schema_file
-from webjobs_events.trace import TRACEPARENT, TRACESTATE, Trace
 
 MESSAGE_ID_HEADER = "Nats-Msg-Id"
 _TYPE = re.compile(r"io\.webjobs\.(?P<kind>[a-z]+)\.(?P<name>[A-Za-z]+)\.v(?P<version>[0-9]+)")

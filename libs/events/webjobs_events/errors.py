@@ -1,13 +1,10 @@
-"""The root of every error webjobs raises, and the errors of the contract itself."""
+"""The errors of messages, and of NATS."""
 
 import msgspec
+from webjobs_rules.errors import WebJobsError
 
 MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """All that msgspec raises for bytes that are not the message asked for; the last two are no MsgspecError."""
-
-
-class WebJobsError(Exception):
-    """Root of the errors that a caller can act on; each says what to do."""
 
 
 class UnreadableDefinition(WebJobsError):
@@ -23,80 +20,12 @@ class UnreadableDefinition(WebJobsError):
         )
 
 
-class InvalidJobName(WebJobsError):
-    """A job name that no folder, subject or URL could carry safely."""
-
-    def __init__(self, name: str, reason: str) -> None:
-        self.name = name
-        self.reason = reason
-        super().__init__(f"{name[:150]!r} is not a job name: {reason}.")
-
-
 class InvalidToken(WebJobsError):
     """A token of a subject or key that `name_of` cannot turn back into a job name."""
 
     def __init__(self, token: str) -> None:
         self.token = token
         super().__init__(f"{token!r} is not an encoded job name.")
-
-
-class InvalidRunId(WebJobsError):
-    """A text that is not a run id."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        super().__init__(f"{text[:60]!r} is not a run id; it has the form yyyyMMddHHmmssffff, 18 digits.")
-
-
-class InvalidArguments(WebJobsError):
-    """Arguments that cannot be handed to a script as they are."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(f"The arguments cannot be passed on: {reason}.")
-
-
-class InvalidJobSettings(WebJobsError):
-    """A `settings.job` that cannot be understood; `key` is empty when the whole text is at fault."""
-
-    def __init__(self, key: str, reason: str) -> None:
-        self.key = key
-        self.reason = reason
-        where = f"{key} in settings.job" if key else "settings.job"
-        super().__init__(f"{where} {reason}.")
-
-
-class InvalidSchedule(WebJobsError):
-    """A cron expression that cannot be understood."""
-
-    def __init__(self, expression: str, reason: str) -> None:
-        self.expression = expression
-        self.reason = reason
-        super().__init__(f"The schedule {expression[:100]!r} {reason}.")
-
-
-class UnknownTimeZone(WebJobsError):
-    """A name that the database of time zones does not have."""
-
-    def __init__(self, name: str, similar: str | None, note: str = "") -> None:
-        self.name = name
-        self.similar = similar
-        hint = (
-            f"; did you mean {similar}" if similar else "; write the name of a place, such as Europe/Berlin"
-        )
-        self.reason = f"is {name[:100]!r}, which the IANA database of time zones does not have{hint}"
-        if note:
-            self.reason += f" ({note})"
-        super().__init__(f"The time zone {self.reason}.")
-
-
-class IllegalTransition(WebJobsError):
-    """A lifecycle event that the state it meets does not allow."""
-
-    def __init__(self, current: str | None, entered: str) -> None:
-        self.current = current
-        self.entered = entered
-        super().__init__(f"{entered} cannot follow {current or 'nothing'}.")
 
 
 class UndecodableMessage(WebJobsError):
@@ -168,12 +97,3 @@ class RevisionConflict(WebJobsError):
     def __init__(self, key: str) -> None:
         self.key = key
         super().__init__(f"{key} was changed since it was read; read it again.")
-
-
-class InvalidAppSetting(WebJobsError):
-    """An app setting with an invalid name or value."""
-
-    def __init__(self, name: str, reason: str) -> None:
-        self.name = name
-        self.reason = reason
-        super().__init__(f"The setting {name[:100]!r} is not valid: {reason}.")

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from webjobs_rules.job_settings import JobSettings
 
-from webjobs_events.job_settings import JobSettings
 from webjobs_events.redaction import env_names, without_env
 
 MAX_SHOWN_BYTES = 4096

@@ -8,10 +8,10 @@ the runner closes after no request for `SESSION_SECONDS`. Bodies are MessagePack
 from enum import StrEnum
 
 import msgspec
+from webjobs_rules.job import JobType
+from webjobs_rules.trace import Trace
 
 from webjobs_events.errors import MALFORMED, UndecodableMessage
-from webjobs_events.job import JobType
-from webjobs_events.trace import Trace
 
 READ_BYTES = 64 * 1024
 """Most of a file in one answer to a download: the api holds a few of them for each client."""

@@ -1,23 +1,11 @@
-"""What a job is: its type, its name, its definition, and the rules a name must keep."""
+"""The stored definition of a job, and the versions of its files that it remembers."""
 
-from enum import StrEnum
-from typing import Any, NewType
+from typing import Any
 
 import msgspec
+from webjobs_rules.job import JobName, JobType
 
-from webjobs_events.errors import InvalidJobName
 from webjobs_events.instant import Instant
-
-JobName = NewType("JobName", str)
-
-MAX_JOB_NAME_LENGTH = 128  # characters
-
-
-class JobType(StrEnum):
-    """How a job is run: once per request, or kept running for ever."""
-
-    TRIGGERED = "triggered"
-    CONTINUOUS = "continuous"
 
 
 class JobVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,32 +120,3 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
     def is_singleton(self) -> bool:
         """True when only one runner at a time may run this continuous job."""
         return self.settings.get("is_singleton") is True
-
-
-def parse_job_name(text: str) -> JobName:
-    r"""A job name from what a person wrote.
-
-    1 to 128 characters, no `/` or `\`, no control character, no leading dot, no `..`, not `*` alone.
-
-    Raises:
-        InvalidJobName: Saying which rule the text breaks.
-    """
-    if not text:
-        raise InvalidJobName(text, "it is empty")
-    if len(text) > MAX_JOB_NAME_LENGTH:
-        raise InvalidJobName(text, f"it is longer than {MAX_JOB_NAME_LENGTH} characters")
-    if "/" in text or "\\" in text:
-        raise InvalidJobName(text, "it holds a path separator")
-    if text.startswith("."):
-        raise InvalidJobName(text, "it starts with a dot")
-    if ".." in text:
-        raise InvalidJobName(text, "it holds two dots in a row")
-    if text != text.strip():
-        raise InvalidJobName(text, "it starts or ends with white space")
-    if text == "*":  # `Subjects` takes it for any job
-        raise InvalidJobName(text, "an asterisk alone stands for every job")
-    if any(not character.isprintable() for character in text):
-        raise InvalidJobName(text, "it holds a control or invisible character")
-    if len(text.encode("utf-8")) > 255:
-        raise InvalidJobName(text, "it is longer than 255 bytes, the most a folder's name can have")
-    return JobName(text)

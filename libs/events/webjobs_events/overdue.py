@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from webjobs_rules.job_settings import Missed, MissedPolicy
+
 from webjobs_events.events import TickOutcome
-from webjobs_events.job_settings import Missed, MissedPolicy
 
 ON_TIME = timedelta(seconds=5)
 """So late a due time still counts as seen in time: a busy machine, or a runner that takes another's place."""

@@ -3,12 +3,12 @@
 from enum import StrEnum
 
 import msgspec
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason, Status
 
 from webjobs_events.durations import measured, median, p90
 from webjobs_events.instant import Instant
-from webjobs_events.job import JobName
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason, Status
 
 
 class RunView(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,9 +3,9 @@
 from enum import StrEnum
 
 import msgspec
+from webjobs_rules.job import JobType
 
 from webjobs_events.instant import Instant
-from webjobs_events.job import JobType
 from webjobs_events.record import Record
 
 MAX_REASON = 2000  # characters

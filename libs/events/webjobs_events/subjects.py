@@ -3,8 +3,10 @@
 import re
 from dataclasses import dataclass
 
-from webjobs_events.errors import InvalidJobName, InvalidToken
-from webjobs_events.job import JobName, JobType
+from webjobs_rules.errors import InvalidJobName
+from webjobs_rules.job import JobName, JobType
+
+from webjobs_events.errors import InvalidToken
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _SPECIAL = re.compile(rb"[^A-Za-z0-9_-]")

@@ -5,8 +5,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import msgspec
-
-from webjobs_events.errors import WebJobsError
+from webjobs_rules.errors import WebJobsError
 
 WINDOW = 256 * 1024
 """Bytes that may be on their way in one direction before the receiver has handed them on."""

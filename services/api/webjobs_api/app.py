@@ -9,11 +9,11 @@ from functools import partial
 import msgspec
 import structlog
 from aiohttp import web
-from webjobs_events.arguments import MAX_ARGUMENTS_BYTES
 from webjobs_events.asyncapi import build_asyncapi
 from webjobs_events.jetstream import connect_bus
 from webjobs_events.jetstream.servers import parse_servers
 from webjobs_events.subjects import Subjects
+from webjobs_rules.arguments import MAX_ARGUMENTS_BYTES
 from webjobs_service.connections import ConnectionTerms
 from webjobs_service.credentials import without_credentials
 from webjobs_service.health import health_routes

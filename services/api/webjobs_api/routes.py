@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from webjobs_events.job import JobType
-from webjobs_events.log_format import JOB_LOG
+from webjobs_rules.job import JobType
+from webjobs_rules.log_format import JOB_LOG
 
 from webjobs_api.app_settings import handlers as app_settings
 from webjobs_api.bulk_actions import handlers as bulk_actions

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ARRAY, Integer, Text, bindparam, text
 from sqlalchemy.sql.elements import TextClause
 from webjobs_events.queries import AllRunsQuery, TriggerKind
-from webjobs_events.status import RUN_STATUSES
+from webjobs_rules.status import RUN_STATUSES
 
 from webjobs_history.store import PROJECTION
 

@@ -1,6 +1,6 @@
 """The errors of history that a caller inside it acts on."""
 
-from webjobs_events.errors import WebJobsError
+from webjobs_rules.errors import WebJobsError
 
 
 class PositionMoved(WebJobsError):

@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Deleted, Event, Purged
 from webjobs_events.jetstream import Bus, StreamMessage, purge_until, stream_state
-from webjobs_events.job import JobType
 from webjobs_events.run_step import run_step
+from webjobs_rules.job import JobType
 from webjobs_service.lifetime import side_tasks
 
 from webjobs_history.batch import decode_batch

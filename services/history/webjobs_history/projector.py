@@ -13,7 +13,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
-from webjobs_events.errors import BusUnavailable, WebJobsError
+from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Event
 from webjobs_events.jetstream import (
     Bus,
@@ -24,6 +24,7 @@ from webjobs_events.jetstream import (
     stream_state,
 )
 from webjobs_events.outage import Outage
+from webjobs_rules.errors import WebJobsError
 from webjobs_service.lifetime import cancellable, leaves
 
 from webjobs_history import metrics, store

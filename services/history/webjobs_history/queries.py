@@ -24,8 +24,8 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql import Select
 from sqlalchemy.sql.elements import TextClause
-from webjobs_events.job import JobName
 from webjobs_events.queries import AllRunsQuery, InstanceView, RunQuery, RunsQuery, RunTotalsQuery
+from webjobs_rules.job import JobName
 
 from webjobs_history.all_runs import all_runs_statement
 from webjobs_history.run_totals import RUN_TOTALS, run_totals_values

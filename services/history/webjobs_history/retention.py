@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Purged
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobName
-from webjobs_events.run_id import RunId
-from webjobs_events.status import TERMINAL_STATUSES
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import TERMINAL_STATUSES
 from webjobs_service.lifetime import side_tasks
 
 from webjobs_history import metrics

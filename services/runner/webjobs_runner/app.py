@@ -10,11 +10,11 @@ from prometheus_client import Gauge
 from webjobs_events.events import InstanceEvent, InstanceStarted, InstanceStopped
 from webjobs_events.jetstream import connect_bus, metrics_served
 from webjobs_events.subjects import Subjects
+from webjobs_rules.script import SCRIPT_HOSTS, extend_hosts
 from webjobs_service.health import run_health_server
 from webjobs_service.lifetime import side_tasks
 from webjobs_service.loop_watchdog import watched_loop
 
-from webjobs_runner.domain.script import SCRIPT_HOSTS, extend_hosts
 from webjobs_runner.files.job_files import clean_up
 from webjobs_runner.files.site import Site
 from webjobs_runner.files.working_copy import WorkingCopies

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from webjobs_events.errors import WebJobsError
+from webjobs_rules.errors import WebJobsError
 
 
 class BadUpload(WebJobsError):

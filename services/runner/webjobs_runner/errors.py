@@ -1,45 +1,6 @@
-"""The runner's own errors: why a script could not be chosen, given its arguments, or started."""
+"""The runner's own errors: why settings were not changed, or a script not started."""
 
-from collections.abc import Sequence
-
-from webjobs_events.errors import WebJobsError
-
-
-class NoRunnableScript(WebJobsError):
-    """No file at the root of the job's folder has a supported extension."""
-
-    def __init__(self, found: Sequence[str], extensions: Sequence[str], left_out: Sequence[str] = ()) -> None:
-        """`left_out` are sentences about what no package carries, which may be the script."""
-        self.found = tuple(found)
-        self.extensions = tuple(extensions)
-        there = f"found only {_few(self.found)}" if self.found else "the folder holds no file"
-        super().__init__(
-            f"No runnable script: {there}. Put a script at the root of the job's folder, "
-            f"best named run with one of these extensions: {' '.join(self.extensions)}."
-            f"{''.join(f' {sentence}' for sentence in left_out)}"
-        )
-
-
-class MissingInterpreter(WebJobsError):
-    """There is a script, but not the program that runs it."""
-
-    def __init__(self, file_name: str, interpreter: str, product: str) -> None:
-        self.file_name = file_name
-        self.interpreter = interpreter
-        self.product = product
-        named = interpreter if product in ("", interpreter) else f"{interpreter} ({product})"
-        super().__init__(f"Found {file_name}, which needs {named}: install it on the runner.")
-
-
-class InvalidScriptHosts(WebJobsError):
-    """WEBJOBS_SCRIPT_HOSTS does not say which program runs which extension."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(
-            f"WEBJOBS_SCRIPT_HOSTS is not usable: {reason}. "
-            'Write a JSON object of extensions and command lines, such as {".rb": ["ruby"]}.'
-        )
+from webjobs_rules.errors import WebJobsError
 
 
 class SettingsAreOthers(WebJobsError):
@@ -80,8 +41,3 @@ class InstanceInUse(WebJobsError):
             f"Another runner with the instance id {instance_id} is alive, on this machine or on this data "
             "folder. Stop it, or give this one another data folder or instance id."
         )
-
-
-def _few(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:5])
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown

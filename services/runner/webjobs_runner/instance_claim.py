@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from webjobs_events.run_id import run_id_at
+from webjobs_rules.run_id import run_id_at
 
 from webjobs_runner.errors import InstanceInUse
 from webjobs_runner.files.site import Site

@@ -12,7 +12,7 @@ from webjobs_events.envelope import NO_CAUSE, Cause, encode_event
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Event
 from webjobs_events.jetstream import Bus, PublishPipeline
-from webjobs_events.status import TERMINAL_STATUSES
+from webjobs_rules.status import TERMINAL_STATUSES
 
 from webjobs_runner.journal import Journal
 from webjobs_runner.log import logger

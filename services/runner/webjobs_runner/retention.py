@@ -11,8 +11,8 @@ from webjobs_events.envelope import decode_event
 from webjobs_events.errors import UndecodableMessage
 from webjobs_events.events import Deleted, Event, Purged
 from webjobs_events.jetstream import Bus, Definitions, JobKey, StreamMessage, StreamState, stream_state
-from webjobs_events.job import JobName, JobType, parse_job_name
-from webjobs_events.run_id import RunId, run_id_at
+from webjobs_rules.job import JobName, JobType, parse_job_name
+from webjobs_rules.run_id import RunId, run_id_at
 
 from webjobs_runner.files.site import Site
 from webjobs_runner.log import logger

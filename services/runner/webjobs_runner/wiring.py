@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from webjobs_events.jetstream import Bus, Definitions, JobKey, LiveSettings, Tunnels
-from webjobs_events.job import JobDefinition, JobType
-from webjobs_events.status import Reason
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobType
+from webjobs_rules.script import SCRIPT_HOSTS, extend_hosts
+from webjobs_rules.status import Reason
 from webjobs_service.loop_watchdog import LoopWatchdog
 
 from webjobs_runner.continuous.continuous_jobs import ContinuousJobs
@@ -16,7 +18,6 @@ from webjobs_runner.continuous.passthrough import Passthrough
 from webjobs_runner.continuous.ports import Ports
 from webjobs_runner.continuous.singleton import SingletonLeases
 from webjobs_runner.disk_watch import DiskWatch
-from webjobs_runner.domain.script import SCRIPT_HOSTS, extend_hosts
 from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.in_place import InPlaceFiles

@@ -5,7 +5,7 @@ from chaos.round import JobEvents, Round, events_by_job
 from support.client import TERMINAL
 from support.eventually import eventually
 from webjobs_events.events import RunInitializing, RunRunning
-from webjobs_events.status import Reason
+from webjobs_rules.status import Reason
 
 _ENDED_SECONDS = 120.0
 

@@ -8,7 +8,7 @@ from chaos.jobs import TICK_SECONDS, ChaosJob
 from chaos.round import JobEvents, Round
 from support.client import job_url
 from webjobs_events.events import ScheduleTicked, TickOutcome
-from webjobs_events.run_id import run_id_at
+from webjobs_rules.run_id import run_id_at
 
 
 async def end_schedules(this: Round) -> datetime:

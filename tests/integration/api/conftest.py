@@ -13,8 +13,8 @@ from webjobs_api.http.terms import LiveTerms
 from webjobs_api.jobs.commands import Patience
 from webjobs_api.settings import ApiSettings
 from webjobs_events.jetstream import Bus, connect_bus
-from webjobs_events.job import JobType
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
 from webjobs_stack.nats_server import NatsServer, run_nats_server
 
 SHORT = Patience(turn=3.0, reply=3.0, last_words=0.5, runners_gone=0.5)

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 NAMES = ["a", "b", "c"]
 

@@ -8,7 +8,7 @@ import pytest
 from support.fake_backend import FakeBackend
 from webjobs_api.app import run_api
 from webjobs_api.settings import ApiSettings
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 PATH = "/api/settings"
 ENVIRONMENT = {

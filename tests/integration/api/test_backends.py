@@ -26,12 +26,13 @@ from webjobs_events.commands import (
 )
 from webjobs_events.heartbeat import decode_heartbeat
 from webjobs_events.jetstream import Bus, QueryRefused
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobDefinition
 from webjobs_events.queries import RunView, TriggerKind
-from webjobs_events.settings_patch import settings_tag
-from webjobs_events.status import Reason, Status
 from webjobs_events.subjects import Subjects
 from webjobs_history.settings import HistorySettings
+from webjobs_rules.job import JobType
+from webjobs_rules.settings_patch import settings_tag
+from webjobs_rules.status import Reason, Status
 
 TRIGGERED, CONTINUOUS = JobType
 ENDPOINTS = (

@@ -17,8 +17,8 @@ from webjobs_api.http.failed_logins import FailedLogins
 from webjobs_api.routes import routes
 from webjobs_api.settings import ApiSettings
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
-from webjobs_events.status import Status
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Status
 
 PUBLIC = "https://jobs.example:8443/team/jobs"
 FORWARDED = {

@@ -12,7 +12,7 @@ from webjobs_events.commands import (
     StartContinuousJob,
     StopContinuousJob,
 )
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 ITEM = b'{"type":"triggered","name":"a"}'

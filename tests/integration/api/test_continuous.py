@@ -7,8 +7,8 @@ import pytest
 from support.fake_backend import INSTANCE, FakeBackend
 from support.http import get_json
 from webjobs_events.commands import RestartContinuousJob, StartContinuousJob, StopContinuousJob
-from webjobs_events.job import JobType
-from webjobs_events.status import Status
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Status
 
 JOB = "/api/jobs/continuous/worker"
 ALIVE = f"i{INSTANCE}"

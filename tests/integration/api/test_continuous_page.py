@@ -8,10 +8,10 @@ import pytest
 from support.fake_backend import INSTANCE, FakeBackend
 from webjobs_events.events import ContinuousPendingRestart, ContinuousRunning, ContinuousStarting
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobName, JobType
-from webjobs_events.log_format import APPLICATION_LOG, LineCount, line_mark
 from webjobs_events.queries import InstanceView
-from webjobs_events.status import Reason, Status
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.log_format import APPLICATION_LOG, LineCount, line_mark
+from webjobs_rules.status import Reason, Status
 
 PAGE = "/pages/continuous/worker"
 STARTS = 4

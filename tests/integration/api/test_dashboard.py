@@ -19,9 +19,10 @@ from support.fake_backend import INSTANCE, FakeBackend
 from support.outages import crash
 from support.runners import zipped
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType, JobVersion
-from webjobs_events.log_format import LineCount, output_log
-from webjobs_events.status import Status
+from webjobs_events.job import JobVersion
+from webjobs_rules.job import JobType
+from webjobs_rules.log_format import LineCount, output_log
+from webjobs_rules.status import Status
 
 _SHOTS = os.environ.get("WEBJOBS_TEST_SCREENSHOTS")
 _VIEWS = [

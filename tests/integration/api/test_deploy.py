@@ -14,7 +14,7 @@ from support.eventually import eventually
 from support.fake_backend import FakeBackend
 from webjobs_events.commands import DeployJob, UploadKind
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobName, JobType
+from webjobs_rules.job import JobName, JobType
 from yarl import URL
 
 JOB = "/api/jobs/triggered/hello"

@@ -10,8 +10,8 @@ from support.fake_backend import INSTANCE, FakeBackend
 from support.http import get_json
 from webjobs_api.http.dialects import DIALECTS, KUDU, KUDU_OLDER, KUDU_OLDEST, Dialect
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
-from webjobs_events.status import Status
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Status
 from yarl import URL
 
 ARM = {"x-ms-geo-location": "West Europe"}

@@ -7,7 +7,7 @@ import pytest
 from integration.api.test_hooks import finish_run
 from support.fake_backend import FakeBackend
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Sec-Fetch-Mode": "navigate"}
 

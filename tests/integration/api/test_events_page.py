@@ -7,7 +7,7 @@ from integration.api.test_hooks import tell
 from support.eventually import eventually
 from support.fake_backend import FakeBackend
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 
 async def page(api: aiohttp.ClientSession, query: str = "", status: int = 200) -> str:

@@ -26,10 +26,10 @@ from webjobs_api.hooks.signature import signature
 from webjobs_api.settings import ApiSettings
 from webjobs_events.events import Enabled, RunSuccess
 from webjobs_events.jetstream import Bus, ConsumerTerms, QueuedMessage, connect_bus, subscription_names
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunIdMint
-from webjobs_events.status import Reason
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunIdMint
+from webjobs_rules.status import Reason
 from webjobs_stack.nats_server import run_nats_server
 
 TERMS = HookTerms(timeout=1.0, first=0.05, longest=0.2, ack_wait=2.0)

@@ -9,7 +9,7 @@ from support.fake_backend import FakeBackend
 from webjobs_api.app import run_api
 from webjobs_api.settings import ApiSettings
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 JOB = "/api/jobs/triggered/hello"
 

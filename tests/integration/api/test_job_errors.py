@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
-from webjobs_events.job import JobName, JobType
 from webjobs_events.refusal import Refusal, RefusalSource, encode_refusal
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobName, JobType
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 REASON = "link of the job cannot be deployed: it is a symbolic link."

@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 from support.fake_backend import FakeBackend
 from support.loop_time import loop_time, memory_set_aside
-from webjobs_events.arguments import MAX_ARGUMENTS_BYTES
-from webjobs_events.job import JobType
+from webjobs_rules.arguments import MAX_ARGUMENTS_BYTES
+from webjobs_rules.job import JobType
 from yarl import URL
 
 LONGEST = 0.2  # seconds of processor time in one step

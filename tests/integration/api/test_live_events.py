@@ -22,8 +22,8 @@ from webjobs_api.settings import ApiSettings
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Enabled, InstanceStarted
 from webjobs_events.jetstream import Bus, connect_bus
-from webjobs_events.job import JobName, JobType
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobName, JobType
 from webjobs_stack.nats_server import run_nats_server
 
 

@@ -15,7 +15,7 @@ from webjobs_api.http.dialects import DIALECTS
 from webjobs_api.http.terms import LiveTerms
 from webjobs_api.settings import ApiSettings
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 MARK = b"[11/08/2013 02:56:00 > 327e1e: INFO] "
 

@@ -10,8 +10,8 @@ from support.eventually import eventually
 from support.fake_backend import FakeBackend
 from support.sse import reading
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
-from webjobs_events.log_format import LineCount, output_log
+from webjobs_rules.job import JobType
+from webjobs_rules.log_format import LineCount, output_log
 
 INFO = b"[11/08/2013 02:56:00 > 327e1e: INFO] "
 ERROR = b"[11/08/2013 02:56:00 > 327e1e: ERROR] "

@@ -7,8 +7,8 @@ import pytest
 from support.eventually import eventually
 from support.fake_backend import FakeBackend
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
-from webjobs_events.log_format import LineCount
+from webjobs_rules.job import JobType
+from webjobs_rules.log_format import LineCount
 
 INFO = b"[11/08/2013 02:56:00 > 327e1e: INFO] "
 ERROR = b"[11/08/2013 02:56:00 > 327e1e: ERROR] "

@@ -12,7 +12,7 @@ from webjobs_api.http.errors import LogIncomplete
 from webjobs_api.logs.assembly import Piece
 from webjobs_api.logs.reader import FinalLog, LogSource, read_log
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 WORKER_LOG = "/vfs/data/jobs/continuous/worker/job.log"
 

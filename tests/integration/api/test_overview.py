@@ -8,10 +8,10 @@ from msgspec.structs import replace
 from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
 from webjobs_events.events import ScheduleTicked, TickOutcome
-from webjobs_events.job import JobName, JobType
 from webjobs_events.refusal import Refusal, encode_refusal
-from webjobs_events.status import Status
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.status import Status
 
 
 async def start(api: aiohttp.ClientSession, name: str, query: str = "") -> str:

@@ -10,9 +10,9 @@ from support.eventually import eventually, pause
 from support.fake_backend import INSTANCE, FakeBackend
 from webjobs_events.events import RunFailed, RunInitializing, RunSuccess
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import run_id_at
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import run_id_at
+from webjobs_rules.status import Reason
 
 TYPED = "--name 'Ada Lovelace' --all"
 TABS = 8

@@ -13,11 +13,11 @@ from webjobs_events.commands import DeleteJob, StartContinuousJob, StopContinuou
 from webjobs_events.events import ScheduleTicked, TickOutcome
 from webjobs_events.heartbeat import DiskReport, Heartbeat, encode_heartbeat
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobName, JobType
 from webjobs_events.refusal import Refusal, encode_refusal
-from webjobs_events.run_id import run_id_at
-from webjobs_events.status import Status
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import run_id_at
+from webjobs_rules.status import Status
 
 HOSTILE = "<script>alert(1)<"
 HOSTILE_PATH = "%3Cscript%3Ealert(1)%3C"

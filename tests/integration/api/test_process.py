@@ -19,8 +19,8 @@ from support.fake_backend import run_fake_backend
 from webjobs_api.app import run_api
 from webjobs_api.settings import ApiSettings
 from webjobs_events.jetstream import connect_bus
-from webjobs_events.job import JobType
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
 from webjobs_stack.nats_server import run_nats_server
 
 NOWHERE = "nats://127.0.0.1:9"

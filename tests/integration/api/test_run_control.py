@@ -10,9 +10,9 @@ from webjobs_api.http.dialects import DIALECTS
 from webjobs_events.cancel_request import CancelRequest, decode_cancel_request
 from webjobs_events.events import RunFailed
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
-from webjobs_events.status import Reason
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Reason
 
 JOB = "/api/jobs/triggered/hello"
 NO_RUN = f"{JOB}/history/201311080256000000"

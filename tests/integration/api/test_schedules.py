@@ -9,8 +9,8 @@ from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
 from webjobs_events.events import Deleted, ScheduleTicked, TickOutcome
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import run_id_at
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import run_id_at
 
 DAILY = {"schedule": "0 30 8 * * *", "time_zone": "Asia/Tokyo"}
 DUE = datetime(2026, 6, 1, 23, 30, tzinfo=UTC)

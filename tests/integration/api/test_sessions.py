@@ -18,7 +18,7 @@ from webjobs_api.app import run_api
 from webjobs_api.http import session_cookie
 from webjobs_api.http.failed_logins import FailedLogins
 from webjobs_api.settings import ApiSettings
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 from yarl import URL
 
 PASSWORD = "paß:wort"

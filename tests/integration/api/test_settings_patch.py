@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from support.fake_backend import FakeBackend
 from webjobs_events.commands import PatchJobSettings
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 PREFIXES = {
     "/api/jobs/continuous": JobType.CONTINUOUS,

@@ -16,8 +16,8 @@ from webjobs_api.routes import routes
 from webjobs_events.errors import StorageFull
 from webjobs_events.heartbeat import DiskReport, Heartbeat, encode_heartbeat
 from webjobs_events.jetstream import Bus, connect_bus
-from webjobs_events.job import JobType
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
 from webjobs_stack.nats_server import run_nats_server
 
 MB = 1024 * 1024

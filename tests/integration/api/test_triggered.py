@@ -8,8 +8,8 @@ import aiohttp
 from support.eventually import eventually
 from support.fake_backend import FakeBackend
 from support.http import get_json
-from webjobs_events.job import JobType
-from webjobs_events.run_id import run_id_at
+from webjobs_rules.job import JobType
+from webjobs_rules.run_id import run_id_at
 from yarl import URL
 
 JOB = "/api/jobs/triggered/hello"

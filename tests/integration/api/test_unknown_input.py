@@ -13,7 +13,7 @@ from support.fake_backend import FakeBackend
 from webjobs_api.describe.document import canonical, keys_of
 from webjobs_api.describe.operations import OPERATIONS
 from webjobs_api.routes import routes
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 from webjobs_service.health import health_routes
 from yarl import URL
 

@@ -10,7 +10,8 @@ from support.fake_backend import FakeBackend
 from support.runners import zipped
 from webjobs_events.commands import DeployJob
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType, JobVersion
+from webjobs_events.job import JobVersion
+from webjobs_rules.job import JobType
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 DIGESTS = [letter * 64 for letter in "abcd"]

@@ -15,7 +15,7 @@ from webjobs_api.app import run_api
 from webjobs_api.describe.document import keys_of
 from webjobs_api.describe.operations import OPERATIONS
 from webjobs_api.settings import ApiSettings
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 SECRET = "canary-7f3a"
 ADMIN = {"Authorization": aiohttp.encode_basic_auth("ann", "secret")}

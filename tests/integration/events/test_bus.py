@@ -18,9 +18,9 @@ from webjobs_events.jetstream import (
     QueuedMessage,
     connect_bus,
 )
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

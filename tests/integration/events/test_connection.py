@@ -12,8 +12,8 @@ from support.outages import crash, crash_and_restart
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, QueryRefused, connect_bus
 from webjobs_events.jetstream.streams import stream_configs
-from webjobs_events.job import JobType
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
 from webjobs_stack.nats_server import NatsServer, find_nats_server, run_nats_server
 from webjobs_stack.ports import free_port
 

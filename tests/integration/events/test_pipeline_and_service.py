@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from webjobs_events.errors import BusUnavailable, MessageTooLarge
 from webjobs_events.jetstream import Bus, QueryRefused
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 
 async def test_a_message_over_the_size_nats_takes_is_refused_for_good(bus: Bus) -> None:

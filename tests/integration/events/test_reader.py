@@ -13,7 +13,7 @@ from webjobs_events.jetstream import Bus, StreamReader
 from webjobs_events.jetstream.pull import Pull, PullStatus
 from webjobs_events.jetstream.reader import Delivery, delivery_of
 from webjobs_events.jetstream.streams import ensure_streams
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 
 async def publish(bus: Bus, *numbers: int) -> None:

@@ -16,8 +16,8 @@ from webjobs_api.settings import ApiSettings
 from webjobs_api.site_deployments.record import Deployment, Status
 from webjobs_api.site_deployments.store import DeploymentStore
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
 
 JOBS = "App_Data/jobs"
 # What DeployResult has, in Kudu's order.

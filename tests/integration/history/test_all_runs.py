@@ -8,12 +8,12 @@ from sqlalchemy import text
 from support.history import History
 from support.stories import Run, at
 from webjobs_events import queries as q
-from webjobs_events.job import JobName
 from webjobs_events.queries import TriggerKind
-from webjobs_events.run_id import run_id_at
-from webjobs_events.status import RUN_STATUSES, Status
 from webjobs_history.all_runs import all_runs_statement
 from webjobs_history.database import open_pool
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import run_id_at
+from webjobs_rules.status import RUN_STATUSES, Status
 
 pytestmark = pytest.mark.usefixtures("served")
 

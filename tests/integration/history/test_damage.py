@@ -16,8 +16,8 @@ from support.stories import Run
 from webjobs_events import queries as q
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import QueryRefused
-from webjobs_events.job import JobName
 from webjobs_history.settings import HistorySettings
+from webjobs_rules.job import JobName
 from webjobs_stack.ports import free_port
 from webjobs_stack.postgres import DATABASE, Postgres
 

@@ -15,16 +15,16 @@ from support.eventually import eventually
 from support.job_statistics import recomputed, statistics_of
 from support.servers import migrate_database
 from support.stories import at
-from webjobs_events.job import JobName
 from webjobs_events.queries import RunView
-from webjobs_events.run_id import run_id_at
-from webjobs_events.status import Status
 from webjobs_history import migrations
 from webjobs_history.database import open_session
 from webjobs_history.domain.rows import JobRow
 from webjobs_history.errors import DatabaseTooNew
 from webjobs_history.migrations.migrate import HEAD, drop_tables
 from webjobs_history.tables import metadata
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import run_id_at
+from webjobs_rules.status import Status
 
 
 def test_the_release_works_with_the_last_version() -> None:

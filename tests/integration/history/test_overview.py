@@ -8,8 +8,8 @@ from support.history import History
 from support.stories import Instance, Run, at
 from webjobs_events import queries as q
 from webjobs_events.jetstream import QueryRefused
-from webjobs_events.run_id import RunId, run_id_at
-from webjobs_events.status import Status
+from webjobs_rules.run_id import RunId, run_id_at
+from webjobs_rules.status import Status
 
 pytestmark = pytest.mark.usefixtures("served")
 

@@ -10,10 +10,10 @@ from support.stories import Run, random_history
 from webjobs_events.envelope import encode_event, event_type
 from webjobs_events.events import Event
 from webjobs_events.jetstream import Bus
-from webjobs_events.status import Status
 from webjobs_history import store
 from webjobs_history.app import rebuild
 from webjobs_history.settings import HistorySettings
+from webjobs_rules.status import Status
 
 
 def _message(bus: Bus, event: Event) -> tuple[str, bytes, dict[str, str]]:

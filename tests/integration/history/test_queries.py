@@ -5,7 +5,7 @@ from support.history import History
 from support.stories import Instance, Run
 from webjobs_events import queries as q
 from webjobs_events.jetstream import QueryRefused
-from webjobs_events.status import Status
+from webjobs_rules.status import Status
 
 pytestmark = pytest.mark.usefixtures("served")
 

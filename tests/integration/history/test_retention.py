@@ -9,9 +9,9 @@ from support.stories import Instance, Run, deleted
 from webjobs_events.envelope import event_type
 from webjobs_events.events import Event, Purged
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobName, JobType
 from webjobs_history.app import rebuild
 from webjobs_history.settings import HistorySettings
+from webjobs_rules.job import JobName, JobType
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from support.runners import Caller, running_runner
 from webjobs_api.app import run_api
 from webjobs_api.settings import ApiSettings
 from webjobs_events.jetstream import connect_bus
-from webjobs_events.job import JobType
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
 
 SERVER = (Path(__file__).parent / "echo_server.py").read_text()
 FILES = {"run.sh": f"exec {sys.executable} echo_server.py", "echo_server.py": SERVER}

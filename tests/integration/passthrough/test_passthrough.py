@@ -22,7 +22,7 @@ from support.tcp_proxy import tcp_proxy
 from webjobs_api.app import run_api
 from webjobs_api.settings import ApiSettings
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 from yarl import URL
 
 PREFIXES = ("/api/continuouswebjobs", "/api/continuousjobs", "/api/jobs/continuous", "/jobs/continuous")

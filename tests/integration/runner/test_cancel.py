@@ -14,8 +14,8 @@ from support.tcp_proxy import tcp_proxy
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.events import RunEnded, RunRunning, RunSuccess
 from webjobs_events.jetstream import Bus, TakenMessage
-from webjobs_events.job import JobType
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Reason
 from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.runs.claimed_runs import ClaimedRuns
 from webjobs_runner.runs.finish import Finish

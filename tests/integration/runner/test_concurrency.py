@@ -10,8 +10,8 @@ from support.eventually import eventually
 from support.runners import QUICK_LEASES, Caller, runner_process, running_runner
 from webjobs_events.events import RunEvent, RunInitializing, RunRunning, RunSuccess
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Reason
 
 TRIGGERED = JobType.TRIGGERED
 

@@ -24,8 +24,8 @@ from webjobs_events.events import (
     Event,
 )
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
-from webjobs_events.status import Reason, next_status
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Reason, next_status
 from webjobs_runner.domain import uptime_notice
 
 CONTINUOUS = JobType.CONTINUOUS

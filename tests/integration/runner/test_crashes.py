@@ -15,9 +15,9 @@ from support.site_paths import output_log, run_folder
 from support.tcp_proxy import tcp_proxy
 from webjobs_events.events import InstanceLost, RunAborted, RunRunning, RunSuccess
 from webjobs_events.jetstream import Bus, connect_bus
-from webjobs_events.job import JobType
-from webjobs_events.status import Reason
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Reason
 from webjobs_stack.nats_server import NatsServer, run_nats_server
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS

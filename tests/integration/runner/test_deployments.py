@@ -24,10 +24,11 @@ from webjobs_events.events import (
     SettingsRefused,
 )
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobDefinition, JobType
-from webjobs_events.settings_check import warnings_of
-from webjobs_events.settings_patch import settings_tag
+from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
+from webjobs_rules.settings_check import warnings_of
+from webjobs_rules.settings_patch import settings_tag
 from webjobs_runner.files.folder_note import read_note
 from webjobs_runner.files.job_files import InspectedFolder
 from webjobs_runner.files.site import Site

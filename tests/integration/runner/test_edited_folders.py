@@ -13,8 +13,8 @@ from support.eventually import eventually, pause
 from support.runners import Caller, RunningRunner
 from support.site_paths import data_folder, job_folder
 from webjobs_events.events import ContinuousRunning, Deployed, DeployFailed, RunAborted, RunEnded, RunSuccess
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId
 from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.in_place import InPlaceFiles
 from webjobs_runner.files.installed_folders import InstalledFolders

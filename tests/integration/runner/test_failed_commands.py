@@ -11,9 +11,9 @@ from support.eventually import eventually
 from support.runners import QUICK_LEASES, Caller, RunningRunner, running_runner
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
-from webjobs_events.status import Reason
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Reason
 from webjobs_runner.domain import redelivery
 from webjobs_runner.runs.claims import Claims
 from webjobs_runner.runs.executor import RunExecution

@@ -10,8 +10,9 @@ import pytest
 from support.eventually import eventually
 from support.runners import Caller, RunningRunner
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
 from webjobs_runner.files.package import scan_folder
 from webjobs_runner.jobs import reconciler
 from webjobs_runner.jobs.deployment import Deployment

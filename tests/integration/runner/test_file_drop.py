@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 from support.eventually import eventually, pause
-from webjobs_events.job import JobName, JobType
+from webjobs_rules.job import JobName, JobType
 from webjobs_runner.files import file_drop, folder_notices
 from webjobs_runner.files.drop_reports import DropReport, FolderChanged, FolderGone, NameRefused
 from webjobs_runner.files.file_drop import FileDropWatcher

@@ -12,8 +12,8 @@ from support.processes import none_alive
 from support.runners import QUICK_LEASES, Caller, runner_process, running_runner
 from webjobs_events.events import RunEnded, RunInitializing, RunRunning
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Reason
 from webjobs_runner.processes.script_start import ScriptStarter
 from webjobs_runner.runs import executor, script_watch
 from webjobs_runner.runs.status_file import read_status

@@ -11,8 +11,9 @@ from support.site_paths import job_folder, output_log
 from webjobs_events.commands import ReplyCode, UploadKind
 from webjobs_events.events import Deployed, RunFailed, RunSuccess
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
 
 TRIGGERED = JobType.TRIGGERED
 BOM = b"\xef\xbb\xbf"

@@ -7,7 +7,7 @@ from support.eventually import eventually
 from support.runners import Caller, RunningRunner
 from support.site_paths import job_folder
 from webjobs_events.events import ContinuousRunning, ContinuousStopped, Deployed
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 CONTINUOUS = JobType.CONTINUOUS
 # Writes files, links and a pipe beside itself, and goes on for ever.

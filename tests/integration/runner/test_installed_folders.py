@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.definitions import job_definition
 from support.eventually import eventually
-from webjobs_events.job import JobName, JobType
+from webjobs_rules.job import JobName, JobType
 from webjobs_runner.files import folder_walk, installed_folders, stat_check
 from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.folder_walk import Entry, snapshot_folder

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from webjobs_events.job import JobName, JobType
+from webjobs_rules.job import JobName, JobType
 from webjobs_runner.deploy_errors import FolderRefused, JobsFolderMissing, OutsideSite, PackageDamaged
 from webjobs_runner.files import folder_swap, job_files
 from webjobs_runner.files.folder_note import read_note

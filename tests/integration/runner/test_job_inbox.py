@@ -10,7 +10,7 @@ from support.eventually import eventually
 from webjobs_events.commands import CommandReply, JobCommand, ReplyCode, StopContinuousJob
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, QueuedMessage
-from webjobs_events.job import JobName, JobType
+from webjobs_rules.job import JobName, JobType
 from webjobs_runner.jobs.job_commands import JobCommands
 from webjobs_runner.jobs.job_inbox import JobInbox
 

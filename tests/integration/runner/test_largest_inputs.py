@@ -6,10 +6,10 @@ from typing import Any
 from support.event_recorder import EventRecorder
 from support.loop_time import loop_time, memory_set_aside
 from support.runners import Caller, running_runner
-from webjobs_events.arguments import MAX_ARGUMENTS_BYTES
 from webjobs_events.commands import ReplyCode
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
+from webjobs_rules.arguments import MAX_ARGUMENTS_BYTES
+from webjobs_rules.job import JobType
 
 LONGEST = 0.2  # seconds of processor time in one step
 TRIGGERED = JobType.TRIGGERED

@@ -12,7 +12,7 @@ from support.event_recorder import ENDS, EventRecorder
 from support.eventually import eventually
 from support.runners import Caller, running_runner
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 from webjobs_runner.logs import log_shipper
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS

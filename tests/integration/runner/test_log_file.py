@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from webjobs_events.log_format import (
+from webjobs_rules.log_format import (
     ERRORS_HEADER,
     FILE_HEADER,
     LINE_HEADER,

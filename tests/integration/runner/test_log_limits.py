@@ -12,8 +12,8 @@ from support.runners import Caller, RunningRunner, running_runner
 from support.site_paths import run_folder
 from webjobs_events.events import RunEnded, RunFailed, RunSuccess
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
-from webjobs_events.log_format import APPLICATION_LOG
+from webjobs_rules.job import JobType
+from webjobs_rules.log_format import APPLICATION_LOG
 from webjobs_runner.logs import continuous_log
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS

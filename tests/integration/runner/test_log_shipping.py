@@ -13,8 +13,8 @@ from support.runners import Caller, RunningRunner, running_runner
 from support.site_paths import job_log, output_log
 from webjobs_events.events import RunSuccess
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
-from webjobs_events.log_format import APPLICATION_LOG, JOB_LOG
+from webjobs_rules.job import JobType
+from webjobs_rules.log_format import APPLICATION_LOG, JOB_LOG
 from webjobs_runner.logs import continuous_log, log_shipper
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS

@@ -13,10 +13,11 @@ from support.runners import Caller, running_runner
 from support.stories import deleted
 from webjobs_events.events import InstanceLost, RunSuccess
 from webjobs_events.jetstream import Bus, Definitions
-from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.log_format import decode_chunk
-from webjobs_events.run_id import RunId
+from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.log_format import decode_chunk
+from webjobs_rules.run_id import RunId
 from webjobs_runner.files.site import Site
 from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.retention import Retention

@@ -15,10 +15,10 @@ from nats.js import api
 from support.eventually import eventually, pause
 from webjobs_events.events import ContinuousStarting, Event, RunAborted, RunInitializing, RunRunning
 from webjobs_events.jetstream import Bus, connect_bus
-from webjobs_events.job import JobName
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason
 from webjobs_runner.outbox import Outbox
 from webjobs_stack.nats_server import NatsServer, run_nats_server
 

@@ -8,9 +8,9 @@ from support.eventually import eventually
 from support.runners import Caller, RunningRunner, running_runner
 from support.site_paths import job_folder
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
 from webjobs_events.refusal import decode_refusal
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
 
 TRIGGERED = JobType.TRIGGERED
 

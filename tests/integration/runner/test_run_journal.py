@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import run_id_at
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import run_id_at
 from webjobs_runner import journal
 from webjobs_runner.runs.run_journal import RunJournal, UnfinishedRun
 

@@ -26,8 +26,8 @@ from webjobs_events.events import (
     RunSuccess,
 )
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobName, JobType
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.status import Reason
 from webjobs_runner.app import run_runner
 from webjobs_runner.errors import InstanceInUse
 from webjobs_runner.runs.claims import Claims

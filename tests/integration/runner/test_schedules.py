@@ -27,11 +27,11 @@ from webjobs_events.events import (
     TickOutcome,
 )
 from webjobs_events.jetstream import Bus, connect_bus
-from webjobs_events.job import JobName, JobType
 from webjobs_events.overdue import ON_TIME
-from webjobs_events.run_id import run_id_at
-from webjobs_events.schedule import parse_schedule
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import run_id_at
+from webjobs_rules.schedule import parse_schedule
 from webjobs_stack.nats_server import run_nats_server
 
 TRIGGERED = JobType.TRIGGERED

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.eventually import eventually
-from webjobs_runner.domain.shebang import Shebang
+from webjobs_rules.shebang import Shebang
 from webjobs_runner.files import script_file
 from webjobs_runner.files.script_file import shebang_of
 

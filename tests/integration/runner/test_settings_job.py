@@ -13,8 +13,9 @@ from support.site_paths import job_folder, output_log
 from webjobs_events.commands import ReplyCode
 from webjobs_events.events import JobChanged, SettingsRefused
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobName, JobType
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 FOR_EVER = {"run.sh": "exec sleep 1000"}

@@ -13,9 +13,9 @@ from support.runners import QUICK_LEASES, Caller, RunningRunner, runner_process,
 from support.tcp_proxy import tcp_proxy
 from webjobs_events.events import ContinuousInactiveInstance, ContinuousStopped, InstanceLost
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
-from webjobs_events.status import Reason
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Reason
 from webjobs_runner.lease_terms import LeaseTerms
 
 CONTINUOUS = JobType.CONTINUOUS

@@ -16,8 +16,8 @@ from support.runners import Caller, RunningRunner, running_runner
 from support.site_paths import run_folder
 from webjobs_events.events import ContinuousPendingRestart, ContinuousStopped, RunRunning
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Reason
 from webjobs_runner.runs.status_file import read_status
 
 CONTINUOUS, TRIGGERED = JobType.CONTINUOUS, JobType.TRIGGERED

@@ -14,8 +14,8 @@ from webjobs_events.commands import ReplyCode, encode_command
 from webjobs_events.errors import CommandRefused
 from webjobs_events.events import RunAborted, RunFailed, RunInitializing, RunRunning, RunSuccess
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Reason
 
 TRIGGERED = JobType.TRIGGERED
 # Says its pid, and goes on for ever; a polite one ends when asked to.

@@ -14,8 +14,8 @@ from support.runners import Caller, RunningRunner, running_runner
 from support.site_paths import job_folder
 from webjobs_events.events import ContinuousRunning, ContinuousStopped, Removed
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
 # Around what the watcher does: it gathers for 0.2 s, looks, and looks again a second later.

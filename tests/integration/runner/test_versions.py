@@ -11,8 +11,9 @@ from support.site_paths import job_folder
 from webjobs_events.commands import CommandReply, DeployJob, ReplyCode, UploadKind
 from webjobs_events.events import Deployed
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
 from webjobs_runner.jobs import package_store
 
 TRIGGERED = JobType.TRIGGERED

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.eventually import eventually
-from webjobs_events.job import JobName, JobType
+from webjobs_rules.job import JobName, JobType
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, TemporaryFolderTaken, WrongVersion
 from webjobs_runner.files.job_files import install_version
 from webjobs_runner.files.package import scan_folder, write_package

@@ -13,7 +13,7 @@ from support.client import unique
 from support.eventually import eventually
 from support.runners import zipped
 from webjobs_events.jetstream import Bus
-from webjobs_events.trace import parse_trace
+from webjobs_rules.trace import parse_trace
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 GIVEN = f"00-{TRACE}-{PARENT}-00"

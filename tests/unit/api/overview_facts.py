@@ -7,10 +7,10 @@ from support.definitions import job_definition
 from webjobs_api.backends.known_job import known_job
 from webjobs_api.overview.job_facts import JobFacts
 from webjobs_events.events import ScheduleTicked, TickOutcome
-from webjobs_events.job import JobName, JobType
 from webjobs_events.queries import InstanceView, JobSummary, LastSuccess, RunView
-from webjobs_events.run_id import RunId, run_id_at
-from webjobs_events.status import Reason, Status
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId, run_id_at
+from webjobs_rules.status import Reason, Status
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

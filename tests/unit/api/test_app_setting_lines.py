@@ -1,7 +1,7 @@
 """What the page of app settings says of each."""
 
 from webjobs_api.pages.settings import EFFECTS, setting_lines
-from webjobs_events.app_settings import UNDERSTOOD
+from webjobs_rules.app_settings import UNDERSTOOD
 
 
 def test_every_setting_that_webjobs_obeys_has_its_effect_in_words() -> None:

@@ -17,9 +17,9 @@ from unit.api.overview_facts import (
 from webjobs_api.overview.attention import AttentionKind, attention_of, most_severe
 from webjobs_api.overview.job_facts import JobFacts
 from webjobs_events.events import TickOutcome
-from webjobs_events.job import JobType
 from webjobs_events.refusal import Refusal
-from webjobs_events.status import Reason, Status
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Reason, Status
 
 FAILED = failed(ago(minutes=4))
 KILLED = failed(ago(minutes=4), reason=Reason.SIGNAL, exit_code=None, signal=9)

@@ -5,7 +5,7 @@ from webjobs_api.bulk_actions.errors import InvalidBulkAction, TooManyJobs
 from webjobs_api.bulk_actions.request import MAX_JOBS, Action, NamedJob, bulk_action_of, check_count
 from webjobs_api.overview.errors import InvalidJobFilter
 from webjobs_api.overview.selection import JobFilter, JobState
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 
 def test_a_body_names_jobs_or_a_filter() -> None:

@@ -1,6 +1,6 @@
 import pytest
 from webjobs_api.http.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, LEGACY, Dialect, dialect_of
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pytest
 from unit.api.views import NOW, definition, instance, run
 from webjobs_api.http.dialects import KUDU, LEGACY, Dialect
 from webjobs_api.http.entity_tags import entity_tag
-from webjobs_events.job import JobType
-from webjobs_events.status import Status
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Status
 
 LATER = NOW + timedelta(seconds=5)
 RUNNING = run(Status.RUNNING, ended_at=None)

@@ -4,9 +4,10 @@ from webjobs_api.http.error_responses import headers_of, status_of
 from webjobs_api.http.errors import CommandFailed, JobNotFound
 from webjobs_api.http.file_errors import FilesRefused
 from webjobs_events.commands import ReplyCode
-from webjobs_events.errors import BusUnavailable, InvalidJobName, InvalidRunId, NoResponders, WebJobsError
+from webjobs_events.errors import BusUnavailable, NoResponders
 from webjobs_events.files import Fault
 from webjobs_events.jetstream import QueryRefused
+from webjobs_rules.errors import InvalidJobName, InvalidRunId, WebJobsError
 
 
 def test_every_error_of_the_api_has_a_status() -> None:

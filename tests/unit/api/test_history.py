@@ -3,7 +3,7 @@
 import pytest
 from webjobs_api.backends.history import in_parts
 from webjobs_events.jetstream import QueryRefused
-from webjobs_events.job import JobName
+from webjobs_rules.job import JobName
 
 NAMES = [JobName(f"job{number:03}") for number in range(23)]
 

@@ -17,11 +17,11 @@ from webjobs_api.hooks.signature import signature
 from webjobs_api.hooks.target import is_public, parse_target, shown
 from webjobs_events.envelope import cause_in, encode_event
 from webjobs_events.events import Event, RunFailed, SettingsChanged
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason
 from webjobs_events.subjects import Subjects
-from webjobs_events.trace import Trace
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason
+from webjobs_rules.trace import Trace
 
 NOW = datetime(2026, 1, 2, 3, 5, 6, tzinfo=UTC)
 FAILED = RunFailed(

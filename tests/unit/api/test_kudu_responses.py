@@ -12,8 +12,8 @@ from webjobs_api.http.kudu_responses import (
     runs_json,
     triggered_job_json,
 )
-from webjobs_events.job import JobType
-from webjobs_events.status import Reason, Status
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Reason, Status
 
 URLS = KUDU.urls("http://host")
 DATA = "http://host/vfs/data/jobs"

@@ -18,7 +18,7 @@ from webjobs_api.logs.line_view import (
     line_view,
     looks_like_error,
 )
-from webjobs_events.log_format import Level, line_mark
+from webjobs_rules.log_format import Level, line_mark
 
 AT = datetime(2013, 11, 8, 2, 56, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 from webjobs_api.logs.assembly import Assembly, Piece
 from webjobs_api.logs.merged_log import MergedLog
 from webjobs_events.jetstream import StreamMessage
-from webjobs_events.log_format import chunk_headers
+from webjobs_rules.log_format import chunk_headers
 
 
 def text(pieces: list[Piece]) -> bytes:

@@ -12,7 +12,7 @@ from webjobs_api.overview.due_times import DueTimes
 from webjobs_api.overview.errors import InvalidJobFilter
 from webjobs_api.overview.overview_json import due_json, job_row, running_json
 from webjobs_api.overview.selection import JobFilter, job_filter_of, page_of_jobs
-from webjobs_events.status import Status
+from webjobs_rules.status import Status
 
 URLS = Urls("http://h")
 FAILING = summary(failed(ago(minutes=4)), "SF", failing_since=ago(minutes=4))

@@ -1,7 +1,7 @@
 """Results as bars: failed ones hang below the line, and a sentence says the same."""
 
 from webjobs_api.pages.bars import Result, bars_of
-from webjobs_events.status import Status
+from webjobs_rules.status import Status
 
 OK, BAD = Status.SUCCESS, Status.FAILED
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from webjobs_api.hooks.hook import Attempt, Hook, HookState, Outcome
 from webjobs_api.pages.hook_lines import call_bars, call_line, hook_line
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HOOK = Hook(

@@ -9,9 +9,9 @@ from webjobs_api.overview.attention import AttentionKind
 from webjobs_api.overview.overview_json import AttentionJson, JobRowJson, LatestRunJson
 from webjobs_api.pages.job_lines import attention_line, job_line, page_address
 from webjobs_api.wording.sentence import Sentence
-from webjobs_events.job import JobType
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Status
+from webjobs_rules.job import JobType
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Status
 
 AT = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 URLS = Urls("/x")

@@ -1,7 +1,7 @@
 """Where in a log a window is, with its errors and matches."""
 
 from webjobs_api.pages.position_bar import BUCKETS, error_ranges, position_bar
-from webjobs_events.log_format import LineCount, LogChunk
+from webjobs_rules.log_format import LineCount, LogChunk
 
 ERROR = b"[11/08/2013 02:56:00 > 327e1e: ERROR] x\n"
 INFO = b"[11/08/2013 02:56:00 > 327e1e: INFO] x\n"

@@ -6,10 +6,10 @@ import pytest
 from msgspec.structs import replace
 from webjobs_api.http.urls import Urls
 from webjobs_api.pages.run_rows import headline, run_row, story, trigger_words, version_note
-from webjobs_events.job import JobName
 from webjobs_events.queries import RunView
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason, Status
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason, Status
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 WAITING = RunView(

@@ -17,9 +17,9 @@ from webjobs_events.events import (
     ContinuousStopping,
     InstanceLost,
 )
-from webjobs_events.job import JobName
 from webjobs_events.queries import InstanceView
-from webjobs_events.status import Reason, Status
+from webjobs_rules.job import JobName
+from webjobs_rules.status import Reason, Status
 
 BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
 DAY = timedelta(days=1)

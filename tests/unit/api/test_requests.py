@@ -20,8 +20,8 @@ from webjobs_api.http.requests import (
     upload_of,
 )
 from webjobs_events.commands import UploadKind
-from webjobs_events.errors import InvalidAppSetting, InvalidJobSettings
-from webjobs_events.run_id import RunId
+from webjobs_rules.errors import InvalidAppSetting, InvalidJobSettings
+from webjobs_rules.run_id import RunId
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from webjobs_api.http.legacy_responses import (
     triggered_job_json,
 )
 from webjobs_api.http.urls import Urls
-from webjobs_events.job import JobType
-from webjobs_events.status import TERMINAL_STATUSES, Status
+from webjobs_rules.job import JobType
+from webjobs_rules.status import TERMINAL_STATUSES, Status
 
 URLS = Urls("http://host")
 

@@ -3,7 +3,7 @@
 import pytest
 from webjobs_api.http.errors import RepeatedParameter, UnknownParameter, UnsupportedArgumentsBody
 from webjobs_api.runs.run_arguments import given_arguments
-from webjobs_events.errors import InvalidArguments
+from webjobs_rules.errors import InvalidArguments
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from webjobs_api.backends.run_filter import RunFilter, cursor_of, key_of, run_filter_of
 from webjobs_api.http.errors import InvalidRunFilter
-from webjobs_events.job import JobName
 from webjobs_events.queries import AllRuns, RunView, TriggerKind
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Status
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Status
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

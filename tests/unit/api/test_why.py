@@ -10,9 +10,9 @@ from unit.api.overview_facts import NOW, ago, failed, instance, run, tick
 from webjobs_api.backends.known_job import known_job
 from webjobs_api.why.causes import CauseCode, JobState, RunnerFacts, causes_of
 from webjobs_events.events import TickOutcome
-from webjobs_events.job import JobType
-from webjobs_events.job_settings import Concurrency
-from webjobs_events.status import Reason, Status
+from webjobs_rules.job import JobType
+from webjobs_rules.job_settings import Concurrency
+from webjobs_rules.status import Reason, Status
 
 TOMORROW = NOW + timedelta(days=1)
 ONE = {"aaaaaa": RunnerFacts(slots=2, running=1)}

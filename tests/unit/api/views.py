@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from support.definitions import job_definition
-from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job import JobDefinition
 from webjobs_events.queries import InstanceView, RunView
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Status
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Status
 
 BEGAN = datetime(2013, 11, 8, 2, 56, tzinfo=UTC)
 NOW = BEGAN + timedelta(minutes=5)

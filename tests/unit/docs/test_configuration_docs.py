@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from webjobs_api.settings import ApiSettings
-from webjobs_events.app_settings import JOB_VARIABLES, START_VARIABLES, UNDERSTOOD, is_credential
 from webjobs_history.settings import HistorySettings
+from webjobs_rules.app_settings import JOB_VARIABLES, START_VARIABLES, UNDERSTOOD, is_credential
 from webjobs_runner.settings import RunnerSettings
 from webjobs_service.settings import ServiceSettings, variables
 

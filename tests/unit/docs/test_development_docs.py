@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "development.md").read_text()
 FIRST_CHANGE = PAGE.split("## Your first change")[1].split("\n## ")[0]
 DIFFS = [re.sub("(?m)^   ", "", diff) for diff in re.findall(r"(?s)```diff\n(.*?)   ```", FIRST_CHANGE)]
-RUNNER, TEST = "services/runner/webjobs_runner", "tests/unit/runner/test_script.py"
+RULES, TEST = "libs/rules/webjobs_rules", "tests/unit/rules/test_script.py"
 
 
 def apply(diff: str, tree: Path) -> None:
@@ -24,7 +24,7 @@ def what_the_new_test_raises(tree: Path) -> str:
     found = subprocess.run(
         [sys.executable, "-c", f"import runpy; runpy.run_path('{TEST}')['test_ruby_runs_what_ends_in_rb']()"],
         cwd=tree,
-        env=os.environ | {"PYTHONPATH": str(tree / "services" / "runner")},
+        env=os.environ | {"PYTHONPATH": str(tree / "libs" / "rules")},
         stderr=subprocess.PIPE,
         text=True,
         check=False,
@@ -34,7 +34,7 @@ def what_the_new_test_raises(tree: Path) -> str:
 
 def test_the_first_change_fails_without_its_rule_and_passes_with_it(tmp_path: Path) -> None:
     new_test, rule = DIFFS
-    shutil.copytree(ROOT / RUNNER, tmp_path / RUNNER)
+    shutil.copytree(ROOT / RULES, tmp_path / RULES)
     (tmp_path / TEST).parent.mkdir(parents=True)
     shutil.copy(ROOT / TEST, tmp_path / TEST)
     apply(new_test, tmp_path)

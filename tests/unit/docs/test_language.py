@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-FOLDERS = ("libs/events", "libs/service", "services/api", "services/history", "services/runner", "tools")
+FOLDERS = (
+    "libs/rules",
+    "libs/events",
+    "libs/service",
+    "services/api",
+    "services/history",
+    "services/runner",
+    "tools",
+)
 
 # Name the actor (api, runner, client, operator); publish, record, return, fix, create again.
 WORDS = (

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from webjobs_events.job import JobType
-from webjobs_events.job_settings import (
+from webjobs_rules.job import JobType
+from webjobs_rules.job_settings import (
     Backoff,
     Concurrency,
     ConcurrencyPolicy,
@@ -16,7 +16,7 @@ from webjobs_events.job_settings import (
     MissedPolicy,
     Retry,
 )
-from webjobs_events.settings_check import check_settings
+from webjobs_rules.settings_check import check_settings
 
 PAGE = (Path(__file__).parents[3] / "docs" / "settings_job.md").read_text()
 EXAMPLES = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from webjobs_events.job import JobType
-from webjobs_events.status import TERMINAL_STATUSES, TRANSITIONS, Reason, Status
+from webjobs_rules.job import JobType
+from webjobs_rules.status import TERMINAL_STATUSES, TRANSITIONS, Reason, Status
 
 PAGE = (Path(__file__).parents[3] / "docs" / "state_machine.md").read_text()
 HEADINGS = {

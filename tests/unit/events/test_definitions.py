@@ -9,7 +9,8 @@ from support.definitions import job_definition
 from webjobs_events.definition import encode_definition
 from webjobs_events.errors import RevisionConflict, UnreadableDefinition
 from webjobs_events.jetstream import Definitions, Entry, JobKey
-from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobName, JobType
 
 NIGHTLY = job_definition("nightly", digest="a")
 KEY: JobKey = (JobType.TRIGGERED, JobName("nightly"))

@@ -11,9 +11,9 @@ from support.messages import causes, events, with_field, without_field
 from webjobs_events.envelope import NO_CAUSE, Cause, decode_event, encode_event, event_type, parse_instant
 from webjobs_events.errors import UndecodableMessage
 from webjobs_events.events import Event, Purged, RunInitializing, RunRunning, RunSuccess
-from webjobs_events.job import JobName
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
 INITIALIZING = RunInitializing(

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from webjobs_events.events import TickOutcome
-from webjobs_events.job_settings import MAX_SECONDS, Missed, MissedPolicy
 from webjobs_events.overdue import MOST_CAUGHT_UP, ON_TIME, DueTimeDecision, decide_due_times
-from webjobs_events.schedule import parse_schedule
+from webjobs_rules.job_settings import MAX_SECONDS, Missed, MissedPolicy
+from webjobs_rules.schedule import parse_schedule
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.messages import events, job_names, run_ids
 from webjobs_events.commands import JOB_VERBS
-from webjobs_events.errors import InvalidJobName, InvalidToken
+from webjobs_events.errors import InvalidToken
 from webjobs_events.events import Event
-from webjobs_events.job import JobType
 from webjobs_events.subjects import Subjects, name_of, token_of
+from webjobs_rules.errors import InvalidJobName
+from webjobs_rules.job import JobType
 
 SUBJECTS = Subjects()
 TOKEN = re.compile(r"[A-Za-z0-9_=-]+")

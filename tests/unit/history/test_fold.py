@@ -7,9 +7,9 @@ from support.job_statistics import recomputed, statistics_of
 from support.stories import random_history
 from webjobs_events.events import Deleted, Event, InstanceEvent, Purged, Removed
 from webjobs_events.queries import RunView
-from webjobs_events.status import is_terminal
 from webjobs_history.domain.fold import Fold, keys_of
 from webjobs_history.domain.rows import InstanceRow, JobRow
+from webjobs_rules.status import is_terminal
 
 seeds = st.integers(0, 2**32)
 

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.job_statistics import recomputed
 from support.stories import at
-from webjobs_events.job import JobName
 from webjobs_events.queries import RunView
-from webjobs_events.run_id import run_id_at
-from webjobs_events.status import Status
 from webjobs_history.domain.job_statistics import JobStatistics, with_ended
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import run_id_at
+from webjobs_rules.status import Status
 
 END_OF = {"S": Status.SUCCESS, "F": Status.FAILED, "A": Status.ABORTED}
 

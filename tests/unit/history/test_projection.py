@@ -13,11 +13,11 @@ from support.stories import (
     runner,
 )
 from webjobs_events.events import Event, InstanceLost, InstanceStarted, InstanceStopped
-from webjobs_events.job import JobName, JobType
 from webjobs_events.queries import RunView
-from webjobs_events.status import Reason, Status
 from webjobs_history.domain.fold import Fold
 from webjobs_history.domain.rows import InstanceRow
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.status import Reason, Status
 
 JOB = JobName("job")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from webjobs_events.errors import InvalidJobSettings
-from webjobs_events.job import JobType
-from webjobs_runner.domain.script import script_folder
+from webjobs_rules.errors import InvalidJobSettings
+from webjobs_rules.job import JobType
+from webjobs_rules.script import script_folder
 from webjobs_runner.files.definition_files import is_disabled, read_settings, write_definition_files
 
 

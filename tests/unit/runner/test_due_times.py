@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from webjobs_events.errors import BusUnavailable, RevisionConflict
 from webjobs_events.events import ScheduleTicked, TickOutcome
-from webjobs_events.job import JobName
-from webjobs_events.job_settings import JobSettings, Missed, MissedPolicy
 from webjobs_events.overdue import MOST_CAUGHT_UP
-from webjobs_events.run_id import RunId, run_id_at
-from webjobs_events.schedule import Schedule, parse_schedule
+from webjobs_rules.job import JobName
+from webjobs_rules.job_settings import JobSettings, Missed, MissedPolicy
+from webjobs_rules.run_id import RunId, run_id_at
+from webjobs_rules.schedule import Schedule, parse_schedule
 from webjobs_runner.instance import Instance
 from webjobs_runner.schedule.due_times import DueTimes
 from webjobs_runner.schedule.scheduled_job import ScheduledJob

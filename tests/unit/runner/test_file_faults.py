@@ -1,6 +1,6 @@
 import inspect
 
-from webjobs_events.errors import WebJobsError
+from webjobs_rules.errors import WebJobsError
 from webjobs_runner.vfs import errors
 from webjobs_runner.vfs.file_service import FAULTS
 

@@ -1,4 +1,4 @@
-from webjobs_events.job_settings import HealthCheck
+from webjobs_rules.job_settings import HealthCheck
 from webjobs_runner.domain.health import failures_after, is_sick
 
 CHECK = HealthCheck(failures=2, start_period=10)

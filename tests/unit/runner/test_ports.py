@@ -2,7 +2,7 @@
 
 import socket
 
-from webjobs_events.job import JobName
+from webjobs_rules.job import JobName
 from webjobs_runner.continuous.ports import Ports
 
 

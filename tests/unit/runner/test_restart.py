@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from webjobs_events.job_settings import Backoff
+from webjobs_rules.job_settings import Backoff
 from webjobs_runner.domain.restart import restart_after, restart_delay
 
 

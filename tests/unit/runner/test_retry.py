@@ -1,8 +1,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from webjobs_events.job_settings import Backoff, Retry
-from webjobs_events.status import Reason
+from webjobs_rules.job_settings import Backoff, Retry
+from webjobs_rules.status import Reason
 from webjobs_runner.domain.retry import next_attempt_at
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)

@@ -6,12 +6,12 @@ import pytest
 from webjobs_events.cancel_request import CancelRequest
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.events import RunAborted, RunEnded, RunFailed, RunSuccess
-from webjobs_events.job import JobName, JobType
-from webjobs_events.job_settings import Retry
-from webjobs_events.run_id import RunId, instant_of
-from webjobs_events.status import Reason
+from webjobs_rules.exit_facts import ExitFacts, exit_code_line
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.job_settings import Retry
+from webjobs_rules.run_id import RunId, instant_of
+from webjobs_rules.status import Reason
 from webjobs_runner.domain.attempt import first_attempt
-from webjobs_runner.domain.exit_facts import ExitFacts, exit_code_line
 from webjobs_runner.domain.resource_usage import ResourceUsage
 from webjobs_runner.domain.run_outcome import (
     Ended,

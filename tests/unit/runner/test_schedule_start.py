@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from support.definitions import job_definition
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobType
 from webjobs_runner.domain.schedule_start import scheduled_since
 
 THEN = datetime(2026, 6, 1, 12, tzinfo=UTC)

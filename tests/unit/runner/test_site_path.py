@@ -1,5 +1,5 @@
 import pytest
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 from webjobs_runner.domain.site_path import BadPath, is_kept, is_reserved, job_of, parse_path
 
 

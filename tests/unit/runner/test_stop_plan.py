@@ -4,8 +4,8 @@ import signal
 from typing import Any
 
 import pytest
-from webjobs_events.job import JobType
-from webjobs_events.job_settings import read_job_settings
+from webjobs_rules.job import JobType
+from webjobs_rules.job_settings import read_job_settings
 from webjobs_runner.domain.stop_plan import StopPlan, stop_plan
 
 TERM = signal.SIGTERM

@@ -13,9 +13,9 @@ from chaos.jobs import ChaosJob
 from chaos.round import JobEvents
 from webjobs_events.events import RunEvent, RunFailed, RunInitializing, RunRunning, RunSuccess, ScheduleTicked
 from webjobs_events.events.schedule import TickOutcome
-from webjobs_events.job import JobName
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 RUN = RunId("202601010000000000")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-from webjobs_events.errors import WebJobsError
+from webjobs_rules.errors import WebJobsError
 
 from webjobs_cli.json_lines import is_json, json_line
 

@@ -5,7 +5,7 @@ import os
 import signal
 from pathlib import Path
 
-from webjobs_events.app_settings import is_credential
+from webjobs_rules.app_settings import is_credential
 from webjobs_service.credential_handover import close_to_others, erase_variables
 from webjobs_stack.stack import Stack, StackOptions
 

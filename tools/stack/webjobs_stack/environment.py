@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from webjobs_events.app_settings import LOGIN_VARIABLES, is_credential
+from webjobs_rules.app_settings import LOGIN_VARIABLES, is_credential
 
 from webjobs_stack.health_ports import HOST
 from webjobs_stack.services import ServiceSpec

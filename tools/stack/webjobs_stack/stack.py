@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from webjobs_events.errors import WebJobsError
+from webjobs_rules.errors import WebJobsError
 from webjobs_service.credentials import without_credentials
 from webjobs_service.lifetime import cancel_all
 

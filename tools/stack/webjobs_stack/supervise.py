@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from webjobs_events.errors import WebJobsError
+from webjobs_rules.errors import WebJobsError
 from webjobs_service.lifetime import cancel_all
 
 from webjobs_stack.announce import Announcer

@@ -2,9 +2,10 @@
 
 from typing import ClassVar
 
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.status import Reason, Status
+
 from webjobs_events.events.event import Event
-from webjobs_events.job import JobName, JobType
-from webjobs_events.status import Reason, Status
 from webjobs_events.subjects import Subjects, token_of
 
 

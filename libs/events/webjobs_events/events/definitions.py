@@ -3,9 +3,9 @@
 from typing import Any
 
 import msgspec
+from webjobs_rules.job import JobName, JobType
 
 from webjobs_events.events.event import Event
-from webjobs_events.job import JobName, JobType
 from webjobs_events.subjects import Subjects, token_of
 
 

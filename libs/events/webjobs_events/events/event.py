@@ -1,9 +1,9 @@
 """What every event has in common: when, who wrote it, and an id that makes a repeat harmless."""
 
 import msgspec
+from webjobs_rules.job import JobName, JobType
 
 from webjobs_events.instant import Instant
-from webjobs_events.job import JobName, JobType
 from webjobs_events.subjects import Subjects, token_of
 
 

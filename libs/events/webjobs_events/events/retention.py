@@ -1,7 +1,8 @@
 """The removal of old runs."""
 
+from webjobs_rules.run_id import SentRunId
+
 from webjobs_events.events.event import TriggeredEvent
-from webjobs_events.run_id import SentRunId
 from webjobs_events.subjects import token_of
 
 

@@ -2,10 +2,11 @@
 
 from typing import ClassVar
 
+from webjobs_rules.run_id import SentRunId
+from webjobs_rules.status import Reason, Status
+
 from webjobs_events.events.event import TriggeredEvent
 from webjobs_events.instant import Instant
-from webjobs_events.run_id import SentRunId
-from webjobs_events.status import Reason, Status
 from webjobs_events.subjects import token_of
 
 

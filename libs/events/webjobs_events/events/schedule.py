@@ -2,9 +2,10 @@
 
 from enum import StrEnum
 
+from webjobs_rules.run_id import SentRunId, run_id_at
+
 from webjobs_events.events.event import TriggeredEvent
 from webjobs_events.instant import Instant
-from webjobs_events.run_id import SentRunId, run_id_at
 from webjobs_events.subjects import token_of
 
 

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from nats.aio.msg import Msg
 from nats.js import errors as js_errors
+from webjobs_rules.trace import Trace
 
 from webjobs_events.commands import Command, encode_command
 from webjobs_events.envelope import MESSAGE_ID_HEADER, NO_CAUSE, Cause, decode_event, encode_event
@@ -30,7 +31,6 @@ from webjobs_events.jetstream.streams import ensure_streams
 from webjobs_events.jetstream.tunnels import Acceptor, Tunnels
 from webjobs_events.redaction import redacted_copy
 from webjobs_events.subjects import Subjects
-from webjobs_events.trace import Trace
 
 _JETSTREAM_PATIENCE = 30.0  # seconds from the connection to the first answer of JetStream
 _COMMANDS_AT_ONCE = 1000

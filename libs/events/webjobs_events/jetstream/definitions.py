@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from webjobs_rules.job import JobName, JobType
+
 from webjobs_events.definition import decode_definition, defined_job, encode_definition
 from webjobs_events.errors import InvalidToken, RevisionConflict, UnreadableDefinition
 from webjobs_events.jetstream.bus import Bus
 from webjobs_events.jetstream.entry import Entry
-from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job import JobDefinition
 from webjobs_events.log import logger
 from webjobs_events.subjects import Subjects
 

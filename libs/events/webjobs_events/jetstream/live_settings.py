@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from webjobs_events.app_settings import fits_environment, is_true
+from webjobs_rules.app_settings import fits_environment, is_true
+
 from webjobs_events.jetstream.entry import Entry
 from webjobs_events.jetstream.mirror import BucketMirror
 from webjobs_events.log import logger

@@ -9,8 +9,8 @@ from typing import BinaryIO
 import nats.errors
 from nats.js import errors as js_errors
 from nats.js.object_store import ObjectStore
+from webjobs_rules.errors import WebJobsError
 
-from webjobs_events.errors import WebJobsError
 from webjobs_events.jetstream.batch import messages_from
 from webjobs_events.jetstream.connection import Connection, is_stream_missing
 

@@ -8,6 +8,7 @@ import msgspec
 import nats.errors
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from webjobs_rules.errors import WebJobsError
 
 from webjobs_events.errors import (
     BusUnavailable,
@@ -15,7 +16,6 @@ from webjobs_events.errors import (
     MessageTooLarge,
     RevisionConflict,
     StorageFull,
-    WebJobsError,
 )
 from webjobs_events.jetstream.connection import Connection, describe
 from webjobs_events.jetstream.space import is_refused_for_space

@@ -8,8 +8,9 @@ import nats.errors
 from nats import micro
 from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, GroupConfig, ServiceConfig
+from webjobs_rules.errors import WebJobsError
 
-from webjobs_events.errors import NoResponders, WebJobsError
+from webjobs_events.errors import NoResponders
 from webjobs_events.jetstream.connection import Connection, describe
 from webjobs_events.log import logger
 

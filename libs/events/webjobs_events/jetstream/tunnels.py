@@ -11,8 +11,9 @@ import msgspec
 import nats.errors
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from webjobs_rules.errors import WebJobsError
 
-from webjobs_events.errors import MALFORMED, BusUnavailable, WebJobsError
+from webjobs_events.errors import MALFORMED, BusUnavailable
 from webjobs_events.jetstream.connection import Connection, describe
 from webjobs_events.jetstream.tunnel_transport import TunnelTransport
 from webjobs_events.log import logger

@@ -1,8 +1,6 @@
 """What can go wrong with app settings."""
 
-from webjobs_events.errors import (
-    WebJobsError,
-)
+from webjobs_rules.errors import WebJobsError
 
 
 class AppSettingNotFound(WebJobsError):

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import structlog
 from aiohttp import web
-from webjobs_events.app_settings import (
+from webjobs_events.jetstream import LiveSettings
+from webjobs_rules.app_settings import (
     MAX_SETTINGS,
     MAX_TOTAL_BYTES,
     UNDERSTOOD,
@@ -13,7 +14,6 @@ from webjobs_events.app_settings import (
     check_value,
     is_credential,
 )
-from webjobs_events.jetstream import LiveSettings
 
 from webjobs_api.app_settings.errors import AppSettingNotFound, AppSettingsTooLarge, TooManyAppSettings
 from webjobs_api.app_settings.requests import app_settings_of

@@ -3,8 +3,8 @@
 from typing import Any
 
 import msgspec
-from webjobs_events.app_settings import MAX_SETTINGS
-from webjobs_events.errors import InvalidAppSetting
+from webjobs_rules.app_settings import MAX_SETTINGS
+from webjobs_rules.errors import InvalidAppSetting
 
 from webjobs_api.app_settings.errors import InvalidAppSettingsBody, TooManyAppSettings
 from webjobs_api.http.json_body import json_text

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from webjobs_events.errors import InvalidJobName
 from webjobs_events.events import EVENT_TYPES
-from webjobs_events.job import parse_job_name
 from webjobs_events.subjects import Subjects, token_of
+from webjobs_rules.errors import InvalidJobName
+from webjobs_rules.job import parse_job_name
 
 from webjobs_api.http.errors import InvalidEventFilter
 

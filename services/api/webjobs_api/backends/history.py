@@ -9,9 +9,9 @@ from aiohttp import web
 from webjobs_events import queries
 from webjobs_events.errors import MALFORMED, BusUnavailable
 from webjobs_events.jetstream import Bus, QueryRefused
-from webjobs_events.job import JobName
 from webjobs_events.queries import InstanceView, JobStatus, JobSummary, Query, RunView
-from webjobs_events.run_id import RunId
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
 
 A = TypeVar("A")
 

@@ -7,7 +7,7 @@ from webjobs_events.envelope import decode_event
 from webjobs_events.errors import UndecodableMessage
 from webjobs_events.events import ContinuousEvent, InstanceLost
 from webjobs_events.jetstream import Bus, first_since
-from webjobs_events.job import JobName, JobType
+from webjobs_rules.job import JobName, JobType
 
 from webjobs_api.backends.latest_events import start_of_latest
 

@@ -3,9 +3,11 @@
 from datetime import UTC, datetime
 
 import msgspec
-from webjobs_events.errors import InvalidJobSettings, UnreadableDefinition
-from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.job_settings import read_job_settings
+from webjobs_events.errors import UnreadableDefinition
+from webjobs_events.job import JobDefinition
+from webjobs_rules.errors import InvalidJobSettings
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.job_settings import read_job_settings
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 

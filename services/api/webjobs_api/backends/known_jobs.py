@@ -9,7 +9,8 @@ from aiohttp import web
 from msgspec.structs import replace
 from webjobs_events.errors import BusUnavailable, UnreadableDefinition
 from webjobs_events.jetstream import Bus, Definitions, JobKey
-from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobName, JobType
 
 from webjobs_api.backends.known_job import KnownJob, known_job, unreadable_job
 from webjobs_api.backends.refusals import Refusals

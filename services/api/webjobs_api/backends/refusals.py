@@ -5,11 +5,12 @@ from contextlib import suppress
 
 import structlog
 from aiohttp import web
-from webjobs_events.errors import InvalidJobName, InvalidToken, UndecodableMessage
+from webjobs_events.errors import InvalidToken, UndecodableMessage
 from webjobs_events.jetstream import Bus, Entry
-from webjobs_events.job import JobName, JobType
 from webjobs_events.refusal import Refusal, RefusalSource, decode_refusal
 from webjobs_events.subjects import token_of
+from webjobs_rules.errors import InvalidJobName
+from webjobs_rules.job import JobName, JobType
 
 from webjobs_api.backends.runners import Runners
 

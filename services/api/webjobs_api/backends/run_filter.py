@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from webjobs_events.errors import InvalidJobName, InvalidRunId
-from webjobs_events.job import JobName, JobType, parse_job_name
 from webjobs_events.queries import AllRuns, AllRunsQuery, RunKey, RunView, TriggerKind
-from webjobs_events.run_id import RESOLUTION, parse_run_id, run_id_at
-from webjobs_events.status import RUN_STATUSES, TERMINAL_STATUSES, Status
+from webjobs_rules.errors import InvalidJobName, InvalidRunId
+from webjobs_rules.job import JobName, JobType, parse_job_name
+from webjobs_rules.run_id import RESOLUTION, parse_run_id, run_id_at
+from webjobs_rules.status import RUN_STATUSES, TERMINAL_STATUSES, Status
 
 from webjobs_api.http.errors import InvalidRunFilter
 

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 import structlog
 from aiohttp import web
 from webjobs_events import files
-from webjobs_events.errors import BusUnavailable, NoResponders, UndecodableMessage, WebJobsError
+from webjobs_events.errors import BusUnavailable, NoResponders, UndecodableMessage
 from webjobs_events.files import Fault, FileInfo
 from webjobs_events.jetstream import Bus, QueryRefused
+from webjobs_rules.errors import WebJobsError
 from webjobs_service.lifetime import cancel_all
 
 from webjobs_api.backends.downloads import READ_AHEAD, Downloads, each, in_flight

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from webjobs_events.commands import RunTriggeredJob, decode_command
 from webjobs_events.errors import UndecodableMessage
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobName, JobType
 from webjobs_events.queries import JobSummary, RunKey, RunView
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Status
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Status
 
 from webjobs_api.backends.history import History
 from webjobs_api.backends.run_filter import RunFilter, RunPage, key_of

@@ -11,7 +11,7 @@ from webjobs_events.envelope import decode_event
 from webjobs_events.errors import UndecodableMessage
 from webjobs_events.events import Deleted, ScheduleTicked
 from webjobs_events.jetstream import Bus, StreamMessage, first_since
-from webjobs_events.job import JobName, JobType
+from webjobs_rules.job import JobName, JobType
 from webjobs_service.lifetime import cancel_all
 
 from webjobs_api.backends.latest_events import start_of_latest

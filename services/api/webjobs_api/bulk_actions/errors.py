@@ -1,6 +1,6 @@
 """What can be wrong with a request for an action on many jobs."""
 
-from webjobs_events.errors import WebJobsError
+from webjobs_rules.errors import WebJobsError
 
 
 class InvalidBulkAction(WebJobsError):

@@ -11,9 +11,10 @@ import msgspec
 import structlog
 from aiohttp import web
 from webjobs_events.commands import PatchJobSettings, StartContinuousJob, StopContinuousJob
-from webjobs_events.errors import WebJobsError
-from webjobs_events.job import JobDefinition, JobName, JobType, parse_job_name
+from webjobs_events.job import JobDefinition
 from webjobs_events.queries import RunView
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobName, JobType, parse_job_name
 
 from webjobs_api.backends.known_job import require_readable
 from webjobs_api.backends.known_jobs import DEFINITIONS

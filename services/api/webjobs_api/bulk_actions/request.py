@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 from webjobs_events.errors import MALFORMED
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 from webjobs_api.bulk_actions.errors import InvalidBulkAction, TooManyJobs
 from webjobs_api.http.json_body import json_text

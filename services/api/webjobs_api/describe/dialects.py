@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 from webjobs_api.http.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, LEGACY, Dialect
 from webjobs_api.http.kudu_responses import (

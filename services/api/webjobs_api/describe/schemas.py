@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 from aiohttp import web
-from webjobs_events.job_settings import JobSettings
 from webjobs_events.schemas import event_schemas, schema_of
+from webjobs_rules.job_settings import JobSettings
 
 from webjobs_api.http.errors import SchemaNotFound
 from webjobs_api.http.problems import with_problems

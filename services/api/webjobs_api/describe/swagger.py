@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from aiohttp import web
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context

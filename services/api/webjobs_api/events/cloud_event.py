@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import msgspec
-from webjobs_events.trace import TRACEPARENT, TRACESTATE
+from webjobs_rules.trace import TRACEPARENT, TRACESTATE
 
 _PREFIX = "ce-"
 _TEXT = msgspec.json.encode

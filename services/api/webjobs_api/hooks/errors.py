@@ -1,8 +1,6 @@
 """What can go wrong with hooks."""
 
-from webjobs_events.errors import (
-    WebJobsError,
-)
+from webjobs_rules.errors import WebJobsError
 
 
 class InvalidHook(WebJobsError):

@@ -6,9 +6,9 @@ from enum import StrEnum
 import msgspec
 from webjobs_events.events import EVENT_TYPES
 from webjobs_events.instant import Instant
-from webjobs_events.job import JobType
-from webjobs_events.status import TERMINAL_STATUSES
 from webjobs_events.subjects import token_of
+from webjobs_rules.job import JobType
+from webjobs_rules.status import TERMINAL_STATUSES
 
 from webjobs_api.backends.event_filter import EventFilter
 from webjobs_api.backends.published_events import POST_DEPLOYMENT, PUBLISHABLE, RUN_FINISHED

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import TypeVar
 
 import msgspec
-from webjobs_events.errors import InvalidJobName
-from webjobs_events.job import JobType, parse_job_name
+from webjobs_rules.errors import InvalidJobName
+from webjobs_rules.job import JobType, parse_job_name
 
 from webjobs_api.backends.published_events import RUN_FINISHED
 from webjobs_api.hooks.errors import InvalidHook

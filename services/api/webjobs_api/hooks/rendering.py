@@ -8,7 +8,7 @@ from webjobs_events.envelope import decode_event
 from webjobs_events.events import RunEnded
 from webjobs_events.queries import RunView
 from webjobs_events.redaction import redacted_event
-from webjobs_events.trace import TRACEPARENT, TRACESTATE, parse_trace
+from webjobs_rules.trace import TRACEPARENT, TRACESTATE, parse_trace
 
 from webjobs_api.backends.published_events import RUN_FINISHED
 from webjobs_api.hooks.hook import Hook, Source

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Protocol
 
 import msgspec
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobDefinition
 from webjobs_events.queries import InstanceView, RunView
+from webjobs_rules.job import JobType
 
 from webjobs_api.http import kudu_responses, legacy_responses
 from webjobs_api.http.legacy_responses import JobJson

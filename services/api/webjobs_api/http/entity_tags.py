@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from msgspec.structs import replace
-from webjobs_events.status import Status, is_terminal
+from webjobs_rules.status import Status, is_terminal
 
 from webjobs_api.http.kudu_responses import KuduRun, KuduRuns, KuduTriggeredJob
 from webjobs_api.http.legacy_responses import RunJson, RunsJson, TriggeredJobJson

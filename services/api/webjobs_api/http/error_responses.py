@@ -8,19 +8,21 @@ from aiohttp.typedefs import Handler
 from webjobs_events.commands import ReplyCode
 from webjobs_events.errors import (
     BusUnavailable,
+    MessageTooLarge,
+    NoResponders,
+    StorageFull,
+    UnreadableDefinition,
+)
+from webjobs_events.files import Fault
+from webjobs_events.jetstream import QueryRefused
+from webjobs_rules.errors import (
     InvalidAppSetting,
     InvalidArguments,
     InvalidJobName,
     InvalidJobSettings,
     InvalidRunId,
-    MessageTooLarge,
-    NoResponders,
-    StorageFull,
-    UnreadableDefinition,
     WebJobsError,
 )
-from webjobs_events.files import Fault
-from webjobs_events.jetstream import QueryRefused
 from webjobs_service.connections import BodyTimedOut
 from webjobs_service.options import methods_of
 

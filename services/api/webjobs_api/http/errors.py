@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from webjobs_events.commands import ReplyCode
-from webjobs_events.errors import WebJobsError
-from webjobs_events.job import JobType
-from webjobs_events.names import similar_name
 from webjobs_events.queries import RunView
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobType
+from webjobs_rules.names import similar_name
 
 
 class JobNotFound(WebJobsError):

@@ -1,9 +1,7 @@
 """What can go wrong with files of the site folder."""
 
-from webjobs_events.errors import (
-    WebJobsError,
-)
 from webjobs_events.files import Fault
+from webjobs_rules.errors import WebJobsError
 
 
 class PartOfFile(WebJobsError):

@@ -1,9 +1,10 @@
 """The run that an address names."""
 
 from aiohttp import web
-from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job import JobDefinition
 from webjobs_events.queries import RunView
-from webjobs_events.run_id import parse_run_id
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import parse_run_id
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runs import RUNS

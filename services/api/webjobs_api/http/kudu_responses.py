@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobDefinition
 from webjobs_events.queries import InstanceView, RunView
+from webjobs_rules.job import JobType
 
 from webjobs_api.backends.known_job import error_of
 from webjobs_api.http.legacy_responses import continuous_status, run_command

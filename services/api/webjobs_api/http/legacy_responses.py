@@ -6,9 +6,10 @@ from typing import Literal, Protocol, cast
 
 import msgspec
 from msgspec.structs import replace
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobDefinition
 from webjobs_events.queries import InstanceView, RunView
-from webjobs_events.status import Status
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Status
 
 from webjobs_api.backends.known_job import error_of
 from webjobs_api.http.urls import Urls

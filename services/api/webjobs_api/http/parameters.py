@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from webjobs_events.job import MAX_JOB_NAME_LENGTH
+from webjobs_rules.job import MAX_JOB_NAME_LENGTH
 
 from webjobs_api.backends.published_events import PUBLISHABLE
 from webjobs_api.http.operation import Parameter

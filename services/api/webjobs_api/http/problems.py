@@ -6,7 +6,7 @@ from http import HTTPStatus
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from webjobs_events.errors import WebJobsError
+from webjobs_rules.errors import WebJobsError
 
 from webjobs_api.http.error_responses import headers_of, logged_status
 from webjobs_api.http.operation import PROBLEM

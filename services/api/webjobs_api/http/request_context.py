@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
-from webjobs_events.job import JobDefinition, JobName, JobType, parse_job_name
-from webjobs_events.job_warnings import HEADER, header_values
+from webjobs_events.job import JobDefinition
 from webjobs_events.redaction import with_env_redacted
+from webjobs_rules.job import JobName, JobType, parse_job_name
+from webjobs_rules.job_warnings import HEADER, header_values
 
 from webjobs_api.http import arm
 from webjobs_api.http.dialects import LEGACY, Dialect, Responses, dialect_of

@@ -8,9 +8,9 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 from webjobs_events.commands import UploadKind
-from webjobs_events.errors import InvalidRunId
-from webjobs_events.run_id import RunId, parse_run_id
-from webjobs_events.settings_check import too_deep
+from webjobs_rules.errors import InvalidRunId
+from webjobs_rules.run_id import RunId, parse_run_id
+from webjobs_rules.settings_check import too_deep
 
 from webjobs_api.http.errors import (
     FileNameMissing,

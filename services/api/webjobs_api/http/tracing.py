@@ -5,7 +5,7 @@ import logging
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from webjobs_events.trace import TRACEPARENT, TRACESTATE, Trace, new_trace, parse_trace
+from webjobs_rules.trace import TRACEPARENT, TRACESTATE, Trace, new_trace, parse_trace
 
 from webjobs_api.http.timed_response import timed_response
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
 
-from webjobs_events.job import JobType
-from webjobs_events.log_format import JOB_LOG, error_log, output_log
+from webjobs_rules.job import JobType
+from webjobs_rules.log_format import JOB_LOG, error_log, output_log
 
 
 @lru_cache(maxsize=10_000)

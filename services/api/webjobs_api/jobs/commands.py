@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from webjobs_events.commands import CommandReply, DeleteJob, JobCommand, ReplyCode, StopContinuousJob
 from webjobs_events.errors import BusUnavailable, CommandRefused
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobName, JobType
+from webjobs_rules.job import JobName, JobType
 
 from webjobs_api.backends.history import History
 from webjobs_api.backends.known_jobs import KnownJobs

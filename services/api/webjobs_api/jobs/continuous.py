@@ -2,7 +2,8 @@
 
 from aiohttp import web
 from webjobs_events.commands import RestartContinuousJob, StartContinuousJob, StopContinuousJob
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobType
 
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.known_job import require_readable

@@ -7,9 +7,9 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from webjobs_events.commands import DeleteJob, DeployJob
-from webjobs_events.errors import WebJobsError
 from webjobs_events.files import Fault
-from webjobs_events.job import JobName, JobType
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobName, JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runners import RUNNERS

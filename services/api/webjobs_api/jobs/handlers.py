@@ -5,9 +5,10 @@ from typing import Any
 
 from aiohttp import web
 from webjobs_events.commands import ChangeJobSettings, PatchJobSettings
-from webjobs_events.job import JobDefinition, JobType
-from webjobs_events.settings_check import MAX_SETTINGS_BYTES, check_bounds
-from webjobs_events.settings_patch import settings_tag
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobType
+from webjobs_rules.settings_check import MAX_SETTINGS_BYTES, check_bounds
+from webjobs_rules.settings_patch import settings_tag
 
 from webjobs_api.backends.known_job import require_readable
 from webjobs_api.backends.known_jobs import DEFINITIONS

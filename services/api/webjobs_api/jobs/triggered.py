@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 from msgspec.structs import replace
-from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobName, JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runs import RUNS

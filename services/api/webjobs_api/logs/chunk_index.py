@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import NamedTuple
 
 from webjobs_events.jetstream import Bus
-from webjobs_events.log_format import LineCount, LogChunk, decode_chunk
+from webjobs_rules.log_format import LineCount, LogChunk, decode_chunk
 
 from webjobs_api.logs.reader import LogSource
 

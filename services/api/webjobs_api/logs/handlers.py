@@ -9,10 +9,10 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.job import JobType
-from webjobs_events.log_format import APPLICATION_LOG, JOB_LOG, error_log, line_mark, output_log
 from webjobs_events.queries import RunView
-from webjobs_events.status import is_terminal
+from webjobs_rules.job import JobType
+from webjobs_rules.log_format import APPLICATION_LOG, JOB_LOG, error_log, line_mark, output_log
+from webjobs_rules.status import is_terminal
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runs import RUNS

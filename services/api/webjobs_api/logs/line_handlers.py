@@ -4,8 +4,8 @@ import asyncio
 
 import msgspec
 from aiohttp import web
-from webjobs_events.log_format import output_log
 from webjobs_events.queries import RunView
+from webjobs_rules.log_format import output_log
 
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import InvalidPage

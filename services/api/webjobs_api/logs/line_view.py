@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 import msgspec
-from webjobs_events.log_format import read_mark
+from webjobs_rules.log_format import read_mark
 
 from webjobs_api.logs.ansi import Segment, segments
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from webjobs_events.jetstream import Bus
-from webjobs_events.log_format import LineCount, read_mark
+from webjobs_rules.log_format import LineCount, read_mark
 
 from webjobs_api.logs.assembly import Assembly
 from webjobs_api.logs.chunk_index import ChunkIndex, StoredChunk, chunks_from

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from webjobs_events.log_format import MARK
+from webjobs_rules.log_format import MARK
 
 from webjobs_api.logs.assembly import Assembly
 

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.job import JobType
-from webjobs_events.log_format import LogChunk, decode_chunk, has_every_line, output_log
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
+from webjobs_rules.log_format import LogChunk, decode_chunk, has_every_line, output_log
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.tail import Follower

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from webjobs_events.jetstream import StreamMessage
-from webjobs_events.log_format import decode_chunk
+from webjobs_rules.log_format import decode_chunk
 
 from webjobs_api.logs.assembly import Assembly, Piece
 

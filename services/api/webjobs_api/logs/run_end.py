@@ -1,13 +1,14 @@
 """When a run that is followed ends, and when it is removed: by the events of its job."""
 
 from aiohttp import web
-from webjobs_events.errors import BusUnavailable, WebJobsError
+from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Deleted
 from webjobs_events.jetstream import Bus, StreamMessage
-from webjobs_events.job import JobType
-from webjobs_events.log_format import error_log
 from webjobs_events.queries import RunView
-from webjobs_events.status import is_terminal
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobType
+from webjobs_rules.log_format import error_log
+from webjobs_rules.status import is_terminal
 
 from webjobs_api.backends.runs import Runs
 from webjobs_api.backends.tail import Tails

@@ -4,8 +4,8 @@ from contextlib import aclosing
 
 import msgspec
 from aiohttp import web
-from webjobs_events.errors import WebJobsError
-from webjobs_events.log_format import output_log
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.log_format import output_log
 
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.http import request_context

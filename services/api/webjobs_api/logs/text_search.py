@@ -1,6 +1,6 @@
 """Finds a text in a log that comes piece by piece: literal, in time linear in the size of the log; pure."""
 
-from webjobs_events.log_format import MARK
+from webjobs_rules.log_format import MARK
 
 MOST_MATCHES = 1000
 """Lines whose numbers are kept; the others are counted."""

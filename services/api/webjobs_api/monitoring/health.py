@@ -3,9 +3,10 @@
 import secrets
 from collections.abc import Mapping
 
-from webjobs_events.errors import StorageFull, WebJobsError
+from webjobs_events.errors import StorageFull
 from webjobs_events.jetstream import Bus
 from webjobs_events.subjects import Subjects
+from webjobs_rules.errors import WebJobsError
 from webjobs_service.health import Check, ProvenWrites
 
 from webjobs_api.backends.history import History

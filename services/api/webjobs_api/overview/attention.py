@@ -9,8 +9,8 @@ from webjobs_events.events import TickOutcome
 from webjobs_events.instant import Instant
 from webjobs_events.queries import InstanceView, RunView
 from webjobs_events.refusal import Refusal
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason, Status
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason, Status
 
 from webjobs_api.backends.known_job import error_of
 from webjobs_api.overview.job_facts import JobFacts, JobKey

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from aiohttp import web
-from webjobs_events.job import JobDefinition, JobName
-from webjobs_events.schedule import enabled_schedule
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobName
+from webjobs_rules.schedule import enabled_schedule
 
 _AT_ONCE = 20  # schedules; those of more jobs are read beside the event loop
 

@@ -1,6 +1,6 @@
 """What can be wrong with a request for the overview."""
 
-from webjobs_events.errors import WebJobsError
+from webjobs_rules.errors import WebJobsError
 
 
 class InvalidJobFilter(WebJobsError):

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 from webjobs_events.events import ScheduleTicked
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobDefinition
 from webjobs_events.queries import InstanceView, JobSummary, RunView
-from webjobs_events.status import Status
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Status
 
 JobKey = tuple[str, str]
 """Type and name of a job, or of a folder that is none."""

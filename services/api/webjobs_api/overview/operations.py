@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 from webjobs_api.http.operation import Operation, Parameter, json_of
 from webjobs_api.overview.overview_json import OverviewJson

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 from webjobs_events.instant import Instant
-from webjobs_events.job import JobType
 from webjobs_events.queries import InstanceView, JobSummary, LastSuccess, RunView
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason, Status
+from webjobs_rules.job import JobType
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason, Status
 
 from webjobs_api.backends.known_job import error_of
 from webjobs_api.http.legacy_responses import continuous_status

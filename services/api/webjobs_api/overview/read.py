@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aiohttp import web
-from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job import JobDefinition
 from webjobs_events.queries import RunTotals, RunTotalsQuery, RunView
-from webjobs_events.run_id import run_id_at
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import run_id_at
 
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.known_jobs import DEFINITIONS

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from webjobs_events.errors import InvalidJobName
-from webjobs_events.job import JobType, parse_job_name
+from webjobs_rules.errors import InvalidJobName
+from webjobs_rules.job import JobType, parse_job_name
 
 from webjobs_api.overview.attention import SEVERITY, AttentionKind
 from webjobs_api.overview.errors import InvalidJobFilter

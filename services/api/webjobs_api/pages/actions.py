@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 from webjobs_events.commands import DeleteJob, RestartContinuousJob, StartContinuousJob, StopContinuousJob
-from webjobs_events.errors import WebJobsError
-from webjobs_events.job import JobType
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from webjobs_events.status import Status
+from webjobs_rules.status import Status
 
 from webjobs_api.wording.amounts import counted, listed
 

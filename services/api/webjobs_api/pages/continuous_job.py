@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from aiohttp import web
-from webjobs_events.errors import WebJobsError
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobDefinition
 from webjobs_events.queries import InstanceView
-from webjobs_events.status import Status
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Status
 
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.instance_events import changes_since

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from webjobs_events.errors import WebJobsError
+from webjobs_rules.errors import WebJobsError
 
 from webjobs_api.http.browsers import asks_for_page
 from webjobs_api.http.error_responses import help_of, logged_status

@@ -1,6 +1,6 @@
 """What pages say that no other answer does."""
 
-from webjobs_events.errors import WebJobsError
+from webjobs_rules.errors import WebJobsError
 
 
 class AddressUnknown(WebJobsError):

@@ -24,9 +24,9 @@ from webjobs_events.events import (
     RunEvent,
     ScheduleTicked,
 )
-from webjobs_events.job import JobType
 from webjobs_events.redaction import redacted_event
-from webjobs_events.status import Status
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Status
 
 from webjobs_api.events.cloud_event import cloud_event_json
 from webjobs_api.http.urls import Urls

@@ -4,7 +4,7 @@ from shlex import quote
 from urllib.parse import urlencode
 
 from aiohttp import web
-from webjobs_events.errors import WebJobsError
+from webjobs_rules.errors import WebJobsError
 
 from webjobs_api.backends.event_filter import KINDS, NAMES, event_filter_of
 from webjobs_api.backends.latest_events import latest_events

@@ -8,7 +8,8 @@ from functools import wraps
 from typing import Any
 
 from aiohttp import web
-from webjobs_events.errors import BusUnavailable, WebJobsError
+from webjobs_events.errors import BusUnavailable
+from webjobs_rules.errors import WebJobsError
 from webjobs_service.release import VERSION
 
 from webjobs_api.backends.history import HISTORY

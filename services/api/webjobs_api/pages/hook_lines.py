@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from webjobs_events.status import Status
+from webjobs_rules.status import Status
 
 from webjobs_api.hooks.hook import EVERYTHING, Attempt, Hook, HookState, Outcome
 from webjobs_api.hooks.responses import status_word

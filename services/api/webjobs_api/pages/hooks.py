@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
-from webjobs_events.errors import WebJobsError
-from webjobs_events.job import JobType
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobType
 
 from webjobs_api.backends.event_filter import NAMES
 from webjobs_api.backends.published_events import PUBLISHABLE

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from aiohttp import web
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.job import JobType
-from webjobs_events.log_format import read_mark
+from webjobs_rules.job import JobType
+from webjobs_rules.log_format import read_mark
 
 from webjobs_api.http.keys import BUS
 from webjobs_api.logs.handlers import source_of_instance

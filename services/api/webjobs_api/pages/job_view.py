@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from webjobs_events.job import JobDefinition
-from webjobs_events.settings_patch import settings_tag
+from webjobs_rules.settings_patch import settings_tag
 
 from webjobs_api.backends.known_job import error_of
 from webjobs_api.http.legacy_responses import run_command

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
-from webjobs_events.errors import BusUnavailable, NoResponders, WebJobsError
+from webjobs_events.errors import BusUnavailable, NoResponders
+from webjobs_rules.errors import WebJobsError
 
 from webjobs_api.http.error_responses import status_of
 from webjobs_api.pages.fault_words import away

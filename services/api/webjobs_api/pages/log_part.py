@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from webjobs_events.log_format import STATUS_CHANGED
-from webjobs_events.status import Status
+from webjobs_rules.log_format import STATUS_CHANGED
+from webjobs_rules.status import Status
 
 from webjobs_api.logs.line_view import LogLine
 from webjobs_api.logs.line_window import LogExtent

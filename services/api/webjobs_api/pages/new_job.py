@@ -1,8 +1,8 @@
 """The page that makes a job of a file: `GET /pages/new`, and the form behind it."""
 
 from aiohttp import web
-from webjobs_events.errors import WebJobsError
-from webjobs_events.job import JobType
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobType
 
 from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import status_of

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from aiohttp import web
-from webjobs_events.errors import WebJobsError
-from webjobs_events.job import JobType
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobType
 
 from webjobs_api.overview.overview_json import CountsJson
 from webjobs_api.overview.read import read_overview

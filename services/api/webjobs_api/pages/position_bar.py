@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from webjobs_events.log_format import LineCount, LogChunk
+from webjobs_rules.log_format import LineCount, LogChunk
 
 from webjobs_api.pages.bars import Bars, boxes
 from webjobs_api.wording.amounts import counted

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from aiohttp import web
 from webjobs_events.jetstream import StreamMessage, first_since
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import instant_of, parse_run_id
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import instant_of, parse_run_id
 
 from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import status_of

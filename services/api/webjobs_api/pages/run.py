@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 
 from aiohttp import web
-from webjobs_events.errors import WebJobsError
-from webjobs_events.log_format import output_log
 from webjobs_events.queries import RunView
-from webjobs_events.status import Status, is_terminal
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.log_format import output_log
+from webjobs_rules.status import Status, is_terminal
 
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.http.errors import RunNotFound

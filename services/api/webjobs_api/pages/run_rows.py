@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from webjobs_events.queries import RunView, TriggerKind
-from webjobs_events.status import Status, is_terminal
+from webjobs_rules.status import Status, is_terminal
 
 from webjobs_api.http.urls import Urls
 from webjobs_api.pages.formats import short_digest

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from aiohttp import web
-from webjobs_events.errors import WebJobsError
-from webjobs_events.job import JobType
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.run_filter import STATUS_WORDS, RunFilter, cursor_of, run_filter_of

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from aiohttp import web
-from webjobs_events.cron_words import cron_in_words
-from webjobs_events.errors import WebJobsError
 from webjobs_events.events import ScheduleTicked, TickOutcome
-from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.schedule import Schedule, enabled_schedule
+from webjobs_events.job import JobDefinition
+from webjobs_rules.cron_words import cron_in_words
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.schedule import Schedule, enabled_schedule
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.ticks import TICKS

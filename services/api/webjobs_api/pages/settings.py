@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
-from webjobs_events.app_settings import UNDERSTOOD, is_credential
-from webjobs_events.errors import WebJobsError
+from webjobs_rules.app_settings import UNDERSTOOD, is_credential
+from webjobs_rules.errors import WebJobsError
 
 from webjobs_api.app_settings.handlers import remove, set_all
 from webjobs_api.http.keys import LIVE_SETTINGS

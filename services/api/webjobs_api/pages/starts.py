@@ -15,7 +15,7 @@ from webjobs_events.events import (
 )
 from webjobs_events.events.continuous import ProcessEnded
 from webjobs_events.queries import InstanceView
-from webjobs_events.status import Status
+from webjobs_rules.status import Status
 
 from webjobs_api.wording.amounts import took
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from aiohttp import web
-from webjobs_events.errors import WebJobsError
 from webjobs_events.heartbeat import DiskReport
 from webjobs_events.jetstream import Bus, stream_state
-from webjobs_events.job import JobName, JobType
 from webjobs_events.queries import RunTotalsQuery, RunView
 from webjobs_events.refusal import Refusal, RefusalSource
-from webjobs_events.run_id import run_id_at
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import run_id_at
 
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.known_jobs import DEFINITIONS

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from aiohttp import web
-from webjobs_events.errors import WebJobsError
-from webjobs_events.job import JobType
 from webjobs_events.queries import RunView
-from webjobs_events.status import Status, is_terminal
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Status, is_terminal
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runs import RUNS

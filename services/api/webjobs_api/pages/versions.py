@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
-from webjobs_events.errors import WebJobsError
 from webjobs_events.job import JobDefinition
+from webjobs_rules.errors import WebJobsError
 
 from webjobs_api.http import request_context
 from webjobs_api.jobs.version_diff import AGAINST, VERSION_DIFFS

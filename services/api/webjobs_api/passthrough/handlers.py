@@ -4,7 +4,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 from multidict import CIMultiDict
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 from yarl import URL
 
 from webjobs_api.backends.known_jobs import DEFINITIONS

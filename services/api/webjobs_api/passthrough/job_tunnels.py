@@ -8,8 +8,8 @@ from aiohttp import web
 from aiohttp.client_proto import ResponseHandler
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, TunnelTransport
-from webjobs_events.job import JobName
 from webjobs_events.tunnel import NOT_RUNNING, TunnelRefused, TunnelRequest
+from webjobs_rules.job import JobName
 
 from webjobs_api.backends.runners import Runners
 from webjobs_api.http.errors import JobNotServing

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from aiohttp import web
-from webjobs_events.job import JobName, JobType
+from webjobs_rules.job import JobName, JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS, KnownJobs
 from webjobs_api.backends.run_filter import cursor_of, run_filter_of

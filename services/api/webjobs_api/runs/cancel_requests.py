@@ -5,8 +5,8 @@ from datetime import datetime
 from webjobs_events.cancel_request import CANCEL_REQUEST_TTL, CancelRequest, encode_cancel_request
 from webjobs_events.jetstream import Bus
 from webjobs_events.queries import RunView
-from webjobs_events.status import is_terminal
 from webjobs_events.subjects import Subjects
+from webjobs_rules.status import is_terminal
 
 from webjobs_api.http.errors import RunHasEnded
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from aiohttp import web
-from webjobs_events.arguments import too_long
-from webjobs_events.job import JobType
+from webjobs_rules.arguments import too_long
+from webjobs_rules.job import JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runs import RUNS

@@ -9,7 +9,7 @@ from aiohttp import web
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import MALFORMED, BusUnavailable, RevisionConflict
 from webjobs_events.jetstream import Bus, Entry
-from webjobs_events.run_id import RunId
+from webjobs_rules.run_id import RunId
 
 from webjobs_api.backends.runs import Runs
 from webjobs_api.http.errors import (

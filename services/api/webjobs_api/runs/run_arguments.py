@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 import msgspec
-from webjobs_events.arguments import MAX_ARGUMENTS_BYTES, check_arguments
-from webjobs_events.errors import MALFORMED, InvalidArguments
+from webjobs_events.errors import MALFORMED
+from webjobs_rules.arguments import MAX_ARGUMENTS_BYTES, check_arguments
+from webjobs_rules.errors import InvalidArguments
 
 from webjobs_api.http.errors import RepeatedParameter, UnknownParameter, UnsupportedArgumentsBody
 from webjobs_api.http.json_body import json_text

@@ -9,14 +9,16 @@ from datetime import datetime
 import msgspec
 from aiohttp import web
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.errors import BusUnavailable, CommandRefused, InvalidJobSettings
+from webjobs_events.errors import BusUnavailable, CommandRefused
 from webjobs_events.jetstream import Bus, LiveSettings, QueryRefused
-from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.job_settings import Concurrency, ConcurrencyPolicy, read_job_settings
-from webjobs_events.run_id import RunId, RunIdMint
-from webjobs_events.status import is_terminal
+from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import token_of
-from webjobs_events.trace import Trace
+from webjobs_rules.errors import InvalidJobSettings
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.job_settings import Concurrency, ConcurrencyPolicy, read_job_settings
+from webjobs_rules.run_id import RunId, RunIdMint
+from webjobs_rules.status import is_terminal
+from webjobs_rules.trace import Trace
 
 from webjobs_api.backends.known_job import require_readable
 from webjobs_api.backends.runners import Runners

@@ -4,7 +4,8 @@ import asyncio
 from datetime import UTC, datetime
 
 from aiohttp import web
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.ticks import TICKS

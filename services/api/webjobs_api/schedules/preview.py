@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import msgspec
-from webjobs_events.cron_words import cron_in_words
-from webjobs_events.errors import WebJobsError
 from webjobs_events.events import ScheduleTicked, TickOutcome
 from webjobs_events.job import JobDefinition
-from webjobs_events.job_settings import Missed, read_job_settings
-from webjobs_events.schedule import Schedule, known_zone, schedule_of
+from webjobs_rules.cron_words import cron_in_words
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job_settings import Missed, read_job_settings
+from webjobs_rules.schedule import Schedule, known_zone, schedule_of
 
 from webjobs_api.http.legacy_responses import instant
 from webjobs_api.http.urls import Urls

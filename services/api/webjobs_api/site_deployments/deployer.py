@@ -11,10 +11,11 @@ import msgspec
 import structlog
 from aiohttp import web
 from msgspec.structs import replace
-from webjobs_events.errors import BusUnavailable, WebJobsError
+from webjobs_events.errors import BusUnavailable
 from webjobs_events.files import ChangedJob, Condition, Fault, JobOutcome, Write, Written
 from webjobs_events.jetstream import Bus
-from webjobs_events.job_warnings import bounded_warnings
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job_warnings import bounded_warnings
 from webjobs_service.lifetime import cancel_all
 
 from webjobs_api.backends.published_events import POST_DEPLOYMENT

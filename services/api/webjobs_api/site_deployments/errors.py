@@ -1,6 +1,6 @@
 """What can go wrong with a deployment of a package."""
 
-from webjobs_events.errors import WebJobsError
+from webjobs_rules.errors import WebJobsError
 
 
 class InvalidDeployment(WebJobsError):

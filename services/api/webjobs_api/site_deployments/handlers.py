@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import structlog
 from aiohttp import web
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.job_warnings import HEADER, header_values
+from webjobs_rules.job_warnings import HEADER, header_values
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runners import RUNNERS

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from webjobs_events.trace import Trace
+from webjobs_rules.trace import Trace
 
 from webjobs_api.http.errors import InvalidFlag
 from webjobs_api.http.json_body import json_text

@@ -8,10 +8,11 @@ from enum import StrEnum
 import msgspec
 from webjobs_events.events import ScheduleTicked, TickOutcome
 from webjobs_events.instant import Instant
-from webjobs_events.job import JobDefinition, JobType
-from webjobs_events.job_settings import Concurrency
+from webjobs_events.job import JobDefinition
 from webjobs_events.queries import InstanceView, RunView
-from webjobs_events.status import Reason, Status, is_terminal
+from webjobs_rules.job import JobType
+from webjobs_rules.job_settings import Concurrency
+from webjobs_rules.status import Reason, Status, is_terminal
 
 from webjobs_api.backends.known_job import error_of
 

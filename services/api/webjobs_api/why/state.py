@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
-from webjobs_events.errors import WebJobsError
 from webjobs_events.events import ContinuousPendingRestart
-from webjobs_events.job import JobDefinition, JobType
-from webjobs_events.job_settings import Concurrency, read_job_settings
+from webjobs_events.job import JobDefinition
 from webjobs_events.queries import AllRunsQuery
-from webjobs_events.schedule import Schedule, schedule_of
-from webjobs_events.status import RUN_STATUSES, TERMINAL_STATUSES, Status
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobType
+from webjobs_rules.job_settings import Concurrency, read_job_settings
+from webjobs_rules.schedule import Schedule, schedule_of
+from webjobs_rules.status import RUN_STATUSES, TERMINAL_STATUSES, Status
 
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.instance_events import changes_since

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from webjobs_events.events import ContinuousEvent, ContinuousPendingRestart
-from webjobs_events.status import Status
+from webjobs_rules.status import Status
 
 from webjobs_history.domain.rows import InstanceRow
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
-from webjobs_events.errors import IllegalTransition
 from webjobs_events.events import ContinuousEvent, Event, InstanceEvent, Purged, RunEvent
-from webjobs_events.job import JobName
 from webjobs_events.queries import RunView
-from webjobs_events.run_id import RunId
-from webjobs_events.status import is_terminal
+from webjobs_rules.errors import IllegalTransition
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import is_terminal
 
 from webjobs_history.domain.job_statistics import with_ended
 from webjobs_history.domain.projection import (

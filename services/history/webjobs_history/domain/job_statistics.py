@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 from webjobs_events.instant import Instant
 from webjobs_events.queries import LastSuccess, RunView
-from webjobs_events.status import Status
+from webjobs_rules.status import Status
 
 MAX_RESULTS = 100  # attempts
 MAX_DURATIONS = 50  # attempts

@@ -5,7 +5,6 @@ from typing import Any, Protocol
 
 import msgspec
 from msgspec.structs import replace
-from webjobs_events.errors import IllegalTransition
 from webjobs_events.events import (
     ContinuousEvent,
     ContinuousInactiveInstance,
@@ -32,10 +31,11 @@ from webjobs_events.events import (
     RunRunning,
     RunSuccess,
 )
-from webjobs_events.job import JobName, JobType
 from webjobs_events.queries import RunView
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason, Status, is_terminal, next_status
+from webjobs_rules.errors import IllegalTransition
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason, Status, is_terminal, next_status
 
 from webjobs_history.domain.crashes import crashes_after
 from webjobs_history.domain.rows import InstanceRow

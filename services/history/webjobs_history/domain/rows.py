@@ -3,9 +3,9 @@
 from datetime import datetime
 
 import msgspec
-from webjobs_events.job import JobName
 from webjobs_events.queries import RunView
-from webjobs_events.status import Reason, Status
+from webjobs_rules.job import JobName
+from webjobs_rules.status import Reason, Status
 
 from webjobs_history.domain.job_statistics import JobStatistics
 

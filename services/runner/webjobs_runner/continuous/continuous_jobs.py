@@ -7,8 +7,9 @@ from types import TracebackType
 
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobDefinition, JobName
-from webjobs_events.status import Reason
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobName
+from webjobs_rules.status import Reason
 from webjobs_service.lifetime import cancel_all
 
 from webjobs_runner.continuous.dependencies import ContinuousDependencies

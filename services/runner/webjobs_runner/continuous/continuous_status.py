@@ -14,9 +14,10 @@ from webjobs_events.events import (
     ContinuousStarting,
     ContinuousStopped,
 )
-from webjobs_events.job import JobDefinition, JobName
-from webjobs_events.log_format import STATUS_CHANGED
-from webjobs_events.status import Status
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobName
+from webjobs_rules.log_format import STATUS_CHANGED
+from webjobs_rules.status import Status
 
 from webjobs_runner.continuous.stop_reason import StopReason
 from webjobs_runner.instance import Instance

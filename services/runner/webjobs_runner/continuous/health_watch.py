@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 import aiohttp
-from webjobs_events.job_settings import HealthCheck
+from webjobs_rules.job_settings import HealthCheck
 from yarl import URL
 
 from webjobs_runner.domain.health import failures_after, is_sick

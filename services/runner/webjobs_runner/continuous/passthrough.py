@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 from webjobs_events.jetstream import TunnelTransport
-from webjobs_events.job import JobName
 from webjobs_events.tunnel import NOT_LISTENING, NOT_RUNNING, TunnelRefused, TunnelRequest
+from webjobs_rules.job import JobName
 
 _LOOPBACKS = ("127.0.0.1", "::1")  # some servers take "localhost" for the latter only
 _CONNECT_TIMEOUT = 2.0  # seconds

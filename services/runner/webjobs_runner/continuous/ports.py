@@ -5,8 +5,8 @@ import zlib
 from contextlib import closing
 from dataclasses import dataclass
 
-from webjobs_events.errors import WebJobsError
-from webjobs_events.job import JobName
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobName
 
 _FIRST = 20_000
 _COUNT = 10_000  # below the range from which the kernel takes ports for connections

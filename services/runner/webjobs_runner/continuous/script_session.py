@@ -6,15 +6,17 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from webjobs_events.errors import WebJobsError
 from webjobs_events.events import (
     ContinuousRunning,
     ContinuousStarting,
     ContinuousStopped,
     ContinuousStopping,
 )
-from webjobs_events.job import JobDefinition, JobType
-from webjobs_events.status import Reason
+from webjobs_events.job import JobDefinition
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.exit_facts import ExitFacts
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Reason
 from webjobs_service.lifetime import cancel_all
 
 from webjobs_runner.continuous.continuous_status import ContinuousStatus
@@ -22,7 +24,6 @@ from webjobs_runner.continuous.dependencies import ContinuousDependencies
 from webjobs_runner.continuous.health_watch import HealthWatch
 from webjobs_runner.continuous.stop_reason import REPLACED, RESTARTED, STANDBY, StopReason
 from webjobs_runner.continuous.wakeup import Wakeup
-from webjobs_runner.domain.exit_facts import ExitFacts
 from webjobs_runner.domain.uptime_notice import next_notice_at
 from webjobs_runner.jobs.settings import settings_of
 from webjobs_runner.logs.continuous_log import ContinuousLog

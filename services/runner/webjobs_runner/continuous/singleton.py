@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import msgspec
 from webjobs_events.errors import MALFORMED, BusUnavailable, RevisionConflict
 from webjobs_events.jetstream import Bus, Entry
-from webjobs_events.job import JobName
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobName
 from webjobs_service.lifetime import LongLived
 
 from webjobs_runner.instance import Instance

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from webjobs_events.status import Reason
+from webjobs_rules.status import Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from webjobs_events.events import (
     ContinuousInitializing,
     ContinuousPendingRestart,
 )
-from webjobs_events.job import JobDefinition, JobType
-from webjobs_events.status import Reason, Status
+from webjobs_events.job import JobDefinition
+from webjobs_rules.exit_facts import ExitFacts, exit_code_line
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Reason, Status
 from webjobs_service.lifetime import cancel_all
 
 from webjobs_runner.continuous.continuous_status import ContinuousStatus
@@ -26,7 +28,6 @@ from webjobs_runner.continuous.stop_reason import (
     StopReason,
 )
 from webjobs_runner.continuous.wakeup import Wakeup
-from webjobs_runner.domain.exit_facts import ExitFacts, exit_code_line
 from webjobs_runner.domain.restart import DEFAULT_RESTART_DELAY, Restart, restart_after
 from webjobs_runner.jobs.settings import settings_of
 from webjobs_runner.logs.continuous_log import ContinuousLog

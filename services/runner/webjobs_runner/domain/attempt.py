@@ -5,8 +5,8 @@ from datetime import datetime
 import msgspec
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.envelope import Cause, cause_in
-from webjobs_events.job import JobName
-from webjobs_events.run_id import RunId
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):

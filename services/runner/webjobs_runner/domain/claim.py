@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.run_id import RunId
+from webjobs_rules.run_id import RunId
 
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 

@@ -1,6 +1,6 @@
 """When a continuous job that does not answer well counts as sick."""
 
-from webjobs_events.job_settings import HealthCheck
+from webjobs_rules.job_settings import HealthCheck
 
 
 def failures_after(check: HealthCheck, failures: int, *, is_good: bool, age_seconds: float) -> int:

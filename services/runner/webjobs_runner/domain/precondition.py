@@ -1,7 +1,7 @@
 """Whether a file is as the writer expects it."""
 
-from webjobs_events.errors import WebJobsError
 from webjobs_events.files import Condition
+from webjobs_rules.errors import WebJobsError
 
 _ANY = "*"
 

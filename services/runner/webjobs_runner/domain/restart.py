@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from webjobs_events.job_settings import Backoff
+from webjobs_rules.job_settings import Backoff
 
 DEFAULT_RESTART_DELAY = timedelta(seconds=60)
 LONG_RUN = timedelta(minutes=2)

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from webjobs_events.job_settings import Retry
-from webjobs_events.status import Reason
+from webjobs_rules.job_settings import Retry
+from webjobs_rules.status import Reason
 
 _WANTED = frozenset({Reason.CANCELLED, Reason.REPLACED, Reason.DELETED, Reason.STOPPED})
 """Reasons of requested ends: a retry would undo the request."""

@@ -8,13 +8,13 @@ from datetime import datetime
 
 from webjobs_events.cancel_request import CancelRequest
 from webjobs_events.events import RunAborted, RunEnded, RunFailed, RunSuccess
-from webjobs_events.job_settings import Retry
-from webjobs_events.log_format import STATUS_CHANGED, Level
-from webjobs_events.run_id import RESOLUTION, instant_of, run_id_at
-from webjobs_events.status import Reason, Status
+from webjobs_rules.exit_facts import ExitFacts, exit_code_line
+from webjobs_rules.job_settings import Retry
+from webjobs_rules.log_format import STATUS_CHANGED, Level
+from webjobs_rules.run_id import RESOLUTION, instant_of, run_id_at
+from webjobs_rules.status import Reason, Status
 
 from webjobs_runner.domain.attempt import Attempt
-from webjobs_runner.domain.exit_facts import ExitFacts, exit_code_line
 from webjobs_runner.domain.resource_usage import ResourceUsage
 from webjobs_runner.domain.retry import next_attempt_at
 from webjobs_runner.domain.run_events import common_fields

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from webjobs_events.job import JobDefinition, JobType
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobType
 
 _MEANING = ("schedule", "time_zone", "enabled")
 

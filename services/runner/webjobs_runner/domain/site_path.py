@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from webjobs_events.errors import WebJobsError
-from webjobs_events.job import JobType
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobType
 
 APP_DATA = "app_data"
 _STAGING = ".webjobs-staging"

@@ -3,8 +3,8 @@
 import signal
 from dataclasses import dataclass
 
-from webjobs_events.job import JobType
-from webjobs_events.job_settings import JobSettings, StopSignal
+from webjobs_rules.job import JobType
+from webjobs_rules.job_settings import JobSettings, StopSignal
 
 _DEFAULT_SIGNAL = signal.SIGTERM
 

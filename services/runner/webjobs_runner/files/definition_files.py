@@ -13,18 +13,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from webjobs_events.errors import InvalidJobSettings
-from webjobs_events.job import JobType
-from webjobs_events.settings_check import MAX_SETTINGS_BYTES, too_long
-
-from webjobs_runner.domain.job_settings import (
-    load_settings,
-    parse_settings,
-    settings_text,
-    spelling_warnings,
-)
-from webjobs_runner.domain.litter import is_litter
-from webjobs_runner.domain.script import script_folder
+from webjobs_rules.errors import InvalidJobSettings
+from webjobs_rules.job import JobType
+from webjobs_rules.litter import is_litter
+from webjobs_rules.script import script_folder
+from webjobs_rules.settings_check import MAX_SETTINGS_BYTES, too_long
+from webjobs_rules.settings_text import load_settings, parse_settings, settings_text, spelling_warnings
 
 SETTINGS_FILE = "settings.job"
 DISABLE_FILE = "disable.job"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from webjobs_events.job import JobName, JobType
+from webjobs_rules.job import JobName, JobType
 
 
 @dataclass(frozen=True, slots=True)

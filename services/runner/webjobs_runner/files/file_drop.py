@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from webjobs_events.errors import InvalidJobName
-from webjobs_events.job import JobName, JobType, parse_job_name
 from webjobs_events.outage import Outage
+from webjobs_rules.errors import InvalidJobName
+from webjobs_rules.job import JobName, JobType, parse_job_name
+from webjobs_rules.litter import is_litter
 
 from webjobs_runner.domain.debounce import Debounce
-from webjobs_runner.domain.litter import is_litter
 from webjobs_runner.files.drop_reports import DropReport, FolderChanged, FolderGone, NameRefused
 from webjobs_runner.files.folder_note import remove_note
 from webjobs_runner.files.folder_notices import FolderNotices

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from webjobs_rules.left_out import LeftOut, Why
+from webjobs_rules.litter import is_litter
+from webjobs_rules.package_links import fault_of_link
+
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused
-from webjobs_runner.domain.left_out import LeftOut, Why
-from webjobs_runner.domain.litter import is_litter
-from webjobs_runner.domain.package_links import fault_of_link
 from webjobs_runner.files.definition_files import definition_files
 from webjobs_runner.files.folder_walk import Entry, walk_folder
 from webjobs_runner.files.manifest import PackagedLink

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 from webjobs_events.errors import MALFORMED
-from webjobs_events.job import JobType
 from webjobs_events.redaction import new_digest_key, sealed
+from webjobs_rules.job import JobType
 
 from webjobs_runner.domain.folder_diff import KnownContent
 from webjobs_runner.files.folder_walk import CLOCK_GRAIN_NS, Snapshot

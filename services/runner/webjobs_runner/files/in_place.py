@@ -4,10 +4,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
-from webjobs_events.errors import MALFORMED, InvalidJobSettings
-from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.job_settings import JobSettings, read_job_settings
+from webjobs_events.errors import MALFORMED
+from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
+from webjobs_rules.errors import InvalidJobSettings
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.job_settings import JobSettings, read_job_settings
 
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused
 from webjobs_runner.files.manifest import PackagedFile, PackagedLink

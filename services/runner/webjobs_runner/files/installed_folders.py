@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobName, JobType
 
 from webjobs_runner.files.definition_files import DISABLE_FILE, SETTINGS_FILE
 from webjobs_runner.files.file_drop import FileDropWatcher

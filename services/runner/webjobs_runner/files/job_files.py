@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
-from webjobs_events.errors import InvalidJobSettings
-from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job import JobDefinition
+from webjobs_rules.errors import InvalidJobSettings
+from webjobs_rules.job import JobName, JobType
 
 from webjobs_runner.deploy_errors import (
     FolderChangedMeanwhile,

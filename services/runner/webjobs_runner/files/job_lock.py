@@ -4,7 +4,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 from webjobs_runner.files.site import Site
 

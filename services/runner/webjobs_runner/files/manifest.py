@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from webjobs_runner.domain.left_out import LeftOut, Why
-from webjobs_runner.domain.package_links import end_of_link
+from webjobs_rules.left_out import LeftOut, Why
+from webjobs_rules.package_links import end_of_link
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from webjobs_events.job import JobType
+from webjobs_rules.job import JobType
 
 _ACCESS_MODE = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 _PROC = "/proc"

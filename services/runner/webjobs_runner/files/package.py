@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from webjobs_rules.package_links import LONGEST_TARGET, fault_of_link
+
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused, PackageDamaged
-from webjobs_runner.domain.package_links import LONGEST_TARGET, fault_of_link
 from webjobs_runner.files.folder_files import list_files
 from webjobs_runner.files.manifest import Manifest, PackagedFile, PackagedLink
 

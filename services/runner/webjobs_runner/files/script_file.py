@@ -5,8 +5,9 @@ import time
 from functools import lru_cache
 from pathlib import Path
 
-from webjobs_runner.domain.script_text import LONGEST, cleaned, may_need_cleaning
-from webjobs_runner.domain.shebang import HEAD_BYTES, Shebang, parse_shebang
+from webjobs_rules.script_text import LONGEST, cleaned, may_need_cleaning
+from webjobs_rules.shebang import HEAD_BYTES, Shebang, parse_shebang
+
 from webjobs_runner.files.folder_walk import CLOCK_GRAIN_NS
 
 _ELF = b"\x7fELF"

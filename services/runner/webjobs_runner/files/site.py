@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from webjobs_events.job import JobType
-from webjobs_events.run_id import RunId
+from webjobs_rules.job import JobType
+from webjobs_rules.run_id import RunId
 
 from webjobs_runner.deploy_errors import OutsideSite
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from webjobs_rules.left_out import LeftOut
+
 from webjobs_runner.deploy_errors import BadUpload
-from webjobs_runner.domain.left_out import LeftOut
 from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.archive_guard import unpack_upload
 from webjobs_runner.files.package import copy_version, make_folder, new_file

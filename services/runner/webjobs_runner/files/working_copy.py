@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from webjobs_events.job import JobName, JobType
+from webjobs_rules.job import JobName, JobType
 
 from webjobs_runner.deploy_errors import TemporaryFolderTaken, WrongVersion
 from webjobs_runner.files.folder_walk import walk_folder

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Iterable
 
-from webjobs_events.errors import InvalidJobName
 from webjobs_events.files import ChangedJob, JobOutcome
 from webjobs_events.jetstream import Definitions
-from webjobs_events.job import JobType, parse_job_name
-from webjobs_events.trace import Trace
+from webjobs_rules.errors import InvalidJobName
+from webjobs_rules.job import JobType, parse_job_name
+from webjobs_rules.trace import Trace
 
 from webjobs_runner.domain.site_path import SitePath, job_of
 from webjobs_runner.jobs.reconciler import Reconciler

@@ -25,17 +25,18 @@ from webjobs_events.events import (
     SettingsRefused,
 )
 from webjobs_events.jetstream import Bus, Definitions
-from webjobs_events.job import JobDefinition, JobName, JobType, JobVersion
-from webjobs_events.job_warnings import bounded_warnings
+from webjobs_events.job import JobDefinition, JobVersion
 from webjobs_events.redaction import env_digest, new_digest_key, sealed, without_env
-from webjobs_events.settings_check import warnings_of
-from webjobs_events.trace import Trace, derived_trace
+from webjobs_rules.errors import NoRunnableScript
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.job_warnings import bounded_warnings
+from webjobs_rules.left_out import left_out_warnings
+from webjobs_rules.script import ChosenScript, choose_script, doubt, script_folder
+from webjobs_rules.settings_check import warnings_of
+from webjobs_rules.settings_text import readable_settings
+from webjobs_rules.trace import Trace, derived_trace
 
-from webjobs_runner.domain.job_settings import readable_settings
-from webjobs_runner.domain.left_out import left_out_warnings
 from webjobs_runner.domain.schedule_start import scheduled_since
-from webjobs_runner.domain.script import ChosenScript, choose_script, doubt, script_folder
-from webjobs_runner.errors import NoRunnableScript
 from webjobs_runner.files.manifest import Manifest
 from webjobs_runner.files.package import scan_folder
 from webjobs_runner.files.readme import readme_of

@@ -4,7 +4,8 @@ import asyncio
 import time
 
 from webjobs_events.jetstream import Definitions, JobKey
-from webjobs_events.job import JobDefinition, JobName, JobType
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobName, JobType
 
 from webjobs_runner.files.installed_folders import InstalledFolders
 from webjobs_runner.files.open_files import folders_being_written

@@ -5,14 +5,13 @@ import hashlib
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from webjobs_events.errors import WebJobsError
 from webjobs_events.events import Removed
 from webjobs_events.jetstream import Definitions, JobKey
-from webjobs_events.trace import Trace
+from webjobs_rules.errors import MissingInterpreter, NoRunnableScript, WebJobsError
+from webjobs_rules.trace import Trace
 
 from webjobs_runner.deploy_errors import FolderRefused
 from webjobs_runner.domain.folder_diff import Drop, DropAction
-from webjobs_runner.errors import MissingInterpreter, NoRunnableScript
 from webjobs_runner.files.job_files import InspectedFolder, forget_version, note_version
 from webjobs_runner.files.site import Site
 from webjobs_runner.jobs.deployment import Deployment

@@ -18,23 +18,18 @@ from webjobs_events.commands import (
     StartContinuousJob,
     UploadKind,
 )
-from webjobs_events.errors import (
-    BusUnavailable,
-    InvalidJobSettings,
-    StorageFull,
-    UnreadableDefinition,
-    WebJobsError,
-)
+from webjobs_events.errors import BusUnavailable, StorageFull, UnreadableDefinition
 from webjobs_events.events import Deleted
 from webjobs_events.jetstream import Bus, Definitions, JobKey, ObjectNotFound, lacks_space
 from webjobs_events.refusal import RefusalSource
-from webjobs_events.settings_check import check_bounds, check_settings
-from webjobs_events.settings_patch import merged, settings_tag
+from webjobs_rules.errors import InvalidJobSettings, MissingInterpreter, NoRunnableScript, WebJobsError
+from webjobs_rules.left_out import LeftOut, left_out_warnings
+from webjobs_rules.settings_check import check_bounds, check_settings
+from webjobs_rules.settings_patch import merged, settings_tag
 
 from webjobs_runner.deploy_errors import BadUpload, FolderRefused
 from webjobs_runner.disk_watch import DiskWatch
-from webjobs_runner.domain.left_out import LeftOut, left_out_warnings
-from webjobs_runner.errors import MissingInterpreter, NoRunnableScript, SettingsAreOthers
+from webjobs_runner.errors import SettingsAreOthers
 from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.definition_files import has_settings, is_disabled, read_settings, settings_warnings
 from webjobs_runner.files.package import unpack_package

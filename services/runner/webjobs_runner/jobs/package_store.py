@@ -5,10 +5,11 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from webjobs_events.app_settings import MAX_KEPT_VERSIONS
-from webjobs_events.errors import BusUnavailable, WebJobsError
+from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, Definitions, LiveSettings
 from webjobs_events.job import JobDefinition, JobVersion
+from webjobs_rules.app_settings import MAX_KEPT_VERSIONS
+from webjobs_rules.errors import WebJobsError
 
 from webjobs_runner.domain.version_list import with_version
 from webjobs_runner.files.manifest import Manifest

@@ -5,11 +5,13 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from webjobs_events.errors import BusUnavailable, RevisionConflict, WebJobsError
+from webjobs_events.errors import BusUnavailable, RevisionConflict
 from webjobs_events.jetstream import Bus, Definitions, JobKey, Listener, ObjectNotFound
-from webjobs_events.job import JobDefinition, JobName
+from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
-from webjobs_events.trace import Trace
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobName
+from webjobs_rules.trace import Trace
 from webjobs_service.lifetime import cancel_all
 
 from webjobs_runner.deploy_errors import (

@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from webjobs_events.errors import InvalidJobName, RevisionConflict, UndecodableMessage
+from webjobs_events.errors import RevisionConflict, UndecodableMessage
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobName, JobType
 from webjobs_events.refusal import MAX_REASON, Refusal, RefusalSource, decode_refusal, encode_refusal
 from webjobs_events.subjects import Subjects, token_of
+from webjobs_rules.errors import InvalidJobName
+from webjobs_rules.job import JobName, JobType
 from webjobs_service.lifetime import LongLived
 
 from webjobs_runner.instance import Instance

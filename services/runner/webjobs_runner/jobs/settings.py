@@ -1,8 +1,8 @@
 """The settings of a job as its runner obeys them."""
 
-from webjobs_events.errors import InvalidJobSettings
 from webjobs_events.job import JobDefinition
-from webjobs_events.job_settings import JobSettings, read_job_settings
+from webjobs_rules.errors import InvalidJobSettings
+from webjobs_rules.job_settings import JobSettings, read_job_settings
 
 from webjobs_runner.log import logger
 

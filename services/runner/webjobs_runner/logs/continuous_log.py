@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobName, JobType
-from webjobs_events.log_format import APPLICATION_LOG, JOB_LOG, job_log_source
 from webjobs_events.subjects import token_of
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.log_format import APPLICATION_LOG, JOB_LOG, job_log_source
 
 from webjobs_runner.files.site import Site
 from webjobs_runner.log import logger

@@ -5,10 +5,10 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from webjobs_events.log_format import Level
+from webjobs_rules.log_format import Level
+from webjobs_rules.log_line import system_lines
 
 from webjobs_runner.domain.dropped_lines import DroppedLines
-from webjobs_runner.domain.log_line import system_lines
 from webjobs_runner.log import logger
 from webjobs_runner.logs.spool_file import SpoolFile, unlimited
 

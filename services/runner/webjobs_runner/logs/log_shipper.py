@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, PublishPipeline, stream_state
-from webjobs_events.log_format import LineCount, LogChunk
+from webjobs_rules.log_format import LineCount, LogChunk
 
 from webjobs_runner.log import logger
 from webjobs_runner.logs.answer_watch import AnswerWatch

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from webjobs_events.log_format import Level
-
-from webjobs_runner.domain.log_line import LineMarker, MergedLines, system_lines
+from webjobs_rules.log_format import Level
+from webjobs_rules.log_line import LineMarker, MergedLines, system_lines
 
 UNFINISHED_SECONDS = 0.25  # that an unfinished line is held
 JOB_LOG_LINES = 100  # of each start of a continuous job; the rest is in the application log only

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from webjobs_events.envelope import MESSAGE_ID_HEADER
-from webjobs_events.log_format import LineCount, LogChunk, chunk_headers
+from webjobs_rules.log_format import LineCount, LogChunk, chunk_headers
 
 from webjobs_runner.log import logger
 from webjobs_runner.logs.shipping_state import ShippingState, read_state, write_state

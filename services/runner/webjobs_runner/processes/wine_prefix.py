@@ -9,7 +9,8 @@ import secrets
 import shutil
 from pathlib import Path
 
-from webjobs_runner.domain.wine import wine_environment
+from webjobs_rules.wine import wine_environment
+
 from webjobs_runner.errors import WineUnusable
 from webjobs_runner.log import logger
 from webjobs_runner.processes.process import Launcher

@@ -12,9 +12,9 @@ from webjobs_events.cancel_request import (
 )
 from webjobs_events.errors import InvalidToken, RevisionConflict, UndecodableMessage
 from webjobs_events.jetstream import Bus, Entry
-from webjobs_events.job import JobName
-from webjobs_events.run_id import RunId
 from webjobs_events.subjects import Subjects, name_of
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
 from webjobs_service.lifetime import LongLived
 
 from webjobs_runner.domain.attempt import Attempt

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import QueuedMessage, TakenMessage, first_since
-from webjobs_events.job import JobType
-from webjobs_events.run_id import instant_of
+from webjobs_rules.job import JobType
+from webjobs_rules.run_id import instant_of
 
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.domain.claimed_run import (

@@ -7,9 +7,9 @@ import msgspec
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import MALFORMED, InvalidToken, RevisionConflict
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobName
-from webjobs_events.run_id import RunId
 from webjobs_events.subjects import Subjects, name_of
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
 
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.domain.claim import UNKNOWN_INSTANCE, Claim, claim_on

@@ -8,10 +8,11 @@ from webjobs_events.cancel_request import CancelRequest
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable, InvalidToken
 from webjobs_events.jetstream import Bus, Definitions, JobKey, TakenMessage
-from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.job_settings import Concurrency, ConcurrencyPolicy
-from webjobs_events.status import Reason
+from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import name_of
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.job_settings import Concurrency, ConcurrencyPolicy
+from webjobs_rules.status import Reason
 
 from webjobs_runner.domain.concurrency import may_start, replaced_by
 from webjobs_runner.jobs.settings import settings_of

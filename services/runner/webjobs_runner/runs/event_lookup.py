@@ -8,9 +8,9 @@ from webjobs_events.envelope import decode_event
 from webjobs_events.errors import UndecodableMessage
 from webjobs_events.events import RunEnded, RunEvent
 from webjobs_events.jetstream import Bus, StreamMessage
-from webjobs_events.job import JobName, JobType
-from webjobs_events.status import TERMINAL_STATUSES
 from webjobs_events.subjects import token_of
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.status import TERMINAL_STATUSES
 
 from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.domain.run_on_stream import RunOnStream

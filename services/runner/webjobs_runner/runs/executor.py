@@ -4,11 +4,11 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
-from webjobs_events.errors import WebJobsError
 from webjobs_events.jetstream import LiveSettings
 from webjobs_events.job import JobDefinition
-from webjobs_events.log_format import STATUS_CHANGED
-from webjobs_events.status import Reason, Status
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.log_format import STATUS_CHANGED
+from webjobs_rules.status import Reason, Status
 
 from webjobs_runner.domain.run_events import initializing_event, running_event
 from webjobs_runner.domain.run_outcome import (

@@ -7,8 +7,8 @@ seemed away. Without a bound one such command would be delivered for ever, and i
 from dataclasses import dataclass
 
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.errors import WebJobsError
 from webjobs_events.jetstream import TakenMessage
+from webjobs_rules.errors import WebJobsError
 from webjobs_service.loop_watchdog import LoopWatchdog
 
 from webjobs_runner.domain.attempt import Attempt, first_attempt

@@ -19,9 +19,10 @@ from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable, RevisionConflict
 from webjobs_events.events import RunEnded
 from webjobs_events.jetstream import TakenMessage
-from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.log_format import STATUS_CHANGED
-from webjobs_events.status import Reason
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.log_format import STATUS_CHANGED
+from webjobs_rules.status import Reason
 
 from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.domain.run_events import initializing_event

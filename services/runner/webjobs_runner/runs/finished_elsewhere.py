@@ -4,7 +4,7 @@ import asyncio
 
 from webjobs_events.jetstream import Bus
 from webjobs_events.run_step import run_step
-from webjobs_events.status import Reason
+from webjobs_rules.status import Reason
 
 from webjobs_runner.heartbeat import Peers
 from webjobs_runner.log import logger

@@ -7,8 +7,8 @@ from typing import TypeVar
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobName
 from webjobs_events.run_step import run_step
+from webjobs_rules.job import JobName
 
 from webjobs_runner.log import logger
 from webjobs_runner.runs.concurrency import ConcurrencyLimits

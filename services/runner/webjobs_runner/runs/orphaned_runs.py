@@ -5,9 +5,9 @@ from functools import partial
 
 from webjobs_events.commands import RunTriggeredJob, decode_command
 from webjobs_events.errors import UndecodableMessage
-from webjobs_events.job import JobType
 from webjobs_events.run_step import run_step
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobType
+from webjobs_rules.status import Reason
 
 from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.domain.claimed_run import Abort, abort_orphan

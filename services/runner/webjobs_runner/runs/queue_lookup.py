@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from webjobs_events.commands import JOB_VERBS, RunTriggeredJob, decode_command
 from webjobs_events.errors import BusUnavailable, UndecodableMessage
 from webjobs_events.jetstream import Bus, StreamMessage
-from webjobs_events.job import JobName, JobType
+from webjobs_rules.job import JobName, JobType
 
 
 class FoundCommand:

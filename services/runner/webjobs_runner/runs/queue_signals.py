@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.job import JobName
+from webjobs_rules.job import JobName
 
 from webjobs_runner.domain.attempt import Attempt
 

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.job import JobType
 from webjobs_events.run_step import run_step
+from webjobs_rules.job import JobType
 
 from webjobs_runner.domain.run_outcome import runner_lost
 from webjobs_runner.log import logger

@@ -6,7 +6,7 @@ from types import TracebackType
 
 import msgspec
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.run_id import RunId
+from webjobs_rules.run_id import RunId
 
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.journal import Journal

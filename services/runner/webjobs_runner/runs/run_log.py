@@ -6,8 +6,8 @@ import os
 from msgspec.structs import replace
 from webjobs_events.events import RunEnded
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobType
-from webjobs_events.log_format import Level, decode_chunk, error_log, output_log
+from webjobs_rules.job import JobType
+from webjobs_rules.log_format import Level, decode_chunk, error_log, output_log
 
 from webjobs_runner.domain.attempt import Attempt
 from webjobs_runner.files.site import Site

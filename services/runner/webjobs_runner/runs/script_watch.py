@@ -6,9 +6,10 @@ import time
 from contextlib import nullcontext
 
 from webjobs_events.jetstream import LiveSettings
-from webjobs_events.job import JobDefinition, JobType
-from webjobs_events.job_settings import JobSettings
-from webjobs_events.status import Reason
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobType
+from webjobs_rules.job_settings import JobSettings
+from webjobs_rules.status import Reason
 
 from webjobs_runner.domain.run_outcome import (
     Outcome,

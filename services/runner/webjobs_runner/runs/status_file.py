@@ -7,8 +7,8 @@ from types import TracebackType
 import msgspec
 from webjobs_events.errors import MALFORMED
 from webjobs_events.events import AnyRunEvent, RunEnded
-from webjobs_events.job import JobName
-from webjobs_events.run_id import RunId
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
 
 from webjobs_runner.files.site import Site
 from webjobs_runner.log import logger

@@ -5,9 +5,9 @@ from functools import partial
 
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import UnreadableDefinition
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId
 from webjobs_events.run_step import run_step
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId
 
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.domain.claimed_run import Abort

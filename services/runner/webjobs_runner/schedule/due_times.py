@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from webjobs_events.errors import RevisionConflict
 from webjobs_events.events import ScheduleTicked, TickOutcome
 from webjobs_events.jetstream import LiveSettings
-from webjobs_events.job_settings import MissedPolicy
 from webjobs_events.overdue import ON_TIME, DueTimeDecision, Stretch, decide_due_times
-from webjobs_events.run_id import run_id_at
+from webjobs_rules.job_settings import MissedPolicy
+from webjobs_rules.run_id import run_id_at
 
 from webjobs_runner.instance import Instance
 from webjobs_runner.schedule.scheduled_job import ScheduledJob

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from webjobs_events.job import JobDefinition, JobName
-from webjobs_events.job_settings import JobSettings, read_job_settings
-from webjobs_events.schedule import Schedule, schedule_of
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobName
+from webjobs_rules.job_settings import JobSettings, read_job_settings
+from webjobs_rules.schedule import Schedule, schedule_of
 
 from webjobs_runner.schedule.ticks import Cursor
 

@@ -6,11 +6,11 @@ from datetime import datetime
 from webjobs_events.commands import RunTriggeredJob, decode_command
 from webjobs_events.errors import CommandRefused, UndecodableMessage
 from webjobs_events.jetstream import Bus
-from webjobs_events.job import JobName, JobType
-from webjobs_events.job_settings import ConcurrencyPolicy
-from webjobs_events.run_id import RunId, run_id_at
-from webjobs_events.status import Status
 from webjobs_events.subjects import token_of
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.job_settings import ConcurrencyPolicy
+from webjobs_rules.run_id import RunId, run_id_at
+from webjobs_rules.status import Status
 
 from webjobs_runner.schedule.ticks import Cursor, scheduled_command_id, scheduled_trace
 

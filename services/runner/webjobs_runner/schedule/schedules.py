@@ -5,10 +5,12 @@ import heapq
 import itertools
 from datetime import UTC, datetime, timedelta
 
-from webjobs_events.errors import BusUnavailable, WebJobsError
+from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Definitions, JobKey, LiveSettings
-from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.schedule import known_zone
+from webjobs_events.job import JobDefinition
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.schedule import known_zone
 
 from webjobs_runner.log import logger
 from webjobs_runner.schedule.due_times import Clock, DueTimes

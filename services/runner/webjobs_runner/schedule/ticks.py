@@ -10,10 +10,10 @@ from webjobs_events.envelope import Cause, cause_in, decode_event
 from webjobs_events.errors import InvalidToken, UndecodableMessage
 from webjobs_events.events import ScheduleTicked
 from webjobs_events.jetstream import Bus, StreamMessage
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId
 from webjobs_events.subjects import Subjects, name_of, token_of
-from webjobs_events.trace import Trace, derived_trace
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId
+from webjobs_rules.trace import Trace, derived_trace
 
 from webjobs_runner.log import logger
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from webjobs_events.errors import WebJobsError
+from webjobs_rules.errors import WebJobsError
 
 
 class FileMissing(WebJobsError):

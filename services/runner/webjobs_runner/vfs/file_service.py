@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from webjobs_events import files
-from webjobs_events.errors import WebJobsError
 from webjobs_events.files import Fault
 from webjobs_events.jetstream import Bus
-from webjobs_events.job_warnings import bounded_warnings
-from webjobs_events.trace import Trace
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job_warnings import bounded_warnings
+from webjobs_rules.trace import Trace
 from webjobs_service.lifetime import LongLived, side_tasks
 
 from webjobs_runner.deploy_errors import BadUpload

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from webjobs_events.files import ChangedJob, Condition, FileInfo
 from webjobs_events.run_step import run_step
-from webjobs_events.trace import Trace
+from webjobs_rules.trace import Trace
 
 from webjobs_runner.domain.site_path import SitePath
 from webjobs_runner.log import logger

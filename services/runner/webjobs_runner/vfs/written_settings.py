@@ -1,7 +1,7 @@
 """Warnings about a `settings.job` that was just written as a file."""
 
-from webjobs_events.errors import InvalidJobSettings
-from webjobs_events.settings_check import warnings_of
+from webjobs_rules.errors import InvalidJobSettings
+from webjobs_rules.settings_check import warnings_of
 
 from webjobs_runner.deploy_errors import OutsideSite
 from webjobs_runner.domain.site_path import SitePath, job_of

@@ -6,8 +6,8 @@ import stat
 from pathlib import Path
 
 from webjobs_events.files import Condition, Kind
+from webjobs_rules.left_out import left_out_warnings
 
-from webjobs_runner.domain.left_out import left_out_warnings
 from webjobs_runner.domain.site_path import SitePath, is_kept, job_of
 from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.archive_guard import unpack_upload

@@ -7,9 +7,9 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from webjobs_rules.package_links import fault_of_link
 from zipstream import ZipStream  # type: ignore[import-untyped]  # the library ships no types
 
-from webjobs_runner.domain.package_links import fault_of_link
 from webjobs_runner.domain.site_path import SitePath, is_reserved
 from webjobs_runner.vfs.confined import reach
 from webjobs_runner.vfs.errors import FileInTheWay, FileMissing, LeadsOutside, Reserved

@@ -5,9 +5,9 @@ from typing import Any, cast
 from support.commands import run_command
 from support.memory_bucket import MemoryBus
 from webjobs_events.cancel_request import CancelRequest
-from webjobs_events.job import JobName
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.runs.cancel_requests import CancelRequests
 from webjobs_runner.runs.run_registry import Execution, RunRegistry

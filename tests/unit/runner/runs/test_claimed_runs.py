@@ -16,8 +16,8 @@ from webjobs_events.cancel_request import CancelRequest
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import RunEnded, ScheduleTicked, TickOutcome
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.domain.claimed_run import OWNED_DELAY, SOON, Abort
 from webjobs_runner.instance import Instance

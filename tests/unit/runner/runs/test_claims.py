@@ -5,8 +5,8 @@ from typing import Any, cast
 
 from support.commands import run_command
 from support.memory_bucket import MemoryBus
-from webjobs_events.job import JobName
-from webjobs_events.run_id import RunId
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
 from webjobs_runner.domain.attempt import first_attempt
 from webjobs_runner.domain.claim import UNKNOWN_INSTANCE
 from webjobs_runner.instance import Instance

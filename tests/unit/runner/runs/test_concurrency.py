@@ -11,9 +11,10 @@ from support.definitions import job_definition
 from support.eventually import eventually
 from support.memory_bucket import MemoryBus
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason
 from webjobs_runner.runs.cancel_requests import CancelRequests
 from webjobs_runner.runs.concurrency import ConcurrencyLimits
 from webjobs_runner.runs.queue_signals import QueueSignals

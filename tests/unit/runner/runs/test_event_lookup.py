@@ -10,7 +10,7 @@ from support.run_events import failed, running, store, succeeded, taken
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Event, RunEnded
 from webjobs_events.jetstream import StreamMessage
-from webjobs_events.run_id import RunId
+from webjobs_rules.run_id import RunId
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.runs.event_lookup import find_final_event, read_run
 

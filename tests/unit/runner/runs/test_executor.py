@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from support.commands import run_command
 from support.definitions import job_definition
-from webjobs_events.status import Reason
+from webjobs_rules.status import Reason
 from webjobs_runner.domain.attempt import first_attempt
 from webjobs_runner.processes.script_start import PreparedScript
 from webjobs_runner.runs.claims import OwnAttempt

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason
 from webjobs_runner.domain.attempt import first_attempt
 from webjobs_runner.domain.claim import Claim, claim_on
 from webjobs_runner.domain.claimed_run import Abort

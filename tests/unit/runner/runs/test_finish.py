@@ -15,9 +15,9 @@ from webjobs_events.cancel_request import CancelRequest
 from webjobs_events.envelope import decode_event
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import Event, RunAborted, RunEnded, RunFailed
-from webjobs_events.job import JobName
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.domain.run_outcome import Ended, Outcome, runner_lost
 from webjobs_runner.instance import Instance

@@ -14,8 +14,8 @@ from support.eventually import eventually, stays
 from support.memory_bucket import MemoryBus
 from webjobs_events.envelope import encode_event
 from webjobs_events.events import RunAborted, RunEnded, RunFailed
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.runs import finished_elsewhere
 from webjobs_runner.runs.finished_elsewhere import FinishedElsewhere

@@ -6,9 +6,9 @@ from typing import Any, cast
 import pytest
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId
 from webjobs_runner.domain.claimed_run import OWNED_DELAY
 from webjobs_runner.runs.failed_commands import LoopBlocked
 from webjobs_runner.runs.handler import RunHandler

@@ -8,8 +8,8 @@ import pytest
 from support.commands import run_command
 from support.eventually import eventually
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.job import JobName
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobName
 from webjobs_runner.runs.next_runs import NextRuns
 
 

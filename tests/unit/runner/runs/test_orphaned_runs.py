@@ -12,9 +12,9 @@ from support.eventually import eventually
 from support.memory_bucket import MemoryBus
 from webjobs_events.cancel_request import CancelRequest
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason
 from webjobs_runner.domain.attempt import first_attempt
 from webjobs_runner.domain.claimed_run import Abort
 from webjobs_runner.domain.run_outcome import deleted_before_begun, never_begun

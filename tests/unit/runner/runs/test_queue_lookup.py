@@ -7,7 +7,7 @@ from support.commands import numbered_command, run_command
 from support.memory_bucket import MemoryBus
 from webjobs_events.commands import DeleteJob
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.job import JobName, JobType
+from webjobs_rules.job import JobName, JobType
 from webjobs_runner.runs.queue_lookup import FoundCommand, QueuedRuns, all_runs_of, oldest_runs_of
 
 JOB = JobName("hello")

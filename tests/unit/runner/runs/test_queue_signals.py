@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.job import JobName, JobType
-from webjobs_events.run_id import RunId
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId
 from webjobs_runner.domain.attempt import first_attempt
 from webjobs_runner.runs.queue_signals import QueueSignals
 

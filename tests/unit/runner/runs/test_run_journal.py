@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from support.commands import run_command
 from webjobs_events.commands import RunTriggeredJob
-from webjobs_events.run_id import RunId
+from webjobs_rules.run_id import RunId
 from webjobs_runner.runs.run_journal import RunJournal, UnfinishedRun
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

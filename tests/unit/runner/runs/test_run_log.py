@@ -15,8 +15,8 @@ from support.commands import run_command
 from support.memory_bucket import MemoryBus
 from support.run_events import succeeded
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.log_format import LineCount, LogChunk, chunk_headers
-from webjobs_events.run_id import RunId
+from webjobs_rules.log_format import LineCount, LogChunk, chunk_headers
+from webjobs_rules.run_id import RunId
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.files.site import Site
 from webjobs_runner.instance import Instance

@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 from support.definitions import job_definition
 from support.eventually import eventually, stays
 from webjobs_events.events import RunAborted, RunFailed, RunSuccess
-from webjobs_events.job import JobType
-from webjobs_events.job_settings import JobSettings
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobType
+from webjobs_rules.job_settings import JobSettings
+from webjobs_rules.status import Reason
 from webjobs_runner.domain.resource_usage import ResourceUsage
 from webjobs_runner.domain.run_outcome import Outcome, ended_by_request
 from webjobs_runner.processes.process import ProcessExit

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from webjobs_events.events import RunSuccess
-from webjobs_events.job import JobName
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason
+from webjobs_rules.job import JobName
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason
 from webjobs_runner.files.site import Site
 from webjobs_runner.runs.status_file import StatusFiles, read_status
 

@@ -16,9 +16,10 @@ from support.memory_bucket import MemoryBus
 from webjobs_events.cancel_request import CancelRequest
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.errors import BusUnavailable, UnreadableDefinition
-from webjobs_events.job import JobDefinition, JobName, JobType
-from webjobs_events.run_id import RunId
-from webjobs_events.status import Reason
+from webjobs_events.job import JobDefinition
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId
+from webjobs_rules.status import Reason
 from webjobs_runner.domain.attempt import Attempt, first_attempt
 from webjobs_runner.domain.claimed_run import Abort
 from webjobs_runner.instance import Instance
