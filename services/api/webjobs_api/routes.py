@@ -9,6 +9,7 @@ from webjobs_rules.log_format import JOB_LOG
 
 from webjobs_api.app_settings import handlers as app_settings
 from webjobs_api.bulk_actions import handlers as bulk_actions
+from webjobs_api.bulk_actions import run_handlers as bulk_run_actions
 from webjobs_api.describe import asyncapi, page, schemas, swagger
 from webjobs_api.describe import handlers as openapi
 from webjobs_api.events import handlers as events
@@ -58,6 +59,7 @@ def routes() -> list[web.RouteDef]:
         web.get(f"{all_runs.PATH}/{_JOB}/{{id}}", all_runs.get_run),
         web.get(refusal_list.PATH, refusal_list.list_refusals),
         web.post(bulk_actions.PATH, bulk_actions.act_on_jobs),
+        web.post(bulk_run_actions.PATH, bulk_run_actions.act_on_runs),
         # App settings
         web.get("/api/settings", app_settings.get_all),
         web.post("/api/settings", app_settings.change),

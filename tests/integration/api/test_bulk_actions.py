@@ -1,10 +1,11 @@
-"""POST /api/jobs/actions: one action on many jobs, with every failure."""
+"""POST /api/jobs/actions and /api/runs/actions: one action on many, with every failure."""
 
 import io
 from typing import Any
 
 import aiohttp
 import pytest
+from support.eventually import eventually
 from support.fake_backend import FakeBackend
 from webjobs_events.commands import (
     PatchJobSettings,
@@ -89,13 +90,60 @@ async def test_jobs_of_both_types_are_disabled_and_enabled(
     assert not any(each.job_name == "other" for each in backend.seen)
 
 
+async def act_on_runs(api: aiohttp.ClientSession, action: str, **which: Any) -> dict[str, Any]:
+    async with api.post("/api/runs/actions", json={"action": action, **which}) as answer:
+        assert answer.status == 200, await answer.text()
+        result: dict[str, Any] = await answer.json()
+        return result
+
+
+async def test_runs_are_cancelled_and_run_again_by_name_or_by_a_filter(
+    api: aiohttp.ClientSession, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webjobs_api.bulk_actions.run_handlers.MAX_RUNS", 1)  # several pages
+    for name in ("one", "two", "gone"):
+        await backend.define(TRIGGERED, name)
+        async with api.post(f"/api/jobs/triggered/{name}/run", json={"arguments": f"--of {name}"}) as answer:
+            assert answer.status == 202
+        await eventually(lambda name=name: name in backend.held)
+    ids = {name: held.command.run_id for name, held in backend.held.items()}
+    await backend.end_run("gone", exit_code=3)
+    assert await act_on_runs(api, "cancel", filter={"job": ["ONE", "two"]}) == {"done": 2, "failures": []}
+    for name in ("one", "two"):
+        key = backend.bus.subjects.cancel_key(name, ids[name])
+        assert await backend.bus.leases.get(key) is not None
+        await backend.end_run(name)
+    async with api.delete("/api/jobs/triggered/gone") as answer:
+        assert answer.status == 200
+    assert await act_on_runs(api, "cancel", filter={}) == {"done": 0, "failures": []}
+    result = await act_on_runs(api, "rerun", filter={})
+    assert (result["done"], [(each["job"], each["status"]) for each in result["failures"]]) == (
+        2,
+        [("gone", 404)],
+    )
+    again = {
+        each.job_name: each for each in backend.seen if isinstance(each, RunTriggeredJob) and each.rerun_of
+    }
+    assert {name: (each.rerun_of, each.arguments) for name, each in again.items() if name != "gone"} == {
+        name: (ids[name], f"--of {name}") for name in ("one", "two")
+    }
+    named = [("one", ids["one"]), ("two", "201311080256000000"), ("one", "x"), ("nobody", ids["one"])]
+    result = await act_on_runs(api, "cancel", runs=[{"job": job, "id": run_id} for job, run_id in named])
+    failures = [(each["job"], each["id"], each["status"]) for each in result["failures"]]
+    assert failures == [(*run, status) for run, status in zip(named, (409, 404, 404, 404), strict=True)]
+    async with api.post(f"/api/jobs/triggered/one/history/{ids['one']}/cancel") as answer:
+        assert result["failures"][0]["error"] in await answer.text()
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        (b'{"action": "run"}', 400),
-        (b'{"action": "run", "filter": {"filter": "broken"}}', 400),
+        (b'{"action": "cancel"}', 400),
+        (b'{"action": "cancel", "filter": {"filter": "broken"}}', 400),
         (
-            b'{"action": "run", "jobs": [' + b",".join([b'{"type":"triggered","name":"a"}'] * 1001) + b"]}",
+            b'{"action": "cancel", "jobs": ['
+            + b",".join([b'{"type":"triggered","name":"a"}'] * 1001)
+            + b"]}",
             413,
         ),
         (b" " * 3_000_000, 413),
@@ -105,6 +153,8 @@ async def test_a_refused_request_does_nothing(
     api: aiohttp.ClientSession, backend: FakeBackend, body: bytes, status: int
 ) -> None:
     await backend.define(TRIGGERED, "a")
-    async with api.post("/api/jobs/actions", data=io.BytesIO(body)) as answer:
-        assert (answer.status, answer.content_type) == (status, "application/problem+json")
+    for path in ("/api/jobs/actions", "/api/runs/actions"):
+        about = body.replace(b"jobs", b"runs").replace(b"type", b"id").replace(b"name", b"job")
+        async with api.post(path, data=io.BytesIO(body if "jobs" in path else about)) as answer:
+            assert (answer.status, answer.content_type) == (status, "application/problem+json")
     assert backend.seen == []

@@ -1,1 +1,1 @@
-"""One action on many jobs by one request."""
+"""One action on many jobs, or on many runs, by one request."""

@@ -1,33 +1,29 @@
-"""What can be wrong with a request for an action on many jobs."""
+"""What can be wrong with a request for an action on many jobs or runs."""
 
 from webjobs_rules.errors import WebJobsError
 
 
 class InvalidBulkAction(WebJobsError):
-    """The body is no action on jobs."""
+    """The body is no action on jobs or runs."""
 
     http_status = 400
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, example: str) -> None:
         self.reason = reason
-        super().__init__(
-            f"The body cannot be used: {reason}. Send JSON such as "
-            '{"action": "run", "jobs": [{"type": "triggered", "name": "hello"}]}, or with '
-            '"filter": {"filter": "failed", "text": "report"} in place of jobs.'
-        )
+        super().__init__(f"The body cannot be used: {reason}. Send JSON such as {example}.")
 
 
-class TooManyJobs(WebJobsError):
-    """A request is about more jobs than one may be."""
+class TooManyAtOnce(WebJobsError):
+    """A request is about more jobs or runs than one may be."""
 
     http_status = 413
 
-    def __init__(self, jobs: int, limit: int) -> None:
-        self.jobs = jobs
+    def __init__(self, what: str, limit: int, how: str) -> None:
+        self.what = what
         self.limit = limit
         super().__init__(
-            f"The request is about {jobs:,} jobs; {limit:,} are the limit, and nothing was done. "
-            "Name the jobs in several requests, or narrow the filter."
+            f"The request {how} more than {limit:,} {what}, which is the limit. Nothing was done. "
+            f"Name the {what} in several requests, or narrow the filter."
         )
 
 

@@ -1,6 +1,5 @@
 """The handler for an action on many jobs."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -8,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
-import structlog
 from aiohttp import web
 from webjobs_events.commands import PatchJobSettings, StartContinuousJob, StopContinuousJob
 from webjobs_events.job import JobDefinition
@@ -20,20 +18,21 @@ from webjobs_api.backends.known_job import require_readable
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.run_filter import ACTIVE, MAX_RUNS, STATUS_WORDS, RunFilter
 from webjobs_api.backends.runs import RUNS
+from webjobs_api.bulk_actions.each import failures_of_each
 from webjobs_api.bulk_actions.errors import NoRunToCancel, NotForContinuousJobs
 from webjobs_api.bulk_actions.request import (
     MAX_BODY_BYTES,
     Action,
+    BulkAction,
     NamedJob,
     bulk_action_of,
-    check_count,
+    check_matching,
 )
 from webjobs_api.http import request_context
-from webjobs_api.http.error_responses import logged_status
 from webjobs_api.http.errors import RunHasEnded, UploadTooLarge
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.problems import with_problems
-from webjobs_api.http.tracing import about, trace_of
+from webjobs_api.http.tracing import trace_of
 from webjobs_api.jobs import continuous
 from webjobs_api.jobs.commands import COMMANDS, command_from
 from webjobs_api.overview.read import jobs_that_pass
@@ -41,10 +40,6 @@ from webjobs_api.runs.cancel_requests import cancel
 from webjobs_api.runs.start import INVOCATIONS, RunRequest
 
 PATH = "/api/jobs/actions"
-
-_AT_ONCE = 16  # jobs; runners carry out commands about definitions four at a time
-
-log = structlog.stdlib.get_logger(__name__)
 
 ActiveRuns = Mapping[JobName, Sequence[RunView]]
 
@@ -79,34 +74,50 @@ class BulkResultJson(msgspec.Struct, frozen=True):
 
 @with_problems
 async def act_on_jobs(request: web.Request) -> web.Response:
-    """`POST /api/jobs/actions`: each job as by its own route; the failure of one does not stop the rest."""
+    """`POST /api/jobs/actions`: each job as by its own route."""
+    asked = bulk_action_of(await body_of(request))
+    return request_context.json(await do_to_jobs(request, asked, await jobs_of(request, asked)))
+
+
+async def body_of(request: web.Request) -> bytes:
+    """The body of a request.
+
+    Raises:
+        UploadTooLarge: It is longer than any that could be meant.
+    """
     body = await request_context.read_at_most(request, MAX_BODY_BYTES)
     if body is None:
         raise UploadTooLarge(MAX_BODY_BYTES)
-    asked = bulk_action_of(body)
-    jobs = asked.jobs
-    if jobs is None:
-        passing = await jobs_that_pass(request.app, asked.filter, datetime.now(UTC))
-        jobs = [NamedJob(each.job_type, each.job_name) for each in passing]
-        check_count(len(jobs))
+    return body
+
+
+async def jobs_of(request: web.Request, asked: BulkAction) -> Sequence[NamedJob]:
+    """The jobs that an action is about: those that are named, or pass the filter now.
+
+    Raises:
+        TooManyAtOnce: More pass than one request may be about.
+        BusUnavailable: NATS or history does not answer.
+        QueryRefused: History cannot answer.
+    """
+    if asked.jobs is not None:
+        return asked.jobs
+    passing = await jobs_that_pass(request.app, asked.filter, datetime.now(UTC))
+    check_matching(passing, "jobs")
+    return [NamedJob(each.job_type, each.job_name) for each in passing]
+
+
+async def do_to_jobs(request: web.Request, asked: BulkAction, jobs: Sequence[NamedJob]) -> BulkResultJson:
+    """Do an action to jobs; the failure of one does not stop the rest."""
     active = await _active_runs(request, jobs) if asked.action is Action.CANCEL else {}
-    room = asyncio.Semaphore(_AT_ONCE)
 
-    async def act(job: NamedJob) -> FailureJson | None:
-        async with room:
-            try:
-                await _act(request, asked.action, job, active)
-            except WebJobsError as error:
-                status = logged_status(request, error)
-                return FailureJson(job.name, job.type, status, str(error))
-            except Exception:
-                log.exception("action on a job failed", **about(request), job=job.name)
-                return FailureJson(job.name, job.type, 500, "The api failed; its log says why.")
-            return None
+    async def act(job: NamedJob) -> None:
+        await _act(request, asked.action, job, active)
 
-    outcomes = await asyncio.gather(*map(act, jobs))
-    failures = [outcome for outcome in outcomes if outcome is not None]
-    return request_context.json(BulkResultJson(len(jobs) - len(failures), failures))
+    def failure(job: NamedJob, status: int, error: str) -> FailureJson:
+        return FailureJson(job.name, job.type, status, error)
+
+    failures = await failures_of_each(request, jobs, act, failure)
+    return BulkResultJson(len(jobs) - len(failures), failures)
 
 
 async def _act(request: web.Request, action: Action, job: NamedJob, active: ActiveRuns) -> None:

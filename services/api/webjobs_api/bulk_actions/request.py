@@ -1,21 +1,32 @@
 """The body of a request for an action on many jobs → what it asks for; pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 import msgspec
 from webjobs_events.errors import MALFORMED
 from webjobs_rules.job import JobType
 
-from webjobs_api.bulk_actions.errors import InvalidBulkAction, TooManyJobs
+from webjobs_api.bulk_actions.errors import InvalidBulkAction, TooManyAtOnce
 from webjobs_api.http.json_body import json_text
 from webjobs_api.overview.selection import JobFilter, job_filter_of
 
-MAX_JOBS = 1000
-"""Of one request."""
+MAX_NAMED = 1000
+"""Jobs or runs that one request names."""
+
+MAX_MATCHING = 10_000
+"""Jobs or runs that pass the filter of one request."""
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 """More than 1,000 jobs with the longest names need."""
+
+_EXAMPLE = (
+    '{"action": "run", "jobs": [{"type": "triggered", "name": "hello"}]}, or with '
+    '"filter": {"filter": "failed", "text": "report"} in place of jobs'
+)
+T = TypeVar("T")
 
 
 class Action(StrEnum):
@@ -66,26 +77,44 @@ def bulk_action_of(body: bytes) -> BulkAction:
     Raises:
         InvalidBulkAction: It is no JSON object of this form.
         InvalidJobFilter: The filter has a value that it cannot have.
-        TooManyJobs: It names more than `MAX_JOBS`.
+        TooManyAtOnce: It names more than `MAX_NAMED`.
     """
-    try:
-        asked = msgspec.json.decode(json_text(body), type=BulkActionJson)
-    except MALFORMED as error:
-        raise InvalidBulkAction(str(error).rstrip(".")) from error
+    asked = decoded(body, BulkActionJson, _EXAMPLE)
     if (asked.jobs is None) == (asked.filter is None):
-        raise InvalidBulkAction("it needs either jobs or filter")
-    if asked.jobs is not None:
-        check_count(len(asked.jobs))
+        raise InvalidBulkAction("it needs either jobs or filter", _EXAMPLE)
+    check_named(asked.jobs or (), "jobs")
     given = msgspec.structs.asdict(asked.filter) if asked.filter else {}
     parameters = {name: value for name, value in given.items() if value is not None}
     return BulkAction(asked.action, asked.jobs, job_filter_of(parameters))
 
 
-def check_count(jobs: int) -> None:
-    """Check that one request can be about so many jobs.
+def decoded(body: bytes, form: type[T], example: str) -> T:
+    """A body of this form.
 
     Raises:
-        TooManyJobs: It cannot.
+        InvalidBulkAction: It has another one.
     """
-    if jobs > MAX_JOBS:
-        raise TooManyJobs(jobs, MAX_JOBS)
+    try:
+        return msgspec.json.decode(json_text(body), type=form)
+    except MALFORMED as error:
+        raise InvalidBulkAction(str(error).rstrip("."), example) from error
+
+
+def check_named(named: Sequence[object], what: str) -> None:
+    """Check that one request may name so many jobs or runs.
+
+    Raises:
+        TooManyAtOnce: It may not.
+    """
+    if len(named) > MAX_NAMED:
+        raise TooManyAtOnce(what, MAX_NAMED, "names")
+
+
+def check_matching(matching: Sequence[object], what: str) -> None:
+    """Check that one request may be about all of these, which pass its filter.
+
+    Raises:
+        TooManyAtOnce: It may not.
+    """
+    if len(matching) > MAX_MATCHING:
+        raise TooManyAtOnce(what, MAX_MATCHING, "matches")

@@ -21,7 +21,7 @@ PATH = "/api/runs"
 async def list_runs(request: web.Request) -> web.Response:
     """`GET /api/runs`: what runs and what ran, of all jobs."""
     wanted = run_filter_of({name: request.query.getall(name) for name in request.query})
-    wanted = wanted.with_jobs(_as_defined(request.app[DEFINITIONS], name) for name in wanted.job_names)
+    wanted = wanted.with_jobs(as_defined(request.app[DEFINITIONS], name) for name in wanted.job_names)
     page = await request.app[RUNS].of_all(wanted)
     base, now, following = request_context.base(request), datetime.now(UTC), None
     if page.next is not None:
@@ -42,7 +42,7 @@ async def get_run(request: web.Request) -> web.Response:
     return request_context.show(request, measured_run_json(run, urls, datetime.now(UTC)))
 
 
-def _as_defined(definitions: KnownJobs, name: JobName) -> JobName:
+def as_defined(definitions: KnownJobs, name: JobName) -> JobName:
     """The name as the job's owner spells it; as given when there is no such job: its runs may be kept."""
     spelled = [each.job_name for each in definitions.all_of(JobType.TRIGGERED)]
     if name in spelled:
