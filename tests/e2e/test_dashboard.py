@@ -13,20 +13,19 @@ MENDED = 'for i in 1 2 3; do echo "invoice $i"; sleep 0.2; done\n'
 async def test_a_newcomer_deploys_runs_finds_the_error_mends_and_schedules_in_the_browser(
     client: Client, tmp_path: Path
 ) -> None:
-    name, script = unique("invoices"), tmp_path / "run.sh"
+    name = unique("invoices")
+    script = tmp_path / name / "run.sh"
+    (tmp_path / name / ".venv").mkdir(parents=True)
+    (tmp_path / name / ".venv" / "run.py").write_text("")
     async with chromium() as browser, tab(browser, client.base) as watched:
         page = watched.page
         await watched.open("/")
         await page.get_by_role("link", name="New job").or_(page.get_by_role("link", name="Upload")).click()
         script.write_text(BROKEN)
-        await page.get_by_label("Name").fill(name)
-        await page.locator("#file").set_input_files(script)
-        await page.get_by_role("button", name="Deploy").click()
-        await page.wait_for_url(f"**/pages/triggered/{name}")
-
-        await page.get_by_role("button", name="Run", exact=True).click()
-        await page.locator("#runs .status.Failed").click()
-        await page.wait_for_url("**/history/*")
+        await page.locator("#folder").set_input_files(script.parent)
+        await page.get_by_text("1 file, 70 bytes; left out .venv (1 file)").wait_for()
+        await page.get_by_role("button", name="Deploy and run").click()
+        await page.wait_for_url(f"**/pages/triggered/{name}/history/*")
         await page.get_by_text("the script exited with code 3", exact=False).wait_for()
         await page.get_by_role("link", name="First error").click()
         assert "no such invoice" in str(await page.locator(".log li.stderr .text").first.text_content())

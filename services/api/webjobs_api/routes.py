@@ -104,6 +104,8 @@ def routes() -> list[web.RouteDef]:
         web.put("/api/deployments/{deployment}", site_deployments.record),
         web.get("/api/deployments/{deployment}/log", site_deployments.get_log),
         web.get("/diagnostics/runtime", site_deployments.get_runtime),
+        # Schedules
+        web.get("/api/schedules/preview", schedules.preview_schedule),
         # Hooks
         web.post("/api/hooks", hooks.create_hook),
         web.get("/api/hooks", hooks.list_hooks),

@@ -53,6 +53,15 @@ class InvalidForm(WebJobsError):
         super().__init__(f"The form cannot be read: {reason}.")
 
 
+class ScheduleMissing(WebJobsError):
+    """A preview without a schedule."""
+
+    http_status = 400
+
+    def __init__(self) -> None:
+        super().__init__('The query parameter "schedule" is missing: six cron fields, such as 0 0 2 * * *.')
+
+
 class NameNotRepeated(WebJobsError):
     """A job is to be deleted by a form that does not repeat its name."""
 

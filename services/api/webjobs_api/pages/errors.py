@@ -24,3 +24,26 @@ class RunRemoved(WebJobsError):
             f"The run {run_id} of {job_name!r} is no longer in the history, which keeps the latest runs of "
             "each job (WEBJOBS_HISTORY_SIZE). Its events are shown."
         )
+
+
+class UnknownNextStep(WebJobsError):
+    """A form asks for something after its change that no form offers."""
+
+    http_status = 400
+
+    def __init__(self, then: str) -> None:
+        self.then = then
+        super().__init__(f'"then" is {then[:100]!r}; it can only be run.')
+
+
+class DeployedOnly(WebJobsError):
+    """The files of a job are deployed, and what was to follow failed.
+
+    Args:
+        reason: Why, as a sentence.
+        http_status: Of that.
+    """
+
+    def __init__(self, reason: str, http_status: int) -> None:
+        self.http_status = http_status
+        super().__init__(f"The files are deployed, but not all of the rest was done. {reason}")

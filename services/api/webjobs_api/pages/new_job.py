@@ -1,42 +1,135 @@
-"""The page that makes a job of a file: `GET /pages/new`, and the form behind it."""
+"""The page that makes a job of files: `GET /pages/new`, and the form behind it."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+from urllib.parse import urlencode
 
 from aiohttp import web
+from webjobs_events.job import JobDefinition
 from webjobs_rules.errors import WebJobsError
 from webjobs_rules.job import JobType
 
+from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import status_of
+from webjobs_api.http.keys import SETTINGS
 from webjobs_api.http.negotiation import wants_page
+from webjobs_api.http.tracing import trace_of
 from webjobs_api.http.urls import quoted
 from webjobs_api.jobs.deploy import deploy_body
+from webjobs_api.jobs.handlers import merge_settings
+from webjobs_api.pages.errors import DeployedOnly, UnknownNextStep
 from webjobs_api.pages.frame import Page, page_urls, show
+from webjobs_api.runs.start import INVOCATIONS, RunRequest
+from webjobs_api.schedules.handlers import schedule_as_typed
+from webjobs_api.schedules.typed_schedule import TypedScheduleJson
 
-_PAGE = Page(template="new_job", title="New job", section="overview")
+T = TypeVar("T")
+
+DUE_TIMES = 5
+RUN = "run"
+"""What a form asks for beside its own change: that the job is run then."""
+
+_PAGE = Page(template="new_job", title="New job", section="overview", path="/pages/new")
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """What the first part of the form says."""
+
+    name: str
+    type: JobType
+    schedule: str
 
 
 async def show_form(request: web.Request) -> web.Response:
-    """`GET /pages/new`: with `?name=` and `?type=`, which a browser without scripts gives first."""
-    return _show(request, request.query.get("name", ""), request.query.get("type", ""))
+    """`GET /pages/new`: a browser without scripts gives `?name=`, `?type=` and `?schedule=` first."""
+    given = request.query
+    job_type = JobType.CONTINUOUS if given.get("type") == JobType.CONTINUOUS else JobType.TRIGGERED
+    schedule = given.get("schedule", "").strip() if job_type is JobType.TRIGGERED else ""
+    return await _show(request, _Typed(given.get("name", "").strip(), job_type, schedule))
 
 
 async def deploy_files(request: web.Request) -> web.Response:
-    """`POST /pages/{type}/{job}/files`: to the job's page; the script of the page gets JSON."""
+    """`POST /pages/{type}/{job}/files`: to the page of the job, or of its run.
+
+    With `?schedule=` the job has this schedule afterwards, and with `?then=run` it is run. The script of
+    the page gets JSON.
+    """
     job_type = request_context.job_type(request)
     is_script = not wants_page(request.headers.get("Accept", ""))
+    schedule = request.query.get("schedule", "").strip()
     try:
+        await schedule_as_typed(request, schedule, "", 0)  # refused before anything is deployed
+        is_run = asks_for_run(request.query.get("then", ""))
         name = await deploy_body(request, job_type, request_context.job_name(request), merge=False)
+        definition = await request.app[DEFINITIONS].get(job_type, name)
+        to = page_urls(request).page(job_type, name)
+        if schedule:
+            await _afterwards(merge_settings(request, definition, {"schedule": schedule}))
+        if is_run and job_type is JobType.TRIGGERED:
+            to = await _afterwards(run_now(request, definition))
     except WebJobsError as error:
         if is_script:
             return web.json_response({"fault": str(error)}, status=status_of(error))
-        return _show(request, request.match_info["job"], job_type.value, error)
-    to = page_urls(request).page(job_type, name)
+        return await _show(request, _Typed(request.match_info["job"], job_type, schedule), error)
     if is_script:
         return web.json_response({"url": to})
     raise web.HTTPSeeOther(to)
 
 
-def _show(request: web.Request, name: str, job_type: str, fault: WebJobsError | None = None) -> web.Response:
-    chosen = job_type if job_type in set(JobType) else JobType.TRIGGERED.value
-    action = f"{page_urls(request).base}/pages/{chosen}/{quoted(name)}/files" if name else ""
-    view = {"name": name, "type": chosen, "action": action}
+def asks_for_run(then: str) -> bool:
+    """Whether a form asks that the job is run after its change.
+
+    Raises:
+        UnknownNextStep: It asks for something else.
+    """
+    if then not in ("", RUN):
+        raise UnknownNextStep(then)
+    return then == RUN
+
+
+async def run_now(request: web.Request, definition: JobDefinition) -> str:
+    """Run a triggered job without arguments; returns the address of the run's page."""
+    asked = RunRequest(definition, None, request_context.trigger(request), trace_of(request))
+    run_id = await request.app[INVOCATIONS].start(asked, datetime.now(UTC))
+    return page_urls(request).run_page(definition.job_name, run_id)
+
+
+async def _afterwards(step: Awaitable[T]) -> T:
+    try:
+        return await step
+    except WebJobsError as error:
+        raise DeployedOnly(str(error), status_of(error)) from error
+
+
+async def _show(request: web.Request, typed: _Typed, fault: WebJobsError | None = None) -> web.Response:
+    preview, schedule_fault = await _preview(request, typed.schedule)
+    view = {
+        "name": typed.name,
+        "type": typed.type.value,
+        "schedule": typed.schedule,
+        "preview": preview,
+        "schedule_fault": schedule_fault,
+        "action": _action(request, typed),
+        "limit": request.app[SETTINGS].upload_limit_bytes,
+    }
     return show(request, _PAGE, view, fault)
+
+
+async def _preview(request: web.Request, schedule: str) -> tuple[TypedScheduleJson | None, str]:
+    try:
+        return await schedule_as_typed(request, schedule, "", DUE_TIMES), ""
+    except WebJobsError as error:
+        return None, str(error)
+
+
+def _action(request: web.Request, typed: _Typed) -> str:
+    """Where a browser without scripts sends the file: a form of files has no other fields."""
+    if not typed.name:
+        return ""
+    query = urlencode({"schedule": typed.schedule} if typed.schedule else {})
+    path = f"{page_urls(request).base}/pages/{typed.type}/{quoted(typed.name)}/files"
+    return f"{path}?{query}" if query else path

@@ -81,6 +81,16 @@ _EVENTS = (
 _NEW = (
     Parameter(name="name", schema=_TEXT, description="Of the job, when it is known."),
     Parameter(name="type", schema=_TEXT, description="Of the job: triggered or continuous."),
+    Parameter(name="schedule", schema=_TEXT, description="Of the job: a cron expression."),
+)
+_THEN = Parameter(
+    name="then",
+    schema={"type": "string", "enum": ["", "run"]},
+    description="With run, a triggered job is run afterwards.",
+)
+_AFTER_DEPLOY = (
+    Parameter(name="schedule", schema=_TEXT, description="The schedule that the job has afterwards."),
+    _THEN,
 )
 _BACK = nothing("Done: back to the page.", Location="Of the page.")
 
@@ -129,7 +139,8 @@ def _upload(summary: str, body: Body) -> Operation:
         status: Answer(description=each.description, content={**each.content, JSON: fields["fault"]})
         for status, each in _NOT_DONE.items()
     }
-    return replace(_button(summary, body), answers={200: done, 303: _BACK, **refused})
+    answers = {200: done, 303: _BACK, **refused}
+    return replace(_button(summary, body), query=_AFTER_DEPLOY, answers=answers)
 
 
 def _form(*fields: str, description: str = "The form of the page.", is_closed: bool = False) -> Body:

@@ -10,13 +10,14 @@ from webjobs_rules.job import JobType
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.ticks import TICKS
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import InvalidPage, LogNotFound
+from webjobs_api.http.errors import InvalidPage, LogNotFound, ScheduleMissing
 from webjobs_api.http.held_back import holding_schedules
 from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.urls import SCHEDULER_LOG_FILE
 from webjobs_api.schedules.preview import LAST_TICKS, MOST_DUE_TIMES, ScheduleJson, schedule_json
 from webjobs_api.schedules.scheduler_log import scheduler_log
+from webjobs_api.schedules.typed_schedule import TypedScheduleJson, typed_schedule
 
 _LOG_LINES = 10_000  # about the one megabyte that Kudu keeps
 _DEFAULT_COUNT = 10
@@ -50,6 +51,29 @@ async def schedule_of_job(request: web.Request, definition: JobDefinition, count
         urls=request_context.urls(request),
         now=datetime.now(UTC),
     )
+
+
+@with_problems
+async def preview_schedule(request: web.Request) -> web.Response:
+    """`GET /api/schedules/preview?schedule=0 0 2 * * *&time_zone=Europe/Berlin&next=5`."""
+    count = _count(request.query.get("next"))
+    typed = request.query.get("schedule", ""), request.query.get("time_zone", "")
+    found = await schedule_as_typed(request, *typed, count)
+    if found is None:
+        raise ScheduleMissing
+    return request_context.json(found)
+
+
+async def schedule_as_typed(
+    request: web.Request, expression: str, time_zone: str, count: int
+) -> TypedScheduleJson | None:
+    """A schedule that no job has yet, with its next `count` due times; None for a blank one.
+
+    Raises:
+        InvalidJobSettings: As a job's settings with this schedule and zone would be refused.
+    """
+    site_zone = request.app[LIVE_SETTINGS].get("WEBSITE_TIME_ZONE")
+    return await asyncio.to_thread(typed_schedule, expression, time_zone, site_zone, count, datetime.now(UTC))
 
 
 async def get_scheduler_log(request: web.Request) -> web.Response:

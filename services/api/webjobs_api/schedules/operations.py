@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from webjobs_api.http.operation import Operation, Parameter, json_of, text
 from webjobs_api.schedules.preview import MOST_DUE_TIMES, ScheduleJson
+from webjobs_api.schedules.typed_schedule import TypedScheduleJson
 
 _NEXT = Parameter(
     name="next",
@@ -30,6 +31,29 @@ OPERATIONS: Mapping[str, Operation] = {
         query=(_NEXT,),
         answers={200: json_of(ScheduleJson, "The schedule; `schedule` is null when the job has none.")},
         errors=(404,),
+        problems=True,
+    ),
+    "GET /api/schedules/preview": Operation(
+        tag="Triggered jobs",
+        summary="Look ahead in a schedule that no job has yet",
+        description="Refused as a job's settings with this schedule would be.",
+        query=(
+            Parameter(
+                name="schedule",
+                schema={"type": "string", "examples": ["0 0 2 * * *"]},
+                description="The cron expression: six fields, seconds first.",
+                is_required=True,
+            ),
+            Parameter(
+                name="time_zone",
+                schema={"type": "string", "examples": ["Europe/Berlin"]},
+                description="The zone that it is meant in; else WEBSITE_TIME_ZONE.",
+            ),
+            _NEXT,
+        ),
+        answers={200: json_of(TypedScheduleJson, "When it is due.")},
+        errors=(400,),
+        error_texts={400: "The schedule or the time zone is refused; `detail` says why."},
         problems=True,
     ),
     "GET /vfs/data/jobs/triggered/{job}/job_scheduler.log": _log(),

@@ -118,13 +118,14 @@ def schedule_json(
         enabled=settings.enabled,
         held_back=held_back,
         missed=settings.missed,
-        next=[] if schedule is None else _next(schedule, now, count),
+        next=[] if schedule is None else next_due_times(schedule, now, count),
         last=last,
         log_url=urls.scheduler_log(definition.job_name) if last else None,
     )
 
 
-def _next(schedule: Schedule, now: datetime, count: int) -> list[DueTimeJson]:
+def next_due_times(schedule: Schedule, now: datetime, count: int) -> list[DueTimeJson]:
+    """The first `count` due times of a schedule within fifty years."""
     found = itertools.islice(schedule.due_between(now, now + _HORIZON), count)
     return [DueTimeJson(instant(due), due.astimezone(schedule.zone).isoformat()) for due in found]
 

@@ -1,4 +1,4 @@
-// The script of all pages: live regions, times, uploads, keys. Every page works without it.
+// The script of all pages: live regions, times, keys. Every page works without it.
 "use strict";
 
 const body = document.body;
@@ -281,56 +281,6 @@ function startKeys() {
   });
 }
 
-// Uploads with progress
-
-function startUpload(form) {
-  const drop = form.querySelector(".drop");
-  const files = form.querySelector("input[type=file]");
-  const bar = form.querySelector("progress");
-  const say = form.querySelector("[role=status]");
-  const cancel = form.querySelector("[data-cancel]");
-  let request = null;
-  drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
-  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (event) => {
-    event.preventDefault();
-    drop.classList.remove("over");
-    files.files = event.dataTransfer.files;
-    files.dispatchEvent(new Event("change"));
-  });
-  files.addEventListener("change", () => {
-    const name = document.getElementById("name");
-    if (files.files.length && !name.value) name.value = files.files[0].name.replace(/\.[^.]*$/, "");
-  });
-  cancel.addEventListener("click", () => request?.abort());
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    request = new XMLHttpRequest();
-    const [name, type] = ["name", "type"].map((id) => encodeURIComponent(document.getElementById(id).value));
-    if (!name) return document.getElementById("name").focus();
-    request.open("POST", `${root}/pages/${type}/${name}/files`);
-    request.setRequestHeader("Accept", "application/json");
-    request.upload.addEventListener("progress", (part) => {
-      if (part.lengthComputable) bar.value = part.loaded / part.total;
-      say.textContent = `${Math.round(bar.value * 100)} % sent`;
-    });
-    request.upload.addEventListener("load", () => { say.textContent = "Sent. Waiting for a runner to install it…"; });
-    request.addEventListener("load", () => {
-      bar.hidden = cancel.hidden = true;
-      const answer = JSON.parse(request.responseText || "{}");
-      if (request.status < 300) location.assign(answer.url);
-      else say.textContent = answer.fault || `It was refused (${request.status}).`;
-    });
-    request.addEventListener("error", () => { bar.hidden = cancel.hidden = true; say.textContent = "The connection broke. Nothing was deployed; try again."; });
-    request.addEventListener("abort", () => { bar.hidden = cancel.hidden = true; say.textContent = "Cancelled. Nothing was deployed."; });
-    bar.hidden = cancel.hidden = false;
-    bar.value = 0;
-    const data = new FormData();
-    data.append("file", files.files[0]);
-    request.send(data);
-  });
-}
-
 function startPause(stream) {
   const button = document.querySelector("[data-pause]");
   if (!button) return;
@@ -343,7 +293,6 @@ function startPause(stream) {
 
 startClocks();
 startKeys();
-document.querySelectorAll("form[data-upload]").forEach(startUpload);
 // On the page of a run that goes on, the one stream is that of its log: log.js follows it.
 if (body.dataset.events && !document.querySelector("[data-follow]:not([data-follow=''])")) {
   startPause(new Stream(body.dataset.events, { onEvent: (event) => { sequence = event.id; invalidate(event.name); }, onReturn: () => invalidate("*") }));
