@@ -14,6 +14,7 @@ from webjobs_api.describe import asyncapi, page, schemas, swagger
 from webjobs_api.describe import handlers as openapi
 from webjobs_api.events import handlers as events
 from webjobs_api.hooks import handlers as hooks
+from webjobs_api.http import assets
 from webjobs_api.http.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, LEGACY, Dialect
 from webjobs_api.http.negotiation import by_accept
 from webjobs_api.http.urls import KUDU_JOB_LOG_FILE, SCHEDULER_LOG_FILE
@@ -23,7 +24,7 @@ from webjobs_api.login import handlers as login
 from webjobs_api.logs import handlers as logs
 from webjobs_api.logs import line_handlers, logstream, run_log
 from webjobs_api.overview import handlers as overview
-from webjobs_api.pages import actions, assets, continuous_job, new_job, triggered_job
+from webjobs_api.pages import actions, continuous_job, new_job, triggered_job
 from webjobs_api.pages import events as events_page
 from webjobs_api.pages import hooks as hooks_page
 from webjobs_api.pages import overview as overview_page

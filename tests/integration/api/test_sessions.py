@@ -76,6 +76,10 @@ async def test_a_browser_is_led_to_the_form_and_back_to_the_page_asked_for(
         nonce = re.findall(r"style-src 'nonce-([\w-]+)'", answer.headers["Content-Security-Policy"])
     assert f'nonce="{nonce[0]}"' in text and "<script" not in text
     assert 'action="/login"' in text and f'name="next" value="{escape(wanted)}"' in text
+    assert "<style" not in text and "style=" not in text
+    [style] = re.findall(r'href="(/assets/style\.[^"]+)"', text)
+    async with browser.get(style, headers=BROWSER, allow_redirects=False) as answer:
+        assert (answer.status, answer.content_type) == (200, "text/css"), "the form has its stylesheet"
     answer, cookie = await sign_in(browser, wanted)
     assert answer.headers["Location"] == wanted
     async with browser.get(wanted, headers=NAVIGATION | sent(cookie)) as answer:
@@ -108,6 +112,10 @@ async def test_only_what_is_no_page_is_asked_for_basic(browser: aiohttp.ClientSe
         async with browser.request(method, path, headers=headers, allow_redirects=False) as answer:
             assert answer.status == wanted["status"], (method, path, headers)
             assert ("WWW-Authenticate" in answer.headers) == wanted["challenge"], (method, path, headers)
+            text = await answer.text()
+            is_page = answer.status == 401 and headers.get("Sec-Fetch-Mode") == "navigate"
+            assert (answer.content_type == "text/html") == is_page or answer.status == 303
+            assert "data-root" not in text and "runner" not in text, "nothing about the site"
             assert not answer.cookies
 
 

@@ -18,19 +18,20 @@ from webjobs_api.http.browsers import asks_for_page, is_script_of_page, page_bef
 from webjobs_api.http.cors import is_change_allowed, is_origin_allowed
 from webjobs_api.http.logins import Logins, basic_credentials
 from webjobs_api.http.loopback import is_host, is_loopback, without_port
-from webjobs_api.http.requester import REQUESTER, Requester
+from webjobs_api.http.requester import REQUESTER, UNNAMED, Requester
 from webjobs_api.http.session_cookie import has_cookie, session_of
 from webjobs_api.http.sessions import next_path
 
 _OPEN_PATHS = frozenset({"/healthz", "/healthz/"})
 _LOGIN_PATHS = frozenset({"/login", "/login/", "/logout", "/logout/"})
+_ASSETS = "/assets/"  # the login form has a stylesheet
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITE = frozenset({"same-origin", "none"})
 _USUAL_PORTS = {"http": ":80", "https": ":443"}
 
 
 def access_guard(logins: Logins) -> Middleware:
-    """A middleware that lets through who may ask; `/healthz` is open to everybody, and so is the login."""
+    """A middleware that lets through who may ask; `/healthz`, the login and files of pages are open."""
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -39,11 +40,13 @@ def access_guard(logins: Logins) -> Middleware:
             if not is_host(host):
                 raise InvalidHost(host)
             if logins.are_needed:
-                if request.path not in _LOGIN_PATHS:
+                if request.path not in _LOGIN_PATHS and not request.path.startswith(_ASSETS):
                     request[REQUESTER] = await _requester(request, logins)
             elif host and not is_loopback(without_port(host)):
                 # A foreign host name that leads here: its pages would be same-origin with us.
                 raise ForeignHost(host)
+            else:
+                request[REQUESTER] = UNNAMED
             if request.method not in _READING:
                 refuse_page_of_another_site(request)
         return await handler(request)

@@ -1,6 +1,8 @@
 """Error → HTTP status and body."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
 
 import structlog
 from aiohttp import web
@@ -112,29 +114,54 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     """Turn errors into short plain text; an unexpected one is logged and becomes 500."""
     try:
         return await handler(request)
-    except WebJobsError as error:
-        status = logged_status(request, error)
-        headers = {**headers_of(status), **getattr(error, "http_headers", {})}
-        return web.Response(status=status, text=str(error), headers=headers)
-    except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
-        if isinstance(error, web.HTTPMethodNotAllowed):
-            error.headers["Allow"] = ", ".join(sorted(methods_of(error)))
-        if error.text == f"{error.status}: {error.reason}":  # the router's own text
-            error.text = help_of(request, error)
-        raise
-    except web.RequestPayloadError as error:
-        log.debug("body not readable", method=request.method, path=request.path, error=str(error))
-        return web.Response(status=400, text="The body is not encoded as Content-Encoding and HTTP say.")
-    except (web.HTTPException, ConnectionError, BodyTimedOut):
-        raise
-    except Exception:
-        log.exception("request failed", **about(request))
-        return web.Response(status=500, text="The api failed; its log says why.")
+    except Exception as error:
+        answer = error_answer(request, error)
+        if answer is None:
+            raise
+        return web.Response(status=answer.status, text=answer.text, headers=answer.headers)
 
 
-def help_of(request: web.Request, error: web.HTTPNotFound | web.HTTPMethodNotAllowed) -> str:
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """An error as an answer: its status, a sentence that says what to do, and headers beside the body."""
+
+    status: int
+    text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def error_answer(request: web.Request, error: Exception) -> ErrorAnswer | None:
+    """The answer to a request that ended with an error, which is logged if no request should cause it.
+
+    None for what is no error of the answer: a redirect, or a client that has left.
+    """
+    match error:
+        case WebJobsError():
+            status = logged_status(request, error)
+            headers = {**headers_of(status), **getattr(error, "http_headers", {})}
+            return ErrorAnswer(status, str(error), headers)
+        case web.HTTPException() if error.status < HTTPStatus.BAD_REQUEST:
+            return None
+        case web.HTTPException():
+            is_of_router = error.text == f"{error.status}: {error.reason}"
+            text = _help_of(request, error) if is_of_router else error.text or error.reason
+            methods = methods_of(error) if isinstance(error, web.HTTPMethodNotAllowed) else ()
+            return ErrorAnswer(error.status, text, {"Allow": ", ".join(sorted(methods))} if methods else {})
+        case web.RequestPayloadError():
+            log.debug("body not readable", method=request.method, path=request.path, error=str(error))
+            return ErrorAnswer(400, "The body is not encoded as Content-Encoding and HTTP say.")
+        case ConnectionError() | BodyTimedOut():
+            return None
+        case _:
+            log.error("request failed", **about(request), exc_info=error)
+            return ErrorAnswer(500, "The api failed; its log says why.")
+
+
+def _help_of(request: web.Request, error: web.HTTPException) -> str:
     """Says what is wrong with an address or a method."""
     if isinstance(error, web.HTTPMethodNotAllowed):
         methods = ", ".join(sorted(error.allowed_methods))
         return f"{request.method[:20]} is not allowed here; use {methods}."
-    return f"There is nothing at {request.path[:200]!r}. The page /docs shows every address there is."
+    if isinstance(error, web.HTTPNotFound):
+        return f"There is nothing at {request.path[:200]!r}. The page /docs shows every address there is."
+    return error.text or error.reason

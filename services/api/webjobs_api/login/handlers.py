@@ -6,6 +6,7 @@ from aiohttp import web
 
 from webjobs_api.http import request_context
 from webjobs_api.http.access_errors import CredentialsWanted, InvalidLoginForm, TooManyWrongPasswords
+from webjobs_api.http.assets import asset_path
 from webjobs_api.http.logins import LOGINS
 from webjobs_api.http.page_policy import new_nonce, page_policy
 from webjobs_api.http.session_cookie import begin_session, end_session
@@ -55,8 +56,14 @@ def _form(
     request: web.Request, wanted: str, status: HTTPStatus = HTTPStatus.OK, error: str = ""
 ) -> web.Response:
     nonce = new_nonce()
-    context = {"nonce": nonce, "root": request_context.root(request), "next": wanted, "error": error}
-    return render("login.html", context, page_policy(nonce), status)
+    context = {
+        "nonce": nonce,
+        "root": request_context.root(request),
+        "asset": asset_path,
+        "next": wanted,
+        "error": error,
+    }
+    return render("outside/login.html", context, page_policy(nonce), status)
 
 
 def _to(request: web.Request, path: str) -> web.HTTPSeeOther:

@@ -1,14 +1,18 @@
 """What pages say that no other answer does."""
 
+from collections.abc import Mapping
+
 from webjobs_rules.errors import WebJobsError
 
 
-class AddressUnknown(WebJobsError):
-    """There is nothing at this address."""
+class HttpFault(WebJobsError):
+    """An error that has a status and a sentence, but no class of its own."""
 
-    http_status = 404
+    http_status = 500  # unless it is made with another one
 
-    def __init__(self, sentence: str) -> None:
+    def __init__(self, status: int, sentence: str, headers: Mapping[str, str]) -> None:
+        self.http_status = status
+        self.http_headers = headers
         super().__init__(sentence)
 
 
@@ -21,8 +25,7 @@ class RunRemoved(WebJobsError):
         self.job_name = job_name
         self.run_id = run_id
         super().__init__(
-            f"The run {run_id} of {job_name!r} is no longer in the history, which keeps the latest runs of "
-            "each job (WEBJOBS_HISTORY_SIZE). Its events are shown."
+            f"The run {run_id} of {job_name!r} is no longer in the history. Its events are shown."
         )
 
 

@@ -14,12 +14,22 @@ class FaultWords:
 
 _WORDS: Mapping[int, FaultWords] = {
     400: FaultWords("The request is not valid", "Correct the address or the form, and send it again."),
+    401: FaultWords("Not signed in", "Sign in with a name and a password of this webjobs."),
     403: FaultWords("Not allowed", "Sign in as a user who may do this."),
     404: FaultWords("Not found", "Check the address, or look for the job in the list of all jobs."),
+    405: FaultWords(
+        "Not possible this way", "Go back to the page with the form or button, and use it there."
+    ),
     409: FaultWords("Not possible now", "Look at the state of the job, and try again later."),
     410: FaultWords("No longer here", "Its log and its row are gone; its events remain in the stream."),
     412: FaultWords("Changed in the meantime", "Load the page again, and repeat the change."),
     413: FaultWords("Too large", "Send less, or let an operator raise the limit."),
+    414: FaultWords("The address is too long", "Shorten what is searched or filtered for."),
+    415: FaultWords(
+        "Not of a kind that is taken here", "Go back, and send the kind of file that is asked for."
+    ),
+    429: FaultWords("Too many tries", "Wait some seconds, then try again."),
+    502: FaultWords("The job did not answer", "Look at the log of the job, and restart it if it hangs."),
     503: FaultWords("A part of webjobs is away", "Try again in a moment; the page System shows each part."),
     507: FaultWords("No space left", "Free disk space; the page System shows the disks of the runners."),
 }

@@ -17,13 +17,13 @@ from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.backends.storage import STORAGE
 from webjobs_api.http import request_context
+from webjobs_api.http.assets import asset_path
 from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.keys import BUS, LIVE_SETTINGS
 from webjobs_api.http.page_policy import new_nonce, page_policy
 from webjobs_api.http.templates import render, render_parts
 from webjobs_api.http.urls import Urls
 from webjobs_api.pages import formats
-from webjobs_api.pages.assets import asset_path
 from webjobs_api.pages.fault_words import fault_words
 from webjobs_api.pages.form_fields import TYPED
 from webjobs_api.pages.formats import clocks_of
