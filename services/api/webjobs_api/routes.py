@@ -18,7 +18,15 @@ from webjobs_api.http import assets
 from webjobs_api.http.dialects import KUDU, KUDU_OLDER, KUDU_OLDEST, LEGACY, Dialect
 from webjobs_api.http.negotiation import by_accept
 from webjobs_api.http.urls import KUDU_JOB_LOG_FILE, SCHEDULER_LOG_FILE
-from webjobs_api.jobs import continuous, deploy, refusal_list, triggered, version_diff, versions
+from webjobs_api.jobs import (
+    continuous,
+    deploy,
+    refusal_list,
+    script_choice,
+    triggered,
+    version_diff,
+    versions,
+)
 from webjobs_api.jobs import handlers as jobs
 from webjobs_api.login import handlers as login
 from webjobs_api.logs import handlers as logs
@@ -59,6 +67,7 @@ def routes() -> list[web.RouteDef]:
         web.get(all_runs.PATH, all_runs.list_runs),
         web.get(f"{all_runs.PATH}/{_JOB}/{{id}}", all_runs.get_run),
         web.get(refusal_list.PATH, refusal_list.list_refusals),
+        web.post(script_choice.PATH, jobs.choose_script_by_names),
         web.post(bulk_actions.PATH, bulk_actions.act_on_jobs),
         web.post(bulk_run_actions.PATH, bulk_run_actions.act_on_runs),
         # App settings

@@ -75,6 +75,8 @@ async def test_a_folder_is_deployed_without_what_does_not_belong_to_it_and_run(
             ".DS_Store (1",
         ):
             await expect(summary).to_contain_text(words)
+        choice = page.locator("[data-choice]")
+        await expect(choice).to_contain_text("run.py with python3; requirements.txt found")
         await page.get_by_label("First schedule, if any").fill("often")
         await expect(page.locator("#schedule-words")).to_contain_text("six fields")
         await page.get_by_label("First schedule, if any").fill("0 0 2 * * *")
@@ -120,6 +122,7 @@ async def test_a_dropped_folder_and_several_files_are_packed_and_one_file_is_sen
             assert await page.get_by_role("button", name="Deploy and run").count() == 0
             await page.get_by_label("Name").fill(name)
             await page.locator("#file").set_input_files([tmp_path / each for each in chosen])
+            await expect(page.locator("[data-choice]")).to_have_text("run.sh with bash")
             await deploy.click()
             await page.wait_for_url(f"**/pages/continuous/{name}")
             assert backend.files[JobType.CONTINUOUS, name] == {"run.sh": b"echo 1\n"}
@@ -157,7 +160,7 @@ async def test_a_form_without_scripts_deploys_schedules_and_runs(
         assert await answer.json() == {"schedule": "0 0 2 * * *"}
 
 
-async def test_a_schedule_is_previewed_before_any_job_has_it(api: aiohttp.ClientSession) -> None:
+async def test_a_schedule_and_the_script_are_known_before_there_is_a_job(api: aiohttp.ClientSession) -> None:
     async with api.get(
         "/api/schedules/preview",
         params={"schedule": "0 30 9 * * Mon", "time_zone": "Europe/Berlin", "next": "2"},
@@ -165,6 +168,11 @@ async def test_a_schedule_is_previewed_before_any_job_has_it(api: aiohttp.Client
         found = await answer.json()
     assert answer.status == 200 and len(found["next"]) == 2 and "09:30" in found["next"][0]["local"]
     assert found["time_zone"] == "Europe/Berlin" and "Monday" in found["words"]
+    names = {"names": ["job/main.py", "job/settings.job"]}
+    async with api.post("/api/jobs/script-choice", json=names) as answer:
+        assert (await answer.json())["script"] == "job/main.py"
+    async with api.post("/api/jobs/script-choice", json=[]) as answer:
+        assert answer.status == 400 and "run.py" in (await answer.json())["detail"]
     for query, words in {
         "": "schedule",
         "schedule=%20": "schedule",

@@ -53,6 +53,16 @@ class InvalidForm(WebJobsError):
         super().__init__(f"The form cannot be read: {reason}.")
 
 
+class InvalidNames(WebJobsError):
+    """The body is no list of names of files."""
+
+    http_status = 400
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f'The body cannot be used: {reason}. Send JSON such as {{"names": ["run.py"]}}.')
+
+
 class ScheduleMissing(WebJobsError):
     """A preview without a schedule."""
 

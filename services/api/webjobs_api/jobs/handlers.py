@@ -15,10 +15,12 @@ from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import UnsupportedPatch, UploadTooLarge
 from webjobs_api.http.legacy_responses import JobJson
+from webjobs_api.http.problems import with_problems
 from webjobs_api.http.requests import arm_settings_of, settings_of
 from webjobs_api.http.viewer import visible
 from webjobs_api.jobs import continuous, triggered
 from webjobs_api.jobs.commands import COMMANDS, command_from
+from webjobs_api.jobs.script_choice import MAX_BODY_BYTES, names_of, script_choice
 
 _PATCH_TYPES = frozenset({"application/merge-patch+json", "application/json"})
 _LONGEST_TAG = 100  # characters
@@ -44,6 +46,15 @@ async def get_settings(request: web.Request) -> web.Response:
         response = request_context.json(settings)
     response.headers.update({"ETag": f'"{tag}"', "Cache-Control": "no-cache"})
     return response
+
+
+@with_problems
+async def choose_script_by_names(request: web.Request) -> web.Response:
+    """`POST /api/jobs/script-choice`."""
+    body = await request_context.read_at_most(request, MAX_BODY_BYTES)
+    if body is None:
+        raise UploadTooLarge(MAX_BODY_BYTES)
+    return request_context.json(script_choice(names_of(body)))
 
 
 async def put_settings(request: web.Request) -> web.Response:

@@ -8,6 +8,7 @@ from webjobs_api.http.operation import JSON, Body, Operation, Parameter, json_of
 from webjobs_api.http.parameters import RUN_ID
 from webjobs_api.http.requests import MAX_PAGE
 from webjobs_api.jobs.refusal_list import RefusalJson
+from webjobs_api.jobs.script_choice import FileNamesJson, ScriptChoiceJson
 from webjobs_api.jobs.version_operations import version_operations
 
 _ALL, _TRIGGERED, _CONTINUOUS, _BOTH = "All jobs", "Triggered jobs", "Continuous jobs", "Both types of jobs"
@@ -90,6 +91,20 @@ OPERATIONS: Mapping[str, Operation] = {
         description="Triggered jobs first, each type in name order.",
         has_etag=True,
         answers={200: list_of(_ANY_JOB, "Every job.")},
+    ),
+    "POST /api/jobs/script-choice": Operation(
+        tag=_ALL,
+        summary="Ask which script a runner would choose",
+        description="By names alone, before anything is sent. Nothing is changed.",
+        body=Body(
+            description="Paths of the files below the folder of a job, at most 20,000.",
+            content={JSON: FileNamesJson},
+        ),
+        answers={200: json_of(ScriptChoiceJson, "The choice; `script` is null when there is none.")},
+        errors=(400, 413),
+        error_texts={413: "The body is too large. Name only files at the top of the folder."},
+        problems=True,
+        needs_room=False,
     ),
     "GET /api/jobs/triggered": Operation(
         tag=_TRIGGERED,

@@ -62,6 +62,7 @@ class Upload {
     this.bar = form.querySelector("progress");
     this.say = form.querySelector("[data-say]");
     this.summary = form.querySelector("[data-summary]");
+    this.choice = form.querySelector("[data-choice]");
     this.everything = form.querySelector("[data-everything]");
     this.cancel = form.querySelector("[data-cancel]");
     this.name = document.getElementById("name");
@@ -141,7 +142,24 @@ class Upload {
     const others = this.everything.checked || !left ? "" : `; left out ${left}`;
     this.summary.textContent = `${shownCount(this.sent.length, "file")}, ${shownSize(bytes)}${others}`;
     this.everything.closest("label").hidden = !left;
-    this.form.dispatchEvent(new CustomEvent("webjobs:chosen", { detail: this.isOneFile ? [] : this.sent.map(({ path }) => path) }));
+    this.showChoice();
+  }
+
+  async showChoice() {
+    // The server knows by which rule a runner chooses; it needs the names only.
+    const names = this.sent.map(({ path }) => path);
+    this.choice.replaceChildren();
+    if (!names.length || (this.isOneFile && /\.zip$/i.test(names[0]))) return;
+    const answer = await fetch(`${root}/api/jobs/script-choice`, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ names }) }).catch(() => null);
+    if (!answer?.ok || names.join() !== this.sent.map(({ path }) => path).join()) return;
+    const { script, program, found, warnings } = await answer.json();
+    const words = script && [`${script}${program ? ` with ${program}` : ""}`, ...found.map((name) => `${name} found`)].join("; ");
+    this.choice.replaceChildren(...[words, ...warnings].filter(Boolean).map((text) => {
+      const line = document.createElement("p");
+      line.textContent = text;
+      return line;
+    }));
   }
 
   showType() {
