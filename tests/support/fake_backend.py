@@ -374,6 +374,15 @@ class FakeBackend:
         ]
         return encode(queries.Statuses(position=self.position, jobs=jobs))
 
+    async def acknowledgements(self, data: bytes) -> bytes:
+        query = _decode(data, queries.AcknowledgementsQuery)
+        await self._ready(query)
+        rows = sorted(
+            self._fold.acknowledgements_to_put, key=lambda row: (row.job_type, row.job_name, row.kind)
+        )
+        answer = queries.Acknowledgements(position=self.position, acknowledgements=rows, has_more=False)
+        return encode(answer)
+
     def _statuses(self) -> dict[str, list[queries.InstanceView]]:
         found: dict[str, list[queries.InstanceView]] = {}
         for row in sorted(self._fold.instances_to_put, key=lambda row: row.instance):
@@ -447,6 +456,7 @@ async def run_fake_backend(bus: Bus, folder: Path) -> AsyncIterator[FakeBackend]
         queries.ALL_RUNS: backend.all_runs,
         queries.RUN: backend.run,
         queries.STATUSES: backend.status,
+        queries.ACKNOWLEDGEMENTS: backend.acknowledgements,
     }
     try:
         # No files at all: those of a real runner are tested in integration/files.

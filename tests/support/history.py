@@ -92,13 +92,20 @@ class History:
         query = q.StatusesQuery(job_names=names, at_least=at_least)
         return (await self._ask(q.STATUSES, query, q.Statuses)).jobs
 
+    async def acknowledgements(
+        self, at_least: int = 0, after: q.AcknowledgementKey | None = None
+    ) -> q.Acknowledgements:
+        query = q.AcknowledgementsQuery(after=after, at_least=at_least)
+        return await self._ask(q.ACKNOWLEDGEMENTS, query, q.Acknowledgements)
+
     async def everything(self, at_least: int) -> object:
         """Every answer of every endpoint."""
         latest = await self.latest(at_least=at_least)
         pages = {run.job_name: await self.runs(run.job_name) for run in latest}
         single = [await self.run(run.job_name, run.run_id) for page in pages.values() for run in page[:3]]
         named = await self.latest([run.job_name for run in latest])
-        return latest, pages, single, named, await self.statuses()
+        acknowledged = (await self.acknowledgements()).acknowledgements
+        return latest, pages, single, named, acknowledged, await self.statuses()
 
 
 @contextlib.asynccontextmanager

@@ -18,6 +18,8 @@ from webjobs_events.commands import (
 )
 from webjobs_events.envelope import Cause
 from webjobs_events.events import (
+    Acknowledged,
+    AcknowledgementWithdrawn,
     ContinuousInactiveInstance,
     ContinuousInitializing,
     ContinuousPendingRestart,
@@ -25,6 +27,7 @@ from webjobs_events.events import (
     ContinuousStarting,
     ContinuousStopped,
     ContinuousStopping,
+    Covered,
     Deleted,
     Deployed,
     DeployFailed,
@@ -47,6 +50,7 @@ from webjobs_events.events import (
     ScheduleTicked,
     SettingsChanged,
     SettingsRefused,
+    Term,
     TickOutcome,
 )
 from webjobs_rules.job import JobName, JobType
@@ -93,6 +97,40 @@ _disk: dict[str, Any] = {"free_bytes": 9_437_184, "reserve_bytes": 20_971_520, "
 _instance: dict[str, Any] = {"at": _AT, "instance": _INSTANCE, "about_instance": _INSTANCE, "boot": _BOOT}
 
 
+_COVERED = {
+    JobType.TRIGGERED: Covered(
+        kind="failed", evidence="exit_code 3", text="Exit code 3, third time in a row; no success yet."
+    ),
+    JobType.CONTINUOUS: Covered(
+        kind="crash_loop",
+        evidence="exit_code 1",
+        text="Crash loop on 327e1e: 4 crashes in a row, each soon after the start; exit code 1.",
+    ),
+}
+
+
+def _acknowledgements(job_type: JobType, job_name: JobName) -> list[Event]:
+    said: dict[str, Any] = {
+        "at": _AT,
+        "instance": "api",
+        "job_type": job_type,
+        "job_name": job_name,
+        "acknowledgement_id": "202601020304056789-1f3a9c2b",
+        "by": "Dashboard - ada",
+    }
+    is_timed = job_type is JobType.CONTINUOUS
+    return [
+        Acknowledged(
+            **said,
+            covers=[_COVERED[job_type]],
+            note="The supplier is informed.",
+            term=Term.INSTANT if is_timed else Term.CHANGE,
+            until=_AT.replace(microsecond=0) + timedelta(hours=1) if is_timed else None,
+        ),
+        AcknowledgementWithdrawn(**said),
+    ]
+
+
 def _job_events(job_type: JobType) -> dict[str, Event]:
     job: dict[str, Any] = {
         "at": _AT,
@@ -119,6 +157,7 @@ def _job_events(job_type: JobType) -> dict[str, Event]:
             reason="is_singleton in settings.job must be true or false without quotes.",
         ),
     ]
+    events += _acknowledgements(job_type, job["job_name"])
     if job_type is JobType.CONTINUOUS:
         events.append(RestartRequested(**(changed | {"cause": "restart/5f0c"})))
     return {f"{job_type.value}.{event.name}": event for event in events}

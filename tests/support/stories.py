@@ -6,6 +6,8 @@ from random import Random
 from typing import Any
 
 from webjobs_events.events import (
+    Acknowledged,
+    AcknowledgementWithdrawn,
     ContinuousEvent,
     ContinuousInactiveInstance,
     ContinuousInitializing,
@@ -14,6 +16,7 @@ from webjobs_events.events import (
     ContinuousStarting,
     ContinuousStopped,
     ContinuousStopping,
+    Covered,
     Deleted,
     Deployed,
     Event,
@@ -28,6 +31,7 @@ from webjobs_events.events import (
     RunInitializing,
     RunRunning,
     RunSuccess,
+    Term,
 )
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.run_id import RunId, run_id_at
@@ -150,6 +154,26 @@ def purged(run_ids: list[RunId], job: str = "job") -> Purged:
     return Purged(at=at(9), instance="history", job_name=JobName(job), run_ids=run_ids, limit=1)
 
 
+def acknowledged(number: int, job: str = "job", kind: str = "failed", **facts: Any) -> Acknowledged:
+    covers = [Covered(kind=kind, evidence="exit_code 1", text="Exit code 1.")]
+    return Acknowledged(**(_acknowledgement(number, job) | {"covers": covers} | facts))
+
+
+def withdrawn(number: int, job: str = "job", **facts: Any) -> AcknowledgementWithdrawn:
+    return AcknowledgementWithdrawn(**(_acknowledgement(number, job) | facts))
+
+
+def _acknowledgement(number: int, job: str) -> dict[str, Any]:
+    return {
+        "at": at(number),
+        "instance": "api",
+        "job_type": JobType.TRIGGERED,
+        "job_name": JobName(job),
+        "acknowledgement_id": f"a{number}",
+        "by": "ada",
+    }
+
+
 def random_history(seed: int, length: int) -> list[Event]:
     """Events of a few jobs and runners in every order, sensible or not: repeats, late and lost ones too."""
     random = Random(seed)
@@ -177,6 +201,10 @@ def _random_story(random: Random, runs: list[Run], instances: list[Instance], jo
     run, instance, job = random.choice(runs), random.choice(instances), random.choice(jobs)
     end = random.choice([run.success, run.failed, run.aborted])
     kind = random.choice(list(JobType))
+    given = random.randrange(5)
+    acknowledgement = acknowledged(
+        given, job, random.choice(["failed", "refused"]), job_type=kind, until=at(second), term=Term.INSTANT
+    )
     other_boot = {"boot": random.choice([BOOT_A, BOOT_B])}
     stories: list[list[Event]] = [
         [run.initializing(second), run.running(second + 1), end(second + random.randrange(-2, 9))],
@@ -186,12 +214,14 @@ def _random_story(random: Random, runs: list[Run], instances: list[Instance], jo
         [instance.initializing(second, **other_boot), instance.inactive(), instance.starting()],
         [instance.stopping(second), instance.stopped()],
         [purged([each.run_id for each in random.sample(runs, 4)], job)],
+        [acknowledgement],
     ]
     rare: list[list[Event]] = [
         [deleted(job, kind, second)],
         [removed(job, kind, second)],
         [runner(random.choice([InstanceStarted, InstanceLost, InstanceStopped]), **other_boot)],
         [_deployed(job, kind)],
+        [acknowledgement, withdrawn(given, job, job_type=kind)],
     ]
     return random.choice(rare if random.random() < 0.1 else stories)
 

@@ -3,11 +3,12 @@
 from enum import StrEnum
 
 import msgspec
-from webjobs_rules.job import JobName
+from webjobs_rules.job import JobName, JobType
 from webjobs_rules.run_id import RunId
 from webjobs_rules.status import Reason, Status
 
 from webjobs_events.durations import measured, median, p90
+from webjobs_events.events.acknowledgements import Term
 from webjobs_events.instant import Instant
 
 
@@ -303,6 +304,50 @@ class Statuses(msgspec.Struct, frozen=True, kw_only=True):
     jobs: list[JobStatus]
 
 
+AcknowledgementKey = tuple[JobType, str, str]
+"""Type and name of a job, and the reason for attention: the order of acknowledgements."""
+
+
+class AcknowledgementView(msgspec.Struct, frozen=True, kw_only=True):
+    """One acknowledged reason for attention of a job; fields as those of its event."""
+
+    job_type: JobType
+    job_name: str
+    kind: str
+    acknowledgement_id: str
+    at: Instant
+    by: str
+    note: str = ""
+    term: Term
+    until: Instant | None = None
+    evidence: str = ""
+    text: str = ""
+
+
+class AcknowledgementsQuery(Query, frozen=True, kw_only=True):
+    """Acknowledgements that no event has ended; the instant of some may have passed.
+
+    Attributes:
+        after: Those after this one in the order of their keys; None: from the first.
+    """
+
+    after: AcknowledgementKey | None = None
+
+
+class Acknowledgements(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `AcknowledgementsQuery`: in the order of their keys, as many as fit into a message.
+
+    Attributes:
+        position: Sequence of the last event in it.
+        acknowledgements: The page.
+        has_more: Whether there are others after it.
+    """
+
+    position: int
+    acknowledgements: list[AcknowledgementView]
+    has_more: bool
+
+
 LATEST_RUNS = "latest_runs"
 JOB_SUMMARIES = "job_summaries"
 RUN_TOTALS = "run_totals"
@@ -310,4 +355,5 @@ RUNS = "runs"
 ALL_RUNS = "all_runs"
 RUN = "run"
 STATUSES = "statuses"
+ACKNOWLEDGEMENTS = "acknowledgements"
 """Names of the endpoints, under `Subjects.query`."""

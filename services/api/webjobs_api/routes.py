@@ -31,6 +31,7 @@ from webjobs_api.jobs import handlers as jobs
 from webjobs_api.login import handlers as login
 from webjobs_api.logs import handlers as logs
 from webjobs_api.logs import line_handlers, logstream, run_log
+from webjobs_api.overview import acknowledgement_handlers as acknowledgements
 from webjobs_api.overview import handlers as overview
 from webjobs_api.pages import actions, continuous_job, new_job, triggered_job
 from webjobs_api.pages import events as events_page
@@ -70,6 +71,9 @@ def routes() -> list[web.RouteDef]:
         web.post(script_choice.PATH, jobs.choose_script_by_names),
         web.post(bulk_actions.PATH, bulk_actions.act_on_jobs),
         web.post(bulk_run_actions.PATH, bulk_run_actions.act_on_runs),
+        web.get(acknowledgements.PATH, acknowledgements.list_acknowledgements),
+        web.post(acknowledgements.PATH, acknowledgements.give_acknowledgement),
+        web.delete(f"{acknowledgements.PATH}/{{acknowledgement}}", acknowledgements.withdraw_acknowledgement),
         # App settings
         web.get("/api/settings", app_settings.get_all),
         web.post("/api/settings", app_settings.change),

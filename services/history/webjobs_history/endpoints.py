@@ -14,7 +14,7 @@ from webjobs_history.damage import Damage
 from webjobs_history.database import TROUBLES
 from webjobs_history.metrics import QUERIES
 from webjobs_history.progress import Progress
-from webjobs_history.queries import Queries, Snapshot
+from webjobs_history.queries import MAX_PAGE, Queries, Snapshot
 
 SERVICE = "webjobs-history"
 VERSION = "1.0.0"
@@ -47,6 +47,7 @@ class Endpoints:
         self._job_summaries = msgspec.json.Decoder(q.JobSummariesQuery)
         self._run_totals = msgspec.json.Decoder(q.RunTotalsQuery)
         self._statuses = msgspec.json.Decoder(q.StatusesQuery)
+        self._acknowledgements = msgspec.json.Decoder(q.AcknowledgementsQuery)
         self._encoder = msgspec.json.Encoder()
 
     def handlers(self) -> dict[str, Callable[[bytes], Awaitable[bytes]]]:
@@ -59,6 +60,7 @@ class Endpoints:
             q.JOB_SUMMARIES: _counted(q.JOB_SUMMARIES, self.job_summaries),
             q.RUN_TOTALS: _counted(q.RUN_TOTALS, self.run_totals),
             q.STATUSES: _counted(q.STATUSES, self.statuses),
+            q.ACKNOWLEDGEMENTS: _counted(q.ACKNOWLEDGEMENTS, self.acknowledgements),
         }
 
     async def run(self, data: bytes) -> bytes:
@@ -126,6 +128,19 @@ class Endpoints:
         read = lambda: self._queries.statuses(query.job_names)  # noqa: E731
         found = await self._recent(query, read, _lacks(query))
         return self._encoder.encode({"position": found.position, "jobs": _all_fit(found.items)})
+
+    async def acknowledgements(self, data: bytes) -> bytes:
+        """`AcknowledgementsQuery` → `Acknowledgements`."""
+        query = _decode(self._acknowledgements, data)
+        found = await self._recent(query, lambda: self._queries.acknowledgements(query), _never)
+        page = _that_fit(found.items[:MAX_PAGE])
+        return self._encoder.encode(
+            {
+                "position": found.position,
+                "acknowledgements": page,
+                "has_more": len(found.items) > len(page),
+            }
+        )
 
     async def _recent(self, query: q.Query, read: Read, is_miss: Callable[[Snapshot], bool]) -> Snapshot:
         """A snapshot as recent as was asked; one that misses something is of the end of the stream.

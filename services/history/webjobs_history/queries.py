@@ -18,21 +18,29 @@ from sqlalchemy import (
     cast,
     func,
     select,
+    tuple_,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql import Select
 from sqlalchemy.sql.elements import TextClause
-from webjobs_events.queries import AllRunsQuery, InstanceView, RunQuery, RunsQuery, RunTotalsQuery
+from webjobs_events.queries import (
+    AcknowledgementsQuery,
+    AllRunsQuery,
+    InstanceView,
+    RunQuery,
+    RunsQuery,
+    RunTotalsQuery,
+)
 from webjobs_rules.job import JobName
 
 from webjobs_history.all_runs import all_runs_statement
 from webjobs_history.run_totals import RUN_TOTALS, run_totals_values
 from webjobs_history.store import PROJECTION
-from webjobs_history.tables import instances, jobs, positions, runs
+from webjobs_history.tables import acknowledgements, instances, jobs, positions, runs
 
-MAX_PAGE = 1000  # runs
+MAX_PAGE = 1000  # runs, or acknowledgements
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +93,16 @@ _one = (
     .where(runs.c.run_id == bindparam("run_id"))
     .subquery("one")
 )
+_ACKNOWLEDGEMENT_KEY = tuple_(
+    acknowledgements.c.job_type, acknowledgements.c.job_name, acknowledgements.c.kind
+)
+_acknowledged = (
+    select(acknowledgements)
+    .where(_ACKNOWLEDGEMENT_KEY > tuple_(*map(bindparam, ("job_type", "job_name", "kind"))))
+    .order_by(_ACKNOWLEDGEMENT_KEY)
+    .limit(MAX_PAGE + 1)
+    .subquery("acknowledged")
+)
 _view = func.json_build_object(
     *(part for name in InstanceView.__struct_fields__ for part in (name, instances.c[name]))
 )
@@ -124,6 +142,7 @@ def _statuses(condition: ColumnElement[bool] | None) -> Select[Any]:
 
 _RUNS = _with_position(_rows_as_json(_page))
 _RUN = _with_position(_rows_as_json(_one))
+_ACKNOWLEDGED = _with_position(_rows_as_json(_acknowledged))
 _LATEST_OF_ALL = _of_jobs(jobs.c.latest_run, None)
 _LATEST_OF = _of_jobs(jobs.c.latest_run, jobs.c.job_name == any_(_NAMES))
 _SUMMARIES_OF_ALL = _of_jobs(_summary, None)
@@ -185,6 +204,11 @@ class Queries:
         if job_names is None:
             return await self._read(_STATUSES_OF_ALL)
         return await self._read(_STATUSES_OF, names=list(job_names))
+
+    async def acknowledgements(self, query: AcknowledgementsQuery) -> Snapshot | None:
+        """A page of acknowledgements in the order of their keys, and one more if there is one."""
+        job_type, job_name, kind = query.after or ("", "", "")
+        return await self._read(_ACKNOWLEDGED, job_type=str(job_type), job_name=job_name, kind=kind)
 
     async def is_there(self) -> bool:
         """Whether anything was ever projected; fails when Postgres is not there."""

@@ -30,12 +30,20 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
-from webjobs_events.queries import RunView
+from webjobs_events.queries import AcknowledgementView, RunView
 
 from webjobs_history.domain.fold import Fold, Keys
 from webjobs_history.domain.rows import InstanceRow, JobRow
 from webjobs_history.errors import PositionMoved
-from webjobs_history.tables import instances, jobs, metadata, positions, runs, stream_losses
+from webjobs_history.tables import (
+    acknowledgements,
+    instances,
+    jobs,
+    metadata,
+    positions,
+    runs,
+    stream_losses,
+)
 
 PROJECTION = "projection"
 """Reader name of the projector in `positions`."""
@@ -48,6 +56,7 @@ _LOCK = 0x5765624A_68697374  # "WebJhist": the advisory lock of the replica that
 _runs = msgspec.json.Decoder(list[RunView])
 _jobs = msgspec.json.Decoder(list[JobRow])
 _instances = msgspec.json.Decoder(list[InstanceRow])
+_acknowledgements = msgspec.json.Decoder(list[AcknowledgementView])
 _encoder = msgspec.json.Encoder()
 
 
@@ -65,9 +74,15 @@ SELECT
   (SELECT coalesce(json_agg(i), '[]')::text
    FROM instances i
    WHERE instance = ANY (:runners)
-      OR (job_name, instance) IN (SELECT * FROM unnest(:instance_jobs, :instances)))
+      OR (job_name, instance) IN (SELECT * FROM unnest(:instance_jobs, :instances))),
+  (SELECT coalesce(json_agg(a), '[]')::text
+   FROM acknowledgements a
+   WHERE (job_type, job_name) IN (SELECT * FROM unnest(:acknowledged_types, :acknowledged_jobs)))
 """
-).bindparams(*map(_names, ("run_jobs", "run_ids", "jobs", "runners", "instance_jobs", "instances")))
+).bindparams(
+    *map(_names, ("run_jobs", "run_ids", "jobs", "runners", "instance_jobs", "instances")),
+    *map(_names, ("acknowledged_types", "acknowledged_jobs")),
+)
 
 
 def _upsert(table: Table) -> TextClause:
@@ -85,6 +100,7 @@ def _upsert(table: Table) -> TextClause:
 _PUT_RUNS = _upsert(runs)
 _PUT_JOBS = _upsert(jobs)
 _PUT_INSTANCES = _upsert(instances)
+_PUT_ACKNOWLEDGEMENTS = _upsert(acknowledgements)
 
 _MOVE_POSITION = (
     update(positions)
@@ -104,6 +120,11 @@ _DROP_INSTANCES_OF_JOBS = _delete_of_jobs(instances)
 
 _dropped = func.unnest(_names("job_names"), _names("run_ids")).table_valued("job_name", "run_id")
 _DROP_RUNS = delete(runs).where(tuple_(runs.c.job_name, runs.c.run_id).in_(select(_dropped.render_derived())))
+
+_DROP_ACKNOWLEDGEMENTS = text(
+    "DELETE FROM acknowledgements "
+    "WHERE (job_type, job_name, kind) IN (SELECT * FROM unnest(:job_types, :job_names, :kinds))"
+).bindparams(*map(_names, ("job_types", "job_names", "kinds")))
 
 _LATEST_RUN = text(
     "SELECT json_build_array(r)::text FROM runs r WHERE job_name = :job_name ORDER BY run_id DESC LIMIT 1"
@@ -146,7 +167,7 @@ def load_position(connection: Connection) -> Position | None:
 
 def load(connection: Connection, keys: Keys) -> Fold:
     """Returns a fold that knows the stored rows of these keys."""
-    run_keys, instance_keys = list(keys.runs), list(keys.instances)
+    run_keys, instance_keys, acknowledged = list(keys.runs), list(keys.instances), list(keys.acknowledged)
     result = connection.execute(
         _LOAD,
         {
@@ -156,10 +177,17 @@ def load(connection: Connection, keys: Keys) -> Fold:
             "runners": list(keys.runners),
             "instance_jobs": [job_name for job_name, _ in instance_keys],
             "instances": [instance for _, instance in instance_keys],
+            "acknowledged_types": [job_type.value for job_type, _ in acknowledged],
+            "acknowledged_jobs": [job_name for _, job_name in acknowledged],
         },
     )
     row = result.one()
-    return Fold(_runs.decode(row[0]), _jobs.decode(row[1]), _instances.decode(row[2]))
+    return Fold(
+        _runs.decode(row[0]),
+        _jobs.decode(row[1]),
+        _instances.decode(row[2]),
+        _acknowledgements.decode(row[3]),
+    )
 
 
 def move_position(connection: Connection, before: int, after: int, stored_at_ns: int) -> None:
@@ -185,6 +213,7 @@ def write(connection: Connection, fold: Fold) -> None:
     _put(connection, _PUT_RUNS, fold.runs_to_put)
     _put_jobs(connection, fold)
     _put(connection, _PUT_INSTANCES, fold.instances_to_put)
+    _put(connection, _PUT_ACKNOWLEDGEMENTS, fold.acknowledgements_to_put)
 
 
 def _put(connection: Connection, statement: TextClause, rows: list[Any]) -> None:
@@ -198,6 +227,9 @@ def _drop(connection: Connection, fold: Fold) -> None:
         connection.execute(_DROP_JOBS, {"job_names": names})
     if names := list(fold.dropped_instance_jobs):
         connection.execute(_DROP_INSTANCES_OF_JOBS, {"job_names": names})
+    if ended := list(fold.dropped_acknowledgements):
+        values = zip(("job_types", "job_names", "kinds"), map(list, zip(*ended, strict=True)), strict=True)
+        connection.execute(_DROP_ACKNOWLEDGEMENTS, dict(values))
     if keys := list(fold.dropped_runs):
         connection.execute(
             _DROP_RUNS,
@@ -233,7 +265,7 @@ def reset(
     Only a rebuild that was asked for does so: what the stream has lost is lost for good with its rows.
     """
     _put_position(connection, stream, created_at, sequence, replay_until)
-    connection.execute(text("TRUNCATE runs, jobs, instances, stream_losses"))
+    connection.execute(text("TRUNCATE runs, jobs, instances, acknowledgements, stream_losses"))
     connection.execute(select(func.pg_notify(RESET_CHANNEL, "")))
 
 

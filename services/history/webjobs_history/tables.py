@@ -1,7 +1,7 @@
 """The tables of the projection (SQLAlchemy Core); `migrations/` makes them, nothing here writes.
 
-The columns of `runs`, `jobs` and `instances` bear the names of the fields of `RunView`, `JobRow` and
-`InstanceRow`: rows travel to and from Postgres as JSON of these types.
+The columns of `runs`, `jobs`, `instances` and `acknowledgements` bear the names of the fields of `RunView`,
+`JobRow`, `InstanceRow` and `AcknowledgementView`: rows travel to and from Postgres as JSON of these types.
 """
 
 from sqlalchemy import (
@@ -88,6 +88,22 @@ instances = Table(
     Column("evidence", Text, nullable=False),
     Column("crashes", Integer, nullable=False, server_default="0"),
     Column("crashing_since", _INSTANT),
+)
+
+acknowledgements = Table(
+    "acknowledgements",
+    metadata,
+    Column("job_type", _NAME, primary_key=True),
+    Column("job_name", _NAME, primary_key=True),
+    Column("kind", _NAME, primary_key=True),
+    Column("acknowledgement_id", Text, nullable=False),
+    Column("at", _INSTANT, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("term", Text, nullable=False),
+    Column("until", _INSTANT),
+    Column("evidence", Text, nullable=False),
+    Column("text", Text, nullable=False),
 )
 
 # One row per reader of the event stream. `stream_created_at` distinguishes streams of one name, and

@@ -30,6 +30,32 @@ def named(*jobs: tuple[JobType, str]) -> list[dict[str, str]]:
     return [{"type": job_type.value, "name": name} for job_type, name in jobs]
 
 
+async def test_what_needs_attention_of_many_jobs_is_acknowledged_at_once(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    for name in ("bad", "worse", "good"):
+        await backend.define(TRIGGERED, name)
+        async with api.post(f"/api/jobs/triggered/{name}/run") as answer:
+            assert answer.status == 202
+        await eventually(lambda name=name: name in backend.held)
+        await backend.end_run(name, exit_code=0 if name == "good" else 3)
+
+    async def failing() -> bool:
+        async with api.get("/api/overview") as answer:
+            return (await answer.json())["counts"]["attention"] == 2
+
+    await eventually(failing)
+    jobs = named((TRIGGERED, "bad"), (TRIGGERED, "worse"), (TRIGGERED, "good"), (TRIGGERED, "nobody"))
+    result = await act(api, "acknowledge", jobs=jobs, until="forever", note="Known.")
+    assert result["done"] == 2
+    assert [(each["job"], each["status"]) for each in result["failures"]] == [("good", 409), ("nobody", 404)]
+    async with api.get("/api/overview") as answer:
+        found = await answer.json()
+    assert (found["counts"]["attention"], found["counts"]["acknowledged"]) == (0, 2)
+    given = [each["acknowledgement"] for each in found["acknowledged"]]
+    assert {(each["until"], each["note"]) for each in given} == {("forever", "Known.")}
+
+
 async def test_each_job_is_run_as_by_its_own_route_and_every_failure_is_listed(
     api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:

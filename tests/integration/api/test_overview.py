@@ -38,10 +38,25 @@ def names(rows: list[dict[str, Any]]) -> list[str]:
     return [row["job"] for row in rows]
 
 
+async def acknowledge(api: aiohttp.ClientSession, status: int = 201, **asked: Any) -> dict[str, Any]:
+    async with api.post("/api/acknowledgements", json={"type": "triggered", **asked}) as answer:
+        assert answer.status == status, await answer.text()
+        found: dict[str, Any] = await answer.json(content_type=None)
+        assert status < 400 or answer.content_type == "application/problem+json"
+        return found
+
+
 async def test_an_empty_site(api: aiohttp.ClientSession) -> None:
     found = await overview(api)
     assert set(found.pop("counts").values()) == {0}
-    assert found == {"attention": [], "running": [], "next_due": [], "jobs": [], "next": None}
+    assert found == {
+        "attention": [],
+        "acknowledged": [],
+        "running": [],
+        "next_due": [],
+        "jobs": [],
+        "next": None,
+    }
 
 
 async def test_jobs_at_a_glance(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
@@ -86,6 +101,7 @@ async def test_jobs_at_a_glance(api: aiohttp.ClientSession, backend: FakeBackend
         "continuous_total": 2,
         "jobs": 9,
         "attention": 4,
+        "acknowledged": 0,
     }
     (busy,) = found["running"]
     assert (busy["job"], busy["arguments"], busy["median_ms"]) == ("busy", "a b", None)
@@ -184,3 +200,98 @@ async def test_faults_are_problem_documents(api: aiohttp.ClientSession, backend:
     backend.history_away = True
     async with api.get("/api/overview") as answer:
         assert (answer.status, answer.content_type) == (503, "application/problem+json")
+
+
+async def test_what_is_acknowledged_is_shown_apart_until_it_changes_or_the_job_recovers(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "bad")
+    await refuse(backend, "no..job")
+    await run(api, backend, "bad", exit_code=3)
+    await eventually_with_attention(api, 2)
+    given = await acknowledge(api, job="bad", note="The supplier is informed.")
+    assert {**given, "id": "", "at": ""} == {
+        "id": "",
+        "job": "bad",
+        "type": "triggered",
+        "kinds": ["failed"],
+        "by": "External - tests/1",
+        "at": "",
+        "until": "change",
+        "note": "The supplier is informed.",
+    }
+    found = await overview(api)
+    assert [each["job"] for each in found["attention"]] == ["no..job"]
+    (known,) = found["acknowledged"]
+    assert (known["job"], known["kind"], known["evidence"]) == ("bad", "failed", "exit_code 3")
+    assert known["acknowledgement"] == given
+    assert (found["counts"]["attention"], found["counts"]["acknowledged"]) == (1, 1)
+    assert found["jobs"][0]["attention"] is None
+    assert await acknowledge(api, 200, job="bad", note=" The supplier is informed. ") == given
+
+    assert await jobs_with_attention(api, backend, exit_code=3) == ["no..job"]  # in the same way
+    assert await jobs_with_attention(api, backend, exit_code=4) == ["bad", "no..job"]
+    assert await jobs_with_attention(api, backend, exit_code=4) == ["bad", "no..job"]
+    await acknowledge(api, job="bad", until="forever", kinds=["failed"])
+    assert await jobs_with_attention(api, backend, exit_code=5) == ["no..job"]
+    await run(api, backend, "bad")
+    assert await jobs_with_attention(api, backend, exit_code=5) == ["bad", "no..job"]
+
+    refused = await acknowledge(api, job="no..job", until="2999-01-01T00:00:00+01:00")
+    assert refused["until"] == "2998-12-31T23:00:00Z" and refused["kinds"] == ["refused"]
+    assert names((await overview(api))["attention"]) == ["bad"]
+    async with api.get("/api/acknowledgements") as answer:
+        assert await answer.json() == [refused]
+    for status in (204, 404):
+        async with api.delete(f"/api/acknowledgements/{refused['id']}") as answer:
+            assert answer.status == status
+    assert names((await overview(api))["attention"]) == ["bad", "no..job"]
+
+
+async def jobs_with_attention(api: aiohttp.ClientSession, backend: FakeBackend, exit_code: int) -> list[str]:
+    """After one more run of the job `bad`; the evidence is not known while that goes on."""
+    before = names((await overview(api))["attention"])
+    run_id = await start(api, "bad")
+    await eventually(lambda: "bad" in backend.held)
+    assert names((await overview(api))["attention"]) == before
+    await backend.end_run("bad", exit_code=exit_code)
+
+    async def is_shown() -> bool:
+        latest = (await overview(api))["jobs"][0]["latest"]
+        return (latest["run_id"], latest["exit_code"]) == (run_id, exit_code)
+
+    await eventually(is_shown)
+    return names((await overview(api))["attention"])
+
+
+async def test_while_the_next_run_goes_on_the_last_failure_is_acknowledged(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "bad")
+    await run(api, backend, "bad", exit_code=3)
+    await eventually_with_attention(api, 1)
+    await start(api, "bad")
+    await eventually(lambda: "bad" in backend.held)
+    await acknowledge(api, job="bad")
+    await backend.end_run("bad", exit_code=3)
+    await eventually_with_attention(api, 0)
+    assert await jobs_with_attention(api, backend, exit_code=4) == ["bad"]
+
+
+async def test_what_cannot_be_acknowledged(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    await backend.define(JobType.TRIGGERED, "good")
+    for status, asked, says in (
+        (400, {"job": "good", "until": "never"}, "change, forever"),
+        (400, {"job": "good", "until": "2001-01-01T00:00:00Z"}, "has passed"),
+        (400, {"job": "good", "note": "n" * 1001}, "1000"),
+        (400, {"job": "good", "kinds": ["late"]}, "late"),
+        (400, {"job": 1}, "job"),
+        (400, {"job": "good", "colour": "red"}, "colour"),
+        (404, {"job": "nobody"}, "nobody"),
+        (404, {"job": "good", "type": "continuous"}, "good"),
+        (409, {"job": "good"}, "needs no attention"),
+        (409, {"job": "good", "kinds": ["failed"]}, "needs no attention for failed"),
+    ):
+        assert says in (await acknowledge(api, status, **asked))["detail"]
+    async with api.get("/api/acknowledgements") as answer:
+        assert await answer.json() == []

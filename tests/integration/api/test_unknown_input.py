@@ -28,6 +28,7 @@ VALUES = {
     "hook": "abc",
     "event": "PostDeployment",
     "deployment": "latest",
+    "acknowledgement": "202601020304056789-1f3a9c2b",
     "digest": "0" * 64,
 }
 ROUTES = [*routes(), *health_routes({})]

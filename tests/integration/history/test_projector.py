@@ -6,13 +6,14 @@ import asyncpg
 import pytest
 from support.eventually import eventually
 from support.history import History, Process, Replica
-from support.stories import Run, random_history
+from support.stories import Run, acknowledged, deleted, random_history, withdrawn
 from webjobs_events.envelope import encode_event, event_type
 from webjobs_events.events import Event
 from webjobs_events.jetstream import Bus
 from webjobs_history import store
 from webjobs_history.app import rebuild
 from webjobs_history.settings import HistorySettings
+from webjobs_rules.job import JobType
 from webjobs_rules.status import Status
 
 
@@ -129,6 +130,34 @@ async def test_after_a_rebuild_every_answer_is_the_same(
         assert await process.wait() == 0
     async with replica(settings):
         assert await history.everything(end) == before
+
+
+async def test_acknowledgements_are_read_in_order_and_end_with_a_success(
+    history: History, settings: HistorySettings, served: None
+) -> None:
+    run = Run(1)
+    given = [
+        acknowledged(1, "job"),
+        acknowledged(2, "job", "refused"),
+        acknowledged(3, "a", note="ä\U0001f600"),
+    ]
+    end = await history.publish(given)
+    page = await history.acknowledgements(end)
+    assert [(row.job_name, row.kind) for row in page.acknowledgements] == [
+        ("a", "failed"),
+        ("job", "failed"),
+        ("job", "refused"),
+    ]
+    assert page.acknowledgements[0].note == "ä\U0001f600" and not page.has_more
+    rest = await history.acknowledgements(after=(JobType.TRIGGERED, "job", "failed"))
+    assert rest.acknowledgements == page.acknowledgements[2:]
+    end = await history.publish(run.whole())
+    left = (await history.acknowledgements(end)).acknowledgements
+    assert left == [page.acknowledgements[0], page.acknowledgements[2]]
+    await rebuild(settings, asyncio.Event())
+    assert (await history.acknowledgements(end)).acknowledgements == left
+    end = await history.publish([withdrawn(3, "a"), deleted("job")])
+    assert (await history.acknowledgements(end)).acknowledgements == []
 
 
 async def test_a_rebuild_beside_a_running_replica_loses_no_new_event(

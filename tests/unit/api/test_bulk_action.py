@@ -47,12 +47,22 @@ def test_a_body_names_jobs_or_a_filter() -> None:
         (b'{"action": "run", "jobs": [{"type": "triggered", "name": "a", "id": 1}]}', "id"),
         (b'{"action": "run", "filter": {"state": "failed"}}', "state"),
         (b'{"action": "run", "jobs": [], "arguments": "a"}', "arguments"),
+        (b'{"action": "run", "jobs": [], "note": ""}', "note"),
+        (b'{"action": "run", "jobs": [], "until": "change"}', "until"),
+        (b'{"action": "acknowledge", "jobs": [], "note": "' + b"n" * 1001 + b'"}', "1000"),
         (b'{"action":' + b"[" * 100_000, "The body cannot be used"),
     ],
 )
 def test_a_body_of_another_form_is_refused_with_what_is_wrong(body: bytes, says: str) -> None:
     with pytest.raises(InvalidBulkAction, match=says):
         bulk_action_of(body)
+
+
+def test_an_acknowledgement_says_until_when_and_why() -> None:
+    asked = bulk_action_of(b'{"action": "acknowledge", "jobs": []}')
+    assert (asked.until, asked.note) == ("change", "")
+    asked = bulk_action_of(b'{"action": "acknowledge", "jobs": [], "until": "forever", "note": "Known."}')
+    assert (asked.until, asked.note) == ("forever", "Known.")
 
 
 def test_a_filter_that_no_job_can_pass_is_refused() -> None:

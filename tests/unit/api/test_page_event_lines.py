@@ -39,6 +39,11 @@ def test_sentences_say_what_happened() -> None:
     assert "failed" in texts["triggered.Failed"]
     assert texts["triggered.Deployed"].startswith("New files were deployed: version ")
     assert texts["instance.InstanceLost"] == "The runner was lost."
+    assert texts["triggered.Acknowledged"] == (
+        "Dashboard - ada acknowledged failed, until it changes: The supplier is informed."
+    )
+    assert "ada acknowledged crash loop; it ends in 59 min: " in texts["continuous.Acknowledged"]
+    assert texts["triggered.AcknowledgementWithdrawn"] == "Dashboard - ada withdrew an acknowledgement."
     assert "are free" in texts["instance.DiskLow"]
 
 

@@ -13,10 +13,11 @@ from webjobs_events.subjects import Subjects, token_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "events.md").read_text()
 CHAPTERS = dict(re.findall(r"(?ms)^## ([^\n]+)\n(.*?)(?=^## |\Z)", PAGE))
-OF_RUNS, OF_PROCESSES, OF_DEFINITIONS, OF_RUNNERS = (
+OF_RUNS, OF_PROCESSES, OF_DEFINITIONS, OF_ACKNOWLEDGEMENTS, OF_RUNNERS = (
     "Runs of triggered jobs",
     "Continuous jobs",
     "Definitions of jobs",
+    "Acknowledgements",
     "Runners",
 )
 
@@ -24,6 +25,8 @@ OF_RUNS, OF_PROCESSES, OF_DEFINITIONS, OF_RUNNERS = (
 def chapter_of(kind: str, name: str) -> str:
     if "revision" in EVENT_TYPES[kind, name].__struct_fields__:
         return CHAPTERS[OF_DEFINITIONS]
+    if "acknowledgement_id" in EVENT_TYPES[kind, name].__struct_fields__:
+        return CHAPTERS[OF_ACKNOWLEDGEMENTS]
     return CHAPTERS[{"triggered": OF_RUNS, "continuous": OF_PROCESSES, "instance": OF_RUNNERS}[kind]]
 
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from support.job_statistics import recomputed, statistics_of
 from support.stories import random_history
 from webjobs_events.events import Deleted, Event, InstanceEvent, Purged, Removed
-from webjobs_events.queries import RunView
+from webjobs_events.queries import AcknowledgementView, RunView
 from webjobs_history.domain.fold import Fold, keys_of
 from webjobs_history.domain.rows import InstanceRow, JobRow
 from webjobs_rules.status import is_terminal
@@ -21,6 +21,7 @@ class MemoryStore:
         self.runs: dict[tuple[str, str], RunView] = {}
         self.jobs: dict[str, JobRow] = {}
         self.instances: dict[tuple[str, str], InstanceRow] = {}
+        self.acknowledgements: dict[tuple[str, str, str], AcknowledgementView] = {}
 
     def project(self, batch: list[Event]) -> None:
         keys = keys_of(batch)
@@ -32,6 +33,7 @@ class MemoryStore:
                 for key, row in self.instances.items()
                 if key in keys.instances or row.instance in keys.runners
             ],
+            [row for key, row in self.acknowledgements.items() if key[:2] in keys.acknowledged],
         )
         for event in batch:
             fold.apply(event)
@@ -46,6 +48,9 @@ class MemoryStore:
         self.instances = {
             key: row for key, row in self.instances.items() if key[0] not in fold.dropped_instance_jobs
         } | {(row.job_name, row.instance): row for row in fold.instances_to_put}
+        self.acknowledgements = {
+            key: row for key, row in self.acknowledgements.items() if key not in fold.dropped_acknowledgements
+        } | {(row.job_type, row.job_name, row.kind): row for row in fold.acknowledgements_to_put}
         self.jobs = {name: job for name, job in self.jobs.items() if name not in fold.dropped_jobs}
         for job in fold.jobs_to_put:
             self.jobs.pop(job.job_name, None)
@@ -58,7 +63,7 @@ class MemoryStore:
 
     @property
     def content(self) -> object:
-        return self.runs, self.jobs, self.instances
+        return self.runs, self.jobs, self.instances, self.acknowledgements
 
 
 def projected(events: list[Event], sizes: Random | None) -> MemoryStore:

@@ -4,6 +4,14 @@ An event's name is the status entered, or a word in the past tense. Bodies are s
 Within version 1 fields are only added; readers ignore what they do not know.
 """
 
+from webjobs_events.events.acknowledgements import (
+    Acknowledged,
+    AcknowledgementEvent,
+    AcknowledgementWithdrawn,
+    Covered,
+    Term,
+    acknowledgement_id_of,
+)
 from webjobs_events.events.continuous import (
     AnyContinuousEvent,
     ContinuousEvent,
@@ -56,6 +64,9 @@ from webjobs_events.events.vocabulary import EVENT_TYPES, AnyEvent, schema_file
 
 __all__ = [
     "EVENT_TYPES",
+    "Acknowledged",
+    "AcknowledgementEvent",
+    "AcknowledgementWithdrawn",
     "AnyContinuousEvent",
     "AnyEvent",
     "AnyInstanceEvent",
@@ -69,6 +80,7 @@ __all__ = [
     "ContinuousStarting",
     "ContinuousStopped",
     "ContinuousStopping",
+    "Covered",
     "Deleted",
     "DeployFailed",
     "Deployed",
@@ -97,6 +109,8 @@ __all__ = [
     "ScheduleTicked",
     "SettingsChanged",
     "SettingsRefused",
+    "Term",
     "TickOutcome",
+    "acknowledgement_id_of",
     "schema_file",
 ]

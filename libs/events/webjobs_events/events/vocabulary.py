@@ -1,5 +1,6 @@
 """The whole vocabulary: every event by its kind and name, and the unions of those of a kind."""
 
+from webjobs_events.events.acknowledgements import Acknowledged, AcknowledgementWithdrawn
 from webjobs_events.events.continuous import (
     AnyContinuousEvent,
     ContinuousInactiveInstance,
@@ -42,7 +43,16 @@ from webjobs_events.events.runs import (
 )
 from webjobs_events.events.schedule import ScheduleTicked
 
-AnyEvent = AnyRunEvent | AnyContinuousEvent | AnyJobEvent | ScheduleTicked | Purged | AnyInstanceEvent
+AnyEvent = (
+    AnyRunEvent
+    | AnyContinuousEvent
+    | AnyJobEvent
+    | ScheduleTicked
+    | Purged
+    | Acknowledged
+    | AcknowledgementWithdrawn
+    | AnyInstanceEvent
+)
 
 _RUN: tuple[type[Event], ...] = (
     RunInitializing,
@@ -71,6 +81,8 @@ _JOB: tuple[type[Event], ...] = (
     Deleted,
     DeployFailed,
     SettingsRefused,
+    Acknowledged,
+    AcknowledgementWithdrawn,
 )
 _INSTANCE: tuple[type[Event], ...] = (
     InstanceStarted,

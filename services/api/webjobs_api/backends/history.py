@@ -9,7 +9,7 @@ from aiohttp import web
 from webjobs_events import queries
 from webjobs_events.errors import MALFORMED, BusUnavailable
 from webjobs_events.jetstream import Bus, QueryRefused
-from webjobs_events.queries import InstanceView, JobStatus, JobSummary, Query, RunView
+from webjobs_events.queries import AcknowledgementView, InstanceView, JobStatus, JobSummary, Query, RunView
 from webjobs_rules.job import JobName
 from webjobs_rules.run_id import RunId
 
@@ -26,6 +26,7 @@ _runs = msgspec.json.Decoder(queries.Runs)
 _all_runs = msgspec.json.Decoder(queries.AllRuns)
 _found_run = msgspec.json.Decoder(queries.FoundRun)
 _statuses = msgspec.json.Decoder(queries.Statuses)
+_acknowledgements = msgspec.json.Decoder(queries.Acknowledgements)
 
 
 class History:
@@ -110,6 +111,17 @@ class History:
             return (await self._ask(queries.STATUSES, query, _statuses)).jobs
 
         return {job.job_name: job.instances for job in await in_parts(job_names, ask)}
+
+    async def acknowledgements(self) -> list[AcknowledgementView]:
+        """All acknowledgements that no event has ended, by type and name of the job."""
+        found, query = list[AcknowledgementView](), queries.AcknowledgementsQuery(at_least=self._floor(0))
+        while True:
+            page = await self._ask(queries.ACKNOWLEDGEMENTS, query, _acknowledgements)
+            found += page.acknowledgements
+            if not page.has_more:
+                return found
+            last = found[-1]
+            query = msgspec.structs.replace(query, after=(last.job_type, last.job_name, last.kind))
 
     async def _ask(self, name: str, query: Query, decoder: msgspec.json.Decoder[A]) -> A:
         data = await self._bus.ask(name, _encoder.encode(query))

@@ -35,6 +35,8 @@ from webjobs_api.http.problems import with_problems
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.jobs import continuous
 from webjobs_api.jobs.commands import COMMANDS, command_from
+from webjobs_api.overview.acknowledge import acknowledge, state_of
+from webjobs_api.overview.acknowledge_request import terms_of
 from webjobs_api.overview.read import jobs_that_pass
 from webjobs_api.runs.cancel_requests import cancel
 from webjobs_api.runs.start import INVOCATIONS, RunRequest
@@ -107,11 +109,23 @@ async def jobs_of(request: web.Request, asked: BulkAction) -> Sequence[NamedJob]
 
 
 async def do_to_jobs(request: web.Request, asked: BulkAction, jobs: Sequence[NamedJob]) -> BulkResultJson:
-    """Do an action to jobs; the failure of one does not stop the rest."""
+    """Do an action to jobs; the failure of one does not stop the rest.
+
+    Raises:
+        InvalidAcknowledgement: It acknowledges until what is no time to come.
+        BusUnavailable: NATS or history does not answer.
+        QueryRefused: History cannot answer.
+    """
+    now = datetime.now(UTC)
+    terms = terms_of(asked.until, asked.note, now)
     active = await _active_runs(request, jobs) if asked.action is Action.CANCEL else {}
+    state = await state_of(request.app, now) if asked.action is Action.ACKNOWLEDGE else None
 
     async def act(job: NamedJob) -> None:
-        await _act(request, asked.action, job, active)
+        if state is not None:
+            await acknowledge(request, state, job.type, job.name, terms, now)
+        else:
+            await _act(request, asked.action, job, active)
 
     def failure(job: NamedJob, status: int, error: str) -> FailureJson:
         return FailureJson(job.name, job.type, status, error)

@@ -12,7 +12,7 @@ from webjobs_api.http.operation import Body, Operation, json_of
 OPERATIONS: Mapping[str, Operation] = {
     f"POST {PATH}": Operation(
         tag="All jobs",
-        summary="Run, cancel, enable or disable many jobs",
+        summary="Run, cancel, enable, disable or acknowledge many jobs",
         description="Each job as by its own route. A job that fails does not stop the others, and is listed. "
         "With a filter: every job that GET /api/overview lists with it.",
         body=Body(

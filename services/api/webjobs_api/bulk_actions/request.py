@@ -7,10 +7,12 @@ from typing import TypeVar
 
 import msgspec
 from webjobs_events.errors import MALFORMED
+from webjobs_events.events import Term
 from webjobs_rules.job import JobType
 
 from webjobs_api.bulk_actions.errors import InvalidBulkAction, TooManyAtOnce
 from webjobs_api.http.json_body import json_text
+from webjobs_api.overview.acknowledge_request import Note
 from webjobs_api.overview.selection import JobFilter, job_filter_of
 
 MAX_NAMED = 1000
@@ -37,6 +39,8 @@ class Action(StrEnum):
     """Cancel every run of the job that has not ended."""
     ENABLE = "enable"
     DISABLE = "disable"
+    ACKNOWLEDGE = "acknowledge"
+    """Acknowledge all that needs attention of the job."""
 
 
 class NamedJob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,20 +59,40 @@ class FilterJson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BulkActionJson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An action, and either the jobs or a filter for them."""
+    """An action, and either the jobs or a filter for them.
+
+    Attributes:
+        action: What is done to each job.
+        jobs: Those that are named.
+        filter: Those that pass it.
+        until: Of `acknowledge` alone: `change`, `forever` or an instant; absent or null: `change`.
+        note: Of `acknowledge` alone: at most 1,000 characters.
+    """
 
     action: Action
     jobs: list[NamedJob] | None = None
     filter: FilterJson | None = None
+    until: str | None = None
+    note: Note | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BulkAction:
-    """An action on jobs: those that are named, or else those that pass the filter."""
+    """An action on jobs: those that are named, or else those that pass the filter.
+
+    Attributes:
+        action: What is done to each job.
+        jobs: Those that are named.
+        filter: Those that pass it.
+        until: Of acknowledgements, as their own route takes it.
+        note: Likewise.
+    """
 
     action: Action
     jobs: list[NamedJob] | None
     filter: JobFilter
+    until: str = Term.CHANGE
+    note: str = ""
 
 
 def bulk_action_of(body: bytes) -> BulkAction:
@@ -82,10 +106,15 @@ def bulk_action_of(body: bytes) -> BulkAction:
     asked = decoded(body, BulkActionJson, _EXAMPLE)
     if (asked.jobs is None) == (asked.filter is None):
         raise InvalidBulkAction("it needs either jobs or filter", _EXAMPLE)
+    if asked.action is not Action.ACKNOWLEDGE and (asked.until is not None or asked.note is not None):
+        reason = f"until and note are for {Action.ACKNOWLEDGE}, not for {asked.action}"
+        raise InvalidBulkAction(reason, _EXAMPLE)
     check_named(asked.jobs or (), "jobs")
     given = msgspec.structs.asdict(asked.filter) if asked.filter else {}
     parameters = {name: value for name, value in given.items() if value is not None}
-    return BulkAction(asked.action, asked.jobs, job_filter_of(parameters))
+    return BulkAction(
+        asked.action, asked.jobs, job_filter_of(parameters), asked.until or Term.CHANGE, asked.note or ""
+    )
 
 
 def decoded(body: bytes, form: type[T], example: str) -> T:

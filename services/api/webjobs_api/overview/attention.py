@@ -1,10 +1,13 @@
 """Decides what needs the attention of a person, and says why in a sentence; pure."""
 
+import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from webjobs_events.ending_evidence import ending_evidence
 from webjobs_events.events import TickOutcome
 from webjobs_events.instant import Instant
 from webjobs_events.queries import InstanceView, RunView
@@ -20,6 +23,8 @@ from webjobs_api.wording.sentence import Elapsed, Sentence
 _TIMES_MEDIAN = 3
 _NEVER_LONG = timedelta(seconds=10)  # runs of a few milliseconds vary by more than three times
 _MILLISECOND = timedelta(milliseconds=1)
+_LONGEST_EVIDENCE = 120  # characters
+_NUMBER = re.compile("[0-9]+")  # of a run, or a time: they differ from one due time to the next
 
 
 class AttentionKind(StrEnum):
@@ -54,6 +59,7 @@ class Attention:
         sentence: The facts.
         since: When it began; None when that is unknown.
         run_id: The run it is about; None when it is about none.
+        evidence: The facts in a form that is compared; empty when they are not known at the moment.
     """
 
     job: str
@@ -62,6 +68,7 @@ class Attention:
     sentence: Sentence
     since: Instant | None
     run_id: RunId | None = None
+    evidence: str = ""
 
 
 def attention_of(
@@ -83,7 +90,8 @@ def attention_of(
         key = (refusal.job_type.value, refusal.folder_name)
         if key not in known:
             known.add(key)  # several runners may refuse one folder
-            found.append(_entry(key, AttentionKind.REFUSED, Sentence(refusal.reason), refusal.at))
+            evidence, sentence = evidence_in(refusal.reason), Sentence(refusal.reason)
+            found.append(_entry(key, AttentionKind.REFUSED, sentence, refusal.at, evidence=evidence))
     return sorted(found, key=_order)
 
 
@@ -103,26 +111,43 @@ def _order(attention: Attention) -> tuple[int, float, str]:
 
 
 def _entry(
-    key: JobKey, kind: AttentionKind, sentence: Sentence, since: datetime | None, run_id: RunId | None = None
+    key: JobKey,
+    kind: AttentionKind,
+    sentence: Sentence,
+    since: datetime | None,
+    run_id: RunId | None = None,
+    *,
+    evidence: str,
 ) -> Attention:
-    return Attention(job=key[1], type=key[0], kind=kind, sentence=sentence, since=since, run_id=run_id)
+    return Attention(
+        job=key[1], type=key[0], kind=kind, sentence=sentence, since=since, run_id=run_id, evidence=evidence
+    )
 
 
 def _of_job(job: JobFacts, now: datetime, schedules_held_back: bool) -> Iterator[Attention]:
     key = job.key
     if (crashing := job.crash_loop(now)) is not None:
-        yield _entry(key, AttentionKind.CRASH_LOOP, _crash_loop(crashing), crashing.crashing_since)
+        yield _entry(
+            key,
+            AttentionKind.CRASH_LOOP,
+            _crash_loop(crashing),
+            crashing.crashing_since,
+            evidence=ending_evidence(crashing.reason, crashing.exit_code),
+        )
     if (failed := _failed(job)) is not None:
         yield failed
     if (error := error_of(job.definition)) is not None:
-        yield _entry(key, AttentionKind.REFUSED, Sentence(error), job.refused_since)
+        evidence = evidence_in(error)
+        yield _entry(key, AttentionKind.REFUSED, Sentence(error), job.refused_since, evidence=evidence)
     if (run := _longest(job, now)) is not None:
-        yield _entry(key, AttentionKind.LONG_RUN, _long_run(job, run), run.started_at, run.run_id)
+        sentence, since = _long_run(job, run), run.started_at
+        yield _entry(key, AttentionKind.LONG_RUN, sentence, since, run.run_id, evidence=run.run_id)
     if (tick := job.tick) is not None and job.is_scheduled:
         verb, kind = _TICKS.get(tick.outcome, ("", None))
         if kind is AttentionKind.MISSED or (kind is AttentionKind.SKIPPED and not schedules_held_back):
             what = "A due time was" if tick.count == 1 else f"{tick.count} due times were"
-            yield _entry(key, kind, Sentence(f"{what} {verb}. {tick.reason}".rstrip()), tick.due)
+            sentence = Sentence(f"{what} {verb}. {tick.reason}".rstrip())
+            yield _entry(key, kind, sentence, tick.due, evidence=evidence_in(_NUMBER.sub("0", tick.reason)))
 
 
 _TICKS = {
@@ -157,7 +182,21 @@ def _failed(job: JobFacts) -> Attention | None:
         Sentence(f"{how}; ", *before, "."),
         summary.failing_since or latest.ended_at,
         latest.run_id if is_shown else None,
+        evidence=failure_evidence(latest) if is_shown else "",
     )
+
+
+def failure_evidence(run: RunView) -> str:
+    """How a run has failed, in a form that is equal for runs that failed in the same way."""
+    return ending_evidence(run.reason, run.exit_code, run.signal)
+
+
+def evidence_in(text: str) -> str:
+    """A sentence with the facts, in a form that is compared: a digest in place of the end of a long one."""
+    if len(text) <= _LONGEST_EVIDENCE:
+        return text
+    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+    return f"{text[: _LONGEST_EVIDENCE - 20]}… {digest}"
 
 
 def cause_of(run: RunView) -> str:

@@ -1,10 +1,13 @@
-"""The overview of all jobs."""
+"""The overview of all jobs, and acknowledgements of what needs attention."""
 
 from collections.abc import Mapping
 
 from webjobs_rules.job import JobType
 
-from webjobs_api.http.operation import Operation, Parameter, json_of
+from webjobs_api.http.operation import Body, Operation, Parameter, json_of, list_of, nothing
+from webjobs_api.overview.acknowledge_request import AcknowledgeJson
+from webjobs_api.overview.acknowledgement_handlers import PATH as ACKNOWLEDGEMENTS
+from webjobs_api.overview.acknowledgement_json import AcknowledgementJson
 from webjobs_api.overview.overview_json import OverviewJson
 from webjobs_api.overview.selection import DEFAULT_JOBS, MAX_JOBS, JobState
 
@@ -47,6 +50,39 @@ OPERATIONS: Mapping[str, Operation] = {
         ),
         answers={200: json_of(OverviewJson, "The overview.", Link="Of the next page.")},
         errors=(400,),
+        problems=True,
+    ),
+    f"GET {ACKNOWLEDGEMENTS}": Operation(
+        tag="All jobs",
+        summary="List the acknowledgements in force",
+        description="By type and name of the job.",
+        answers={200: list_of(AcknowledgementJson, "The acknowledgements.")},
+        problems=True,
+    ),
+    f"POST {ACKNOWLEDGEMENTS}": Operation(
+        tag="All jobs",
+        summary="Acknowledge that a job needs attention",
+        description="What is acknowledged is shown apart. It ends as its term says, when the job has "
+        "recovered, or when it is withdrawn. One of the same reason replaces an earlier one.",
+        body=Body(
+            description="What is acknowledged, until when, and why.",
+            content={"application/json": AcknowledgeJson},
+        ),
+        answers={
+            200: json_of(AcknowledgementJson, "The same one is in force already."),
+            201: json_of(AcknowledgementJson, "The acknowledgement."),
+        },
+        errors=(400, 404, 409, 413),
+        error_texts={409: "The job needs no attention, or not for these reasons."},
+        problems=True,
+        needs_room=False,
+    ),
+    f"DELETE {ACKNOWLEDGEMENTS}/{{acknowledgement}}": Operation(
+        tag="All jobs",
+        summary="Withdraw an acknowledgement",
+        answers={204: nothing("It is withdrawn.")},
+        errors=(404,),
+        error_texts={404: "There is no acknowledgement with this id that is in force."},
         problems=True,
     ),
 }

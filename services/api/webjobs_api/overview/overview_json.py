@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 from webjobs_events.instant import Instant
-from webjobs_events.queries import InstanceView, JobSummary, LastSuccess, RunView
+from webjobs_events.queries import AcknowledgementView, InstanceView, JobSummary, LastSuccess, RunView
 from webjobs_rules.job import JobType
 from webjobs_rules.run_id import RunId
 from webjobs_rules.status import Reason, Status
@@ -13,6 +13,7 @@ from webjobs_rules.status import Reason, Status
 from webjobs_api.backends.known_job import error_of
 from webjobs_api.http.legacy_responses import continuous_status
 from webjobs_api.http.urls import Urls
+from webjobs_api.overview.acknowledgement_json import AcknowledgementJson, listed_json
 from webjobs_api.overview.attention import Attention, AttentionKind
 from webjobs_api.overview.job_facts import JobFacts
 
@@ -30,6 +31,7 @@ class AttentionJson(msgspec.Struct, frozen=True, kw_only=True):
         text: A sentence with the facts.
         since: When it began; null when that is unknown.
         run_id: The run it is about; null when it is about none.
+        evidence: The facts in a form that is compared; empty when they are not known at the moment.
         url: Of the run or job it is about.
     """
 
@@ -39,7 +41,14 @@ class AttentionJson(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     since: Instant | None
     run_id: RunId | None
+    evidence: str
     url: str
+
+
+class AcknowledgedJson(AttentionJson, frozen=True, kw_only=True):
+    """One reason for attention that is acknowledged."""
+
+    acknowledgement: AcknowledgementJson
 
 
 class CountsJson(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +61,8 @@ class CountsJson(msgspec.Struct, frozen=True, kw_only=True):
         continuous_up: Continuous jobs of which a process runs.
         continuous_total: Continuous jobs that are not disabled.
         jobs: All jobs.
-        attention: All reasons for attention.
+        attention: All reasons for attention that are not acknowledged.
+        acknowledged: Those that are.
     """
 
     running: int
@@ -62,6 +72,7 @@ class CountsJson(msgspec.Struct, frozen=True, kw_only=True):
     continuous_total: int
     jobs: int
     attention: int
+    acknowledged: int
 
 
 class RunningJson(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +142,8 @@ class JobRowJson(msgspec.Struct, frozen=True, kw_only=True):
         job: Its name.
         type: Triggered or continuous.
         status: Of the latest run, or of the continuous job; null when it never ran.
-        attention: The most severe reason why it needs attention; null when there is none.
+        attention: The most severe reason why it needs attention; null when there is none, or all are
+            acknowledged.
         latest: Its latest run.
         results: A letter for each of the last 20 runs that ended, oldest first: S, F or A, as `Success`.
         durations_ms: Milliseconds of those, oldest first; null where no process was started.
@@ -173,6 +185,7 @@ class OverviewJson(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         attention: What needs attention, the most severe first, at most 100.
+        acknowledged: What would need attention, but is acknowledged; at most 100.
         counts: Figures.
         running: The ten runs that run longest.
         next_due: The next five due times.
@@ -181,6 +194,7 @@ class OverviewJson(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     attention: list[AttentionJson]
+    acknowledged: list[AcknowledgedJson]
     counts: CountsJson
     running: list[RunningJson]
     next_due: list[DueJson]
@@ -203,8 +217,17 @@ def attention_json(attention: Attention, is_job: bool, urls: Urls, now: datetime
         text=attention.sentence.text(now),
         since=attention.since,
         run_id=attention.run_id,
+        evidence=attention.evidence,
         url=url,
     )
+
+
+def acknowledged_json(
+    attention: Attention, covered_by: AcknowledgementView, is_job: bool, urls: Urls, now: datetime
+) -> AcknowledgedJson:
+    """One reason, with what covers it."""
+    shown = msgspec.structs.asdict(attention_json(attention, is_job, urls, now))
+    return AcknowledgedJson(**shown, acknowledgement=listed_json([covered_by])[0])
 
 
 def running_json(run: RunView, summary: JobSummary | None, urls: Urls, now: datetime) -> RunningJson:

@@ -1,4 +1,4 @@
-"""Reads the overview: the mirrors of this process, and two questions to history."""
+"""Reads the overview: the mirrors of this process, and questions to history."""
 
 import asyncio
 from collections import defaultdict
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from aiohttp import web
 from webjobs_events.job import JobDefinition
-from webjobs_events.queries import RunTotals, RunTotalsQuery, RunView
+from webjobs_events.queries import AcknowledgementView, RunTotals, RunTotalsQuery, RunView
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.run_id import run_id_at
 
@@ -21,13 +21,14 @@ from webjobs_api.backends.ticks import TICKS
 from webjobs_api.http.held_back import holding_schedules
 from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.urls import Urls
+from webjobs_api.overview.acknowledged import divided
 from webjobs_api.overview.attention import Attention, attention_of, most_severe
 from webjobs_api.overview.due_times import DUE_TIMES
 from webjobs_api.overview.job_facts import JobFacts
 from webjobs_api.overview.overview_json import (
-    AttentionJson,
     CountsJson,
     OverviewJson,
+    acknowledged_json,
     attention_json,
     due_json,
     job_row,
@@ -65,15 +66,24 @@ async def read_overview(app: web.Application, wanted: JobFilter, urls: Urls, now
         QueryRefused: History cannot answer.
     """
     waiting = await app[RUNS].waiting()
-    totals, jobs = await _totals_and_jobs(app, waiting, now)
-    attention = attention_of(jobs, app[REFUSALS].all(), now, schedules_held_back=_are_held_back(app))
+    (totals, jobs), acknowledgements = await asyncio.gather(
+        _totals_and_jobs(app, waiting, now), app[HISTORY].acknowledgements()
+    )
+    attention, acknowledged = divided(_attention_of(app, jobs, now), acknowledgements, now)
     kinds = most_severe(attention)
+    known = {job.key for job in jobs}
     page, following = page_of_jobs(jobs, wanted, kinds, now)
-    shown = attention[:_SHOWN_ATTENTION]
     summaries = {job.definition.job_name: job.summary for job in jobs if job.is_triggered}
     overview = OverviewJson(
-        attention=_attention_json(shown, jobs, urls, now),
-        counts=_counts(jobs, totals, len(waiting), len(attention)),
+        attention=[
+            attention_json(each, (each.type, each.job) in known, urls, now)
+            for each in attention[:_SHOWN_ATTENTION]
+        ],
+        acknowledged=[
+            acknowledged_json(each, by, (each.type, each.job) in known, urls, now)
+            for each, by in acknowledged[:_SHOWN_ATTENTION]
+        ],
+        counts=_counts(jobs, totals, len(waiting), len(attention), len(acknowledged)),
         running=[
             running_json(run, summaries.get(run.job_name), urls, now)
             for run in totals.longest_running[:_SHOWN_RUNNING]
@@ -82,7 +92,25 @@ async def read_overview(app: web.Application, wanted: JobFilter, urls: Urls, now
         jobs=[job_row(job, kinds.get(job.key), urls) for job in page],
         next=None,
     )
-    return Overview(json=overview, after=following, sentences=[each.sentence for each in shown])
+    return Overview(
+        json=overview, after=following, sentences=[each.sentence for each in attention[:_SHOWN_ATTENTION]]
+    )
+
+
+async def read_attention(
+    app: web.Application, now: datetime
+) -> tuple[list[Attention], list[AcknowledgementView]]:
+    """All that needs attention, acknowledged or not, and all acknowledgements.
+
+    Raises:
+        BusUnavailable: NATS or history does not answer.
+        QueryRefused: History cannot answer.
+    """
+    waiting = await app[RUNS].waiting()
+    (_, jobs), acknowledgements = await asyncio.gather(
+        _totals_and_jobs(app, waiting, now), app[HISTORY].acknowledgements()
+    )
+    return _attention_of(app, jobs, now), acknowledgements
 
 
 async def jobs_that_pass(app: web.Application, wanted: JobFilter, now: datetime) -> list[JobDefinition]:
@@ -145,14 +173,13 @@ def _are_held_back(app: web.Application) -> bool:
     return holding_schedules(app[LIVE_SETTINGS]) is not None
 
 
-def _attention_json(
-    attention: Sequence[Attention], jobs: Sequence[JobFacts], urls: Urls, now: datetime
-) -> list[AttentionJson]:
-    known = {job.key for job in jobs}
-    return [attention_json(each, (each.type, each.job) in known, urls, now) for each in attention]
+def _attention_of(app: web.Application, jobs: Sequence[JobFacts], now: datetime) -> list[Attention]:
+    return attention_of(jobs, app[REFUSALS].all(), now, schedules_held_back=_are_held_back(app))
 
 
-def _counts(jobs: Sequence[JobFacts], totals: RunTotals, in_queue: int, attention: int) -> CountsJson:
+def _counts(
+    jobs: Sequence[JobFacts], totals: RunTotals, in_queue: int, attention: int, acknowledged: int
+) -> CountsJson:
     continuous = [job for job in jobs if not job.is_triggered]
     return CountsJson(
         running=totals.running,
@@ -162,4 +189,5 @@ def _counts(jobs: Sequence[JobFacts], totals: RunTotals, in_queue: int, attentio
         continuous_total=sum(not job.is_disabled for job in continuous),
         jobs=len(jobs),
         attention=attention,
+        acknowledged=acknowledged,
     )

@@ -9,6 +9,8 @@ import msgspec
 from webjobs_events.envelope import decode_event
 from webjobs_events.errors import UndecodableMessage
 from webjobs_events.events import (
+    Acknowledged,
+    AcknowledgementWithdrawn,
     ContinuousEvent,
     ContinuousInactiveInstance,
     ContinuousPendingRestart,
@@ -23,6 +25,7 @@ from webjobs_events.events import (
     RunEnded,
     RunEvent,
     ScheduleTicked,
+    Term,
 )
 from webjobs_events.redaction import redacted_event
 from webjobs_rules.job import JobType
@@ -51,6 +54,10 @@ _SENTENCES: Mapping[str, str] = {
     "InstanceLost": "The runner was lost",
     "DiskLow": "The disk is full",
     "DiskOk": "The disk has room again",
+}
+_TERMS: Mapping[Term, str] = {
+    Term.CHANGE: "until it changes",
+    Term.FOREVER: "for good",
 }
 
 
@@ -106,6 +113,8 @@ def sentence(event: Event) -> Sentence:
         many = f" and {counted(event.count - 1, 'later time')}" if event.count > 1 else ""
         reason = f": {event.reason}" if event.reason else ""
         return Sentence("Due ", event.due, _ended_by_stop(f"{many}: {event.outcome.value}{reason}"))
+    if isinstance(event, Acknowledged):
+        return _acknowledged(event)
     return Sentence(_ended_by_stop(_sentence(event)))
 
 
@@ -120,6 +129,8 @@ def _sentence(event: Event) -> str:
         return _of_continuous(event)
     if isinstance(event, Purged):
         return f"{counted(len(event.run_ids), 'run')} left the history, which keeps {event.limit:,}"
+    if isinstance(event, AcknowledgementWithdrawn):
+        return f"{event.by} withdrew an acknowledgement"
     text = _SENTENCES.get(event.name, _words(event.name))
     if isinstance(event, DiskLow | DiskOk):
         return f"{text}: {size(event.free_bytes)} of {size(event.total_bytes)} are free"
@@ -127,6 +138,15 @@ def _sentence(event: Event) -> str:
         return f"{text}: version {short_digest(event.digest)}"
     reason = getattr(event, "reason", "")
     return f"{text}: {reason}" if reason else text
+
+
+def _acknowledged(event: Acknowledged) -> Sentence:
+    reasons = ", ".join(each.kind.replace("_", " ") for each in event.covers)
+    given = f"{event.by} acknowledged {reasons}"
+    note = _ended_by_stop(f": {event.note}" if event.note else "")
+    if event.until is not None:
+        return Sentence(f"{given}; it ends ", event.until, note)
+    return Sentence(f"{given}, {_TERMS[event.term]}{note}")
 
 
 def _of_run(event: RunEvent) -> str:

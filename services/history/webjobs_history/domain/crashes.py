@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from webjobs_events.events import ContinuousEvent, ContinuousPendingRestart
+from webjobs_events.events import ContinuousEvent, ContinuousPendingRestart, ProcessEnded
 from webjobs_rules.status import Status
 
 from webjobs_history.domain.rows import InstanceRow
@@ -24,7 +24,15 @@ def crashes_after(current: InstanceRow | None, event: ContinuousEvent) -> tuple[
         return current.crashes, current.crashing_since
     if event.exit_code == 0:
         return 0, None
-    ran_long = current.status is Status.RUNNING and event.at - current.since >= LONG_RUN
-    if ran_long or not current.crashes:
+    if _ran_long(current, event) or not current.crashes:
         return 1, event.at
     return current.crashes + 1, current.crashing_since
+
+
+def has_recovered(current: InstanceRow, event: ContinuousEvent) -> bool:
+    """Whether an event ends a process that did what it should: it ran for two minutes, or had exit code 0."""
+    return isinstance(event, ProcessEnded) and (event.exit_code == 0 or _ran_long(current, event))
+
+
+def _ran_long(current: InstanceRow, event: ContinuousEvent) -> bool:
+    return current.status is Status.RUNNING and event.at - current.since >= LONG_RUN

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 from webjobs_events.events import ContinuousEvent, Event, InstanceEvent, Purged, RunEvent
-from webjobs_events.queries import RunView
+from webjobs_events.queries import AcknowledgementView, RunView
 from webjobs_rules.errors import IllegalTransition
-from webjobs_rules.job import JobName
+from webjobs_rules.job import JobName, JobType
 from webjobs_rules.run_id import RunId
 from webjobs_rules.status import is_terminal
 
+from webjobs_history.domain.acknowledgements import EndAcknowledgements, PutAcknowledgement, job_of
 from webjobs_history.domain.job_statistics import with_ended
 from webjobs_history.domain.projection import (
     Change,
@@ -25,6 +26,8 @@ from webjobs_history.domain.rows import InstanceRow, JobRow
 
 RunKey = tuple[JobName, RunId]
 InstanceKey = tuple[JobName, str]
+AcknowledgementKey = tuple[JobType, str, str]
+"""Type and name of the job, and the reason for attention."""
 
 
 @dataclass(slots=True)
@@ -36,12 +39,16 @@ class Keys:
     instances: set[InstanceKey] = field(default_factory=set)
     runners: set[str] = field(default_factory=set)
     """All rows of these instances."""
+    acknowledged: set[tuple[JobType, str]] = field(default_factory=set)
+    """All acknowledgements of these jobs."""
 
 
 def keys_of(events: Iterable[Event]) -> Keys:
     """The rows that must be known to fold these events."""
     keys = Keys()
     for event in events:
+        if (job := job_of(event)) is not None:
+            keys.acknowledged.add(job)
         match event:
             case RunEvent():
                 keys.runs.add((event.job_name, event.run_id))
@@ -59,12 +66,13 @@ def keys_of(events: Iterable[Event]) -> Keys:
 class Fold:
     """Rows as they are after the events applied so far, and which of them differ from the stored ones.
 
-    To store it: first drop `dropped_jobs`, `dropped_runs` and `dropped_instance_jobs`, then put the rest.
+    To store it: first drop what is in a `dropped_` attribute, then put the rest.
 
     Args:
         runs: The stored rows that `keys_of` names.
         jobs: Likewise.
         instances: Likewise.
+        acknowledgements: Likewise.
     """
 
     def __init__(
@@ -72,18 +80,24 @@ class Fold:
         runs: Iterable[RunView] = (),
         jobs: Iterable[JobRow] = (),
         instances: Iterable[InstanceRow] = (),
+        acknowledgements: Iterable[AcknowledgementView] = (),
     ) -> None:
         self._runs: dict[RunKey, RunView] = {(run.job_name, run.run_id): run for run in runs}
         self._jobs: dict[JobName, JobRow] = {job.job_name: job for job in jobs}
         self._instances: dict[InstanceKey, InstanceRow] = {
             (row.job_name, row.instance): row for row in instances
         }
+        self._acknowledgements: dict[AcknowledgementKey, AcknowledgementView] = {
+            _key_of(row): row for row in acknowledgements
+        }
         self._touched_runs: set[RunKey] = set()
         self._touched_jobs: set[JobName] = set()
         self._touched_instances: set[InstanceKey] = set()
+        self._touched_acknowledgements: set[AcknowledgementKey] = set()
         self.dropped_jobs: set[JobName] = set()
         self.dropped_runs: set[RunKey] = set()
         self.dropped_instance_jobs: set[JobName] = set()
+        self.dropped_acknowledgements: set[AcknowledgementKey] = set()
         self.headless: set[JobName] = set()
         """Jobs whose latest run was purged: only the stored runs show which one is the latest now."""
         self.refused = 0
@@ -120,6 +134,12 @@ class Fold:
         """New and changed rows of instances."""
         return [self._instances[key] for key in self._touched_instances if key in self._instances]
 
+    @property
+    def acknowledgements_to_put(self) -> list[AcknowledgementView]:
+        """New and replaced acknowledgements."""
+        keys = self._touched_acknowledgements
+        return [self._acknowledgements[key] for key in keys if key in self._acknowledgements]
+
     def apply(self, event: Event) -> None:
         """Fold one more event; one that is not allowed is counted and changes nothing."""
         try:
@@ -146,6 +166,13 @@ class Fold:
                 self.dropped_instance_jobs.add(job_name)
                 for key in [key for key in self._instances if key[0] == job_name]:
                     del self._instances[key]
+            case PutAcknowledgement(row):
+                self._acknowledgements[_key_of(row)] = row
+                self._touched_acknowledgements.add(_key_of(row))
+            case EndAcknowledgements():
+                for row in [row for row in self._acknowledgements.values() if change.ends(row)]:
+                    del self._acknowledgements[_key_of(row)]
+                    self.dropped_acknowledgements.add(_key_of(row))
 
     def _put_run(self, run: RunView) -> None:
         key = (run.job_name, run.run_id)
@@ -180,6 +207,10 @@ class Fold:
         self._jobs.pop(job_name, None)
         for key in [key for key in self._runs if key[0] == job_name]:
             del self._runs[key]
+
+
+def _key_of(row: AcknowledgementView) -> AcknowledgementKey:
+    return row.job_type, row.job_name, row.kind
 
 
 def _new(job_name: JobName) -> JobRow:

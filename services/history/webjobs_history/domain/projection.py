@@ -37,6 +37,7 @@ from webjobs_rules.job import JobName, JobType
 from webjobs_rules.run_id import RunId
 from webjobs_rules.status import Reason, Status, is_terminal, next_status
 
+from webjobs_history.domain.acknowledgements import AcknowledgementChange, acknowledgement_changes
 from webjobs_history.domain.crashes import crashes_after
 from webjobs_history.domain.rows import InstanceRow
 
@@ -72,7 +73,7 @@ class DropInstances(msgspec.Struct, frozen=True):
     job_name: JobName
 
 
-Change = PutRun | DropRuns | DropJob | PutInstance | DropInstances
+Change = PutRun | DropRuns | DropJob | PutInstance | DropInstances | AcknowledgementChange
 
 
 class Rows(Protocol):
@@ -89,14 +90,16 @@ class Rows(Protocol):
 
 
 def project(rows: Rows, event: Event) -> list[Change]:
-    """What an event changes, given the rows before it; events about definitions change nothing.
+    """What an event changes, given the rows before it.
 
     Raises:
         IllegalTransition: The event repeats another, comes too late, or comes from a superseded boot or
             attempt; it changes nothing.
     """
     rule = _RULES.get(type(event))
-    return [] if rule is None else rule(rows, event)
+    changes = [] if rule is None else rule(rows, event)
+    instance = rows.instance(event.job_name, event.instance) if isinstance(event, ContinuousEvent) else None
+    return [*changes, *acknowledgement_changes(instance, event)]
 
 
 # Runs

@@ -1,0 +1,166 @@
+"""Gives and withdraws acknowledgements: each is an event, which history makes a row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from aiohttp import web
+from webjobs_events.envelope import cause_in
+from webjobs_events.events import (
+    Acknowledged,
+    AcknowledgementEvent,
+    AcknowledgementWithdrawn,
+    Covered,
+    acknowledgement_id_of,
+)
+from webjobs_events.events.acknowledgements import AUTHOR
+from webjobs_events.queries import AcknowledgementView
+from webjobs_rules.job import JobName, JobType, parse_job_name
+from webjobs_rules.status import Status
+
+from webjobs_api.backends.history import HISTORY
+from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.http import request_context
+from webjobs_api.http.keys import BUS
+from webjobs_api.http.tracing import trace_of
+from webjobs_api.overview.acknowledge_request import Terms
+from webjobs_api.overview.acknowledged import is_over
+from webjobs_api.overview.attention import Attention, AttentionKind, failure_evidence
+from webjobs_api.overview.errors import AcknowledgementNotFound, NothingToAcknowledge
+from webjobs_api.overview.read import read_attention
+
+_LONGEST_TEXT = 500  # characters of the sentence that was shown
+_RECENT_RUNS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that needs attention, and all that is acknowledged, at one moment."""
+
+    attention: Sequence[Attention]
+    acknowledgements: Sequence[AcknowledgementView]
+
+
+async def state_of(app: web.Application, now: datetime) -> State:
+    """What can be acknowledged now.
+
+    Raises:
+        BusUnavailable: NATS or history does not answer.
+        QueryRefused: History cannot answer.
+    """
+    return State(*await read_attention(app, now))
+
+
+async def acknowledge(
+    request: web.Request, state: State, job_type: JobType, name: str, terms: Terms, now: datetime
+) -> tuple[Acknowledged, bool]:
+    """Acknowledge what needs attention of a job.
+
+    Returns the acknowledgement, and whether it is new: one that is in force and says the same is not given
+    a second time.
+
+    Raises:
+        JobNotFound: There is no such job.
+        InvalidJobName: No job can have this name.
+        NothingToAcknowledge: It needs no attention, or not for these reasons.
+        BusUnavailable: NATS or history does not answer.
+    """
+    found = _of_job(state.attention, job_type, name)
+    if not found:
+        name = (await request.app[DEFINITIONS].get(job_type, parse_job_name(name))).job_name
+        found = _of_job(state.attention, job_type, name)
+    wanted = [each for each in found if terms.kinds is None or each.kind in terms.kinds]
+    if not wanted:
+        raise NothingToAcknowledge(name, terms.kinds or ())
+    covered = [await _covered(request.app, each, now) for each in wanted]
+    by = request_context.trigger(request)
+    event = Acknowledged(
+        at=now,
+        instance=AUTHOR,
+        job_type=job_type,
+        job_name=JobName(name),
+        acknowledgement_id=acknowledgement_id_of(now, by, covered, terms.note, terms.term, terms.until),
+        by=by,
+        covers=covered,
+        note=terms.note,
+        term=terms.term,
+        until=terms.until,
+    )
+    if same := _in_force(state.acknowledgements, event):
+        return same, False
+    await _publish(request, event)
+    return event, True
+
+
+async def withdraw(request: web.Request, acknowledgement_id: str) -> None:
+    """End an acknowledgement.
+
+    Raises:
+        AcknowledgementNotFound: There is none with this id that is in force.
+        BusUnavailable: NATS or history does not answer.
+    """
+    now = datetime.now(UTC)
+    for each in await request.app[HISTORY].acknowledgements():
+        if each.acknowledgement_id == acknowledgement_id and not is_over(each, now):
+            event = AcknowledgementWithdrawn(
+                at=now,
+                instance=AUTHOR,
+                job_type=each.job_type,
+                job_name=JobName(each.job_name),
+                acknowledgement_id=acknowledgement_id,
+                by=request_context.trigger(request),
+            )
+            await _publish(request, event)
+            return
+    raise AcknowledgementNotFound(acknowledgement_id)
+
+
+async def _publish(request: web.Request, event: AcknowledgementEvent) -> None:
+    sequence = await request.app[BUS].publish_event(event, cause_in(trace_of(request)))
+    request.app[HISTORY].caused(sequence)
+
+
+def _of_job(attention: Sequence[Attention], job_type: JobType, name: str) -> list[Attention]:
+    return [each for each in attention if (each.type, each.job) == (job_type.value, name)]
+
+
+async def _covered(app: web.Application, attention: Attention, now: datetime) -> Covered:
+    """What is acknowledged; while another run goes on, how the last one failed is looked up."""
+    evidence = attention.evidence
+    if not evidence and attention.kind is AttentionKind.FAILED:
+        runs = await app[HISTORY].runs(JobName(attention.job), limit=_RECENT_RUNS, before=None)
+        failed = next((run for run in runs if run.status is Status.FAILED), None)
+        evidence = failure_evidence(failed) if failed else ""
+    text = attention.sentence.text(now)[:_LONGEST_TEXT]
+    return Covered(kind=attention.kind.value, evidence=evidence, text=text)
+
+
+def _in_force(acknowledgements: Sequence[AcknowledgementView], event: Acknowledged) -> Acknowledged | None:
+    """The acknowledgement in force that says what an event would say; None without one."""
+    known = {
+        each.kind: each
+        for each in acknowledgements
+        if (each.job_type, each.job_name) == (event.job_type, event.job_name)
+    }
+    content = (event.by, event.note, event.term, event.until)
+    rows = [known.get(each.kind) for each in event.covers]
+    first = rows[0]
+    if first is None:
+        return None
+    for row, each in zip(rows, event.covers, strict=True):
+        if row is None or row.acknowledgement_id != first.acknowledgement_id:
+            return None
+        if (row.by, row.note, row.term, row.until) != content or row.evidence != each.evidence:
+            return None
+    return Acknowledged(
+        at=first.at,
+        instance=AUTHOR,
+        job_type=event.job_type,
+        job_name=event.job_name,
+        acknowledgement_id=first.acknowledgement_id,
+        by=event.by,
+        covers=event.covers,
+        note=event.note,
+        term=event.term,
+        until=event.until,
+    )
