@@ -23,6 +23,7 @@ FROM_INDEX = bool(os.environ.get("WEBJOBS_TEST_INDEX"))
 """Whether the requirements are downloaded; otherwise those installed here are linked."""
 PACKAGES = (
     "libs/rules/webjobs_rules",
+    "libs/client/webjobs_client",
     "libs/events/webjobs_events",
     "libs/service/webjobs_service",
     "services/api/webjobs_api",

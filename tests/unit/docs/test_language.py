@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 FOLDERS = (
     "libs/rules",
+    "libs/client",
     "libs/events",
     "libs/service",
     "services/api",

@@ -1,0 +1,408 @@
+"""What the api answers, as types. Fields that a newer api adds are passed over."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+JobType = Literal["triggered", "continuous"]
+IfRunning = Literal["fail", "join", "queue"]
+BulkAction = Literal["run", "cancel", "enable", "disable"]
+
+ENDED = frozenset({"Success", "Failed", "Aborted"})
+"""Statuses of a run that has ended."""
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of the types here."""
+
+
+class RunDetails(Model, frozen=True, kw_only=True):
+    """A run of a triggered job; docs/http_api.md describes the fields."""
+
+    id: str
+    job_name: str
+    status: str
+    start_time: datetime
+    end_time: datetime
+    duration: str
+    url: str
+    output_url: str
+    trigger: str
+    arguments: str | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    reason: str | None = None
+    evidence: str = ""
+    instance: str = ""
+    package_digest: str = ""
+    attempt: int = 1
+    scheduled_for: datetime | None = None
+    retry_of: str | None = None
+    rerun_of: str | None = None
+    next_run_id: str | None = None
+    next_attempt_at: datetime | None = None
+    output_log_bytes: int | None = None
+    error_log_bytes: int | None = None
+    dropped_lines: int | None = None
+    cpu_seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    log_lines: int | None = None
+    first_error_line: int | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its status is final."""
+        return self.status in ENDED
+
+    @property
+    def started_at(self) -> datetime:
+        """When its script started; before that, when it was requested."""
+        return self.start_time
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended; None before."""
+        return None if self.end_time.year == 1 else self.end_time
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, or takes until now."""
+        return duration_of(self.duration).total_seconds()
+
+
+class RunPage(Model, frozen=True, kw_only=True):
+    """Runs, newest first; `next` is the address of the next page, None on the last one."""
+
+    runs: list[RunDetails]
+    next: str | None = None
+
+
+class JobDetails(Model, frozen=True, kw_only=True):
+    """A job with its settings.
+
+    Attributes:
+        status: Of a continuous job; None of a triggered one.
+        detailed_status: A line for each instance of a continuous job.
+        latest_run: Of a triggered job; None when it never ran.
+        error: What is wrong with the job and what to do; None when nothing is.
+        warnings: What is doubtful about its files and settings, as sentences.
+    """
+
+    name: str
+    type: JobType
+    run_command: str
+    url: str
+    extra_info_url: str = ""
+    status: str | None = None
+    detailed_status: str | None = None
+    latest_run: RunDetails | None = None
+    log_url: str | None = None
+    history_url: str | None = None
+    error: str | None = None
+    settings: dict[str, Any] = {}
+    warnings: list[str] = []
+
+
+class LatestRun(Model, frozen=True, kw_only=True):
+    """The latest run of a job, in the overview."""
+
+    run_id: str
+    status: str
+    attempt: int
+    trigger: str
+    requested_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    exit_code: int | None
+    signal: int | None
+    reason: str | None
+    evidence: str
+    url: str
+
+
+class InstanceOfJob(Model, frozen=True, kw_only=True):
+    """A continuous job on one runner."""
+
+    instance: str
+    status: str
+    since: datetime
+    exit_code: int | None
+    reason: str | None
+    evidence: str
+    crashes: int
+    crashing_since: datetime | None
+
+
+class LastSuccess(Model, frozen=True, kw_only=True):
+    """The last run that succeeded."""
+
+    run_id: str
+    ended_at: datetime | None = None
+
+
+class JobRow(Model, frozen=True, kw_only=True):
+    """A job in the overview: its status, and how its last runs went."""
+
+    job: str
+    type: JobType
+    status: str | None
+    attention: str | None
+    latest: LatestRun | None
+    results: str
+    durations_ms: list[int | None]
+    median_ms: int | None
+    p90_ms: int | None
+    success_rate: float | None
+    streak: int
+    last_success: LastSuccess | None
+    next_due: datetime | None
+    up_since: datetime | None
+    instances: list[InstanceOfJob]
+    disabled: bool
+    error: str | None
+    url: str
+
+
+class Attention(Model, frozen=True, kw_only=True):
+    """One reason why a job needs attention."""
+
+    job: str
+    type: str
+    kind: str
+    text: str
+    since: datetime | None = None
+    run_id: str | None = None
+    url: str
+
+
+class RunningRun(Model, frozen=True, kw_only=True):
+    """A run that runs, in the overview."""
+
+    job: str
+    run_id: str
+    started_at: datetime | None
+    elapsed_ms: int
+    median_ms: int | None
+    arguments: str | None
+    url: str
+
+
+class DueJob(Model, frozen=True, kw_only=True):
+    """When a job is due next."""
+
+    job: str
+    at: datetime
+    url: str
+
+
+class Overview(Model, frozen=True, kw_only=True):
+    """All jobs at a glance; `counts` are figures by name, `next` is the address of the next page of jobs."""
+
+    attention: list[Attention]
+    counts: dict[str, int]
+    running: list[RunningRun]
+    next_due: list[DueJob]
+    jobs: list[JobRow]
+    next: str | None = None
+
+
+class DueTime(Model, frozen=True, kw_only=True):
+    """A due time, in UTC and by the clock of its zone."""
+
+    due: datetime
+    local: datetime
+
+
+class Tick(Model, frozen=True, kw_only=True):
+    """What became of a due time, or of `count` of them from `due` until `until`."""
+
+    due: datetime
+    until: datetime | None
+    count: int
+    outcome: str
+    reason: str
+    run_id: str | None
+    told_at: datetime
+
+
+class Schedule(Model, frozen=True, kw_only=True):
+    """A job's schedule; `schedule` is None when it has none. `last` is newest first."""
+
+    schedule: str | None
+    normalized: str | None
+    words: str | None
+    time_zone: str
+    enabled: bool
+    held_back: str | None
+    missed: dict[str, Any]
+    next: list[DueTime]
+    last: list[Tick]
+    log_url: str | None = None
+
+
+class Version(Model, frozen=True, kw_only=True):
+    """A version of a job's files."""
+
+    digest: str
+    deployed_at: datetime
+    deployed_by: str
+    runner: str
+    script: str
+    files: int | None
+    size: int
+    is_current: bool
+    is_kept: bool
+
+
+class Settings(Model, frozen=True, kw_only=True):
+    """The settings of a job; with `etag` as `if_match` a change is made to just these."""
+
+    values: dict[str, Any]
+    etag: str
+
+
+class LogLine(Model, frozen=True, kw_only=True):
+    """A line of a log, as a terminal would show it."""
+
+    number: int
+    offset: int
+    size: int
+    at: datetime | None
+    stream: str
+    level: str
+    text: str
+    is_cut: bool
+
+
+class LogWindow(Model, frozen=True, kw_only=True):
+    """Lines of a log; `total` counts all there are now, `ended` says that no more will come."""
+
+    first: int | None
+    last: int | None
+    total: int
+    ended: bool
+    first_error: int | None
+    lines: list[LogLine]
+
+
+class LogMatches(Model, frozen=True, kw_only=True):
+    """Numbers of the lines that hold a text, at most 1,000; `count` counts all."""
+
+    matches: list[int]
+    count: int
+    complete: bool
+
+
+class Hook(Model, frozen=True, kw_only=True):
+    """An address that is called for events."""
+
+    id: str
+    event: str
+    url: str
+    insecure_ssl: bool
+    last_status: str | None
+    last_reason: str | None
+    last_datetime: datetime | None
+    last_context: str | None
+    type: str | None
+    job: str | None
+    is_signed: bool
+    created_at: datetime
+
+
+class Delivery(Model, frozen=True, kw_only=True):
+    """One try to call a hook."""
+
+    delivery_id: str
+    event: str
+    attempt: int
+    time: datetime
+    duration_ms: int
+    status: int | None
+    reason: str
+    outcome: str
+    next_time: datetime | None
+    sequence: int
+
+
+class Refusal(Model, frozen=True, kw_only=True):
+    """What was refused and is not fixed."""
+
+    job: str
+    type: str
+    when: datetime
+    from_: str = msgspec.field(name="from")
+    what: str
+    reason: str
+    instance: str
+
+
+class BulkFailure(Model, frozen=True, kw_only=True):
+    """A job to which an action could not be done."""
+
+    job: str
+    type: str
+    status: int
+    error: str
+
+
+class BulkResult(Model, frozen=True, kw_only=True):
+    """What became of an action on many jobs."""
+
+    done: int
+    failures: list[BulkFailure]
+
+
+class Health(Model, frozen=True, kw_only=True):
+    """Whether the api can work: `status` is `ready` when it can.
+
+    Attributes:
+        checks: Names of what was checked, when all passed.
+        missing: The reasons of the checks that failed, by their names.
+        notes: What an operator should know though the service is ready.
+    """
+
+    status: str
+    checks: list[str] = []
+    missing: dict[str, str] = {}
+    notes: dict[str, str] = {}
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every check passed."""
+        return self.status == "ready"
+
+
+class Event(Model, frozen=True, kw_only=True):
+    """An event; `data` are its own fields, `cloud_event` has those around it too.
+
+    The name `gap` is no event: those with the sequences after `data["after"]` until `data["until"]` are not
+    stored any more.
+    """
+
+    sequence: int
+    name: str
+    data: Mapping[str, Any]
+    cloud_event: Mapping[str, Any] = {}
+
+    @property
+    def id(self) -> str:
+        """Names the event; the same whenever it is sent again."""
+        return str(self.cloud_event.get("id", ""))
+
+
+class RunKey(Model, frozen=True, kw_only=True):
+    """Names a run; `joined` when it was there already."""
+
+    job: str
+    id: str
+    joined: bool = False
+
+
+def duration_of(text: str) -> timedelta:
+    """Returns a duration that is written `00:01:00.25`, or `1.02:03:04` from a day on."""
+    hours, minutes, seconds = text.split(":")
+    days, _, hours = hours.rpartition(".")
+    return timedelta(days=int(days or 0), hours=int(hours), minutes=int(minutes), seconds=float(seconds))
