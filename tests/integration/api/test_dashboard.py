@@ -175,16 +175,45 @@ async def test_pages_say_that_nats_is_away_and_come_back(browser: Browser, own_n
         f"/pages/triggered/{LONG}/history/{run_id}",
         "/pages/system",
     )
-    async with tab(browser, own_nats.url, viewport=WIDE) as page:
+    async with (
+        tab(browser, own_nats.url, viewport=WIDE) as page,
+        tab(browser, own_nats.url, viewport=WIDE) as opened,
+    ):
         await page.open("/")
+        await opened.open("/pages/runs")
+        await opened.page.wait_for_selector("#live.on")
+        rows = await opened.page.locator("#list tbody tr").count()
         await crash(server)
+        # A page that is open keeps its rows, greyed, and says what is away and how old they are.
+        away = opened.page.locator("main.stale > #away")
+        await away.wait_for()
+        assert re.search(r"NATS is away.*(ago|just now)", str(await away.text_content()))
+        assert await opened.page.locator("#list tbody tr").count() == rows > 0
+        async with api.get("/") as answer:
+            text = await answer.text()
+            assert answer.status == 503 and "NATS is away" in text and LONG in text
         for path in paths:
             await looked_at(page, path, f"nats-away-{path.count('/')}", allow=("503",))
             assert "NATS" in str(await page.page.locator("main").text_content()), path
         await server.start()
         await eventually(lambda: _is_there(api, paths[2]))
+        await opened.page.wait_for_selector("main:not(.stale)")
+        await opened.page.wait_for_selector("#live.on")
+        assert await away.count() == 0 and await opened.page.locator("#list tbody tr").count() == rows
+        await opened.check(allow=("503", "ERR_"))
         await page.open(paths[2])
         await page.check()
+
+
+async def test_a_page_whose_stream_is_held_back_says_so(
+    browser: Browser, api_url: str, backend: FakeBackend
+) -> None:
+    async with tab(browser, api_url, viewport=WIDE) as page:
+        await page.page.clock.install()
+        await page.page.route("**/api/events?*", lambda _: None)  # as by a proxy that buffers
+        await page.open("/pages/runs")
+        await page.page.clock.fast_forward(46_000)
+        await page.page.get_by_role("alert").filter(has_text="does a proxy buffer them?").wait_for()
 
 
 async def _is_there(api: aiohttp.ClientSession, path: str) -> bool:

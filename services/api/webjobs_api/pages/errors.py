@@ -47,6 +47,8 @@ class DeployedOnly(WebJobsError):
         http_status: Of that.
     """
 
+    http_status = 500  # unless it is made with another one
+
     def __init__(self, reason: str, http_status: int) -> None:
         self.http_status = http_status
         super().__init__(f"The files are deployed, but not all of the rest was done. {reason}")

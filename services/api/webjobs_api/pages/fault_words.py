@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+
+from webjobs_api.wording.sentence import Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,11 @@ def fault_words(status: int) -> FaultWords:
     return _WORDS.get(status, _FAILED if status >= 500 else _OTHER)
 
 
-def away(part: str, age: str) -> str:
+def away(part: str, at: datetime) -> Sentence:
     """Says that a list is not current.
 
     Args:
         part: What is away.
-        age: Of the list.
+        at: When the list was current.
     """
-    return f"{part} is away. This list is {age} old; what has changed since then is not in it."
+    return Sentence(f"{part} is away. What is shown is from ", at, ", without later changes.")

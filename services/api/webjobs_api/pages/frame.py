@@ -32,9 +32,10 @@ from webjobs_api.wording.amounts import counted
 
 CLOCK_COOKIE = "webjobs_clock"
 _REGIONS = "_regions"  # the query parameter by which the script asks for stale regions only
+_AWAY = 503
 _STOPPED_SCHEDULES = "WEBJOBS_DISABLE_SCHEDULE"
 
-_SEQUENCE = web.RequestKey("sequence", int)
+SEQUENCE = web.RequestKey("sequence", int)
 """Up to where in the stream of events the page goes."""
 
 PageHandler = Callable[..., Awaitable[web.Response]]
@@ -96,7 +97,7 @@ def live(handler: PageHandler) -> PageHandler:
             sequence = await bus.last_sequence(bus.subjects.events_stream)
             await request.app[DEFINITIONS].caught_up()  # changed before its event is published
             request.app[HISTORY].caused(sequence)
-            request[_SEQUENCE] = sequence
+            request[SEQUENCE] = sequence
         return await handler(request, *fault)
 
     return show_from_here
@@ -136,8 +137,10 @@ def show(
 
 def show_fault(request: web.Request, fault: WebJobsError, section: str = "") -> web.Response:
     """Send a page that only says what went wrong, why, and what to do."""
-    words = fault_words(status_of(fault))
-    return show(request, Page(template="fault", title=words.title, section=section), {"words": words}, fault)
+    status = status_of(fault)
+    words = fault_words(status)
+    view = {"words": words, "comes_back": status == _AWAY and request.method == "GET"}
+    return show(request, Page(template="fault", title=words.title, section=section), view, fault)
 
 
 def _frame(request: web.Request, page: Page) -> dict[str, Any]:
@@ -160,7 +163,7 @@ def _frame(request: web.Request, page: Page) -> dict[str, Any]:
         "version": VERSION,
         "asset": asset_path,
         "here": _here(request, page),
-        "follow_after": request.get(_SEQUENCE),
+        "follow_after": request.get(SEQUENCE),
         "search": request.query.get("text", ""),
     }
 

@@ -105,7 +105,76 @@ function show(state, words) {
   light.title = words;
 }
 
+// Parts that are away: what is shown stays, greyed, with its age, until the part is back.
+
+const WELL = 15000; // ms between two looks at what is away, while all is well
+const AWAY = 3000; // and while something is
+let current = Date.now(); // when what is shown was last known to be current
+let isLooking = false;
+
+function note(id, bad, ...content) {
+  // A note above the content; the same one while it is there.
+  let found = document.getElementById(id);
+  if (!found) {
+    found = document.createElement("p");
+    found.id = id;
+    found.className = bad ? "note bad" : "note";
+    found.setAttribute("role", "alert");
+    found.append(...content);
+    document.getElementById("main").prepend(found);
+  }
+  return found;
+}
+
+async function whatIsAway() {
+  try {
+    const answer = await fetch(`${root}/healthz`, { cache: "no-store" });
+    if (answer.ok) return "";
+    const { missing } = await answer.json();
+    return missing.nats ? "NATS is away." : missing.history ? "History is away." : "";
+  } catch (error) {
+    return "The api does not answer.";
+  }
+}
+
+function showAway(words) {
+  const main = document.getElementById("main");
+  const time = document.createElement("time");
+  time.dateTime = new Date(current).toISOString();
+  time.textContent = distance((Date.now() - current) / 1000);
+  note("away", true, `${words} What is shown is from `, time, ". It comes back by itself.");
+  main.classList.add("stale");
+}
+
+function showBack() {
+  current = Date.now();
+  if (document.querySelector("[data-reload]")) return location.reload();
+  if (!document.getElementById("away")) return;
+  document.getElementById("away").remove();
+  document.getElementById("main").classList.remove("stale");
+  invalidate("*");
+}
+
+async function look() {
+  if (isLooking || document.hidden) return;
+  isLooking = true;
+  const words = await whatIsAway();
+  isLooking = false;
+  if (words) showAway(words);
+  else showBack();
+}
+
+function startLooking() {
+  for (const each of document.querySelectorAll("[data-reload]")) each.hidden = false;
+  const next = async () => {
+    await look();
+    setTimeout(next, document.querySelector("#away, [data-reload]") ? AWAY : WELL);
+  };
+  setTimeout(next, document.querySelector("#away, [data-reload]") ? AWAY : WELL);
+}
+
 const SILENCE = 45000; // ms without a sign of life after which the page says so
+const BUFFERED = "Live updates do not arrive: does a proxy buffer them?";
 
 class Stream {
   // Follows one address while the page is visible, and comes back after a break.
@@ -145,11 +214,19 @@ class Stream {
     const stop = (this.stop = new AbortController());
     while (!stop.signal.aborted) {
       let timer = 0;
-      const alive = () => {
+      const wait = () => {
         clearTimeout(timer);
-        timer = setTimeout(() => show("late", "Live updates do not arrive: does a proxy buffer them?"), SILENCE);
+        timer = setTimeout(() => {
+          show("late", BUFFERED);
+          note("silent", false, BUFFERED);
+        }, SILENCE);
+      };
+      const alive = () => {
+        wait();
+        document.getElementById("silent")?.remove();
         show("on", "Live");
       };
+      wait(); // a proxy may hold back the head of the answer too
       try {
         if (this.hasBroken) this.onReturn?.();
         this.hasBroken = true;
@@ -166,6 +243,7 @@ class Stream {
         clearTimeout(timer);
       }
       show("late", "Not live: the connection is being made again");
+      look();
       const pause = Math.min(30000, 500 * 2 ** this.tries++) * (0.5 + Math.random() / 2);
       await new Promise((done) => setTimeout(done, pause));
     }
@@ -230,13 +308,16 @@ async function refresh() {
   if (isAsking || !stale.size) return;
   isAsking = true;
   const names = [...stale];
+  let pause = 0;
   stale.clear();
   try {
     const address = new URL(location.href);
     address.searchParams.set("_regions", names.join(","));
     const answer = await fetch(address, { cache: "no-store", headers: { Accept: "text/html", ...(sequence && { "Webjobs-Sequence": sequence }) } });
     if (answer.status === 401) signedOut();
+    if (answer.status >= 500) throw new Error(`${answer.status}`);
     if (answer.ok) {
+      current = Date.now();
       const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const name of names) {
         const region = document.getElementById(name);
@@ -248,9 +329,11 @@ async function refresh() {
     }
   } catch (error) {
     names.forEach((name) => stale.add(name));
+    pause = AWAY;
+    look();
   } finally {
     isAsking = false;
-    setTimeout(refresh, stale.size ? 4 * EVERY : EVERY);
+    setTimeout(refresh, Math.max(pause, stale.size ? 4 * EVERY : EVERY));
   }
 }
 
@@ -293,6 +376,7 @@ function startPause(stream) {
 
 startClocks();
 startKeys();
+startLooking();
 // On the page of a run that goes on, the one stream is that of its log: log.js follows it.
 if (body.dataset.events && !document.querySelector("[data-follow]:not([data-follow=''])")) {
   startPause(new Stream(body.dataset.events, { onEvent: (event) => { sequence = event.id; invalidate(event.name); }, onReturn: () => invalidate("*") }));
