@@ -121,6 +121,17 @@ class InvalidScriptHosts(WebJobsError):
         )
 
 
+class FolderRefused(WebJobsError):
+    """A job's folder holds something that no package can carry."""
+
+    def __init__(self, job_name: str, entry: str, reason: str) -> None:
+        self.job_name = job_name
+        self.entry = entry
+        self.reason = reason
+        shown = entry.encode("utf-8", "backslashreplace").decode("utf-8")[:300]
+        super().__init__(f"{shown or 'The folder'} of the job {job_name} cannot be deployed: {reason}.")
+
+
 def _few(names: Sequence[str]) -> str:
     shown = ", ".join(names[:5])
     return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown

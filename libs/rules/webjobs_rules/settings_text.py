@@ -1,5 +1,6 @@
 """The text of `settings.job`: read with care, and written."""
 
+import codecs
 import json
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,6 +15,25 @@ from webjobs_rules.lenient_json import strict_json
 from webjobs_rules.settings_check import MAX_SETTINGS_BYTES, check_settings, too_deep, too_long
 
 _LENIENT = "settings.job has comments or commas that JSON does not know; they are ignored."
+
+
+def decoded_settings(content: bytes) -> str:
+    """The text of a `settings.job`: UTF-8, or UTF-16 with a byte order mark.
+
+    Args:
+        content: Of the file, or one byte more than the longest that is accepted.
+
+    Raises:
+        InvalidJobSettings: It is no text, or is too long.
+    """
+    if len(content) > MAX_SETTINGS_BYTES:  # cut off, perhaps within a character
+        raise too_long()
+    try:
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return content.decode("utf-16")
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise InvalidJobSettings("", "is not UTF-8 text, nor UTF-16 with a byte order mark") from fault
 
 
 def parse_settings(text: str, job_type: JobType) -> dict[str, Any]:

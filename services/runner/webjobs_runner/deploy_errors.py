@@ -13,17 +13,6 @@ class BadUpload(WebJobsError):
         super().__init__(f"The upload cannot be used: {reason}.")
 
 
-class FolderRefused(WebJobsError):
-    """A job's folder holds something that no package can carry."""
-
-    def __init__(self, folder: Path, entry: str, reason: str) -> None:
-        self.folder = folder
-        self.entry = entry
-        self.reason = reason
-        shown = entry.encode("utf-8", "backslashreplace").decode("utf-8")[:300]
-        super().__init__(f"{shown or 'The folder'} of the job {folder.name} cannot be deployed: {reason}.")
-
-
 class FolderChangedMeanwhile(WebJobsError):
     """A job's folder was written to while it was read; it is read again once it is quiet."""
 

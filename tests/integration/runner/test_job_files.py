@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from webjobs_rules.errors import FolderRefused
 from webjobs_rules.job import JobName, JobType
-from webjobs_runner.deploy_errors import FolderRefused, JobsFolderMissing, OutsideSite, PackageDamaged
+from webjobs_runner.deploy_errors import JobsFolderMissing, OutsideSite, PackageDamaged
 from webjobs_runner.files import folder_swap, job_files
 from webjobs_runner.files.folder_note import read_note
 from webjobs_runner.files.job_files import (

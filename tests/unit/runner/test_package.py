@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from webjobs_rules.errors import FolderRefused
 from webjobs_rules.left_out import Why
-from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused, PackageDamaged
+from webjobs_runner.deploy_errors import FolderChangedMeanwhile, PackageDamaged
 from webjobs_runner.files.package import copy_version, scan_folder, unpack_package, write_package
 
 LETTERS = st.characters(blacklist_characters="/\0", blacklist_categories=("Cs",))

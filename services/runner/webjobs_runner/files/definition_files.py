@@ -6,7 +6,6 @@ again means its settings. They are written to the job's folder alone, and taken 
 as the choice of the script passes over both names, writing them never hides the script.
 """
 
-import codecs
 import os
 import stat
 from collections.abc import Iterable, Mapping
@@ -15,25 +14,17 @@ from typing import Any
 
 from webjobs_rules.errors import InvalidJobSettings
 from webjobs_rules.job import JobType
+from webjobs_rules.job_folder import DISABLE_FILE, SETTINGS_FILE
 from webjobs_rules.litter import is_litter
 from webjobs_rules.script import script_folder
-from webjobs_rules.settings_check import MAX_SETTINGS_BYTES, too_long
-from webjobs_rules.settings_text import load_settings, parse_settings, settings_text, spelling_warnings
-
-SETTINGS_FILE = "settings.job"
-DISABLE_FILE = "disable.job"
-
-
-def definition_files(paths: Iterable[str]) -> frozenset[str]:
-    """Which of these relative paths (folders end with `/`) are the job's settings or its disable mark."""
-    listed = list(paths)
-    inner = script_folder(listed).split("/")
-    folders = {"", *("/".join(inner[:depth]) + "/" for depth in range(1, len(inner) + 1))}
-    return frozenset(path for path in listed if path[: path.rfind("/") + 1] in folders and _names_one(path))
-
-
-def _names_one(path: str) -> bool:
-    return path.rpartition("/")[2].lower() in (SETTINGS_FILE, DISABLE_FILE)
+from webjobs_rules.settings_check import MAX_SETTINGS_BYTES
+from webjobs_rules.settings_text import (
+    decoded_settings,
+    load_settings,
+    parse_settings,
+    settings_text,
+    spelling_warnings,
+)
 
 
 def read_settings(folder: Path, job_type: JobType) -> dict[str, Any]:
@@ -42,13 +33,13 @@ def read_settings(folder: Path, job_type: JobType) -> dict[str, Any]:
     Raises:
         InvalidJobSettings: It says nothing that can be understood, or what it says has a fault.
     """
-    return parse_settings(_text(_settings_bytes(folder)), job_type)
+    return parse_settings(decoded_settings(_settings_bytes(folder)), job_type)
 
 
 def settings_warnings(folder: Path) -> list[str]:
     """Sentences about how the folder's `settings.job` is written, if it can be read."""
     try:
-        return spelling_warnings(_text(_settings_bytes(folder)))
+        return spelling_warnings(decoded_settings(_settings_bytes(folder)))
     except InvalidJobSettings:
         return []
 
@@ -76,17 +67,6 @@ def _settings_bytes(folder: Path) -> bytes:
         return b""
     with open(descriptor, "rb") as file:
         return file.read(MAX_SETTINGS_BYTES + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
-
-
-def _text(content: bytes) -> str:
-    if len(content) > MAX_SETTINGS_BYTES:  # cut off, perhaps within a character
-        raise too_long()
-    try:
-        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return content.decode("utf-16")
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        raise InvalidJobSettings("", "is not UTF-8 text, nor UTF-16 with a byte order mark") from fault
 
 
 def has_settings(folder: Path) -> bool:
@@ -121,7 +101,7 @@ def _is_written(folder: Path, found: list[Path], settings: Mapping[str, Any]) ->
     if not found:
         return not settings
     try:
-        return load_settings(_text(_settings_bytes(folder))) == settings
+        return load_settings(decoded_settings(_settings_bytes(folder))) == settings
     except InvalidJobSettings:
         return False
 

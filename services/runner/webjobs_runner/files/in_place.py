@@ -7,11 +7,11 @@ import msgspec
 from webjobs_events.errors import MALFORMED
 from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
-from webjobs_rules.errors import InvalidJobSettings
+from webjobs_rules.errors import FolderRefused, InvalidJobSettings
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.job_settings import JobSettings, read_job_settings
 
-from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused
+from webjobs_runner.deploy_errors import FolderChangedMeanwhile
 from webjobs_runner.files.manifest import PackagedFile, PackagedLink
 from webjobs_runner.files.package import scan_folder
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from webjobs_events.job import JobDefinition
 from webjobs_rules.job import JobName, JobType
+from webjobs_rules.job_folder import DISABLE_FILE, SETTINGS_FILE
 
-from webjobs_runner.files.definition_files import DISABLE_FILE, SETTINGS_FILE
 from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.folder_walk import Entry, Snapshot, snapshot_folder
 from webjobs_runner.files.in_place import InPlaceFiles, runs_in_place

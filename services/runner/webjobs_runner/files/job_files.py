@@ -13,15 +13,10 @@ from typing import Any
 
 from msgspec.structs import replace
 from webjobs_events.job import JobDefinition
-from webjobs_rules.errors import InvalidJobSettings
+from webjobs_rules.errors import FolderRefused, InvalidJobSettings
 from webjobs_rules.job import JobName, JobType
 
-from webjobs_runner.deploy_errors import (
-    FolderChangedMeanwhile,
-    FolderRefused,
-    JobsFolderMissing,
-    PackageDamaged,
-)
+from webjobs_runner.deploy_errors import FolderChangedMeanwhile, JobsFolderMissing, PackageDamaged
 from webjobs_runner.domain.folder_diff import FolderContent
 from webjobs_runner.files.definition_files import (
     is_disabled,

@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from webjobs_rules.job_folder import readable_paths
 from webjobs_rules.left_out import LeftOut, Why
-from webjobs_rules.package_links import end_of_link
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,9 +59,9 @@ class Manifest:
     @cached_property
     def readable_paths(self) -> tuple[str, ...]:
         """Paths of the files, and of the links that lead to one."""
-        files = {file.path for file in self.files}
-        targets = {link.path: link.target for link in self.links}
-        return (*sorted(files), *(path for path in targets if end_of_link(path, targets) in files))
+        return readable_paths(
+            (file.path for file in self.files), ((link.path, link.target) for link in self.links)
+        )
 
     @property
     def is_something(self) -> bool:

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from webjobs_rules.errors import FolderRefused
 from webjobs_rules.package_links import LONGEST_TARGET, fault_of_link
 
-from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused, PackageDamaged
+from webjobs_runner.deploy_errors import FolderChangedMeanwhile, PackageDamaged
 from webjobs_runner.files.folder_files import list_files
 from webjobs_runner.files.manifest import Manifest, PackagedFile, PackagedLink
 
@@ -184,7 +185,7 @@ def _open_file(folder: Path, path: str) -> Iterator[IO[bytes]]:
     except FileNotFoundError as fault:
         raise FolderChangedMeanwhile(folder, path) from fault
     except PermissionError as fault:
-        raise FolderRefused(folder, path, "it may not be read; change its permissions") from fault
+        raise FolderRefused(folder.name, path, "it may not be read; change its permissions") from fault
     except OSError as fault:
         raise FolderChangedMeanwhile(folder, path) from fault
     with open(descriptor, "rb", buffering=0) as source:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition
+from webjobs_rules.errors import FolderRefused
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.script_text import may_need_cleaning
 
-from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused, WrongVersion
+from webjobs_runner.deploy_errors import FolderChangedMeanwhile, WrongVersion
 from webjobs_runner.files.installed_folders import InstalledFolders
 from webjobs_runner.files.job_files import InspectedFolder, Installation, install_version
 from webjobs_runner.files.script_file import cleaning_of

@@ -27,11 +27,11 @@ from webjobs_events.events import (
 from webjobs_events.jetstream import Bus, Definitions
 from webjobs_events.job import JobDefinition, JobVersion
 from webjobs_events.redaction import env_digest, new_digest_key, sealed, without_env
-from webjobs_rules.errors import NoRunnableScript
 from webjobs_rules.job import JobName, JobType
+from webjobs_rules.job_folder import choose_in_folder
 from webjobs_rules.job_warnings import bounded_warnings
 from webjobs_rules.left_out import left_out_warnings
-from webjobs_rules.script import ChosenScript, choose_script, doubt, script_folder
+from webjobs_rules.script import ChosenScript, doubt
 from webjobs_rules.settings_check import warnings_of
 from webjobs_rules.settings_text import readable_settings
 from webjobs_rules.trace import Trace, derived_trace
@@ -184,16 +184,8 @@ class Deployment:
 
     async def _read(self, folder: Path, warnings: Sequence[str]) -> _Version:
         manifest = await asyncio.to_thread(scan_folder, folder)
-        inner = script_folder(manifest.all_paths)
-        prefix = f"{inner}/" if inner else ""
-        names = [path[len(prefix) :] for path in manifest.readable_paths if path.startswith(prefix)]
-        at_root = [name for name in names if "/" not in name]
         left_out = left_out_warnings(manifest.left_out)
-        try:
-            chosen = await asyncio.to_thread(self._choose, at_root, folder / inner)
-        except NoRunnableScript as error:
-            raise NoRunnableScript(error.found, error.extensions, [*warnings, *left_out]) from error
-        script = prefix + chosen.file_name
+        script, chosen = await asyncio.to_thread(self._choose, manifest, folder, warnings)
         paths = [file.path for file in manifest.files]
         watches = await asyncio.to_thread(mentions_shutdown_file, folder, paths)
         cleaning = await asyncio.to_thread(cleaning_of, folder, script)
@@ -225,13 +217,16 @@ class Deployment:
             is_abridged=is_abridged,
         )
 
-    def _choose(self, names: Sequence[str], folder: Path) -> ChosenScript:
-        return choose_script(
-            names,
+    def _choose(self, manifest: Manifest, folder: Path, warnings: Sequence[str]) -> tuple[str, ChosenScript]:
+        return choose_in_folder(
+            manifest.all_paths,
+            manifest.readable_paths,
+            manifest.left_out,
             self._starter.hosts,
             self._starter.is_available,
-            lambda name: shebang_of(folder / name),
-            lambda name: is_program(folder / name),
+            lambda path: shebang_of(folder / path),
+            lambda path: is_program(folder / path),
+            warnings,
         )
 
     async def change_settings(

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 
 from webjobs_events.events import Removed
 from webjobs_events.jetstream import Definitions, JobKey
-from webjobs_rules.errors import MissingInterpreter, NoRunnableScript, WebJobsError
+from webjobs_rules.errors import FolderRefused, MissingInterpreter, NoRunnableScript, WebJobsError
 from webjobs_rules.trace import Trace
 
-from webjobs_runner.deploy_errors import FolderRefused
 from webjobs_runner.domain.folder_diff import Drop, DropAction
 from webjobs_runner.files.job_files import InspectedFolder, forget_version, note_version
 from webjobs_runner.files.site import Site

@@ -14,14 +14,14 @@ from webjobs_events.jetstream import LiveSettings
 from webjobs_events.job import JobDefinition
 from webjobs_rules.arguments import split_arguments
 from webjobs_rules.environment import ScriptFacts, inherited_environment, script_environment
-from webjobs_rules.errors import MissingInterpreter
+from webjobs_rules.errors import FolderRefused, MissingInterpreter
 from webjobs_rules.job import JobType
 from webjobs_rules.job_settings import JobSettings, read_job_settings
 from webjobs_rules.script import ScriptHost, command_line, host_of
 from webjobs_rules.trace import Trace
 from webjobs_rules.wine import PREFIX_VARIABLE, wine_environment
 
-from webjobs_runner.deploy_errors import FolderChangedMeanwhile, FolderRefused
+from webjobs_runner.deploy_errors import FolderChangedMeanwhile
 from webjobs_runner.domain.stop_plan import stop_plan
 from webjobs_runner.files.folder_files import list_files
 from webjobs_runner.files.script_file import is_binary, shebang_of

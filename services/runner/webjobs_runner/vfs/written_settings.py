@@ -1,11 +1,12 @@
 """Warnings about a `settings.job` that was just written as a file."""
 
 from webjobs_rules.errors import InvalidJobSettings
+from webjobs_rules.job_folder import SETTINGS_FILE
 from webjobs_rules.settings_check import warnings_of
 
 from webjobs_runner.deploy_errors import OutsideSite
 from webjobs_runner.domain.site_path import SitePath, job_of
-from webjobs_runner.files.definition_files import SETTINGS_FILE, read_settings, settings_warnings
+from webjobs_runner.files.definition_files import read_settings, settings_warnings
 from webjobs_runner.files.site import Site
 
 
