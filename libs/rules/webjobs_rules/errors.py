@@ -121,6 +121,14 @@ class InvalidScriptHosts(WebJobsError):
         )
 
 
+class BadUpload(WebJobsError):
+    """An upload that cannot become a job's files; the reason says what to fix."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The upload cannot be used: {reason}.")
+
+
 class FolderRefused(WebJobsError):
     """A job's folder holds something that no package can carry."""
 

@@ -29,6 +29,11 @@ class Shebang:
         return (self.program, bare) if bare and bare != self.program else (self.program,)
 
 
+def names_interpreter(head: bytes) -> bool:
+    """Whether a file that begins so is a script that names its interpreter."""
+    return head.removeprefix(_BYTE_ORDER_MARK).startswith(b"#!")
+
+
 def parse_shebang(head: bytes) -> Shebang | None:
     """Returns what the first line of a file names; None when it names nothing.
 

@@ -5,14 +5,6 @@ from pathlib import Path
 from webjobs_rules.errors import WebJobsError
 
 
-class BadUpload(WebJobsError):
-    """An upload that cannot become a job's files; the reason says what to fix."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(f"The upload cannot be used: {reason}.")
-
-
 class FolderChangedMeanwhile(WebJobsError):
     """A job's folder was written to while it was read; it is read again once it is quiet."""
 

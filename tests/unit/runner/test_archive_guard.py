@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from webjobs_runner.deploy_errors import BadUpload
+from webjobs_rules.errors import BadUpload
 from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.archive_guard import unpack_upload
 

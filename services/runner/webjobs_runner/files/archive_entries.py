@@ -9,10 +9,9 @@ import zlib
 from dataclasses import dataclass
 from enum import Enum
 
+from webjobs_rules.errors import BadUpload
 from webjobs_rules.left_out import LeftOut, Why
 from webjobs_rules.litter import is_litter
-
-from webjobs_runner.deploy_errors import BadUpload
 
 MIB = 1024 * 1024
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others can need memory without bound

@@ -7,10 +7,10 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from webjobs_rules.errors import BadUpload
 from webjobs_rules.left_out import LeftOut
 from webjobs_rules.package_links import LONGEST_TARGET, fault_of_link
 
-from webjobs_runner.deploy_errors import BadUpload
 from webjobs_runner.files.archive_entries import (
     ArchiveEntry,
     EntryKind,

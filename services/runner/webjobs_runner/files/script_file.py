@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from webjobs_rules.script_text import LONGEST, cleaned, may_need_cleaning
-from webjobs_rules.shebang import HEAD_BYTES, Shebang, parse_shebang
+from webjobs_rules.shebang import HEAD_BYTES, Shebang, names_interpreter, parse_shebang
 
 from webjobs_runner.files.folder_walk import CLOCK_GRAIN_NS
 
@@ -39,7 +39,7 @@ def is_program(script: Path) -> bool:
         executable = os.access(script, os.X_OK)
     except OSError:
         return False
-    return script.is_file() and (executable or _head(script).removeprefix(b"\xef\xbb\xbf").startswith(b"#!"))
+    return script.is_file() and (executable or names_interpreter(_head(script)))
 
 
 def is_binary(script: Path | str) -> bool:

@@ -1,37 +1,16 @@
 """Makes an upload the files of a new version: a single script, a whole archive, or one laid over the old."""
 
 import shutil
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from webjobs_rules.left_out import LeftOut
+from webjobs_rules.uploaded_script import checked_script
 
-from webjobs_runner.deploy_errors import BadUpload
 from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.archive_guard import unpack_upload
 from webjobs_runner.files.package import copy_version, make_folder, new_file
-
-_QUOTES = "\"'"
-
-
-def script_file_name(text: str) -> str:
-    """The bare name in what a client sent, quotes and folders taken off.
-
-    Source: Kudu, JobsControllerBase.cs (Content-Disposition).
-
-    Raises:
-        BadUpload: There is none that a file can have.
-    """
-    name = text.strip().strip(_QUOTES).replace("\\", "/").rpartition("/")[2].strip().strip(_QUOTES)
-    if name in ("", ".", ".."):
-        raise BadUpload("it has no file name; send one as Content-Disposition: attachment; filename=run.sh")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
-        raise BadUpload(f"the file name {name[:100]!r} holds a control character; rename the file")
-    if len(name.encode()) > 255:
-        raise BadUpload("its file name is longer than 255 bytes; shorten it")
-    return name
 
 
 def place_script(upload: Path, file_name: str, target: Path) -> None:
@@ -40,9 +19,7 @@ def place_script(upload: Path, file_name: str, target: Path) -> None:
     Raises:
         BadUpload: It is empty, or the name is none that a file can have; no folder is left.
     """
-    name = script_file_name(file_name)
-    if not upload.stat().st_size:
-        raise BadUpload(f"{name[:100]!r} is empty; send the content of the script as the body")
+    name = checked_script(file_name, upload.stat().st_size)
     with _new_folder(target), open(upload, "rb") as source, new_file(target / name, executable=True) as sink:
         shutil.copyfileobj(source, sink)
 

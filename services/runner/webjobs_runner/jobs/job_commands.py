@@ -23,6 +23,7 @@ from webjobs_events.events import Deleted
 from webjobs_events.jetstream import Bus, Definitions, JobKey, ObjectNotFound, lacks_space
 from webjobs_events.refusal import RefusalSource
 from webjobs_rules.errors import (
+    BadUpload,
     FolderRefused,
     InvalidJobSettings,
     MissingInterpreter,
@@ -33,7 +34,6 @@ from webjobs_rules.left_out import LeftOut, left_out_warnings
 from webjobs_rules.settings_check import check_bounds, check_settings
 from webjobs_rules.settings_patch import merged, settings_tag
 
-from webjobs_runner.deploy_errors import BadUpload
 from webjobs_runner.disk_watch import DiskWatch
 from webjobs_runner.errors import SettingsAreOthers
 from webjobs_runner.files.archive_entries import UploadLimits

@@ -14,12 +14,11 @@ from typing import Any, TypeVar
 from webjobs_events import files
 from webjobs_events.files import Fault
 from webjobs_events.jetstream import Bus
-from webjobs_rules.errors import WebJobsError
+from webjobs_rules.errors import BadUpload, WebJobsError
 from webjobs_rules.job_warnings import bounded_warnings
 from webjobs_rules.trace import Trace
 from webjobs_service.lifetime import LongLived, side_tasks
 
-from webjobs_runner.deploy_errors import BadUpload
 from webjobs_runner.domain.precondition import PreconditionFailed
 from webjobs_runner.domain.site_path import BadPath, SitePath, parse_path
 from webjobs_runner.files.archive_entries import UploadLimits
