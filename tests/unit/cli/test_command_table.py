@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -61,3 +62,11 @@ def test_every_command_that_prints_json_has_a_shape_and_no_other() -> None:
             if any("--json" in parameter.opts for parameter in each.params):
                 found.add(f"{name} {sub}".strip())
     assert found == set(PRINTED)
+
+
+def test_a_job_is_checked_by_the_rules_alone(tmp_path: Path) -> None:
+    (tmp_path / "run.sh").write_text("echo")
+    (tmp_path / "settings.job").write_text('{"schedule": "@daily"}')
+    imported = imported_by("lint", str(tmp_path), "--name", "a")
+    assert "webjobs_rules" in imported
+    assert not imported & {*HEAVY, "http", "subprocess", "webjobs_client", "webjobs_stack"}

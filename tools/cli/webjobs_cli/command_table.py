@@ -17,6 +17,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "up": Entry("up:up", "Run the whole stack here, NATS and Postgres included, until Ctrl-C."),
         "repair": Entry("repair:repair", "Repair what damage has left."),
     },
+    "Jobs without a server": {
+        "lint": Entry("lint:lint", "Check a job's folder or script as a server does, without one."),
+    },
     "This command line": {
         "context": Entry("context:context", "Name the servers that you work with, and choose one."),
         "schema": Entry("schema:schema", "Print the JSON Schema of what a command prints with --json."),

@@ -24,6 +24,51 @@ class TargetShown(msgspec.Struct, frozen=True):
     source: str
 
 
+class LintFinding(msgspec.Struct, frozen=True):
+    """What is wrong or doubtful in the files of a job."""
+
+    code: str
+    """A stable word for programs, such as `no_runnable_script`."""
+    level: Literal["error", "warning", "note"]
+    """`error`: a server refuses the job, or a part of it; `warning`: it says so and goes on."""
+    message: str
+
+
+class DueTime(msgspec.Struct, frozen=True):
+    """A due time, in UTC and as the clock of its zone shows it."""
+
+    due: str
+    local: str
+
+
+class SchedulePreview(msgspec.Struct, frozen=True):
+    """When a job is due."""
+
+    schedule: str
+    time_zone: str
+    words: str
+    next: list[DueTime]
+
+
+class LintReport(msgspec.Struct, frozen=True):
+    """What `lint` has found out about a folder or a script; null is what could not be."""
+
+    path: str
+    name: str
+    type: str
+    ok: bool
+    """Whether there is no error."""
+    script: str | None
+    script_host: str | None
+    interpreter: str | None
+    """Where its program is on this machine; null as well for a script that is a program itself."""
+    files: int
+    size: int
+    """Bytes of all files."""
+    schedule: SchedulePreview | None
+    findings: list[LintFinding]
+
+
 class Printed(NamedTuple):
     """What a command prints with `--json`."""
 
@@ -35,4 +80,5 @@ class Printed(NamedTuple):
 PRINTED: dict[str, Printed] = {
     "context list": Printed("array", ContextRow),
     "context show": Printed("object", TargetShown),
+    "lint": Printed("object", LintReport),
 }

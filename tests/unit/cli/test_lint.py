@@ -1,0 +1,261 @@
+"""`webjobs lint` says what a runner says about the same folder, in the same words."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from webjobs_cli.errors import CommandError
+from webjobs_cli.job_check import CheckedJob, Programs, checked_job
+from webjobs_cli.main import main
+from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobType, parse_job_name
+from webjobs_rules.settings_check import warnings_of
+from webjobs_runner.files.definition_files import read_settings, settings_warnings
+from webjobs_runner.files.upload import place_script
+from webjobs_runner.jobs.deployment import Deployment
+
+NOW = datetime(2026, 3, 28, 12, tzinfo=UTC)
+OWN = {"line_ends", "not_executable", "disabled"}  # what no runner says when a job is deployed
+INSTALLED = ("bash", "python3", "node")
+
+Maker = Callable[[Path], None]
+
+
+def files(**content: str | bytes) -> Maker:
+    """A folder with these files; `__` stands for a dot, `___` for a slash."""
+
+    def make(folder: Path) -> None:
+        for name, text in content.items():
+            path = folder / name.replace("___", "/").replace("__", ".")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode() if isinstance(text, str) else text)
+
+    return make
+
+
+def settings(text: str | bytes) -> Maker:
+    return files(run__sh="echo", settings__job=text)
+
+
+def link(folder: Path) -> None:
+    (folder / "run.sh").write_text("echo")
+    (folder / "passwords").symlink_to("/etc/passwd")
+
+
+def pipe(folder: Path) -> None:
+    (folder / "run.sh").write_text("echo")
+    os.mkfifo(folder / "pipe")
+
+
+def script_by_link(folder: Path) -> None:
+    (folder / "run.sh").symlink_to("../run.sh")
+
+
+def foreign_name(folder: Path) -> None:
+    (folder / "run.sh").write_text("echo")
+    with open(os.fsencode(folder) + b"/caf\xe9.txt", "w"):
+        pass
+
+
+FOLDERS: dict[str, tuple[Maker, list[str]]] = {
+    "good": (files(run__sh="echo hello\n"), []),
+    "empty": (files(), ["no_runnable_script"]),
+    "only text": (files(notes__md="# Notes"), ["no_runnable_script"]),
+    "program that is none": (files(run="echo"), ["no_runnable_script"]),
+    "script left out": (script_by_link, ["no_runnable_script", "left_out"]),
+    "no interpreter": (files(run__ps1="Write-Host"), ["missing_interpreter"]),
+    "no interpreter of a first line": (files(run__sh="#!/opt/zsh-9\n"), ["missing_interpreter"]),
+    "several candidates": (files(a__py="1", b__py="2"), ["script_in_doubt"]),
+    "passed over": (files(run__ps1="", run__sh="echo"), ["script_in_doubt"]),
+    "windows line ends": (files(run__sh="echo\r\n"), ["script_is_cleaned"]),
+    "byte order mark": (files(run__sh=b"\xef\xbb\xbfecho\n"), ["script_is_cleaned"]),
+    "utf-16": (files(run__sh="\ufeffecho\n".encode("utf-16-le")), ["script_is_cleaned"]),
+    "windows line ends elsewhere": (files(run__py="1\r\n"), []),
+    "inner folder": (files(inner___run__sh="echo\r\n", settings__job="{}"), ["script_is_cleaned"]),
+    "inner settings": (files(a___run__sh="echo", a___settings__job='{"schedule": 1}'), ["invalid_settings"]),
+    "link outside": (link, ["left_out"]),
+    "pipe": (pipe, ["left_out"]),
+    "litter": (files(run__sh="echo", __DS_Store="x", __MACOSX___x="y"), ["left_out"]),
+    "name not utf-8": (foreign_name, ["folder_refused"]),
+    "comments": (settings('{"is_singleton": true, // one\n}'), ["settings_spelling"]),
+    "no json": (settings("{schedule}"), ["invalid_settings"]),
+    "no object": (settings("[]"), ["invalid_settings"]),
+    "no text": (settings(b"\xff\xfe\xfd"), ["invalid_settings"]),
+    "settings too long": (settings(json.dumps({"a": "x" * 70_000})), ["invalid_settings"]),
+    "near miss": (settings('{"shedule": "0 0 * * * *"}'), ["invalid_settings"]),
+    "wrong type": (settings('{"timeout": "long"}'), ["invalid_settings"]),
+    "schedule": (settings('{"schedule": "0 61 * * * *"}'), ["invalid_settings"]),
+    "schedule in doubt": (settings('{"schedule": "@daily"}'), ["schedule_in_doubt"]),
+    "zone": (settings('{"schedule": "@daily", "time_zone": "Berlin"}'), ["invalid_settings"]),
+    "not for this type": (settings('{"health_check": {}}'), ["invalid_settings"]),
+    "script and settings": (files(settings__job="no"), ["no_runnable_script", "invalid_settings"]),
+}  # fmt: skip
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Programs:
+    """A machine on which few interpreters are installed."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in INSTALLED:
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    return Programs({"PATH": str(folder)})
+
+
+class Starter:
+    """As much of a runner's as choosing a script needs."""
+
+    def __init__(self, programs: Programs) -> None:
+        self.hosts = programs.hosts
+        self._programs = programs
+
+    def is_available(self, program: str) -> bool:
+        return self._programs.find(program) is not None
+
+
+def said_by_a_runner(folder: Path, programs: Programs) -> set[str]:
+    """What a runner refuses a deployment of the folder for, and what it warns of otherwise."""
+    nothing = cast(Any, None)
+    starter = cast(Any, Starter(programs))
+    deployment = Deployment(nothing, nothing, nothing, nothing, starter, nothing, nothing)
+    said: set[str] = set()
+    try:
+        said |= set(asyncio.run(deployment._read(folder, [])).warnings)
+    except WebJobsError as error:
+        said.add(str(error))
+    try:
+        known = read_settings(folder, JobType.TRIGGERED)
+        said |= {*settings_warnings(folder), *warnings_of(known)}
+    except WebJobsError as error:
+        said.add(str(error))
+    return said
+
+
+def lint(path: Path, programs: Programs, **options: Any) -> CheckedJob:
+    return checked_job(
+        path,
+        options.get("name"),
+        options.get("job_type"),
+        programs,
+        site_zone=options.get("site_zone"),
+        now=NOW,
+    )
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_each_refusal_and_warning_has_the_words_of_a_runner(
+    name: str, tmp_path: Path, programs: Programs
+) -> None:
+    make, codes = FOLDERS[name]
+    folder = tmp_path / "job"
+    folder.mkdir()
+    make(folder)
+    found = [each for each in lint(folder, programs).findings if each.code not in OWN]
+    assert [each.code for each in found] == codes
+    said = said_by_a_runner(folder, programs)
+    # A runner stops at the first refusal of the files; lint goes on, and says what was left out as well.
+    assert said <= {each.message for each in found}
+    if not any(each.level == "error" for each in found):
+        assert said == {each.message for each in found}
+
+
+def test_the_name_of_a_job_is_checked_as_the_server_does(tmp_path: Path, programs: Programs) -> None:
+    folder = tmp_path / "a..b"
+    folder.mkdir()
+    (folder / "run.sh").write_text("echo")
+    (finding,) = lint(folder, programs).findings
+    with pytest.raises(WebJobsError) as refused:
+        parse_job_name("a..b")
+    assert (finding.code, finding.message) == ("invalid_job_name", str(refused.value))
+    assert lint(folder, programs, name="fine").findings == []
+
+
+def test_a_single_script_is_checked_as_an_upload(tmp_path: Path, programs: Programs) -> None:
+    script = tmp_path / "nightly.sh"
+    script.write_text("")
+    (finding,) = lint(script, programs).findings
+    with pytest.raises(WebJobsError) as refused:
+        place_script(script, script.name, tmp_path / "target")
+    assert (finding.code, finding.message) == ("bad_upload", str(refused.value))
+    script.write_text("echo")
+    job = lint(script, programs)
+    assert (job.name, job.script, job.findings) == ("nightly", "nightly.sh", [])
+
+
+def test_the_type_is_that_of_the_folder_above(tmp_path: Path, programs: Programs) -> None:
+    folder = tmp_path / "continuous" / "job"
+    folder.mkdir(parents=True)
+    (folder / "run.sh").write_text("echo")
+    (folder / "settings.job").write_text('{"timeout": 5}')
+    (finding,) = lint(folder, programs).findings
+    assert "is not for continuous jobs" in finding.message
+    assert lint(folder, programs, job_type=JobType.TRIGGERED).findings == []
+
+
+def test_the_next_due_times_are_shown_over_a_change_of_clocks(tmp_path: Path, programs: Programs) -> None:
+    settings('{"schedule": "0 30 2 * * *"}')(tmp_path)
+    job = lint(tmp_path, programs, site_zone="Europe/Berlin")
+    assert job.schedule is not None
+    assert (job.schedule.time_zone, len(job.schedule.next)) == ("Europe/Berlin", 5)
+    assert [each.due for each in job.schedule.next[:2]] == ["2026-03-29T01:30:00Z", "2026-03-30T00:30:00Z"]
+    assert job.schedule.next[1].local == "2026-03-30T02:30:00+02:00"
+
+
+def test_files_beside_the_script_are_not_cleaned_and_that_is_said(tmp_path: Path, programs: Programs) -> None:
+    files(run__sh="./tool", tool="#!/bin/sh\r\n", lib__sh="true\r\n", disable__job="")(tmp_path)
+    codes = [(each.code, each.level) for each in lint(tmp_path, programs, name="a").findings]
+    assert codes == [
+        ("line_ends", "warning"),
+        ("line_ends", "warning"),
+        ("not_executable", "note"),
+        ("disabled", "note"),
+    ]
+    assert not lint(tmp_path, programs, name="a").has_failed
+
+
+def test_what_cannot_be_looked_at_is_a_failure_of_the_command(tmp_path: Path, programs: Programs) -> None:
+    with pytest.raises(CommandError, match="cannot be read: No such file"):
+        lint(tmp_path / "nowhere", programs)
+    (tmp_path / "job.zip").write_bytes(b"PK")
+    with pytest.raises(CommandError, match="is an archive"):
+        lint(tmp_path / "job.zip", programs)
+    with pytest.raises(CommandError, match="WEBJOBS_SCRIPT_HOSTS is not usable"):
+        Programs({"WEBJOBS_SCRIPT_HOSTS": "{"})
+
+
+@pytest.mark.parametrize(("script", "code"), [("run.sh", 0), ("run.unknown", 1)])
+def test_the_command_exits_with_1_when_a_server_would_refuse(
+    script: str,
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / script).write_text("echo")
+    monkeypatch.setattr(sys, "argv", ["webjobs", "lint", str(tmp_path), "--name", "a", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    report = json.loads(capsys.readouterr().out)
+    assert (ended.value.code, report["ok"]) == (code, code == 0)
+
+
+def test_people_get_lines(tmp_path: Path) -> None:
+    settings('{"schedule": "0 0 * * * *"}')(tmp_path)
+    command = [sys.executable, "-c", "from webjobs_cli.main import main; main()"]
+    process = subprocess.run(
+        [*command, "lint", str(tmp_path), "--name", "a"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = process.stdout.splitlines()
+    assert lines[0].startswith("a (triggered): 1 file, 4 bytes")
+    assert lines[-1] == "no errors, no warnings"

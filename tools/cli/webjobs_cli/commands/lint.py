@@ -1,0 +1,101 @@
+"""`webjobs lint`: what a server would say about the files of a job, without one."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from webjobs_cli.invocation import invocation, json_option
+from webjobs_cli.lazy_group import Command
+from webjobs_cli.shapes import LintFinding, LintReport
+from webjobs_cli.table import painted, printable
+
+_COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
+
+
+@click.command(cls=Command)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--name", metavar="JOB", help="Name of the job. Default: that of the folder or script.")
+@click.option(
+    "--type",
+    "job_type",
+    type=click.Choice(["triggered", "continuous"]),
+    help="Default: as the folder above PATH is called, else triggered.",
+)
+@click.option(
+    "--zone",
+    metavar="ZONE",
+    envvar="WEBSITE_TIME_ZONE",
+    show_envvar=True,
+    help="Time zone of a schedule without one of its own. Default: UTC.",
+)
+@json_option
+def lint(path: Path, name: str | None, job_type: str | None, zone: str | None) -> int:
+    """Check a job's folder or script as a server does, without one.
+
+    It looks for the script and its interpreter, for Windows line ends and executable bits, reads
+    settings.job, and lists the next times of the schedule. Interpreters are those of this machine, and those
+    that WEBJOBS_SCRIPT_HOSTS names. Exits with 1 when a server would refuse the job.
+    """
+    from datetime import UTC, datetime
+
+    from webjobs_rules.job import JobType
+
+    from webjobs_cli.job_check import Programs, checked_job
+
+    output = invocation().output
+    output.check_fields(LintReport)
+    programs = Programs(os.environ)
+    job = checked_job(
+        path,
+        name,
+        JobType(job_type) if job_type else None,
+        programs,
+        site_zone=zone,
+        now=datetime.now(UTC),
+    )
+    sizes = job.source.sizes if job.source else {}
+    interpreter = job.chosen.interpreter if job.chosen else ""
+    report = LintReport(
+        path=str(path),
+        name=job.name,
+        type=job.job_type.value,
+        ok=not job.has_failed,
+        script=job.script or None,
+        script_host=job.chosen.host.name if job.chosen else None,
+        interpreter=programs.find(interpreter) if interpreter else None,
+        files=len(sizes),
+        size=sum(sizes.values()),
+        schedule=job.schedule,
+        findings=job.findings,
+    )
+    output.one(report, _lines(report, colours=output.colours))
+    return 0 if report.ok else 1
+
+
+def _lines(report: LintReport, *, colours: bool) -> Iterator[str]:
+    files = f"{report.files:,} file{'' if report.files == 1 else 's'}, {report.size:,} bytes"
+    yield f"{printable(report.name)} ({report.type}): {files}"
+    if report.script is not None:
+        program = f" with {report.interpreter}" if report.interpreter else ""
+        yield f"  script    {printable(report.script)}, run by {report.script_host}{program}"
+    if report.schedule is not None:
+        due = report.schedule
+        yield f"  schedule  {due.schedule}: {due.words} ({due.time_zone})"
+        for each in due.next:
+            yield f"            {each.local}"
+    for finding in report.findings:
+        level = finding.level.ljust(9)
+        yield f"  {painted(level, _COLOURS[finding.level]) if colours else level} {_text(finding)}"
+    errors = sum(each.level == "error" for each in report.findings)
+    warnings = sum(each.level == "warning" for each in report.findings)
+    yield f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}"
+
+
+def _text(finding: LintFinding) -> str:
+    return printable(finding.message)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,108 @@
+"""Reads a job's files from a folder or from a single script, for commands that need no server."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from webjobs_rules.errors import FolderRefused
+from webjobs_rules.job_folder import FolderContent, FolderEntry, folder_content
+from webjobs_rules.shebang import HEAD_BYTES, Shebang, names_interpreter, parse_shebang
+from webjobs_rules.uploaded_script import checked_script
+
+from webjobs_cli.errors import CommandError
+
+
+@dataclass(frozen=True, slots=True)
+class JobSource:
+    """The files of a job.
+
+    Attributes:
+        folder: Where they are.
+        content: What of the folder makes up the job.
+        is_script: Whether the job is a single file of the folder.
+        sizes: Of the files in bytes.
+    """
+
+    folder: Path
+    content: FolderContent
+    is_script: bool
+    sizes: dict[str, int]
+
+    def shebang_of(self, path: str) -> Shebang | None:
+        """The interpreter that a file names in its first line."""
+        return parse_shebang(self.head(path))
+
+    def is_program(self, path: str) -> bool:
+        """Whether a file without extension can be run."""
+        return self.is_executable(path) or names_interpreter(self.head(path))
+
+    def is_executable(self, path: str) -> bool:
+        """Whether the job's file may be executed; a single script is made so when it is deployed."""
+        return self.is_script or os.access(self.folder / path, os.X_OK)
+
+    def head(self, path: str) -> bytes:
+        """The first bytes of a file; none of one that cannot be read."""
+        return self.read(path, HEAD_BYTES) or b""
+
+    def read(self, path: str, at_most: int) -> bytes | None:
+        """The beginning of a file; None when it cannot be read."""
+        try:
+            descriptor = os.open(self.folder / path, os.O_RDONLY | os.O_NONBLOCK)
+            with open(descriptor, "rb") as file:
+                return file.read(at_most)
+        except OSError:
+            return None
+
+
+def read_source(path: Path, job_name: str) -> JobSource:
+    """Read what a folder holds, or take a file as the only one of a job.
+
+    Raises:
+        CommandError: There is no such folder or file, or it is an archive.
+        FolderRefused, BadUpload: No job can be made of it, as a server would say.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise CommandError("no_such_path", f"{path} cannot be read: {error.strerror}.") from error
+    if stat.S_ISDIR(mode):
+        return _of_folder(path.resolve(), job_name)
+    if path.suffix.lower() == ".zip":
+        raise CommandError(
+            "is_an_archive", f"{path} is an archive.", "Unpack it, and name the folder.", exit_code=2
+        )
+    size = path.stat().st_size
+    name = checked_script(path.name, size)
+    entries = [FolderEntry(name, stat.S_IFREG | 0o755)]
+    return JobSource(path.resolve().parent, folder_content(job_name, entries), True, {name: size})
+
+
+def _of_folder(folder: Path, job_name: str) -> JobSource:
+    sizes: dict[str, int] = {}
+    try:
+        entries = list(_walk(folder, "", sizes))
+        content = folder_content(job_name, entries)
+        for path in content.files:
+            with open(folder / path, "rb"):
+                pass
+    except PermissionError as error:
+        refused = os.path.relpath(str(error.filename), folder)
+        raise FolderRefused(job_name, refused, "it may not be read; change its permissions") from error
+    except OSError as error:
+        raise CommandError("no_such_path", f"{error.filename} cannot be read: {error.strerror}.") from error
+    return JobSource(folder, content, False, {path: sizes[path] for path in content.files})
+
+
+def _walk(folder: Path, below: str, sizes: dict[str, int]) -> Iterator[FolderEntry]:
+    with os.scandir(folder / below) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        path = below + entry.name
+        status = entry.stat(follow_symlinks=False)
+        sizes[path] = status.st_size
+        target = os.readlink(entry.path) if stat.S_ISLNK(status.st_mode) else ""
+        yield FolderEntry(path, status.st_mode, target)
+        if stat.S_ISDIR(status.st_mode):
+            yield from _walk(folder, f"{path}/", sizes)
