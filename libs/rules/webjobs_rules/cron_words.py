@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Collection, Iterable, Sequence
 
 from webjobs_rules.cron import MONTHS, WEEKDAYS, Cron
+from webjobs_rules.word_list import listed
 
 _MOST_TIMES = 6  # of a day that are listed one by one
 _SIXTY, _HOURS, _DAYS, _MONTHS, _WEEK = range(60), range(24), range(1, 32), range(1, 13), range(7)
@@ -30,7 +31,7 @@ def cron_in_words(cron: Cron) -> str:
 
 def _times(seconds: Iterable[int], minutes: Iterable[int], hours: Iterable[int]) -> str:
     times = itertools.product(sorted(hours), sorted(minutes), sorted(seconds))
-    return _joined([f"{hour:02}:{minute:02}:{second:02}" for hour, minute, second in times])
+    return listed([f"{hour:02}:{minute:02}:{second:02}" for hour, minute, second in times])
 
 
 def _time(seconds: Collection[int], minutes: Collection[int], hours: Collection[int]) -> str:
@@ -61,7 +62,7 @@ def _in_hours(hours: Collection[int]) -> str:
 
 
 def _date(days: Collection[int], weekdays: Collection[int]) -> str:
-    on_weekdays = _listed([day for day in _FROM_MONDAY if day in weekdays], _FROM_MONDAY, WEEKDAYS)
+    on_weekdays = _ranges([day for day in _FROM_MONDAY if day in weekdays], _FROM_MONDAY, WEEKDAYS)
     on_days = _named("day", days)
     if len(weekdays) == 7:
         return "" if len(days) == 31 else f"on {on_days} of the month"
@@ -73,7 +74,7 @@ def _date(days: Collection[int], weekdays: Collection[int]) -> str:
 
 
 def _months(months: Collection[int]) -> str:
-    return "" if len(months) == 12 else f"in {_listed(sorted(months), _MONTHS, ('', *MONTHS))}"
+    return "" if len(months) == 12 else f"in {_ranges(sorted(months), _MONTHS, ('', *MONTHS))}"
 
 
 def _step(values: Collection[int], span: range) -> int:
@@ -83,10 +84,10 @@ def _step(values: Collection[int], span: range) -> int:
 
 
 def _named(unit: str, values: Collection[int]) -> str:
-    return f"{unit}{'s' if len(values) > 1 else ''} {_listed(sorted(values), range(60))}"
+    return f"{unit}{'s' if len(values) > 1 else ''} {_ranges(sorted(values), range(60))}"
 
 
-def _listed(values: Sequence[int], order: Sequence[int], names: Sequence[str] = ()) -> str:
+def _ranges(values: Sequence[int], order: Sequence[int], names: Sequence[str] = ()) -> str:
     """Values in words, three or more in a row as a range; `order` is that of all values."""
     places = [order.index(value) for value in values]
     words: list[str] = []
@@ -94,8 +95,4 @@ def _listed(values: Sequence[int], order: Sequence[int], names: Sequence[str] = 
         run = [order[place] for _, place in group]
         shown = [names[value] if names else str(value) for value in run]
         words += [f"{shown[0]} to {shown[-1]}"] if len(shown) > 2 else shown
-    return _joined(words)
-
-
-def _joined(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return listed(words)

@@ -205,6 +205,19 @@ async def test_pages_say_that_nats_is_away_and_come_back(browser: Browser, own_n
         await page.check()
 
 
+async def test_calls_of_a_hook_come_by_themselves(
+    browser: Browser, api_url: str, api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    hook = await a_hook(api)
+    async with tab(browser, api_url, viewport=WIDE) as page:
+        await page.open(f"/pages/hooks/{hook}")
+        rows = page.page.locator("#calls tbody tr")
+        assert await rows.count() == 1
+        async with api.post(f"/api/hooks/{hook}/test"):
+            await eventually(lambda: _counts(rows, 2))
+        await page.check()
+
+
 async def test_a_page_whose_stream_is_held_back_says_so(
     browser: Browser, api_url: str, backend: FakeBackend
 ) -> None:

@@ -13,8 +13,9 @@ from webjobs_api.pages.formats import (
     relative,
     shown,
 )
-from webjobs_api.wording.amounts import counted, elapsed, listed, ordinal, rough, size, took
+from webjobs_api.wording.amounts import counted, elapsed, ordinal, rough, size, took
 from webjobs_api.wording.sentence import Elapsed, Sentence
+from webjobs_rules.word_list import listed
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 

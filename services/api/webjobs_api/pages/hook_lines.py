@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from webjobs_rules.status import Status
+from webjobs_rules.word_list import listed
 
 from webjobs_api.hooks.hook import EVERYTHING, Attempt, Hook, HookState, Outcome
 from webjobs_api.hooks.responses import status_word
 from webjobs_api.hooks.target import shown
 from webjobs_api.http.urls import quoted
 from webjobs_api.pages.bars import Bars, Result, bars_of
-from webjobs_api.wording.amounts import counted, listed, took
+from webjobs_api.wording.amounts import counted, took
 
 _BARS = 20
 _NEVER = "Never"

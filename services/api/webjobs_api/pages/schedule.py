@@ -15,6 +15,7 @@ from webjobs_rules.cron_words import cron_in_words
 from webjobs_rules.errors import WebJobsError
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.schedule import Schedule, enabled_schedule
+from webjobs_rules.word_list import listed
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.ticks import TICKS
@@ -22,7 +23,7 @@ from webjobs_api.http.errors import InvalidPage
 from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.urls import Urls
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
-from webjobs_api.wording.amounts import counted, listed
+from webjobs_api.wording.amounts import counted
 
 _JOBS = 50  # on a page
 _MOST_DUE_TIMES = 100  # of a job and a day that are looked at for the note

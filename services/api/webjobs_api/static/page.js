@@ -311,7 +311,7 @@ async function refresh() {
   let pause = 0;
   stale.clear();
   try {
-    const address = new URL(location.href);
+    const address = new URL(body.dataset.here, location.href); // not the address of a form that was sent
     address.searchParams.set("_regions", names.join(","));
     const answer = await fetch(address, { cache: "no-store", headers: { Accept: "text/html", ...(sequence && { "Webjobs-Sequence": sequence }) } });
     if (answer.status === 401) signedOut();
@@ -343,6 +343,20 @@ function invalidate(name) {
     if (name === "*" || names === "*" || names.split(" ").includes(name)) stale.add(region.id);
   }
   setTimeout(refresh, EVERY);
+}
+
+// Calls of hooks are in no stream of events: their regions are asked for again while they can be seen.
+
+function startEvery() {
+  const regions = [...document.querySelectorAll("[data-every]")];
+  if (!regions.length) return;
+  const seconds = Number(regions[0].dataset.every);
+  setInterval(() => {
+    if (document.hidden || document.getElementById("away")) return;
+    regions.forEach((region) => stale.add(region.id));
+    refresh();
+  }, seconds * 1000);
+  show("on", `Asked for again every ${seconds} s`);
 }
 
 // Keys: letters move; Shift and a letter opens what changes something. None acts while a field has focus.
@@ -377,6 +391,7 @@ function startPause(stream) {
 startClocks();
 startKeys();
 startLooking();
+startEvery();
 // On the page of a run that goes on, the one stream is that of its log: log.js follows it.
 if (body.dataset.events && !document.querySelector("[data-follow]:not([data-follow=''])")) {
   startPause(new Stream(body.dataset.events, { onEvent: (event) => { sequence = event.id; invalidate(event.name); }, onReturn: () => invalidate("*") }));

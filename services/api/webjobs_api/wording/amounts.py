@@ -1,6 +1,5 @@
 """Durations, sizes and counts in words; pure."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -80,12 +79,6 @@ def size(bytes_: int) -> str:
 def counted(count: int, one: str, many: str = "") -> str:
     """`1 run`, `3 runs`, `1,204 files`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
-def listed(words: Iterable[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    *first, last = list(words) or [""]
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def ordinal(number: int) -> str:
