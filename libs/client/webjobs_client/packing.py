@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
+from webjobs_rules.ignore_patterns import DEFAULT_PATTERNS, IGNORE_FILE, IgnorePatterns
 
 from webjobs_client.errors import InvalidRequest
 from webjobs_client.exchange import Upload
-from webjobs_client.ignore_patterns import DEFAULT_PATTERNS, IgnorePatterns
-
-IGNORE_FILE = ".webjobsignore"
 
 _CHUNK = 256 * 1024  # bytes
 _IN_MEMORY = 8 * 1024 * 1024  # bytes of an archive before it is written to a temporary file

@@ -203,6 +203,44 @@ def command_line(
     return [interpreter_path, *(names.get(part, part) for part in host.arguments), *arguments]
 
 
+def process_arguments(
+    host: ScriptHost,
+    script_path: str,
+    arguments: Sequence[str],
+    find: Callable[[str], str | None],
+    shebang: Shebang | None,
+    is_binary: bool,
+) -> list[str]:
+    """Build the argument list of a script's process, with the programs that this machine has.
+
+    Args:
+        host: Of the script.
+        script_path: Absolute.
+        arguments: For the script.
+        find: Says where a program is; None when it is not installed.
+        shebang: What the script names in its first line.
+        is_binary: Whether the script is machine code.
+
+    Raises:
+        MissingInterpreter: The program is not installed.
+        InvalidArguments: As `command_line`.
+    """
+    name = script_path.rpartition("/")[2]
+    if host.reads_shebang and shebang is not None:
+        found = next(filter(None, map(find, shebang.programs)), None)
+        if found is None:
+            raise MissingInterpreter(name, shebang.program, "")
+        return [found, *shebang.arguments, script_path, *arguments]
+    if host.interpreters:
+        program = next(filter(None, map(find, host.interpreters)), None)
+        if program is None:
+            raise MissingInterpreter(name, host.interpreters[0], host.product)
+        return command_line(host, script_path, arguments, program)
+    if is_binary:
+        return [script_path, *arguments]
+    return [find("sh") or "/bin/sh", script_path, *arguments]
+
+
 def _refuse_what_cmd_would_run(arguments: Sequence[str]) -> None:
     for argument in arguments:
         if _CMD_SPECIAL.intersection(argument):

@@ -167,6 +167,15 @@ def test_each_refusal_and_warning_has_the_words_of_a_runner(
         assert said == {each.message for each in found}
 
 
+def test_what_the_command_line_does_not_deploy_is_not_checked(tmp_path: Path, programs: Programs) -> None:
+    files(run__sh="echo", __webjobsignore="*.ps1\n", run__ps1="", __venv___lib__sh="a\r\n")(tmp_path)
+    (tmp_path / ".venv" / "python").symlink_to("/usr/bin/python3")
+    job = lint(tmp_path, programs, name="a")
+    assert [(each.code, each.message) for each in job.findings] == [
+        ("not_deployed", "`webjobs deploy` leaves out .venv/, .webjobsignore, run.ps1.")
+    ]
+
+
 def test_the_name_of_a_job_is_checked_as_the_server_does(tmp_path: Path, programs: Programs) -> None:
     folder = tmp_path / "a..b"
     folder.mkdir()

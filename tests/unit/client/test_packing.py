@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from webjobs_client import InvalidRequest
-from webjobs_client.ignore_patterns import IgnorePatterns
 from webjobs_client.packing import Package, package_of
+from webjobs_rules.ignore_patterns import IgnorePatterns
 
 
 def content(package: Package) -> bytes:

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from webjobs_rules.stop_plan import SHUTDOWN_FILE_TEXT
 from webjobs_runner.files import text_search
-from webjobs_runner.files.text_search import SHUTDOWN_FILE_TEXT, mentions_shutdown_file
+from webjobs_runner.files.text_search import mentions_shutdown_file
 
 ASCII, WIDE = SHUTDOWN_FILE_TEXT.encode(), SHUTDOWN_FILE_TEXT.encode("utf-16-le")
 

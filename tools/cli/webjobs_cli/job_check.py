@@ -44,6 +44,8 @@ from webjobs_cli.shapes import DueTime, LintFinding, SchedulePreview
 
 DUE_TIMES = 5
 
+_MOST_NAMED = 5
+
 _REFUSALS: Mapping[type[WebJobsError], str] = {
     InvalidJobName: "invalid_job_name",
     BadUpload: "bad_upload",
@@ -144,6 +146,11 @@ def checked_job(
     _check_settings(job, source, site_zone, now)
     job.warn("left_out", left_out_warnings(source.content.left_out))
     job.findings += _other_scripts(source, job.script)
+    if source.kept_here:
+        named = ", ".join(source.kept_here[:_MOST_NAMED])
+        more = len(source.kept_here) - _MOST_NAMED
+        text = f"`webjobs deploy` leaves out {named}{f' and {more} more' if more > 0 else ''}."
+        job.findings.append(LintFinding("not_deployed", "note", text))
     if counting_file(source.content.definition_files, DISABLE_FILE):
         text = f"{DISABLE_FILE} is in the folder: the job does not run until it is removed."
         job.findings.append(LintFinding("disabled", "note", text))

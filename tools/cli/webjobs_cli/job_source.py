@@ -3,10 +3,12 @@
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from webjobs_rules.errors import FolderRefused
+from webjobs_rules.ignore_patterns import DEFAULT_PATTERNS, IGNORE_FILE, LITTER, IgnorePatterns
 from webjobs_rules.job_folder import FolderContent, FolderEntry, folder_content
 from webjobs_rules.shebang import HEAD_BYTES, Shebang, names_interpreter, parse_shebang
 from webjobs_rules.uploaded_script import checked_script
@@ -23,12 +25,14 @@ class JobSource:
         content: What of the folder makes up the job.
         is_script: Whether the job is a single file of the folder.
         sizes: Of the files in bytes.
+        kept_here: Paths that `webjobs deploy` leaves out; those of folders end with `/`.
     """
 
     folder: Path
     content: FolderContent
     is_script: bool
     sizes: dict[str, int]
+    kept_here: list[str]
 
     def shebang_of(self, path: str) -> Shebang | None:
         """The interpreter that a file names in its first line."""
@@ -76,13 +80,14 @@ def read_source(path: Path, job_name: str) -> JobSource:
     size = path.stat().st_size
     name = checked_script(path.name, size)
     entries = [FolderEntry(name, stat.S_IFREG | 0o755)]
-    return JobSource(path.resolve().parent, folder_content(job_name, entries), True, {name: size})
+    return JobSource(path.resolve().parent, folder_content(job_name, entries), True, {name: size}, [])
 
 
 def _of_folder(folder: Path, job_name: str) -> JobSource:
     sizes: dict[str, int] = {}
+    kept_here: list[str] = []
     try:
-        entries = list(_walk(folder, "", sizes))
+        entries = list(_walk(folder, "", _ignored(folder), sizes, kept_here))
         content = folder_content(job_name, entries)
         for path in content.files:
             with open(folder / path, "rb"):
@@ -92,17 +97,31 @@ def _of_folder(folder: Path, job_name: str) -> JobSource:
         raise FolderRefused(job_name, refused, "it may not be read; change its permissions") from error
     except OSError as error:
         raise CommandError("no_such_path", f"{error.filename} cannot be read: {error.strerror}.") from error
-    return JobSource(folder, content, False, {path: sizes[path] for path in content.files})
+    return JobSource(folder, content, False, {path: sizes[path] for path in content.files}, kept_here)
 
 
-def _walk(folder: Path, below: str, sizes: dict[str, int]) -> Iterator[FolderEntry]:
+def _ignored(folder: Path) -> IgnorePatterns:
+    """What `webjobs deploy` leaves out, but for what a server leaves out itself."""
+    own: list[str] = []
+    with suppress(FileNotFoundError):
+        own = (folder / IGNORE_FILE).read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    return IgnorePatterns([*(each for each in DEFAULT_PATTERNS if each not in LITTER), *own])
+
+
+def _walk(
+    folder: Path, below: str, ignored: IgnorePatterns, sizes: dict[str, int], kept_here: list[str]
+) -> Iterator[FolderEntry]:
     with os.scandir(folder / below) as found:
         entries = sorted(found, key=lambda entry: entry.name)
     for entry in entries:
         path = below + entry.name
         status = entry.stat(follow_symlinks=False)
+        is_folder = stat.S_ISDIR(status.st_mode)
+        if ignored.leaves_out(path, is_folder=is_folder):
+            kept_here.append(f"{path}/" if is_folder else path)
+            continue
         sizes[path] = status.st_size
         target = os.readlink(entry.path) if stat.S_ISLNK(status.st_mode) else ""
         yield FolderEntry(path, status.st_mode, target)
-        if stat.S_ISDIR(status.st_mode):
-            yield from _walk(folder, f"{path}/", sizes)
+        if is_folder:
+            yield from _walk(folder, f"{path}/", ignored, sizes, kept_here)

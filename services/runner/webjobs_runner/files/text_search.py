@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-SHUTDOWN_FILE_TEXT = "WEBJOBS_SHUTDOWN_FILE"
-"""A package that holds this name watches its shutdown file."""
+from webjobs_rules.stop_plan import SHUTDOWN_FILE_BYTES
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -12,15 +11,13 @@ _CHUNK_BYTES = 1024 * 1024
 def mentions_shutdown_file(folder: Path, paths: Iterable[str]) -> bool:
     """Whether any of the files holds the name of the shutdown file's variable.
 
-    Scripts hold it as ASCII, programs made for .NET as UTF-16LE. A file that cannot be read counts as one
-    that does not. Blocks for as long as reading takes.
+    A file that cannot be read counts as one that does not. Blocks for as long as reading takes.
 
     Args:
         folder: Of the package.
         paths: Of its files, relative to the folder.
     """
-    wanted = (SHUTDOWN_FILE_TEXT.encode(), SHUTDOWN_FILE_TEXT.encode("utf-16-le"))
-    return any(_holds(folder / path, wanted) for path in paths)
+    return any(_holds(folder / path, SHUTDOWN_FILE_BYTES) for path in paths)
 
 
 def _holds(path: Path, wanted: tuple[bytes, ...]) -> bool:

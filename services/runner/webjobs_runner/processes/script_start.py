@@ -17,12 +17,12 @@ from webjobs_rules.environment import ScriptFacts, inherited_environment, script
 from webjobs_rules.errors import FolderRefused, MissingInterpreter
 from webjobs_rules.job import JobType
 from webjobs_rules.job_settings import JobSettings, read_job_settings
-from webjobs_rules.script import ScriptHost, command_line, host_of
+from webjobs_rules.script import ScriptHost, host_of, process_arguments
+from webjobs_rules.stop_plan import stop_plan
 from webjobs_rules.trace import Trace
 from webjobs_rules.wine import PREFIX_VARIABLE, wine_environment
 
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile
-from webjobs_runner.domain.stop_plan import stop_plan
 from webjobs_runner.files.folder_files import list_files
 from webjobs_runner.files.script_file import is_binary, shebang_of
 from webjobs_runner.files.site import Site
@@ -224,7 +224,14 @@ class ScriptStarter:
             )
             if host.by_wine:
                 environment = await self._with_wine(environment, program, held)
-            command = self._command_line(host, script, words, program)
+            command = process_arguments(
+                host,
+                script,
+                words,
+                self.find,
+                shebang_of(script) if host.reads_shebang else None,
+                not host.interpreters and is_binary(script),
+            )
             rest = held.pop_all()  # a kilobyte, which would be held as long as the script runs
             release = rest.close if host.by_wine else version.release
             return PreparedScript(
@@ -237,23 +244,6 @@ class ScriptStarter:
                 watches_shutdown_file,
                 tuple(dict.fromkeys([*filter(None, [version.warning]), *definition.warnings])),
             )
-
-    def _command_line(
-        self, host: ScriptHost, script: str, words: Sequence[str], program: str
-    ) -> Sequence[str]:
-        shebang = shebang_of(script) if host.reads_shebang else None
-        if shebang is not None:
-            found = next(filter(None, map(self.find, shebang.programs)), None)
-            if found is None:
-                raise MissingInterpreter(os.path.basename(script), shebang.program, "")
-            return [found, *shebang.arguments, script, *words]
-        if host.interpreters:
-            if not program:
-                raise MissingInterpreter(os.path.basename(script), host.interpreters[0], host.product)
-            return command_line(host, script, words, program)
-        if is_binary(script):
-            return [script, *words]
-        return [self.find("sh") or "/bin/sh", script, *words]
 
     async def begin(
         self, prepared: PreparedScript, on_stdout: Callable[[bytes], None], on_stderr: Callable[[bytes], None]

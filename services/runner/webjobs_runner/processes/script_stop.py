@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from webjobs_runner.domain.stop_plan import StopPlan
+from webjobs_rules.stop_plan import StopPlan
+
 from webjobs_runner.log import logger
 from webjobs_runner.processes.process import ProcessExit, ScriptProcess
 from webjobs_runner.processes.process_tree import parent_and_state
@@ -59,7 +60,7 @@ async def stop_script(
     _write(shutdown_file)
     try:
         if plan.first_signal is not None:
-            process.send(plan.first_signal)
+            process.send(signal.Signals[plan.first_signal])
         elif parent_and_state(process.pid)[1] in _STOPPED_STATES:
             process.send(signal.SIGCONT)  # it would never see the file
         return await _wait_and_kill(process, plan, woken, shorter_grace)
@@ -82,7 +83,7 @@ async def _wait_and_kill(
         if now >= kill_at:
             if last_signal is None:
                 break
-            process.send(last_signal)
+            process.send(signal.Signals[last_signal])
             last_signal, has_sent_last, kill_at = None, True, now + _LAST_SIGNAL_SECONDS
         with suppress(TimeoutError):
             async with asyncio.timeout(kill_at - now):

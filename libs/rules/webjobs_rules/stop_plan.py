@@ -1,12 +1,17 @@
 """How a script is asked to end: by its shutdown file always, and by which signal when."""
 
-import signal
 from dataclasses import dataclass
 
 from webjobs_rules.job import JobType
 from webjobs_rules.job_settings import JobSettings, StopSignal
 
-_DEFAULT_SIGNAL = signal.SIGTERM
+_DEFAULT_SIGNAL = StopSignal.SIGTERM
+
+SHUTDOWN_FILE_TEXT = "WEBJOBS_SHUTDOWN_FILE"
+"""A package that holds this name watches its shutdown file."""
+
+SHUTDOWN_FILE_BYTES = (SHUTDOWN_FILE_TEXT.encode(), SHUTDOWN_FILE_TEXT.encode("utf-16-le"))
+"""The name as scripts hold it, and as programs made for .NET do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +25,8 @@ class StopPlan:
     """
 
     grace_seconds: float
-    first_signal: signal.Signals | None = _DEFAULT_SIGNAL
-    last_signal: signal.Signals | None = None
+    first_signal: StopSignal | None = _DEFAULT_SIGNAL
+    last_signal: StopSignal | None = None
 
     def within(self, seconds: float) -> "StopPlan":
         """The same plan, ended by SIGKILL after so many seconds at the latest."""
@@ -38,7 +43,7 @@ def stop_plan(settings: JobSettings, job_type: JobType, *, watches_shutdown_file
     if settings.stop_signal is StopSignal.NONE:
         return StopPlan(grace, first_signal=None)
     if settings.stop_signal is not None:
-        return StopPlan(grace, first_signal=signal.Signals[settings.stop_signal.value])
+        return StopPlan(grace, first_signal=settings.stop_signal)
     if watches_shutdown_file:
         return StopPlan(grace, first_signal=None, last_signal=_DEFAULT_SIGNAL)
     return StopPlan(grace)

@@ -1,14 +1,13 @@
 """Which signal a script gets that has to end, and when."""
 
-import signal
 from typing import Any
 
 import pytest
 from webjobs_rules.job import JobType
-from webjobs_rules.job_settings import read_job_settings
-from webjobs_runner.domain.stop_plan import StopPlan, stop_plan
+from webjobs_rules.job_settings import StopSignal, read_job_settings
+from webjobs_rules.stop_plan import StopPlan, stop_plan
 
-TERM = signal.SIGTERM
+TERM = StopSignal.SIGTERM
 
 
 @pytest.mark.parametrize(
@@ -18,9 +17,9 @@ TERM = signal.SIGTERM
         ({}, True, StopPlan(5.0, None, TERM)),
         ({"stopping_wait_time": 0.5}, True, StopPlan(0.5, None, TERM)),
         ({"stop_signal": "SIGTERM"}, True, StopPlan(5.0, TERM)),
-        ({"stop_signal": "SIGINT"}, True, StopPlan(5.0, signal.SIGINT)),
-        ({"stop_signal": "SIGQUIT"}, False, StopPlan(5.0, signal.SIGQUIT)),
-        ({"stop_signal": "SIGHUP"}, False, StopPlan(5.0, signal.SIGHUP)),
+        ({"stop_signal": "SIGINT"}, True, StopPlan(5.0, StopSignal.SIGINT)),
+        ({"stop_signal": "SIGQUIT"}, False, StopPlan(5.0, StopSignal.SIGQUIT)),
+        ({"stop_signal": "SIGHUP"}, False, StopPlan(5.0, StopSignal.SIGHUP)),
         ({"stop_signal": "none"}, False, StopPlan(5.0, None)),
         ({"stop_signal": "none"}, True, StopPlan(5.0, None)),
         ({"stop_signal": None}, True, StopPlan(5.0, None, TERM)),

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+IGNORE_FILE = ".webjobsignore"
+
 LITTER = ("__MACOSX/", "._*", ".DS_Store", "Thumbs.db", "desktop.ini")
 """What file managers leave in folders."""
 
