@@ -49,6 +49,13 @@ LOG = (
     + 300 * b"x"
     + b"\n"
 )
+_OBSERVE_ROWS = """() => {
+  window.changedRows = new Set();
+  const rowOf = (node) => (node.closest ? node : node.parentElement).closest("tr")?.id ?? node.nodeName;
+  const all = { subtree: true, childList: true, attributes: true, characterData: true };
+  new MutationObserver((changes) => changes.forEach((each) => window.changedRows.add(rowOf(each.target))))
+    .observe(document.querySelector("#jobs tbody"), all);
+}"""
 LONG = "nightly-invoice-export-for-the-northern-region"
 
 
@@ -271,6 +278,39 @@ async def test_what_happens_is_shown_without_a_reload_and_nothing_typed_is_lost(
             return bool(re.fullmatch(r"\d+ s ago", text := await age.text_content() or "")) and text != shown
 
         await eventually(has_gone_on)
+        await page.check()
+
+
+async def test_a_refresh_changes_only_the_rows_that_events_name_and_waits_for_a_selection(
+    browser: Browser, api_url: str, api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    name = "it's Ada's (first) job! *"
+    for each in (name, *(f"job-{number:02d}" for number in range(30))):
+        await backend.define(JobType.TRIGGERED, each)
+    async with tab(browser, api_url, viewport=WIDE) as page:
+        asked: list[str] = []
+        page.page.on("request", lambda request: asked.append(request.url))
+        await page.open("/")
+        await page.page.wait_for_selector("#live.on")
+        await page.page.evaluate(_OBSERVE_ROWS)
+        row = page.page.locator("#jobs tbody tr").filter(has_text="Ada")
+        await ran(api, backend, name)
+        await row.locator(".status.Success").wait_for()
+        names = [await row.get_attribute("id")]
+        assert await page.page.evaluate("[...window.changedRows]") == names
+        assert all("_rows=job-triggered-it" in each for each in asked if "_regions" in each), asked
+
+        async with page.page.expect_response("**_regions=*"):
+            await page.page.evaluate("invalidate('*')")
+        await eventually(lambda: page.page.evaluate("!isAsking && !stale.size"))
+        assert await page.page.evaluate("[...window.changedRows]") == names, "the others are as they were"
+
+        await page.page.evaluate("getSelection().selectAllChildren(document.querySelector('#jobs th'))")
+        await ran(api, backend, name, 3)
+        await page.page.locator("#attention tr").filter(has_text="Ada").wait_for()
+        assert await row.locator(".status").text_content() == "Success", "what is selected holds still"
+        await page.page.evaluate("getSelection().empty()")
+        await row.locator(".status.Failed").wait_for()
         await page.check()
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -216,6 +217,27 @@ async def test_the_page_sends_only_the_regions_that_are_asked_for(
     text = await page(api, "/pages/triggered/hello?_regions=head,runs,no")
     assert re.findall('<section id="([a-z]+)"', text) == ["head", "runs"]
     assert "<html" not in text
+
+
+async def test_of_a_list_only_the_rows_that_are_asked_for_are_sent_whole(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    for name in ("hello", "a b"):
+        await backend.define(JobType.TRIGGERED, name)
+        async with api.post(f"/api/jobs/triggered/{name}/run") as answer:
+            assert answer.status == 202
+    await eventually(lambda: backend.position == 4)
+    for path, row in (
+        ("/", "job-triggered-a%20b"),
+        ("/pages/runs", "run-a%20b-[0-9]+"),
+        ("/pages/events", "event-4"),
+    ):
+        (row,) = re.findall(f'<tr id="({row})"', await page(api, path))
+        text = await page(api, f"{path}?_regions=jobs,list&_rows={quote(row)},no")
+        rows = dict(re.findall(r'<tr id="([^"]+)">(.*?)</tr>', text, re.DOTALL))
+        assert [each for each, cells in rows.items() if cells.strip()] == [row], path
+        assert len(rows) > 1, "the others say where they are"
+        assert "<td" in await page(api, f"{path}?_rows="), "only with the regions that are asked for"
 
 
 async def test_the_page_of_a_run_shows_what_it_used_and_where_its_first_error_is(

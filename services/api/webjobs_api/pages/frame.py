@@ -32,6 +32,7 @@ from webjobs_api.wording.amounts import counted
 
 CLOCK_COOKIE = "webjobs_clock"
 _REGIONS = "_regions"  # the query parameter by which the script asks for stale regions only
+_ROWS = "_rows"  # and of their rows for those that are stale only
 _AWAY = 503
 _STOPPED_SCHEDULES = "WEBJOBS_DISABLE_SCHEDULE"
 
@@ -82,8 +83,8 @@ def page_urls(request: web.Request) -> Urls:
 
 
 def without_regions(request: web.Request) -> str:
-    """The address of a page, without the regions that are asked for: the key of what it shows."""
-    query = [(name, value) for name, value in request.query.items() if name != _REGIONS]
+    """The address of a page, without the regions and rows that are asked for: the key of what it shows."""
+    query = [(name, value) for name, value in request.query.items() if name not in (_REGIONS, _ROWS)]
     return f"{request_context.root(request)}{request.rel_url.with_query(query)}"
 
 
@@ -125,6 +126,7 @@ def show(
         "formats": formats,
         "counted": counted,
         "stale": "",
+        "asks_for": _rows_asked_for(request),
         **view,
     }
     wanted = [name for name in request.query.get(_REGIONS, "").split(",") if name in page.regions]
@@ -133,6 +135,14 @@ def show(
         return render_parts(parts, context, page_policy(nonce), status)
     context |= {"nonce": nonce, **_frame(request, page)}
     return render(f"{page.template}/page.html", context, page_policy(nonce), status)
+
+
+def _rows_asked_for(request: web.Request) -> Callable[[str], bool]:
+    """Whether the row with an id is to be sent whole, rather than only its id to show its place."""
+    rows = request.query.get(_ROWS)
+    if rows is None or _REGIONS not in request.query:
+        return lambda _: True
+    return frozenset(rows.split(",")).__contains__
 
 
 def show_fault(request: web.Request, fault: WebJobsError, section: str = "") -> web.Response:

@@ -28,6 +28,12 @@ _REGIONS = Parameter(
     schema={"type": "string"},
     description="Only these regions of the page, separated by commas: what its script asks for.",
 )
+_ROWS = Parameter(
+    name="_rows",
+    schema={"type": "string"},
+    description="With _regions: of lists only the rows with these ids, separated by commas; of the others "
+    "only the ids, in their order.",
+)
 _TEXT = {"type": "string"}
 _JOBS = (
     Parameter(name="text", schema=_TEXT, description="Only jobs with this text in their name."),
@@ -103,7 +109,7 @@ def _page(summary: str, *errors: int, data: Schema = None, query: tuple[Paramete
         tag="Pages",
         summary=summary,
         description=_BOTH if data is not None else "",
-        query=(*query, _REGIONS),
+        query=(*query, _REGIONS, _ROWS),
         answers={200: found, **{status: _NOT_DONE[status] for status in errors}},
     )
 

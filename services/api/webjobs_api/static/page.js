@@ -1,4 +1,4 @@
-// The script of all pages: live regions, times, keys. Every page works without it.
+// The script of all pages: times, streams, keys. Every page works without it. Needs regions.js.
 "use strict";
 
 const body = document.body;
@@ -236,6 +236,7 @@ class Stream {
           if (event.id) this.lastId = event.id;
           if (event.data.length) this.onEvent(event);
           if (this.isOver) return;
+          await breathe();
         }
       } catch (error) {
         if (stop.signal.aborted || isSignedOut) break;
@@ -250,101 +251,6 @@ class Stream {
   }
 }
 
-// Regions: what is stale is asked for, at most once in a while, and morphed in place.
-
-const stale = new Set();
-let sequence = ""; // of the last event: what is asked for then must include it
-const EVERY = 250; // ms
-let isAsking = false;
-
-function touched(region) {
-  const selection = getSelection();
-  if (selection && !selection.isCollapsed && region.contains(selection.anchorNode)) return true;
-  if (region.querySelector("details[open]")) return true;
-  return [...region.querySelectorAll("input:not([type=hidden]), textarea, select")].some(
-    (field) => field === document.activeElement || (field.type === "checkbox" ? field.checked !== field.defaultChecked
-      : field.tagName === "SELECT" ? [...field.options].some((each) => each.selected !== each.defaultSelected)
-      : field.value !== field.defaultValue));
-}
-
-function heldRows(old, fresh) {
-  // Rows stay in their order and their place; what came and went is only counted.
-  const known = new Map([...old.children].map((row) => [row.id, row]));
-  const news = new Map([...fresh.children].map((row) => [row.id, row]));
-  const came = [...news.keys()].filter((id) => !known.has(id)).length;
-  const gone = [...known.keys()].filter((id) => !news.has(id)).length;
-  fresh.replaceChildren(...[...known].map(([id, row]) => news.get(id) || row.cloneNode(true)));
-  return { came, gone };
-}
-
-function noteHeld(region, counts) {
-  let note = region.querySelector(":scope > .held");
-  const words = [counts.came && `${counts.came} new`, counts.gone && `${counts.gone} no longer here`].filter(Boolean);
-  if (!words.length) return note?.remove();
-  if (!note) {
-    note = document.createElement("button");
-    note.className = "held main";
-    note.addEventListener("click", () => location.reload());
-    region.append(note);
-  }
-  note.textContent = `${words.join(" · ")} · show`;
-}
-
-function morph(region, fresh) {
-  const counts = { came: 0, gone: 0 };
-  region.querySelectorAll("tbody[data-hold]").forEach((old, place) => {
-    const other = fresh.querySelectorAll("tbody[data-hold]")[place];
-    if (!other || !old.children.length) return;
-    const found = heldRows(old, other);
-    counts.came += found.came;
-    counts.gone += found.gone;
-  });
-  Idiomorph.morph(region, fresh, { morphStyle: "outerHTML", ignoreActiveValue: true });
-  noteHeld(document.getElementById(region.id), counts);
-  document.dispatchEvent(new Event("webjobs:morphed"));
-}
-
-async function refresh() {
-  if (isAsking || !stale.size) return;
-  isAsking = true;
-  const names = [...stale];
-  let pause = 0;
-  stale.clear();
-  try {
-    const address = new URL(body.dataset.here, location.href); // not the address of a form that was sent
-    address.searchParams.set("_regions", names.join(","));
-    const answer = await fetch(address, { cache: "no-store", headers: { Accept: "text/html", ...(sequence && { "Webjobs-Sequence": sequence }) } });
-    if (answer.status === 401) signedOut();
-    if (answer.status >= 500) throw new Error(`${answer.status}`);
-    if (answer.ok) {
-      current = Date.now();
-      const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
-      for (const name of names) {
-        const region = document.getElementById(name);
-        const fresh = parsed.getElementById(name);
-        if (!region || !fresh) continue;
-        if (touched(region)) stale.add(name);
-        else morph(region, fresh);
-      }
-    }
-  } catch (error) {
-    names.forEach((name) => stale.add(name));
-    pause = AWAY;
-    look();
-  } finally {
-    isAsking = false;
-    setTimeout(refresh, Math.max(pause, stale.size ? 4 * EVERY : EVERY));
-  }
-}
-
-function invalidate(name) {
-  for (const region of document.querySelectorAll("[data-live]")) {
-    const names = region.dataset.live;
-    if (name === "*" || names === "*" || names.split(" ").includes(name)) stale.add(region.id);
-  }
-  setTimeout(refresh, EVERY);
-}
-
 // Calls of hooks are in no stream of events: their regions are asked for again while they can be seen.
 
 function startEvery() {
@@ -353,8 +259,8 @@ function startEvery() {
   const seconds = Number(regions[0].dataset.every);
   setInterval(() => {
     if (document.hidden || document.getElementById("away")) return;
-    regions.forEach((region) => stale.add(region.id));
-    refresh();
+    regions.forEach((region) => addStale(region.id, wholeOf(region)));
+    refreshIn(0);
   }, seconds * 1000);
   show("on", `Asked for again every ${seconds} s`);
 }
@@ -394,5 +300,5 @@ startLooking();
 startEvery();
 // On the page of a run that goes on, the one stream is that of its log: log.js follows it.
 if (body.dataset.events && !document.querySelector("[data-follow]:not([data-follow=''])")) {
-  startPause(new Stream(body.dataset.events, { onEvent: (event) => { sequence = event.id; invalidate(event.name); }, onReturn: () => invalidate("*") }));
+  startPause(new Stream(body.dataset.events, { onEvent: (event) => invalidate(event.name, event), onReturn: () => invalidate("*") }));
 }
