@@ -50,3 +50,37 @@ async def test_a_run_is_told_by_events_by_its_log_and_by_a_hook(
         assert b"Welcome" in await text.content.readline()
         assert "".join([(await text.content.readline()).decode() for _ in lines]) == plain
         await client.delete(f"/api/hooks/{made.json['id']}")
+
+
+async def test_a_failure_is_acknowledged_until_it_changes_or_the_job_succeeds(
+    client: Client, session: aiohttp.ClientSession
+) -> None:
+    name = unique("fails")
+    await client.put_script("triggered", name, 'exit "$1"\n')
+
+    async def after(exit_code: int) -> tuple[list[str], list[str]]:
+        """What needs attention of the job after one more run, and what of it is acknowledged."""
+        await client.run_to_end(name, str(exit_code))
+        found = await client.json("/api/overview")
+        lists = (found["attention"], found["acknowledged"])
+        needs, known = ([each["kind"] for each in rows if each["job"] == name] for rows in lists)
+        return needs, known
+
+    async def acknowledge(until: str) -> None:
+        body = {"type": "triggered", "job": name, "until": until, "note": "Known."}
+        answer = await client.post("/api/acknowledgements", json=body)
+        assert answer.status == 201, answer.text
+
+    async with reading(session, f"/api/events?job={name}&event=Acknowledged") as events:
+        assert await after(3) == (["failed"], [])
+        await acknowledge("change")
+        assert await after(3) == ([], ["failed"])
+        assert await after(4) == (["failed"], [])
+        assert await after(3) == (["failed"], [])  # it has ended
+        await acknowledge("forever")
+        assert await after(4) == ([], ["failed"])
+        assert await after(0) == ([], [])
+        assert await after(4) == (["failed"], [])
+        given = [json.loads(event.data)["data"] for event in await events.take(2)]
+        assert [each["term"] for each in given] == ["change", "forever"]
+        assert given[0]["covers"][0]["evidence"] == "exit_code 3"

@@ -33,6 +33,7 @@ from webjobs_api.logs import handlers as logs
 from webjobs_api.logs import line_handlers, logstream, run_log
 from webjobs_api.overview import acknowledgement_handlers as acknowledgements
 from webjobs_api.overview import handlers as overview
+from webjobs_api.pages import acknowledgements as acknowledgements_page
 from webjobs_api.pages import actions, continuous_job, new_job, triggered_job
 from webjobs_api.pages import events as events_page
 from webjobs_api.pages import hooks as hooks_page
@@ -42,6 +43,7 @@ from webjobs_api.pages import runs as all_runs_page
 from webjobs_api.pages import schedule as schedule_page
 from webjobs_api.pages import settings as settings_page
 from webjobs_api.pages import system as system_page
+from webjobs_api.pages.acknowledgement_lines import PATH as ACKNOWLEDGEMENTS
 from webjobs_api.passthrough import handlers as passthrough
 from webjobs_api.runs import all_runs, run_control
 from webjobs_api.runs import handlers as runs
@@ -166,6 +168,8 @@ def routes() -> list[web.RouteDef]:
         web.post(f"/pages/{_TYPE}/{_JOB}/settings", actions.change_settings),
         web.post(f"/pages/{_TYPE}/{_JOB}/versions/{{digest}}/restore", actions.restore_version),
         web.post(f"/pages/{_TYPE}/{_JOB}/delete", actions.delete_job),
+        web.post(ACKNOWLEDGEMENTS, acknowledgements_page.acknowledge_one),
+        web.post(f"{ACKNOWLEDGEMENTS}/{{acknowledgement}}/withdraw", acknowledgements_page.withdraw_one),
         web.post("/pages/clock", actions.choose_clock),
         web.get("/assets/{file}", assets.get_asset),
         # The api about itself

@@ -68,10 +68,14 @@ async def browser() -> AsyncIterator[Browser]:
 async def looked_at(view: WatchedPage, path: str, name: str, *, allow: tuple[str, ...] = ()) -> None:
     """Load a page, check it, and keep a picture of it where one is wanted."""
     await view.open(path)
+    await pictured(view, name)
+    await view.check(allow=allow)
+
+
+async def pictured(view: WatchedPage, name: str) -> None:
     if _SHOTS:
         Path(_SHOTS).mkdir(parents=True, exist_ok=True)
         await view.page.screenshot(path=f"{_SHOTS}/{name}.png", full_page=True)
-    await view.check(allow=allow)
 
 
 async def ran(api: aiohttp.ClientSession, backend: FakeBackend, name: str, exit_code: int = 0) -> str:
@@ -355,6 +359,51 @@ async def test_events_come_by_themselves_until_the_list_is_paused(
         await summary.click()
         assert '"specversion"' in str(await page.page.locator("#list details[open] pre").text_content())
         await page.check()
+
+
+async def test_what_needs_attention_is_acknowledged_and_folds(
+    browser: Browser, api_url: str, api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, LONG)
+    await backend.define(JobType.TRIGGERED, "hello")
+    await ran(api, backend, LONG, 3)
+    async with tab(browser, api_url, viewport=WIDE) as view:
+        page, line = view.page, view.page.locator("#attention tbody tr")
+        await view.open("/")
+        await page.wait_for_selector("#live.on")
+        assert (await page.title()).startswith("(1) Jobs")
+        await line.get_by_text("Acknowledge").click()
+        await line.get_by_label("Note").fill("The supplier is informed.")
+        await ran(api, backend, "hello", 4)  # what is typed stays
+        await page.locator("#jobs .status.Failed").nth(1).wait_for()
+        for size in (PHONE, WIDE):
+            await page.set_viewport_size(size)
+            await pictured(view, f"acknowledge-{size['width']}")
+            await view.check()
+        assert await line.get_by_label("Note").input_value() == "The supplier is informed."
+        await page.keyboard.press("Enter")
+        await page.locator("#acknowledged summary").click()
+        known = page.locator("#acknowledged tbody tr")
+        await known.get_by_text("The supplier is informed.").wait_for()
+        await known.get_by_text("Until it changes.").wait_for()
+        await page.set_viewport_size(PHONE)
+        await pictured(view, "acknowledged")
+        await view.check()
+        await ran(api, backend, LONG)
+        await page.locator("#jobs .status.Success").wait_for()
+        await page.locator("#acknowledged summary").click()
+        await page.locator("#acknowledged[hidden]").wait_for(state="attached")
+        await view.check()
+    async with tab(browser, api_url, viewport=PHONE, java_script_enabled=False) as view:
+        page = view.page
+        await view.open("/")
+        await page.locator("#attention").get_by_text("Acknowledge").click()
+        await page.get_by_role("button", name="For good").click()
+        await page.get_by_text("1 acknowledged").click()
+        await page.get_by_text("For good, until it recovers.").wait_for()
+        assert await page.locator("#attention[hidden]").count() == 1
+        await page.get_by_role("button", name="Withdraw").click()
+        await page.locator("#attention").get_by_text("Exit code 4").wait_for()
 
 
 async def test_everything_works_without_scripts(browser: Browser, api_url: str, backend: FakeBackend) -> None:

@@ -386,6 +386,44 @@ async def test_app_settings_are_set_and_removed_on_a_page_that_shows_no_value(
         assert answer.status == 400 and HOSTILE not in await answer.text()
 
 
+async def test_what_needs_attention_is_acknowledged_and_withdrawn_by_forms(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "bad")
+    async with api.post("/api/jobs/triggered/bad/run") as answer:
+        assert answer.status == 202
+    await eventually(lambda: "bad" in backend.held)
+    await backend.end_run("bad", exit_code=3)
+    await eventually(lambda: _shows(api, "/", "<title>(1) Jobs", 'aria-label="Acknowledge: bad"'))
+    form = {"type": "triggered", "job": "bad", "kind": "failed", "until": "hour", "back": "/?filter=failed"}
+    for wrong in (
+        {"until": "never"},
+        {"until": ""},
+        {"kind": HOSTILE},
+        {"type": "both"},
+        {"job": "a/b"},
+        {"kind": "refused"},
+        {"job": ""},
+    ):
+        async with api.post("/pages/acknowledgements", data=form | wrong | {"note": HOSTILE}) as answer:
+            text = await answer.text()
+            assert answer.status in (400, 404, 409) and 'role="alert"' in text and HOSTILE not in text, wrong
+    async with api.post("/pages/acknowledgements", data={"note": "Kept.", **form, "until": "x"}) as answer:
+        assert 'value="Kept."' in await answer.text()
+    address = "/pages/acknowledgements"
+    async with api.post(address, data={**form, "note": HOSTILE}, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (303, "/?filter=failed")
+    text = await page(api, "/")
+    assert "1 acknowledged" in text and "<title>Jobs" in text and HOSTILE not in text
+    (leads,) = re.findall(r'action="(/pages/acknowledgements/[\w-]+/withdraw)"', text)
+    form = {"back": "//elsewhere.example/"}
+    async with api.post(leads, data=form, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (303, "/")
+    async with api.post(leads, data=form) as answer:
+        assert answer.status == 404
+    assert "<title>(1) Jobs" in await page(api, "/")
+
+
 async def test_a_form_that_is_not_taken_keeps_what_was_typed(
     api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from webjobs_api.http.urls import Urls
+from webjobs_api.overview.acknowledgement_json import AcknowledgementJson
 from webjobs_api.overview.attention import AttentionKind
-from webjobs_api.overview.overview_json import AttentionJson, JobRowJson, LatestRunJson
+from webjobs_api.overview.overview_json import AcknowledgedJson, AttentionJson, JobRowJson, LatestRunJson
+from webjobs_api.pages.acknowledgement_lines import acknowledged_line
 from webjobs_api.pages.job_lines import attention_line, job_line, page_address
 from webjobs_api.wording.sentence import Sentence
 from webjobs_rules.job import JobType
@@ -81,6 +83,42 @@ def test_a_reason_leads_to_its_run_and_that_of_no_job_nowhere() -> None:
     assert attention_line(of_run, SENTENCE, URLS).url == f"/x/pages/triggered/a/history/{RUN_ID}"
     of_folder = AttentionJson(**known, since=AT, run_id=None, url=URLS.refusals)
     assert attention_line(of_folder, SENTENCE, URLS).url == ""
+
+
+@pytest.mark.parametrize(
+    ("until", "ends"),
+    [
+        ("change", "Until it changes."),
+        ("forever", "For good, until it recovers."),
+        ("2026-01-02T13:00:00Z", "Ends in 1 h."),
+    ],
+)
+def test_what_is_acknowledged_says_by_whom_and_until_when(until: str, ends: str) -> None:
+    given = AcknowledgementJson(
+        id="2026-1f",
+        job="a b",
+        type=JobType.TRIGGERED,
+        kinds=["failed"],
+        by="ada",
+        at=AT,
+        until=until,
+        note="N",
+    )
+    known = AcknowledgedJson(
+        job="a b",
+        type="triggered",
+        kind=AttentionKind.FAILED,
+        text="Why.",
+        since=AT,
+        run_id=RUN_ID,
+        url="",
+        acknowledgement=given,
+    )
+    line = acknowledged_line(known, URLS)
+    assert line.ends.text(AT) == ends
+    assert (line.reason.word, line.reason.sentence, line.by, line.note) == ("Failed", SENTENCE, "ada", "N")
+    assert line.job_url == "/x/pages/triggered/a%20b"
+    assert line.withdraw == "/x/pages/acknowledgements/2026-1f/withdraw"
 
 
 def test_an_address_names_only_what_is_chosen() -> None:

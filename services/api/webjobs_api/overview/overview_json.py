@@ -41,7 +41,7 @@ class AttentionJson(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     since: Instant | None
     run_id: RunId | None
-    evidence: str
+    evidence: str = ""
     url: str
 
 

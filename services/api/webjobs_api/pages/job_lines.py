@@ -72,6 +72,7 @@ class AttentionLine:
 
     job: str
     type: str
+    kind: str
     word: str
     sentence: Sentence
     since: datetime | None
@@ -129,6 +130,7 @@ def attention_line(each: AttentionJson, sentence: Sentence, urls: Urls) -> Atten
     return AttentionLine(
         job=each.job,
         type=each.type,
+        kind=each.kind.value,
         word=_KINDS[each.kind],
         sentence=sentence,
         since=each.since,

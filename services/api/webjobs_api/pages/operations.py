@@ -7,6 +7,8 @@ from typing import Any
 from webjobs_api.backends.run_filter import STATUS_WORDS
 from webjobs_api.http.kudu_responses import KuduContinuousJob, KuduTriggeredJob
 from webjobs_api.http.operation import JSON, TEXT, Answer, Body, Operation, Parameter, Schema, nothing, text
+from webjobs_api.overview.acknowledge_request import CHOICES
+from webjobs_api.pages.acknowledgement_lines import PATH as ACKNOWLEDGEMENTS
 
 _HTML = "text/html"
 _BOTH = "A client that names text/html in Accept gets the page, any other the data."
@@ -169,6 +171,16 @@ _SETTINGS = _form(
     description="The page's form: the schedule alone, or all settings as JSON with the tag of those shown.",
 )
 _NAME = _form("name", description="The form of the page, with the job's name once more.")
+_ACKNOWLEDGE = _form(
+    "type",
+    "job",
+    "kind",
+    "until",
+    "note",
+    "back",
+    description=f"The form of a line: the reason `kind` of a job; `until` is one of {', '.join(CHOICES)}, or "
+    "an instant.",
+)
 _APP_SETTING = _form("name", "value")
 _HOOK = ("event", "type", "job", "secret", "insecure_ssl")
 _FILE = Body(
@@ -216,6 +228,10 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /pages/{type}/{job}/settings": _button("Change a job's settings by its form", _SETTINGS),
     "POST /pages/{type}/{job}/versions/{digest}/restore": _restore("Restore a version by its button"),
     "POST /pages/{type}/{job}/delete": _button("Delete a job by its form", _NAME),
+    f"POST {ACKNOWLEDGEMENTS}": _button("Acknowledge a reason for attention by its form", _ACKNOWLEDGE),
+    f"POST {ACKNOWLEDGEMENTS}/{{acknowledgement}}/withdraw": _button(
+        "Withdraw an acknowledgement by its button", _form("back")
+    ),
     "POST /pages/clock": replace(_button("Choose by which clock pages show times", _CLOCK), viewers=True),
     "GET /assets/{file}": Operation(
         tag="Pages",

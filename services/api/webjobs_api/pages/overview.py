@@ -1,19 +1,23 @@
 """The first page: `GET /`: what needs attention, what runs, what is due, and all jobs."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from aiohttp import web
 from webjobs_rules.errors import WebJobsError
 from webjobs_rules.job import JobType
 
+from webjobs_api.overview.acknowledge_request import CHOICES
 from webjobs_api.overview.overview_json import CountsJson
 from webjobs_api.overview.read import read_overview
 from webjobs_api.overview.selection import JobState, job_filter_of
-from webjobs_api.pages.frame import Page, live, page_urls, show_fault
+from webjobs_api.pages.acknowledgement_lines import acknowledged_line
+from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
 from webjobs_api.pages.job_lines import attention_line, job_line, page_address, running_line
 from webjobs_api.pages.last_known import show_current, show_last_known
 
 _MOST_COUNTED = 10_000
+_SHOWN_ATTENTION = 25  # lines; the list of jobs has the others first
 _FILTERS = {
     "": "All",
     JobState.FAILED: "Failed",
@@ -27,14 +31,18 @@ _PAGE = Page(
     template="overview",
     title="Jobs",
     section="overview",
-    regions=("attention", "figures", "running", "due", "jobs"),
+    regions=("attention", "acknowledged", "figures", "running", "due", "jobs"),
     events="",
+    path="/",
 )
 
 
 @live
-async def show_index(request: web.Request) -> web.Response:
-    """`GET /`: every job; `?text=`, `?filter=` and `?type=` choose among them."""
+async def show_index(request: web.Request, fault: WebJobsError | None = None) -> web.Response:
+    """`GET /`: every job; `?text=`, `?filter=` and `?type=` choose among them.
+
+    With a fault: what a form of the page could not do.
+    """
     given = {name: request.query.get(name, "") for name in ("text", "filter", "type", "after")}
     urls, now = page_urls(request), datetime.now(UTC)
     try:
@@ -48,7 +56,12 @@ async def show_index(request: web.Request) -> web.Response:
         "attention": [
             attention_line(each, sentence, urls)
             for each, sentence in zip(overview.attention, read.sentences, strict=True)
-        ],
+        ][:_SHOWN_ATTENTION],
+        "attention_count": overview.counts.attention,
+        "acknowledged": [acknowledged_line(each, urls) for each in overview.acknowledged[:_SHOWN_ATTENTION]],
+        "acknowledged_count": overview.counts.acknowledged,
+        "terms": CHOICES,
+        "back": page_address("", **given),
         "figures": _figures(overview.counts, urls.base),
         "running": [running_line(each, urls) for each in overview.running],
         "due": [(each.at, each.job, urls.triggered_page(each.job)) for each in overview.next_due],
@@ -64,7 +77,9 @@ async def show_index(request: web.Request) -> web.Response:
             for word, words in _TYPES.items()
         ],
     }
-    return show_current(request, _PAGE, view)
+    count = overview.counts.attention
+    page = replace(_PAGE, title=f"({count}) {_PAGE.title}") if count else _PAGE
+    return show(request, page, view, fault) if fault else show_current(request, page, view)
 
 
 def _figures(counts: CountsJson, base: str) -> list[tuple[str, str, str, bool]]:
