@@ -70,3 +70,9 @@ def test_a_job_is_checked_by_the_rules_alone(tmp_path: Path) -> None:
     imported = imported_by("lint", str(tmp_path), "--name", "a")
     assert "webjobs_rules" in imported
     assert not imported & {*HEAVY, "http", "subprocess", "webjobs_client", "webjobs_stack"}
+
+
+def test_a_script_is_run_without_an_event_loop(tmp_path: Path) -> None:
+    (tmp_path / "run.sh").write_text("echo")
+    imported = imported_by("exec", str(tmp_path), "--name", "a", "--quiet")
+    assert not imported & {*HEAVY, "http", "webjobs_client", "webjobs_stack", "webjobs_runner"}

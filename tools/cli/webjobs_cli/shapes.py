@@ -69,6 +69,31 @@ class LintReport(msgspec.Struct, frozen=True):
     findings: list[LintFinding]
 
 
+class Difference(msgspec.Struct, frozen=True):
+    """In what a run by `exec` differs from one by a runner."""
+
+    code: str
+    message: str
+
+
+class ExecReport(msgspec.Struct, frozen=True):
+    """How a script ended that `exec` has run."""
+
+    name: str
+    type: str
+    run_id: str | None
+    script: str
+    command: list[str]
+    status: str
+    reason: str
+    """As in events: `exit_code`, `signal`, `max_duration`, `cancelled`, `start_error`."""
+    evidence: str
+    exit_code: int | None
+    signal: int | None
+    duration_seconds: float
+    differences: list[Difference]
+
+
 class Printed(NamedTuple):
     """What a command prints with `--json`."""
 
@@ -80,5 +105,6 @@ class Printed(NamedTuple):
 PRINTED: dict[str, Printed] = {
     "context list": Printed("array", ContextRow),
     "context show": Printed("object", TargetShown),
+    "exec": Printed("object", ExecReport),
     "lint": Printed("object", LintReport),
 }

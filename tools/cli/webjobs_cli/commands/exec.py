@@ -1,0 +1,89 @@
+"""`webjobs exec`: the script of a job, run here as a runner would."""
+
+import os
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from webjobs_cli.errors import CommandError
+from webjobs_cli.invocation import invocation, json_option
+from webjobs_cli.lazy_group import Command
+from webjobs_cli.shapes import ExecReport
+
+_FAILED = 125
+
+
+@click.command("exec", cls=Command)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option("--name", metavar="JOB", help="Name of the job. Default: that of the folder or script.")
+@click.option(
+    "--type",
+    "job_type",
+    type=click.Choice(["triggered", "continuous"]),
+    help="Default: as the folder above PATH is called, else triggered.",
+)
+@click.option(
+    "--setting", "given", multiple=True, metavar="NAME=VALUE", help="An app setting; may be repeated."
+)
+@click.option("--quiet", is_flag=True, help="Do not say in what the run differs from one by a runner.")
+@json_option
+def exec_job(
+    path: Path,
+    arguments: tuple[str, ...],
+    name: str | None,
+    job_type: str | None,
+    given: tuple[str, ...],
+    quiet: bool,
+) -> int:
+    """Run a job's folder or script here as a runner would.
+
+    The script is chosen as on a server, and runs in a working copy with the arguments behind `--` and the
+    environment of a job. Its log is printed with its marks; with --json it goes to the standard error.
+    Ctrl-C stops the script as settings.job says, twice kills it.
+
+    Exits with the script's code, with 124 when it ran for longer than its timeout, 128 and the number of the
+    signal that ended it, and 125 when it was not started.
+    """
+    from datetime import UTC, datetime
+
+    from webjobs_rules.errors import WebJobsError
+    from webjobs_rules.job import JobType
+
+    from webjobs_cli.job_check import Programs, checked_job
+    from webjobs_cli.job_run import differences, run_job
+
+    output = invocation().output
+    output.check_fields(ExecReport)
+    settings = dict(_setting(each) for each in given)
+    programs = Programs(os.environ)
+    kind = JobType(job_type) if job_type else None
+    job = checked_job(path, name, kind, programs, site_zone=None, now=datetime.now(UTC))
+    refused = [each.message for each in job.findings if each.level == "error"]
+    if refused:
+        raise CommandError("job_refused", " ".join(refused), f"See `webjobs lint {path}`.", exit_code=_FAILED)
+    if not quiet:
+        for each in differences(job, settings):
+            output.note(f"note: {each.message}")
+    sink = sys.stderr.buffer if output.is_json else sys.stdout.buffer
+    try:
+        ended = run_job(job, arguments, settings, programs, lambda data: _write(sink, data))
+    except WebJobsError as error:
+        raise CommandError("not_started", str(error), exit_code=_FAILED) from error
+    if output.is_json:
+        output.one(ended.report, ())
+    return ended.exit_code
+
+
+def _write(sink: BinaryIO, data: bytes) -> None:
+    sink.write(data)
+    sink.flush()
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise CommandError("invalid_use", f"--setting {text!r} is not NAME=VALUE.", exit_code=2)
+    return name, value
