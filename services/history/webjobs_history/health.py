@@ -74,10 +74,14 @@ class Readiness:
         return _WAITS if self._bus is None else self._bus.streams.problem()
 
     async def _postgres(self) -> str | None:
-        if self._queries is None:
+        if self._queries is None or self._projector is None:
             return _WAITS
         try:
-            return None if await self._queries.is_there() else "nothing was projected yet"
+            if not await self._queries.is_there():
+                return "nothing was projected yet"
+            return (
+                None if self._projector.has_current_tables else "the tables are not those of this release yet"
+            )
         except TROUBLES as error:
             return self._damage.record(error)
 

@@ -72,6 +72,8 @@ class Projector:
         self.outage = Outage(log, "projection", explained_by=lambda: not bus.is_connected)
         self.trouble = ""
         """Why the last try to project ended; empty once the rows are complete, or another does it."""
+        self.has_current_tables = False
+        """Whether the tables were seen to be those of this release, or a later one."""
         self.losses: list[str] = []
         """What the stream of events has lost since the rows were begun, oldest first."""
         self.position = 0
@@ -123,6 +125,7 @@ class Projector:
         """A session with current tables that holds the projector's lock; its end gives the lock back."""
         async with open_session(self._database_url, "projector") as session:
             await migrate(session)
+            self.has_current_tables = True
             self.losses = await session.run(store.losses)
             polls = 0
             # Asked again and again: a session that waits inside Postgres would hold back its vacuum.

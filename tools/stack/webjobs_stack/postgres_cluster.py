@@ -52,6 +52,8 @@ class Cluster:
         is_new = not self.data.exists()
         if is_new:
             await self._initialise()
+        else:
+            await asyncio.to_thread(_take_over, self.data)
         await self._clear_traces_of_the_dead()
         return is_new
 
@@ -218,7 +220,19 @@ def _exists_in_any_form(pid: list[bytes]) -> bool:
     return not (pid and pid[0].isdigit()) or Path(f"/proc/{int(pid[0])}").exists()
 
 
+def _take_over(data: Path) -> None:
+    """Undo what a copy does to a data directory: Postgres refuses one that others can read or own."""
+    if data.stat().st_mode & 0o027:
+        data.chmod(0o700)
+    if os.geteuid() != 0 or data.stat().st_uid == pwd.getpwnam(USER_INSTEAD_OF_ROOT).pw_uid:
+        return
+    for folder, _, files in os.walk(data, topdown=False):
+        for name in files:
+            _hand_over(Path(folder, name))
+        _hand_over(Path(folder))
+
+
 def _hand_over(path: Path) -> None:
     if os.geteuid() == 0:
         entry = pwd.getpwnam(USER_INSTEAD_OF_ROOT)
-        os.chown(path, entry.pw_uid, entry.pw_gid)
+        os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
