@@ -12,6 +12,7 @@ COPY libs libs
 COPY services services
 COPY tools tools
 COPY deploy/nats deploy/nats
+COPY release/sbom_hook.py release/
 RUN /opt/webjobs/bin/pip install --no-deps --no-build-isolation .
 
 FROM python:${PYTHON_VERSION}-slim AS base

@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-unit test-integration test-e2e test-compose chaos check lint types imports pins format lock bench docs screenshots
+.PHONY: help setup up test test-unit test-integration test-e2e test-compose chaos check lint types imports pins format lock bench wheel docs screenshots
 
 help: ## print these verbs
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -55,7 +55,7 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
-	$(BIN)/mypy benchmarks docs/generate.py docs/screenshots.py
+	$(BIN)/mypy benchmarks docs/generate.py docs/screenshots.py release
 
 imports: setup ## who may import whom
 	$(BIN)/lint-imports --no-cache
@@ -72,6 +72,9 @@ UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate
 lock: ## pin every dependency with its hashes (needs a .venv with uv)
 	$(UV_COMPILE) pyproject.toml --group dev -o requirements/dev.txt
 	$(UV_COMPILE) --group images -o requirements/runtime.txt
+
+wheel: setup ## build the wheels of both distributions into dist/
+	$(BIN)/python release/build.py
 
 bench: setup ## measure, as ratios to a yardstick in the same run
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -18,6 +18,7 @@ from support.stack import READY
 from webjobs_stack.ports import free_port
 
 ROOT = Path(__file__).parents[2]
+UV = Path(sys.executable).with_name("uv")
 # Read at once: tests run without the caller's variables.
 FROM_INDEX = bool(os.environ.get("WEBJOBS_TEST_INDEX"))
 """Whether the requirements are downloaded; otherwise those installed here are linked."""
@@ -64,7 +65,27 @@ def test_the_description_on_a_package_index_has_no_relative_link(wheel: Path) ->
 
 @pytest.mark.timeout(600)  # downloads may take long
 async def test_the_default_install_runs_the_stack(wheel: Path, tmp_path: Path) -> None:
-    environment = await asyncio.to_thread(installed, wheel, tmp_path / "venv")
+    await runs_the_stack(await asyncio.to_thread(installed, wheel, tmp_path / "venv"), wheel, tmp_path)
+
+
+@pytest.mark.skipif(not FROM_INDEX, reason="WEBJOBS_TEST_INDEX is not set: it downloads packages")
+@pytest.mark.timeout(600)
+async def test_the_lowest_versions_that_are_declared_run_the_stack(wheel: Path, tmp_path: Path) -> None:
+    environment, declared = tmp_path / "venv", tmp_path / "declared.txt"
+    declared.write_text("\n".join(declared_by(wheel)))
+    await asyncio.to_thread(subprocess.run, [UV, "venv", "-q", "--no-project", environment], check=True)
+    install = [UV, "pip", "install", "-q", "--python", environment, "--resolution", "lowest-direct"]
+    await asyncio.to_thread(subprocess.run, [*install, "-r", declared, wheel], check=True)
+    await runs_the_stack(environment, wheel, tmp_path)
+
+
+def declared_by(wheel: Path) -> list[str]:
+    (metadata,) = (name for name in zipfile.ZipFile(wheel).namelist() if name.endswith("/METADATA"))
+    return re.findall(r"(?m)^Requires-Dist: (.+)$", zipfile.ZipFile(wheel).read(metadata).decode())
+
+
+async def runs_the_stack(environment: Path, wheel: Path, tmp_path: Path) -> None:
+    """Start it as a person does, run a job, look at its page, stop it."""
     program = environment / "bin" / "webjobs"
     assert await asyncio.to_thread(version_said_by, program) == wheel.name.split("-")[1]
     port, output = free_port(), tmp_path / "output"
@@ -107,10 +128,9 @@ def installed(wheel: Path, environment: Path) -> Path:
         subprocess.run([environment / "bin" / "pip", "install", "--quiet", wheel], check=True)
         return environment
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    uv = Path(sys.executable).with_name("uv")
     subprocess.run(
         [
-            uv,
+            UV,
             "pip",
             "install",
             "--quiet",

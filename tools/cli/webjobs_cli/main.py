@@ -13,9 +13,13 @@ _INVALID_USE = 2
 
 def _print_version(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
     if is_wanted:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        click.echo(f"webjobs {version('webjobs')}")
+        try:
+            installed = version("webjobs")
+        except PackageNotFoundError:
+            installed = version("webjobs-client")
+        click.echo(f"webjobs {installed}")
         context.exit()
 
 
@@ -68,6 +72,10 @@ def main() -> None:
         _fail(_invalid_use(error))
     except click.ClickException as error:
         _fail(CommandError("failed", error.format_message(), exit_code=error.exit_code))
+    except ModuleNotFoundError as error:
+        if error.name is None or not error.name.startswith("webjobs_"):
+            raise
+        _fail(_not_installed())
     except click.Abort:
         sys.exit(_CANCELLED)
     sys.exit(result if isinstance(result, int) else 0)
@@ -77,6 +85,15 @@ def _invalid_use(error: click.UsageError) -> CommandError:
     command = error.ctx.command_path if error.ctx else "webjobs"
     message = error.format_message().replace("\n", " ")
     return CommandError("invalid_use", message, f"See `{command} --help`.", exit_code=error.exit_code)
+
+
+def _not_installed() -> CommandError:
+    """Only the distribution `webjobs-client` is here."""
+    return CommandError(
+        "not_installed",
+        "This command runs a part of the stack, which is not installed.",
+        "pip install webjobs",
+    )
 
 
 def _fail(error: CommandError) -> None:
