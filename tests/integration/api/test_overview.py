@@ -1,5 +1,6 @@
 """GET /api/overview: all jobs at a glance."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -295,3 +296,18 @@ async def test_what_cannot_be_acknowledged(api: aiohttp.ClientSession, backend: 
         assert says in (await acknowledge(api, status, **asked))["detail"]
     async with api.get("/api/acknowledgements") as answer:
         assert await answer.json() == []
+
+
+async def test_a_failure_is_acknowledged_as_soon_as_its_event_is_stored(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "bad")
+    await start(api, "bad")
+    await eventually(lambda: "bad" in backend.held)
+    backend.may_project.clear()
+    await backend.end_run("bad", exit_code=3)
+    questions = backend.questions
+    asked = asyncio.create_task(acknowledge(api, job="bad"))
+    await eventually(lambda: backend.questions > questions)
+    backend.may_project.set()
+    assert (await asked)["kinds"] == ["failed"]

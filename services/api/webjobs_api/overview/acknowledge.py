@@ -1,5 +1,6 @@
 """Gives and withdraws acknowledgements: each is an event, which history makes a row."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from webjobs_rules.status import Status
 
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.backends.refusals import REFUSALS
 from webjobs_api.http import request_context
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.tracing import trace_of
@@ -42,12 +44,17 @@ class State:
 
 
 async def state_of(app: web.Application, now: datetime) -> State:
-    """What can be acknowledged now.
+    """What can be acknowledged now, with all that happened before.
 
     Raises:
         BusUnavailable: NATS or history does not answer.
         QueryRefused: History cannot answer.
     """
+    bus = app[BUS]
+    sequence, *_ = await asyncio.gather(
+        bus.last_sequence(bus.subjects.events_stream), app[DEFINITIONS].caught_up(), app[REFUSALS].caught_up()
+    )
+    app[HISTORY].caused(sequence)
     return State(*await read_attention(app, now))
 
 
