@@ -290,6 +290,10 @@ class Subjects:
         """Where a runner says what its lease says, without storing it; `*` for all of them."""
         return f"{self.namespace}.heartbeats.{instance_id}"
 
+    def usage(self, instance_id: str) -> str:
+        """Where a runner says what its continuous jobs use, without storing it; `*` for all runners."""
+        return f"{self.namespace}.usage.{instance_id}"
+
     @property
     def metrics(self) -> str:
         """Where an api asks all runners and histories for their metrics."""

@@ -31,6 +31,7 @@ from webjobs_api.backends.runs import RUNS, Runs
 from webjobs_api.backends.storage import STORAGE, Storage
 from webjobs_api.backends.tail import Tails
 from webjobs_api.backends.ticks import TICKS, Ticks
+from webjobs_api.backends.usage import USAGE, Usage
 from webjobs_api.describe.handlers import encoded_document
 from webjobs_api.describe.late_document import ASYNCAPI, OPENAPI, LateDocument
 from webjobs_api.describe.operations import OPERATIONS
@@ -109,6 +110,7 @@ async def open_app(
         Hooks(bus) as hooks,
         Dispatcher(bus, hooks, hook_terms, allow_private=settings.hooks_allow_private) as dispatcher,
         Ticks(bus) as ticks,
+        Usage(bus) as usage,
     ):
         history = History(bus)
         logins = Logins(settings)
@@ -168,6 +170,7 @@ async def open_app(
             app[SITE_DEPLOYMENTS] = site_deployments
             app[STORAGE] = storage
             app[TICKS] = ticks
+            app[USAGE] = usage
             app[VERSION_DIFFS] = VersionDiffs(bus)
 
             async def end_live_responses(_: web.Application) -> None:

@@ -152,6 +152,7 @@ async def _working(
             restoration=components.restoration.run(),
             schedules=components.schedules.run(),
             contradiction=components.continuous.run(),
+            usage=components.usage.run(),
             finished_elsewhere=components.finished_elsewhere.run(),
             runs=components.runs.run(),
             limits=components.limits.run(),

@@ -17,6 +17,7 @@ from webjobs_runner.continuous.dependencies import ContinuousDependencies
 from webjobs_runner.continuous.passthrough import Passthrough
 from webjobs_runner.continuous.ports import Ports
 from webjobs_runner.continuous.singleton import SingletonLeases
+from webjobs_runner.continuous.usage_reports import UsageReports
 from webjobs_runner.disk_watch import DiskWatch
 from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.file_drop import FileDropWatcher
@@ -118,6 +119,7 @@ class Components:
     leases: SingletonLeases
     shipper: LogShipper
     continuous: ContinuousJobs
+    usage: UsageReports
     tunnels: Tunnels
     registry: RunRegistry
     claims: Claims
@@ -221,6 +223,7 @@ def build_components(
         leases=leases,
         shipper=shipper,
         continuous=continuous,
+        usage=UsageReports(bus, instance, continuous.running),
         tunnels=bus.tunnels_of(instance.id, Passthrough(instance.id, continuous.port_of).accept),
         registry=registry,
         claims=claims,

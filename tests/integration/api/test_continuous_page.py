@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
+from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
 from webjobs_events.events import ContinuousPendingRestart, ContinuousRunning, ContinuousStarting
 from webjobs_events.jetstream import Bus
 from webjobs_events.queries import InstanceView
+from webjobs_events.usage import ProcessUsage, UsageReport, encode_usage
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.log_format import APPLICATION_LOG, LineCount, line_mark
 from webjobs_rules.status import Reason, Status
@@ -98,6 +100,40 @@ async def test_a_crash_loop_is_a_sentence_with_its_last_errors_and_opens_the_log
     assert [lines[int(number)] for number in marked] == ["ValueError: part 0 of start 2"]
     starting = [number for number, line in lines.items() if line == "Status changed to Starting"]
     assert [int(each) for each in re.findall(r'class="system start" id="L(\d+)"', text)] == starting
+
+
+async def test_instances_show_what_their_processes_use(
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
+) -> None:
+    await crash_loop(backend, bus)
+    text = await page(api)
+    assert "on each runner" in text and "pid" not in text
+    usage = ProcessUsage(
+        job_name=JobName("worker"),
+        pid=4711,
+        started_at=datetime.now(UTC),
+        restarts=3,
+        health_failures=1,
+        cpu_seconds=64.2,
+        cpu_percent=12.5,
+        memory_bytes=42_000_000,
+    )
+    await bus.broadcast(bus.subjects.usage(INSTANCE), b"{")
+    await bus.broadcast(bus.subjects.usage(INSTANCE), encode_usage(UsageReport(jobs=[usage])))
+    await bus.broadcast(bus.subjects.usage("abcdef"), encode_usage(UsageReport(jobs=[usage])))
+
+    async def is_shown() -> bool:
+        return "pid 4711" in await page(api)
+
+    await eventually(is_shown)
+    text = await page(api)
+    for words in ("3 restarts", "1 failure in a row", "12.5 % of a core, 1 m 04 s in all", "42 MB"):
+        assert words in text
+    async with api.get("/api/overview") as answer:
+        [job] = (await answer.json())["jobs"]
+    [instance] = job["instances"]
+    wanted = {"role": "each", "pid": 4711, "restarts": 3, "health_failures": 1, "memory_bytes": 42_000_000}
+    assert instance.items() >= {**wanted, "cpu_seconds": 64.2, "cpu_percent": 12.5}.items()
 
 
 async def test_the_log_opens_at_the_start_that_the_address_names(

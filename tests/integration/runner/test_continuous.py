@@ -24,8 +24,10 @@ from webjobs_events.events import (
     Event,
 )
 from webjobs_events.jetstream import Bus
+from webjobs_events.usage import ProcessUsage, decode_usage
 from webjobs_rules.job import JobType
 from webjobs_rules.status import Reason, next_status
+from webjobs_runner.continuous import usage_reports
 from webjobs_runner.domain import uptime_notice
 
 CONTINUOUS = JobType.CONTINUOUS
@@ -359,9 +361,33 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["WEBJOBS_PORT"])), 
 """
 
 
+@pytest.fixture
+def frequent_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what processes use; to be requested before the runner."""
+    monkeypatch.setattr(usage_reports, "USAGE_SECONDS", 0.2)
+
+
 async def test_a_script_that_fails_its_health_check_is_started_anew(
-    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
+    frequent_reports: None,
+    runner: RunningRunner,
+    caller: Caller,
+    recorder: EventRecorder,
+    tmp_path: Path,
+    bus: Bus,
 ) -> None:
+    reports: list[ProcessUsage] = []
+    async with bus.hearing(bus.subjects.usage("*"), lambda _, data: reports.extend(decode_usage(data).jobs)):
+        await fails_its_health_check(caller, recorder, tmp_path)
+        await eventually(lambda: reports[-1].restarts and reports[-1].cpu_percent is not None)
+        await eventually(lambda: reports[-1].health_failures == 0)
+    last = reports[-1]
+    assert (last.job_name, last.pid) == ("server", reports[-2].pid)
+    assert last.started_at >= recorder.of(ContinuousPendingRestart)[-1].at
+    assert last.memory_bytes > 1_000_000 and last.cpu_seconds > 0
+    assert {report.pid for report in reports} > {last.pid}, "the process before was another one"
+
+
+async def fails_its_health_check(caller: Caller, recorder: EventRecorder, tmp_path: Path) -> None:
     sick = tmp_path / "sick"
     check = {"path": "/health?deep=1", "interval": 0.2, "failures": 2, "start_period": 0, "timeout": 2}
     settings = {"health_check": check, "restart": {"min": 0.1}, "stopping_wait_time": 2}

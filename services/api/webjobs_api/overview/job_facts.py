@@ -1,12 +1,13 @@
 """What is known of one job at one moment, as attention, filters and rows need it; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 from webjobs_events.events import ScheduleTicked
 from webjobs_events.job import JobDefinition
 from webjobs_events.queries import InstanceView, JobSummary, RunView
+from webjobs_events.usage import ProcessUsage
 from webjobs_rules.job import JobType
 from webjobs_rules.status import Status
 
@@ -25,6 +26,7 @@ class JobFacts(msgspec.Struct, frozen=True, kw_only=True):
         summary: Of a triggered job's runs; None when it never ran.
         running: Runs of it that run, oldest first; not all of them while very many jobs run.
         instances: A continuous job on the runners alive.
+        usage: What its process uses on each of them that has reported, by instance id.
         tick: What became of the last due time; None without any.
         is_scheduled: Whether it has a schedule that is not disabled.
         next_due: When it is due next; None when it is not, or schedules start nothing at the moment.
@@ -35,6 +37,7 @@ class JobFacts(msgspec.Struct, frozen=True, kw_only=True):
     summary: JobSummary | None = None
     running: Sequence[RunView] = ()
     instances: Sequence[InstanceView] = ()
+    usage: Mapping[str, ProcessUsage] = {}
     tick: ScheduleTicked | None = None
     is_scheduled: bool = False
     next_due: datetime | None = None

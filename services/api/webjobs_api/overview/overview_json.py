@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 import msgspec
 from webjobs_events.instant import Instant
+from webjobs_events.job import JobDefinition
 from webjobs_events.queries import AcknowledgementView, InstanceView, JobSummary, LastSuccess, RunView
 from webjobs_rules.job import JobType
 from webjobs_rules.run_id import RunId
@@ -19,6 +21,17 @@ from webjobs_api.overview.job_facts import JobFacts
 
 SHOWN_RESULTS = 20
 _MILLISECOND = timedelta(milliseconds=1)
+_OF_VIEW = (
+    "instance",
+    "status",
+    "since",
+    "exit_code",
+    "reason",
+    "evidence",
+    "crashes",
+    "crashing_since",
+)
+_OF_USAGE = ("pid", "restarts", "health_failures", "cpu_seconds", "cpu_percent", "memory_bytes")
 
 
 class AttentionJson(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,8 +135,37 @@ class LatestRunJson(msgspec.Struct, frozen=True, kw_only=True):
     url: str
 
 
+class Role(StrEnum):
+    """What a continuous job is on a runner."""
+
+    EACH = "each"
+    """One of those on every runner."""
+    SINGLETON = "singleton"
+    """The only one that runs."""
+    STANDBY = "standby"
+    """One that waits until the runner of the singleton is gone."""
+
+
 class InstanceJson(msgspec.Struct, frozen=True, kw_only=True):
-    """A continuous job on one runner; `crashes` counts those in a row, each soon after the start."""
+    """A continuous job on one runner. The fields from `pid` on are null until its runner has reported them.
+
+    Attributes:
+        instance: Id of the runner.
+        role: On each runner, singleton or standby.
+        status: As an event says it.
+        since: Of the status.
+        exit_code: Of its last end.
+        reason: Of its last end.
+        evidence: Of its last end.
+        crashes: In a row, each soon after the start.
+        crashing_since: The first of those.
+        pid: Of the main process on the runner's machine.
+        restarts: How often the runner has started it again since the runner began to run the job.
+        health_failures: Failed health checks in a row; null without a check too.
+        cpu_seconds: User and system time of the process and all it started.
+        cpu_percent: Of one core, in the last 15 s.
+        memory_bytes: Resident memory of its largest process.
+    """
 
     instance: str
     status: Status
@@ -133,6 +175,13 @@ class InstanceJson(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str
     crashes: int
     crashing_since: Instant | None
+    role: Role
+    pid: int | None = None
+    restarts: int | None = None
+    health_failures: int | None = None
+    cpu_seconds: float | None = None
+    cpu_percent: float | None = None
+    memory_bytes: int | None = None
 
 
 class JobRowJson(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,7 +314,7 @@ def job_row(job: JobFacts, kind: AttentionKind | None, urls: Urls) -> JobRowJson
         last_success=summary.last_success if summary else None,
         next_due=job.next_due,
         up_since=min((view.since for view in job.instances if view.status is Status.RUNNING), default=None),
-        instances=[_instance_json(view) for view in job.instances],
+        instances=[_instance_json(view, job) for view in job.instances],
         disabled=job.is_disabled,
         error=error_of(definition),
         url=urls.job(definition.job_type, definition.job_name),
@@ -284,8 +333,18 @@ def _latest_json(run: RunView, urls: Urls) -> LatestRunJson:
     )
 
 
-def _instance_json(view: InstanceView) -> InstanceJson:
-    return InstanceJson(**{name: getattr(view, name) for name in InstanceJson.__struct_fields__})
+def _instance_json(view: InstanceView, job: JobFacts) -> InstanceJson:
+    own = {name: getattr(view, name) for name in _OF_VIEW}
+    usage = job.usage.get(view.instance) if view.status is Status.RUNNING else None
+    used = {name: getattr(usage, name) for name in _OF_USAGE} if usage else {}
+    return InstanceJson(**own, **used, role=role_of(job.definition, view))
+
+
+def role_of(definition: JobDefinition, view: InstanceView) -> Role:
+    """What a continuous job is on a runner."""
+    if view.status is Status.INACTIVE_INSTANCE:
+        return Role.STANDBY
+    return Role.SINGLETON if definition.is_singleton else Role.EACH
 
 
 def due_json(jobs: Sequence[JobFacts], most: int, urls: Urls) -> list[DueJson]:

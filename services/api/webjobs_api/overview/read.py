@@ -18,6 +18,7 @@ from webjobs_api.backends.refusals import REFUSALS
 from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.backends.runs import RUNS, may_have_begun
 from webjobs_api.backends.ticks import TICKS
+from webjobs_api.backends.usage import USAGE
 from webjobs_api.http.held_back import holding_schedules
 from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.urls import Urls
@@ -161,6 +162,7 @@ async def _totals_and_jobs(
             JobFacts(
                 definition=each,
                 instances=runners.of_alive(statuses.get(each.job_name, ())),
+                usage=app[USAGE].of_job(each.job_name),
                 refused_since=refused.get((each.job_type, each.job_name)),
             )
             for each in continuous

@@ -15,12 +15,14 @@ from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.instance_events import changes_since
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runners import RUNNERS
+from webjobs_api.backends.usage import USAGE
 from webjobs_api.http import request_context
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.urls import Urls, quoted
 from webjobs_api.http.viewer import visible
 from webjobs_api.overview.job_facts import JobFacts
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
+from webjobs_api.pages.instance_lines import instance_line
 from webjobs_api.pages.instance_log import instance_log, named_instance, shown_log
 from webjobs_api.pages.job_lines import status_of_all
 from webjobs_api.pages.job_view import job_view, unusual
@@ -52,6 +54,7 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
     except WebJobsError as error:
         return show_fault(request, fault or error)
     urls, alive = page_urls(request), request.app[RUNNERS].of_alive(views)
+    usage = request.app[USAGE].of_job(name)
     starts = starts_of(events, alive)
     crashing = JobFacts(definition=definition, instances=alive).crash_loop(now)
     shown = crashing or next(iter(alive), None)
@@ -71,8 +74,9 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
         "start_line": START_LINE,
         "live_log": "" if log.view.is_at_end else None,
         "tools_events": "",
-        "instances": alive,
-        "ends": {each.instance: _end(each) for each in alive},
+        "instances": [
+            instance_line(definition, each, usage.get(each.instance), _end(each)) for each in alive
+        ],
         "job_log": urls.job_log(name),
         "application_log": urls.application_log(name),
         **versions,

@@ -251,7 +251,7 @@ class Stream {
   }
 }
 
-// Calls of hooks are in no stream of events: their regions are asked for again while they can be seen.
+// Calls of hooks, and what processes use, are in no stream of events: their regions are asked for again.
 
 function startEvery() {
   const regions = [...document.querySelectorAll("[data-every]")];
@@ -262,7 +262,7 @@ function startEvery() {
     regions.forEach((region) => addStale(region.id, wholeOf(region)));
     refreshIn(0);
   }, seconds * 1000);
-  show("on", `Asked for again every ${seconds} s`);
+  if (!body.dataset.events) show("on", `Asked for again every ${seconds} s`);
 }
 
 // Keys: letters move; Shift and a letter opens what changes something. None acts while a field has focus.

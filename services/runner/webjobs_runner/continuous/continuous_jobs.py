@@ -14,6 +14,7 @@ from webjobs_service.lifetime import cancel_all
 
 from webjobs_runner.continuous.dependencies import ContinuousDependencies
 from webjobs_runner.continuous.supervisor import Supervisor
+from webjobs_runner.continuous.usage_reports import RunningScript
 from webjobs_runner.files.site import Site
 from webjobs_runner.log import logger
 from webjobs_runner.logs.continuous_log import ContinuousLog
@@ -92,6 +93,11 @@ class ContinuousJobs:
         """WEBJOBS_PORT of the job's running script; None when none runs here."""
         supervisor = self._supervisors.get(job_name)
         return supervisor.port if supervisor else None
+
+    def running(self) -> list[RunningScript]:
+        """The scripts that run here at the moment."""
+        scripts = (supervisor.running for supervisor in self._supervisors.values())
+        return [script for script in scripts if script is not None]
 
     def discard_log(self, job_name: JobName) -> None:
         """Remove what this runner keeps for itself of a deleted job's log, that of earlier boots included."""

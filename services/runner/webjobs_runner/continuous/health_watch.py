@@ -32,6 +32,8 @@ class HealthWatch:
         self._port = port
         self._log = log
         self._found_sick = found_sick
+        self.failures: int | None = None
+        """Failed checks in a row; None before the first one."""
 
     async def run(self) -> None:
         """Look until the script is found sick, or cancelled."""
@@ -41,6 +43,7 @@ class HealthWatch:
             fault = await self._probe()
             age = time.monotonic() - started_at
             failures = failures_after(check, failures, is_good=fault is None, age_seconds=age)
+            self.failures = failures
             if fault is not None:
                 counted = f"{failures} of {check.failures}" if failures else "it is still starting"
                 self._log.write_system(f"Health check GET {check.path}: {fault} ({counted})", "SYS WARN")

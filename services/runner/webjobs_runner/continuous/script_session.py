@@ -49,6 +49,7 @@ class ScriptSession:
         "_definition",
         "_dependencies",
         "_has_lost_lease",
+        "_health",
         "_interruption",
         "_log",
         "_reminder",
@@ -57,6 +58,7 @@ class ScriptSession:
         "_started_at",
         "_status",
         "_wakeup",
+        "pid",
         "port",
     )
 
@@ -78,11 +80,24 @@ class ScriptSession:
         self._wakeup = wakeup
         self._interruption = interruption
         self._has_lost_lease = has_lost_lease
+        self._health: HealthWatch | None = None
         self._sick: str | None = None
         self._started_at = time.monotonic()
         self._reminder: asyncio.TimerHandle | None = None
         self.port: int | None = None
         """WEBJOBS_PORT of the running script; None while it does not run."""
+        self.pid: int | None = None
+        """Of its main process; None while it does not run."""
+
+    @property
+    def age(self) -> timedelta:
+        """How long the script runs by now."""
+        return timedelta(seconds=time.monotonic() - self._started_at)
+
+    @property
+    def health_failures(self) -> int | None:
+        """Failed health checks in a row; None without a check, or before the first one."""
+        return self._health.failures if self._health is not None else None
 
     async def run(self) -> ExitFacts | None:
         """Answer how it ended by itself, or why it could not begin; None when it was stopped."""
@@ -103,13 +118,13 @@ class ScriptSession:
             for warning in started.warnings:
                 self._log.script.write_system(warning, "SYS WARN")
             self._status.enter(ContinuousRunning, definition, script=definition.script)
-            self.port = port
+            self.port, self.pid = port, started.process.pid
             self._started_at = time.monotonic()
             self._remind()
             started.process.resume_reading()
             end = await self._watch(started, port)
         finally:
-            self.port = None
+            self.port = self.pid = None
             if self._reminder is not None:
                 self._reminder.cancel()
             started.release()
@@ -225,7 +240,8 @@ class ScriptSession:
         check = self._settings.health_check
         if check is None:
             return None
-        return asyncio.create_task(HealthWatch(check, port, self._log.script, self._found_sick).run())
+        self._health = HealthWatch(check, port, self._log.script, self._found_sick)
+        return asyncio.create_task(self._health.run())
 
     def _found_sick(self, evidence: str) -> None:
         self._sick = evidence

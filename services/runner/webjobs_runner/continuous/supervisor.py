@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from webjobs_events.events import (
     ContinuousInactiveInstance,
@@ -27,6 +27,7 @@ from webjobs_runner.continuous.stop_reason import (
     STANDBY,
     StopReason,
 )
+from webjobs_runner.continuous.usage_reports import RunningScript
 from webjobs_runner.continuous.wakeup import Wakeup
 from webjobs_runner.domain.restart import DEFAULT_RESTART_DELAY, Restart, restart_after
 from webjobs_runner.jobs.settings import settings_of
@@ -46,6 +47,7 @@ class Supervisor:
         "_log",
         "_session",
         "_short_runs",
+        "_starts",
         "_status",
         "_wakeup",
     )
@@ -59,6 +61,7 @@ class Supervisor:
         self._log = log
         self._final: StopReason | None = None
         self._short_runs = 0
+        self._starts = 0
         self._wakeup = Wakeup()
         self._session: ScriptSession | None = None
         self._status = ContinuousStatus(dependencies.instance, dependencies.outbox, dependencies.numbers, log)
@@ -67,6 +70,20 @@ class Supervisor:
     def port(self) -> int | None:
         """WEBJOBS_PORT of the running script; None while none runs."""
         return self._session.port if self._session is not None else None
+
+    @property
+    def running(self) -> RunningScript | None:
+        """The script that runs at the moment; None while none does."""
+        session = self._session
+        if session is None or session.pid is None:
+            return None
+        return RunningScript(
+            job_name=self._definition.job_name,
+            pid=session.pid,
+            started_at=datetime.now(UTC) - session.age,
+            restarts=self._starts - 1,
+            health_failures=session.health_failures,
+        )
 
     def update(self, definition: JobDefinition) -> None:
         """The definition is this one now."""
@@ -179,6 +196,7 @@ class Supervisor:
     async def _run_once(self) -> None:
         definition = self._definition
         begun = time.monotonic()
+        self._starts += 1
         session = self._session = ScriptSession(
             self._dependencies,
             definition,

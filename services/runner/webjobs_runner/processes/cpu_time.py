@@ -1,8 +1,63 @@
-"""How much CPU time a run's processes have used."""
+"""What the processes of a run, or of several, have used."""
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
 
 import psutil
 
-from webjobs_runner.processes.process_tree import processes_of_run
+from webjobs_runner.processes.process_tree import (
+    all_pids,
+    parent_and_state,
+    processes_of_run,
+    stat_fields,
+    tag_of,
+)
+
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_TIMES = slice(11, 15)  # utime, stime, cutime and cstime, counted from the state on
+_RESIDENT_PAGES = 21
+
+
+@dataclass(slots=True)
+class TreeUsage:
+    """What a process and all that it started have used.
+
+    Attributes:
+        cpu_seconds: User and system time, of processes that have ended and were waited for too.
+        memory_bytes: Resident memory of the largest process.
+    """
+
+    cpu_seconds: float = 0.0
+    memory_bytes: int = 0
+
+
+def usage_of_trees(pids: Collection[int]) -> dict[int, TreeUsage]:
+    """Returns the usage of each run by its main process, after one look at all processes there are.
+
+    Runs whose main process has gone are left out. Detached processes count: they bear the run's tag.
+    """
+    mains = {tag: pid for pid in pids if (tag := tag_of(pid)) > 0}
+    launchers = {parent_and_state(pid)[0] for pid in mains.values()}  # each bears the tag of its last run
+    found = {pid: TreeUsage() for pid in mains.values()}
+    for other in all_pids():
+        main = mains.get(tag_of(other))
+        if main is not None and other not in launchers:
+            _add(found[main], other)
+    return {pid: usage for pid, usage in found.items() if usage.memory_bytes}
+
+
+def _add(usage: TreeUsage, pid: int) -> None:
+    """Add what one process has used, from `/proc/PID/stat` (proc_pid_stat(5)).
+
+    psutil reads three files for the same: 100 jobs took 43 ms of CPU time with it, and take 13 ms so.
+    """
+    fields = stat_fields(pid)
+    if not fields:
+        return
+    usage.cpu_seconds += sum(map(int, fields[_TIMES])) / _TICKS_A_SECOND
+    usage.memory_bytes = max(usage.memory_bytes, int(fields[_RESIDENT_PAGES]) * _PAGE_BYTES)
 
 
 def cpu_seconds_of_tree(pid: int) -> float:

@@ -124,9 +124,14 @@ def all_pids() -> Iterator[int]:
 
 def parent_and_state(pid: int) -> tuple[int, str]:
     """Answer the parent's number and the state's letter; of a process that is gone, 0 and Z."""
+    fields = stat_fields(pid)
+    return (int(fields[1]), fields[0].decode()) if fields else (0, "Z")
+
+
+def stat_fields(pid: int) -> list[bytes]:
+    """The fields of `/proc/PID/stat` from the state on; none of a process that is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:
-            fields = stat.read().rpartition(b")")[2].split()
+            return stat.read().rpartition(b")")[2].split()
     except OSError:
-        return 0, "Z"
-    return int(fields[1]), fields[0].decode()
+        return []
