@@ -133,7 +133,9 @@ async function change(region, fresh) {
     return true;
   }
   const counts = { came: 0, gone: 0 };
-  const areRowsKept = lists.length === others.length;
+  // Rows without an id cannot be told apart: their region is changed as a whole.
+  const haveIds = lists.every(({ list, rows }) => [...list.children, ...rows].every((row) => row.id));
+  const areRowsKept = haveIds && lists.length === others.length;
   if (areRowsKept) others.forEach((other) => other.replaceChildren());
   morph(region, fresh, areRowsKept);
   for (const { list, rows } of areRowsKept ? lists : []) {
