@@ -67,6 +67,23 @@ async def test_a_run_that_is_not_over_can_be_cancelled(
     )
 
 
+async def test_the_evidence_of_a_cancelled_run_keeps_the_reason(
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
+) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    run_id = await run(api)
+    address = f"/api/jobs/triggered/hello/history/{run_id}"
+    for reason in ("", " ", "a\nb", "x" * 201):
+        async with api.delete(address, params={"reason": reason}) as answer:
+            assert answer.status == 400, reason
+    assert await cancel_request_of(bus, run_id) is None
+    async with api.post(f"{address}/cancel", params={"reason": "Falsche Größe."}) as answer:
+        assert answer.status == 202
+    cancel_request = await cancel_request_of(bus, run_id)
+    assert cancel_request is not None
+    assert cancel_request.evidence == "Cancelled by External - tests/1: Falsche Größe."
+
+
 async def test_a_run_that_still_waits_for_a_runner_can_be_cancelled(
     api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:

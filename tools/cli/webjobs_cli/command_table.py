@@ -13,7 +13,37 @@ class Entry(NamedTuple):
 
 
 SECTIONS: dict[str, dict[str, Entry]] = {
+    "Jobs": {
+        "jobs": Entry("jobs:jobs", "List the jobs, those that need attention first."),
+        "ps": Entry("ps:ps", "List what runs now: runs, waiting ones included, and continuous jobs."),
+        "why": Entry("why:why", "Say why a job does not run, and what to do about it."),
+        "deploy": Entry(
+            "deploy:deploy", "Upload a folder, a script or a zip archive as a job, all of its files."
+        ),
+        "delete": Entry("delete:delete", "Delete a job with its logs and its history, after a question."),
+        "start": Entry("control:start", "Start a continuous job that was stopped."),
+        "stop": Entry("control:stop", "Stop a continuous job on every runner, until it is started."),
+        "restart": Entry("control:restart", "Restart a continuous job on every runner."),
+    },
+    "Runs": {
+        "run": Entry("run:run", "Run a triggered job, with ARGUMENTS after --."),
+        "rerun": Entry(
+            "run:rerun",
+            "Run a job again as it is now, with the arguments of RUN, or with ARGUMENTS after --.",
+        ),
+        "wait": Entry("wait:wait", "Wait for the end of a run; the exit code is that of the script."),
+        "cancel": Entry(
+            "cancel:cancel", "Cancel a run: its script is asked to end, and killed after its grace."
+        ),
+        "runs": Entry("runs:runs", "List runs, newest first: of JOB, or of all jobs."),
+        "show": Entry("show:show", "Show a run and its story."),
+        "logs": Entry("logs:logs", "Print the log of a run, or of a continuous job."),
+    },
     "The stack": {
+        "status": Entry(
+            "status:status",
+            "Show the parts of webjobs: whether they can work, how far behind they are, their disks.",
+        ),
         "up": Entry("up:up", "Run the whole stack here, NATS and Postgres included, until Ctrl-C."),
         "repair": Entry("repair:repair", "Repair what damage has left."),
     },

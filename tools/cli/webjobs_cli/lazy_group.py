@@ -1,13 +1,15 @@
 """The click group that imports a command when it runs, and lists all of them from the table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.exceptions import NoSuchCommand
 
 from webjobs_cli.command_table import COMMANDS, SECTIONS
+from webjobs_cli.errors import FAILED, TIMED_OUT, CommandError, failure_of
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -74,6 +76,36 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse, `--json` without fields included."""
         return super().parse_args(ctx, with_json_values(args))
+
+
+class WaitingCommand(Command):
+    """A command whose exit code is that of a script: every failure of its own has another one, 125."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; wrong use is such a failure."""
+        with _failures_are_125():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _failures_are_125():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _failures_are_125() -> Iterator[None]:
+    try:
+        yield
+    except (click.ClickException, CommandError) as error:
+        if error.exit_code in (1, 2):
+            error.exit_code = FAILED
+        raise
+    except Exception as error:
+        failure = failure_of(error)
+        if failure is None:
+            raise
+        failure.exit_code = TIMED_OUT if failure.code == "timed_out" else FAILED
+        raise failure from error
 
 
 class Group(click.Group):

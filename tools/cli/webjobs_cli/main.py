@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from webjobs_cli.errors import CommandError
+from webjobs_cli.errors import CommandError, failure_of
 from webjobs_cli.lazy_group import LazyGroup
 
 _CANCELLED = 130
@@ -76,8 +76,13 @@ def main() -> None:
         if error.name is None or not error.name.startswith("webjobs_"):
             raise
         _fail(_not_installed())
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         sys.exit(_CANCELLED)
+    except Exception as error:
+        failure = failure_of(error)
+        if failure is None:
+            raise
+        _fail(failure)
     sys.exit(result if isinstance(result, int) else 0)
 
 

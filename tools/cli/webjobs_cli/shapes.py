@@ -1,8 +1,11 @@
 """What commands print with `--json`, and which command prints which. Fields are only ever added."""
 
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 import msgspec
+
+from webjobs_cli.log_lines import LogRow
 
 
 class ContextRow(msgspec.Struct, frozen=True):
@@ -94,6 +97,170 @@ class ExecReport(msgspec.Struct, frozen=True):
     differences: list[Difference]
 
 
+class JobShown(msgspec.Struct, frozen=True):
+    """A job, in `jobs`."""
+
+    name: str
+    type: str
+    status: str | None
+    """Of a triggered job, that of its latest run; null when it never ran."""
+    disabled: bool
+    attention: str | None
+    """Why it needs attention: `failed`, `crash_loop`, `refused`, `long_run`, `missed`, `skipped`."""
+    error: str | None
+    """What is wrong with its files or settings."""
+    latest_run: str | None
+    """Run id."""
+    latest_at: datetime | None
+    """When the latest run ended, or was requested; of a continuous job, since when it is up."""
+    next_due: datetime | None
+    results: str
+    """A letter for each of the last 20 runs, oldest first: `S`uccess, `F`ailed, `A`borted."""
+    success_rate: float | None
+    median_ms: int | None
+    instances: int
+    """On how many runners a continuous job is."""
+    url: str
+
+
+class Running(msgspec.Struct, frozen=True):
+    """What runs now, in `ps`: a run, or a continuous job on one runner."""
+
+    job: str
+    type: str
+    run: str | None
+    """Run id; null of a continuous job."""
+    status: str
+    since: datetime | None
+    seconds: float | None
+    instance: str | None
+    """The runner."""
+    arguments: str | None
+    trigger: str | None
+
+
+class RunShown(msgspec.Struct, frozen=True):
+    """A run of a triggered job."""
+
+    run: str
+    """`JOB/ID`, as commands take it."""
+    job: str
+    id: str
+    status: str
+    trigger: str
+    arguments: str | None
+    started_at: datetime
+    """When its script started; before that, when it was requested."""
+    ended_at: datetime | None
+    seconds: float
+    exit_code: int | None
+    signal: int | None
+    reason: str | None
+    evidence: str
+    instance: str
+    """The runner."""
+    attempt: int
+    scheduled_for: datetime | None
+    retry_of: str | None
+    rerun_of: str | None
+    next_run_id: str | None
+    next_attempt_at: datetime | None
+    cpu_seconds: float | None
+    peak_memory_bytes: int | None
+    log_lines: int | None
+    first_error_line: int | None
+    package_digest: str
+    url: str
+    joined: bool = False
+    """Whether `--if-running join` found it there already."""
+
+
+class StoryLine(msgspec.Struct, frozen=True):
+    """One thing that happened to a run."""
+
+    at: datetime | None
+    text: str
+
+
+class RunStory(RunShown, frozen=True):
+    """A run with its story, in `show`."""
+
+    story: list[StoryLine] = []
+    first_error: str | None = None
+    """The text of its first line with an error."""
+
+
+class Followed(msgspec.Struct, frozen=True):
+    """What a followed run prints: lines of its log, and the run itself at last."""
+
+    line: LogRow | None = None
+    run: RunShown | None = None
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """Why a job does not run, in `why`."""
+
+    code: str
+    text: str
+    since: datetime | None
+    until: datetime | None
+    remedy: str | None
+
+
+class Deployed(msgspec.Struct, frozen=True):
+    """What `deploy` has uploaded, or would upload."""
+
+    name: str
+    type: str
+    script: str | None
+    """Null with `--dry-run`: the server chooses it."""
+    files: int | None
+    """Null of an archive."""
+    bytes: int
+    """Of the files, unpacked; of an archive, its own."""
+    digest: str
+    """SHA-256 of what is uploaded; the same folder has the same."""
+    left_out: dict[str, int]
+    """How many files were left out, by the path that was."""
+    warnings: list[str]
+    dry_run: bool
+    url: str | None
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What a command did to a job: `start`, `stop`, `restart`, `delete`."""
+
+    name: str
+    type: str
+    done: str
+    """`started`, `stopped`, `restarted`, `deleted`."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A service or server, in `status`."""
+
+    name: str
+    instance: str
+    up: bool
+    facts: dict[str, float]
+    """Figures by name, such as `disk_free_bytes`, `lag_seconds`, `slots_in_use`."""
+
+
+class StatusShown(msgspec.Struct, frozen=True):
+    """How webjobs is: `status`."""
+
+    url: str
+    status: str
+    """`ready`, or another word when a check failed."""
+    version: str | None
+    problems: dict[str, str]
+    """Reasons by the check that failed."""
+    notes: dict[str, str]
+    parts: list[Part]
+    counts: dict[str, int]
+    """Figures of the jobs, such as `jobs`, `running`, `failed_24h`."""
+
+
 class Printed(NamedTuple):
     """What a command prints with `--json`."""
 
@@ -103,8 +270,27 @@ class Printed(NamedTuple):
 
 
 PRINTED: dict[str, Printed] = {
+    "jobs": Printed("array", JobShown),
+    "ps": Printed("array", Running),
+    "runs": Printed("array", RunShown),
+    "show": Printed("object", RunStory),
+    "why": Printed("array", Cause),
+    "run": Printed("object", RunShown),
+    "run --follow": Printed("stream", Followed),
+    "rerun": Printed("object", RunShown),
+    "rerun --follow": Printed("stream", Followed),
+    "wait": Printed("object", RunShown),
+    "logs": Printed("stream", LogRow),
+    "cancel": Printed("object", RunShown),
+    "start": Printed("object", Done),
+    "stop": Printed("object", Done),
+    "restart": Printed("object", Done),
+    "deploy": Printed("object", Deployed),
+    "delete": Printed("object", Done),
+    "status": Printed("object", StatusShown),
     "context list": Printed("array", ContextRow),
     "context show": Printed("object", TargetShown),
     "exec": Printed("object", ExecReport),
     "lint": Printed("object", LintReport),
+    "context test": Printed("object", TargetShown),
 }

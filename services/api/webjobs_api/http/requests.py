@@ -37,6 +37,9 @@ HEAD_BYTES = 4
 MAX_PAGE = 1000
 """Runs in one answer; history gives no more."""
 
+MOST_REASON = 200
+"""Characters of the reason why a run is cancelled."""
+
 IDEMPOTENCY_KEY = "Idempotency-Key"
 """The header under which a request can be sent again."""
 

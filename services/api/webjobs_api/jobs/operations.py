@@ -6,7 +6,7 @@ from typing import Any
 from webjobs_api.http.legacy_responses import ContinuousJobJson, RunJson, RunsJson, TriggeredJobJson
 from webjobs_api.http.operation import JSON, Body, Operation, Parameter, json_of, list_of, nothing
 from webjobs_api.http.parameters import RUN_ID
-from webjobs_api.http.requests import MAX_PAGE
+from webjobs_api.http.requests import MAX_PAGE, MOST_REASON
 from webjobs_api.jobs.refusal_list import RefusalJson
 from webjobs_api.jobs.script_choice import FileNamesJson, ScriptChoiceJson
 from webjobs_api.jobs.version_operations import version_operations
@@ -61,8 +61,15 @@ _CANCEL = Operation(
     tag=_TRIGGERED,
     summary="Cancel a run",
     description="It ends as Aborted, reason cancelled, when none of its processes is left.",
+    query=(
+        Parameter(
+            name="reason",
+            schema={"type": "string", "minLength": 1, "maxLength": MOST_REASON, "examples": ["wrong input"]},
+            description="Why, as one line; the evidence of the run keeps it.",
+        ),
+    ),
     answers={202: nothing("It is being ended.", Location="Of the run.")},
-    errors=(404, 409),
+    errors=(400, 404, 409),
     error_texts={409: "The run has ended already."},
     problems=True,
     needs_room=False,

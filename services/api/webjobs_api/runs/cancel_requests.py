@@ -11,8 +11,10 @@ from webjobs_rules.status import is_terminal
 from webjobs_api.http.errors import RunHasEnded
 
 
-async def cancel(bus: Bus, run: RunView, requested_by: str, now: datetime) -> None:
+async def cancel(bus: Bus, run: RunView, requested_by: str, now: datetime, reason: str | None = None) -> None:
     """Request that a run end as Aborted, cancelled; the request is stored when this returns.
+
+    The evidence of the run names who requested it, and the reason that was given.
 
     Raises:
         RunHasEnded: There is nothing to be ended.
@@ -20,6 +22,7 @@ async def cancel(bus: Bus, run: RunView, requested_by: str, now: datetime) -> No
     """
     if is_terminal(run.status):
         raise RunHasEnded(run)
-    request = CancelRequest(evidence=f"Cancelled by {requested_by}.", requested_at=now)
+    why = f": {reason.rstrip('.')}" if reason else ""
+    request = CancelRequest(evidence=f"Cancelled by {requested_by}{why}.", requested_at=now)
     key = Subjects.cancel_key(run.job_name, run.run_id)
     await bus.leases.put(key, encode_cancel_request(request), ttl=CANCEL_REQUEST_TTL)

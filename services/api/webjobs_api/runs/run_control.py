@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from webjobs_api.http import request_context
+from webjobs_api.http.errors import InvalidPage
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.problems import with_problems
+from webjobs_api.http.requests import MOST_REASON
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.runs.cancel_requests import cancel
 from webjobs_api.runs.handlers import arguments_of, started
@@ -18,7 +20,8 @@ from webjobs_api.runs.start import RunRequest
 async def cancel_run(request: web.Request) -> web.Response:
     """`DELETE …/history/{id}` and `POST …/history/{id}/cancel`."""
     definition, run = await known_run(request)
-    await cancel(request.app[BUS], run, request_context.trigger(request), datetime.now(UTC))
+    reason = _reason(request.query.get("reason"))
+    await cancel(request.app[BUS], run, request_context.trigger(request), datetime.now(UTC), reason)
     location = request_context.urls(request).run(definition.job_name, run.run_id)
     return web.Response(status=202, headers={"Location": location})
 
@@ -33,3 +36,9 @@ async def rerun(request: web.Request) -> web.Response:
     return await started(
         request, RunRequest(definition, arguments, by, trace_of(request), rerun_of=run.run_id)
     )
+
+
+def _reason(given: str | None) -> str | None:
+    if given is not None and not (given.strip() and len(given) <= MOST_REASON and given.isprintable()):
+        raise InvalidPage("reason", f"give 1 to {MOST_REASON} printable characters, such as reason=wrong input")
+    return given.strip() if given else None

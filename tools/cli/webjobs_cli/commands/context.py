@@ -95,6 +95,23 @@ def show() -> None:
 
 
 @context.command()
+@click.argument("name", required=False)
+@server_options
+@json_option
+def test(name: str | None) -> None:
+    """Check that a server can be reached and takes the login: that of a context, or the one in use here."""
+    from webjobs_cli.connection import connect
+
+    given = invocation()
+    given.context = name or given.context
+    client = connect()
+    client.overview(limit=1)
+    target = find_target(given.url, given.context, os.environ, Path.cwd())
+    shown = TargetShown(target.url, target.username, target.source)
+    given.output.one(shown, [f"{target.url} can be used."])
+
+
+@context.command()
 @click.argument("name")
 def remove(name: str) -> None:
     """Remove a context."""

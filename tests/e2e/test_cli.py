@@ -1,0 +1,284 @@
+"""The command line on a real stack: as a program calls it, and on a terminal as a person does."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from support.command_line import SECONDS, CommandLine, exit_code_on_terminal, until
+from support.stack import RunningStack
+
+SCRIPT = """
+case $1 in
+exit) echo out; echo err >&2; exit $2 ;;
+kill) kill -$2 $$ ;;
+lines) seq 1 $2 ;;
+wait) echo begun; while [ ! -e "$2" ]; do sleep 0.1; done; echo done ;;
+*) printf '<%s>\\n' "$@" ;;
+esac
+"""
+
+
+@pytest.fixture(scope="module")
+def cli(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    """With the triggered job `cli-tool`, which does what its arguments say, and the continuous job `cli-loop`."""
+    home = tmp_path_factory.mktemp("home")
+    given = CommandLine(stack.url, home)
+    (home / "cli-tool").mkdir()
+    (home / "cli-tool" / "run.sh").write_text(SCRIPT)
+    (home / "cli-loop").mkdir()
+    (home / "cli-loop" / "run.sh").write_text("echo started; while :; do sleep 0.2; echo beat; done\n")
+    assert given("deploy", "cli-tool").returncode == 0
+    assert given("deploy", "cli-loop", "--type", "continuous").returncode == 0
+    return given
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--", "exit", "0"], 0),
+        (["--", "exit", "3"], 3),
+        (["--", "exit", "200"], 123),
+        (["--", "kill", "9"], 137),
+        (["--no-such-option"], 125),
+        (["--timeout", "soon"], 125),
+        (["--url", "http://127.0.0.1:1"], 125),
+    ],
+)
+def test_the_exit_code_of_run_is_that_of_the_script_or_says_what_failed(
+    cli: CommandLine, arguments: list[str], code: int
+) -> None:
+    assert cli("run", "cli-tool", "--wait", *arguments).returncode == code
+
+
+def test_arguments_reach_the_script_as_they_were_given(cli: CommandLine) -> None:
+    given = ["a b", "", "--flag", "'\"$HOME*", "ä"]
+    done = cli("run", "cli-tool", "--follow", "--", *given)
+    assert done.stdout.splitlines() == [f"<{argument}>" for argument in given]
+
+
+def test_a_followed_log_is_printed_to_its_very_end(cli: CommandLine) -> None:
+    done = cli("run", "cli-tool", "--follow", "--", "lines", "30000")
+    assert done.stdout.splitlines() == [str(number) for number in range(1, 30_001)]
+    assert done.returncode == 0
+    followed = cli("run", "cli-tool", "--follow", "--json", "--", "exit", "3")
+    rows = [json.loads(line) for line in followed.stdout.splitlines()]
+    assert followed.returncode == 3
+    assert [row["line"]["text"] for row in rows[:-1] if row["line"]["stream"] == "stderr"] == ["err"]
+    assert (rows[-1]["run"]["exit_code"], rows[-1]["line"]) == (3, None)
+
+
+def test_the_streams_of_a_followed_script_stay_apart(cli: CommandLine) -> None:
+    done = cli("run", "cli-tool", "-f", "--", "exit", "0")
+    assert done.stdout == "out\n"
+    assert "err\n" in done.stderr
+
+
+def test_a_job_that_runs_already_fails_is_joined_or_queued(cli: CommandLine, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    first = cli.json("run", "cli-tool", "--json", "--", "wait", str(go))
+    assert cli.error("run", "cli-tool", "--json")["code"] == "already_running"
+    joined = cli.json("run", "cli-tool", "--if-running", "join", "--json")
+    assert (joined["run"], joined["joined"]) == (first["run"], True)
+    queued = cli.start("run", "cli-tool", "--if-running", "queue", "--wait", "--json", "--", "exit", "5")
+    late = cli("run", "cli-tool", "--if-running", "queue", "--timeout", "0.5s")
+    assert (late.returncode, "still running" in late.stderr) == (124, True)
+    assert cli("wait", first["run"], "--timeout", "0.2").returncode == 124
+    go.touch()
+    out, _ = queued.communicate(timeout=SECONDS)
+    assert (queued.returncode, json.loads(out)["exit_code"]) == (5, 5)
+    assert cli("wait", first["run"]).returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_without_a_terminal_leaves_the_run_alone_and_says_how_to_attach_again(
+    cli: CommandLine, tmp_path: Path, number: signal.Signals
+) -> None:
+    go = tmp_path / "go"
+    process = cli.start("run", "cli-tool", "--follow", "--", "wait", str(go))
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    process.send_signal(number)
+    _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 125
+    run = err.partition("webjobs wait ")[2].partition("`")[0]
+    assert cli.json("show", run, "--json=status") == {"status": "Running"}
+    go.touch()
+    assert cli("wait", run).returncode == 0
+
+
+def test_ctrl_c_on_a_terminal_asks_and_goes_on_detaches_or_cancels(cli: CommandLine, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    child = cli.on_terminal("run", "cli-tool", "--follow", "--", "wait", str(go))
+    child.expect("begun")
+    child.sendintr()
+    child.expect(r"\[c\]ancel it, \[d\]etach or \[g\]o on\? \[d\] ")
+    child.sendline("g")
+    child.sendintr()
+    child.expect(r"\[d\] ")
+    child.sendline("")
+    child.expect("Detached; the run (cli-tool/[0-9]+) goes on")
+    run = child.match.group(1)
+    assert exit_code_on_terminal(child) == 125
+    child = cli.on_terminal("wait", run)
+    until(lambda: cli.json("show", run, "--json=status")["status"] == "Running")
+    child.expect_exact("")
+    child.sendintr()
+    child.expect(r"\[d\] ")
+    child.sendline("c")
+    assert exit_code_on_terminal(child) == 130
+    assert cli.json("show", run, "--json=reason") == {"reason": "cancelled"}
+
+
+def test_a_cancelled_run_keeps_the_reason(cli: CommandLine, tmp_path: Path) -> None:
+    run = cli.json("run", "cli-tool", "--json", "--", "wait", str(tmp_path / "never"))["run"]
+    waiting = cli.start("wait", run)
+    cancelled = cli.json("cancel", "cli-tool", "--reason", "wrong input", "--wait", "--json")
+    assert (cancelled["run"], cancelled["reason"]) == (run, "cancelled")
+    assert "wrong input" in cancelled["evidence"]
+    assert waiting.wait(SECONDS) == 130
+    waiting.communicate()
+    assert cli.error("cancel", run, "--json")["code"] == "conflict"
+
+
+def test_rerun_takes_the_arguments_of_the_run_or_others(cli: CommandLine) -> None:
+    first = cli.json("run", "cli-tool", "--wait", "--json", "--", "exit", "7", code=7)
+    assert cli("rerun", first["run"], "--wait").returncode == 7
+    again = cli.json("rerun", first["run"], "--wait", "--json", "--", "exit", "4", code=4)
+    assert again["rerun_of"] == first["id"]
+    assert cli("rerun", first["run"], "--no-arguments", "--wait").returncode == 0
+
+
+def test_logs_are_selected(cli: CommandLine) -> None:
+    run = cli.json("run", "cli-tool", "--wait", "--json", "--", "exit", "3", code=3)["run"]
+    assert cli("logs", "cli-tool/@last", "--errors").stdout.splitlines()[0].endswith(" E err")
+    assert len(cli("logs", run, "-n", "2").stdout.splitlines()) == 2
+    every = [json.loads(line) for line in cli("logs", run, "-n", "all", "--json").stdout.splitlines()]
+    assert [row["number"] for row in every] == list(range(1, len(every) + 1))
+    assert [row["text"] for row in every if row["stream"] == "stdout"] == ["out"]
+    assert cli("logs", run, "--since", "1h").stdout.count("\n") == len(every)
+    assert cli("logs", run, "--since", "2100-01-01").stdout == ""
+    assert cli("logs", run, "-f", "-n", "0").stdout == ""
+
+
+def test_a_log_is_followed_from_its_last_lines_on(cli: CommandLine, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    run = cli.json("run", "cli-tool", "--json", "--", "wait", str(go))["run"]
+    until(lambda: "begun" in cli("logs", run).stdout)
+    following = cli.start("logs", run, "-f", "-n", "1")
+    assert following.stdout is not None
+    assert following.stdout.readline().endswith("   begun\n")
+    go.touch()
+    out, _ = following.communicate(timeout=SECONDS)
+    assert (following.returncode, out.count("begun"), out.count("done")) == (0, 0, 1)
+
+
+def test_a_continuous_job_is_stopped_started_restarted_and_its_log_followed(cli: CommandLine) -> None:
+    def status() -> str:
+        return str(cli.json("jobs", "cli-loop", "--json=status")[0]["status"])
+
+    until(lambda: status() == "Running")
+    assert any(row["job"] == "cli-loop" and row["run"] is None for row in cli.json("ps", "--json"))
+    assert cli("stop", "cli-loop").returncode == 0
+    until(lambda: status() == "Stopped")
+    assert cli.json("jobs", "--disabled", "cli-loop", "--json=name") == [{"name": "cli-loop"}]
+    assert cli("start", "cli-lo").returncode == 0
+    until(lambda: status() == "Running")
+    assert cli("restart", "continuous/cli-loop").returncode == 0
+    following = cli.start("logs", "cli-loop", "-f", "-n", "0", "--json")
+    assert following.stdout is not None
+    assert "text" in json.loads(following.stdout.readline())
+    following.send_signal(signal.SIGINT)
+    following.communicate(timeout=SECONDS)
+    assert following.returncode == 130
+    assert cli.error("stop", "cli-tool", "--json")["code"] == "wrong_type"
+    assert cli.error("run", "cli-loop", "--json")["exit_code"] == 125
+
+
+def test_names_may_be_shortened_as_long_as_they_are_clear(cli: CommandLine) -> None:
+    run = cli.json("run", "triggered/cli-to", "--wait", "--json", "--", "x")["run"]
+    assert cli.json("show", "cli-tool", "--json=run") == {"run": run}
+    assert cli.json("show", run[:-1], "--json=run") == {"run": run}
+    assert "cli-loop, cli-tool" in cli.error("why", "cli-", "--json")["message"]
+    assert cli.error("show", "cli-tool/2026x", "--json")["code"] == "invalid_name"
+    assert cli.error("show", "cli-tool/1999", "--json")["code"] == "run_not_found"
+    assert cli.error("why", "no-such-job", "--json")["code"] == "job_not_found"
+
+
+def test_a_deployment_says_what_it_uploads_leaves_out_and_runs(cli: CommandLine) -> None:
+    folder = cli.home / "cli-new"
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    (folder / ".venv" / "bin" / "python").write_text("")
+    (folder / "run.sh").write_text("cat .env notes.txt\n")
+    (folder / ".env").write_text("of env\n")
+    (folder / "notes.txt").write_text("of notes\n")
+    (folder / ".webjobsignore").write_text("notes.*\n")
+    planned = cli.json("deploy", "cli-new", "--dry-run", "--json")
+    assert planned["left_out"].keys() == {".venv/", ".env", ".webjobsignore", "notes.txt"}
+    assert cli.error("show", "cli-new", "--json")["code"] == "job_not_found"
+    deployed = cli.json("deploy", "cli-new", "--include", ".env", "--json")
+    assert (deployed["script"], deployed["files"]) == ("run.sh", 2)
+    assert cli.json("deploy", "cli-new", "--dry-run", "--json=digest") == {"digest": planned["digest"]}
+    assert cli("run", "cli-new", "--follow").stdout == "of env\n"
+    (folder / "run.sh").write_text("echo changed\n")
+    script = cli("deploy", "cli-new/run.sh", "--name", "cli-new")
+    assert script.stdout.startswith("uploaded 1 file, 13 bytes\ntriggered job cli-new runs run.sh\n")
+    assert cli("run", "cli-new", "--follow").stdout == "changed\n"
+    assert cli.error("deploy", "cli-new/notes.txt", "--json")["code"] == "invalid_request"
+
+
+def test_a_watched_folder_is_uploaded_again_when_it_changes(cli: CommandLine) -> None:
+    folder = cli.home / "cli-watched"
+    folder.mkdir()
+    (folder / "run.sh").write_text("echo one\n")
+    watching = cli.start("deploy", "cli-watched", "--watch", "--json=digest")
+    assert watching.stdout is not None
+    first = watching.stdout.readline()
+    (folder / "run.sh").write_text("echo second\n")
+    assert watching.stdout.readline() != first
+    assert cli("run", "cli-watched", "--follow").stdout == "second\n"
+    watching.send_signal(signal.SIGINT)
+    watching.communicate(timeout=SECONDS)
+    assert watching.returncode == 130
+
+
+def test_delete_asks_on_a_terminal_and_wants_yes_without_one(cli: CommandLine) -> None:
+    (cli.home / "cli-gone").mkdir()
+    (cli.home / "cli-gone" / "run.sh").write_text("echo\n")
+    assert cli("deploy", "cli-gone").returncode == 0
+    assert cli.error("delete", "cli-gone", "--json")["code"] == "not_confirmed"
+    assert cli.error("delete", "cli-gon", "--yes", "--json")["code"] == "job_not_found"
+    child = cli.on_terminal("delete", "cli-gone")
+    child.expect_exact("[y/N]: ")
+    child.sendline("n")
+    assert exit_code_on_terminal(child) == 1
+    child = cli.on_terminal("delete", "cli-gone")
+    child.expect_exact("[y/N]: ")
+    child.sendline("y")
+    assert exit_code_on_terminal(child) == 0
+    assert cli.error("why", "cli-gone", "--json")["code"] == "job_not_found"
+
+
+def test_the_stack_that_runs_in_a_folder_is_found_there(cli: CommandLine, stack: RunningStack) -> None:
+    for folder in (stack.data, stack.data / "site"):
+        found = cli("context", "show", "--json=url", cwd=folder, WEBJOBS_URL="")
+        assert json.loads(found.stdout) == {"url": stack.url}
+    assert cli("context", "add", "here", stack.url).returncode == 0
+    assert cli("context", "test", "here").returncode == 0
+    assert json.loads(cli("jobs", "cli-tool", "--json=name", WEBJOBS_URL="").stdout) == [{"name": "cli-tool"}]
+    assert cli.error("context", "test", "--url", "http://127.0.0.1:1", "--json")["code"] == "contact_lost"
+
+
+def test_status_shows_every_part(cli: CommandLine) -> None:
+    shown = cli.json("status", "--json")
+    assert shown["status"] == "ready"
+    assert {part["name"] for part in shown["parts"]} == {"api", "history", "runner"}
+    assert all(part["up"] for part in shown["parts"])
+    assert "disk free" in cli("status").stdout
+
+
+def test_a_pager_shows_what_is_longer_than_the_terminal(cli: CommandLine) -> None:
+    cli("run", "cli-tool", "--wait", "--", "lines", "90")
+    child = cli.on_terminal("logs", "cli-tool", PAGER="sed s/^/paged:/", LINES="24")
+    child.expect("paged:.* 90\r\n")
+    assert exit_code_on_terminal(child) == 0

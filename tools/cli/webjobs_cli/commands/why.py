@@ -1,0 +1,48 @@
+"""`webjobs why`: why a job does not run."""
+
+from datetime import datetime
+from urllib.parse import quote
+
+import click
+import msgspec
+
+from webjobs_cli.connection import connect
+from webjobs_cli.invocation import invocation, json_option, server_options
+from webjobs_cli.lazy_group import Command
+from webjobs_cli.lookup import find_job
+from webjobs_cli.names import parse_job
+from webjobs_cli.shapes import Cause
+from webjobs_cli.table import printable
+from webjobs_cli.times import local_text
+
+
+class _Why(msgspec.Struct):
+    causes: list[Cause]
+
+
+@click.command(cls=Command)
+@click.argument("job")
+@server_options
+@json_option
+def why(job: str) -> None:
+    """Say why a job does not run, and what to do about it."""
+    output = invocation().output
+    output.check_fields(Cause)
+    client = connect()
+    found = find_job(client, parse_job(job))
+    answer = client.request("GET", f"/api/jobs/{found.type}/{quote(found.name, safe='')}/why")
+    causes = msgspec.json.decode(answer.body, type=_Why).causes
+    if output.is_json:
+        output.rows(Cause, causes, [])
+        return
+    for cause in causes:
+        when = _between(cause.since, cause.until)
+        output.lines(
+            [f"{cause.code}: {printable(cause.text)}{when}", *([f"  {cause.remedy}"] if cause.remedy else [])]
+        )
+
+
+def _between(since: datetime | None, until: datetime | None) -> str:
+    words = [f"since {local_text(since)}"] if since else []
+    words += [f"until {local_text(until)}"] if until else []
+    return f" ({', '.join(words)})" if words else ""

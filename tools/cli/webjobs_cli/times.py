@@ -1,0 +1,110 @@
+"""Durations and instants, read from and written for people; pure."""
+
+import re
+from datetime import datetime, timedelta
+
+import click
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+_MOST_SECONDS = 10 * 365 * 86_400.0
+
+
+def seconds_of(text: str) -> float:
+    """The seconds of `90`, `90s`, `2h` or `1h30m`.
+
+    Raises:
+        ValueError: It is no duration.
+    """
+    stripped = text.strip().lower()
+    if re.fullmatch(r"\d+(\.\d+)?", stripped):
+        seconds = float(stripped)
+    else:
+        parts = _PART.findall(stripped)
+        if not parts or "".join(number + unit for number, unit in parts) != stripped:
+            raise ValueError(text)
+        seconds = sum(float(number) * (0.001 if unit == "ms" else _UNITS[unit]) for number, unit in parts)
+    if seconds > _MOST_SECONDS:
+        raise ValueError(text)
+    return seconds
+
+
+class Duration(click.ParamType):
+    """An option with a duration; its value is in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds of the text."""
+        if isinstance(value, float):
+            return value
+        try:
+            return seconds_of(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no duration. Write it as 90s, 10m, 2h or 1h30m.", param, ctx)
+
+
+class Since(click.ParamType):
+    """An option with an instant: a duration before now, or an instant in ISO 8601."""
+
+    name = "when"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The instant with its zone; without one it is local time."""
+        if isinstance(value, datetime):
+            return value
+        text = str(value)
+        try:
+            return datetime.now().astimezone() - timedelta(seconds=seconds_of(text))
+        except ValueError:
+            pass
+        try:
+            return datetime.fromisoformat(text).astimezone()
+        except (ValueError, OverflowError):
+            self.fail(f"{text!r} is no time. Write it as 2h, or as 2026-01-02T03:04:05Z.", param, ctx)
+
+
+def duration_text(seconds: float) -> str:
+    """A duration in two units at most: `12 ms`, `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    if seconds < 0.095:
+        return f"{max(seconds, 0) * 1000:.0f} ms"
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    for unit, name, smaller, smaller_name in (
+        (86_400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= unit:
+            rest = whole % unit // smaller
+            return f"{whole // unit} {name}" + (f" {rest} {smaller_name}" if rest else "")
+    return f"{whole} s"
+
+
+def ago_text(at: datetime | None, now: datetime) -> str:
+    """How long ago, or in how long; empty without an instant."""
+    if at is None:
+        return ""
+    seconds = (now - at).total_seconds()
+    if abs(seconds) < 1:
+        return "now"
+    whole = duration_text(round(abs(seconds)) if abs(seconds) >= 9.95 else abs(seconds))
+    whole = whole.replace(".0 s", " s")
+    return f"{whole} ago" if seconds > 0 else f"in {whole}"
+
+
+def local_text(at: datetime | None) -> str:
+    """An instant by the clock of this machine, to the second; empty without one."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else ""
+
+
+def bytes_text(size: float) -> str:
+    """A size in steps of 1,000: `82 kB`, `1.4 MB`."""
+    if size < 1000:
+        return f"{size:g} bytes" if size != 1 else "1 byte"
+    for unit in ("kB", "MB", "GB", "TB"):
+        size /= 1000
+        if size < 999.5 or unit == "TB":
+            break
+    return f"{size:.1f} {unit}" if size < 9.95 and unit != "kB" else f"{size:.0f} {unit}"
