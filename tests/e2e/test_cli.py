@@ -21,7 +21,7 @@ esac
 
 @pytest.fixture(scope="module")
 def cli(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    """With the triggered job `cli-tool`, which does what its arguments say, and the continuous job `cli-loop`."""
+    """With the triggered job `cli-tool`, which does what its arguments say, and the continuous `cli-loop`."""
     home = tmp_path_factory.mktemp("home")
     given = CommandLine(stack.url, home)
     (home / "cli-tool").mkdir()
@@ -114,6 +114,7 @@ def test_ctrl_c_on_a_terminal_asks_and_goes_on_detaches_or_cancels(cli: CommandL
     child.sendintr()
     child.expect(r"\[c\]ancel it, \[d\]etach or \[g\]o on\? \[d\] ")
     child.sendline("g")
+    child.expect_exact("Going on.")
     child.sendintr()
     child.expect(r"\[d\] ")
     child.sendline("")
@@ -121,8 +122,7 @@ def test_ctrl_c_on_a_terminal_asks_and_goes_on_detaches_or_cancels(cli: CommandL
     run = child.match.group(1)
     assert exit_code_on_terminal(child) == 125
     child = cli.on_terminal("wait", run)
-    until(lambda: cli.json("show", run, "--json=status")["status"] == "Running")
-    child.expect_exact("")
+    child.expect_exact(f"Waiting for {run}.")
     child.sendintr()
     child.expect(r"\[d\] ")
     child.sendline("c")

@@ -16,7 +16,7 @@ from webjobs_client.client import Client, Run, describe_as_method, new_key
 from webjobs_client.exchange import Broken, Emit, Now, Open, Pause, Plan, Read, Send
 from webjobs_client.models import Event, IfRunning, JobDetails, JobRow, JobType, RunDetails, RunKey
 from webjobs_client.operations import Operation, perform
-from webjobs_client.packing import package_of
+from webjobs_client.packing import Package, package_of
 from webjobs_client.run_state import RunState
 from webjobs_client.tries import Terms
 
@@ -106,6 +106,7 @@ class AsyncClient:
     log_search = _returns(operations.log_search)
     follow_log = _iterates(str, flows.follow_log)
     job_log = _returns(operations.job_log)
+    follow_job_log = _iterates(str, flows.follow_job_log)
 
     settings = _returns(operations.settings)
     put_settings = _returns(operations.put_settings)
@@ -180,9 +181,21 @@ class AsyncClient:
     ) -> JobDetails:
         packing = asyncio.to_thread(package_of, source, file_name=file_name, include=include)
         with await packing as package:
-            upload = package.upload.counted(progress) if progress else package.upload
-            operation = operations.deploy_upload(job, upload, job_type=job_type, file_name=package.file_name)
-            return await self._do(operation)
+            return await self.deploy_package(job, package, job_type=job_type, progress=progress)
+
+    @_documented_by(Client.deploy_package)
+    async def deploy_package(
+        self,
+        job: str,
+        package: Package,
+        *,
+        job_type: JobType = "triggered",
+        progress: Callable[[int], None] | None = None,
+    ) -> JobDetails:
+        upload = package.upload.counted(progress) if progress else package.upload
+        return await self._do(
+            operations.deploy_upload(job, upload, job_type=job_type, file_name=package.file_name)
+        )
 
     async def close(self) -> None:
         """Close the connections."""

@@ -19,6 +19,8 @@ from webjobs_client.tries import Terms
 if TYPE_CHECKING:
     import ssl
 
+    from webjobs_client.packing import Package
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -115,6 +117,7 @@ class Client:
     log_search = _returns(operations.log_search)
     follow_log = _iterates(str, flows.follow_log)
     job_log = _returns(operations.job_log)
+    follow_job_log = _iterates(str, flows.follow_job_log)
 
     settings = _returns(operations.settings)
     put_settings = _returns(operations.put_settings)
@@ -218,9 +221,19 @@ class Client:
         from webjobs_client.packing import package_of
 
         with package_of(source, file_name=file_name, include=include) as package:
-            upload = package.upload.counted(progress) if progress else package.upload
-            operation = operations.deploy_upload(job, upload, job_type=job_type, file_name=package.file_name)
-            return self._do(operation)
+            return self.deploy_package(job, package, job_type=job_type, progress=progress)
+
+    def deploy_package(
+        self,
+        job: str,
+        package: "Package",
+        *,
+        job_type: JobType = "triggered",
+        progress: Callable[[int], None] | None = None,
+    ) -> JobDetails:
+        """Makes what `packing.package_of` returned all of a job's files."""
+        upload = package.upload.counted(progress) if progress else package.upload
+        return self._do(operations.deploy_upload(job, upload, job_type=job_type, file_name=package.file_name))
 
     def close(self) -> None:
         """Close the connections."""

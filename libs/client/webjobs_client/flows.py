@@ -7,12 +7,20 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from webjobs_client import operations
-from webjobs_client.errors import AlreadyRunning, ContactLost, InvalidAnswer, InvalidRequest, TimedOut
-from webjobs_client.exchange import Emit, Now, Pause, Plan
+from webjobs_client.errors import (
+    AlreadyRunning,
+    ContactLost,
+    InvalidAnswer,
+    InvalidRequest,
+    TimedOut,
+    contact_lost,
+    error_of,
+)
+from webjobs_client.exchange import Broken, Emit, Now, Open, Pause, Plan, Read
 from webjobs_client.models import Event, IfRunning, JobType, RunDetails, RunKey
 from webjobs_client.operations import perform
 from webjobs_client.server_sent_events import ResumingStream, seconds_since
-from webjobs_client.tries import Terms
+from webjobs_client.tries import Terms, attempt
 
 PATIENCE = 300.0
 """Seconds without contact after which a stream is given up."""
@@ -187,6 +195,36 @@ def follow_log(terms: Terms, job: str, run_id: str, *, offset: int = 0) -> Plan[
             breaks = 0
             for line in event.data.split("\n"):
                 yield Emit(line)
+
+
+def follow_job_log(terms: Terms, job: str, *, offset: int = 0) -> Plan[None]:
+    """Iterates over the lines that a continuous job writes, on every instance, without end.
+
+    Args:
+        job: Name of the job.
+        offset: In bytes of `job_log`, of the line to begin with.
+
+    Raises:
+        ContactLost: The connection broke off.
+    """
+    step = Open(operations.job_log_stream(job))
+    answer = yield from attempt(step, terms)
+    if answer.status != 200:
+        raise error_of(answer)
+    rest, left_out = b"", 0
+    while True:
+        try:
+            data: bytes = yield Read()
+        except Broken as broken:
+            raise contact_lost(terms.url, broken.reason) from broken
+        if not data:
+            raise contact_lost(terms.url, "the log ended")
+        if left_out < offset:
+            skipped = min(len(data), offset - left_out)
+            left_out, data = left_out + skipped, data[skipped:]
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            yield Emit(line.decode("utf-8", "replace").removesuffix("\r"))
 
 
 def events(

@@ -359,12 +359,14 @@ class Health(Model, frozen=True, kw_only=True):
     """Whether the api can work: `status` is `ready` when it can.
 
     Attributes:
+        version: The release of the api.
         checks: Names of what was checked, when all passed.
         missing: The reasons of the checks that failed, by their names.
         notes: What an operator should know though the service is ready.
     """
 
     status: str
+    version: str | None = None
     checks: list[str] = []
     missing: dict[str, str] = {}
     notes: dict[str, str] = {}

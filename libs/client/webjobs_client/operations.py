@@ -198,9 +198,10 @@ def run_details(job: str, run_id: str) -> Operation[RunDetails]:
     return _get(RunDetails, f"/api/runs/{_quoted(job)}/{_quoted(run_id)}")
 
 
-def cancel(job: str, run_id: str) -> Operation[None]:
-    """Requests that a run end; it has ended when its status is `Aborted`."""
-    return Operation(Request(method="DELETE", target=_run_path(job, run_id)), _nothing)
+def cancel(job: str, run_id: str, *, reason: str | None = None) -> Operation[None]:
+    """Requests that a run end; it has ended when its status is `Aborted`. Its evidence keeps the reason."""
+    target = _with(_run_path(job, run_id), {"reason": reason}.items())
+    return Operation(Request(method="DELETE", target=target), _nothing)
 
 
 # Continuous jobs
@@ -264,6 +265,12 @@ def job_log(job: str) -> Operation[str]:
     """Returns all that is kept of what a continuous job wrote, on every instance."""
     target = f"/api/vfs/LogFiles/Application/continuous/{_quoted(job)}.log"
     return Operation(Request(method="GET", target=target), _text)
+
+
+def job_log_stream(job: str) -> Request:
+    """The request that follows what a continuous job writes, after all that is kept."""
+    target = f"/api/vfs/LogFiles/Application/continuous/{_quoted(job)}.log?follow=1"
+    return Request(method="GET", target=target)
 
 
 def log_stream(job: str, run_id: str, last_id: str) -> Request:

@@ -116,6 +116,13 @@ REQUESTS: list[tuple[Any, str, str, dict[str, str], Any]] = [
         None,
     ),
     (operations.job_log("w"), "GET", "/api/vfs/LogFiles/Application/continuous/w.log", {}, None),
+    (
+        operations.cancel("j", "1", reason="a b"),
+        "DELETE",
+        "/api/triggeredwebjobs/j/history/1?reason=a+b",
+        {},
+        None,
+    ),
     (operations.settings("j"), "GET", "/api/triggeredwebjobs/j/settings", {}, None),
     (
         operations.put_settings("j", {"a": 1}, if_match='"x"'),

@@ -116,6 +116,18 @@ def test_a_stream_that_is_refused_is_an_error_at_once() -> None:
         Driven(flows.events(TERMS), [REFUSED] * 99)
 
 
+def test_the_log_of_a_continuous_job_is_followed_from_an_offset_until_the_connection_ends() -> None:
+    whole = Answer(200, ())
+    results = [whole, b"one\ntwo\nth", b"ree\n\xc3", b"\xa4\n", b"unfinished"]
+    driven = Driven(flows.follow_job_log(TERMS, "w", offset=4), results, most=3)
+    assert driven.items == ["two", "three", "ä"]
+    for end in (b"", CUT):
+        with pytest.raises(ContactLost):
+            Driven(flows.follow_job_log(TERMS, "w"), [whole, b"one\n", end])
+    with pytest.raises(JobNotFound):
+        Driven(flows.follow_job_log(TERMS, "w"), [Answer(404, (), b"There is no continuous job named 'w'.")])
+
+
 def event(sequence: int, name: str = "Success") -> bytes:
     return (
         f'id: {sequence}\nevent: {name}\ndata: {{"id":"i{sequence}","data":{{"n":{sequence}}}}}\n\n'.encode()

@@ -12,14 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from webjobs_client import Client, ClientError
 from webjobs_client.models import RunDetails
 
 from webjobs_cli.errors import FAILED, TIMED_OUT, CommandError
 
-_DETACHING = (signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LONGEST_WAIT = 3600.0  # seconds; a queue waits no longer than this at a time
 
 
@@ -37,6 +37,13 @@ class _NextRun(NamedTuple):
 
 class _End(NamedTuple):
     run: RunDetails
+
+
+class _Wakeup(NamedTuple):
+    pass
+
+
+_Item: TypeAlias = _Line | _NextRun | _End | _Wakeup | Exception
 
 
 class Attachment:
@@ -63,10 +70,16 @@ class Attachment:
         self.run_id = run_id
         self._print_line = print_line
         self._may_ask = may_ask
-        self._items: queue.SimpleQueue[_Line | _NextRun | _End | Exception] = queue.SimpleQueue()
+        self._is_question = False
+        self._is_asking = False
+        self._items: queue.SimpleQueue[_Item] = queue.SimpleQueue()
 
-    def until_end(self, timeout: float | None = None) -> RunDetails:
+    def until_end(self, attached: Callable[[], None], timeout: float | None = None) -> RunDetails:
         """The run once it and all its further attempts have ended, and its log is printed to its very end.
+
+        Args:
+            attached: Is called when signals no longer end the process.
+            timeout: Seconds to wait at most.
 
         Raises:
             CommandError: It was left alone, by a person or a signal, or after `timeout` seconds.
@@ -74,27 +87,38 @@ class Attachment:
         """
         threading.Thread(target=self._read, name="reader", daemon=True).start()
         deadline = None if timeout is None else time.monotonic() + timeout
-        with _signals_raise():
-            while True:
-                try:
-                    item = self._next(deadline)
-                except KeyboardInterrupt:
-                    self._ask()
-                    continue
-                except Interrupted as interrupt:
-                    raise self._left_alone(f"Interrupted by {interrupt}") from None
-                match item:
-                    case _Line(text):
-                        assert self._print_line is not None
-                        self._print_line(text)
-                    case _NextRun(run_id):
-                        self.run_id = run_id
-                    case _End(run):
-                        return run
-                    case _:
-                        raise item
+        try:
+            with _handled(self._on_signal):
+                attached()
+                return self._follow(deadline)
+        except Interrupted as interrupt:
+            raise self._left_alone(f"Interrupted by {interrupt}") from None
 
-    def _next(self, deadline: float | None) -> "_Line | _NextRun | _End | Exception":
+    def _follow(self, deadline: float | None) -> RunDetails:
+        while True:
+            if self._is_question:
+                self._is_question = False
+                self._ask()
+            match self._next(deadline):
+                case _Line(text):
+                    assert self._print_line is not None
+                    self._print_line(text)
+                case _NextRun(run_id):
+                    self.run_id = run_id
+                case _End(run):
+                    return run
+                case Exception() as error:
+                    raise error
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        """Raise `Interrupted`; but after Ctrl-C, of which a person is asked, first print what came whole."""
+        if number == signal.SIGINT and self._may_ask and not self._is_asking:
+            self._is_question = True
+            self._items.put(_Wakeup())
+        else:
+            raise Interrupted(signal.Signals(number).name)
+
+    def _next(self, deadline: float | None) -> _Item:
         while True:
             left = _LONGEST_WAIT if deadline is None else deadline - time.monotonic()
             try:
@@ -123,22 +147,23 @@ class Attachment:
 
     def _ask(self) -> None:
         """Ask what to do after Ctrl-C; returns to go on."""
-        if not self._may_ask:
-            raise self._left_alone("Interrupted")
         question = f"\n{self._job}/{self.run_id} goes on. [c]ancel it, [d]etach or [g]o on? [d] "
-        print(question, end="", file=sys.stderr, flush=True)
+        self._is_asking = True
         try:
+            print(question, end="", file=sys.stderr, flush=True)
             answer = sys.stdin.readline().strip().lower()
-        except (KeyboardInterrupt, Interrupted):
+        except Interrupted:
             print(file=sys.stderr)
             answer = ""
+        finally:
+            self._is_asking = False
         if answer.startswith("g"):
+            print("Going on.", file=sys.stderr, flush=True)
             return
-        if answer.startswith("c"):
-            self._client.cancel(self._job, self.run_id)
-            print("Cancelled; waiting for its end.", file=sys.stderr, flush=True)
-            return
-        raise self._left_alone("Detached")
+        if not answer.startswith("c"):
+            raise self._left_alone("Detached")
+        self._client.cancel(self._job, self.run_id)
+        print("Cancelled; waiting for its end.", file=sys.stderr, flush=True)
 
     def _left_alone(self, why: str, exit_code: int = FAILED, code: str = "detached") -> CommandError:
         run = f"{self._job}/{self.run_id}"
@@ -162,15 +187,11 @@ def lost(error: ClientError, job: str, run_id: str) -> CommandError:
 
 
 @contextmanager
-def _signals_raise() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise `Interrupted`, unless they are ignored."""
-    before = {number: signal.getsignal(number) for number in _DETACHING}
-
-    def on_signal(number: int, _: FrameType | None) -> None:
-        raise Interrupted(signal.Signals(number).name)
-
+def _handled(on_signal: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Signals that end the attachment are handled, unless they are ignored, as by `nohup`."""
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
     for number, handler in before.items():
-        if handler is signal.SIG_DFL:
+        if handler is not signal.SIG_IGN:
             signal.signal(number, on_signal)
     try:
         yield

@@ -96,16 +96,28 @@ class WaitingCommand(Command):
 def _failures_are_125() -> Iterator[None]:
     try:
         yield
-    except (click.ClickException, CommandError) as error:
-        if error.exit_code in (1, 2):
-            error.exit_code = FAILED
-        raise
+    except click.UsageError as error:
+        raise _as_125(invalid_use(error)) from None
+    except CommandError as error:
+        raise _as_125(error) from None
     except Exception as error:
         failure = failure_of(error)
         if failure is None:
             raise
-        failure.exit_code = TIMED_OUT if failure.code == "timed_out" else FAILED
-        raise failure from error
+        raise _as_125(failure) from error
+
+
+def _as_125(error: CommandError) -> CommandError:
+    if error.exit_code in (1, 2):
+        error.exit_code = TIMED_OUT if error.code == "timed_out" else FAILED
+    return error
+
+
+def invalid_use(error: click.UsageError) -> CommandError:
+    """What is reported of a command line that click cannot read."""
+    command = error.ctx.command_path if error.ctx else "webjobs"
+    message = error.format_message().replace("\n", " ")
+    return CommandError("invalid_use", message, f"See `{command} --help`.", exit_code=error.exit_code)
 
 
 class Group(click.Group):

@@ -5,10 +5,9 @@ import sys
 import click
 
 from webjobs_cli.errors import CommandError, failure_of
-from webjobs_cli.lazy_group import LazyGroup
+from webjobs_cli.lazy_group import LazyGroup, invalid_use
 
 _CANCELLED = 130
-_INVALID_USE = 2
 
 
 def _print_version(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
@@ -69,7 +68,7 @@ def main() -> None:
     except CommandError as error:
         _fail(error)
     except click.UsageError as error:
-        _fail(_invalid_use(error))
+        _fail(invalid_use(error))
     except click.ClickException as error:
         _fail(CommandError("failed", error.format_message(), exit_code=error.exit_code))
     except ModuleNotFoundError as error:
@@ -84,12 +83,6 @@ def main() -> None:
             raise
         _fail(failure)
     sys.exit(result if isinstance(result, int) else 0)
-
-
-def _invalid_use(error: click.UsageError) -> CommandError:
-    command = error.ctx.command_path if error.ctx else "webjobs"
-    message = error.format_message().replace("\n", " ")
-    return CommandError("invalid_use", message, f"See `{command} --help`.", exit_code=error.exit_code)
 
 
 def _not_installed() -> CommandError:

@@ -1,4 +1,4 @@
-"""Durations and instants, read from and written for people; pure."""
+"""Durations, instants and sizes, as people write and read them."""
 
 import re
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """An option with a duration; its value is in seconds."""
 
     name = "duration"
@@ -44,7 +44,7 @@ class Duration(click.ParamType):
             self.fail(f"{value!r} is no duration. Write it as 90s, 10m, 2h or 1h30m.", param, ctx)
 
 
-class Since(click.ParamType):
+class Since(click.ParamType[datetime]):
     """An option with an instant: a duration before now, or an instant in ISO 8601."""
 
     name = "when"

@@ -40,5 +40,5 @@ async def rerun(request: web.Request) -> web.Response:
 
 def _reason(given: str | None) -> str | None:
     if given is not None and not (given.strip() and len(given) <= MOST_REASON and given.isprintable()):
-        raise InvalidPage("reason", f"give 1 to {MOST_REASON} printable characters, such as reason=wrong input")
+        raise InvalidPage("reason", f"give 1 to {MOST_REASON} printable characters on one line")
     return given.strip() if given else None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 import click
-from webjobs_client import Client, ClientError, InvalidRequest, JobNotFound
+from webjobs_client import Client, ClientError, JobNotFound
 from webjobs_client.models import JobDetails, JobType
 from webjobs_client.packing import Package, package_of
 
@@ -126,26 +126,30 @@ class _Deployment:
 
     def watch(self) -> None:
         """Upload, and again after each change that has come to rest; a refusal is printed, and it goes on."""
-        uploaded = seen = ""
+        uploaded = ""
+        state = _state_of(self._path)
         while True:
             try:
                 with self._package() as package:
-                    is_at_rest = package.digest == seen or not uploaded
-                    seen = package.digest
-                    if is_at_rest and seen != uploaded:
-                        uploaded = seen
+                    if package.digest != uploaded:
                         self._upload(package)
+                        uploaded = package.digest
             except ClientError as error:
-                if not isinstance(error, InvalidRequest) and not uploaded:
+                if not uploaded:
                     raise
                 print(f"webjobs: {error.message} {error.remedy}", file=sys.stderr, flush=True)
-            self._until_changed(seen)
+            while _state_of(self._path) == state:
+                time.sleep(_LOOK_SECONDS)
+            state = self._state_at_rest()
 
-    def _until_changed(self, seen: str) -> None:
+    def _state_at_rest(self) -> object:
+        """The state once it is the same at two looks."""
         state = _state_of(self._path)
-        time.sleep(_LOOK_SECONDS)
-        while _state_of(self._path) == state:
+        while True:
             time.sleep(_LOOK_SECONDS)
+            seen, state = state, _state_of(self._path)
+            if seen == state:
+                return state
 
     def _package(self) -> Package:
         return package_of(self._path, include=self._include)

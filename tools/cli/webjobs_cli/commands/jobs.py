@@ -1,9 +1,10 @@
 """`webjobs jobs`: all jobs, those that need attention first."""
 
 from datetime import UTC, datetime
+from typing import get_args
 
 import click
-from webjobs_client.models import JobRow
+from webjobs_client.models import JobRow, JobType
 
 from webjobs_cli.connection import connect
 from webjobs_cli.invocation import invocation, json_option, server_options
@@ -23,12 +24,10 @@ from webjobs_cli.times import ago_text
 @click.option("--disabled", "chosen", flag_value="disabled", help="Only those that are disabled or stopped.")
 @click.option("--scheduled", "chosen", flag_value="scheduled", help="Only those with a schedule.")
 @click.option("--never-ran", "chosen", flag_value="never_ran", help="Only those that never ran.")
-@click.option(
-    "--type", "job_type", type=click.Choice(["triggered", "continuous"]), help="Only jobs of this type."
-)
+@click.option("--type", "job_type", type=click.Choice(get_args(JobType)), help="Only jobs of this type.")
 @server_options
 @json_option
-def jobs(text: str | None, chosen: str | None, job_type: str | None) -> None:
+def jobs(text: str | None, chosen: str | None, job_type: JobType | None) -> None:
     """List the jobs, those that need attention first.
 
     With TEXT, only jobs that have it in their name.
@@ -36,8 +35,7 @@ def jobs(text: str | None, chosen: str | None, job_type: str | None) -> None:
     output = invocation().output
     output.check_fields(JobShown)
     now = datetime.now(UTC)
-    kind = None if job_type is None else "triggered" if job_type == "triggered" else "continuous"
-    rows = [_shown(row) for row in connect().jobs(filter=chosen, text=text, job_type=kind)]
+    rows = [_shown(row) for row in connect().jobs(filter=chosen, text=text, job_type=job_type)]
     columns: list[Column[JobShown]] = [
         Column("NAME", lambda row: row.name),
         Column("TYPE", lambda row: row.type),

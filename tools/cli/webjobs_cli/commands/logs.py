@@ -21,7 +21,7 @@ from webjobs_cli.times import Since, local_text
 _WINDOW = 5000  # lines that the api gives at most at a time
 
 
-class _Count(click.ParamType):
+class _Count(click.ParamType[int | None]):
     """How many lines: a number, or `all`."""
 
     name = "count"

@@ -136,9 +136,6 @@ def _finish(client: Client, started: Run, wait: bool, follow: bool, timeout: flo
             output.lines([f"{started.job}/{started.id}"])
             output.note(f"`webjobs logs -f {started.job}/{started.id}` shows its log.")
         return
-    if not output.is_json:
-        verb = "runs already" if started.joined else "is requested"
-        output.note(f"{started.job}/{started.id} {verb}.")
     await_end(client, started.job, started.id, follow=follow, timeout=timeout, joined=started.joined)
 
 
@@ -150,7 +147,7 @@ def await_end(
     may_ask = not output.is_json and sys.stdin.isatty() and sys.stderr.isatty()
     attachment = Attachment(client, job, run_id, _printer(output) if follow else None, may_ask)
     try:
-        ended = attachment.until_end(timeout)
+        ended = attachment.until_end(lambda: output.note(f"Waiting for {job}/{run_id}."), timeout)
     except ClientError as error:
         raise lost(error, job, attachment.run_id) from error
     result = shown(ended, joined=joined)
