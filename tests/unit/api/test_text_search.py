@@ -12,16 +12,20 @@ from webjobs_api.logs.text_search import MOST_MATCHES, TextSearch
 MARK = "[11/08/2013 02:56:00 > 327e1e: INFO] "
 
 
-def search(log: bytes, text: str, cuts: list[int] | None = None, *, case: bool = False) -> TextSearch:
+def search(
+    log: bytes, text: str, cuts: list[int] | None = None, *, case: bool = False, numbered: bool = False
+) -> TextSearch:
+    """Search a log that is cut into pieces; numbered: every other piece says with which line it begins."""
     found = TextSearch(text, is_case_sensitive=case)
     bounds = sorted({0, len(log), *(each % (len(log) + 1) for each in cuts or [])})
-    for start, end in pairwise(bounds):
-        found.add(log[start:end])
+    for place, (start, end) in enumerate(pairwise(bounds)):
+        says = numbered and place % 2 == 0
+        found.add(log[start:end], log.count(b"\n", 0, start) + 1 if says else None)
     found.finish()
     return found
 
 
-alphabet = st.text(alphabet="aAbäÄ. ", max_size=8)
+alphabet = st.text(alphabet="aAbäÄ. 1", max_size=8)
 
 
 @given(
@@ -29,18 +33,19 @@ alphabet = st.text(alphabet="aAbäÄ. ", max_size=8)
     alphabet.filter(bool),
     st.lists(st.integers(0, 1000)),
     st.booleans(),
+    st.booleans(),
     st.integers(1, 80),
 )
-@example(["aa", "aaab"], "aab", [], True, 1)
+@example(["aa", "aaab"], "aab", [], True, False, 1)
 def test_lines_are_found_as_one_by_one(
-    lines: list[str], text: str, cuts: list[int], case: bool, longest: int
+    lines: list[str], text: str, cuts: list[int], case: bool, numbered: bool, longest: int
 ) -> None:
     log = "\n".join(MARK + line for line in lines).encode()
     wanted = text if case else text.lower()
     expected = [n for n, line in enumerate(lines, 1) if wanted in (line if case else line.lower())]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_search, "_LONGEST_HELD", max(longest, len(MARK) + 4 * len(text.encode())))
-        found = search(log, text, cuts, case=case)
+        found = search(log, text, cuts, case=case, numbered=numbered)
     assert (found.matches, found.count) == (expected, len(expected))
 
 

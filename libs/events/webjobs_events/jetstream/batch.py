@@ -94,33 +94,41 @@ async def _request(
     connection: Connection, stream: str, pattern: str, body: Mapping[str, Any]
 ) -> tuple[list[StreamMessage], int]:
     client = connection.client
-    arrived: asyncio.Queue[Msg] = asyncio.Queue()
-
-    async def receive(message: Msg) -> None:
-        arrived.put_nowait(message)
-
-    found: list[StreamMessage] = []
+    batch = _Batch()
     async with connection.asking(f"reading {pattern}"):
         inbox = client.new_inbox()
-        subscription = await client.subscribe(inbox, cb=receive)
+        subscription = await client.subscribe(inbox, cb=batch.receive)
         try:
             request = msgspec.json.encode(body)
             await client.publish(f"$JS.API.DIRECT.GET.{stream}", request, reply=inbox)
             async with asyncio.timeout(_ANSWER_TIMEOUT):
-                while True:
-                    message = await arrived.get()
-                    headers = message.headers or {}
-                    status = headers.get("Status")
-                    if status == _NOT_FOUND:
-                        return found, 0
-                    if status == _END_OF_BATCH:
-                        return found, int(headers.get("Nats-Num-Pending", "0"))
-                    if status == _NO_RESPONDERS:
-                        raise nats.errors.NoRespondersError
-                    if status is not None:
-                        raise nats.errors.Error(headers.get("Description", status))
-                    subject, sequence = headers["Nats-Subject"], int(headers["Nats-Sequence"])
-                    found.append(StreamMessage(subject, headers, message.data, sequence, 0))
+                return batch.messages, await batch.left
         finally:
             if not client.is_closed:
                 await subscription.unsubscribe()
+
+
+class _Batch:
+    """The messages of one answer; kept as they arrive, since an answer may be of megabytes."""
+
+    def __init__(self) -> None:
+        self.messages: list[StreamMessage] = []
+        self.left: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        """How many more there are, once all of the answer is there."""
+
+    async def receive(self, message: Msg) -> None:
+        headers = message.headers or {}
+        status = headers.get("Status")
+        if self.left.done():
+            return
+        if status is None:
+            subject, sequence = headers["Nats-Subject"], int(headers["Nats-Sequence"])
+            self.messages.append(StreamMessage(subject, headers, message.data, sequence, 0))
+        elif status == _NOT_FOUND:
+            self.left.set_result(0)
+        elif status == _END_OF_BATCH:
+            self.left.set_result(int(headers.get("Nats-Num-Pending", "0")))
+        elif status == _NO_RESPONDERS:
+            self.left.set_exception(nats.errors.NoRespondersError())
+        else:
+            self.left.set_exception(nats.errors.Error(headers.get("Description", status)))

@@ -1,5 +1,7 @@
 """Finds a text in a log that comes piece by piece: literal, in time linear in the size of the log; pure."""
 
+import re
+
 from webjobs_rules.log_format import MARK
 
 MOST_MATCHES = 1000
@@ -7,6 +9,7 @@ MOST_MATCHES = 1000
 
 _LONGEST_HELD = 1024 * 1024  # bytes of a line that has not ended; a longer one is searched in parts
 _LONGEST_MARK = 160  # bytes
+_LETTERS = re.compile(rb"[A-Za-z]+")
 
 
 class TextSearch:
@@ -21,9 +24,11 @@ class TextSearch:
         self._is_ascii = text.isascii()
         self._ignores_case = not is_case_sensitive
         self._wanted = (text.lower() if self._ignores_case else text).encode("utf-8", "surrogatepass")
+        self._caseless = _caseless_part(self._wanted) if self._ignores_case and self._is_ascii else b""
         self._held: list[bytes] = []
         self._held_bytes = 0
-        self._line = 1  # number of the line that is held
+        self._line = 1  # number of the line that is held, when the lines below are counted
+        self._uncounted, self._counted_until = b"", 0  # lines that end before it, and are not counted yet
         self._is_line_begun = False  # a part of it was searched
         self._is_line_found = False
         self.matches: list[int] = []
@@ -31,15 +36,19 @@ class TextSearch:
         self.count = 0
         """How many lines hold it."""
 
-    def skip_lines(self, count: int) -> None:
-        """Number the lines to come as if so many were before them."""
-        self._line += count
+    def add(self, data: bytes, line: int | None = None) -> None:
+        """Take the next bytes of the log.
 
-    def add(self, data: bytes) -> None:
-        """Take the next bytes of the log."""
+        Args:
+            data: The bytes.
+            line: Number of the line with which they begin, or go on; None: it is counted.
+        """
+        if line is not None:
+            self._line, self._uncounted = line, b""
         end = data.rfind(b"\n") + 1
         if end:
             self._search(b"".join((*self._held, data[:end])))
+            self._is_line_begun = self._is_line_found = False
             self._held, self._held_bytes = [], 0
         if end < len(data):
             self._held.append(data[end:])
@@ -62,6 +71,10 @@ class TextSearch:
 
     def _search(self, data: bytes) -> None:
         """Search lines of which only the first may have been begun, and only the last may go on."""
+        self._pass_lines(self._uncounted.count(b"\n", self._counted_until))
+        if self._caseless and self._caseless not in data:
+            self._uncounted, self._counted_until = data, 0
+            return
         text = self._folded(data)
         line_start, at = 0, 0  # of the line up to which lines are counted; where to search on
         while (found := text.find(self._wanted, at)) >= 0:
@@ -75,7 +88,7 @@ class TextSearch:
             at = text.find(b"\n", found)
             if at < 0:
                 break
-        self._pass_lines(text.count(b"\n", line_start))
+        self._uncounted, self._counted_until = text, line_start
 
     def _match(self) -> None:
         """Count the line, once."""
@@ -96,6 +109,11 @@ class TextSearch:
         if self._is_ascii:
             return data.lower()
         return data.decode("utf-8", "replace").lower().encode("utf-8", "surrogatepass")
+
+
+def _caseless_part(text: bytes) -> bytes:
+    """The longest part without letters: where it is not, the text is not, whatever the case."""
+    return max(_LETTERS.split(text), key=len)
 
 
 def _end_of_mark(text: bytes, line_start: int, found: int) -> int:
