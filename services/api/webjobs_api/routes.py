@@ -35,6 +35,7 @@ from webjobs_api.overview import acknowledgement_handlers as acknowledgements
 from webjobs_api.overview import handlers as overview
 from webjobs_api.pages import acknowledgements as acknowledgements_page
 from webjobs_api.pages import actions, continuous_job, new_job, triggered_job
+from webjobs_api.pages import bulk as bulk_pages
 from webjobs_api.pages import events as events_page
 from webjobs_api.pages import hooks as hooks_page
 from webjobs_api.pages import overview as overview_page
@@ -170,6 +171,8 @@ def routes() -> list[web.RouteDef]:
         web.post(f"/pages/{_TYPE}/{_JOB}/delete", actions.delete_job),
         web.post(ACKNOWLEDGEMENTS, acknowledgements_page.acknowledge_one),
         web.post(f"{ACKNOWLEDGEMENTS}/{{acknowledgement}}/withdraw", acknowledgements_page.withdraw_one),
+        web.post(bulk_pages.JOBS_PATH, bulk_pages.act_on_jobs),
+        web.post(bulk_pages.RUNS_PATH, bulk_pages.act_on_runs),
         web.post("/pages/clock", actions.choose_clock),
         web.get("/assets/{file}", assets.get_asset),
         # The api about itself

@@ -78,6 +78,21 @@ async def pictured(view: WatchedPage, name: str) -> None:
         await view.page.screenshot(path=f"{_SHOTS}/{name}.png", full_page=True)
 
 
+async def acted_on_all(view: WatchedPage, kind: str) -> None:
+    """Disable all jobs but one by check boxes, and look at each step."""
+    await looked_at(view, "/?select=1", f"{kind}-select")
+    for box in (await view.page.locator("#jobs .box input").all())[1:]:
+        await box.check()
+    await view.page.get_by_role("button", name="Run", exact=True).click()
+    for step in ("question", "outcome"):
+        await view.page.wait_for_load_state()
+        await pictured(view, f"{kind}-{step}")
+        await view.check()
+        if step == "question":
+            await view.page.get_by_role("button", name="Run: 2 jobs").click()
+    await view.page.get_by_role("button", name="Try these again").wait_for()
+
+
 async def ran(api: aiohttp.ClientSession, backend: FakeBackend, name: str, exit_code: int = 0) -> str:
     """Run a job to its end; answers the id of the run."""
     async with api.post(f"/api/jobs/triggered/{name}/run") as answer:
@@ -138,6 +153,7 @@ async def test_pages_are_whole_accessible_and_fit(
         paths = {
             "overview": "/",
             "runs": "/pages/runs?status=Failed",
+            "runs-select": "/pages/runs?select=1",
             "triggered": f"/pages/triggered/{LONG}",
             "scheduled": "/pages/triggered/hello",
             "run": f"/pages/triggered/{LONG}/history/{run_id}",
@@ -154,6 +170,7 @@ async def test_pages_are_whole_accessible_and_fit(
         }
         for name, path in paths.items():
             await looked_at(page, path, f"{kind}-{name}")
+        await acted_on_all(page, kind)
         await looked_at(page, "/pages/triggered/nothing", f"{kind}-unknown", allow=("404",))
         backend.history_away = True
         await looked_at(page, "/", f"{kind}-history-away", allow=("503",))
@@ -168,6 +185,7 @@ async def test_pages_fit_in_every_look(
     await crash_loop(backend, bus)
     paths = {
         "overview": "/",
+        "select": "/?select=1",
         "run": f"/pages/triggered/{LONG}/history/{run_id}?line=2-3&q=green",
         "continuous": "/pages/continuous/worker",
     }
@@ -251,13 +269,15 @@ async def test_a_thousand_jobs_fit_into_the_budget_of_a_page(
     for number in range(1000):
         await backend.define(JobType.TRIGGERED, f"job-{number:04d}")
     async with tab(browser, api_url, viewport=WIDE) as page:
-        await page.open("/")
-        await page.check()
-        assert await page.page.evaluate("document.querySelectorAll('#jobs tbody tr').length") == 100
-        assert await page.page.evaluate("document.querySelectorAll('*').length") <= 2500
-        rows = "[...document.querySelectorAll('#jobs tbody tr')]"
-        stops = f"{rows}.map((row) => row.querySelectorAll('a, button').length)"
-        assert max(await page.page.evaluate(stops)) <= 3
+        for path, most_stops in (("/", 3), ("/?select=1", 2)):
+            await page.open(path)
+            await page.check()
+            assert await page.page.evaluate("document.querySelectorAll('#jobs tbody tr').length") == 100
+            assert await page.page.evaluate("document.querySelectorAll('*').length") <= 2500
+            rows = "[...document.querySelectorAll('#jobs tbody tr')]"
+            stops = f"{rows}.map((row) => row.querySelectorAll('a, button, input').length)"
+            assert max(await page.page.evaluate(stops)) <= most_stops
+        await page.page.get_by_label("All 1,000 jobs that match").wait_for()
 
 
 async def test_what_happens_is_shown_without_a_reload_and_nothing_typed_is_lost(
@@ -318,18 +338,24 @@ async def test_a_refresh_changes_only_the_rows_that_events_name_and_waits_for_a_
         await page.check()
 
 
-async def test_rows_hold_still_until_they_are_asked_for(
+async def test_rows_hold_still_until_they_are_asked_for_and_while_one_is_checked(
     browser: Browser, api_url: str, api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     await backend.define(JobType.TRIGGERED, "hello")
     await ran(api, backend, "hello")
     async with tab(browser, api_url, viewport=WIDE) as page:
-        await page.open("/pages/runs")
+        await page.open("/pages/runs?select=1")
         await page.page.wait_for_selector("#live.on")
-        rows = page.page.locator("#list tbody tr")
+        rows, box = page.page.locator("#list tbody tr"), page.page.get_by_label("Select run")
         assert await rows.count() == 1
-        await ran(api, backend, "hello", 3)
         show = page.page.get_by_role("button", name="1 new · show")
+        await box.check()
+        await box.blur()
+        await ran(api, backend, "hello", 3)
+        await eventually(lambda: page.page.evaluate("[...stale.keys()].includes('list') && !isAsking"))
+        assert await box.is_checked() and await show.count() == 0
+        await box.uncheck()
+        await box.blur()
         await show.wait_for()
         assert await rows.count() == 1
         await show.click()
@@ -419,6 +445,14 @@ async def test_everything_works_without_scripts(browser: Browser, api_url: str, 
         await page.page.get_by_role("button", name="Set").click()
         await page.page.reload()
         assert "UTC" in str(await page.page.locator("time").first.text_content())
+        await page.open("/")
+        await page.page.get_by_role("link", name="Select").click()
+        await page.page.get_by_label("Select hello").check()
+        await page.page.get_by_role("button", name="Disable").click()
+        await page.page.get_by_role("button", name="Disable: 1 job").click()
+        await page.page.get_by_role("heading", name="Disable: done for 1 job").wait_for()
+        await page.page.get_by_role("link", name="Back to the list").click()
+        await page.page.locator("#jobs .status.Disabled").wait_for()
 
 
 async def test_keys_move_and_act_only_while_no_field_has_focus(
@@ -434,5 +468,27 @@ async def test_keys_move_and_act_only_while_no_field_has_focus(
         await page.page.keyboard.press("k")
         assert await page.page.evaluate("document.activeElement.textContent") == "a"
         await page.page.keyboard.press("/")
-        await page.page.keyboard.type("jk/")
-        assert await page.page.locator("#search").input_value() == "jk/"
+        await page.page.keyboard.type("jkx/?")
+        assert await page.page.locator("#search").input_value() == "jkx/?"
+        await page.open("/?select=1")
+        boxes = page.page.locator("#jobs .box input")
+        for keys, checked in (("jx", [True, False]), ("jx", [True, True]), ("kx", [False, True])):
+            for key in keys:
+                await page.page.keyboard.press(key)
+            assert [await box.is_checked() for box in await boxes.all()] == checked
+        await boxes.last.focus()
+        await page.page.keyboard.press("x")
+        assert not await boxes.last.is_checked()
+        await page.page.keyboard.press("?")
+        dialog = page.page.get_by_role("dialog", name="Keys")
+        await dialog.get_by_text("check or uncheck the row").wait_for()
+        await page.page.keyboard.press("x")
+        assert not await boxes.last.is_checked()
+        await page.check()
+        await dialog.get_by_label("Keys act").uncheck()
+        await page.page.keyboard.press("Escape")
+        await boxes.last.focus()
+        await page.page.keyboard.press("x")
+        assert not await boxes.last.is_checked()
+        await page.page.get_by_role("button", name="Keys").click()
+        await dialog.wait_for()

@@ -180,6 +180,8 @@ async def test_pages_offer_a_viewer_nothing_that_would_be_refused(
     for path, offered in (
         ("/", 1),
         ("/pages/runs", 1),
+        ("/?select=1", 2),
+        ("/pages/runs?select=1", 1),
         ("/pages/new", 1),
         ("/pages/triggered/hello", 6),
         (f"/pages/triggered/hello/history/{run}", 1),

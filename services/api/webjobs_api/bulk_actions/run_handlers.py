@@ -21,7 +21,7 @@ from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import run_of
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.tracing import trace_of
-from webjobs_api.runs.all_runs import as_defined
+from webjobs_api.runs.all_runs import of_defined_jobs
 from webjobs_api.runs.cancel_requests import cancel
 from webjobs_api.runs.start import INVOCATIONS, RunRequest
 
@@ -74,9 +74,7 @@ async def runs_of(request: web.Request, asked: BulkRunAction) -> Sequence[NamedR
     if asked.runs is not None:
         return asked.runs
     found: list[RunView] = []
-    wanted = replace(asked.filter, limit=MAX_RUNS) if asked.filter else None
-    if wanted is not None:
-        wanted = wanted.with_jobs(as_defined(request.app[DEFINITIONS], name) for name in wanted.job_names)
+    wanted = asked.filter and of_defined_jobs(request.app[DEFINITIONS], replace(asked.filter, limit=MAX_RUNS))
     while wanted is not None:
         page = await request.app[RUNS].of_all(wanted)
         found += page.runs
@@ -94,14 +92,14 @@ async def do_to_runs(
         await _act(request, action, run)
 
     def failure(run: NamedRun | RunView, status: int, error: str) -> RunFailureJson:
-        return RunFailureJson(*_key_of(run), status, error)
+        return RunFailureJson(*key_of(run), status, error)
 
     failures = await failures_of_each(request, runs, act, failure)
     return BulkRunResultJson(len(runs) - len(failures), failures)
 
 
 async def _act(request: web.Request, action: RunAction, asked: NamedRun | RunView) -> None:
-    name, run_id = _key_of(asked)
+    name, run_id = key_of(asked)
     definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, parse_job_name(name))
     run = asked if isinstance(asked, RunView) else await run_of(request, definition.job_name, run_id)
     by, now = request_context.trigger(request), datetime.now(UTC)
@@ -112,5 +110,6 @@ async def _act(request: web.Request, action: RunAction, asked: NamedRun | RunVie
     await request.app[INVOCATIONS].start(again, now)
 
 
-def _key_of(run: NamedRun | RunView) -> tuple[str, str]:
+def key_of(run: NamedRun | RunView) -> tuple[str, str]:
+    """Name of the job and id of a run."""
     return (run.job_name, run.run_id) if isinstance(run, RunView) else (run.job, run.id)

@@ -51,11 +51,13 @@ class Overview:
     Attributes:
         json: The answer, without the address of its next page.
         after: What `after` is for that page; None on the last one.
+        matching: How many jobs the filter lets through, on all pages.
         sentences: One for each entry of `attention`, with instants that a page shows by its clock.
     """
 
     json: OverviewJson
     after: str | None
+    matching: int
     sentences: Sequence[Sentence]
 
 
@@ -94,7 +96,10 @@ async def read_overview(app: web.Application, wanted: JobFilter, urls: Urls, now
         next=None,
     )
     return Overview(
-        json=overview, after=following, sentences=[each.sentence for each in attention[:_SHOWN_ATTENTION]]
+        json=overview,
+        after=following,
+        matching=sum(wanted.passes(job, now) for job in jobs),
+        sentences=[each.sentence for each in attention[:_SHOWN_ATTENTION]],
     )
 
 

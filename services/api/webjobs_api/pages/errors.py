@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from webjobs_rules.errors import WebJobsError
 
+from webjobs_api.wording.amounts import counted
+
 
 class HttpFault(WebJobsError):
     """An error that has a status and a sentence, but no class of its own."""
@@ -52,3 +54,29 @@ class DeployedOnly(WebJobsError):
     def __init__(self, reason: str, http_status: int) -> None:
         self.http_status = http_status
         super().__init__(f"The files are deployed, but not all of the rest was done. {reason}")
+
+
+class NothingChosen(WebJobsError):
+    """An action on many jobs or runs is about none."""
+
+    http_status = 400
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"No {what} is checked, or none matches any more. Nothing was done. "
+            f"Check the {what}s, or all that match, and choose the action again."
+        )
+
+
+class NumberChanged(WebJobsError):
+    """An action on all that match was confirmed for another number than match now."""
+
+    http_status = 409
+
+    def __init__(self, what: str, confirmed: int, now: int) -> None:
+        self.confirmed = confirmed
+        self.now = now
+        super().__init__(
+            f"{counted(confirmed, what)} matched when the question was asked, and {now:,} now. "
+            "Nothing was done yet. Confirm the new number, or go back."
+        )

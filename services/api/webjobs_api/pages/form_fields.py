@@ -16,6 +16,7 @@ TYPED = web.RequestKey("typed", Mapping)
 _FORM = "application/x-www-form-urlencoded"
 _MOST_BYTES = 1024 * 1024
 _MOST_FIELDS = 20
+_MOST_VALUES = 2000  # of a list whose rows are checked
 _MOST_JOBS = 500
 
 
@@ -31,16 +32,29 @@ async def form_fields(request: web.Request) -> Mapping[str, str]:
     Raises:
         InvalidForm: The body is no form, or too large a one.
     """
+    request[TYPED] = dict(await _pairs(request, _MOST_FIELDS))
+    return request[TYPED]
+
+
+async def form_lists(request: web.Request) -> Mapping[str, list[str]]:
+    """The fields of the form in the body, each with all of its values.
+
+    Raises:
+        InvalidForm: The body is no form, or too large a one.
+    """
+    lists: dict[str, list[str]] = {}
+    for name, value in await _pairs(request, _MOST_VALUES):
+        lists.setdefault(name, []).append(value)
+    return lists
+
+
+async def _pairs(request: web.Request, most: int) -> list[tuple[str, str]]:
     body = await request_context.read_at_most(request, _MOST_BYTES)
     if body is None:
         raise InvalidForm(f"it is longer than {_MOST_BYTES:,} bytes")
     if body.strip() and request.content_type != _FORM:
         raise InvalidForm(f"its Content-Type is {request.content_type[:100]}, and {_FORM} is wanted")
     try:
-        fields = parse_qsl(
-            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
-        )
+        return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=most)
     except ValueError as error:
         raise InvalidForm("it is not UTF-8 text, or has too many fields") from error
-    request[TYPED] = dict(fields)
-    return request[TYPED]

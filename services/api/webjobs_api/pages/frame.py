@@ -88,6 +88,11 @@ def without_regions(request: web.Request) -> str:
     return f"{request_context.root(request)}{request.rel_url.with_query(query)}"
 
 
+def is_select_mode(request: web.Request) -> bool:
+    """Whether the rows of a list have check boxes in place of their buttons: never for a viewer."""
+    return bool(request.query.get("select")) and not request_context.requester(request).is_viewer
+
+
 def live(handler: PageHandler) -> PageHandler:
     """A handler whose page has everything that its stream of events does not bring, and nothing twice."""
 

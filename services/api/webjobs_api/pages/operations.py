@@ -1,14 +1,19 @@
 """Pages for people; a browser gets them under `/jobs` too, where a program gets data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from enum import StrEnum
 from typing import Any
 
 from webjobs_api.backends.run_filter import STATUS_WORDS
+from webjobs_api.bulk_actions.request import Action
+from webjobs_api.bulk_actions.run_request import RunAction
 from webjobs_api.http.kudu_responses import KuduContinuousJob, KuduTriggeredJob
 from webjobs_api.http.operation import JSON, TEXT, Answer, Body, Operation, Parameter, Schema, nothing, text
 from webjobs_api.overview.acknowledge_request import CHOICES
+from webjobs_api.pages import bulk
 from webjobs_api.pages.acknowledgement_lines import PATH as ACKNOWLEDGEMENTS
+from webjobs_api.pages.bulk_form import JOB, JOB_FILTERS, RUN, RUN_FILTERS
 
 _HTML = "text/html"
 _BOTH = "A client that names text/html in Accept gets the page, any other the data."
@@ -37,11 +42,15 @@ _ROWS = Parameter(
     "only the ids, in their order.",
 )
 _TEXT = {"type": "string"}
+_SELECT = Parameter(
+    name="select", schema=_TEXT, description="With 1, rows have check boxes in place of their buttons."
+)
 _JOBS = (
     Parameter(name="text", schema=_TEXT, description="Only jobs with this text in their name."),
     Parameter(name="filter", schema=_TEXT, description="Only such jobs, as in GET /api/overview."),
     Parameter(name="type", schema=_TEXT, description="Only triggered or only continuous jobs."),
     Parameter(name="after", schema=_TEXT, description="Only jobs after this place in the list."),
+    _SELECT,
 )
 _RUNS = (
     Parameter(
@@ -54,6 +63,7 @@ _RUNS = (
     Parameter(name="until", schema=_TEXT, description="Only runs requested before this instant."),
     Parameter(name="before", schema=_TEXT, description="Only runs after this one in the list."),
     Parameter(name="limit", schema=_TEXT, description="At most so many runs."),
+    _SELECT,
 )
 _LOG = (
     Parameter(
@@ -162,6 +172,36 @@ def _form(*fields: str, description: str = "The form of the page.", is_closed: b
     return Body(description=description, content=content, is_required=False)
 
 
+def _bulk(summary: str, actions: type[StrEnum], filters: Sequence[str], checked: str) -> Operation:
+    lists = {"type": "array", "items": {"type": "string"}}
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            **{name: {"type": "string"} for name in filters},
+            "action": {"type": "string", "enum": list(actions)},
+            checked: lists,
+            "all": {"type": "string"},
+            "asked": {"type": "string"},
+            "until": {"type": "string"},
+            "note": {"type": "string"},
+            "count": {"type": "string", "pattern": "^[0-9]{0,9}$"},
+        },
+        "required": ["action"],
+    }
+    return Operation(
+        tag="Pages",
+        summary=summary,
+        body=Body(
+            description="The form of the list: the action, and what is checked, or `all` and the filter. "
+            "With the number that it is about as `count` it is done; without, a question names the number. "
+            "The question sends its instant as `asked`: later runs are not meant.",
+            content={"application/x-www-form-urlencoded": schema},
+        ),
+        answers={200: text("The question, or the outcome with every failure.", _HTML), **_NOT_DONE},
+        needs_room=False,
+    )
+
+
 _FORM = _form("arguments", is_closed=True)
 _CLOCK = _form("clock", "zone", "next", description="The form of the frame.")
 _SETTINGS = _form(
@@ -231,6 +271,12 @@ OPERATIONS: Mapping[str, Operation] = {
     f"POST {ACKNOWLEDGEMENTS}": _button("Acknowledge a reason for attention by its form", _ACKNOWLEDGE),
     f"POST {ACKNOWLEDGEMENTS}/{{acknowledgement}}/withdraw": _button(
         "Withdraw an acknowledgement by its button", _form("back")
+    ),
+    f"POST {bulk.JOBS_PATH}": _bulk(
+        "Do an action to many jobs by the form of their list", Action, JOB_FILTERS, JOB
+    ),
+    f"POST {bulk.RUNS_PATH}": _bulk(
+        "Do an action to many runs by the form of their list", RunAction, RUN_FILTERS, RUN
     ),
     "POST /pages/clock": replace(_button("Choose by which clock pages show times", _CLOCK), viewers=True),
     "GET /assets/{file}": Operation(

@@ -12,7 +12,8 @@ from webjobs_api.overview.overview_json import CountsJson
 from webjobs_api.overview.read import read_overview
 from webjobs_api.overview.selection import JobState, job_filter_of
 from webjobs_api.pages.acknowledgement_lines import acknowledged_line
-from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
+from webjobs_api.pages.bulk_view import JOB_WORDS
+from webjobs_api.pages.frame import Page, is_select_mode, live, page_urls, show, show_fault
 from webjobs_api.pages.job_lines import attention_line, job_line, page_address, running_line
 from webjobs_api.pages.last_known import show_current, show_last_known
 
@@ -27,6 +28,7 @@ _FILTERS = {
     JobState.NEVER_RAN: "Never ran",
 }
 _TYPES = {"": "Both types", JobType.TRIGGERED: "Triggered", JobType.CONTINUOUS: "Continuous"}
+_ACTIONS = [(action.value, words.verb) for action, words in JOB_WORDS.items()]
 _PAGE = Page(
     template="overview",
     title="Jobs",
@@ -39,7 +41,7 @@ _PAGE = Page(
 
 @live
 async def show_index(request: web.Request, fault: WebJobsError | None = None) -> web.Response:
-    """`GET /`: every job; `?text=`, `?filter=` and `?type=` choose among them.
+    """`GET /`: every job; `?text=`, `?filter=` and `?type=` choose; `?select=1` has check boxes.
 
     With a fault: what a form of the page could not do.
     """
@@ -50,8 +52,12 @@ async def show_index(request: web.Request, fault: WebJobsError | None = None) ->
         read = await read_overview(request.app, wanted, urls, now)
     except WebJobsError as error:
         return show_last_known(request, _PAGE, error) or show_fault(request, error, "overview")
-    overview, after = read.json, read.after
-    chosen, kind, text = given["filter"], given["type"], given["text"]
+    overview = read.json
+    select = "1" if is_select_mode(request) else ""
+
+    def address(**changed: str) -> str:
+        return page_address(urls.base, **{**given, "after": "", "select": select, **changed})
+
     view = {
         "attention": [
             attention_line(each, sentence, urls)
@@ -67,15 +73,16 @@ async def show_index(request: web.Request, fault: WebJobsError | None = None) ->
         "due": [(each.at, each.job, urls.triggered_page(each.job)) for each in overview.next_due],
         "lines": [job_line(row, urls) for row in overview.jobs],
         "count": overview.counts.jobs,
-        "following": page_address(urls.base, **{**given, "after": after}) if after else "",
+        "matching": read.matching,
+        "select": select,
+        "selection": address(select="" if select else "1", after=given["after"]),
+        "given": given,
+        "following": address(after=read.after) if read.after else "",
         "filters": [
-            (words, page_address(urls.base, text=text, type=kind, filter=word), word == chosen)
-            for word, words in _FILTERS.items()
+            (words, address(filter=word), word == given["filter"]) for word, words in _FILTERS.items()
         ],
-        "types": [
-            (words, page_address(urls.base, text=text, filter=chosen, type=word), word == kind)
-            for word, words in _TYPES.items()
-        ],
+        "types": [(words, address(type=word), word == given["type"]) for word, words in _TYPES.items()],
+        "actions": _ACTIONS,
     }
     count = overview.counts.attention
     page = replace(_PAGE, title=f"({count}) {_PAGE.title}") if count else _PAGE

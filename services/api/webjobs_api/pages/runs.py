@@ -11,28 +11,34 @@ from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.run_filter import STATUS_WORDS, RunFilter, cursor_of, run_filter_of
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.http.legacy_responses import in_name_order
-from webjobs_api.pages.frame import Page, live, page_urls, show_fault
+from webjobs_api.pages.bulk_form import run_filters
+from webjobs_api.pages.bulk_view import RUN_WORDS
+from webjobs_api.pages.frame import Page, is_select_mode, live, page_urls, show_fault
 from webjobs_api.pages.last_known import show_current, show_last_known
 from webjobs_api.pages.run_rows import run_row
+from webjobs_api.runs.all_runs import of_defined_jobs
 
 _FILTERS = ("status", "job", "trigger", "runner", "since", "until", "before", "limit")
 _WORDS = {"active": "Running now", "Failed": "Failed", "Success": "Succeeded", "Aborted": "Aborted"}
+_ACTIONS = [(action.value, words.verb) for action, words in RUN_WORDS.items()]
 
 _PAGE = Page(template="runs", title="Runs", section="runs", regions=("list",), events="type=triggered")
 
 
 @live
 async def show_runs(request: web.Request) -> web.Response:
-    """`GET /pages/runs`: newest first, with filters; every one is in the address."""
+    """`GET /pages/runs`: newest first, with filters; `?select=1` has check boxes."""
     given = {name: [each for each in request.query.getall(name, []) if each] for name in _FILTERS}
     given = {name: values for name, values in given.items() if values}
     try:
-        wanted = run_filter_of(given)
+        wanted = of_defined_jobs(request.app[DEFINITIONS], run_filter_of(given))
         found = await request.app[RUNS].of_all(wanted)
     except WebJobsError as error:
         return show_last_known(request, _PAGE, error) or show_fault(request, error, "runs")
     urls, now = page_urls(request), datetime.now(UTC)
-    path = f"{urls.base}/pages/runs"
+    path, select = f"{urls.base}/pages/runs", is_select_mode(request)
+    if select:
+        given["select"] = ["1"]
     older = _address(path, given, before=[cursor_of(found.next)]) if found.next else ""
     jobs = [each.job_name for each in in_name_order(request.app[DEFINITIONS].all_of(JobType.TRIGGERED))]
     view = {
@@ -46,7 +52,11 @@ async def show_runs(request: web.Request) -> web.Response:
         "all_statuses": (_address(path, given, status=[], before=[]), not wanted.statuses),
         "jobs": jobs,
         "chosen": {name: values[0] for name, values in given.items()},
-        "twin": _address(f"{urls.base}/api/runs", given),
+        "select": select,
+        "selection": _address(path, given, select=[] if select else ["1"]),
+        "given": run_filters(given),
+        "actions": _ACTIONS,
+        "twin": _address(f"{urls.base}/api/runs", given, select=[]),
     }
     return show_current(request, _PAGE, view)
 

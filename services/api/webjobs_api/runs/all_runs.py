@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 
 from aiohttp import web
-from webjobs_rules.job import JobName, JobType
+from webjobs_rules.job import JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS, KnownJobs
-from webjobs_api.backends.run_filter import cursor_of, run_filter_of
+from webjobs_api.backends.run_filter import RunFilter, cursor_of, run_filter_of
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.http import request_context
 from webjobs_api.http.dialects import KUDU
@@ -21,7 +21,7 @@ PATH = "/api/runs"
 async def list_runs(request: web.Request) -> web.Response:
     """`GET /api/runs`: what runs and what ran, of all jobs."""
     wanted = run_filter_of({name: request.query.getall(name) for name in request.query})
-    wanted = wanted.with_jobs(as_defined(request.app[DEFINITIONS], name) for name in wanted.job_names)
+    wanted = of_defined_jobs(request.app[DEFINITIONS], wanted)
     page = await request.app[RUNS].of_all(wanted)
     base, now, following = request_context.base(request), datetime.now(UTC), None
     if page.next is not None:
@@ -42,9 +42,13 @@ async def get_run(request: web.Request) -> web.Response:
     return request_context.show(request, measured_run_json(run, urls, datetime.now(UTC)))
 
 
-def as_defined(definitions: KnownJobs, name: JobName) -> JobName:
-    """The name as the job's owner spells it; as given when there is no such job: its runs may be kept."""
-    spelled = [each.job_name for each in definitions.all_of(JobType.TRIGGERED)]
-    if name in spelled:
-        return name
-    return next((each for each in spelled if each.lower() == name.lower()), name)
+def of_defined_jobs(definitions: KnownJobs, wanted: RunFilter) -> RunFilter:
+    """The filter with names of jobs as their owners spell them.
+
+    A name of no job stays as it is: its runs may be kept.
+    """
+    spelled = {each.job_name for each in definitions.all_of(JobType.TRIGGERED)}
+    lower = {name.lower(): name for name in spelled}
+    return wanted.with_jobs(
+        name if name in spelled else lower.get(name.lower(), name) for name in wanted.job_names
+    )

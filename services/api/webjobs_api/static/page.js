@@ -267,17 +267,33 @@ function startEvery() {
 
 // Keys: letters move; Shift and a letter opens what changes something. None acts while a field has focus.
 
+const KEYS = "webjobs.keys";
+
 function startKeys() {
+  const dialog = document.getElementById("keys");
+  const act = document.getElementById("keys-act");
+  const button = document.querySelector("[data-keys]");
+  act.checked = localStorage.getItem(KEYS) !== "off";
+  act.addEventListener("change", () => localStorage.setItem(KEYS, act.checked ? "on" : "off"));
+  button.hidden = false;
+  button.addEventListener("click", () => dialog.showModal());
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem("webjobs.keys") === "off") return;
-    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem(KEYS) === "off" || dialog.open) return;
+    // A check box takes no letters.
+    if (event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]")) return;
+    const row = document.activeElement.closest("main tbody tr");
     if (event.key === "/") {
       event.preventDefault();
       document.getElementById("search")?.focus();
     } else if (event.key === "j" || event.key === "k") {
-      const links = [...document.querySelectorAll("main tbody tr :is(th, td) > a")];
-      const at = links.indexOf(document.activeElement);
+      const links = [...document.querySelectorAll("main tbody tr :is(th > a, td > a, .pick a)")];
+      const known = links.indexOf(document.activeElement);
+      const at = known < 0 && row ? links.findIndex((link) => row.contains(link)) : known;
       links[Math.max(0, Math.min(links.length - 1, at + (event.key === "j" ? 1 : -1)))]?.focus();
+    } else if (event.key === "?") {
+      dialog.showModal();
+    } else if (event.key === "x") {
+      row?.querySelector(".box input")?.click();
     } else {
       document.querySelector(`[data-key="${CSS.escape(event.key)}"]`)?.[event.key === event.key.toUpperCase() ? "focus" : "click"]();
     }
