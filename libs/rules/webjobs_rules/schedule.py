@@ -70,7 +70,7 @@ class Schedule:
     def _within(self, stretch: Offset, after: datetime, until: datetime) -> Iterator[datetime]:
         """Due times in a stretch of even time, later than `after` and not later than `until`."""
         begin, end = max(after, stretch.start - _INSTANT), min(until, stretch.end - _INSTANT)
-        if not self._goes_by_elapsed_time(stretch.shift):
+        if not self.goes_by_elapsed_time(stretch.shift):
             changed = stretch.start + abs(stretch.shift) - _INSTANT
             if stretch.shift > timedelta(0) and begin < changed:
                 both = {
@@ -91,7 +91,7 @@ class Schedule:
                 return
             yield wall.replace(tzinfo=UTC) - offset
 
-    def _goes_by_elapsed_time(self, shift: timedelta) -> bool:
+    def goes_by_elapsed_time(self, shift: timedelta) -> bool:
         """Whether the schedule looks the same on a clock that was put forward or back by this."""
         if self.cron.hours != _EVERY_HOUR or shift % _MINUTE:
             return False

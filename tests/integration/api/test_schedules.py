@@ -201,6 +201,25 @@ async def test_the_page_of_a_job_says_when_it_runs_next(
     await eventually(lambda: shows(LOG))
 
 
+async def test_a_schedule_says_what_the_clocks_do_to_it(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    for name, hour in (("night", 2), ("noon", 12)):
+        settings = {"schedule": f"0 30 {hour} * * *", "time_zone": "Europe/Berlin"}
+        await backend.define(JobType.TRIGGERED, name, settings=settings)
+    found = await preview(api, "/api/jobs/triggered/night/schedule?next=100")
+    change = found["clock_change"]
+    assert change["effect"] in ("moved", "once") and "02:30:00" in change["words"]
+    special = [due for due in found["next"] if due["clock_change"]]
+    assert all(due["clock_change"]["words"].startswith("On 20") for due in special)
+    async with api.get("/pages/triggered/night") as answer:
+        assert change["words"] in await answer.text()
+    found = await preview(api, "/api/jobs/triggered/noon/schedule?next=100")
+    assert [found["clock_change"], *(due["clock_change"] for due in found["next"])] == [None] * 101
+    async with api.get("/pages/triggered/noon") as answer:
+        assert "the clocks are put" not in await answer.text()
+
+
 async def test_a_job_that_is_not_enabled_is_not_run(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
     await backend.define(JobType.TRIGGERED, "report", settings={"enabled": False})
     for path in ("/api/jobs/triggered/report/run", "/api/triggeredwebjobs/report/run"):

@@ -21,6 +21,7 @@ from webjobs_api.pages.job_view import job_view, unusual
 from webjobs_api.pages.run_rows import run_row, usual, version_note, why
 from webjobs_api.pages.versions import REGIONS, versions_view
 from webjobs_api.schedules.handlers import schedule_of_job
+from webjobs_api.schedules.preview import ScheduleJson
 from webjobs_api.why.causes import causes_of
 from webjobs_api.why.state import state_of
 from webjobs_api.wording.amounts import ordinal
@@ -51,6 +52,7 @@ async def show_triggered_job(request: web.Request, fault: WebJobsError | None = 
         "bars": bars_of([_result(run) for run in reversed(runs[:_BARS]) if is_terminal(run.status)], _BARS),
         "usual": usual(runs),
         "schedule": schedule,
+        "clock_changes": _clock_changes(schedule),
         "due": [datetime.fromisoformat(each.due) for each in schedule.next],
         "ticks": [(tick, datetime.fromisoformat(tick.due)) for tick in schedule.last],
         "arguments": list(dict.fromkeys(run.arguments for run in runs if run.arguments))[:10],
@@ -92,6 +94,12 @@ def headline(runs: Sequence[RunView]) -> Sentence:
         facts.append(f"{ordinal(streak)} time in a row")
     since = ("; last success ", success.ended_at) if success and success.ended_at else ()
     return Sentence("Failed ", when, f": {', '.join(facts)}", *since, ".")
+
+
+def _clock_changes(schedule: ScheduleJson) -> list[str]:
+    """What the clocks do to the due times that are shown, and next to the schedule, in words; each once."""
+    changes = [*(due.clock_change for due in schedule.next), schedule.clock_change]
+    return list(dict.fromkeys(change.words for change in changes if change is not None))
 
 
 def _with_before(runs: Sequence[RunView]) -> Iterator[tuple[RunView, RunView | None]]:

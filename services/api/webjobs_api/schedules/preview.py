@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 from webjobs_events.events import ScheduleTicked, TickOutcome
 from webjobs_events.job import JobDefinition
+from webjobs_rules.clock_changes import ClockChange, ClockEffect, clock_change_of, clock_changes
 from webjobs_rules.cron_words import cron_in_words
 from webjobs_rules.errors import WebJobsError
 from webjobs_rules.job_settings import Missed, read_job_settings
@@ -19,13 +20,29 @@ MOST_DUE_TIMES = 100
 LAST_TICKS = 10
 
 _HORIZON = timedelta(days=50 * 366)
+_YEAR = timedelta(days=366)
+
+
+class ClockChangeJson(msgspec.Struct, frozen=True):
+    """A change of the clocks in the zone of a schedule: when it is, and what it does to its times."""
+
+    at: str
+    effect: ClockEffect
+    words: str
 
 
 class DueTimeJson(msgspec.Struct, frozen=True):
-    """A due time, in UTC and as the clock of its zone shows it."""
+    """A due time, in UTC and as the clock of its zone shows it.
+
+    Attributes:
+        due: In UTC.
+        local: By the clock of the zone.
+        clock_change: The change of the clocks that moves it, or shows it twice; null without one.
+    """
 
     due: str
     local: str
+    clock_change: ClockChangeJson | None = None
 
 
 class TickJson(msgspec.Struct, frozen=True):
@@ -53,6 +70,7 @@ class ScheduleJson(msgspec.Struct, frozen=True):
         held_back: Why it starts nothing at the moment; null when it does.
         missed: What becomes of due times that passed unseen.
         next: The next due times.
+        clock_change: The next change of the clocks within a year that touches the schedule; null: none does.
         last: What became of the last ones, newest first.
         log_url: Of the scheduler log.
     """
@@ -65,6 +83,7 @@ class ScheduleJson(msgspec.Struct, frozen=True):
     held_back: str | None
     missed: Missed
     next: list[DueTimeJson]
+    clock_change: ClockChangeJson | None
     last: list[TickJson]
     log_url: str | None
 
@@ -105,6 +124,7 @@ def schedule_json(
             held_back=str(error),
             missed=Missed(),
             next=[],
+            clock_change=None,
             last=last,
             log_url=urls.scheduler_log(definition.job_name) if last else None,
         )
@@ -119,6 +139,7 @@ def schedule_json(
         held_back=held_back,
         missed=settings.missed,
         next=[] if schedule is None else next_due_times(schedule, now, count),
+        clock_change=None if schedule is None else _next_clock_change(schedule, now),
         last=last,
         log_url=urls.scheduler_log(definition.job_name) if last else None,
     )
@@ -127,7 +148,23 @@ def schedule_json(
 def next_due_times(schedule: Schedule, now: datetime, count: int) -> list[DueTimeJson]:
     """The first `count` due times of a schedule within fifty years."""
     found = itertools.islice(schedule.due_between(now, now + _HORIZON), count)
-    return [DueTimeJson(instant(due), due.astimezone(schedule.zone).isoformat()) for due in found]
+    return [
+        DueTimeJson(
+            instant(due),
+            due.astimezone(schedule.zone).isoformat(),
+            _clock_change(clock_change_of(schedule, due)),
+        )
+        for due in found
+    ]
+
+
+def _next_clock_change(schedule: Schedule, now: datetime) -> ClockChangeJson | None:
+    """The next change of the clocks within a year that touches a schedule."""
+    return _clock_change(next(clock_changes(schedule, now, now + _YEAR), None))
+
+
+def _clock_change(change: ClockChange | None) -> ClockChangeJson | None:
+    return ClockChangeJson(instant(change.at), change.effect, change.words) if change else None
 
 
 def _tick_json(tick: ScheduleTicked, urls: Urls) -> TickJson:
