@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from webjobs_service.disk_reserve import DiskSpace
+from webjobs_rules.disk_reserve import DiskSpace
 
 
 def space_of(folder: Path) -> DiskSpace:

@@ -9,10 +9,9 @@ from pathlib import Path
 from prometheus_client import Gauge
 from webjobs_events.events import DiskLow, DiskOk
 from webjobs_events.heartbeat import DiskReport
+from webjobs_rules.disk_reserve import DiskSpace, as_text, is_low, log_floor, reserve_of
 from webjobs_service.disk import space_of
-from webjobs_service.disk_reserve import DiskSpace, reserve_of
 
-from webjobs_runner.domain.disk_reserve import as_text, is_low, log_floor
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox

@@ -45,6 +45,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             "Show the parts of webjobs: whether they can work, how far behind they are, their disks.",
         ),
         "up": Entry("up:up", "Run the whole stack here, NATS and Postgres included, until Ctrl-C."),
+        "doctor": Entry("doctor:doctor", "Check this machine and the server, and say what to do."),
         "repair": Entry("repair:repair", "Repair what damage has left."),
     },
     "Jobs without a server": {

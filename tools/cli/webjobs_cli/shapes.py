@@ -261,6 +261,20 @@ class StatusShown(msgspec.Struct, frozen=True):
     """Figures of the jobs, such as `jobs`, `running`, `failed_24h`."""
 
 
+CheckLevel = Literal["ok", "note", "warning", "failed"]
+
+
+class DoctorCheck(msgspec.Struct, frozen=True):
+    """One thing that `doctor` has looked at."""
+
+    id: str
+    """A stable word for programs, such as `disk`, `interpreter_bash`, `server_history`."""
+    level: CheckLevel
+    message: str
+    remedy: str = ""
+    """What to do; empty when it is good."""
+
+
 class Printed(NamedTuple):
     """What a command prints with `--json`."""
 
@@ -290,6 +304,7 @@ PRINTED: dict[str, Printed] = {
     "status": Printed("object", StatusShown),
     "context list": Printed("array", ContextRow),
     "context show": Printed("object", TargetShown),
+    "doctor": Printed("array", DoctorCheck),
     "exec": Printed("object", ExecReport),
     "lint": Printed("object", LintReport),
     "context test": Printed("object", TargetShown),

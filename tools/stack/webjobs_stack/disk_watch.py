@@ -4,8 +4,8 @@ import asyncio
 import time
 from pathlib import Path
 
+from webjobs_rules.disk_reserve import MEGABYTE, reserve_of
 from webjobs_service.disk import space_of
-from webjobs_service.disk_reserve import MEGABYTE, reserve_of
 
 from webjobs_stack.announce import Announcer
 from webjobs_stack.nats_server import NatsServer

@@ -1,6 +1,5 @@
 import pytest
-from webjobs_runner.domain.disk_reserve import as_text, is_low
-from webjobs_service.disk_reserve import DiskSpace, reserve_of
+from webjobs_rules.disk_reserve import DiskSpace, as_text, is_low, reserve_of
 
 MB = 1024 * 1024
 GB = 1024 * MB

@@ -1,8 +1,31 @@
-"""When a disk counts as low: pure."""
+"""How much of a disk is kept in reserve, and when a disk counts as low; pure."""
 
-from webjobs_service.disk_reserve import DiskSpace
+from dataclasses import dataclass
 
+MEGABYTE = 1024 * 1024
+_DEFAULT_SHARE = 20  # one part in so many of the disk
+_DEFAULT_LIMIT = 500 * MEGABYTE
 _MARGIN = 10  # one part in so many of the reserve must be free above it before the disk counts as well
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSpace:
+    """Bytes of the disk that a folder lies on.
+
+    Attributes:
+        free: What an ordinary user can still write.
+        total: Its size.
+    """
+
+    free: int
+    total: int
+
+
+def reserve_of(total: int, reserve_mb: int | None) -> int:
+    """Bytes to keep free on a disk of this size: as set, or 5 % of the disk, but at most 500 MB."""
+    if reserve_mb is not None:
+        return reserve_mb * MEGABYTE
+    return min(total // _DEFAULT_SHARE, _DEFAULT_LIMIT)
 
 
 def is_low(space: DiskSpace, reserve: int, was_low: bool) -> bool:
@@ -25,5 +48,5 @@ def log_floor(reserve: int) -> int:
 
 def as_text(space: DiskSpace, reserve: int) -> str:
     """`3 MB of 400 MB are free; the reserve is 20 MB`."""
-    free, total, kept = (bytes_ // (1024 * 1024) for bytes_ in (space.free, space.total, reserve))
+    free, total, kept = (bytes_ // MEGABYTE for bytes_ in (space.free, space.total, reserve))
     return f"{free} MB of {total} MB are free; the reserve is {kept} MB"
