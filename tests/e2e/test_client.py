@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import pytest
 import pytest_asyncio
@@ -25,6 +26,7 @@ from webjobs_client import (
 )
 
 WAIT = 40.0
+ROOT = Path(__file__).parents[2]
 NAME, PASSWORD = "ann", "secret: ü"
 
 
@@ -268,7 +270,7 @@ def test_the_examples_of_the_page(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "client.md").read_text()
+    page = (ROOT / "docs" / "client.md").read_text()
     (tmp_path / "job_folder").mkdir()
     (tmp_path / "job_folder" / "run.sh").write_text('echo "$@"; exit 3')
     monkeypatch.chdir(tmp_path)
@@ -283,3 +285,66 @@ def test_the_examples_of_the_page(
     printed = capsys.readouterr().out
     assert "run.sh []" in printed and "Failed 3 exit_code" in printed and ": INFO] hello Ann B" in printed
     assert "\n3\n" in printed and "job_not_found There is no triggered job named 'no such job'." in printed
+
+
+async def test_the_examples_of_the_page_about_reports(client: EitherClient) -> None:
+    page = (ROOT / "docs" / "scripts.md").read_text()
+    for language, file in (("sh", "run.sh"), ("python", "run.py")):
+        name = unique(f"example-{language}")
+        await client.do(
+            "deploy", name, page.split(f"```{language}\n")[1].split("```")[0].encode(), file_name=file
+        )
+        await client.do("put_settings", name, {"env": {"PYTHONPATH": str(ROOT / "libs" / "job")}})
+        run = await client.do("run", name)
+        await called(run.wait, WAIT)
+        assert (run.status, run.result["rows"]) == ("Success", 1204), await called(run.log)
+        assert run.progress in [(0.8, "writing"), (0.5, "half of it")]
+
+
+async def test_a_script_reports_its_result_and_how_far_it_is(
+    client: EitherClient, protected_stack: RunningStack
+) -> None:
+    script = """
+        echo "25% loading <b>" >> "$WEBJOBS_PROGRESS_FILE"
+        while [ ! -e "$WEBJOBS_DATA_PATH/go" ]; do sleep 0.05; done
+        printf '0.9 almost' >> "$WEBJOBS_PROGRESS_FILE"
+        printf '%s' "$1" > "$WEBJOBS_RESULT_FILE"
+        exit 5
+    """
+    name = await deployed(client, script)
+    go = protected_stack.data / "data" / "jobs" / "triggered" / name / "go"
+    run = await client.do("run", name, ['{"rows": [1, null, "\\u00fc"]}'])
+
+    async def is_loading() -> bool:
+        await called(run.refresh)
+        assert run.progress == (0.25, "loading <b>"), run.details
+        return True
+
+    await eventually(is_loading, WAIT, interval=0.1)
+    page = await client.do("request", "GET", f"/pages/triggered/{quote(name)}/history/{run.id}")
+    assert b"loading &lt;b&gt;" in page.body and b'<progress max="100" value="25"' in page.body
+    async with asyncio.timeout(WAIT):
+        (progressed,) = await client.items("events", job=name, event="Progressed", from_first=True, most=1)
+    assert progressed.data["progress"] == 0.25 and progressed.data["run_id"] == run.id
+    go.touch()
+    await called(run.wait, WAIT)
+    assert (run.status, run.exit_code, run.result) == ("Failed", 5, {"rows": [1, None, "ü"]})
+    assert run.progress == (0.9, "almost") and run.details.warnings == []
+    file = await client.do(
+        "request", "GET", urlsplit(run.details.result_url)._replace(scheme="", netloc="").geturl()
+    )
+    assert file.status == 200 and file.body == b'{"rows": [1, null, "\\u00fc"]}'
+    async with asyncio.timeout(WAIT):
+        (failed,) = await client.items("events", job=name, event="Failed", from_first=True, most=1)
+    assert failed.data["result"] == run.result and failed.data["progress_text"] == "almost"
+    page = await client.do("request", "GET", f"/pages/triggered/{quote(name)}/history/{run.id}")
+    assert b"Result" in page.body and b"&#34;rows&#34;" in page.body
+
+    bad = await client.do("run", name, ["no json"])
+    await called(bad.wait, WAIT)
+    assert (bad.status, bad.exit_code, bad.result) == ("Failed", 5, None)
+    (warning,) = bad.details.warnings
+    assert "not valid JSON" in warning and f"SYS WARN] {warning}" in await called(bad.log)
+    large = await client.do("run", name, [f'"{"x" * 5000}"'])
+    await called(large.wait, WAIT)
+    assert large.result is None and large.details.result_url and large.details.warnings == []

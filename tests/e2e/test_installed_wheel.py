@@ -25,6 +25,7 @@ FROM_INDEX = bool(os.environ.get("WEBJOBS_TEST_INDEX"))
 PACKAGES = (
     "libs/rules/webjobs_rules",
     "libs/client/webjobs_client",
+    "libs/job/webjobs_job",
     "libs/events/webjobs_events",
     "libs/service/webjobs_service",
     "services/api/webjobs_api",

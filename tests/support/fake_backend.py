@@ -115,7 +115,7 @@ class FakeBackend:
         exit_code: int = 0,
         has_error_log: bool = False,
         free_the_job: bool = True,
-        **facts: float,
+        **facts: Any,
     ) -> None:
         held = self.held[job_name]
         ended = events.RunFailed if exit_code else events.RunSuccess
@@ -127,7 +127,7 @@ class FakeBackend:
                 reason=Reason.EXIT_CODE,
                 exit_code=exit_code,
                 has_error_log=has_error_log,
-                **facts,  # type: ignore[arg-type]
+                **facts,
             )
         )
         if free_the_job:

@@ -50,6 +50,11 @@ class RunDetails(Model, frozen=True, kw_only=True):
     peak_memory_bytes: int | None = None
     log_lines: int | None = None
     first_error_line: int | None = None
+    result: Any = None
+    result_url: str | None = None
+    progress: float | None = None
+    progress_text: str = ""
+    warnings: list[str] = []
 
     @property
     def has_ended(self) -> bool:

@@ -1,5 +1,7 @@
 """What a client has seen of a run: the part of its handle that does no requests; pure."""
 
+from typing import Any
+
 from webjobs_client.models import ENDED, RunDetails, RunKey
 
 
@@ -35,6 +37,19 @@ class RunState:
     def reason(self) -> str | None:
         """Why it ended, such as `exit_code`, `timeout` or `cancelled`; None before."""
         return self.details.reason if self.details else None
+
+    @property
+    def result(self) -> Any:
+        """What its script reports in `WEBJOBS_RESULT_FILE`; None without it, or above 4 kB."""
+        return self.details.result if self.details else None
+
+    @property
+    def progress(self) -> tuple[float, str] | None:
+        """The share from 0 to 1, and what the script does; None when it reports nothing."""
+        details = self.details
+        return (
+            None if details is None or details.progress is None else (details.progress, details.progress_text)
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.job}/{self.id} {self.status}>"

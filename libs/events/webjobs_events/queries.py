@@ -43,6 +43,12 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     peak_memory_bytes: int | None = None
     log_lines: int | None = None
     first_error_line: int | None = None
+    result: str | None = None
+    """As compact JSON."""
+    result_bytes: int | None = None
+    progress: float | None = None
+    progress_text: str = ""
+    warnings: list[str] = msgspec.field(default_factory=list)
 
 
 class LastSuccess(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,6 +64,8 @@ JOB_VARIABLES = frozenset(
         "FENCING_TOKEN",
         "NAME",
         "PATH",
+        "PROGRESS_FILE",
+        "RESULT_FILE",
         "RUN_ID",
         "SHUTDOWN_FILE",
         "TYPE",

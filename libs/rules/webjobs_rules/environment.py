@@ -17,8 +17,9 @@ class ScriptFacts:
     """The facts about a job in the environment of its process.
 
     `home` is the site folder, `webroot_path` the `site/wwwroot` in it. `run_id` is empty for a continuous
-    job; `port` is for continuous jobs only, `fencing_token` for singletons. A run belongs to a `trace`; a
-    continuous job does not: it outlives every request.
+    job, which has no `result_file` and `progress_file` either; `port` is for continuous jobs only,
+    `fencing_token` for singletons. A run belongs to a `trace`; a continuous job does not: it outlives every
+    request.
     """
 
     path: str
@@ -34,6 +35,8 @@ class ScriptFacts:
     command_arguments: str = ""
     trace: Trace | None = None
     shutdown_file: str | None = None
+    result_file: str | None = None
+    progress_file: str | None = None
     port: int | None = None
     fencing_token: int | None = None
 
@@ -88,6 +91,10 @@ def _variables(facts: ScriptFacts) -> dict[str, str]:
             variables["TRACESTATE"] = facts.trace.tracestate
     if facts.shutdown_file is not None:
         variables["WEBJOBS_SHUTDOWN_FILE"] = facts.shutdown_file
+    if facts.result_file is not None:
+        variables["WEBJOBS_RESULT_FILE"] = facts.result_file
+    if facts.progress_file is not None:
+        variables["WEBJOBS_PROGRESS_FILE"] = facts.progress_file
     if facts.port is not None:
         variables["WEBJOBS_PORT"] = str(facts.port)
     if facts.fencing_token is not None:

@@ -56,6 +56,11 @@ runs = Table(
     Column("peak_memory_bytes", BigInteger),
     Column("log_lines", BigInteger),
     Column("first_error_line", BigInteger),
+    Column("result", Text),
+    Column("result_bytes", BigInteger),
+    Column("progress", Double),
+    Column("progress_text", Text, nullable=False, server_default=""),
+    Column("warnings", JSON, nullable=False, server_default="[]"),
     # Read backwards, the index of newest-first pages of the runs of all jobs.
     Index("runs_by_status", "status", "run_id", "job_name"),
 )

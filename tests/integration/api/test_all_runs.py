@@ -130,7 +130,10 @@ async def test_a_run_shows_what_it_used_in_the_list_and_by_itself_but_not_in_the
     await define(backend, ["a b"])
     run_id = await start(api, "a b")
     await eventually(lambda: "a b" in backend.held)
-    used = {"cpu_seconds": 1.25, "peak_memory_bytes": 9_000_000_000, "log_lines": 12, "first_error_line": 7}
+    used: dict[str, Any] = {
+        **{"cpu_seconds": 1.25, "peak_memory_bytes": 9_000_000_000, "log_lines": 12, "first_error_line": 7},
+        **{"result": {"rows": 3}, "progress": 0.5, "progress_text": "half", "warnings": ["The result …"]},
+    }
 
     async def shown_by_itself() -> dict[str, Any]:
         async with api.get(f"/api/runs/A%20b/{run_id}") as answer:
@@ -138,14 +141,18 @@ async def test_a_run_shows_what_it_used_in_the_list_and_by_itself_but_not_in_the
             found: dict[str, Any] = await answer.json()
             return found
 
-    assert {name: (await shown_by_itself())[name] for name in used} == dict.fromkeys(used)
-    await backend.end_run("a b", exit_code=3, **used)
+    unknown = dict.fromkeys(used) | {"progress_text": "", "warnings": []}
+    assert {name: (await shown_by_itself())[name] for name in used} == unknown
+    await backend.end_run("a b", exit_code=3, result_bytes=10, **used)
     [listed_run] = (await listed(api))["runs"]
     assert {name: listed_run[name] for name in used} == used
     assert await shown_by_itself() == listed_run
     async with api.get(listed_run["url"]) as answer:
         kudu = await answer.json()
-    assert kudu == {name: value for name, value in listed_run.items() if name not in used}
+    file = f"/vfs/data/jobs/triggered/a%20b/{run_id}/result.json?instance={listed_run['instance']}"
+    assert listed_run["result_url"].endswith(file)
+    ours = {*used, "result_url"}
+    assert kudu == {name: value for name, value in listed_run.items() if name not in ours}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[3]
 FOLDERS = (
     "libs/rules",
     "libs/client",
+    "libs/job",
     "libs/events",
     "libs/service",
     "services/api",

@@ -12,7 +12,7 @@ from support.stories import (
     removed,
     runner,
 )
-from webjobs_events.events import Event, InstanceLost, InstanceStarted, InstanceStopped
+from webjobs_events.events import Event, InstanceLost, InstanceStarted, InstanceStopped, RunProgressed
 from webjobs_events.queries import RunView
 from webjobs_history.domain.fold import Fold
 from webjobs_history.domain.rows import InstanceRow
@@ -68,6 +68,22 @@ def test_a_run_knows_what_it_used_once_it_has_ended() -> None:
         assert {name: getattr(view, name) for name in usage} == usage
         unknown = run_after(run, run.initializing(), event())
         assert [getattr(unknown, name) for name in usage] == [None] * 4
+
+
+def test_a_run_knows_what_its_script_reports() -> None:
+    run = Run(0)
+    step = partial(RunProgressed, at=at(2), instance="aaaaaa", job_name=run.job, run_id=run.run_id)
+    begun = run.initializing(), run.running()
+    view = run_after(run, *begun, step(number=1, progress=0.1), step(number=2, progress=0.4, text="a"))
+    assert (view.progress, view.progress_text, view.status) == (0.4, "a", Status.RUNNING)
+    reported = {"result": {"rows": [1, "\0"]}, "result_bytes": 30, "warnings": ["w"]}
+    ended = run_after(run, *begun, step(number=1, progress=0.1), run.failed(3, **reported))
+    assert (ended.result, ended.result_bytes, ended.warnings) == ('{"rows":[1,"\\u0000"]}', 30, ["w"])
+    assert ended.progress == 0.1
+    end = run.success(progress=0.9, progress_text="b")
+    of_another = step(number=1, attempt=2, progress=0.3)
+    late = run_after(run, *begun, of_another, end, step(number=9, progress=0.2))
+    assert (late.progress, late.progress_text, late.status) == (0.9, "b", Status.SUCCESS)
 
 
 def test_a_run_knows_what_led_to_it_and_what_follows_it() -> None:

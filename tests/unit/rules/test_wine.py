@@ -8,9 +8,11 @@ def test_a_path_is_told_as_windows_writes_it() -> None:
 
 def test_a_windows_script_gets_a_prefix_and_windows_paths() -> None:
     environment = {"PATH": "/bin", "WEBJOBS_PATH": "/tmp/a", "WEBJOBS_NAME": "/a", "WEBJOBS_RUN_ID": ""}
+    environment["WEBJOBS_RESULT_FILE"] = "/data/result.json"
     assert wine_environment(environment, "/w") == {
         "PATH": "/bin",
         "WEBJOBS_PATH": "Z:\\tmp\\a",
+        "WEBJOBS_RESULT_FILE": "Z:\\data\\result.json",
         "WEBJOBS_NAME": "/a",
         "WEBJOBS_RUN_ID": "",
         "WINEPREFIX": "/w",

@@ -56,6 +56,7 @@ from webjobs_events.events.runs import (
     RunEvent,
     RunFailed,
     RunInitializing,
+    RunProgressed,
     RunRunning,
     RunSuccess,
 )
@@ -104,6 +105,7 @@ __all__ = [
     "RunEvent",
     "RunFailed",
     "RunInitializing",
+    "RunProgressed",
     "RunRunning",
     "RunSuccess",
     "ScheduleTicked",

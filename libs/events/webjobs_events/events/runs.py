@@ -1,7 +1,8 @@
 """The life of one run of a triggered job."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import msgspec
 from webjobs_rules.run_id import SentRunId
 from webjobs_rules.status import Reason, Status
 
@@ -86,6 +87,12 @@ class RunEnded(RunEvent, frozen=True, kw_only=True):
             shipped, or an earlier start of the runner wrote a part of it.
         first_error_line: Number of its first line of level ERROR or SYS ERROR, from 1; None when there is
             none, or `log_lines` is None.
+        result: What the script wrote to WEBJOBS_RESULT_FILE, any JSON value; None when it wrote nothing, or
+            more than fits into an event.
+        result_bytes: Size of that file; None when there is none, or it is not valid.
+        progress: The share that the script last wrote to WEBJOBS_PROGRESS_FILE, 0 to 1; None without one.
+        progress_text: What it wrote behind it.
+        warnings: What was wrong with these two files, as sentences.
     """
 
     started_at: Instant | None
@@ -103,6 +110,11 @@ class RunEnded(RunEvent, frozen=True, kw_only=True):
     peak_memory_bytes: int | None = None
     log_lines: int | None = None
     first_error_line: int | None = None
+    result: Any = None
+    result_bytes: int | None = None
+    progress: float | None = None
+    progress_text: str = ""
+    warnings: list[str] = msgspec.field(default_factory=list)
 
 
 class RunSuccess(RunEnded, frozen=True, kw_only=True, tag="Success"):
@@ -124,3 +136,29 @@ class RunAborted(RunEnded, frozen=True, kw_only=True, tag="Aborted"):
 
 
 AnyRunEvent = RunInitializing | RunRunning | RunSuccess | RunFailed | RunAborted
+
+
+class RunProgressed(TriggeredEvent, frozen=True, kw_only=True, tag="Progressed"):
+    """How far a run is, as its script says. No step in its life: the status stays.
+
+    Attributes:
+        run_id: Of the run.
+        attempt: 1, or more when the run is tried again.
+        number: Counts these events of the attempt, from 1.
+        progress: The share that is done, 0 to 1.
+        text: What the script does; may be empty.
+    """
+
+    run_id: SentRunId
+    attempt: int = 1
+    number: int
+    progress: float
+    text: str = ""
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.about}/{self.attempt}/{self.name}/{self.number}"
+
+    @property
+    def about(self) -> str:
+        return f"triggered/{token_of(self.job_name)}/{self.run_id}"

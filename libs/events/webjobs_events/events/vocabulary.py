@@ -38,6 +38,7 @@ from webjobs_events.events.runs import (
     RunAborted,
     RunFailed,
     RunInitializing,
+    RunProgressed,
     RunRunning,
     RunSuccess,
 )
@@ -45,6 +46,7 @@ from webjobs_events.events.schedule import ScheduleTicked
 
 AnyEvent = (
     AnyRunEvent
+    | RunProgressed
     | AnyContinuousEvent
     | AnyJobEvent
     | ScheduleTicked
@@ -60,6 +62,7 @@ _RUN: tuple[type[Event], ...] = (
     RunSuccess,
     RunFailed,
     RunAborted,
+    RunProgressed,
     ScheduleTicked,
     Purged,
 )

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from webjobs_rules.job import JobType
 from webjobs_rules.log_format import JOB_LOG, error_log, output_log
+from webjobs_rules.run_report import RESULT_FILE
 
 
 @lru_cache(maxsize=10_000)
@@ -65,6 +66,10 @@ class Urls:
     def error(self, name: str, run_id: str) -> str:
         """Of a run's error log."""
         return self._data(JobType.TRIGGERED, name, f"{run_id}/{error_log(run_id)}")
+
+    def result(self, name: str, run_id: str, instance: str) -> str:
+        """Of the file with the result of a run, on the disk of its runner."""
+        return f"{self._data(JobType.TRIGGERED, name, f'{run_id}/{RESULT_FILE}')}?instance={instance}"
 
     def job_log(self, name: str) -> str:
         """Of a continuous job's own log."""

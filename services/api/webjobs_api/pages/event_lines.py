@@ -24,6 +24,7 @@ from webjobs_events.events import (
     Purged,
     RunEnded,
     RunEvent,
+    RunProgressed,
     ScheduleTicked,
     Term,
 )
@@ -127,6 +128,8 @@ def _sentence(event: Event) -> str:
         return _of_run(event)
     if isinstance(event, ContinuousEvent):
         return _of_continuous(event)
+    if isinstance(event, RunProgressed):
+        return f"The run is at {event.progress:.0%}" + (f": {event.text}" if event.text else "")
     if isinstance(event, Purged):
         return f"{counted(len(event.run_ids), 'run')} left the history, which keeps {event.limit:,}"
     if isinstance(event, AcknowledgementWithdrawn):

@@ -1,10 +1,11 @@
 """A run as pages show it: a sentence, a row, a timeline; pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
+import msgspec
 from webjobs_events.queries import RunView, TriggerKind
 from webjobs_rules.status import Status, is_terminal
 
@@ -48,6 +49,11 @@ class RunRow:
         memory: Peak memory of its largest process; empty as above.
         lines: How many lines its log has; empty when they were not counted.
         first_error: Number of the first of them with an error; 0: none.
+        progress: The share that is done, of 100, as its script says; None when it says nothing.
+        progress_text: What it does, as its script says.
+        result: What its script reports, as indented JSON; empty: nothing, or it is in the file only.
+        result_url: Address of the file with it; empty: there is none.
+        warnings: What was wrong with what its script reports.
     """
 
     id: str
@@ -72,6 +78,11 @@ class RunRow:
     memory: str
     lines: str
     first_error: int
+    progress: int | None
+    progress_text: str
+    result: str
+    result_url: str
+    warnings: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +121,11 @@ def run_row(run: RunView, urls: Urls, now: datetime, note: str = "") -> RunRow:
         memory="" if run.peak_memory_bytes is None else size(run.peak_memory_bytes),
         lines="" if run.log_lines is None else counted(run.log_lines, "line"),
         first_error=run.first_error_line or 0,
+        progress=None if run.progress is None else int(run.progress * 100),
+        progress_text=run.progress_text,
+        result="" if run.result is None else msgspec.json.format(run.result, indent=2),
+        result_url="" if run.result_bytes is None else urls.result(run.job_name, run.run_id, run.instance),
+        warnings=run.warnings,
     )
 
 

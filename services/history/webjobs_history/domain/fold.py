@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
-from webjobs_events.events import ContinuousEvent, Event, InstanceEvent, Purged, RunEvent
+from webjobs_events.events import ContinuousEvent, Event, InstanceEvent, Purged, RunEvent, RunProgressed
 from webjobs_events.queries import AcknowledgementView, RunView
 from webjobs_rules.errors import IllegalTransition
 from webjobs_rules.job import JobName, JobType
@@ -50,7 +50,7 @@ def keys_of(events: Iterable[Event]) -> Keys:
         if (job := job_of(event)) is not None:
             keys.acknowledged.add(job)
         match event:
-            case RunEvent():
+            case RunEvent() | RunProgressed():
                 keys.runs.add((event.job_name, event.run_id))
                 keys.jobs.add(event.job_name)
             case Purged():
@@ -181,7 +181,7 @@ class Fold:
         job = replace(
             job,
             run_count=job.run_count + (key not in self._runs),
-            latest_run=run if latest is None or run.run_id >= latest.run_id else latest,
+            latest_run=_short(run) if latest is None or run.run_id >= latest.run_id else latest,
         )
         self._jobs[run.job_name] = with_ended(job, run) if is_terminal(run.status) else job
         self._runs[key] = run
@@ -211,6 +211,11 @@ class Fold:
 
 def _key_of(row: AcknowledgementView) -> AcknowledgementKey:
     return row.job_type, row.job_name, row.kind
+
+
+def _short(run: RunView) -> RunView:
+    """A run without its result: of many jobs at once, they would not fit into one reply."""
+    return run if run.result is None else replace(run, result=None)
 
 
 def _new(job_name: JobName) -> JobRow:

@@ -28,6 +28,7 @@ from webjobs_events.events import (
     RunEvent,
     RunFailed,
     RunInitializing,
+    RunProgressed,
     RunRunning,
     RunSuccess,
 )
@@ -161,9 +162,22 @@ def _run_ends(rows: Rows, event: RunEnded) -> list[Change]:
                 peak_memory_bytes=event.peak_memory_bytes,
                 log_lines=event.log_lines,
                 first_error_line=event.first_error_line,
+                result=None if event.result is None else msgspec.json.encode(event.result).decode(),
+                result_bytes=event.result_bytes,
+                progress=current.progress if event.progress is None else event.progress,
+                progress_text=current.progress_text if event.progress is None else event.progress_text,
+                warnings=event.warnings,
             )
         )
     ]
+
+
+def _run_progresses(rows: Rows, event: RunProgressed) -> list[Change]:
+    """How far a run is; one that comes after its end changes nothing."""
+    current = rows.run(event.job_name, event.run_id)
+    if current is None or current.attempt != event.attempt or current.status is not Status.RUNNING:
+        return []
+    return [PutRun(replace(current, progress=event.progress, progress_text=event.text))]
 
 
 def _next_of_run(rows: Rows, event: RunEvent) -> tuple[RunView, Status]:
@@ -297,6 +311,7 @@ _RULES: dict[type[Event], Callable[[Rows, Any], list[Change]]] = {
     RunSuccess: _run_ends,
     RunFailed: _run_ends,
     RunAborted: _run_ends,
+    RunProgressed: _run_progresses,
     Purged: _runs_are_purged,
     ContinuousInitializing: _instance_changes,
     ContinuousStarting: _instance_changes,

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from webjobs_events.events import RunInitializing, RunRunning
+from webjobs_events.events import RunInitializing, RunProgressed, RunRunning
+from webjobs_rules.run_report import Progress
 
 from webjobs_runner.domain.attempt import Attempt
 
@@ -18,6 +19,22 @@ def running_event(
 ) -> RunRunning:
     """Returns the event of a script that was started."""
     return RunRunning(at=at, script=script, **common_fields(attempt, instance_id, digest))
+
+
+def progressed_event(
+    attempt: Attempt, number: int, progress: Progress, *, instance_id: str, at: datetime
+) -> RunProgressed:
+    """Returns the event of a script that says how far it is."""
+    return RunProgressed(
+        at=at,
+        instance=instance_id,
+        job_name=attempt.command.job_name,
+        run_id=attempt.run_id,
+        attempt=attempt.number,
+        number=number,
+        progress=progress.share,
+        text=progress.text,
+    )
 
 
 def common_fields(attempt: Attempt, instance_id: str, digest: str) -> dict[str, Any]:

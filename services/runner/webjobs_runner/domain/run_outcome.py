@@ -3,6 +3,7 @@
 Pure: `runs/finish.py` performs what is decided here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from webjobs_rules.exit_facts import ExitFacts, exit_code_line
 from webjobs_rules.job_settings import Retry
 from webjobs_rules.log_format import STATUS_CHANGED, Level
 from webjobs_rules.run_id import RESOLUTION, instant_of, run_id_at
+from webjobs_rules.run_report import Progress, Result
 from webjobs_rules.status import Reason, Status
 
 from webjobs_runner.domain.attempt import Attempt
@@ -33,6 +35,9 @@ class Outcome:
         exit_code: The script's; None when it did not exit by itself.
         signal: The signal that ended the script; None when none did.
         usage: CPU time and memory of its processes; None when it did not start, or they are not known.
+        result: What the script reports as its result.
+        progress: How far the script was at last.
+        warnings: What was wrong with what it reports.
     """
 
     event: type[RunEnded]
@@ -41,6 +46,9 @@ class Outcome:
     exit_code: int | None = None
     signal: int | None = None
     usage: ResourceUsage | None = None
+    result: Result | None = None
+    progress: Progress | None = None
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +147,13 @@ def with_usage(outcome: Outcome, usage: ResourceUsage | None) -> Outcome:
     return replace(outcome, usage=usage)
 
 
+def with_report(
+    outcome: Outcome, result: Result | None, progress: Progress | None, warnings: Sequence[str]
+) -> Outcome:
+    """The same outcome, with what the script reports in its files."""
+    return replace(outcome, result=result, progress=progress, warnings=warnings)
+
+
 def final_event(
     ended: Ended, *, instance_id: str, retry: Retry | None, now: datetime, has_error_log: bool = False
 ) -> RunEnded:
@@ -172,6 +187,11 @@ def final_event(
         next_attempt_at=next_at,
         cpu_seconds=None if usage is None else usage.cpu_seconds,
         peak_memory_bytes=None if usage is None else usage.peak_memory_bytes,
+        result=outcome.result.value if outcome.result else None,
+        result_bytes=outcome.result.size if outcome.result else None,
+        progress=outcome.progress.share if outcome.progress else None,
+        progress_text=outcome.progress.text if outcome.progress else "",
+        warnings=list(outcome.warnings),
         **common_fields(attempt, instance_id, ended.digest),
     )
 

@@ -17,6 +17,7 @@ from webjobs_rules.environment import ScriptFacts, inherited_environment, script
 from webjobs_rules.errors import FolderRefused, MissingInterpreter
 from webjobs_rules.job import JobType
 from webjobs_rules.job_settings import JobSettings, read_job_settings
+from webjobs_rules.run_report import PROGRESS_FILE, RESULT_FILE
 from webjobs_rules.script import ScriptHost, host_of, process_arguments
 from webjobs_rules.stop_plan import stop_plan
 from webjobs_rules.trace import Trace
@@ -176,6 +177,7 @@ class ScriptStarter:
         definition: JobDefinition,
         *,
         run_id: str = "",
+        run_folder: str | None = None,
         arguments: str | None = None,
         trace: Trace | None = None,
         port: int | None = None,
@@ -216,6 +218,8 @@ class ScriptStarter:
                 command_arguments=arguments or "",
                 trace=trace,
                 shutdown_file=shutdown_file,
+                result_file=f"{run_folder}/{RESULT_FILE}" if run_folder else None,
+                progress_file=f"{run_folder}/{PROGRESS_FILE}" if run_folder else None,
                 port=port,
                 fencing_token=fencing_token,
             )

@@ -8,9 +8,10 @@ from webjobs_events.jetstream import LiveSettings
 from webjobs_events.job import JobDefinition
 from webjobs_rules.errors import WebJobsError
 from webjobs_rules.log_format import STATUS_CHANGED
+from webjobs_rules.run_report import Progress
 from webjobs_rules.status import Reason, Status
 
-from webjobs_runner.domain.run_events import initializing_event, running_event
+from webjobs_runner.domain.run_events import initializing_event, progressed_event, running_event
 from webjobs_runner.domain.run_outcome import (
     Ended,
     Outcome,
@@ -19,6 +20,7 @@ from webjobs_runner.domain.run_outcome import (
     lease_overdue,
     not_started,
     runner_failed,
+    with_report,
 )
 from webjobs_runner.heartbeat import Peers
 from webjobs_runner.jobs.settings import settings_of
@@ -31,6 +33,7 @@ from webjobs_runner.runs.fence import Fence
 from webjobs_runner.runs.finish import Finish, RecordedOutcome
 from webjobs_runner.runs.run_journal import UnfinishedRun
 from webjobs_runner.runs.run_registry import RunRegistry
+from webjobs_runner.runs.run_report import RunReport
 from webjobs_runner.runs.script_watch import EndRequest, ScriptWatch
 
 
@@ -91,6 +94,7 @@ class RunExecution:
         self._started_at: datetime | None = None
         self._request = EndRequest()
         self._fence: Fence | None = None
+        self._progressed = 0  # events
         self._steps: asyncio.Future[int] | None = None  # the sequence of the latest event, once stored
         self._preparing = asyncio.ensure_future(self._prepare(definition)) if definition else None
 
@@ -160,6 +164,7 @@ class RunExecution:
         return await self._executor.starter.prepare(
             definition,
             run_id=self.attempt.run_id,
+            run_folder=self._log.folder,
             arguments=self.attempt.command.arguments,
             trace=self.attempt.command.trace,
         )
@@ -208,9 +213,39 @@ class RunExecution:
                 self._fence,
                 self.limit_changed,
             )
-            return await watch.outcome(self._definition)
+            report = RunReport(self._log.folder, self._publish_progress, self._warn)
+            with report.watched():
+                outcome = await watch.outcome(self._definition)
+            return await self._with_report(outcome, report)
         finally:
             started.release()
+
+    def _warn(self, text: str) -> None:
+        self._log.write_system(text, "SYS WARN")
+
+    async def _with_report(self, outcome: Outcome, report: RunReport) -> Outcome:
+        """The same outcome with what the script reports; whatever is wrong with that is no failure."""
+        try:
+            await report.read_end()
+        except Exception as error:
+            logger.exception("report of a run not read", run_id=self.attempt.run_id)
+            return with_report(outcome, None, None, [f"What the script reports cannot be read: {error}."])
+        return with_report(outcome, report.result, report.progress, report.warnings)
+
+    def _publish_progress(self, progress: Progress) -> bool:
+        """Publish how far the script is; False while the event before is not stored, for NATS may be away."""
+        if self._steps is None or not self._steps.done():
+            return False
+        self._progressed += 1
+        event = progressed_event(
+            self.attempt,
+            self._progressed,
+            progress,
+            instance_id=self._executor.instance.id,
+            at=datetime.now(UTC),
+        )
+        self._steps = self._executor.outbox.add(event, self.attempt.cause)
+        return True
 
     async def _start(self, preparing: "asyncio.Task[PreparedScript]") -> StartedScript | None:
         """Start the script; None when the run is requested to end before.
@@ -227,6 +262,7 @@ class RunExecution:
                 self._request.make(lease_overdue(self._fence.evidence))
         if self._request.outcome.done():
             return None
+        self._log.make_folder()  # the script may write there at once
         prepared, self._preparing = preparing.result(), None  # from here on it is the script's to release
         started = await self._executor.starter.begin(
             prepared,

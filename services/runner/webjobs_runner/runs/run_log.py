@@ -43,6 +43,15 @@ class RunLogFiles:
         self._cap = cap
         self._files: tuple[LogFile, LogFile] | None = None
 
+    @property
+    def folder(self) -> str:
+        """The folder of the run."""
+        return self._folder
+
+    def make_folder(self) -> None:
+        """Make the folder of the run, unless it is there."""
+        self._writable()
+
     def known(self) -> tuple[LogFile, LogFile]:
         """Returns both; what is on disk already is looked up at the first use."""
         if self._files is None:
@@ -108,6 +117,15 @@ class RunLog:
         self._is_resumed = False
         self.script = ScriptLog(instance_id, files.write, files.write_error)
         """Takes the script's output."""
+
+    @property
+    def folder(self) -> str:
+        """The folder of the run, which `make_folder` makes."""
+        return self._files.folder
+
+    def make_folder(self) -> None:
+        """Make the folder of the run, unless it is there: its script may write there."""
+        self._files.make_folder()
 
     @property
     def files(self) -> tuple[LogFile, LogFile]:

@@ -30,6 +30,10 @@ class Executor:
         self.script = SimpleNamespace(finish=lambda: None)
         self.id = "0a0b0c"
 
+    folder = ""
+
+    def make_folder(self) -> None: ...
+
     def _step(self, name: str) -> None:
         self.reached.add(name)
         if name == self.raises:
