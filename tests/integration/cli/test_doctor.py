@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import pytest
+from webjobs_cli.machine_checks import machine_checks
 from webjobs_cli.server_checks import server_checks
 from webjobs_cli.shapes import DoctorCheck
 from webjobs_cli.target import Target
@@ -155,3 +156,21 @@ def test_people_get_a_line_for_each_check_and_one_for_what_to_do(tmp_path: Path)
     assert lines[at].endswith("history: it does not answer")
     assert lines[at + 1].strip() == "→ Start history, or see its log and that of Postgres."
     assert lines[-1].endswith("checks failed")
+
+
+def test_a_machine_with_the_client_alone_has_its_version_and_no_servers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version_of(distribution: str) -> str:
+        if distribution == "webjobs-client":
+            return "1.2.3"
+        raise PackageNotFoundError(distribution)
+
+    monkeypatch.setattr("webjobs_cli.release.version", version_of)
+    monkeypatch.setattr("webjobs_cli.machine_checks.version", version_of)
+    checks = {each.id: each for each in machine_checks(tmp_path, 65_432, {"PATH": ""})}
+    assert checks["version"].message == "webjobs 1.2.3"
+    assert (checks["embedded_servers"].level, checks["embedded_servers"].remedy) == (
+        "note",
+        "Run `pip install webjobs`.",
+    )

@@ -9,6 +9,7 @@ from webjobs_rules.script import (
     doubt,
     extend_hosts,
     host_of,
+    process_arguments,
     script_folder,
 )
 from webjobs_rules.shebang import Shebang
@@ -239,3 +240,31 @@ def test_the_interpreter_of_the_first_line_is_the_one_that_must_be_there() -> No
 def test_a_choice_that_may_be_wrong_is_said(names: list[str], said: str) -> None:
     sentence = doubt(choose_script(names, SCRIPT_HOSTS, everything, is_program=everything))
     assert said in sentence and bool(said) == bool(sentence)
+
+
+@pytest.mark.parametrize(
+    ("file_name", "shebang", "is_binary", "expected"),
+    [
+        ("run.py", None, False, ["/bin/python3", "-u", "/job/run.py", "a"]),
+        ("run.sh", None, False, ["/bin/bash", "/job/run.sh", "a"]),
+        ("run.sh", Shebang("/usr/bin/sh", ("-e",)), False, ["/bin/sh", "-e", "/job/run.sh", "a"]),
+        ("run", None, True, ["/job/run", "a"]),
+        ("run", None, False, ["/bin/sh", "/job/run", "a"]),
+    ],
+)
+def test_a_process_gets_the_program_that_is_there(
+    file_name: str, shebang: Shebang | None, is_binary: bool, expected: list[str]
+) -> None:
+    there = {"python3": "/bin/python3", "bash": "/bin/bash", "sh": "/bin/sh"}
+    host = host_of(file_name, SCRIPT_HOSTS)
+    assert process_arguments(host, f"/job/{file_name}", ["a"], there.get, shebang, is_binary) == expected
+
+
+@pytest.mark.parametrize(
+    ("file_name", "shebang", "missing"),
+    [("run.py", None, "python3"), ("run.sh", Shebang("/bin/zsh"), "/bin/zsh")],
+)
+def test_a_process_needs_its_program(file_name: str, shebang: Shebang | None, missing: str) -> None:
+    host = host_of(file_name, SCRIPT_HOSTS)
+    with pytest.raises(MissingInterpreter, match=missing):
+        process_arguments(host, f"/job/{file_name}", [], {}.get, shebang, False)

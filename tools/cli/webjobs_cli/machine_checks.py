@@ -18,6 +18,7 @@ from webjobs_rules.time_zone import parse_time_zone
 
 from webjobs_cli.errors import CommandError
 from webjobs_cli.job_check import Programs
+from webjobs_cli.release import installed_version
 from webjobs_cli.shapes import DoctorCheck
 from webjobs_cli.target import running_stack
 
@@ -36,7 +37,7 @@ def machine_checks(data: Path, port: int, environment: Mapping[str, str]) -> Ite
         environment: Of this process.
     """
     yield _python()
-    yield DoctorCheck("version", "ok", f"webjobs {version('webjobs')}")
+    yield DoctorCheck("version", "ok", f"webjobs {installed_version()}")
     yield _embedded_servers()
     yield from _interpreters(environment)
     yield _time_zones()

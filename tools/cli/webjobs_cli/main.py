@@ -12,13 +12,9 @@ _CANCELLED = 130
 
 def _print_version(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
     if is_wanted:
-        from importlib.metadata import PackageNotFoundError, version
+        from webjobs_cli.release import installed_version
 
-        try:
-            installed = version("webjobs")
-        except PackageNotFoundError:
-            installed = version("webjobs-client")
-        click.echo(f"webjobs {installed}")
+        click.echo(f"webjobs {installed_version()}")
         context.exit()
 
 

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from importlib.metadata import version
 from typing import Any
 
 from webjobs_client.address import address_of
@@ -12,6 +11,7 @@ from webjobs_client.errors import ClientError
 from webjobs_client.exchange import Answer, Broken, Request
 from webjobs_client.http_transport import HttpTransport
 
+from webjobs_cli.release import installed_version
 from webjobs_cli.shapes import CheckLevel, DoctorCheck
 from webjobs_cli.target import Target
 
@@ -79,7 +79,7 @@ def _health(answer: Answer) -> dict[str, Any] | None:
 
 
 def _same_version(theirs: str) -> DoctorCheck:
-    ours = version("webjobs")
+    ours = installed_version()
     if theirs == ours:
         return DoctorCheck("server_version", "ok", f"The server is webjobs {theirs}, as this command line.")
     message = f"The server is webjobs {theirs or 'of an unknown version'}, this command line {ours}."
