@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-unit test-integration test-e2e test-compose chaos check lint types imports pins format lock bench wheel docs screenshots
+.PHONY: help setup up test test-unit test-integration test-e2e test-compose chaos check lint types imports pins format lock bench wheel docs site screenshots
 
 help: ## print these verbs
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -55,7 +55,7 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
-	$(BIN)/mypy benchmarks docs/generate.py docs/screenshots.py release
+	$(BIN)/mypy benchmarks docs/generate.py docs/screenshots.py docs/build_site.py release
 
 imports: setup ## who may import whom
 	$(BIN)/lint-imports --no-cache
@@ -78,6 +78,9 @@ wheel: setup ## build the wheels of both distributions into dist/
 
 bench: setup ## measure, as ratios to a yardstick in the same run
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+site: setup ## build the documentation as a site into build/site
+	$(BIN)/python docs/build_site.py
 
 screenshots: setup ## take the pictures in the README; needs Chromium
 	$(BIN)/python docs/screenshots.py

@@ -1,89 +1,53 @@
-"""The README's tour does what it says: each command is run, each answer is the one that is printed."""
+"""The README's tour and the tutorial do what they say: each command is run and prints what is shown."""
 
-import asyncio
 import re
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from support.client import PATIENCE, Client
 from support.eventually import eventually
 from support.programs import need_program
-from support.stack import RunningStack
+from support.stack import RunningStack, webjobs_up
+from support.transcripts import ADDRESS, Step, alike, replay, steps_of
+from webjobs_stack.ports import free_port
 
-README = Path(__file__).parents[2] / "README.md"
-ADDRESS = "http://127.0.0.1:8080"
+ROOT = Path(__file__).parents[2]
 FOLDER = ".webjobs"
-_BLOCK = re.compile(r"^```(console|text)\n(.*?)^```$", re.M | re.S)
-# What differs from run to run: ids, instants, durations, instance ids.
-_VARYING = (
-    (re.compile(r"\d{18}"), "RUN"),
-    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"), "INSTANT"),
-    (re.compile(r"\[\d\d/\d\d/\d{4} \d\d:\d\d:\d\d > [0-9a-f]{6}:"), "[MARK:"),
-    (re.compile(r'"duration":"[\d:]+"'), '"duration":"DURATION"'),
-)
-
-
-@dataclass
-class Step:
-    """One command of the tour and what it prints; without a command, what is at the last output_url."""
-
-    command: str
-    prints: list[str] = field(default_factory=list)
-
-
-def tour() -> list[Step]:
-    steps: list[Step] = []
-    text = README.read_text()
-    section = text[text.index("## A tour") : text.index("## The picture")]
-    for kind, block in _BLOCK.findall(section):
-        if kind == "text":
-            steps.append(Step(""))
-        for line in block.splitlines():
-            if kind == "console" and line.startswith("$ "):
-                steps.append(Step(line[2:]))
-            else:
-                steps[-1].prints.append(line)
-    return steps
-
-
-def alike(lines: list[str]) -> list[str]:
-    """Lines without what differs from run to run."""
-    text = "\n".join(lines)
-    for pattern, name in _VARYING:
-        text = pattern.sub(name, text)
-    return text.splitlines()
-
-
-async def shell(command: str, folder: Path) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *("bash", "-c", command),
-        cwd=folder,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    output, _ = await process.communicate()
-    assert process.returncode == 0, command
-    return output.decode().replace("\r", "")
 
 
 async def test_the_tour_of_the_readme(client: Client, stack: RunningStack, tmp_path: Path) -> None:
     need_program("curl")
     (tmp_path / FOLDER).symlink_to(stack.data)
-    steps = tour()
+    text = (ROOT / "README.md").read_text()
+    steps = steps_of(text[text.index("## A tour") : text.index("## The picture")])
     assert len([step for step in steps if step.command]) >= 5
     last = ""
 
-    async def as_printed(step: Step) -> str:
-        if step.command:
-            output = await shell(step.command.replace(ADDRESS, client.base), tmp_path)
-        else:
-            output = (await client.get(re.findall(r'"output_url":"([^"]+)"', last)[-1])).text
-        told = output.replace(client.base, ADDRESS).splitlines()
-        assert alike(told) == alike(step.prints), step.command
-        return output or "nothing"
+    async def is_log(step: Step) -> bool:
+        log = (await client.get(re.findall(r'"output_url":"([^"]+)"', last)[-1])).text
+        assert alike(log.splitlines()) == alike(step.prints)
+        return True
 
     for step in steps:
-        reads = not step.command or ("curl -s http" in step.command)
-        # A read is taken again until the run, or the job, has come as far as the page shows it.
-        last = await (eventually(partial(as_printed, step), PATIENCE) if reads else as_printed(step))
+        if step.command:
+            last = await replay(step, tmp_path, {ADDRESS: client.base})
+        else:
+            await eventually(partial(is_log, step), PATIENCE)
+
+
+async def test_the_tutorial(tmp_path: Path) -> None:
+    need_program("curl")
+    steps = steps_of((ROOT / "docs" / "tutorial.md").read_text())
+    assert (
+        len([step for step in steps if step.command]) >= 12
+        and len([step for step in steps if step.file]) == 2
+    )
+    port = free_port()
+    async with webjobs_up(tmp_path / "data", WEBJOBS_HOOKS_ALLOW_PRIVATE="true") as stack:
+        instead = {
+            ADDRESS: stack.url,
+            "127.0.0.1:9000": f"127.0.0.1:{port}",
+            '"127.0.0.1", 9000': f'"127.0.0.1", {port}',
+        }
+        for step in steps:
+            await replay(step, tmp_path, instead)
