@@ -31,6 +31,7 @@ BENCHMARKS = (
     "reads",
     "overview",
     "log_window",
+    "log_follow",
     "dashboard",
 )
 _LONGEST = 150.0  # seconds that one benchmark may take

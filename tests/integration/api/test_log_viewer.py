@@ -208,6 +208,8 @@ async def test_a_log_is_followed_as_the_server_renders_it_and_what_is_dropped_is
         assert any("lines not shown · load" in each for each in await shown_gaps(page))
         bottom = "(box) => box.scrollHeight - box.scrollTop - box.clientHeight"
         assert await page.locator(".log").evaluate(bottom) < 40, "it stays at the end"
+        lists = "[...document.querySelectorAll('.log ol')].map((each) => each.childElementCount)"
+        assert max(await page.evaluate(lists)) <= 50, "lists out of sight are left out, so none is long"
         await backend.end_run("hello", output_log_bytes=log.size)
         await page.locator("#head .status.Success").wait_for()
         await page.get_by_role("link", name="First error").wait_for()

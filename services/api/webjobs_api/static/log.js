@@ -2,6 +2,7 @@
 "use strict";
 
 const MOST_LINES = 5000;
+const BLOCK = 50; // lines in a list: those of lists out of sight are neither laid out nor painted
 const FOLLOW_EVERY = 250; // ms
 const POLL_EVERY = 1000; // ms
 
@@ -10,7 +11,7 @@ const numberOf = (row) => Number(row.id.slice(1));
 class Log {
   constructor(box) {
     this.box = box;
-    this.list = box.querySelector("ol");
+    this.total = Number(box.querySelector("ol").dataset.total);
     this.isFollowing = box.dataset.follow !== undefined;
     this.isAtEnd = this.isFollowing;
     this.isBehind = false; // lines came while there was no room for them
@@ -33,7 +34,18 @@ class Log {
   }
 
   get rows() {
-    return this.list.querySelectorAll("li[id]");
+    return this.box.querySelectorAll("li[id]");
+  }
+
+  edge(isFirst, selector = "li") {
+    // The first or the last such row; looking at all rows takes milliseconds.
+    const lists = [...this.box.children];
+    for (const list of isFirst ? lists : lists.reverse()) {
+      let row = isFirst ? list.firstElementChild : list.lastElementChild;
+      while (row && !row.matches(selector)) row = isFirst ? row.nextElementSibling : row.previousElementSibling;
+      if (row) return row;
+    }
+    return null;
   }
 
   // Lines that are loaded
@@ -42,20 +54,59 @@ class Log {
     const answer = await fetch(this.box.dataset.lines + query, { cache: "no-store", headers: { Accept: "text/html" } });
     if (answer.status === 401) signedOut();
     if (!answer.ok) throw new Error(`${answer.status}`);
-    const list = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("ol");
-    this.list.dataset.total = list.dataset.total;
+    const text = await answer.text();
+    sliceBegan = performance.now();
+    const list = new DOMParser().parseFromString(text, "text/html").querySelector("ol");
+    this.total = Number(list.dataset.total);
+    await breathe();
     return [...list.children].map((row) => document.adoptNode(row));
   }
 
+  // Lines stay in lists of some dozens, so that the browser leaves out those that nobody sees.
+
+  async append(rows) {
+    for (let place = 0; place < rows.length;) {
+      if (this.box.lastElementChild.childElementCount >= BLOCK) this.box.append(document.createElement("ol"));
+      const list = this.box.lastElementChild;
+      const part = rows.slice(place, place + BLOCK - list.childElementCount);
+      list.append(...part);
+      place += part.length;
+      if ((await breathe()) && !this.isFollowing) return;
+    }
+  }
+
+  replace(gap, rows) {
+    // Put rows where a gap is, in lists of their own, and what follows it into another one.
+    let list = gap.parentElement;
+    const following = [];
+    for (let row = gap.nextElementSibling; row; row = row.nextElementSibling) following.push(row);
+    gap.remove();
+    for (const part of [rows, following]) {
+      for (let place = 0; place < part.length; place += BLOCK) {
+        const next = document.createElement("ol");
+        next.append(...part.slice(place, place + BLOCK));
+        list.after(next);
+        list = next;
+      }
+    }
+    for (const each of [...this.box.children]) if (!each.childElementCount && this.box.childElementCount > 1) each.remove();
+  }
+
+  remove(row) {
+    const list = row.parentElement;
+    row.remove();
+    if (!list.childElementCount && this.box.childElementCount > 1) list.remove();
+  }
+
   async fill(gap) {
-    const isTop = !gap.previousElementSibling;
-    const beside = isTop ? gap.nextElementSibling : null;
+    const isTop = gap === this.edge(true);
+    const beside = isTop ? this.rows[0] : null;
     const before = beside?.getBoundingClientRect().top;
     gap.setAttribute("aria-busy", "true");
     try {
       const rows = await this.fetchRows(`after=${gap.dataset.after}&before=${gap.dataset.before}${isTop ? "&last=1" : ""}`);
       if (!gap.isConnected) return;
-      gap.replaceWith(...rows);
+      this.replace(gap, rows);
       this.trim(!isTop);
       if (beside) this.box.scrollTop += beside.getBoundingClientRect().top - before;
       this.shown();
@@ -73,7 +124,7 @@ class Log {
   }
 
   loadEdge(event, isBefore) {
-    const edge = isBefore ? this.list.firstElementChild : this.list.lastElementChild;
+    const edge = this.edge(isBefore);
     if (!edge?.matches(".gap")) return;
     event.preventDefault();
     this.fill(edge);
@@ -84,16 +135,18 @@ class Log {
     const rows = this.rows;
     const excess = rows.length - MOST_LINES;
     if (excess <= 0) return;
-    const edge = atStart ? this.list.firstElementChild : this.list.lastElementChild;
+    const edge = this.edge(atStart);
     const kept = atStart ? rows[excess] : rows[rows.length - 1 - excess];
     if (atStart) {
       const after = edge.matches(".gap") ? Number(edge.dataset.after) : numberOf(edge) - 1;
-      while (this.list.firstElementChild !== kept) this.list.firstElementChild.remove();
-      this.list.prepend(this.gap(after, numberOf(kept)));
+      while (!this.box.firstElementChild.contains(kept)) this.box.firstElementChild.remove();
+      while (kept.previousElementSibling) kept.previousElementSibling.remove();
+      kept.before(this.gap(after, numberOf(kept)));
     } else {
       const before = edge.matches(".gap") ? Number(edge.dataset.before) : numberOf(edge) + 1;
-      while (this.list.lastElementChild !== kept) this.list.lastElementChild.remove();
-      this.list.append(this.gap(numberOf(kept), before));
+      while (!this.box.lastElementChild.contains(kept)) this.box.lastElementChild.remove();
+      while (kept.nextElementSibling) kept.nextElementSibling.remove();
+      kept.after(this.gap(numberOf(kept), before));
       this.isAtEnd = this.isFollowing = false;
     }
   }
@@ -141,8 +194,9 @@ class Log {
     try {
       while (this.isGrown) {
         this.isGrown = false;
-        await this.append();
-        await new Promise((done) => setTimeout(done, FOLLOW_EVERY));
+        const began = performance.now();
+        await this.fetchNew();
+        await new Promise((done) => setTimeout(done, Math.max(FOLLOW_EVERY, performance.now() - began)));
       }
     } catch (error) {
       setTimeout(() => this.grow(), 10 * FOLLOW_EVERY);
@@ -151,15 +205,14 @@ class Log {
     }
   }
 
-  async append() {
-    const whole = this.list.querySelectorAll("li[id]:not(.partial)");
-    const last = whole.length ? numberOf(whole[whole.length - 1]) : 0;
+  async fetchNew() {
+    const whole = this.edge(false, "li[id]:not(.partial)");
+    const last = whole ? numberOf(whole) : 0;
     const rows = await this.fetchRows(`after=${last}&last=1`);
     if (!rows.length || !this.isFollowing) return;
     document.getElementById("no-lines")?.remove();
-    for (const row of this.list.querySelectorAll(".partial")) row.remove();
-    if (this.list.lastElementChild?.matches(".gap")) this.list.lastElementChild.remove();
-    this.list.append(...rows);
+    for (let row = this.edge(false); row?.matches(".partial, .gap"); row = this.edge(false)) this.remove(row);
+    await this.append(rows);
     if (this.isAtEnd) {
       this.trim(true);
       this.box.scrollTop = this.box.scrollHeight;
@@ -178,9 +231,9 @@ class Log {
   // Where the lines are in the log
 
   shown() {
-    const rows = this.rows;
-    if (!rows.length) return;
-    const [first, last] = [numberOf(rows[0]), numberOf(rows[rows.length - 1])];
+    const edges = [this.edge(true, "li[id]"), this.edge(false, "li[id]")];
+    if (!edges[0]) return;
+    const [first, last] = edges.map(numberOf);
     for (const [id, number] of [["shown-first", first], ["shown-last", last]]) {
       const place = document.getElementById(id);
       if (place) place.textContent = number;
@@ -196,12 +249,12 @@ class Log {
   place(line) {
     const { first } = this.bar.dataset;
     const { width } = this.bar.viewBox.baseVal;
-    return Math.floor(((line - first) * width) / (this.list.dataset.total - first + 1));
+    return Math.floor(((line - first) * width) / (this.total - first + 1));
   }
 
   goTo(event) {
     const { left, width } = this.bar.getBoundingClientRect();
-    const [first, total] = [Number(this.bar.dataset.first), Number(this.list.dataset.total)];
+    const [first, total] = [Number(this.bar.dataset.first), this.total];
     const line = first + Math.floor(((event.clientX - left) / width) * (total - first + 1));
     location.assign(`${this.box.dataset.line}${line}#L${line}`);
   }
