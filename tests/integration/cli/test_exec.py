@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -195,3 +196,27 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path) -> None:
     temporary.mkdir()
     execute(job(tmp_path / "hello", "mkdir a; echo > a/b; sleep 300 &"), TMPDIR=str(temporary))
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "report", "warning"),
+    [
+        (
+            "echo '{\"rows\": 3}' > $WEBJOBS_RESULT_FILE; echo '0.4 loading' >> $WEBJOBS_PROGRESS_FILE",
+            {"result": {"rows": 3}, "result_bytes": 12, "progress": 0.4, "progress_text": "loading"},
+            "",
+        ),
+        (
+            "echo '{rows' > $WEBJOBS_RESULT_FILE",
+            {"result": None, "result_bytes": None, "progress": None, "progress_text": ""},
+            "The result is not valid JSON",
+        ),
+    ],
+)
+def test_what_the_script_reports_is_in_the_report(
+    tmp_path: Path, script: str, report: dict[str, Any], warning: str
+) -> None:
+    done = execute(job(tmp_path / "hello", script), f"--json={','.join(report)}", "--quiet")
+    assert json.loads(done.stdout) == report
+    warnings = [text for level, text in lines(done.stderr) if level == "SYS WARN"]
+    assert [text.startswith(warning) for text in warnings] == ([True] if warning else [])

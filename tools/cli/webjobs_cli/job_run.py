@@ -17,6 +17,7 @@ from webjobs_rules.job import JobType
 from webjobs_rules.job_settings import JobSettings
 from webjobs_rules.log_format import STATUS_CHANGED
 from webjobs_rules.run_id import run_id_at
+from webjobs_rules.run_report import PROGRESS_FILE, RESULT_FILE
 from webjobs_rules.script import process_arguments
 from webjobs_rules.status import Reason, Status
 from webjobs_rules.stop_plan import SHUTDOWN_FILE_BYTES, stop_plan
@@ -25,6 +26,7 @@ from webjobs_rules.wine import PREFIX_VARIABLE, wine_environment
 
 from webjobs_cli.job_check import CheckedJob, Programs
 from webjobs_cli.job_copy import JobCopy, make_copy
+from webjobs_cli.reported import Reported, read_reported
 from webjobs_cli.script_process import MarkedLog, ScriptEnd, ScriptRun
 from webjobs_cli.shapes import Difference, ExecReport
 
@@ -116,7 +118,10 @@ def _run(
         not host.interpreters and copy.is_binary(job.script),
     )
     port = _free_port() if job.job_type is JobType.CONTINUOUS else None
-    environment = _environment(job, copy, run_id, text, port, app_settings, programs)
+    run_folder = copy.data / run_id if run_id else None
+    if run_folder is not None:
+        run_folder.mkdir()
+    environment = _environment(job, copy, run_id, run_folder, text, port, app_settings, programs)
     if job.job_type is JobType.TRIGGERED:
         log.system(f"{STATUS_CHANGED}{Status.INITIALIZING}")
     log.system(f"Run script '{job.script}' with script host - '{host.name}'")
@@ -137,6 +142,9 @@ def _run(
         end, failure = None, f"{command[0]} was not started: {error.strerror}."
     else:
         failure = ""
+    reported = read_reported(run_folder) if run_folder else Reported(None, None, ())
+    for warning in reported.warnings:
+        log.system(warning, "SYS WARN")
     status, reason, evidence, exit_code = _outcome(end, failure)
     if reason is Reason.EXIT_CODE:
         if end is not None and end.exit_code:
@@ -157,6 +165,10 @@ def _run(
         signal=end.signal if end else None,
         duration_seconds=round(time.monotonic() - started, 3),
         differences=list(differences(job, app_settings)),
+        result=reported.result.value if reported.result else None,
+        result_bytes=reported.result.size if reported.result else None,
+        progress=reported.progress.share if reported.progress else None,
+        progress_text=reported.progress.text if reported.progress else "",
     )
     return Ended(report, exit_code)
 
@@ -186,6 +198,7 @@ def _environment(
     job: CheckedJob,
     copy: JobCopy,
     run_id: str,
+    run_folder: Path | None,
     arguments: str,
     port: int | None,
     app_settings: Mapping[str, str],
@@ -208,6 +221,8 @@ def _environment(
         command_arguments=arguments,
         trace=new_trace() if run_id else None,
         shutdown_file=str(copy.shutdown_file),
+        result_file=f"{run_folder}/{RESULT_FILE}" if run_folder else None,
+        progress_file=f"{run_folder}/{PROGRESS_FILE}" if run_folder else None,
         port=port,
         fencing_token=1 if settings.is_singleton and job.job_type is JobType.CONTINUOUS else None,
     )

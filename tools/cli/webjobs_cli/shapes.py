@@ -1,7 +1,7 @@
 """What commands print with `--json`, and which command prints which. Fields are only ever added."""
 
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -95,6 +95,12 @@ class ExecReport(msgspec.Struct, frozen=True):
     signal: int | None
     duration_seconds: float
     differences: list[Difference]
+    result: Any = None
+    """What the script wrote into WEBJOBS_RESULT_FILE; null as well when it is too large for an event."""
+    result_bytes: int | None = None
+    progress: float | None = None
+    """Share, 0 to 1, of the last line in WEBJOBS_PROGRESS_FILE."""
+    progress_text: str = ""
 
 
 class JobShown(msgspec.Struct, frozen=True):
