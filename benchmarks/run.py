@@ -28,6 +28,7 @@ BENCHMARKS = (
     "restart",
     "idle_jobs",
     "startup",
+    "command_line",
     "reads",
     "overview",
     "log_window",

@@ -1,18 +1,29 @@
 """Writes what the pages say about the tree of the project; `make docs` calls it.
 
-The tree of folders goes into docs/development.md, the modules with their tests into docs/modules.md.
+The tree of folders goes into docs/development.md, the modules with their tests into docs/modules.md, the
+commands into docs/cli.md.
 """
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+
+import click
+import msgspec
+from webjobs_cli.command_table import SECTIONS
+from webjobs_cli.main import cli
+from webjobs_cli.shapes import PRINTED
 
 ROOT = Path(__file__).parents[1]
 CODE = ("libs", "services", "tools")
 TREE = re.compile(r"(?s)(?<=<!-- tree: make docs -->\n).*(?=<!-- end of tree -->)")
+COMMANDS = re.compile(r"(?s)(?<=<!-- commands: make docs -->\n).*(?=<!-- end of commands -->)")
 DOCSTRING = re.compile(r'r?"""(.*?)(?:"""|\n)')
 IMPORT = re.compile(r"(?m)^ *from (webjobs_[\w.]+) import (?:\(([^)]+)\)|(.+))$")
 MOST_SHOWN = 4
+COMMON = ("url", "context", "json")
+"""Options that commands have in common; the page describes them once."""
 
 
 def packages() -> list[Path]:
@@ -120,11 +131,62 @@ def index() -> str:
     return "\n".join([*lines, ""])
 
 
+def commands() -> str:
+    """Returns the reference of the command line."""
+    return "\n".join(line for title in SECTIONS for line in section(title))
+
+
+def section(title: str) -> Iterator[str]:
+    """Yields the lines about the commands of one section of the help."""
+    yield from (f"### {title}", "")
+    for name in SECTIONS[title]:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from (f"#### webjobs {name}", "", paragraphs(command), "")
+            for sub in command.list_commands(click.Context(command)):
+                yield from described(f"{name} {sub}", command.commands[sub])
+        else:
+            yield from described(name, command)
+
+
+def described(name: str, command: click.Command) -> Iterator[str]:
+    """Yields the lines about one command."""
+    context = click.Context(command, info_name=f"webjobs {name}")
+    usage = " ".join(command.collect_usage_pieces(context)).replace("[OPTIONS]", "[options]")
+    yield from (f"#### webjobs {name}", "", f"`webjobs {name} {usage}`", "", paragraphs(command), "")
+    own = [
+        option for option in command.params if option.name not in COMMON and isinstance(option, click.Option)
+    ]
+    rows = [record for option in own if (record := option.get_help_record(context))]
+    if rows:
+        yield from ("| Option | |", "|---|---|")
+        yield from (f"| `{cell(option)}` | {cell(' '.join(about.split()))} |" for option, about in rows)
+        yield ""
+    printed = PRINTED.get(name)
+    if printed is not None:
+        names = ", ".join(f"`{field.encode_name}`" for field in msgspec.structs.fields(printed.type))
+        form = {"array": "an array of", "object": "one of", "stream": "on each line one of"}[printed.form]
+        yield from (f"JSON: {form} {names}.", "")
+
+
+def paragraphs(command: click.Command) -> str:
+    """Returns the help of a command, a line for each paragraph."""
+    return "\n\n".join(" ".join(each.split()) for each in (command.help or "").split("\n\n"))
+
+
+def cell(text: str) -> str:
+    """Returns a text for a cell of a table."""
+    return text.replace("|", "\\|")
+
+
 def pages() -> dict[Path, str]:
     """Returns what each generated page has to hold."""
     development = ROOT / "docs" / "development.md"
     with_tree = TREE.sub(lambda _: tree(), development.read_text())
-    return {development: with_tree, ROOT / "docs" / "modules.md": index()}
+    page = ROOT / "docs" / "cli.md"
+    with_commands = COMMANDS.sub(lambda _: commands(), page.read_text())
+    return {development: with_tree, page: with_commands, ROOT / "docs" / "modules.md": index()}
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import SECONDS, CommandLine, exit_code_on_terminal, until
-from support.stack import RunningStack
+from support.stack import WEBJOBS, RunningStack
 
 SCRIPT = """
 case $1 in
@@ -269,6 +269,116 @@ def test_the_stack_that_runs_in_a_folder_is_found_there(cli: CommandLine, stack:
     assert cli.error("context", "test", "--url", "http://127.0.0.1:1", "--json")["code"] == "contact_lost"
 
 
+def test_settings_are_read_changed_and_taken_away(cli: CommandLine) -> None:
+    given = ["schedule=0 0 2 1 1 *", "timeout=30", "env.LEVEL=5", 'retry={"max_attempts": 2}']
+    changed = cli.json("settings", "set", "cli-tool", *given, "--json")
+    assert changed["changed"] == ["schedule", "timeout", "env.LEVEL", "retry"]
+    assert cli.json("settings", "get", "cli-tool", "--json=values")["values"] == {
+        "schedule": "0 0 2 1 1 *", "timeout": 30, "env": {"LEVEL": "5"}, "retry": {"max_attempts": 2},
+    }  # fmt: skip
+    assert cli("settings", "get", "cli-tool", "env.LEVEL").stdout == "5\n"
+    assert cli.error("settings", "set", "cli-tool", "tiemout=1", "--json")["code"] == "invalid_request"
+    assert [row["job"] for row in cli.json("schedule", "next", "cli-tool", "-n", "2", "--json")] == [
+        "cli-tool"
+    ] * 2
+    assert cli("settings", "unset", "cli-tool", "schedule", "env.LEVEL", "retry").returncode == 0
+    edited = cli("settings", "edit", "cli-tool", "--json=changed", VISUAL="sed -i s/30/40/")
+    assert json.loads(edited.stdout) == {"changed": ["timeout"]}
+    broken = cli("settings", "edit", "cli-tool", VISUAL="sed -i s/40/true/")
+    assert (broken.returncode, "Nothing was changed" in broken.stderr) == (1, True)
+    child = cli.on_terminal(
+        "settings", "edit", "cli-tool", VISUAL="sed -i -e s/41/42/ -e s/40/x,41/ -e s/x,//"
+    )
+    child.expect_exact("changed of cli-tool: timeout")
+    assert exit_code_on_terminal(child) == 0
+    assert cli("settings", "unset", "cli-tool", "timeout").returncode == 0
+    assert cli("settings", "set", "--app", "CLI_TEST=1").returncode == 0
+    assert cli("settings", "get", "--app", "CLI_TEST").stdout == "1\n"
+    assert cli("settings", "unset", "--app", "CLI_TEST").returncode == 0
+    assert cli.error("settings", "get", "--app", "CLI_TEST", "--json")["code"] == "no_such_setting"
+
+
+def test_settings_that_another_client_changed_meanwhile_are_not_overwritten(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text(
+        f"#!/bin/sh\n{WEBJOBS} settings set cli-tool timeout=50\necho '{{\"timeout\": 60}}' > $1\n"
+    )
+    editor.chmod(0o755)
+    done = cli("settings", "edit", "cli-tool", VISUAL=str(editor))
+    assert (done.returncode, "Your settings are in" in done.stderr) == (1, True)
+    assert cli("settings", "get", "cli-tool", "timeout").stdout == "50\n"
+    assert cli("settings", "unset", "cli-tool", "timeout").returncode == 0
+
+
+def test_events_are_printed_and_followed(cli: CommandLine) -> None:
+    run = cli.json("run", "cli-tool", "--wait", "--json", "--", "x")
+    only = ["--filter", "job=cli-tool", "--filter", "event=Success", "--json"]
+    found = [json.loads(line) for line in cli("events", *only).stdout.splitlines()]
+    assert found[-1]["subject"] == f"triggered/{run['run']}"
+    following = cli.start("events", "-f", "--from", str(found[-1]["sequence"]), *only)
+    again = cli.json("run", "cli-tool", "--wait", "--json", "--", "x")
+    assert following.stdout is not None
+    assert json.loads(following.stdout.readline())["subject"] == f"triggered/{again['run']}"
+    following.send_signal(signal.SIGINT)
+    following.communicate(timeout=SECONDS)
+    assert cli.error("events", "--filter", "jobs=x", "--json")["exit_code"] == 2
+
+
+def test_hooks_are_added_listed_tested_and_removed(cli: CommandLine) -> None:
+    added = cli(
+        "hooks",
+        "add",
+        "http://127.0.0.1:1/cli",
+        "--job",
+        "cli-tool",
+        "--secret-stdin",
+        "--json",
+        stdin="s3cret\n",
+    )
+    hook = json.loads(added.stdout)
+    assert (hook["job"], hook["is_signed"]) == ("cli-tool", True)
+    assert hook["id"] in cli("hooks", "list").stdout
+    tested = cli("hooks", "test", hook["id"][:6], "--json=outcome")
+    assert (tested.returncode, json.loads(tested.stdout)) == (1, {"outcome": "failed"})
+    assert len(cli.json("hooks", "deliveries", hook["id"], "--json")) == 1
+    assert cli("hooks", "remove", hook["id"]).returncode == 0
+    assert cli.error("hooks", "remove", hook["id"], "--json")["code"] == "hook_not_found"
+
+
+def test_any_request_can_be_sent(cli: CommandLine) -> None:
+    assert json.loads(cli("api", "GET", "/api/jobs/triggered/cli-tool").stdout)["name"] == "cli-tool"
+    body = '{"action": "run", "jobs": [{"type": "triggered", "name": "no-such-job"}]}'
+    for given in (body, "-"):
+        sent = cli("api", "POST", "api/jobs/actions", "-d", given, stdin=body)
+        assert json.loads(sent.stdout)["failures"][0]["status"] == 404
+    missing = cli("api", "GET", "/api/jobs/triggered/no-such-job")
+    assert (missing.returncode, missing.stdout) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("webjobs run cli-", "cli-tool"),
+        ("webjobs stop cli-", "cli-loop"),
+        ("webjobs show cli-tool/", "cli-tool/@last"),
+        ("webjobs settings get cli-t", "cli-tool"),
+        ("webjobs sche", "schedule"),
+    ],
+)
+def test_a_shell_completes_commands_and_names(cli: CommandLine, words: str, found: str) -> None:
+    asked = {
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+        "_WEBJOBS_COMPLETE": "bash_complete",
+    }
+    # The first answer may take longer than a shell waits, on a busy machine.
+    until(lambda: f"plain,{found}" in cli(**asked).stdout.splitlines())
+    away = cli(**asked, WEBJOBS_URL="http://127.0.0.1:1")
+    assert (away.returncode, away.stderr) == (0, "")
+
+
 def test_status_shows_every_part(cli: CommandLine) -> None:
     shown = cli.json("status", "--json")
     assert shown["status"] == "ready"
@@ -282,3 +392,48 @@ def test_a_pager_shows_what_is_longer_than_the_terminal(cli: CommandLine) -> Non
     child = cli.on_terminal("logs", "cli-tool", PAGER="sed s/^/paged:/", LINES="24")
     child.expect("paged:.* 90\r\n")
     assert exit_code_on_terminal(child) == 0
+
+
+def test_the_twelve_tasks_of_a_newcomer_take_a_command_or_two_each(cli: CommandLine, tmp_path: Path) -> None:
+    def on_terminal(expected: str, *arguments: str, code: int = 0) -> str:
+        child = cli.on_terminal(*arguments)
+        child.expect(expected)
+        shown = str(child.after)
+        assert exit_code_on_terminal(child) == code
+        return shown
+
+    (cli.home / "report").mkdir()
+    (cli.home / "report" / "main.py").write_text(
+        "import sys, time\nprint('begun', flush=True)\nif sys.argv[1:] == ['slow']: time.sleep(600)\n"
+        "if sys.argv[1:] != ['good']: sys.exit('no such file')\n"
+    )
+    (cli.home / "feed").mkdir()
+    (cli.home / "feed" / "run.sh").write_text("while :; do echo fed; sleep 1; done\n")
+    # Deploy; upload a folder.
+    on_terminal("report runs main.py", "deploy", "report/main.py", "--name", "report")
+    on_terminal("uploaded 1 file", "deploy", "feed", "--type", "continuous")
+    # Nightly in Europe/Berlin; change a setting.
+    on_terminal(
+        "changed of report", "settings", "set", "report", "schedule=0 30 2 * * *", "time_zone=Europe/Berlin"
+    )
+    on_terminal("changed of report: timeout", "settings", "set", "report", "timeout=1800")
+    # The next times.
+    on_terminal("02:30:00, Europe/Berlin", "schedule", "next", "report")
+    # Why did it not run?
+    on_terminal("next_due", "why", "report")
+    # Find an error.
+    on_terminal("begun", "run", "report", "--follow", code=1)
+    on_terminal("no such file", "logs", "report", "--errors")
+    # Watch live; what runs now; cancel.
+    live = cli.on_terminal("run", "report", "--follow", "--", "slow")
+    live.expect("begun")
+    on_terminal("report/[0-9]+ +Running", "ps")
+    on_terminal("being cancelled", "cancel", "report", "--reason", "too slow")
+    assert exit_code_on_terminal(live) == 130
+    # Again with other arguments.
+    on_terminal("Success", "rerun", "report/@last", "--wait", "--", "good")
+    # Stop and start.
+    on_terminal("feed is stopped", "stop", "feed")
+    on_terminal("feed is started", "start", "feed")
+    for job in ("report", "feed"):
+        on_terminal("deleted", "delete", job, "--yes")

@@ -102,4 +102,4 @@ def until(condition: Callable[[], object], seconds: float = SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(0.1)  # these tests are no coroutines, for which `eventually` is

@@ -7,7 +7,7 @@ from typing import Any
 
 from xdist.scheduler import LoadFileScheduling
 
-_IS_SHARED = re.compile(r"^async def test_\w+\([^)]*\b(?:stack|client):", re.MULTILINE)
+_IS_SHARED = re.compile(r"^(?:async )?def test_\w+\([^)]*\b(?:stack|client):", re.MULTILINE)
 _IS_OWN = re.compile(r"^(?:async )?def (?:stack|client)\(", re.MULTILINE)
 
 

@@ -207,7 +207,7 @@ async def test_an_iterator_that_is_left_closes_its_connection(kind: str) -> None
         try:
             await response.write(b'id: 5\nevent: Failed\ndata: {"id": "e", "data": {}}\n\n')
             while True:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # between two signs of life
                 await response.write(b": alive\n\n")
         except (ConnectionError, asyncio.CancelledError):
             left.set()

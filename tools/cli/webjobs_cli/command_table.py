@@ -39,6 +39,16 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "show": Entry("show:show", "Show a run and its story."),
         "logs": Entry("logs:logs", "Print the log of a run, or of a continuous job."),
     },
+    "Settings, schedules, events": {
+        "settings": Entry(
+            "settings:settings",
+            "Read and change the settings of a job, or with --app those of all jobs.",
+        ),
+        "schedule": Entry("schedule:schedule", "Show when jobs are due, and what an expression means."),
+        "events": Entry("events:events", "Print events, one on a line"),
+        "hooks": Entry("hooks:hooks", "Have addresses called when something happens"),
+        "api": Entry("api:api", "Send any request to the HTTP API and print the body of the answer"),
+    },
     "The stack": {
         "status": Entry(
             "status:status",
@@ -54,6 +64,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "This command line": {
         "context": Entry("context:context", "Name the servers that you work with, and choose one."),
+        "completion": Entry(
+            "completion:completion", "Print the script by which a shell completes commands and names."
+        ),
         "schema": Entry("schema:schema", "Print the JSON Schema of what a command prints with --json."),
     },
 }

@@ -1,6 +1,8 @@
 """The `webjobs` command: its entry point, and how its failures look."""
 
+import os
 import sys
+from typing import NoReturn
 
 import click
 
@@ -8,6 +10,8 @@ from webjobs_cli.errors import CommandError, failure_of
 from webjobs_cli.lazy_group import LazyGroup, invalid_use
 
 _CANCELLED = 130
+_COMPLETION = "_WEBJOBS_COMPLETE"
+"""The variable by which a shell asks for completions."""
 
 
 def _print_version(context: click.Context, _: click.Parameter, is_wanted: bool) -> None:
@@ -59,6 +63,8 @@ def cli(context: click.Context) -> None:
 
 def main() -> None:
     """Run the command line; a failure is one line on the standard error, or an object with `--json`."""
+    if _COMPLETION in os.environ:
+        _complete()
     try:
         result = cli.main(prog_name="webjobs", standalone_mode=False)
     except CommandError as error:
@@ -79,6 +85,15 @@ def main() -> None:
             raise
         _fail(failure)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _complete() -> NoReturn:
+    """Print what a shell can complete; whatever goes wrong, nothing else is printed."""
+    try:
+        cli.main(prog_name="webjobs", complete_var=_COMPLETION)
+    except Exception:
+        pass
+    sys.exit(0)
 
 
 def _not_installed() -> CommandError:

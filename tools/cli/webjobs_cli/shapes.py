@@ -281,6 +281,89 @@ class DoctorCheck(msgspec.Struct, frozen=True):
     """What to do; empty when it is good."""
 
 
+class SettingsShown(msgspec.Struct, frozen=True):
+    """Settings of a job, or app settings."""
+
+    job: str | None
+    """Null of app settings."""
+    type: str | None
+    values: dict[str, Any]
+
+
+class SettingsChanged(msgspec.Struct, frozen=True):
+    """Which settings were changed."""
+
+    job: str | None
+    type: str | None
+    changed: list[str]
+    warnings: list[str]
+
+
+class DueShown(msgspec.Struct, frozen=True):
+    """When a job is due, in `schedule next`."""
+
+    job: str
+    due: datetime
+    local: str
+    """By the clock of the job's time zone; in the list of all jobs, of this machine."""
+    time_zone: str | None
+    held_back: str | None
+    """Why it is not started all the same."""
+
+
+class EventShown(msgspec.Struct, frozen=True):
+    """An event."""
+
+    sequence: int
+    event: str
+    """Its name; `gap` when events are not stored any more."""
+    at: datetime | None
+    subject: str | None
+    """`TYPE/JOB` or `TYPE/JOB/RUN`."""
+    data: dict[str, Any]
+
+
+class HookShown(msgspec.Struct, frozen=True):
+    """An address that is called for events."""
+
+    id: str
+    event: str
+    url: str
+    type: str | None
+    """Only of jobs of this type."""
+    job: str | None
+    """Only of this job."""
+    is_signed: bool
+    insecure_ssl: bool
+    last_status: str | None
+    last_reason: str | None
+    last_datetime: datetime | None
+    created_at: datetime
+
+
+class DeliveryShown(msgspec.Struct, frozen=True):
+    """One try to call a hook."""
+
+    delivery_id: str
+    event: str
+    attempt: int
+    time: datetime
+    duration_ms: int
+    status: int | None
+    reason: str
+    outcome: str
+    """`delivered`, `will_retry`, `gave_up`, `unsubscribed`, `failed`."""
+    next_time: datetime | None
+    sequence: int
+
+
+class HookDone(msgspec.Struct, frozen=True):
+    """What was done to a hook."""
+
+    id: str
+    done: str
+
+
 class Printed(NamedTuple):
     """What a command prints with `--json`."""
 
@@ -308,6 +391,19 @@ PRINTED: dict[str, Printed] = {
     "deploy": Printed("object", Deployed),
     "delete": Printed("object", Done),
     "status": Printed("object", StatusShown),
+    "settings get": Printed("object", SettingsShown),
+    "settings set": Printed("object", SettingsChanged),
+    "settings unset": Printed("object", SettingsChanged),
+    "settings edit": Printed("object", SettingsChanged),
+    "schedule next": Printed("array", DueShown),
+    "schedule explain": Printed("object", SchedulePreview),
+    "events": Printed("stream", EventShown),
+    "hooks list": Printed("array", HookShown),
+    "hooks add": Printed("object", HookShown),
+    "hooks test": Printed("object", DeliveryShown),
+    "hooks deliveries": Printed("array", DeliveryShown),
+    "hooks redeliver": Printed("object", DeliveryShown),
+    "hooks remove": Printed("object", HookDone),
     "context list": Printed("array", ContextRow),
     "context show": Printed("object", TargetShown),
     "doctor": Printed("array", DoctorCheck),

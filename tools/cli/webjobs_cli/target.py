@@ -24,8 +24,17 @@ class Target(NamedTuple):
     """What named the server, for people: `--url`, `WEBJOBS_URL`, `context prod`, …"""
 
 
-def find_target(url: str | None, context: str | None, environment: Mapping[str, str], folder: Path) -> Target:
+def find_target(
+    url: str | None,
+    context: str | None,
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    runs_commands: bool = True,
+) -> Target:
     """The server: by flag, WEBJOBS_URL, the context in use, a `webjobs up` at or above `folder`, the default.
+
+    With `runs_commands` false a password that only a command prints cannot be had.
 
     Raises:
         CommandError: A name or address is unusable, or a password cannot be had.
@@ -38,12 +47,14 @@ def find_target(url: str | None, context: str | None, environment: Mapping[str, 
         is_other = bool(from_environment) and _origin(from_environment) != _origin(address)
         return _with_login(address, "--url", {} if is_other else environment)
     if context:
-        return _target_of(context, read_contexts(contexts_path(environment)).named(context), environment)
+        return _target_of(
+            context, read_contexts(contexts_path(environment)).named(context), environment, runs_commands
+        )
     if from_environment:
         return _with_login(checked_url(from_environment, "WEBJOBS_URL"), "WEBJOBS_URL", environment)
     contexts = read_contexts(contexts_path(environment))
     if contexts.current:
-        return _target_of(contexts.current, contexts.named(contexts.current), environment)
+        return _target_of(contexts.current, contexts.named(contexts.current), environment, runs_commands)
     running = running_stack(folder)
     if running is not None:
         address, data = running
@@ -121,12 +132,14 @@ def _url_of_stack(data: Path) -> str | None:
     return None
 
 
-def _target_of(name: str, context: Context, environment: Mapping[str, str]) -> Target:
+def _target_of(name: str, context: Context, environment: Mapping[str, str], runs_commands: bool) -> Target:
     source = f"context {name}"
     url = checked_url(context.url, source)
     if not context.password:
         username, password = _netrc_login(url, environment, context.username)
         return Target(url, username or context.username or None, password, source)
+    if not runs_commands and context.password.startswith("command:"):
+        raise CommandError("no_password", f"The password of {source} is printed by a command.")
     return Target(url, context.username, password_of(context.password, environment, source), source)
 
 

@@ -2,6 +2,7 @@
 
 import click
 
+from webjobs_cli.completion import runs
 from webjobs_cli.connection import connect
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
@@ -12,7 +13,7 @@ from webjobs_cli.shapes import RunShown
 
 
 @click.command(cls=Command)
-@click.argument("run")
+@click.argument("run", shell_complete=runs)
 @click.option("--reason", metavar="TEXT", help="Why; the run and its events keep it.")
 @click.option("--wait", is_flag=True, help="Return when it has ended.")
 @server_options

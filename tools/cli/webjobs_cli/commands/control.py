@@ -2,6 +2,7 @@
 
 import click
 
+from webjobs_cli.completion import continuous_jobs
 from webjobs_cli.connection import connect
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
@@ -11,7 +12,7 @@ from webjobs_cli.shapes import Done
 
 
 @click.command(cls=Command)
-@click.argument("job")
+@click.argument("job", shell_complete=continuous_jobs)
 @server_options
 @json_option
 def start(job: str) -> None:
@@ -20,7 +21,7 @@ def start(job: str) -> None:
 
 
 @click.command(cls=Command)
-@click.argument("job")
+@click.argument("job", shell_complete=continuous_jobs)
 @server_options
 @json_option
 def stop(job: str) -> None:
@@ -29,7 +30,7 @@ def stop(job: str) -> None:
 
 
 @click.command(cls=Command)
-@click.argument("job")
+@click.argument("job", shell_complete=continuous_jobs)
 @server_options
 @json_option
 def restart(job: str) -> None:

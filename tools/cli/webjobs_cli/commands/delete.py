@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from webjobs_cli.completion import jobs
 from webjobs_cli.connection import connect
 from webjobs_cli.errors import CommandError
 from webjobs_cli.invocation import invocation, json_option, server_options
@@ -14,7 +15,7 @@ from webjobs_cli.shapes import Done
 
 
 @click.command(cls=Command)
-@click.argument("job")
+@click.argument("job", shell_complete=jobs)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @server_options
 @json_option

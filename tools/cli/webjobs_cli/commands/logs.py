@@ -8,6 +8,7 @@ import click
 from webjobs_client import Client
 from webjobs_client.models import LogLine, LogWindow
 
+from webjobs_cli.completion import runs
 from webjobs_cli.connection import connect
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
@@ -37,7 +38,7 @@ class _Count(click.ParamType[int | None]):
 
 
 @click.command(cls=Command)
-@click.argument("name", metavar="JOB[/RUN]")
+@click.argument("name", metavar="JOB[/RUN]", shell_complete=runs)
 @click.option("-f", "--follow", is_flag=True, help="Go on as more is written, until the run has ended.")
 @click.option(
     "-n",

@@ -8,6 +8,7 @@ import click
 from webjobs_client import Client, ClientError, JobNotFound, Run
 
 from webjobs_cli.attachment import Attachment, lost
+from webjobs_cli.completion import runs, triggered_jobs
 from webjobs_cli.connection import connect
 from webjobs_cli.errors import FAILED, CommandError
 from webjobs_cli.exit_codes import exit_code_of
@@ -33,7 +34,7 @@ _timeout = click.option(
 
 
 @click.command(cls=WaitingCommand)
-@click.argument("job")
+@click.argument("job", shell_complete=triggered_jobs)
 @_arguments
 @_wait
 @_follow
@@ -72,7 +73,7 @@ def run(
 
 
 @click.command(cls=WaitingCommand)
-@click.argument("run_name", metavar="RUN")
+@click.argument("run_name", metavar="RUN", shell_complete=runs)
 @_arguments
 @click.option("--no-arguments", is_flag=True, help="Without those of the run.")
 @_wait

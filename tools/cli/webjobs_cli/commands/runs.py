@@ -4,6 +4,7 @@ from datetime import datetime
 
 import click
 
+from webjobs_cli.completion import triggered_jobs
 from webjobs_cli.connection import connect
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
@@ -17,7 +18,7 @@ _STATUSES = ("Initializing", "Running", "Success", "Failed", "Aborted", "active"
 
 
 @click.command(cls=Command)
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=triggered_jobs)
 @click.option(
     "-n", "limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="At most so many."
 )

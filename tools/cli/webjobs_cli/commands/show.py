@@ -7,6 +7,7 @@ import msgspec
 from webjobs_client import Client
 from webjobs_client.models import RunDetails
 
+from webjobs_cli.completion import runs
 from webjobs_cli.connection import connect
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
@@ -19,7 +20,7 @@ from webjobs_cli.times import bytes_text, duration_text, local_text
 
 
 @click.command(cls=Command)
-@click.argument("run")
+@click.argument("run", shell_complete=runs)
 @server_options
 @json_option
 def show(run: str) -> None:

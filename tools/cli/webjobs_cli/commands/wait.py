@@ -3,6 +3,7 @@
 import click
 
 from webjobs_cli.commands.run import await_end
+from webjobs_cli.completion import runs
 from webjobs_cli.connection import connect
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import WaitingCommand
@@ -13,7 +14,7 @@ from webjobs_cli.times import Duration
 
 
 @click.command(cls=WaitingCommand)
-@click.argument("run")
+@click.argument("run", shell_complete=runs)
 @click.option(
     "--timeout", type=Duration(), metavar="DURATION", help="Wait no longer, such as 10m; the run goes on."
 )

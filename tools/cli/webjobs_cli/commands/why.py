@@ -6,6 +6,7 @@ from urllib.parse import quote
 import click
 import msgspec
 
+from webjobs_cli.completion import jobs
 from webjobs_cli.connection import connect
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
@@ -21,7 +22,7 @@ class _Why(msgspec.Struct):
 
 
 @click.command(cls=Command)
-@click.argument("job")
+@click.argument("job", shell_complete=jobs)
 @server_options
 @json_option
 def why(job: str) -> None:
