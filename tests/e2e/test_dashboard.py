@@ -48,6 +48,31 @@ async def test_a_newcomer_deploys_runs_finds_the_error_mends_and_schedules_in_th
         await watched.check(allow=("400",))
 
 
+async def test_three_jobs_are_disabled_at_once_and_the_one_that_is_removed_meanwhile_is_listed(
+    client: Client,
+) -> None:
+    prefix = unique("many")
+    names = [f"{prefix}-{letter}" for letter in "abc"]
+    for name in names:
+        await client.put_script("triggered", name, "echo done\n")
+    async with chromium() as browser, tab(browser, client.base) as watched:
+        page = watched.page
+        await watched.open(f"/?text={prefix}")
+        await page.get_by_role("link", name="Select", exact=True).click()
+        for name in names:
+            await page.get_by_label(f"Select {name}").check()
+        await page.get_by_role("button", name="Disable").click()
+        await page.get_by_role("heading", name="Disable: 3 jobs?").wait_for()
+        assert (await client.delete(f"/api/jobs/triggered/{names[1]}")).status == 200
+        await page.get_by_role("button", name="Disable: 3 jobs").click()
+        await page.get_by_role("heading", name="Disable: done for 2 of 3 jobs").wait_for()
+        assert await page.locator("main tbody tr").count() == 1
+        assert names[1] in str(await page.locator("main tbody tr td").text_content())
+        for name in (names[0], names[2]):
+            assert await client.json(f"/api/jobs/triggered/{name}/settings") == {"enabled": False}
+        await watched.check()
+
+
 async def test_a_log_grows_on_the_page_while_the_run_goes_on(client: Client) -> None:
     name = unique("grows")
     go_on = 'until [ -e "$WEBJOBS_DATA_PATH/go" ]; do sleep 0.05; done; echo "the last line"'
