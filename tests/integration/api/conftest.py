@@ -6,6 +6,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from playwright.async_api import Browser
+from support.browser import chromium
 from support.eventually import eventually
 from support.fake_backend import FakeBackend, run_fake_backend
 from webjobs_api.app import run_api
@@ -43,6 +45,13 @@ async def api_url(settings: ApiSettings, backend: FakeBackend) -> AsyncIterator[
 async def api(api_url: str) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(api_url, headers={"User-Agent": "tests/1"}) as session:
         yield session
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A real Chromium."""
+    async with chromium() as running:
+        yield running
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,11 @@
 """The page of a new job: a folder is packed in the browser, with what belongs to it and nothing else."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
-import pytest_asyncio
 from playwright.async_api import Browser, expect
-from support.browser import PHONE, chromium, tab
+from support.browser import PHONE, tab
 from support.eventually import eventually
 from support.fake_backend import FakeBackend
 from webjobs_rules.job import JobType
@@ -41,12 +39,6 @@ _DROP = """(files) => {
     value: { items: [{ kind: "file", webkitGetAsEntry: () => entry }] } });
   document.querySelector(".drop").dispatchEvent(event);
 }"""
-
-
-@pytest_asyncio.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
 
 
 def folder_of(path: Path, files: dict[str, bytes]) -> Path:
