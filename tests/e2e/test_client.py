@@ -228,8 +228,16 @@ async def test_all_jobs(client: EitherClient) -> None:
     await eventually(is_listed, WAIT, interval=0.1)
     overview = await client.do("overview", limit=1)
     assert overview.counts["jobs"] >= 1
+    assert "no_schedule" in [cause.code for cause in await client.do("why", name)]
+    given = await client.do("acknowledge", name, kinds=["failed"], until="forever", note="known")
+    assert given in await client.do("acknowledgements")
+    await client.do("withdraw_acknowledgement", given.id)
+    assert given not in await client.do("acknowledgements")
+    done = await client.do("bulk_runs", "cancel", [(name, run.id)])
+    assert done.done == 0 and done.failures[0].status == 409
+    assert (await client.do("bulk_runs", "rerun", [(name, run.id)])).done == 1
     result = await client.do("bulk", "cancel", [("triggered", name)])
-    assert result.done == 0 and result.failures[0].status == 409
+    assert result.done + len(result.failures) == 1
     assert (await client.do("health")).is_ready
     assert isinstance(await client.do("refusals"), list)
     answer = await client.do("request", "GET", "/api/triggeredwebjobs")

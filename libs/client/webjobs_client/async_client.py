@@ -91,10 +91,15 @@ class AsyncClient:
     delete = _returns(operations.delete)
     bulk = _returns(operations.bulk)
     refusals = _returns(operations.refusals)
+    why = _returns(operations.why)
+    acknowledge = _returns(operations.acknowledge)
+    acknowledgements = _returns(operations.acknowledgements)
+    withdraw_acknowledgement = _returns(operations.withdraw_acknowledgement)
 
     runs = _iterates(RunDetails, flows.runs)
     run_page = _returns(operations.run_page)
     run_details = _returns(operations.run_details)
+    bulk_runs = _returns(operations.bulk_runs)
     cancel = _returns(operations.cancel)
 
     start = _returns(operations.start)

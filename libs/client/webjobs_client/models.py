@@ -9,6 +9,7 @@ import msgspec
 JobType = Literal["triggered", "continuous"]
 IfRunning = Literal["fail", "join", "queue"]
 BulkAction = Literal["run", "cancel", "enable", "disable"]
+BulkRunAction = Literal["cancel", "rerun"]
 
 ENDED = frozenset({"Success", "Failed", "Aborted"})
 """Statuses of a run that has ended."""
@@ -342,6 +343,45 @@ class Refusal(Model, frozen=True, kw_only=True):
     what: str
     reason: str
     instance: str
+
+
+class Cause(Model, frozen=True, kw_only=True):
+    """Why a job does not run; `code` is from a list in docs/http_api.md."""
+
+    code: str
+    text: str
+    since: datetime | None
+    until: datetime | None
+    remedy: str | None
+
+
+class Acknowledgement(Model, frozen=True, kw_only=True):
+    """That a person knows of what needs attention of a job; `until` is `change`, `forever` or an instant."""
+
+    id: str
+    job: str
+    type: str
+    kinds: list[str]
+    by: str
+    at: datetime
+    until: str
+    note: str
+
+
+class BulkRunFailure(Model, frozen=True, kw_only=True):
+    """A run to which an action could not be done."""
+
+    job: str
+    id: str
+    status: int
+    error: str
+
+
+class BulkRunResult(Model, frozen=True, kw_only=True):
+    """What became of an action on many runs."""
+
+    done: int
+    failures: list[BulkRunFailure]
 
 
 class BulkFailure(Model, frozen=True, kw_only=True):

@@ -14,8 +14,12 @@ import msgspec
 from webjobs_client.errors import ClientError, InvalidAnswer, InvalidRequest, error_of
 from webjobs_client.exchange import Answer, Plan, Request, Send, Upload
 from webjobs_client.models import (
+    Acknowledgement,
     BulkAction,
     BulkResult,
+    BulkRunAction,
+    BulkRunResult,
+    Cause,
     Delivery,
     Health,
     Hook,
@@ -39,6 +43,12 @@ Query = Iterable[tuple[str, object]]
 
 _JSON = ("Content-Type", "application/json")
 _PATCH = ("Content-Type", "application/merge-patch+json")
+
+
+class _Causes(msgspec.Struct, frozen=True):
+    """The answer to why a job does not run."""
+
+    causes: list[Cause]
 
 
 class Operation(msgspec.Struct, Generic[T], frozen=True):
@@ -138,6 +148,51 @@ def bulk(
     return Operation(_post("/api/jobs/actions", body, is_repeatable=action != "run"), _decoder(BulkResult))
 
 
+def why(job: str, *, job_type: JobType = "triggered") -> Operation[list[Cause]]:
+    """Returns why a job does not run: every cause that holds, the one to look at first in front."""
+    decode: Callable[[Answer], _Causes] = _decoder(_Causes)
+    request = Request(method="GET", target=f"{_job_path(job, job_type)}/why")
+    return Operation(request, lambda answer: decode(answer).causes)
+
+
+def acknowledge(
+    job: str,
+    *,
+    job_type: JobType = "triggered",
+    kinds: Sequence[str] | None = None,
+    until: datetime | str = "change",
+    note: str = "",
+) -> Operation[Acknowledgement]:
+    """Acknowledges that a job needs attention.
+
+    Args:
+        job: Name of the job.
+        job_type: `triggered` or `continuous`.
+        kinds: The reasons, such as `failed`; by default all that it has now.
+        until: `change` of the evidence, `forever` (until the job recovers), or an instant.
+        note: At most 1,000 characters.
+    """
+    body = {
+        "type": job_type,
+        "job": job,
+        "kinds": None if kinds is None else list(kinds),
+        "until": until if isinstance(until, str) else _instant(until),
+        "note": note,
+    }
+    return Operation(_post("/api/acknowledgements", body), _decoder(Acknowledgement))
+
+
+def acknowledgements() -> Operation[list[Acknowledgement]]:
+    """Returns the acknowledgements in force, by type and name of the job."""
+    return _get(list[Acknowledgement], "/api/acknowledgements")
+
+
+def withdraw_acknowledgement(acknowledgement_id: str) -> Operation[None]:
+    """Withdraws an acknowledgement: what it covered needs attention again."""
+    target = f"/api/acknowledgements/{_quoted(acknowledgement_id)}"
+    return Operation(Request(method="DELETE", target=target, is_repeatable=False), _nothing)
+
+
 def refusals() -> Operation[list[Refusal]]:
     """Returns the uploads, settings and folders that were refused and are not fixed."""
     return _get(list[Refusal], "/api/refusals")
@@ -191,6 +246,30 @@ def run_page(
     ]
     query += {"since": _instant(since), "until": _instant(until), "limit": limit, "before": before}.items()
     return _get(RunPage, "/api/runs", query)
+
+
+def bulk_runs(
+    action: BulkRunAction,
+    runs: Sequence[tuple[str, str]] | None = None,
+    *,
+    filter: Mapping[str, Any] | None = None,
+) -> Operation[BulkRunResult]:
+    """Does one action to many runs, and returns to which it was not done and why.
+
+    Args:
+        action: `cancel` or `rerun`.
+        runs: Job and id of each run, at most 1,000.
+        filter: Instead of `runs`: `status`, `job`, `trigger`, `runner` (lists), `since` and `until`.
+    """
+    body: dict[str, object] = {"action": action}
+    if runs is not None:
+        body["runs"] = [{"job": job, "id": run_id} for job, run_id in runs]
+    if filter is not None:
+        body["filter"] = {
+            name: _instant(value) if isinstance(value, datetime) else value for name, value in filter.items()
+        }
+    request = _post("/api/runs/actions", body, is_repeatable=action == "cancel")
+    return Operation(request, _decoder(BulkRunResult))
 
 
 def run_details(job: str, run_id: str) -> Operation[RunDetails]:

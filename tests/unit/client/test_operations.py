@@ -56,6 +56,30 @@ REQUESTS: list[tuple[Any, str, str, dict[str, str], Any]] = [
         {"Content-Type": JSON},
         {"action": "enable", "filter": {}},
     ),
+    (operations.why("w", job_type="continuous"), "GET", "/api/continuouswebjobs/w/why", {}, None),
+    (
+        operations.acknowledge("j", kinds=["failed"], until=datetime(2030, 1, 2, tzinfo=UTC), note="n"),
+        "POST",
+        "/api/acknowledgements",
+        {"Content-Type": JSON},
+        {"type": "triggered", "job": "j", "kinds": ["failed"], "until": "2030-01-02T00:00:00Z", "note": "n"},
+    ),
+    (operations.acknowledgements(), "GET", "/api/acknowledgements", {}, None),
+    (operations.withdraw_acknowledgement("a"), "DELETE", "/api/acknowledgements/a", {}, None),
+    (
+        operations.bulk_runs("cancel", [("j", "1")]),
+        "POST",
+        "/api/runs/actions",
+        {"Content-Type": JSON},
+        {"action": "cancel", "runs": [{"job": "j", "id": "1"}]},
+    ),
+    (
+        operations.bulk_runs("rerun", filter={"job": ["j"], "since": datetime(2030, 1, 2, tzinfo=UTC)}),
+        "POST",
+        "/api/runs/actions",
+        {"Content-Type": JSON},
+        {"action": "rerun", "filter": {"job": ["j"], "since": "2030-01-02T00:00:00Z"}},
+    ),
     (operations.refusals(), "GET", "/api/refusals", {}, None),
     (
         operations.start_run("j", [], idempotency_key="k"),
@@ -223,6 +247,8 @@ def test_what_starts_something_is_sent_again_only_with_a_key_and_what_counts_cal
     assert once == {
         ("POST", "/api/jobs/actions"),
         ("POST", "/api/continuouswebjobs/w/restart"),
+        ("DELETE", "/api/acknowledgements/a"),
+        ("POST", "/api/runs/actions"),
         ("PUT", "/api/triggeredwebjobs/j/settings"),  # with If-Match
         ("POST", "/api/hooks/h/deliveries"),
         ("POST", "/api/hooks/h/test"),
