@@ -25,6 +25,8 @@ done
 seq -f "line %g of $WEBJOBS_RUN_ID" {lines}
 seq -f "error %g of $WEBJOBS_RUN_ID" {error_lines} >&2
 echo "wrote $WEBJOBS_RUN_ID $$" >> "$witness.starts"
+{{ echo "0.5 $WEBJOBS_RUN_ID" >> "$WEBJOBS_PROGRESS_FILE"; }} 2>/dev/null
+{{ echo "$WEBJOBS_RUN_ID" > "$WEBJOBS_RESULT_FILE"; }} 2>/dev/null
 {body}
 echo "end $WEBJOBS_RUN_ID $$" >> "$witness.starts"
 """

@@ -64,6 +64,8 @@ async def _runs_of_job_are_right(this: Round, job: ChaosJob, events: JobEvents) 
         if final[run_id].name == "Success":
             counts = [seen[what][run_id] for what in ("start", "wrote", "end")]
             assert counts == [1, 1, 1], f"{job.name}/{run_id} did not run once: {counts}"
+        reported = str(final[run_id].result or run_id), final[run_id].progress_text or run_id
+        assert reported == (run_id, run_id), f"{job.name}/{run_id} reports {reported}"
     for run_id, count in seen["start"].items():
         assert count == 1, f"{job.name}/{run_id} was started {count} times"
         assert run_id in events.runs, f"{job.name}/{run_id} ran and has no event"
