@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from support.programs import find_program
 
 ROOT = Path(__file__).parents[2]
 CLIENT_PACKAGES = {"webjobs_cli", "webjobs_client", "webjobs_rules"}
@@ -38,7 +38,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def pythons() -> list[str]:
     """Each Python on this machine that webjobs supports, one of a minor version."""
     siblings = sorted(Path(sys.base_prefix).parent.glob("*/bin/python3"))
-    found = [shutil.which(f"python3.{minor}") for minor in range(11, 16)]
+    found = [find_program(f"python3.{minor}") for minor in range(11, 16)]
     minors: dict[tuple[int, int], str] = {}
     for program in [sys.executable, *map(str, siblings), *filter(None, found)]:
         said = subprocess.run(

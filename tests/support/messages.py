@@ -38,6 +38,7 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "boot": run_ids,
     "instance": st.text("0123456789abcdef", min_size=6, max_size=6),
     "about_instance": st.text("0123456789abcdef", min_size=6, max_size=6),
+    "acknowledgement_id": _words,
     "cause": _words,
     "settings": st.dictionaries(st.text(), _json, max_size=4),
     "patch": st.dictionaries(st.text(), _json, max_size=4),
@@ -48,6 +49,7 @@ _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     JobName: job_names,
     RunId: run_ids,
     SentRunId: run_ids,
+    Any: _json,
     float: st.floats(allow_nan=False, allow_infinity=False),
 }
 
