@@ -3,7 +3,6 @@
 Clients are made of this table; docs/http_api.md describes the routes.
 """
 
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -547,6 +546,8 @@ def joined(arguments: Sequence[str]) -> str:
             f"The arguments {arguments[:100]!r} are one text.",
             "Give a list with each argument: ['a b', 'c'], or shlex.split(text).",
         )
+    import shlex  # most programs start no run with arguments, and need not wait for it
+
     return shlex.join(arguments)
 
 
