@@ -223,8 +223,7 @@ async def test_everything_works_without_scripts(browser: Browser, api_url: str, 
         assert backend.held["hello"].command.arguments == "--name Ada"
         await page.page.locator("#clock").select_option("utc")
         await page.page.get_by_role("button", name="Set").click()
-        await page.page.reload()
-        assert "UTC" in str(await page.page.locator("time").first.text_content())
+        await page.page.locator("main time").filter(has_text="UTC").first.wait_for()
         await page.open("/")
         await page.page.get_by_role("link", name="Select").click()
         await page.page.get_by_label("Select hello").check()
