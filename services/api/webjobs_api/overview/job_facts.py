@@ -46,7 +46,7 @@ class JobFacts(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> JobKey:
         """Names the job among all."""
-        return self.definition.job_type.value, self.definition.job_name
+        return self.definition.job_type, self.definition.job_name
 
     @property
     def is_triggered(self) -> bool:

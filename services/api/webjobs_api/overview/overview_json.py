@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
+from webjobs_events.durations import measured, median, p90
 from webjobs_events.instant import Instant
 from webjobs_events.job import JobDefinition
 from webjobs_events.queries import AcknowledgementView, InstanceView, JobSummary, LastSuccess, RunView
@@ -296,6 +297,7 @@ def job_row(job: JobFacts, kind: AttentionKind | None, urls: Urls) -> JobRowJson
     """The row of a job."""
     definition, summary = job.definition, job.summary
     latest = summary.latest if summary else None
+    lengths = measured(summary.durations, summary.results) if summary else []
     status = latest.status if latest else None
     if not job.is_triggered:
         status = continuous_status(definition, job.instances)
@@ -307,8 +309,8 @@ def job_row(job: JobFacts, kind: AttentionKind | None, urls: Urls) -> JobRowJson
         latest=_latest_json(latest, urls) if latest else None,
         results=summary.results[-SHOWN_RESULTS:] if summary else "",
         durations_ms=summary.durations[-SHOWN_RESULTS:] if summary else [],
-        median_ms=summary.median_ms if summary else None,
-        p90_ms=summary.p90_ms if summary else None,
+        median_ms=median(lengths),
+        p90_ms=p90(lengths),
         success_rate=_success_rate(summary.results) if summary else None,
         streak=summary.streak if summary else 0,
         last_success=summary.last_success if summary else None,

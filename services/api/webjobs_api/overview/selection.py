@@ -92,7 +92,7 @@ def page_of_jobs(
 
 def _place_of(job: JobFacts, kind: AttentionKind | None) -> JobPlace:
     name = job.definition.job_name
-    return (_CALM if kind is None else SEVERITY[kind], name.casefold(), name, job.definition.job_type.value)
+    return (_CALM if kind is None else SEVERITY[kind], name.casefold(), name, job.definition.job_type)
 
 
 def cursor_of(place: JobPlace) -> str:
