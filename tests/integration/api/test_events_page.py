@@ -35,6 +35,9 @@ async def test_the_last_events_are_shown_newest_first_in_words_with_their_run(
     assert 'data-events="/api/events?after=' in text
     only = await page(api, "?type=&job=hello&event=Failed")
     assert len(sequences(only)) == 1 and sequences(only)[0] == sequences(text)[0]
+    assert re.search(
+        r"webjobs events -f --filter job=hello --filter event=Failed --url http://127.0.0.1:[0-9]+\n", only
+    )
     assert re.search(r"nats subscribe &#39;[a-z0-9_-]+\.events\.\*\.hello\.Failed&#39;", only)
     assert re.search(
         r"curl -N &#39;http://127.0.0.1:[0-9]+/api/events\?job=hello&amp;event=Failed&#39;", only

@@ -1,5 +1,6 @@
 """The page of events: `GET /pages/events`: the last ones in words, newest first, and more as they happen."""
 
+from collections.abc import Mapping
 from shlex import quote
 from urllib.parse import urlencode
 
@@ -39,9 +40,16 @@ async def show_events(request: web.Request) -> web.Response:
         "names": NAMES,
         "jobs": proposed_jobs(request),
         "most": _EVENTS,
+        "command": _command(request_context.base(request), chosen),
         "nats": f"nats subscribe {quote(wanted.subjects(bus.subjects)[0])}",
         "curl": f"curl -N {quote(request_context.base(request) + path)}",
         "twin": f"{urls.base}{path}",
     }
     page = Page(template="events", title="Events", section="events", regions=("list",), events=query)
     return show(request, page, view)
+
+
+def _command(base: str, chosen: Mapping[str, str]) -> str:
+    """The command line that follows the same events."""
+    filters = "".join(f" --filter {quote(f'{name}={value}')}" for name, value in chosen.items())
+    return f"webjobs events -f{filters} --url {quote(base)}"
