@@ -1,12 +1,13 @@
 """The client that a command uses, made from its options."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 from webjobs_client import Client
 
-from webjobs_cli.invocation import invocation
-from webjobs_cli.target import find_target
+from webjobs_cli.invocation import Invocation, invocation
+from webjobs_cli.target import Target, find_target
 
 USER_AGENT = "webjobs-cli"
 _PATIENCE = 2.0  # seconds in which a command that can be repeated tries to reach the server
@@ -14,9 +15,8 @@ _LONG_PATIENCE = 30.0
 
 
 def connect(*, is_patient: bool = False) -> Client:
-    """The client of the server that this command speaks to; a patient one waits through a restart."""
-    given = invocation()
-    target = find_target(given.url, given.context, os.environ, Path.cwd())
+    """The client of the server that this command speaks to; a patient one waits through a restart of it."""
+    target = _target(invocation())
     return Client(
         target.url,
         target.username or "",
@@ -24,3 +24,9 @@ def connect(*, is_patient: bool = False) -> Client:
         retry_for=_LONG_PATIENCE if is_patient else _PATIENCE,
         user_agent=USER_AGENT,
     )
+
+
+@cache
+def _target(given: Invocation) -> Target:
+    """Found once: a command that prints the password may ask for a passphrase."""
+    return find_target(given.url, given.context, os.environ, Path.cwd())

@@ -50,7 +50,7 @@ def events(follow: bool, filters: tuple[str, ...], start: str | None) -> None:
             "invalid_use", f"--from {begin!r} is none of first, now and a sequence.", exit_code=2
         )
     query = _query(filters)
-    client = connect(is_patient=follow)
+    client = connect()
     found = client.events(
         job_type=query["type"],
         job=query["job"],

@@ -65,7 +65,7 @@ def logs(name: str, follow: bool, count: int | str | None, since: datetime | Non
     is_given = given is not None and given.name == "COMMANDLINE"
     most = count if is_given else None if since else 100
     assert most is None or isinstance(most, int)
-    client = connect(is_patient=follow)
+    client = connect()
     wanted = parse_run(name)
     selected = _Selected(output, since, errors)
     run = None if wanted.job.type == "continuous" else run_of(client, wanted.job.name, wanted.run)

@@ -57,7 +57,7 @@ def run(
     webjobs failed or contact was lost; 128 and the number of a signal; 130 when the run was cancelled.
     """
     _check(follow)
-    client = connect(is_patient=True)
+    client = connect()
     policy = "join" if if_running == "join" else "queue" if if_running == "queue" else "fail"
     began = time.monotonic()
 
@@ -69,7 +69,7 @@ def run(
         find_job(client, wanted, "triggered")  # which says what to do instead
     started = _started(wanted, start, client)
     left = None if timeout is None else max(0.0, timeout - (time.monotonic() - began))
-    _finish(client, started, wait, follow, left)
+    _finish(started, wait, follow, left)
 
 
 @click.command(cls=WaitingCommand)
@@ -91,11 +91,11 @@ def rerun(
 ) -> None:
     """Run a job again as it is now, with the arguments of RUN, or with ARGUMENTS after --."""
     _check(follow)
-    client = connect(is_patient=True)
+    client = connect()
     job, run_id = find_run(client, parse_run(run_name))
     given = list(arguments) if arguments or no_arguments else None
     started = _interruptible(job, lambda: client.rerun(job, run_id, given))
-    _finish(client, started, wait, follow, timeout)
+    _finish(started, wait, follow, timeout)
 
 
 def _check(follow: bool) -> None:
@@ -126,7 +126,7 @@ def _interruptible(job: str, start: Callable[[], Run]) -> Run:
         ) from None
 
 
-def _finish(client: Client, started: Run, wait: bool, follow: bool, timeout: float | None) -> None:
+def _finish(started: Run, wait: bool, follow: bool, timeout: float | None) -> None:
     output = invocation().output
     if not (wait or follow):
         if output.is_json:
@@ -137,16 +137,16 @@ def _finish(client: Client, started: Run, wait: bool, follow: bool, timeout: flo
             output.lines([f"{started.job}/{started.id}"])
             output.note(f"`webjobs logs -f {started.job}/{started.id}` shows its log.")
         return
-    await_end(client, started.job, started.id, follow=follow, timeout=timeout, joined=started.joined)
+    await_end(started.job, started.id, follow=follow, timeout=timeout, joined=started.joined)
 
 
-def await_end(
-    client: Client, job: str, run_id: str, *, follow: bool, timeout: float | None, joined: bool = False
-) -> None:
+def await_end(job: str, run_id: str, *, follow: bool, timeout: float | None, joined: bool = False) -> None:
     """Wait for the end of a run, print it, and end this process with the exit code of the run."""
     output = invocation().output
     may_ask = not output.is_json and sys.stdin.isatty() and sys.stderr.isatty()
-    attachment = Attachment(client, job, run_id, _printer(output) if follow else None, may_ask)
+    attachment = Attachment(
+        connect(is_patient=True), job, run_id, _printer(output) if follow else None, may_ask
+    )
     try:
         ended = attachment.until_end(lambda: output.note(f"Waiting for {job}/{run_id}."), timeout)
     except ClientError as error:

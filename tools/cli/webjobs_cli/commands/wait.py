@@ -26,6 +26,6 @@ def wait(run: str, timeout: float | None) -> None:
     RUN is JOB/ID, JOB/@last, or the beginning of an id. The exit codes are those of `webjobs run`.
     """
     invocation().output.check_fields(RunShown)
-    client = connect(is_patient=True)
+    client = connect()
     job, run_id = find_run(client, parse_run(run))
-    await_end(client, job, run_id, follow=False, timeout=timeout)
+    await_end(job, run_id, follow=False, timeout=timeout)
