@@ -1,4 +1,4 @@
-"""What a newcomer does in the browser alone: deploy, run, find the error, mend, schedule."""
+"""What a newcomer does in the browser alone: deploy a folder, run, find the error, mend, schedule."""
 
 from pathlib import Path
 
@@ -31,12 +31,16 @@ async def test_a_newcomer_deploys_runs_finds_the_error_mends_and_schedules_in_th
         assert "no such invoice" in str(await page.locator(".log li.stderr .text").first.text_content())
 
         await page.get_by_role("link", name=name).first.click()
-        script.write_text(MENDED)
-        await page.locator("#file").set_input_files(script)
-        await page.get_by_role("button", name="Deploy").click()
-        await page.wait_for_load_state()
-        await page.get_by_role("button", name="Run", exact=True).click()
+        await page.get_by_role("link", name="Files", exact=True).click()
+        await page.get_by_role("heading", name="Files").wait_for()
+        await watched.check()
+        await page.get_by_role("link", name="run.sh", exact=True).click()
+        await page.get_by_label("Content").fill(MENDED)
+        await watched.check()
+        await page.get_by_role("button", name="Save and run").click()
+        await page.wait_for_url(f"**/pages/triggered/{name}/history/*")
         await page.locator("#head .status.Success").wait_for()
+        await page.get_by_role("link", name=name).first.click()
 
         await page.get_by_label("Cron expression").fill("0 0 3 * * *")
         await page.get_by_role("button", name="Save schedule").click()

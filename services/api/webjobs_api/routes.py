@@ -34,7 +34,7 @@ from webjobs_api.logs import line_handlers, logstream, run_log
 from webjobs_api.overview import acknowledgement_handlers as acknowledgements
 from webjobs_api.overview import handlers as overview
 from webjobs_api.pages import acknowledgements as acknowledgements_page
-from webjobs_api.pages import actions, continuous_job, new_job, triggered_job
+from webjobs_api.pages import actions, continuous_job, job_files, new_job, triggered_job
 from webjobs_api.pages import bulk as bulk_pages
 from webjobs_api.pages import events as events_page
 from webjobs_api.pages import hooks as hooks_page
@@ -166,6 +166,8 @@ def routes() -> list[web.RouteDef]:
         web.post(f"/pages/continuous/{_JOB}/stop", actions.stop_job),
         web.post(f"/pages/continuous/{_JOB}/restart", actions.restart_job),
         web.post(f"/pages/{_TYPE}/{_JOB}/files", new_job.deploy_files),
+        web.get(f"/pages/{_TYPE}/{_JOB}/files", job_files.show_files),
+        web.post(f"/pages/{_TYPE}/{_JOB}/file", job_files.save_file),
         web.post(f"/pages/{_TYPE}/{_JOB}/settings", actions.change_settings),
         web.post(f"/pages/{_TYPE}/{_JOB}/versions/{{digest}}/restore", actions.restore_version),
         web.post(f"/pages/{_TYPE}/{_JOB}/delete", actions.delete_job),

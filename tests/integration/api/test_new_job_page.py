@@ -161,9 +161,9 @@ async def test_a_schedule_and_the_script_are_known_before_there_is_a_job(api: ai
     assert answer.status == 200 and len(found["next"]) == 2 and "09:30" in found["next"][0]["local"]
     assert found["time_zone"] == "Europe/Berlin" and "Monday" in found["words"]
     names = {"names": ["job/main.py", "job/settings.job"]}
-    async with api.post("/api/jobs/script-choice", json=names) as answer:
+    async with api.post("/api/script-choice", json=names) as answer:
         assert (await answer.json())["script"] == "job/main.py"
-    async with api.post("/api/jobs/script-choice", json=[]) as answer:
+    async with api.post("/api/script-choice", json=[]) as answer:
         assert answer.status == 400 and "run.py" in (await answer.json())["detail"]
     for query, words in {
         "": "schedule",

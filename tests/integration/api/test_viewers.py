@@ -29,6 +29,7 @@ REFUSED_READS = {
     "/vfs/x/y.txt",
     "/api/zip",
     "/api/zip/x/y.txt",
+    "/pages/triggered/hello/files",
     "/vfs/data/jobs/triggered/hello/201311080256000000/x.json",
     "/api/vfs/data/jobs/triggered/hello/201311080256000000/x.json",
 }

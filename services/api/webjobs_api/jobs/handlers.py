@@ -50,7 +50,7 @@ async def get_settings(request: web.Request) -> web.Response:
 
 @with_problems
 async def choose_script_by_names(request: web.Request) -> web.Response:
-    """`POST /api/jobs/script-choice`."""
+    """`POST /api/script-choice`."""
     body = await request_context.read_at_most(request, MAX_BODY_BYTES)
     if body is None:
         raise UploadTooLarge(MAX_BODY_BYTES)

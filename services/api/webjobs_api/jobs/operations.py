@@ -99,7 +99,7 @@ OPERATIONS: Mapping[str, Operation] = {
         has_etag=True,
         answers={200: list_of(_ANY_JOB, "Every job.")},
     ),
-    "POST /api/jobs/script-choice": Operation(
+    "POST /api/script-choice": Operation(
         tag=_ALL,
         summary="Ask which script a runner would choose",
         description="By names alone, before anything is sent. Nothing is changed.",

@@ -11,7 +11,7 @@ from webjobs_rules.script import SCRIPT_HOSTS, choose_script, doubt, script_fold
 from webjobs_api.http.errors import InvalidNames
 from webjobs_api.http.json_body import json_text
 
-PATH = "/api/jobs/script-choice"
+PATH = "/api/script-choice"
 
 MAX_NAMES = 20_000
 """Files that one request names."""

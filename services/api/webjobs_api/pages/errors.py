@@ -80,3 +80,27 @@ class NumberChanged(WebJobsError):
             f"{counted(confirmed, what)} matched when the question was asked, and {now:,} now. "
             "Nothing was done yet. Confirm the new number, or go back."
         )
+
+
+class NotEditable(WebJobsError):
+    """A file cannot be saved by the form of its page."""
+
+    http_status = 400
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+
+
+class SavedOnly(WebJobsError):
+    """A file is saved, and what was to follow failed.
+
+    Args:
+        reason: Why, as a sentence.
+        http_status: Of that.
+    """
+
+    http_status = 500
+
+    def __init__(self, reason: str, http_status: int) -> None:
+        self.http_status = http_status
+        super().__init__(f"The file is saved, but not all of the rest was done. {reason}")

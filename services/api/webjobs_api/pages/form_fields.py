@@ -26,13 +26,13 @@ def proposed_jobs(request: web.Request) -> list[JobName]:
     return sorted({each.job_name for job_type in JobType for each in known.all_of(job_type)})[:_MOST_JOBS]
 
 
-async def form_fields(request: web.Request) -> Mapping[str, str]:
+async def form_fields(request: web.Request, most_bytes: int = _MOST_BYTES) -> Mapping[str, str]:
     """The fields of the form in the body, of a repeated one the last; the request keeps them as `TYPED`.
 
     Raises:
         InvalidForm: The body is no form, or too large a one.
     """
-    request[TYPED] = dict(await _pairs(request, _MOST_FIELDS))
+    request[TYPED] = dict(await _pairs(request, _MOST_FIELDS, most_bytes))
     return request[TYPED]
 
 
@@ -48,10 +48,10 @@ async def form_lists(request: web.Request) -> Mapping[str, list[str]]:
     return lists
 
 
-async def _pairs(request: web.Request, most: int) -> list[tuple[str, str]]:
-    body = await request_context.read_at_most(request, _MOST_BYTES)
+async def _pairs(request: web.Request, most: int, most_bytes: int = _MOST_BYTES) -> list[tuple[str, str]]:
+    body = await request_context.read_at_most(request, most_bytes)
     if body is None:
-        raise InvalidForm(f"it is longer than {_MOST_BYTES:,} bytes")
+        raise InvalidForm(f"it is longer than {most_bytes:,} bytes")
     if body.strip() and request.content_type != _FORM:
         raise InvalidForm(f"its Content-Type is {request.content_type[:100]}, and {_FORM} is wanted")
     try:

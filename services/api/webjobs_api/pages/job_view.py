@@ -31,7 +31,8 @@ class JobView:
     Attributes:
         name: Of the job.
         type: Triggered or continuous.
-        script: With its path in the job's folder.
+        script: As it is shown.
+        script_path: Of the script in the job's folder.
         host: What runs the script.
         digest: Version of its files.
         changed_at: When it was deployed or its settings changed.
@@ -44,7 +45,6 @@ class JobView:
         is_disabled: Whether its settings or a request keep it from running.
         readme: The first lines of its README.md; empty without one.
         page: Address of its page.
-        files: Address of its folder.
         archive: Address of its folder as a zip.
         api: Address in the API.
     """
@@ -52,6 +52,7 @@ class JobView:
     name: str
     type: str
     script: str
+    script_path: str
     host: str
     digest: str
     changed_at: datetime
@@ -64,7 +65,6 @@ class JobView:
     is_disabled: bool
     readme: str
     page: str
-    files: str
     archive: str
     api: str
 
@@ -76,6 +76,7 @@ def job_view(definition: JobDefinition, urls: Urls) -> JobView:
         name=name,
         type=job_type.value,
         script=run_command(definition),
+        script_path=definition.script,
         host=definition.script_host,
         digest=short_digest(definition.digest),
         changed_at=definition.changed_at,
@@ -88,7 +89,6 @@ def job_view(definition: JobDefinition, urls: Urls) -> JobView:
         is_disabled=definition.is_stopped or definition.settings.get("enabled") is False,
         readme=definition.readme,
         page=urls.page(job_type, name),
-        files=urls.job_folder(job_type, name),
         archive=urls.job_archive(job_type, name),
         api=urls.job(job_type, name),
     )

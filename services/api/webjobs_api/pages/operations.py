@@ -106,6 +106,11 @@ _THEN = Parameter(
     schema={"type": "string", "enum": ["", "run"]},
     description="With run, a triggered job is run afterwards.",
 )
+_FILES = (
+    Parameter(name="path", schema=_TEXT, description="Of a folder or file, below the folder of the job."),
+    Parameter(name="new", schema=_TEXT, description="Show the form for a new file in this folder."),
+    Parameter(name="saved", schema=_TEXT, description="What became of the change that led here."),
+)
 _AFTER_DEPLOY = (
     Parameter(name="schedule", schema=_TEXT, description="The schedule that the job has afterwards."),
     _THEN,
@@ -139,6 +144,13 @@ def _lines(summary: str, query: tuple[Parameter, ...]) -> Operation:
 def _button(summary: str, body: Body | None = None) -> Operation:
     answers = {303: _BACK, **_NOT_DONE}
     return Operation(tag="Pages", summary=summary, body=body, answers=answers, needs_room=False)
+
+
+def _precondition(summary: str, body: Body) -> Operation:
+    changed = replace(_NOT_DONE[409], description="The page with what was typed, and what changed meanwhile.")
+    button = _button(summary, body)
+    refused = replace(_NOT_DONE[409], description="The page, saying that the path is not one to write to.")
+    return replace(button, answers={**button.answers, 403: refused, 412: changed})
 
 
 def _restore(summary: str) -> Operation:
@@ -221,6 +233,14 @@ _ACKNOWLEDGE = _form(
     description=f"The form of a line: the reason `kind` of a job; `until` is one of {', '.join(CHOICES)}, or "
     "an instant.",
 )
+_TEXT_FILE = _form(
+    "path",
+    "content",
+    "tag",
+    "then",
+    description="The editor's form: the text of the file with the tag of the one that was shown, none for "
+    "a new file. With `then=run` a triggered job is run afterwards.",
+)
 _APP_SETTING = _form("name", "value")
 _HOOK = ("event", "type", "job", "secret", "insecure_ssl")
 _FILE = Body(
@@ -265,6 +285,12 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /pages/continuous/{job}/stop": _button("Disable a job by its button"),
     "POST /pages/continuous/{job}/restart": _button("Restart a job by its button"),
     "POST /pages/{type}/{job}/files": _upload("Deploy a job by its form", _FILE),
+    "GET /pages/{type}/{job}/files": replace(
+        _page("Show the files of a job, or edit one", 400, 404, 409, 503, query=_FILES), viewers=False
+    ),
+    "POST /pages/{type}/{job}/file": replace(
+        _precondition("Save a file of a job by its form", _TEXT_FILE), needs_room=True
+    ),
     "POST /pages/{type}/{job}/settings": _button("Change a job's settings by its form", _SETTINGS),
     "POST /pages/{type}/{job}/versions/{digest}/restore": _restore("Restore a version by its button"),
     "POST /pages/{type}/{job}/delete": _button("Delete a job by its form", _NAME),

@@ -150,7 +150,7 @@ class Upload {
     const names = this.sent.map(({ path }) => path);
     this.choice.replaceChildren();
     if (!names.length || (this.isOneFile && /\.zip$/i.test(names[0]))) return;
-    const answer = await fetch(`${root}/api/jobs/script-choice`, {
+    const answer = await fetch(`${root}/api/script-choice`, {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ names }) }).catch(() => null);
     if (!answer?.ok || names.join() !== this.sent.map(({ path }) => path).join()) return;
     const { script, program, found, warnings } = await answer.json();
