@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -73,6 +74,7 @@ class CommandLine:
             text=True,
             cwd=self.home,
             env=self.environment(),
+            preexec_fn=_default_signals,
         )
 
     def on_terminal(self, *arguments: str, **variables: str) -> "pexpect.spawn[str]":
@@ -85,7 +87,14 @@ class CommandLine:
             cwd=str(self.home),
             encoding="utf-8",
             timeout=SECONDS,
+            preexec_fn=_default_signals,
         )
+
+
+def _default_signals() -> None:
+    """Undo what a background shell or nohup does: a signal that was ignored at the start stays ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def exit_code_on_terminal(child: "pexpect.spawn[str]") -> int:
