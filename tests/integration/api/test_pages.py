@@ -58,6 +58,27 @@ async def test_the_page_of_a_job_says_why_it_does_not_run(
     assert "Why it does not run" in shown and "enabled is false in settings.job." in shown
 
 
+async def test_settings_are_changed_by_a_form_that_keeps_what_it_does_not_know(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "hello", settings={"mine": 1, "timeout": 60})
+    shown = await page(api, "/pages/triggered/hello")
+    (tag,) = set(re.findall(r'name="tag" value="([^"]+)"', shown))
+    assert re.search(r'name="timeout" value="60"', shown)
+    form = {"fields": "1", "tag": tag, "timeout": "90", "retry.max_attempts": "2", "enabled": ""}
+    async with api.post("/pages/triggered/hello/settings", data=form, allow_redirects=False) as answer:
+        assert answer.status == 303, await answer.text()
+    async with api.get("/api/triggeredwebjobs/hello/settings") as answer:
+        assert await answer.json() == {"mine": 1, "timeout": 90, "retry": {"max_attempts": 2}}
+    async with api.post("/pages/triggered/hello/settings", data=form | {"timeout": "120"}) as answer:
+        text = await answer.text()
+        assert answer.status == 412 and re.search(r'name="timeout" value="120"', text)
+    fresh = form | {"tag": "", "timeout": "soon"}
+    async with api.post("/pages/triggered/hello/settings", data=fresh) as answer:
+        text = await answer.text()
+        assert answer.status == 400 and "timeout" in text and 'value="soon"' in text
+
+
 async def test_a_run_is_asked_for_by_a_button_and_shown_with_its_end(
     api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
@@ -429,7 +450,7 @@ async def test_a_form_that_is_not_taken_keeps_what_was_typed(
 ) -> None:
     await backend.define(JobType.TRIGGERED, "hello", settings={"timeout": 60})
     address = "/pages/triggered/hello"
-    (tag,) = re.findall(r'name="tag" value="(\w+)"', await page(api, address))
+    (tag,) = set(re.findall(r'name="tag" value="(\w+)"', await page(api, address)))
     shown_again = {"settings": ('{"timeout": ', ">{&#34;timeout&#34;: <"), "schedule": ("often", '"often"')}
     for name, (value, shown) in shown_again.items():
         async with api.post(f"{address}/settings", data={name: value, "tag": tag}) as answer:
@@ -444,7 +465,7 @@ async def test_a_form_that_is_not_taken_keeps_what_was_typed(
     assert answer.status == 412 and "{&#34;timeout&#34;: 90}" in text
     async with api.get("/api/jobs/triggered/hello/settings") as answer:
         assert await answer.json() == changed_meanwhile
-    (tag,) = re.findall(r'name="tag" value="(\w+)"', text)
+    (tag,) = set(re.findall(r'name="tag" value="(\w+)"', text))
     async with api.post(f"{address}/settings", data=typed | {"tag": tag}, allow_redirects=False) as answer:
         assert answer.status == 303
     async with api.get("/api/jobs/triggered/hello/settings") as answer:

@@ -74,7 +74,8 @@ async def patch_settings(request: web.Request) -> web.Response:
     )
     if request.content_type not in _PATCH_TYPES:
         raise UnsupportedPatch(request.headers.get("Content-Type", ""))
-    await merge_settings(request, definition, settings_of(await _small_body(request)))
+    patch = settings_of(await _small_body(request))
+    await merge_settings(request, definition, patch, _expected_tags(request))
     return await _settings_changed(request, definition)
 
 
@@ -139,10 +140,12 @@ async def change_settings(
     )
 
 
-async def merge_settings(request: web.Request, definition: JobDefinition, patch: dict[str, Any]) -> None:
+async def merge_settings(
+    request: web.Request, definition: JobDefinition, patch: dict[str, Any], only_if: list[str] | None = None
+) -> None:
     """Let a job have some other settings, by a JSON merge patch; the others stay as they are then.
 
-    Raises: As `change_settings`.
+    Args and raises: As `change_settings`.
     """
     require_readable(definition)
     check_bounds(patch)
@@ -153,7 +156,7 @@ async def merge_settings(request: web.Request, definition: JobDefinition, patch:
             definition.job_type,
             definition.job_name,
             patch=patch,
-            only_if=_expected_tags(request),
+            only_if=only_if,
         )
     )
 

@@ -24,6 +24,7 @@ from webjobs_api.pages.form_fields import TYPED, form_fields
 from webjobs_api.pages.formats import Clock, known_zone
 from webjobs_api.pages.frame import CLOCK_COOKIE, page_urls
 from webjobs_api.pages.run import show_run
+from webjobs_api.pages.settings_form import patch_of_form
 from webjobs_api.pages.triggered_job import show_triggered_job
 from webjobs_api.runs.cancel_requests import cancel
 from webjobs_api.runs.handlers import arguments_of
@@ -94,7 +95,7 @@ async def restart_job(request: web.Request) -> web.Response:
 
 
 async def change_settings(request: web.Request) -> web.Response:
-    """`POST /pages/{type}/{job}/settings`: the form's `schedule` alone, or all `settings` as JSON.
+    """`POST /pages/{type}/{job}/settings`: fields, or the `schedule` alone, or all `settings` as JSON.
 
     With the `tag` of the settings that were shown, no change that was made meanwhile is overwritten.
     """
@@ -102,12 +103,16 @@ async def change_settings(request: web.Request) -> web.Response:
     try:
         definition = await request.app[DEFINITIONS].get(job_type, request_context.job_name(request))
         form = await form_fields(request)
-        if "schedule" in form:
+        shown = [form["tag"][:_LONGEST_TAG]] if form.get("tag") else None
+        if "fields" in form:
+            patch = patch_of_form(form, definition.settings, job_type)
+            if patch:
+                await jobs.merge_settings(request, definition, patch, shown)
+        elif "schedule" in form:
             schedule = form["schedule"].strip()
             await jobs.merge_settings(request, definition, {"schedule": schedule or None})
         else:
             settings = settings_of(form.get("settings", "").encode())
-            shown = [form["tag"][:_LONGEST_TAG]] if form.get("tag") else None
             await jobs.change_settings(request, definition, settings, shown)
     except WebJobsError as error:
         return await _SHOW_JOB[job_type](request, error)

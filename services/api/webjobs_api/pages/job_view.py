@@ -13,6 +13,7 @@ from webjobs_api.backends.known_job import error_of
 from webjobs_api.http.legacy_responses import run_command
 from webjobs_api.http.urls import Urls
 from webjobs_api.pages.formats import short_digest
+from webjobs_api.pages.settings_form import SettingField, setting_fields
 from webjobs_api.why.causes import Cause, CauseCode
 
 _USUAL = {
@@ -41,6 +42,7 @@ class JobView:
         warnings: About its files and settings.
         settings: Each setting and its value as JSON.
         settings_json: All settings as indented JSON; empty without any.
+        fields: The settings that a form changes.
         settings_tag: Of these settings, for the form that changes them.
         is_disabled: Whether its settings or a request keep it from running.
         readme: The first lines of its README.md; empty without one.
@@ -61,6 +63,7 @@ class JobView:
     warnings: list[str]
     settings: list[tuple[str, str]]
     settings_json: str
+    fields: list[SettingField]
     settings_tag: str
     is_disabled: bool
     readme: str
@@ -85,6 +88,7 @@ def job_view(definition: JobDefinition, urls: Urls) -> JobView:
         warnings=list(definition.all_warnings),
         settings=[(key, _compact(value)) for key, value in definition.settings.items()],
         settings_json=_indented(definition.settings),
+        fields=setting_fields(definition.settings, job_type),
         settings_tag=settings_tag(definition.settings),
         is_disabled=definition.is_stopped or definition.settings.get("enabled") is False,
         readme=definition.readme,

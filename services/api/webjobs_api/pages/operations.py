@@ -14,6 +14,7 @@ from webjobs_api.overview.acknowledge_request import CHOICES
 from webjobs_api.pages import bulk
 from webjobs_api.pages.acknowledgement_lines import PATH as ACKNOWLEDGEMENTS
 from webjobs_api.pages.bulk_form import JOB, JOB_FILTERS, RUN, RUN_FILTERS
+from webjobs_api.pages.settings_form import SETTINGS
 
 _HTML = "text/html"
 _BOTH = "A client that names text/html in Accept gets the page, any other the data."
@@ -217,10 +218,12 @@ def _bulk(summary: str, actions: type[StrEnum], filters: Sequence[str], checked:
 _FORM = _form("arguments", is_closed=True)
 _CLOCK = _form("clock", "zone", "next", description="The form of the frame.")
 _SETTINGS = _form(
-    "schedule",
+    *sorted({setting.name for setting in SETTINGS}),
+    "fields",
     "settings",
     "tag",
-    description="The page's form: the schedule alone, or all settings as JSON with the tag of those shown.",
+    description="A form of the page: the schedule alone; settings with `fields`; or all settings as JSON. "
+    "The tag is that of the settings that were shown.",
 )
 _NAME = _form("name", description="The form of the page, with the job's name once more.")
 _ACKNOWLEDGE = _form(
