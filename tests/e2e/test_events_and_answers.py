@@ -24,6 +24,7 @@ from webjobs_events.events import (
     RunInitializing,
     RunRunning,
 )
+from webjobs_events.redaction import without_env
 
 
 class Told:
@@ -109,7 +110,8 @@ async def test_every_answer_is_what_the_events_say(client: Client, stack: Runnin
     for job in jobs:
         change = told.jobs[job["type"], job["name"]]
         assert job["runCommand"] == change.script.replace("/", "\\")
-        assert await client.json(f"{job_url(job['type'], job['name'])}/settings") == change.settings
+        settings = await client.json(f"{job_url(job['type'], job['name'])}/settings")
+        assert without_env(settings) == change.settings  # events have names of variables, apart
         if job["type"] == "continuous":
             assert job["status"] == told.statuses[job["name"]]
             continue

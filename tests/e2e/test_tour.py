@@ -1,6 +1,7 @@
 """The README's tour and the tutorial do what they say: each command is run and prints what is shown."""
 
 import re
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ FOLDER = ".webjobs"
 async def test_the_tour_of_the_readme(client: Client, stack: RunningStack, tmp_path: Path) -> None:
     need_program("curl")
     (tmp_path / FOLDER).symlink_to(stack.data)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
     text = (ROOT / "README.md").read_text()
     steps = steps_of(text[text.index("## A tour") : text.index("## The picture")])
     assert len([step for step in steps if step.command]) >= 5
