@@ -1,5 +1,6 @@
 """How a script is asked to end: by its shutdown file always, and by which signal when."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from webjobs_rules.job import JobType
@@ -10,8 +11,20 @@ _DEFAULT_SIGNAL = StopSignal.SIGTERM
 SHUTDOWN_FILE_TEXT = "WEBJOBS_SHUTDOWN_FILE"
 """A package that holds this name watches its shutdown file."""
 
-SHUTDOWN_FILE_BYTES = (SHUTDOWN_FILE_TEXT.encode(), SHUTDOWN_FILE_TEXT.encode("utf-16-le"))
-"""The name as scripts hold it, and as programs made for .NET do."""
+# As scripts hold it, and as programs made for .NET do.
+_SHUTDOWN_FILE_BYTES = (SHUTDOWN_FILE_TEXT.encode(), SHUTDOWN_FILE_TEXT.encode("utf-16-le"))
+_OVERLAP = max(map(len, _SHUTDOWN_FILE_BYTES)) - 1
+
+
+def names_shutdown_file(chunks: Iterable[bytes]) -> bool:
+    """Whether a file, given in pieces, holds that name; no piece is read after it was found."""
+    tail = b""
+    for chunk in chunks:
+        data = tail + chunk
+        if any(each in data for each in _SHUTDOWN_FILE_BYTES):
+            return True
+        tail = data[-_OVERLAP:]
+    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 import os
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from webjobs_rules.job import JobType
 from webjobs_rules.script_text import LONGEST, cleaned, may_need_cleaning
+from webjobs_rules.stop_plan import names_shutdown_file
 
 from webjobs_cli.job_source import JobSource
 
@@ -37,10 +39,12 @@ class JobCopy:
         with open(self.folder / script, "rb") as file:
             return file.read(len(_MACHINE_CODE)) == _MACHINE_CODE
 
-    def mentions(self, wanted: tuple[bytes, ...]) -> bool:
-        """Whether any file holds one of these texts."""
+    def mentions_shutdown_file(self) -> bool:
+        """Whether any file holds the name of the shutdown file's variable."""
         return any(
-            _holds(Path(above) / name, wanted) for above, _, names in os.walk(self.folder) for name in names
+            _mentions_shutdown_file(Path(above) / name)
+            for above, _, names in os.walk(self.folder)
+            for name in names
         )
 
 
@@ -71,16 +75,9 @@ def make_copy(root: Path, source: JobSource, job_type: JobType, job_name: str, s
     return JobCopy(root, folder, data, webroot, shutdown_file)
 
 
-def _holds(path: Path, wanted: tuple[bytes, ...]) -> bool:
-    overlap = max(map(len, wanted)) - 1
-    tail = b""
+def _mentions_shutdown_file(path: Path) -> bool:
     try:
         with open(path, "rb", buffering=0) as file:
-            while chunk := file.read(_CHUNK):
-                data = tail + chunk
-                if any(each in data for each in wanted):
-                    return True
-                tail = data[-overlap:]
+            return names_shutdown_file(iter(partial(file.read, _CHUNK), b""))
     except OSError:
         return False
-    return False

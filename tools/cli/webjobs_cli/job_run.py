@@ -20,7 +20,7 @@ from webjobs_rules.run_id import run_id_at
 from webjobs_rules.run_report import PROGRESS_FILE, RESULT_FILE
 from webjobs_rules.script import process_arguments
 from webjobs_rules.status import Reason, Status
-from webjobs_rules.stop_plan import SHUTDOWN_FILE_BYTES, stop_plan
+from webjobs_rules.stop_plan import stop_plan
 from webjobs_rules.trace import new_trace
 from webjobs_rules.wine import PREFIX_VARIABLE, wine_environment
 
@@ -133,7 +133,7 @@ def _run(
             "left_out",
         ):
             log.system(finding.message, "SYS WARN")
-    plan = stop_plan(job.settings, job.job_type, watches_shutdown_file=copy.mentions(SHUTDOWN_FILE_BYTES))
+    plan = stop_plan(job.settings, job.job_type, watches_shutdown_file=copy.mentions_shutdown_file())
     started = time.monotonic()
     run = ScriptRun(log, plan, copy.shutdown_file, job.settings.timeout)
     try:

@@ -1,9 +1,10 @@
 """Whether any file of a package holds a text."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
-from webjobs_rules.stop_plan import SHUTDOWN_FILE_BYTES
+from webjobs_rules.stop_plan import names_shutdown_file
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -17,19 +18,12 @@ def mentions_shutdown_file(folder: Path, paths: Iterable[str]) -> bool:
         folder: Of the package.
         paths: Of its files, relative to the folder.
     """
-    return any(_holds(folder / path, SHUTDOWN_FILE_BYTES) for path in paths)
+    return any(_mentions_shutdown_file(folder / path) for path in paths)
 
 
-def _holds(path: Path, wanted: tuple[bytes, ...]) -> bool:
-    overlap = max(map(len, wanted)) - 1
-    tail = b""
+def _mentions_shutdown_file(path: Path) -> bool:
     try:
         with open(path, "rb", buffering=0) as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                data = tail + chunk
-                if any(each in data for each in wanted):
-                    return True
-                tail = data[-overlap:]
+            return names_shutdown_file(iter(partial(file.read, _CHUNK_BYTES), b""))
     except OSError:
         return False
-    return False
