@@ -40,7 +40,7 @@ async def show_triggered_job(request: web.Request, fault: WebJobsError | None = 
         runs = await request.app[RUNS].of_job(definition.job_name, RunsPage(limit=_RUNS))
         schedule = await schedule_of_job(request, definition, _DUE_TIMES)
         versions = await versions_view(request, definition)
-        causes = unusual(causes_of(await state_of(request.app, definition)))
+        causes = unusual(causes_of(await state_of(request.app, definition, runs=runs)))
     except WebJobsError as error:
         return show_fault(request, fault or error)
     urls, now = page_urls(request), datetime.now(UTC)

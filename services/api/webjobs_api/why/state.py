@@ -2,22 +2,24 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 from webjobs_events.events import ContinuousPendingRestart
 from webjobs_events.job import JobDefinition
-from webjobs_events.queries import AllRunsQuery
+from webjobs_events.queries import AllRunsQuery, InstanceView, RunView
 from webjobs_rules.errors import WebJobsError
 from webjobs_rules.job import JobType
 from webjobs_rules.job_settings import Concurrency, read_job_settings
 from webjobs_rules.schedule import Schedule, schedule_of
-from webjobs_rules.status import RUN_STATUSES, TERMINAL_STATUSES, Status
+from webjobs_rules.status import Status
 
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.instance_events import changes_since
 from webjobs_api.backends.refusals import REFUSALS
+from webjobs_api.backends.run_filter import ACTIVE, STATUS_WORDS
 from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.backends.storage import STORAGE
@@ -31,8 +33,20 @@ _RESTARTS_WITHIN = timedelta(days=2)  # longer than any delay before a restart
 _MOST_EVENTS = 200
 
 
-async def state_of(app: web.Application, definition: JobDefinition) -> JobState:
+async def state_of(
+    app: web.Application,
+    definition: JobDefinition,
+    *,
+    runs: Sequence[RunView] | None = None,
+    instances: Sequence[InstanceView] | None = None,
+) -> JobState:
     """What is known of a job now.
+
+    Args:
+        app: With the mirrors of this process.
+        definition: Of the job, with what is wrong about it.
+        runs: The newest of a triggered job, when they are read already; all are read when one of them waits.
+        instances: Of a continuous job on the runners alive, when they are read already.
 
     Raises:
         BusUnavailable: NATS or history does not answer.
@@ -53,13 +67,20 @@ async def state_of(app: web.Application, definition: JobDefinition) -> JobState:
             for instance, slots in app[RUNNERS].slots.items()
         },
     )
-    add = _of_triggered if definition.job_type is JobType.TRIGGERED else _of_continuous
-    return await add(app, state, datetime.now(UTC))
+    now = datetime.now(UTC)
+    if definition.job_type is JobType.TRIGGERED:
+        return await _of_triggered(app, state, runs, now)
+    return await _of_continuous(app, state, instances, now)
 
 
-async def _of_triggered(app: web.Application, state: JobState, now: datetime) -> JobState:
+async def _of_triggered(
+    app: web.Application, state: JobState, known: Sequence[RunView] | None, now: datetime
+) -> JobState:
     definition = state.definition
-    runs = await app[RUNS].of_job(definition.job_name)
+    if known is None or any(waits(run) for run in known):
+        runs: Sequence[RunView] = await app[RUNS].of_job(definition.job_name)
+    else:
+        runs = known
     runners = state.runners
     if any(waits(run) for run in runs):
         running = await _running(app)
@@ -78,7 +99,7 @@ async def _of_triggered(app: web.Application, state: JobState, now: datetime) ->
 
 async def _running(app: web.Application) -> Counter[str]:
     """How many runs each runner has."""
-    query = AllRunsQuery(statuses=[each for each in RUN_STATUSES if each not in TERMINAL_STATUSES])
+    query = AllRunsQuery(statuses=list(STATUS_WORDS[ACTIVE]))
     return Counter(run.instance for run in (await app[HISTORY].all_runs(query)).runs)
 
 
@@ -91,9 +112,12 @@ def _settings(definition: JobDefinition, site_zone: str | None) -> tuple[Concurr
         return Concurrency(), None
 
 
-async def _of_continuous(app: web.Application, state: JobState, now: datetime) -> JobState:
+async def _of_continuous(
+    app: web.Application, state: JobState, instances: Sequence[InstanceView] | None, now: datetime
+) -> JobState:
     name = state.definition.job_name
-    instances = app[RUNNERS].of_alive((await app[HISTORY].statuses([name])).get(name, []))
+    if instances is None:
+        instances = app[RUNNERS].of_alive((await app[HISTORY].statuses([name])).get(name, []))
     restarts: dict[str, datetime] = {}
     if any(view.status is Status.PENDING_RESTART for view in instances):
         for event in await changes_since(app[BUS], name, now - _RESTARTS_WITHIN, _MOST_EVENTS):
