@@ -46,8 +46,8 @@ class Look:
 async def look(page: Page, devtools: CDPSession, api_bytes: int) -> Look:
     """Collect garbage, and look."""
     await devtools.send("HeapProfiler.collectGarbage")
-    told = (await devtools.send("Performance.getMetrics"))["metrics"]
-    metrics = {each["name"]: each["value"] for each in told}
+    measured = (await devtools.send("Performance.getMetrics"))["metrics"]
+    metrics = {each["name"]: each["value"] for each in measured}
     numbers = await page.evaluate(_NUMBERS)
     heap, nodes = metrics["JSHeapUsedSize"] / 1e6, int(metrics["Nodes"])
     return Look(heap, nodes, len(numbers), max(numbers, default=0), api_bytes / 1e6)

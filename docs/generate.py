@@ -132,7 +132,7 @@ def index() -> str:
 
 
 def commands() -> str:
-    """Returns the reference of the command line."""
+    """Returns the list of commands for docs/cli.md."""
     return "\n".join(line for title in SECTIONS for line in section(title))
 
 

@@ -35,7 +35,7 @@ NOTED = {**READY, "notes": {"events": "3 events are missing"}}
 def server(
     health: object, *, status: int = 200, jobs: int = 200, ahead: timedelta = timedelta()
 ) -> Iterator[str]:
-    """A server that answers as told; yields its address."""
+    """A server with the given answers; yields its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""The editor of a job's files: what is saved is deployed, and nobody's change is lost."""
+"""The editor of a job's files: what is saved is deployed, and no change of another person is lost."""
 
 import html
 import os

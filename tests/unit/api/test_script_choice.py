@@ -1,4 +1,4 @@
-"""Which script a runner would choose, told from the names of a folder's files alone."""
+"""Which script a runner would choose, by the names of a folder's files alone."""
 
 import pytest
 from webjobs_api.http.errors import InvalidNames

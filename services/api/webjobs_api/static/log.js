@@ -62,7 +62,7 @@ class Log {
     return [...list.children].map((row) => document.adoptNode(row));
   }
 
-  // Lines stay in lists of some dozens, so that the browser leaves out those that nobody sees.
+  // Lines stay in lists of some dozens, so that the browser leaves out those that are out of sight.
 
   async append(rows) {
     for (let place = 0; place < rows.length;) {

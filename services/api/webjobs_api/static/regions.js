@@ -133,7 +133,7 @@ async function change(region, fresh) {
     return true;
   }
   const counts = { came: 0, gone: 0 };
-  // Rows without an id cannot be told apart: their region is changed as a whole.
+  // Rows without an id cannot be matched: their region is changed as a whole.
   const haveIds = lists.every(({ list, rows }) => [...list.children, ...rows].every((row) => row.id));
   const areRowsKept = haveIds && lists.length === others.length;
   if (areRowsKept) others.forEach((other) => other.replaceChildren());

@@ -251,7 +251,7 @@ class Upload {
       this.say.textContent = `${Math.round(this.bar.value * 100)} % sent`;
     });
     request.upload.addEventListener("load", () => {
-      this.cancel.hidden = true; // from here on it is done whoever waits for it
+      this.cancel.hidden = true; // from here on the server finishes it by itself
       this.say.textContent = "Sent. Waiting for a runner to install it…";
     });
     request.addEventListener("load", () => {
