@@ -29,6 +29,8 @@ from webjobs_events.events import (
     ContinuousStopping,
     Covered,
     Deleted,
+    DependenciesFailed,
+    DependenciesPrepared,
     Deployed,
     DeployFailed,
     Disabled,
@@ -54,6 +56,7 @@ from webjobs_events.events import (
     Term,
     TickOutcome,
 )
+from webjobs_rules.dependencies.vocabulary import PreparationStage
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.run_id import RunId
 from webjobs_rules.status import Reason
@@ -156,6 +159,14 @@ def _job_events(job_type: JobType) -> dict[str, Event]:
         SettingsRefused(
             **(job | {"cause": "file-drop/5f0c"}),
             reason="is_singleton in settings.job must be true or false without quotes.",
+        ),
+        DependenciesPrepared(
+            **(job | {"revision": 0}), key=_DIGEST, packages=6, seconds=0.75, reused=False
+        ),
+        DependenciesFailed(
+            **(job | {"revision": 0}),
+            stage=PreparationStage.RESOLVE,
+            reason="requirements.txt cannot be resolved: there is no version of panda==99.",
         ),
     ]
     events += _acknowledgements(job_type, job["job_name"])

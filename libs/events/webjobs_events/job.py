@@ -3,9 +3,26 @@
 from typing import Any
 
 import msgspec
+from webjobs_rules.dependencies.vocabulary import DependencyKind
 from webjobs_rules.job import JobName, JobType
 
 from webjobs_events.instant import Instant
+
+
+class JobDependencies(msgspec.Struct, frozen=True, kw_only=True):
+    """The packages that a version of a job's files needs.
+
+    Attributes:
+        kind: Which file declares them.
+        input_digest: Hex SHA-256 of all that the choice of packages depends on: kind, files, interpreter that
+            was asked for, rules of the site. The same inputs keep their lock.
+        lock_digest: Hex SHA-256 of the lock, which names each package with version and hashes. The lock is
+            in the store of packages under this name.
+    """
+
+    kind: DependencyKind
+    input_digest: str
+    lock_digest: str
 
 
 class JobVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +43,7 @@ class JobVersion(msgspec.Struct, frozen=True, kw_only=True):
         env_names: Names of the variables in `env` of these settings.
         env_digest: As in events: it differs when the values of variables do.
         is_abridged: Whether `settings` and `env_names` are only a part.
+        dependencies: The packages that it needs; None: none were installed for it.
     """
 
     digest: str
@@ -40,6 +58,7 @@ class JobVersion(msgspec.Struct, frozen=True, kw_only=True):
     env_names: list[str] = []
     env_digest: str | None = None
     is_abridged: bool = False
+    dependencies: JobDependencies | None = None
 
 
 class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +88,8 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
         readme: The first lines of the `README.md` in its folder; empty without one.
         versions: The versions of its files that are remembered, the present one first. Empty in those of
             earlier releases.
+        dependencies: The packages that this version needs; None: its scripts run with what is installed on
+            the machine.
     """
 
     job_type: JobType
@@ -89,6 +110,7 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
     restarted_by: str = ""
     readme: str = ""
     versions: list[JobVersion] = []
+    dependencies: JobDependencies | None = None
 
     @property
     def known_versions(self) -> list[JobVersion]:

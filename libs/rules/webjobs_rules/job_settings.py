@@ -32,6 +32,7 @@ RETRIED_REASONS = (
     Reason.RUNNER_LOST,
     Reason.HOST_SHUTDOWN,
     Reason.START_ERROR,
+    Reason.DEPENDENCIES,
 )
 """Reasons retried by default: those that no person requested and that another try may fix."""
 
@@ -176,6 +177,15 @@ class StopSignal(StrEnum):
     """No signal: the script has its shutdown file, and is killed when its grace is over."""
 
 
+class DependencySwitch(StrEnum):
+    """Whether the packages that a job's files declare are installed for it."""
+
+    ON = "on"
+    """They are, if the site does not turn it off."""
+    OFF = "off"
+    """They are not: the script runs with what is installed on the machine."""
+
+
 class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What `settings.job` asks for; keys that are not known stay in the definition untouched.
 
@@ -195,6 +205,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
         env: Environment variables of the job's scripts.
         restart: Delays before a continuous job is started again; None: WEBJOBS_RESTART_TIME.
         health_check: Whether a continuous job is asked for its health; None: it is not.
+        dependencies: Whether the packages that its files declare are installed.
     """
 
     schedule: str | None = None
@@ -211,6 +222,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     env: dict[str, str] = msgspec.field(default_factory=dict)
     restart: Backoff | None = None
     health_check: HealthCheck | None = None
+    dependencies: DependencySwitch = DependencySwitch.ON
 
     def stopping_wait_seconds(self, job_type: JobType) -> float:
         """Grace before the kill: as set, else 5 s for continuous and 30 s for triggered jobs."""
@@ -294,6 +306,7 @@ _SECTIONS: Mapping[str, type[_Section]] = {
 }
 _CHOICES: Mapping[str, type[StrEnum]] = {
     "stop_signal": StopSignal,
+    "dependencies": DependencySwitch,
     "concurrency.policy": ConcurrencyPolicy,
     "missed.policy": MissedPolicy,
 }

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     START_ERROR = "start_error"
     NO_SCRIPT = "no_script"
     MISSING_INTERPRETER = "missing_interpreter"
+    DEPENDENCIES = "dependencies"
     REPLACED = "replaced"
     DELETED = "deleted"
     STOPPED = "stopped"

@@ -20,6 +20,7 @@ FULL_TRIGGERED: dict[str, Any] = {
     "is_in_place": False,
     "stopping_wait_time": 10,
     "stop_signal": "none",
+    "dependencies": "off",
     "timeout": 3600,
     "retry": {"max_attempts": 3, "backoff": {"min": 5, "max": 60, "factor": 2}, "on": ["exit_code"]},
     "concurrency": {"policy": "allow", "limit": 4},

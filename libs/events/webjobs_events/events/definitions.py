@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from webjobs_rules.dependencies.vocabulary import PreparationStage
 from webjobs_rules.job import JobName, JobType
 
 from webjobs_events.events.event import Event
@@ -115,6 +116,43 @@ class SettingsRefused(Refused, frozen=True, kw_only=True, tag="SettingsRefused")
     """Settings sent to the api, or a `settings.job` in the job's folder, have faults; the old ones stay."""
 
 
+class DependencyEvent(JobEvent, frozen=True, kw_only=True):
+    """What became of a preparation of a job's dependencies on one runner."""
+
+    @property
+    def event_id(self) -> str:
+        place = f"{self.job_type.value}/{token_of(self.job_name)}"
+        return f"{place}/{self.name}/{self.cause}/{self.instance}"
+
+
+class DependenciesPrepared(DependencyEvent, frozen=True, kw_only=True, tag="DependenciesPrepared"):
+    """A runner has the packages of a job installed.
+
+    Attributes:
+        key: Names the environment: hex SHA-256 of the lock and the interpreter.
+        packages: How many packages are installed in it.
+        seconds: That the preparation took.
+        reused: Whether the environment was there already.
+    """
+
+    key: str
+    packages: int
+    seconds: float
+    reused: bool
+
+
+class DependenciesFailed(DependencyEvent, frozen=True, kw_only=True, tag="DependenciesFailed"):
+    """A runner could not install the packages of a job.
+
+    Attributes:
+        stage: In which it failed.
+        reason: Sentences that say what to fix.
+    """
+
+    stage: PreparationStage
+    reason: str
+
+
 AnyJobEvent = (
     Deployed
     | SettingsChanged
@@ -125,4 +163,6 @@ AnyJobEvent = (
     | Deleted
     | DeployFailed
     | SettingsRefused
+    | DependenciesPrepared
+    | DependenciesFailed
 )

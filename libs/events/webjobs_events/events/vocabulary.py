@@ -14,6 +14,8 @@ from webjobs_events.events.continuous import (
 from webjobs_events.events.definitions import (
     AnyJobEvent,
     Deleted,
+    DependenciesFailed,
+    DependenciesPrepared,
     Deployed,
     DeployFailed,
     Disabled,
@@ -84,6 +86,8 @@ _JOB: tuple[type[Event], ...] = (
     Deleted,
     DeployFailed,
     SettingsRefused,
+    DependenciesPrepared,
+    DependenciesFailed,
     Acknowledged,
     AcknowledgementWithdrawn,
 )

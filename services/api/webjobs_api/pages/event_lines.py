@@ -50,6 +50,8 @@ _SENTENCES: Mapping[str, str] = {
     "Deleted": "The job was deleted",
     "DeployFailed": "A deployment was refused",
     "SettingsRefused": "Settings were refused",
+    "DependenciesPrepared": "The packages of the job are installed",
+    "DependenciesFailed": "The packages of the job could not be installed",
     "InstanceStarted": "The runner started",
     "InstanceStopped": "The runner stopped",
     "InstanceLost": "The runner was lost",
