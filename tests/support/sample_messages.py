@@ -160,9 +160,7 @@ def _job_events(job_type: JobType) -> dict[str, Event]:
             **(job | {"cause": "file-drop/5f0c"}),
             reason="is_singleton in settings.job must be true or false without quotes.",
         ),
-        DependenciesPrepared(
-            **(job | {"revision": 0}), key=_DIGEST, packages=6, seconds=0.75, reused=False
-        ),
+        DependenciesPrepared(**(job | {"revision": 0}), key=_DIGEST, packages=6, seconds=0.75, reused=False),
         DependenciesFailed(
             **(job | {"revision": 0}),
             stage=PreparationStage.RESOLVE,
