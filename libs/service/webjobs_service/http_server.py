@@ -68,6 +68,7 @@ async def serve_http(
         handler_cancellation=True,
         shutdown_timeout=shutdown_timeout,
         max_line_size=max_line_bytes,
+        auto_decompress=False,  # it takes a body without its end for whole, and ends at encodings it lacks
         keepalive_timeout=terms.idle,
     )
     await runner.setup()

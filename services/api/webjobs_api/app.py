@@ -72,7 +72,6 @@ from webjobs_api.site_deployments.store import DeploymentStore
 log = structlog.stdlib.get_logger(__name__)
 
 _SHUTDOWN_TIMEOUT = 3.0  # seconds that requests under way have to end
-_MAX_BODY_BYTES = 1024 * 1024  # of forms and settings; uploads are streamed and have their own limit
 _MAX_LINE_BYTES = 3 * MAX_ARGUMENTS_BYTES + 4096  # of a request line with arguments
 
 
@@ -134,7 +133,6 @@ async def open_app(
                     options_middleware,
                     snapshot_middleware,
                 ],
-                client_max_size=_MAX_BODY_BYTES,
             )
             defined = routes()
             app[ASYNCAPI] = LateDocument(

@@ -200,8 +200,8 @@ async def test_arguments_above_the_limit_are_refused_at_once(
 ) -> None:
     await backend.define(JobType.TRIGGERED, "hello")
     largest = "é" * (16 * 1024)
-    for text, status in ((largest, 202), (largest + "a", 400), ("'a'" * 80_000, 400), ("a" * 900_000, 400)):
-        if len(text) > 100_000 and way == "query":
+    for text, status in ((largest, 202), (largest + "a", 400), ("b" * 60_000, 400), ("'a'" * 80_000, 413)):
+        if len(text) > 50_000 and way == "query":
             continue
         path, options = f"{JOB}/run", {}
         if way == "query":
@@ -218,7 +218,7 @@ async def test_arguments_above_the_limit_are_refused_at_once(
             options = {"data": form(text), "headers": {"Idempotency-Key": f"k{len(text)}"}}
         else:
             options = {"json": {"arguments": text}}
-        if way == "rerun" and status == 400:
+        if way == "rerun" and status >= 400:
             path = f"{JOB}/history/{backend.seen[0].run_id}/rerun"
         async with api.post(path, **options) as answer:
             told = await answer.text()

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import gzip
 import hashlib
 import itertools
 import os
@@ -80,6 +81,15 @@ async def test_headers_arrive_but_those_of_the_first_hop(client: aiohttp.ClientS
     assert asked["x-forwarded-host"].startswith("127.0.0.1:")
     assert asked["x-forwarded-for"] == "10.0.0.1, 127.0.0.1"
     assert not {"x-hop", "te"} & set(asked)
+
+
+async def test_a_compressed_body_arrives_as_it_was_sent(client: aiohttp.ClientSession) -> None:
+    body = gzip.compress(b"hello" * 1000)
+    async with client.post(f"{PASS}/x", data=body, headers={"Content-Encoding": "gzip"}) as answer:
+        assert answer.status == 200, await answer.text()
+        asked = await answer.json()
+    assert headers_of(asked)["content-encoding"] == "gzip"
+    assert (asked["size"], headers_of(asked)["content-length"]) == (5000, str(len(body))), "it decoded them"
 
 
 async def test_the_codes_of_the_job_are_untouched(client: aiohttp.ClientSession) -> None:

@@ -41,7 +41,7 @@ async def get_one(request: web.Request) -> web.Response:
 
 async def change(request: web.Request) -> web.Response:
     """`POST /api/settings`: sets every setting of the body, or, when one of them cannot be, none."""
-    await set_all(request.app, app_settings_of(await request.read()))
+    await set_all(request.app, app_settings_of(await request_context.read_body(request)))
     return web.Response(status=204)
 
 

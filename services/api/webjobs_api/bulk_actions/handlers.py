@@ -29,7 +29,7 @@ from webjobs_api.bulk_actions.request import (
     check_matching,
 )
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import RunHasEnded, UploadTooLarge
+from webjobs_api.http.errors import RunHasEnded
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.tracing import trace_of
@@ -87,10 +87,7 @@ async def body_of(request: web.Request) -> bytes:
     Raises:
         UploadTooLarge: It is longer than any that could be meant.
     """
-    body = await request_context.read_at_most(request, MAX_BODY_BYTES)
-    if body is None:
-        raise UploadTooLarge(MAX_BODY_BYTES)
-    return body
+    return await request_context.read_body(request, MAX_BODY_BYTES)
 
 
 async def jobs_of(request: web.Request, asked: BulkAction) -> Sequence[NamedJob]:

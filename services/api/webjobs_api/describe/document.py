@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 from webjobs_events.schemas import schema_components
 
-from webjobs_api.describe.errors import EVERYWHERE, GUARDED, STATUS_DESCRIPTIONS
+from webjobs_api.describe.errors import EVERYWHERE, GUARDED, OF_BODIES, STATUS_DESCRIPTIONS
 from webjobs_api.http.operation import PROBLEM, TEXT, Answer, Body, Operation, Parameter, Schema
 from webjobs_api.http.parameters import PATH_PARAMETERS
 from webjobs_api.http.problems import Problem
@@ -175,7 +175,7 @@ def _responses(operation: Operation, path: str, method: str, schemas: _Schemas) 
         described[304] = _answer(_NOT_MODIFIED, schemas)
     in_path = [status for part, status in _REFUSED_PARTS.items() if part in path]
     guarded = () if path in _OPEN else GUARDED
-    late = (408,) if operation.body is not None else ()
+    late = OF_BODIES if operation.body is not None and not operation.passes_on else ()
     no_space = (507,) if is_refused_without_room(method, operation) else ()
     for status in (*operation.errors, *in_path, *EVERYWHERE, *late, *guarded, *no_space):
         described.setdefault(status, _error(status, operation, schemas))

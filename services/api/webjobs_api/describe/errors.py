@@ -8,6 +8,9 @@ EVERYWHERE = (400,)
 GUARDED = (401, 403, 429, 503)
 """Statuses that every route but the open ones may answer."""
 
+OF_BODIES = (408, 413, 415)
+"""Statuses that every route with a body may answer, unless it leads the body on to a job."""
+
 STATUS_DESCRIPTIONS: Mapping[int, str] = {
     400: "Something in the request is invalid: an unknown query parameter, a name, an argument, the body.",
     401: "Credentials are set on this server, and the request has none or wrong ones.",
@@ -20,7 +23,7 @@ STATUS_DESCRIPTIONS: Mapping[int, str] = {
     410: "It was there, and is not kept any more.",
     412: "A condition in the headers does not hold.",
     413: "The body is larger than the limit.",
-    415: "The body is of a type that cannot be read here.",
+    415: "The body is of a type, or compressed in a way, that cannot be read here.",
     416: "The range is not within the file.",
     422: "The body is valid JSON but not a valid request.",
     429: "Too many wrong passwords came from this address; try again later.",

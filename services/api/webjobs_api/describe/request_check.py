@@ -14,7 +14,13 @@ from webjobs_service.route_spelling import RouteSpelling, SpelledRoute
 from webjobs_api.backends.storage import STORAGE
 from webjobs_api.describe.document import is_refused_without_room, keys_of
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import RepeatedParameter, UnexpectedBody, UnknownParameter
+from webjobs_api.http.errors import (
+    BrokenEncoding,
+    RepeatedParameter,
+    UnexpectedBody,
+    UnknownEncoding,
+    UnknownParameter,
+)
 from webjobs_api.http.operation import Operation
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.viewer import refuse_viewer
@@ -112,6 +118,9 @@ def _checked(handler: Handler, operation: Operation, method: str) -> Handler:
 
 
 async def _refuse_body(request: web.Request) -> None:
-    body = await request_context.read_at_most(request, _LONGEST_BLANK_BODY)
+    try:
+        body = await request_context.read_at_most(request, _LONGEST_BLANK_BODY)
+    except (UnknownEncoding, BrokenEncoding):
+        body = None
     if body is None or body.strip() not in BLANK_BODIES:
         raise UnexpectedBody(request.method, request.path)

@@ -26,7 +26,7 @@ _MOST_DELIVERIES = 1000
 
 async def create_hook(request: web.Request) -> web.Response:
     """`POST /api/hooks`: 201 with the hook, or with the one there is already."""
-    response = _shown(request, await make_hook(request, await request.read()))
+    response = _shown(request, await make_hook(request, await request_context.read_body(request)))
     response.set_status(201)
     return response
 
@@ -60,7 +60,7 @@ async def get_hook(request: web.Request) -> web.Response:
 async def patch_hook(request: web.Request) -> web.Response:
     """`PATCH /api/hooks/{hook}`: the hook as it is then."""
     hook = await hook_asked_for(request)
-    return _shown(request, await change_hook(request, hook, await request.read()))
+    return _shown(request, await change_hook(request, hook, await request_context.read_body(request)))
 
 
 async def change_hook(request: web.Request, hook: Hook, body: bytes) -> Hook:
@@ -109,14 +109,14 @@ async def call_as_test(request: web.Request) -> web.Response:
 async def redeliver(request: web.Request) -> web.Response:
     """`POST /api/hooks/{hook}/deliveries`: how the call went."""
     hook = await hook_asked_for(request)
-    delivery_id = delivery_id_of(await request.read())
+    delivery_id = delivery_id_of(await request_context.read_body(request))
     return request_context.json(attempt_json(await send_again(request.app, hook, delivery_id)))
 
 
 async def publish(request: web.Request) -> web.Response:
     """`POST /api/hooks/publish/{event}`: send the body to every hook of this event."""
     name = event_name(request.match_info["event"], publishable=True)
-    body = json_text(await request.read())
+    body = json_text(await request_context.read_body(request))
     try:
         body.decode("utf-8")
         msgspec.json.decode(body, type=msgspec.Raw)  # looked through, but not built

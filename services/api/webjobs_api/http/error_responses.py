@@ -149,7 +149,10 @@ def error_answer(request: web.Request, error: Exception) -> ErrorAnswer | None:
             return ErrorAnswer(error.status, text, {"Allow": ", ".join(sorted(methods))} if methods else {})
         case web.RequestPayloadError():
             log.debug("body not readable", method=request.method, path=request.path, error=str(error))
-            return ErrorAnswer(400, "The body is not encoded as Content-Encoding and HTTP say.")
+            return ErrorAnswer(
+                400,
+                "The body did not arrive as its headers say: its chunks are not valid. Send it again.",
+            )
         case ConnectionError() | BodyTimedOut():
             return None
         case _:

@@ -53,6 +53,19 @@ class InvalidForm(WebJobsError):
         super().__init__(f"The form cannot be read: {reason}.")
 
 
+class FormTooLarge(WebJobsError):
+    """The form of a page is longer than any that a person fills in."""
+
+    http_status = 413
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        super().__init__(
+            f"The form is larger than the limit of {limit_bytes:,} bytes. Nothing was changed. "
+            "Go back, and shorten what is typed in it."
+        )
+
+
 class InvalidNames(WebJobsError):
     """The body is no list of names of files."""
 
@@ -362,6 +375,44 @@ class EncodedUpload(WebJobsError):
         super().__init__(f"Send the file as it is, without Content-Encoding: {encoding[:40]}.")
 
 
+class UnknownEncoding(WebJobsError):
+    """A body is compressed in a way that is not read.
+
+    Args:
+        encoding: Value of its Content-Encoding.
+        readable: The encodings that are read.
+    """
+
+    http_status = 415
+
+    def __init__(self, encoding: str, readable: Sequence[str]) -> None:
+        self.encoding = encoding
+        self.http_headers = {"Accept-Encoding": ", ".join(readable)}
+        super().__init__(
+            f"A body with Content-Encoding: {encoding[:40]} cannot be read. Send it as it is, "
+            f"or as {' or '.join(readable)}."
+        )
+
+
+class BrokenEncoding(WebJobsError):
+    """A body is not compressed as its Content-Encoding says.
+
+    Args:
+        encoding: Value of its Content-Encoding.
+        is_cut: Whether it begins as it should, and its end is missing.
+    """
+
+    http_status = 400
+
+    def __init__(self, encoding: str, *, is_cut: bool = False) -> None:
+        self.encoding = encoding
+        reason = f"is {encoding} without its end" if is_cut else f"is not {encoding}"
+        super().__init__(
+            f"The body {reason}, though its Content-Encoding says so. Nothing was changed. "
+            "Send it again whole, or as it is and without Content-Encoding."
+        )
+
+
 class UnsupportedUpload(WebJobsError):
     """An HTML form was sent in place of a file."""
 
@@ -376,14 +427,21 @@ class UnsupportedUpload(WebJobsError):
 
 
 class UploadTooLarge(WebJobsError):
-    """The body is larger than this service takes."""
+    """The body is larger than this service takes.
+
+    Args:
+        limit_bytes: Most that is taken.
+        variable: The setting of the limit, if there is one.
+        advice: What to do, if it is more than to send less.
+    """
 
     http_status = 413
 
-    def __init__(self, limit_bytes: int, variable: str = "") -> None:
+    def __init__(self, limit_bytes: int, variable: str = "", advice: str = "") -> None:
         self.limit_bytes = limit_bytes
         raised = f" It is raised with {variable}." if variable else ""
-        super().__init__(f"The body is larger than the limit of {limit_bytes:,} bytes.{raised}")
+        more = f" {advice}" if advice else ""
+        super().__init__(f"The body is larger than the limit of {limit_bytes:,} bytes.{raised}{more}")
 
 
 class UnknownParameter(WebJobsError):

@@ -11,15 +11,19 @@ from webjobs_rules.job import JobName, JobType, parse_job_name
 from webjobs_rules.job_warnings import HEADER, header_values
 
 from webjobs_api.http import arm
+from webjobs_api.http.body_encoding import decoded, is_plain
 from webjobs_api.http.dialects import LEGACY, Dialect, Responses, dialect_of
 from webjobs_api.http.entity_tags import entity_tag
-from webjobs_api.http.errors import EncodedUpload, InvalidFlag
+from webjobs_api.http.errors import EncodedUpload, InvalidFlag, UploadTooLarge
 from webjobs_api.http.keys import SETTINGS
 from webjobs_api.http.public_address import FORWARDED_HEADERS, Peer, PublicAddress, parse_proxies
 from webjobs_api.http.public_address import public_address as address_of
 from webjobs_api.http.requester import REQUESTER, UNNAMED, Requester
 from webjobs_api.http.requests import requested_by, requested_on_page
 from webjobs_api.http.urls import Urls
+
+MAX_BODY_BYTES = 1024 * 1024
+"""Of a body that has no other limit."""
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -160,8 +164,25 @@ def with_warnings(response: web.Response, warnings: Iterable[str]) -> web.Respon
     return response
 
 
+async def read_body(request: web.Request, limit: int = MAX_BODY_BYTES) -> bytes:
+    """The whole body of a request, decoded as its Content-Encoding says.
+
+    Raises: As `read_at_most`.
+        UploadTooLarge: It is longer than `limit` bytes.
+    """
+    body = await read_at_most(request, limit)
+    if body is None:
+        raise UploadTooLarge(limit)
+    return body
+
+
 async def read_at_most(request: web.Request, limit: int) -> bytes | None:
-    """The body of a request; None when it is longer than `limit` bytes, of which no more is read then."""
+    """The same, but None for a body that is longer than `limit` bytes, of which no more is read or decoded.
+
+    Raises:
+        UnknownEncoding: It has a Content-Encoding that is not read.
+        BrokenEncoding: It is not what its Content-Encoding says.
+    """
     if (request.content_length or 0) > limit:
         return None
     body = bytearray()
@@ -169,18 +190,22 @@ async def read_at_most(request: web.Request, limit: int) -> bytes | None:
         body += chunk
         if len(body) > limit:
             return None
-    return bytes(body)
+    return decoded(bytes(body), _encoding(request), limit)
 
 
 def refuse_encoded_body(request: web.Request) -> None:
-    """Take files as they are only: the end of a compressed body can be missing unnoticed.
+    """Take files as they are only: they are neither decoded nor stored compressed.
 
     Raises:
         EncodedUpload: The body has a Content-Encoding.
     """
-    encoding = request.headers.get("Content-Encoding", "").strip()
-    if encoding.lower() not in ("", "identity"):
+    encoding = _encoding(request)
+    if not is_plain(encoding):
         raise EncodedUpload(encoding)
+
+
+def _encoding(request: web.Request) -> str:
+    return ", ".join(request.headers.getall("Content-Encoding", ()))
 
 
 def json(answer: object) -> web.Response:

@@ -13,7 +13,7 @@ from webjobs_rules.settings_patch import settings_tag
 from webjobs_api.backends.known_job import require_readable
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import UnsupportedPatch, UploadTooLarge
+from webjobs_api.http.errors import UnsupportedPatch
 from webjobs_api.http.legacy_responses import JobJson
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.requests import arm_settings_of, settings_of
@@ -51,10 +51,8 @@ async def get_settings(request: web.Request) -> web.Response:
 @with_problems
 async def choose_script_by_names(request: web.Request) -> web.Response:
     """`POST /api/script-choice`."""
-    body = await request_context.read_at_most(request, MAX_BODY_BYTES)
-    if body is None:
-        raise UploadTooLarge(MAX_BODY_BYTES)
-    return request_context.json(script_choice(names_of(body)))
+    names = names_of(await request_context.read_body(request, MAX_BODY_BYTES))
+    return request_context.json(script_choice(names))
 
 
 async def put_settings(request: web.Request) -> web.Response:
@@ -62,7 +60,7 @@ async def put_settings(request: web.Request) -> web.Response:
     definition = await request.app[DEFINITIONS].get(
         request_context.job_type(request), request_context.job_name(request)
     )
-    settings = settings_of(await _small_body(request))
+    settings = settings_of(await request_context.read_body(request, MAX_SETTINGS_BYTES))
     await change_settings(request, definition, settings, _expected_tags(request))
     return await _settings_changed(request, definition)
 
@@ -74,7 +72,7 @@ async def patch_settings(request: web.Request) -> web.Response:
     )
     if request.content_type not in _PATCH_TYPES:
         raise UnsupportedPatch(request.headers.get("Content-Type", ""))
-    patch = settings_of(await _small_body(request))
+    patch = settings_of(await request_context.read_body(request, MAX_SETTINGS_BYTES))
     await merge_settings(request, definition, patch, _expected_tags(request))
     return await _settings_changed(request, definition)
 
@@ -84,7 +82,7 @@ async def put_arm_settings(request: web.Request) -> web.Response:
     definition = await request.app[DEFINITIONS].get(
         request_context.job_type(request), request_context.job_name(request)
     )
-    settings = arm_settings_of(await _small_body(request))
+    settings = arm_settings_of(await request_context.read_body(request, MAX_SETTINGS_BYTES))
     await change_settings(request, definition, settings, _expected_tags(request))
     changed = await request.app[DEFINITIONS].get(definition.job_type, definition.job_name)
     answer = request_context.enveloped(request, await job_json(request, changed))
@@ -101,13 +99,6 @@ async def all_jobs(request: web.Request) -> list[JobJson]:
     """Every job: triggered ones first, each type in name order."""
     first, second = await asyncio.gather(triggered.all_jobs(request), continuous.all_jobs(request))
     return [*first, *second]
-
-
-async def _small_body(request: web.Request) -> bytes:
-    body = await request_context.read_at_most(request, MAX_SETTINGS_BYTES)
-    if body is None:
-        raise UploadTooLarge(MAX_SETTINGS_BYTES)
-    return body
 
 
 async def change_settings(

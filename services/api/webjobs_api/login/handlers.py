@@ -5,8 +5,9 @@ from http import HTTPStatus
 from aiohttp import web
 
 from webjobs_api.http import request_context
-from webjobs_api.http.access_errors import CredentialsWanted, InvalidLoginForm, TooManyWrongPasswords
+from webjobs_api.http.access_errors import CredentialsWanted, TooManyWrongPasswords
 from webjobs_api.http.assets import asset_path
+from webjobs_api.http.errors import FormTooLarge
 from webjobs_api.http.logins import LOGINS
 from webjobs_api.http.page_policy import new_nonce, page_policy
 from webjobs_api.http.session_cookie import begin_session, end_session
@@ -28,7 +29,7 @@ async def sign_in(request: web.Request) -> web.Response:
     """`POST /login`: a session, and the page that was asked for; or the form again."""
     body = await request_context.read_at_most(request, MAX_BODY_BYTES)
     if body is None:
-        raise InvalidLoginForm(f"it is longer than {MAX_BODY_BYTES:,} bytes")
+        raise FormTooLarge(MAX_BODY_BYTES)
     form = login_form_of(request.content_type, body)
     logins, wanted = request.app[LOGINS], next_path(form.next)
     if not logins.are_needed:

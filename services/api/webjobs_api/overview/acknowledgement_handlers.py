@@ -6,7 +6,6 @@ from aiohttp import web
 
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import UploadTooLarge
 from webjobs_api.http.problems import with_problems
 from webjobs_api.overview.acknowledge import acknowledge, state_of, withdraw
 from webjobs_api.overview.acknowledge_request import acknowledge_request_of
@@ -29,9 +28,7 @@ async def list_acknowledgements(request: web.Request) -> web.Response:
 @with_problems
 async def give_acknowledgement(request: web.Request) -> web.Response:
     """`POST /api/acknowledgements`: 201, or 200 when the same one is in force already."""
-    body = await request_context.read_at_most(request, _MAX_BODY_BYTES)
-    if body is None:
-        raise UploadTooLarge(_MAX_BODY_BYTES)
+    body = await request_context.read_body(request, _MAX_BODY_BYTES)
     now = datetime.now(UTC)
     job_type, name, terms = acknowledge_request_of(body, now)
     state = await state_of(request.app, now)

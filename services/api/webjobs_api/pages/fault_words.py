@@ -26,7 +26,9 @@ _WORDS: Mapping[int, FaultWords] = {
     409: FaultWords("Not possible now", "Look at the state of the job, and try again later."),
     410: FaultWords("No longer here", "Its log and its row are gone; its events remain in the stream."),
     412: FaultWords("Changed in the meantime", "Load the page again, and repeat the change."),
-    413: FaultWords("Too large", "Send less, or let an operator raise the limit."),
+    413: FaultWords(
+        "Too large", "Send less. If a setting is named here, an operator can raise the limit with it."
+    ),
     414: FaultWords("The address is too long", "Shorten what is searched or filtered for."),
     415: FaultWords(
         "Not of a kind that is taken here", "Go back, and send the kind of file that is asked for."

@@ -8,7 +8,7 @@ from webjobs_rules.job import JobName, JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import InvalidForm
+from webjobs_api.http.errors import FormTooLarge, InvalidForm
 
 TYPED = web.RequestKey("typed", Mapping)
 """The fields that the request sent: what a person typed, for the page that says why it was not taken."""
@@ -30,7 +30,9 @@ async def form_fields(request: web.Request, most_bytes: int = _MOST_BYTES) -> Ma
     """The fields of the form in the body, of a repeated one the last; the request keeps them as `TYPED`.
 
     Raises:
-        InvalidForm: The body is no form, or too large a one.
+        FormTooLarge: It is longer than `most_bytes`.
+        InvalidForm: The body is no form.
+        UnknownEncoding, BrokenEncoding: It is compressed, and not as it should be.
     """
     request[TYPED] = dict(await _pairs(request, _MOST_FIELDS, most_bytes))
     return request[TYPED]
@@ -40,7 +42,7 @@ async def form_lists(request: web.Request) -> Mapping[str, list[str]]:
     """The fields of the form in the body, each with all of its values.
 
     Raises:
-        InvalidForm: The body is no form, or too large a one.
+        FormTooLarge, InvalidForm, UnknownEncoding, BrokenEncoding: As `form_fields`.
     """
     lists: dict[str, list[str]] = {}
     for name, value in await _pairs(request, _MOST_VALUES):
@@ -51,7 +53,7 @@ async def form_lists(request: web.Request) -> Mapping[str, list[str]]:
 async def _pairs(request: web.Request, most: int, most_bytes: int = _MOST_BYTES) -> list[tuple[str, str]]:
     body = await request_context.read_at_most(request, most_bytes)
     if body is None:
-        raise InvalidForm(f"it is longer than {most_bytes:,} bytes")
+        raise FormTooLarge(most_bytes)
     if body.strip() and request.content_type != _FORM:
         raise InvalidForm(f"its Content-Type is {request.content_type[:100]}, and {_FORM} is wanted")
     try:

@@ -27,6 +27,7 @@ _NOT_DONE: Mapping[int, Answer] = {
         409: "The page, saying why not now.",
         410: "A page with the events of a run that history has removed.",
         413: "The page, saying what is too large.",
+        415: "The page, saying that the form is compressed in a way that is not read.",
         503: "A page that says what is away.",
         507: "The page, saying which disk is full.",
     }.items()

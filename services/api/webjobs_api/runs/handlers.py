@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 
 from aiohttp import web
-from webjobs_rules.arguments import too_long
+from webjobs_rules.arguments import MAX_ARGUMENTS_BYTES
 from webjobs_rules.job import JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.http import request_context
+from webjobs_api.http.errors import UploadTooLarge
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.requests import IDEMPOTENCY_KEY, idempotency_key, page_of
@@ -16,6 +17,8 @@ from webjobs_api.http.tracing import trace_of
 from webjobs_api.runs.idempotency import IDEMPOTENT_INVOCATIONS
 from webjobs_api.runs.run_arguments import MAX_BODY_BYTES, given_arguments
 from webjobs_api.runs.start import INVOCATIONS, RunRequest
+
+_USE_A_FILE = f"Arguments have at most {MAX_ARGUMENTS_BYTES:,} bytes: put longer ones into a file of the job."
 
 
 async def run_job(request: web.Request) -> web.StreamResponse:
@@ -36,13 +39,14 @@ _run_under_key = with_problems(_run)
 async def arguments_of(request: web.Request) -> str | None:
     """The arguments in the query or the body; None when the request does not name any.
 
-    Raises: As `given_arguments`.
+    Raises: As `given_arguments` and `read_at_most`.
+        UploadTooLarge: The body is longer than any arguments.
     """
     body: bytes | None = b""
     if request.can_read_body:
         body = await request_context.read_at_most(request, MAX_BODY_BYTES)
     if body is None:
-        raise too_long()
+        raise UploadTooLarge(MAX_BODY_BYTES, advice=_USE_A_FILE)
     return given_arguments(request.query, request.content_type, body)
 
 

@@ -13,7 +13,6 @@ from webjobs_rules.job_warnings import HEADER, header_values
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import UploadTooLarge
 from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.http.upload_body import check_length, receive_upload
@@ -78,9 +77,7 @@ async def get_log(request: web.Request) -> web.StreamResponse:
 
 async def record(request: web.Request) -> web.StreamResponse:
     """`PUT /api/deployments/{deployment}`: a client records a deployment that it has made by itself."""
-    body = await request_context.read_at_most(request, _MOST_RECORD_BYTES)
-    if body is None:
-        raise UploadTooLarge(_MOST_RECORD_BYTES)
+    body = await request_context.read_body(request, _MOST_RECORD_BYTES)
     deployment = recorded_deployment(request.match_info["deployment"], body, datetime.now(UTC))
     await request.app[SITE_DEPLOYMENTS].store.add(deployment)
     return await _shown(request, deployment)
