@@ -81,8 +81,9 @@ def test_a_job_that_runs_already_fails_is_joined_or_queued(cli: CommandLine, tmp
     joined = cli.json("run", "cli-tool", "--if-running", "join", "--json")
     assert (joined["run"], joined["joined"]) == (first["run"], True)
     queued = cli.start("run", "cli-tool", "--if-running", "queue", "--wait", "--json", "--", "exit", "5")
-    late = cli("run", "cli-tool", "--if-running", "queue", "--timeout", "0.5s")
-    assert (late.returncode, "still running" in late.stderr) == (124, True)
+    late = cli("run", "cli-tool", "--if-running", "queue", "--wait", "--timeout", "0.5s")
+    assert (late.returncode, "goes on" in late.stderr) == (124, True)
+    assert cli.error("run", "cli-tool", "--json")["code"] == "already_running"
     assert cli("wait", first["run"], "--timeout", "0.2").returncode == 124
     go.touch()
     out, _ = queued.communicate(timeout=SECONDS)

@@ -146,14 +146,11 @@ class AsyncClient:
         arguments: Sequence[str] = (),
         *,
         if_running: IfRunning = "fail",
-        timeout: float | None = None,
         idempotency_key: str | None = None,
     ) -> "AsyncRun":
         key = idempotency_key or new_key()
-        plan = flows.run(
-            self._terms, job, arguments, if_running=if_running, timeout=timeout, idempotency_key=key
-        )
-        return AsyncRun(self, await self._value(plan))
+        operation = operations.start_run(job, arguments, if_running=if_running, idempotency_key=key)
+        return AsyncRun(self, await self._do(operation))
 
     @_documented_by(Client.rerun)
     async def rerun(

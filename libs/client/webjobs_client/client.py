@@ -156,7 +156,6 @@ class Client:
         arguments: Sequence[str] = (),
         *,
         if_running: IfRunning = "fail",
-        timeout: float | None = None,
         idempotency_key: str | None = None,
     ) -> "Run":
         """Starts a run of a triggered job; the request is sent again with one key until it is answered.
@@ -164,20 +163,17 @@ class Client:
         Args:
             job: Name of the job.
             arguments: Each as the script gets it.
-            if_running: When the job runs already: `fail` raises `AlreadyRunning`; `join` returns the run
-                there is; `queue` starts one as soon as that has ended.
-            timeout: Seconds that `join` and `queue` wait at most.
+            if_running: When the job runs already: `fail` raises `AlreadyRunning`, unless the settings of the
+                job allow another run; `join` returns the newest run that waits or goes on; `queue` starts
+                one that waits until those before it have ended.
             idempotency_key: One of your own: for two days the same key starts no second run.
 
         Raises:
             AlreadyRunning: See `if_running`.
-            TimedOut: See `timeout`.
         """
         key = idempotency_key or new_key()
-        plan = flows.run(
-            self._terms, job, arguments, if_running=if_running, timeout=timeout, idempotency_key=key
-        )
-        return Run(self, self._value(plan))
+        operation = operations.start_run(job, arguments, if_running=if_running, idempotency_key=key)
+        return Run(self, self._do(operation))
 
     def rerun(
         self,

@@ -1,4 +1,4 @@
-"""What takes several requests: starting a run of a busy job, waiting, following, pages; pure."""
+"""What takes several requests: waiting, following, pages; pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -8,16 +8,14 @@ import msgspec
 
 from webjobs_client import operations
 from webjobs_client.errors import (
-    AlreadyRunning,
     ContactLost,
     InvalidAnswer,
-    InvalidRequest,
     TimedOut,
     contact_lost,
     error_of,
 )
 from webjobs_client.exchange import Broken, Emit, Now, Open, Pause, Plan, Read
-from webjobs_client.models import Event, IfRunning, JobType, RunDetails, RunKey
+from webjobs_client.models import Event, JobType, RunDetails
 from webjobs_client.operations import perform
 from webjobs_client.server_sent_events import ResumingStream, seconds_since
 from webjobs_client.tries import Terms, attempt
@@ -96,34 +94,6 @@ def runs(
         left = None if left is None else left - len(page.runs)
         if before is None:
             return
-
-
-def run(
-    terms: Terms,
-    job: str,
-    arguments: Sequence[str] = (),
-    *,
-    if_running: IfRunning = "fail",
-    timeout: float | None = None,
-    idempotency_key: str,
-) -> Plan[RunKey]:
-    """Starts a run; the doc of `Client.run` says more."""
-    if if_running not in ("fail", "join", "queue"):
-        raise InvalidRequest(f"if_running={if_running!r} is unknown.", "Use 'fail', 'join' or 'queue'.")
-    began: float = yield Now()
-    look = _FIRST_LOOK
-    while True:
-        try:
-            operation = operations.start_run(job, arguments, idempotency_key=idempotency_key)
-            return (yield from perform(operation, terms))
-        except AlreadyRunning:
-            if if_running == "fail":
-                raise
-        if if_running == "join":
-            page = yield from perform(operations.run_page(job=job, status="active", limit=1), terms)
-            if page.runs:
-                return RunKey(job=job, id=page.runs[0].id, joined=True)
-        look = yield from _look_again(began, look, timeout, f"The job {job!r} is still running.")
 
 
 def wait_for_run(terms: Terms, job: str, run_id: str, timeout: float | None = None) -> Plan[RunDetails]:

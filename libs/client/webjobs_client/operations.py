@@ -22,6 +22,7 @@ from webjobs_client.models import (
     Delivery,
     Health,
     Hook,
+    IfRunning,
     JobDetails,
     JobType,
     LogMatches,
@@ -48,6 +49,12 @@ class _Causes(msgspec.Struct, frozen=True):
     """The answer to why a job does not run."""
 
     causes: list[Cause]
+
+
+class _Joined(msgspec.Struct, frozen=True):
+    """The body of an answer that names a run which was there."""
+
+    joined: bool = False
 
 
 class Operation(msgspec.Struct, Generic[T], frozen=True):
@@ -200,10 +207,16 @@ def refusals() -> Operation[list[Refusal]]:
 # Runs
 
 
-def start_run(job: str, arguments: Sequence[str], *, idempotency_key: str) -> Operation[RunKey]:
-    """Starts a run; sent again with the same key it names the run that was started."""
+def start_run(
+    job: str, arguments: Sequence[str], *, if_running: IfRunning = "fail", idempotency_key: str
+) -> Operation[RunKey]:
+    """Starts a run, or joins one; sent again with the same key it names the same run."""
+    if if_running not in ("fail", "join", "queue"):
+        raise InvalidRequest(f"if_running={if_running!r} is unknown.", "Use 'fail', 'join' or 'queue'.")
     body = {"arguments": joined(arguments)} if arguments else None
-    return _started(job, f"{_job_path(job, 'triggered')}/run", body, idempotency_key)
+    query = {"if_running": None if if_running == "fail" else if_running}
+    target = _with(f"{_job_path(job, 'triggered')}/run", query.items())
+    return _started(job, target, body, idempotency_key)
 
 
 def start_rerun(
@@ -558,7 +571,8 @@ def _started(job: str, path: str, body: Mapping[str, str] | None, idempotency_ke
         run_id = urlsplit(answer.header("location") or "").path.rpartition("/")[2]
         if not run_id:
             raise _not_ours("it names no run", answer)
-        return RunKey(job=job, id=run_id)
+        has_joined = bool(answer.body) and _joined(answer).joined
+        return RunKey(job=job, id=run_id, joined=has_joined)
 
     return Operation(request, decode)
 
@@ -655,6 +669,9 @@ def _decoder(kind: type[T]) -> Callable[[Answer], T]:
             raise _not_ours(str(error), answer) from error
 
     return decode
+
+
+_joined = _decoder(_Joined)
 
 
 def _text(answer: Answer) -> str:

@@ -60,6 +60,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
         """The subject it is published on."""
         return subjects.command(self.job_type, self.job_name, self.verb)
 
+    def slots(self, subjects: Subjects) -> str | None:
+        """Filter of the subjects that must be empty too for it to be accepted; None: only its own."""
+        return None
+
 
 class RunTriggeredJob(Command, frozen=True, kw_only=True, tag="run"):
     """Run a triggered job once, under this run id.
@@ -92,6 +96,10 @@ class RunTriggeredJob(Command, frozen=True, kw_only=True, tag="run"):
     def subject(self, subjects: Subjects) -> str:
         """The subject it is published on."""
         return subjects.command(self.job_type, self.job_name, self.verb, self.slot)
+
+    def slots(self, subjects: Subjects) -> str | None:
+        """Without a slot: those of commands with one."""
+        return None if self.slot else f"{self.subject(subjects)}.*"
 
 
 class UploadKind(StrEnum):

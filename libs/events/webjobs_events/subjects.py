@@ -148,7 +148,7 @@ class Subjects:
             job_type: Of the job.
             job_name: Of the job, or `*` for a filter.
             verb: As in `commands.py`.
-            slot: Lets several commands of the job and verb be there: a run id, or the number of a slot.
+            slot: Lets several commands of the job and verb be there: a run id, a number, or `join`.
         """
         job = job_name if job_name == "*" else token_of(job_name)
         subject = f"{self.namespace}.commands.{job_type}.{job}.{verb}"

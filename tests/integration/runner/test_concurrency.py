@@ -5,9 +5,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support.event_recorder import ENDS, EventRecorder
 from support.eventually import eventually
 from support.runners import QUICK_LEASES, Caller, runner_process, running_runner
+from webjobs_events.errors import CommandRefused
 from webjobs_events.events import RunEvent, RunInitializing, RunRunning, RunSuccess
 from webjobs_events.jetstream import Bus
 from webjobs_rules.job import JobType
@@ -154,7 +156,9 @@ async def test_what_was_accepted_under_an_earlier_policy_still_counts(
         await eventually(lambda: first in order_of(recorder, RunRunning))
         second = await caller.line_up("job")
         await caller.change_settings("job", {}, TRIGGERED)
-        third = await caller.run("job")  # on the plain subject, which is free
+        with pytest.raises(CommandRefused):  # the plain subject is free, but the job runs
+            await caller.run("job")
+        third = await caller.line_up("job")
         async with running_runner(bus, nats_url, tmp_path, name="other") as newcomer:
             assert newcomer.id != runner.id
             gate.touch()
@@ -165,3 +169,24 @@ async def test_what_was_accepted_under_an_earlier_policy_still_counts(
         ended = next(e for e in recorder.of(RunSuccess) if e.run_id == one)
         begun = next(e for e in recorder.of(RunRunning) if e.run_id == next_one)
         assert recorder.events.index(ended) < recorder.events.index(begun)
+
+
+async def test_runs_queue_behind_that_of_a_job_which_refuses_others(
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(running_runner(bus, nats_url, tmp_path))
+        script = f"{counting_script(tmp_path)}\nwhile [ ! -e {gate} ]; do sleep 0.02; done"
+        await caller.deploy(TRIGGERED, "job", {"run.sh": script})
+        first = await caller.run("job")
+        await eventually(lambda: first in order_of(recorder, RunRunning))
+        queued = [await caller.line_up("job") for _ in range(3)]
+        gate.touch()
+        for run_id in (first, *queued):
+            assert isinstance(await recorder.end_of(run_id), RunSuccess)
+        await eventually(lambda: caller.is_free("job"))
+        assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
+    assert order_of(recorder, RunRunning)[:4] == [first, *queued]
+    assert max(counts_in(tmp_path)) == 1

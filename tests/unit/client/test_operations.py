@@ -292,6 +292,12 @@ def test_a_started_run_is_named_by_its_location() -> None:
     key = read(
         operations.start_run("a b", [], idempotency_key="k"), b"", location="http://h/p/history/77?x=1"
     )
+    joined = read(
+        operations.start_run("a", [], if_running="join", idempotency_key="k"),
+        b'{"job":"a","id":"77","joined":true}',
+        location="http://h/p/history/77",
+    )
+    assert (joined.id, joined.joined) == ("77", True)
     assert (key.job, key.id, key.joined) == ("a b", "77", False)
     with pytest.raises(InvalidAnswer, match="names no run"):
         read(operations.start_run("j", [], idempotency_key="k"), b"")

@@ -11,6 +11,7 @@ from webjobs_rules.trace import Trace
 
 from webjobs_events.commands import Command, encode_command
 from webjobs_events.envelope import MESSAGE_ID_HEADER, NO_CAUSE, Cause, decode_event, encode_event
+from webjobs_events.errors import CommandRefused, RevisionConflict
 from webjobs_events.events import Event
 from webjobs_events.jetstream.bucket import Bucket
 from webjobs_events.jetstream.connection import Connection, open_connection
@@ -62,15 +63,22 @@ class Bus(Streams):
     # Commands
 
     async def publish_command(self, command: Command) -> int:
-        """Put a command into the queue; answers its sequence there.
+        """Put a command into the queue; returns its sequence there.
 
         Raises:
-            CommandRefused: The job has an unfinished command of this verb.
+            CommandRefused: The job has an unfinished command of this verb: on this subject, or, when the
+                command has no slot, in any slot.
             BusUnavailable: NATS does not answer.
         """
         subject = command.subject(self.subjects)
         headers = {MESSAGE_ID_HEADER: command.command_id, **command.trace.headers}
-        return await self._publisher.publish(subject, encode_command(command), headers)
+        slots = command.slots(self.subjects)
+        if slots is not None:
+            headers[EXPECTED_SUBJECT_HEADER], headers[EXPECTED_SEQUENCE_HEADER] = slots, "0"
+        try:
+            return await self._publisher.publish(subject, encode_command(command), headers)
+        except RevisionConflict as error:
+            raise CommandRefused(subject) from error
 
     async def withdraw_command(self, sequence: int) -> bool:
         """Take a command back; answers False when it is gone already.

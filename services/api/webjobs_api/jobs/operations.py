@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from webjobs_api.http.if_running import IF_RUNNING, IfRunning, JoinedRunJson
 from webjobs_api.http.legacy_responses import ContinuousJobJson, RunJson, RunsJson, TriggeredJobJson
 from webjobs_api.http.operation import JSON, Body, Operation, Parameter, json_of, list_of, nothing
 from webjobs_api.http.parameters import RUN_ID
@@ -52,6 +53,13 @@ UPLOAD = Body(
     content={"application/octet-stream": {}, "application/zip": {}, "multipart/form-data": {}},
 )
 _RUN_ACCEPTED = nothing("The run is accepted; from now on every answer shows it.", Location="Of the run.")
+_RUN_JOINED = json_of(JoinedRunJson, "With `if_running=join`: the run that is there.", Location="Of the run.")
+IF_RUNNING_PARAMETER = Parameter(
+    name=IF_RUNNING,
+    schema={"type": "string", "enum": list(IfRunning), "default": IfRunning.FAIL.value},
+    description="When the job runs already: `fail` does what its settings say, by default 409; `join` "
+    "returns the newest run that waits or goes on; `queue` starts one that waits for its turn.",
+)
 IDEMPOTENCY_KEY = Parameter(
     name="Idempotency-Key",
     schema={"type": "string", "minLength": 1, "maxLength": 255, "examples": ["5f0c1d6e"]},
@@ -124,10 +132,10 @@ OPERATIONS: Mapping[str, Operation] = {
         summary="Run a job",
         description="Once, on any runner. Of one job there is one run at a time, unless its settings say "
         "otherwise. With an Idempotency-Key errors are problem documents.",
-        query=(ARGUMENTS,),
+        query=(ARGUMENTS, IF_RUNNING_PARAMETER),
         headers=(IDEMPOTENCY_KEY,),
         body=ARGUMENTS_BODY,
-        answers={202: _RUN_ACCEPTED},
+        answers={200: _RUN_JOINED, 202: _RUN_ACCEPTED},
         errors=(404, 409, 413, 422),
         error_texts={422: "The key was used for another request."},
         problems=IDEMPOTENCY_KEY.name,
@@ -161,10 +169,10 @@ OPERATIONS: Mapping[str, Operation] = {
         summary="Run again",
         description="Starts a new run of the job as it is now, with the given arguments, else with "
         "those of this run.",
-        query=(ARGUMENTS,),
+        query=(ARGUMENTS, IF_RUNNING_PARAMETER),
         headers=(IDEMPOTENCY_KEY,),
         body=ARGUMENTS_BODY,
-        answers={202: _RUN_ACCEPTED},
+        answers={200: _RUN_JOINED, 202: _RUN_ACCEPTED},
         errors=(404, 409, 422),
         error_texts={422: "The key was used for another request."},
         problems=True,

@@ -67,7 +67,7 @@ async def run_again(request: web.Request) -> web.Response:
         asked = RunRequest(
             definition, arguments, request_context.trigger(request), trace_of(request), rerun_of=run.run_id
         )
-        new = await request.app[INVOCATIONS].start(asked, datetime.now(UTC))
+        new = (await request.app[INVOCATIONS].start(asked, datetime.now(UTC))).run_id
     except WebJobsError as error:
         return await show_run(request, error)
     raise web.HTTPSeeOther(page_urls(request).run_page(run.job_name, new))

@@ -94,7 +94,7 @@ def asks_for_run(then: str) -> bool:
 async def run_now(request: web.Request, definition: JobDefinition) -> str:
     """Run a triggered job without arguments; returns the address of the run's page."""
     asked = RunRequest(definition, None, request_context.trigger(request), trace_of(request))
-    run_id = await request.app[INVOCATIONS].start(asked, datetime.now(UTC))
+    run_id = (await request.app[INVOCATIONS].start(asked, datetime.now(UTC))).run_id
     return page_urls(request).run_page(definition.job_name, run_id)
 
 

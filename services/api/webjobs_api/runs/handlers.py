@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 from aiohttp import web
 from webjobs_rules.arguments import MAX_ARGUMENTS_BYTES
 from webjobs_rules.job import JobType
@@ -10,6 +11,7 @@ from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import UploadTooLarge
+from webjobs_api.http.if_running import JoinedRunJson, if_running_of
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.requests import IDEMPOTENCY_KEY, idempotency_key, page_of
@@ -30,7 +32,8 @@ async def _run(request: web.Request) -> web.Response:
     definition = await request.app[DEFINITIONS].get(JobType.TRIGGERED, request_context.job_name(request))
     arguments = await arguments_of(request) or None
     by = request_context.trigger(request)
-    return await started(request, RunRequest(definition, arguments, by, trace_of(request)))
+    asked = RunRequest(definition, arguments, by, trace_of(request), if_running=if_running_of(request.query))
+    return await started(request, asked)
 
 
 _run_under_key = with_problems(_run)
@@ -72,14 +75,20 @@ async def get_run(request: web.Request) -> web.Response:
 async def started(request: web.Request, asked: RunRequest) -> web.Response:
     """Start a run, or with an `Idempotency-Key` the one that was started under it; answers where it is.
 
-    ARM would poll after a 202, so it gets 200.
+    A run that is joined is answered with 200 and its id. ARM would poll after a 202, so it gets 200 too.
     """
     key, now = idempotency_key(request.headers.getall(IDEMPOTENCY_KEY, [])), datetime.now(UTC)
     if key is None:
-        run_id = await request.app[INVOCATIONS].start(asked, now)
+        run = await request.app[INVOCATIONS].start(asked, now)
     else:
-        run_id = await request.app[IDEMPOTENT_INVOCATIONS].start(asked, key, now)
-    location = request_context.urls(request).run(asked.definition.job_name, run_id)
+        run = await request.app[IDEMPOTENT_INVOCATIONS].start(asked, key, now)
+    name = asked.definition.job_name
+    location = request_context.urls(request).run(name, run.run_id)
+    if run.is_joined:
+        body = msgspec.json.encode(JoinedRunJson(job=name, id=run.run_id))
+        return web.Response(
+            body=body, content_type="application/json", charset="utf-8", headers={"Location": location}
+        )
     return web.Response(
         status=200 if request_context.is_arm(request) else 202, headers={"Location": location}
     )

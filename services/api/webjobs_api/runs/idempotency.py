@@ -19,7 +19,8 @@ from webjobs_api.http.errors import (
     NoRunnerAlive,
     RunAlreadyInProgress,
 )
-from webjobs_api.runs.start import Invocations, RunRequest
+from webjobs_api.http.if_running import IfRunning
+from webjobs_api.runs.start import Invocations, RunRequest, Started
 
 KEPT_SECONDS = 48 * 3600
 """How long a key is remembered after it was used last."""
@@ -30,11 +31,24 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class _Remembered(msgspec.Struct, frozen=True, kw_only=True):
-    """What a key stands for: the command that was made, and whether it surely went into the queue."""
+    """What a key stands for.
+
+    Attributes:
+        fingerprint: Of the request.
+        command: That was made for it.
+        is_accepted: Whether the command surely went into the queue, or the run `joined` was answered.
+        joined: The run of another request that was answered instead; the command was not sent then.
+    """
 
     fingerprint: str
     command: RunTriggeredJob
     is_accepted: bool = False
+    joined: RunId | None = None
+
+    @property
+    def answer(self) -> Started:
+        """What the request is answered once it is accepted."""
+        return Started(self.command.run_id) if self.joined is None else Started(self.joined, is_joined=True)
 
 
 _encoder = msgspec.json.Encoder()
@@ -49,8 +63,8 @@ class IdempotentInvocations:
         self._invocations = invocations
         self._runs = runs
 
-    async def start(self, asked: RunRequest, key: str, now: datetime) -> RunId:
-        """Put a run into the queue unless this key has done so before; answers its id.
+    async def start(self, asked: RunRequest, key: str, now: datetime) -> Started:
+        """Put a run into the queue unless this key has done so before; returns the run.
 
         Raises:
             IdempotencyKeyReused: The key was used for a request that asked for something else.
@@ -72,7 +86,7 @@ class IdempotentInvocations:
 
     async def _repeat(
         self, asked: RunRequest, key: str, entry_key: str, entry: Entry, new: _Remembered
-    ) -> RunId:
+    ) -> Started:
         try:
             known = _decoder.decode(entry.value)
         except MALFORMED:
@@ -82,11 +96,11 @@ class IdempotentInvocations:
             raise IdempotencyKeyReused(asked.definition.job_name, key, known.command.run_id)
         run_id = known.command.run_id
         if known.is_accepted or await self._runs.find(asked.definition.job_name, run_id) is not None:
-            return run_id
+            return known.answer
         # The api that came first died, or is still at it. If the run is over already, no runner begins it.
         return await self._send(asked, entry_key, known, entry.revision)
 
-    async def _replace(self, asked: RunRequest, entry_key: str, new: _Remembered, revision: int) -> RunId:
+    async def _replace(self, asked: RunRequest, entry_key: str, new: _Remembered, revision: int) -> Started:
         """Remember a new request in the place of one that cannot be read."""
         try:
             revision = await self._bus.requests.update(
@@ -96,14 +110,16 @@ class IdempotentInvocations:
             raise BusUnavailable("remembering a request", "its key comes and goes") from error
         return await self._send(asked, entry_key, new, revision)
 
-    async def _send(self, asked: RunRequest, entry_key: str, known: _Remembered, revision: int) -> RunId:
+    async def _send(self, asked: RunRequest, entry_key: str, known: _Remembered, revision: int) -> Started:
         try:
-            await self._invocations.send(known.command, asked.definition)
+            started = await self._invocations.send(known.command, asked)
         except (JobNotEnabled, JobsAreStopped, NoRunnerAlive, RunAlreadyInProgress):
             await self._forget(entry_key, revision)
             raise
+        if started.is_joined:
+            known = msgspec.structs.replace(known, joined=started.run_id)
         await self._record_acceptance(entry_key, known, revision)
-        return known.command.run_id
+        return started
 
     async def _record_acceptance(self, entry_key: str, known: _Remembered, revision: int) -> None:
         accepted = _encoder.encode(msgspec.structs.replace(known, is_accepted=True))
@@ -130,7 +146,8 @@ def _digest(*parts: str) -> str:
 
 def _fingerprint(asked: RunRequest) -> str:
     """What has to be the same for a request to be the same."""
-    return _digest(asked.arguments or "", asked.rerun_of or "")
+    wanted = () if asked.if_running is IfRunning.FAIL else (asked.if_running.value,)
+    return _digest(asked.arguments or "", asked.rerun_of or "", *wanted)
 
 
 IDEMPOTENT_INVOCATIONS = web.AppKey("idempotent_invocations", IdempotentInvocations)

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import InvalidPage
+from webjobs_api.http.if_running import if_running_of
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.problems import with_problems
@@ -33,9 +34,9 @@ async def rerun(request: web.Request) -> web.Response:
     given = await arguments_of(request)
     arguments = run.arguments if given is None else given or None
     by = request_context.trigger(request)
-    return await started(
-        request, RunRequest(definition, arguments, by, trace_of(request), rerun_of=run.run_id)
-    )
+    if_running = if_running_of(request.query)
+    asked = RunRequest(definition, arguments, by, trace_of(request), run.run_id, if_running)
+    return await started(request, asked)
 
 
 def _reason(given: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Asking for a run of a triggered job: one publish, and nothing else on the way while all is well."""
+"""Starts runs of triggered jobs: one publish, and nothing else on the way while all is well."""
 
 import asyncio
 import random
@@ -25,10 +25,12 @@ from webjobs_api.backends.runners import Runners
 from webjobs_api.backends.runs import Runs
 from webjobs_api.backends.storage import Storage
 from webjobs_api.http.errors import JobNotEnabled, JobsAreStopped, RunAlreadyInProgress
+from webjobs_api.http.if_running import IfRunning
 
 _ENDING = 2.0  # seconds in which the command of a run that has ended leaves the queue
 _RETRY_DELAY = 0.005  # seconds
 _PLAIN = Concurrency()
+_JOIN_SLOT = "join"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class RunRequest:
         requested_by: Who asks.
         trace: To which the run belongs.
         rerun_of: The run whose inputs are taken again; None when they are its own.
+        if_running: What becomes of the request when the job runs already.
     """
 
     definition: JobDefinition
@@ -48,6 +51,15 @@ class RunRequest:
     requested_by: str
     trace: Trace
     rerun_of: RunId | None = None
+    if_running: IfRunning = IfRunning.FAIL
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The run that a request gets; `is_joined` when another request started it."""
+
+    run_id: RunId
+    is_joined: bool = False
 
 
 class Invocations:
@@ -68,8 +80,8 @@ class Invocations:
         """Whether WEBJOBS_STOPPED holds every job back."""
         return self._settings.flag("WEBJOBS_STOPPED")
 
-    async def start(self, asked: RunRequest, now: datetime) -> RunId:
-        """Put a run into the queue; answers its id.
+    async def start(self, asked: RunRequest, now: datetime) -> Started:
+        """Put a run into the queue, or with `join` return the one there is.
 
         Raises:
             UnreadableDefinition: The job's stored definition cannot be read.
@@ -80,9 +92,7 @@ class Invocations:
             RunAlreadyInProgress: The job runs, and refuses another run meanwhile.
             BusUnavailable: NATS does not answer.
         """
-        command = self.command(asked, now)
-        await self.send(command, asked.definition)
-        return command.run_id
+        return await self.send(self.command(asked, now), asked)
 
     def command(self, asked: RunRequest, now: datetime) -> RunTriggeredJob:
         """The command that asks for a new run."""
@@ -100,11 +110,12 @@ class Invocations:
             rerun_of=asked.rerun_of,
         )
 
-    async def send(self, command: RunTriggeredJob, definition: JobDefinition) -> None:
-        """Put a command into the queue, on the subject that its job's policy wants.
+    async def send(self, command: RunTriggeredJob, asked: RunRequest) -> Started:
+        """Put a command into the queue, on the subject that its job's policy and the request want.
 
         Raises: As `start`.
         """
+        definition = asked.definition
         require_readable(definition)
         if definition.settings.get("enabled") is False:
             raise JobNotEnabled(definition.job_name)
@@ -113,11 +124,56 @@ class Invocations:
         self._storage.require_room()
         await self._runners.require_one()
         concurrency = _concurrency(definition)
-        if concurrency.policy is ConcurrencyPolicy.REJECT:
-            await self._send_or_refuse(command, concurrency.at_once or 1)
-        else:
+        at_once = concurrency.at_once or 1
+        if asked.if_running is IfRunning.JOIN:
+            rejects = concurrency.policy is ConcurrencyPolicy.REJECT
+            joined = await self._send_or_join(command, _slot(1, at_once) if rejects else _JOIN_SLOT, at_once)
+            if joined is not None:
+                return Started(joined, is_joined=True)
+        elif concurrency.policy is not ConcurrencyPolicy.REJECT:
             await self._publish(msgspec.structs.replace(command, slot=command.run_id))
+        elif asked.if_running is IfRunning.QUEUE:
+            await self._send_or_queue(command, at_once)
+        else:
+            await self._send_or_refuse(command, at_once)
         self._runs.started(command.job_name, command.run_id)
+        return Started(command.run_id)
+
+    async def _send_or_join(self, command: RunTriggeredJob, slot: str, at_once: int) -> RunId | None:
+        """Publish unless the job has an unfinished run; returns the newest of these, None when published.
+
+        All requests that join use one slot, so of two at the same time the queue refuses one, which then
+        finds the run of the other.
+        """
+        give_up_at = asyncio.get_running_loop().time() + _ENDING
+        while True:
+            found = await self._newest_unfinished(command.job_name)
+            if found is not None:
+                return None if found == command.run_id else found
+            if await self._publish(msgspec.structs.replace(command, slot=slot)):
+                return None
+            if asyncio.get_running_loop().time() > give_up_at:
+                raise RunAlreadyInProgress(command.job_name, at_once)
+            await asyncio.sleep(_RETRY_DELAY)
+
+    async def _newest_unfinished(self, job_name: JobName) -> RunId | None:
+        """The newest run of a job that waits or goes on; its present attempt."""
+        for command in reversed(await self._runs.commands(job_name)):
+            run_id: RunId | None = command.run_id
+            while run_id is not None:
+                try:
+                    run = await self._runs.find(job_name, run_id)
+                except (BusUnavailable, QueryRefused):
+                    return run_id  # its command is in the queue, so it is probably not over
+                if run is None or not is_terminal(run.status):
+                    return run_id
+                run_id = run.next_run_id
+        return None
+
+    async def _send_or_queue(self, command: RunTriggeredJob, at_once: int) -> None:
+        """Publish as a plain command while the job does not run, else behind the commands there are."""
+        if at_once > 1 or not await self._publish(command):
+            await self._publish(msgspec.structs.replace(command, slot=command.run_id))
 
     async def _send_or_refuse(self, command: RunTriggeredJob, at_once: int) -> None:
         """Publish on a subject that is free, when there is one; a run that is just ending counts as ended."""
@@ -130,14 +186,18 @@ class Invocations:
         raise RunAlreadyInProgress(command.job_name, at_once)
 
     async def _slots(self, job_name: JobName, at_once: int) -> AsyncIterator[str]:
-        """Slots to be tried: first any of them, then what the queue shows to be free."""
-        yield _slot(random.randint(1, at_once), at_once)
+        """Slots to be tried: those that the queue shows to be free.
+
+        The only slot of a plain job is tried without looking: the queue refuses it when any run is there.
+        """
+        if at_once == 1:
+            yield ""
         while True:
             waiting = await self._runs.commands(job_name)
             taken = {command.slot for command in waiting}
             free = [slot for slot in (_slot(n, at_once) for n in range(1, at_once + 1)) if slot not in taken]
             if len(waiting) < at_once and free:
-                yield free[0]
+                yield random.choice(free)
             elif await self._is_one_ending(waiting):
                 await asyncio.sleep(_RETRY_DELAY)
                 yield (free or [_slot(1, at_once)])[0]

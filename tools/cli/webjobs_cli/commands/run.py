@@ -1,11 +1,11 @@
 """`webjobs run` and `webjobs rerun`: start a run, and wait for its end if asked to."""
 
 import sys
-import time
 from collections.abc import Callable
 
 import click
 from webjobs_client import Client, ClientError, JobNotFound, Run
+from webjobs_client.models import IfRunning
 
 from webjobs_cli.attachment import Attachment, lost
 from webjobs_cli.completion import runs, triggered_jobs
@@ -44,12 +44,18 @@ _timeout = click.option(
     type=click.Choice(["fail", "join", "queue"]),
     default="fail",
     show_default=True,
-    help="When the job runs already: fail, take the run there is, or wait and run it then.",
+    help="When the job runs already: do what its settings say, by default fail; join the run there is; or "
+    "queue a run that waits for its turn.",
 )
 @server_options
 @json_option
 def run(
-    job: str, arguments: tuple[str, ...], wait: bool, follow: bool, timeout: float | None, if_running: str
+    job: str,
+    arguments: tuple[str, ...],
+    wait: bool,
+    follow: bool,
+    timeout: float | None,
+    if_running: IfRunning,
 ) -> None:
     """Run a triggered job, with ARGUMENTS after --.
 
@@ -58,18 +64,15 @@ def run(
     """
     _check(follow)
     client = connect()
-    policy = "join" if if_running == "join" else "queue" if if_running == "queue" else "fail"
-    began = time.monotonic()
 
     def start(name: str) -> Run:
-        return client.run(name, list(arguments), if_running=policy, timeout=timeout)  # type: ignore[arg-type]
+        return client.run(name, list(arguments), if_running=if_running)
 
     wanted = parse_job(job)
     if wanted.type == "continuous":
         find_job(client, wanted, "triggered")  # which says what to do instead
     started = _started(wanted, start, client)
-    left = None if timeout is None else max(0.0, timeout - (time.monotonic() - began))
-    _finish(started, wait, follow, left)
+    _finish(started, wait, follow, timeout)
 
 
 @click.command(cls=WaitingCommand)
