@@ -95,7 +95,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def tell(*figures: Figure) -> None:
-    """Print a benchmark's figures as JSON, which is all it writes to standard output."""
+    """Print a benchmark's figures as JSON in one line, the last on standard output."""
     sys.stdout.write(msgspec.json.encode(figures).decode() + "\n")
 
 

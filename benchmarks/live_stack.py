@@ -23,6 +23,7 @@ from webjobs_stack.stack import Stack, StackOptions
 
 KEEP = "WEBJOBS_BENCH_KEEP"
 _DEPLOY_SECONDS = 120.0
+_LONGEST_IDLE = 5.0  # seconds; the api closes a connection without a request after 10
 _CALLERS_OWN = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
@@ -96,12 +97,16 @@ class Client:
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port)
         self._connection.connect()
+        self._used_at = time.monotonic()
 
     def ask(self, method: str, path: str) -> tuple[int, Mapping[str, str], bytes]:
         """Send a request without a body; answers status, headers and body."""
+        if time.monotonic() - self._used_at > _LONGEST_IDLE:
+            self._connection.close()  # the next request opens another one
         self._connection.request(method, path)
         response = self._connection.getresponse()
         body = response.read()
+        self._used_at = time.monotonic()
         return response.status, dict(response.getheaders()), body
 
     def get(self, path: str) -> Any:
