@@ -8,8 +8,20 @@ from webjobs_rules.trace import Trace
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # The services' own: addresses and credentials, and whatever steers our interpreter.
-_OWN_PREFIXES = ("WEBJOBS_", "PG", "POSTGRES_", "NATS_", "OTEL_", "PYTHON", "VIRTUAL_ENV")
-_OWN_NAMES = frozenset({"DATABASE_URL", "__PYVENV_LAUNCHER__", "TRACEPARENT", "TRACESTATE"})
+_OWN_PREFIXES = (
+    "WEBJOBS_",
+    "PG",
+    "POSTGRES_",
+    "NATS_",
+    "OTEL_",
+    "PYTHON",
+    "VIRTUAL_ENV",
+    # Of the programs that install packages: they hold the logins of indexes.
+    "UV_",
+    "PIP_",
+    "NPM_CONFIG_",
+)
+_OWN_NAMES = frozenset({"DATABASE_URL", "__PYVENV_LAUNCHER__", "TRACEPARENT", "TRACESTATE", "NPM_TOKEN"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from webjobs_rules.dependencies.vocabulary import PreparationStage
+
 
 class WebJobsError(Exception):
     """Root of the errors that a caller can act on; each says what to do."""
@@ -143,3 +145,12 @@ class FolderRefused(WebJobsError):
 def _few(names: Sequence[str]) -> str:
     shown = ", ".join(names[:5])
     return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
+
+
+class DependenciesRefused(WebJobsError):
+    """The packages that a job declares cannot be installed as they are declared."""
+
+    def __init__(self, stage: PreparationStage, reason: str) -> None:
+        self.stage = stage
+        self.reason = reason
+        super().__init__(reason)

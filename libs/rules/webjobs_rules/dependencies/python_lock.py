@@ -1,0 +1,112 @@
+"""Locks of Python packages: requirement files in which each line is one version with its hashes."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from webjobs_rules.dependencies.names import canonical_name
+from webjobs_rules.dependencies.policy import DependencyPolicy
+from webjobs_rules.dependencies.requirement_file import check_line, logical_lines
+from webjobs_rules.dependencies.vocabulary import PreparationStage
+from webjobs_rules.errors import DependenciesRefused
+
+_NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(?:==|@)")
+_REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*([^;@]*)")
+_ADVICE = "Run uv lock, and deploy both files"
+
+
+def locked_names(lock: str) -> list[str]:
+    """The names of the packages in a lock, each once, in their order."""
+    lines = logical_lines(lock.encode(), "lock")
+    return list(dict.fromkeys(canonical_name(found[1]) for line in lines if (found := _NAMED.match(line))))
+
+
+def check_lock(lock: str, source: str, policy: DependencyPolicy) -> None:
+    """Check the lock that came out of a lock of the job.
+
+    Raises:
+        DependenciesRefused: It takes packages from where they may not come, or one has no hash.
+    """
+    for line in logical_lines(lock.encode(), source):
+        check_line(line, source, policy)
+        if not line.startswith("-") and "--hash" not in line:
+            raise _refused(source, f"has no hash for {line.partition(';')[0].strip()[:60]}. {_ADVICE}")
+
+
+def lock_of_pylock(content: str, source: str) -> str:
+    """The lock that a `pylock.toml` (PEP 751) says; its addresses are not used.
+
+    Raises:
+        DependenciesRefused: It is not such a file, or has packages that are not from an index.
+    """
+    read = read_toml(content, source)
+    packages = read.get("packages", [])
+    if not isinstance(packages, list) or not str(read.get("lock-version", "")).startswith("1."):
+        raise _refused(source, "is not a lock of version 1. Export it again, such as with uv export")
+    lines = []
+    for package in packages:
+        name, version = str(package.get("name", "")), str(package.get("version", ""))
+        if not canonical_name(name) or not version or {"vcs", "directory", "archive"} & set(package):
+            raise _refused(source, f"has {name[:60]!r}, which is not a version from an index")
+        files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
+        hashes = [f"--hash={kind}:{value}" for each in files for kind, value in each["hashes"].items()]
+        marker = f" ; {package['marker']}" if package.get("marker") else ""
+        lines.append(" \\\n    ".join([f"{name}=={version}{marker}", *sorted(set(hashes))]))
+    return "".join(f"{line}\n" for line in sorted(lines))
+
+
+def check_uv_lock(lock: Mapping[str, Any], wanted: Iterable[str], source: str) -> None:
+    """Check that a `uv.lock`, or the lock of a script, was made for these requirements.
+
+    Raises:
+        DependenciesRefused: It was made for others.
+    """
+    manifest = lock.get("manifest", {}).get("requirements")
+    if manifest is None:
+        roots = [
+            each for each in lock.get("package", []) if {"virtual", "editable"} & set(each.get("source", {}))
+        ]
+        root = next((each for each in roots if "." in each["source"].values()), None)
+        manifest = (root or {}).get("metadata", {}).get("requires-dist", [])
+    locked = {
+        _plain(each["name"], each.get("extras", []), each.get("specifier", ""))
+        for each in manifest
+        if "extra ==" not in each.get("marker", "")
+    }
+    asked = set()
+    for requirement in wanted:
+        found = _REQUIREMENT.match(requirement)
+        if found is not None:
+            asked.add(_plain(found[1], (found[2] or "").strip("[]").split(","), found[3]))
+    differing = sorted({name for name, _, _ in locked ^ asked})
+    if differing:
+        named = ", ".join(differing[:5])
+        raise _refused(source, f"was made for other dependencies ({named}). {_ADVICE}")
+
+
+def read_toml(content: str, source: str) -> dict[str, Any]:
+    """A TOML file.
+
+    Raises:
+        DependenciesRefused: It is not TOML.
+    """
+    try:
+        return tomllib.loads(content)
+    except tomllib.TOMLDecodeError as error:
+        raise _refused(source, f"is not TOML: {error}. Correct it") from error
+
+
+def _plain(name: str, extras: Iterable[str], specifier: str) -> tuple[str, frozenset[str], frozenset[str]]:
+    clauses = frozenset(
+        each.strip().replace(" ", "") for each in specifier.strip(" ()").split(",") if each.strip()
+    )
+    return (
+        canonical_name(name),
+        frozenset(canonical_name(each.strip()) for each in extras if each.strip()),
+        clauses,
+    )
+
+
+def _refused(source: str, reason: str) -> DependenciesRefused:
+    return DependenciesRefused(PreparationStage.READ, f"{source} {reason}.")

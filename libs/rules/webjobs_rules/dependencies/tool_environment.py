@@ -1,0 +1,60 @@
+"""The environment variables of the programs that install packages, which are none of the runner's own."""
+
+from collections.abc import Mapping
+
+_PASSED = frozenset(
+    name
+    for upper in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+    for name in (upper, upper.lower())
+) | {"PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"}
+_PREFIXES = ("UV_", "NPM_CONFIG_")
+# Where uv and npm put things is decided here, and so is which Python they use.
+_KEPT_BACK = frozenset(
+    {
+        "UV_CACHE_DIR",
+        "UV_CONFIG_FILE",
+        "UV_PROJECT",
+        "UV_PROJECT_ENVIRONMENT",
+        "UV_PYTHON",
+        "UV_TOOL_DIR",
+        "UV_WORKING_DIRECTORY",
+        "UV_WORKING_DIR",
+        "UV_ENV_FILE",
+        "UV_LINK_MODE",
+        "UV_REQUIRE_HASHES",
+        "UV_NO_VERIFY_HASHES",
+        "NPM_CONFIG_CACHE",
+        "NPM_CONFIG_PREFIX",
+        "NPM_CONFIG_USERCONFIG",
+        "NPM_CONFIG_GLOBALCONFIG",
+    }
+)
+
+
+def tool_environment(base: Mapping[str, str], home: str, cache: str) -> dict[str, str]:
+    """The environment of uv and npm.
+
+    Args:
+        base: Of the runner.
+        home: An empty folder.
+        cache: The folder of the tools' caches.
+    """
+    environment = {
+        name: value
+        for name, value in base.items()
+        if (name in _PASSED or name.upper().startswith(_PREFIXES)) and name.upper() not in _KEPT_BACK
+    }
+    environment.setdefault("UV_HTTP_TIMEOUT", "120")
+    environment.setdefault("UV_PYTHON_DOWNLOADS", "never")
+    return environment | {
+        "HOME": home,
+        "UV_CACHE_DIR": f"{cache}/uv",
+        "UV_LINK_MODE": "copy",
+        "UV_NO_PROGRESS": "1",
+        "UV_NO_CONFIG": "1",
+        "NO_COLOR": "1",
+        "npm_config_cache": f"{cache}/npm",
+        "npm_config_update_notifier": "false",
+        "npm_config_fund": "false",
+        "npm_config_audit": "false",
+    }
