@@ -1,4 +1,4 @@
-"""The README's tour and the tutorial do what they say: each command is run and prints what is shown."""
+"""The README's tour does what it says: each command is run and prints what is shown."""
 
 import re
 import sys
@@ -8,9 +8,8 @@ from pathlib import Path
 from support.client import PATIENCE, Client
 from support.eventually import eventually
 from support.programs import need_program
-from support.stack import RunningStack, webjobs_up
+from support.stack import RunningStack
 from support.transcripts import ADDRESS, Step, alike, replay, steps_of
-from webjobs_stack.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ".webjobs"
@@ -35,21 +34,3 @@ async def test_the_tour_of_the_readme(client: Client, stack: RunningStack, tmp_p
             last = await replay(step, tmp_path, {ADDRESS: client.base})
         else:
             await eventually(partial(is_log, step), PATIENCE)
-
-
-async def test_the_tutorial(tmp_path: Path) -> None:
-    need_program("curl")
-    steps = steps_of((ROOT / "docs" / "tutorial.md").read_text())
-    assert (
-        len([step for step in steps if step.command]) >= 12
-        and len([step for step in steps if step.file]) == 2
-    )
-    port = free_port()
-    async with webjobs_up(tmp_path / "data", WEBJOBS_HOOKS_ALLOW_PRIVATE="true") as stack:
-        instead = {
-            ADDRESS: stack.url,
-            "127.0.0.1:9000": f"127.0.0.1:{port}",
-            '"127.0.0.1", 9000': f'"127.0.0.1", {port}',
-        }
-        for step in steps:
-            await replay(step, tmp_path, instead)
