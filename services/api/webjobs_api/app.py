@@ -61,6 +61,7 @@ from webjobs_api.monitoring.health import checks
 from webjobs_api.overview.due_times import DUE_TIMES, DueTimes
 from webjobs_api.pages.error_pages import error_pages
 from webjobs_api.pages.last_known import LAST_KNOWN, LastKnown
+from webjobs_api.pages.once import SENT_FORMS, SentForms
 from webjobs_api.passthrough.job_tunnels import JOB_TUNNELS, JobTunnels
 from webjobs_api.routes import routes, with_trailing_slashes
 from webjobs_api.runs.idempotency import IDEMPOTENT_INVOCATIONS, IdempotentInvocations
@@ -120,6 +121,7 @@ async def open_app(
             RunnerFiles(bus, runners) as files,
             SiteDeployments(bus, files, DeploymentStore(bus)) as site_deployments,
             JobTunnels(bus, runners) as job_tunnels,
+            SentForms(bus) as sent_forms,
         ):
             app = web.Application(
                 middlewares=[
@@ -164,6 +166,7 @@ async def open_app(
             app[RUNNERS] = runners
             app[RUN_ENDS] = RunEnds(bus, tails, runs, live_terms.retry_delay)
             app[RUNS] = runs
+            app[SENT_FORMS] = sent_forms
             app[SETTINGS] = settings
             app[SITE_DEPLOYMENTS] = site_deployments
             app[STORAGE] = storage

@@ -22,7 +22,7 @@ async def sent(api: aiohttp.ClientSession, path: str, form: Form, status: int = 
 
 def form_of(text: str) -> Form:
     """The fields that the form of a question sends when its button is pressed."""
-    (form,) = re.findall(r'<form method="post" action="/pages/\w+/actions".*?</form>', text, re.DOTALL)
+    (form,) = re.findall(r'<form method="post" action="/pages/\w+/actions[^"]*".*?</form>', text, re.DOTALL)
     found = re.findall(r'name="(\w+)" value="([^"]*)"', form)
     return [(name, unescape(value)) for name, value in found]
 

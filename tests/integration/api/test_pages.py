@@ -108,7 +108,7 @@ async def test_a_run_is_cancelled_by_its_button_which_it_has_until_it_has_ended(
         await eventually(lambda: backend.position == 2)
     run_id = backend.held["a b"].command.run_id
     button = f"/pages/triggered/a%20b/history/{run_id}/cancel"
-    assert f'action="{button}"' in await page(api, "/pages/triggered/a%20b")
+    assert f'action="{button}?_once=' in await page(api, "/pages/triggered/a%20b")
     async with api.post(button, allow_redirects=False) as answer:
         run_page = f"/pages/triggered/a%20b/history/{run_id}"
         assert (answer.status, answer.headers["Location"]) == (303, run_page)
@@ -436,7 +436,7 @@ async def test_what_needs_attention_is_acknowledged_and_withdrawn_by_forms(
         assert (answer.status, answer.headers["Location"]) == (303, "/?filter=failed")
     text = await page(api, "/")
     assert "1 acknowledged" in text and "<title>Jobs" in text and HOSTILE not in text
-    (leads,) = re.findall(r'action="(/pages/acknowledgements/[\w-]+/withdraw)"', text)
+    (leads,) = re.findall(r'action="(/pages/acknowledgements/[\w-]+/withdraw)\?_once=[\w-]+"', text)
     form = {"back": "//elsewhere.example/"}
     async with api.post(leads, data=form, allow_redirects=False) as answer:
         assert (answer.status, answer.headers["Location"]) == (303, "/")

@@ -29,6 +29,8 @@ _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 _PAGES = "/pages/"
 
+_KEPT_BODY = web.RequestKey("kept_body", bytes)
+
 _PUBLIC_ADDRESS = web.RequestKey("public_address", PublicAddress)
 
 _encoder = msgspec.json.Encoder()
@@ -176,6 +178,12 @@ async def read_body(request: web.Request, limit: int = MAX_BODY_BYTES) -> bytes:
     return body
 
 
+async def keep_body(request: web.Request) -> bytes:
+    """The body of a request as it came, however long; `read_at_most` finds it after this too."""
+    request[_KEPT_BODY] = await request.content.read()
+    return request[_KEPT_BODY]
+
+
 async def read_at_most(request: web.Request, limit: int) -> bytes | None:
     """The same, but None for a body that is longer than `limit` bytes, of which no more is read or decoded.
 
@@ -185,6 +193,8 @@ async def read_at_most(request: web.Request, limit: int) -> bytes | None:
     """
     if (request.content_length or 0) > limit:
         return None
+    if (kept := request.get(_KEPT_BODY)) is not None:
+        return decoded(kept, _encoding(request), limit)
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk

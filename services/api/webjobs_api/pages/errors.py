@@ -56,6 +56,30 @@ class DeployedOnly(WebJobsError):
         super().__init__(f"The files are deployed, but not all of the rest was done. {reason}")
 
 
+class FormUnderWay(WebJobsError):
+    """The same form was sent before and is not carried out yet."""
+
+    http_status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The same form was sent a moment ago, and is being carried out. It is not carried out twice. "
+            "Look at the job or the list in some seconds to see what became of it."
+        )
+
+
+class FormSentBefore(WebJobsError):
+    """The same form was carried out before, and its answer is not kept."""
+
+    http_status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This form was sent and carried out before. It is not carried out twice. "
+            "Look at the job or the list to see what became of it."
+        )
+
+
 class NothingChosen(WebJobsError):
     """An action on many jobs or runs is about none."""
 

@@ -27,12 +27,14 @@ from webjobs_api.pages import formats
 from webjobs_api.pages.fault_words import fault_words
 from webjobs_api.pages.form_fields import TYPED
 from webjobs_api.pages.formats import clocks_of
+from webjobs_api.pages.once import PARAMETER, key_of
 from webjobs_api.runs.start import INVOCATIONS
 from webjobs_api.wording.amounts import counted
 
 CLOCK_COOKIE = "webjobs_clock"
 _REGIONS = "_regions"  # the query parameter by which the script asks for stale regions only
 _ROWS = "_rows"  # and of their rows for those that are stale only
+_OF_SCRIPT = (_REGIONS, _ROWS, PARAMETER)
 _AWAY = 503
 _STOPPED_SCHEDULES = "WEBJOBS_DISABLE_SCHEDULE"
 
@@ -84,7 +86,7 @@ def page_urls(request: web.Request) -> Urls:
 
 def without_regions(request: web.Request) -> str:
     """The address of a page, without the regions and rows that are asked for: the key of what it shows."""
-    query = [(name, value) for name, value in request.query.items() if name not in (_REGIONS, _ROWS)]
+    query = [(name, value) for name, value in request.query.items() if name not in _OF_SCRIPT]
     return f"{request_context.root(request)}{request.rel_url.with_query(query)}"
 
 
@@ -131,6 +133,7 @@ def show(
         "formats": formats,
         "counted": counted,
         "stale": "",
+        "once": key_of(request),
         "asks_for": _rows_asked_for(request),
         **view,
     }

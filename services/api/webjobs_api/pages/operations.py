@@ -14,6 +14,7 @@ from webjobs_api.overview.acknowledge_request import CHOICES
 from webjobs_api.pages import bulk
 from webjobs_api.pages.acknowledgement_lines import PATH as ACKNOWLEDGEMENTS
 from webjobs_api.pages.bulk_form import JOB, JOB_FILTERS, RUN, RUN_FILTERS
+from webjobs_api.pages.once import PARAMETER
 from webjobs_api.pages.settings_form import SETTINGS
 
 _HTML = "text/html"
@@ -42,6 +43,11 @@ _ROWS = Parameter(
     schema={"type": "string"},
     description="With _regions: of lists only the rows with these ids, separated by commas; of the others "
     "only the ids, in their order.",
+)
+_ONCE = Parameter(
+    name=PARAMETER,
+    schema={"type": "string"},
+    description="The key of the page: a form that is sent again with the same one is not carried out again.",
 )
 _TEXT = {"type": "string"}
 _SELECT = Parameter(
@@ -128,7 +134,7 @@ def _page(summary: str, *errors: int, data: Schema = None, query: tuple[Paramete
         tag="Pages",
         summary=summary,
         description=_BOTH if data is not None else "",
-        query=(*query, _REGIONS, _ROWS),
+        query=(*query, _REGIONS, _ROWS, _ONCE),
         answers={200: found, **{status: _NOT_DONE[status] for status in errors}},
     )
 
@@ -145,7 +151,9 @@ def _lines(summary: str, query: tuple[Parameter, ...]) -> Operation:
 
 def _button(summary: str, body: Body | None = None) -> Operation:
     answers = {303: _BACK, **_NOT_DONE}
-    return Operation(tag="Pages", summary=summary, body=body, answers=answers, needs_room=False)
+    return Operation(
+        tag="Pages", summary=summary, query=(_ONCE,), body=body, answers=answers, needs_room=False
+    )
 
 
 def _precondition(summary: str, body: Body) -> Operation:
@@ -205,6 +213,7 @@ def _bulk(summary: str, actions: type[StrEnum], filters: Sequence[str], checked:
     return Operation(
         tag="Pages",
         summary=summary,
+        query=(_ONCE,),
         body=Body(
             description="The form of the list: the action, and what is checked, or `all` and the filter. "
             "With the number that it is about as `count` it is done; without, a question names the number. "

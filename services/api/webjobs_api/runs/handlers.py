@@ -46,7 +46,7 @@ async def arguments_of(request: web.Request) -> str | None:
         UploadTooLarge: The body is longer than any arguments.
     """
     body: bytes | None = b""
-    if request.can_read_body:
+    if request.body_exists:
         body = await request_context.read_at_most(request, MAX_BODY_BYTES)
     if body is None:
         raise UploadTooLarge(MAX_BODY_BYTES, advice=_USE_A_FILE)

@@ -90,6 +90,7 @@ async function ask(wanted) {
   const rows = [...wanted.values()].every((each) => each) ? [...wanted.values()].flatMap((each) => [...each]) : null;
   address.searchParams.set("_regions", [...wanted.keys()].join(","));
   if (rows) address.searchParams.set("_rows", rows.join(","));
+  address.searchParams.set("_once", body.dataset.once);
   const headers = { Accept: "text/html", ...(sequence && { "Webjobs-Sequence": sequence }) };
   const answer = await fetch(address, { cache: "no-store", headers });
   if (answer.status === 401) signedOut();
