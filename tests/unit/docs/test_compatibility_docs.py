@@ -1,4 +1,4 @@
-"""Every test that docs/compatibility.md names exists; every term of the glossary is used."""
+"""Every test that compatibility.md and guarantees.md name exists; every term of the glossary is used."""
 
 import re
 from pathlib import Path
@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-NAMED = re.compile(r"`(test_\w+\.py)(?:::(\w+))?`")
+NAMED = re.compile(r"`((?:checks/|test_)\w+\.py)(?:::(\w+))?`")
 CITED = re.compile(r"docs/(\w+\.md)(?:#([\w-]+))?")
 
 
-def test_every_named_test_exists() -> None:
-    named = NAMED.findall((ROOT / "docs" / "compatibility.md").read_text("utf-8"))
+@pytest.mark.parametrize("page", ["compatibility.md", "guarantees.md"])
+def test_every_named_test_exists(page: str) -> None:
+    named = NAMED.findall((ROOT / "docs" / page).read_text("utf-8"))
+    assert len(named) > 20
     assert [each for each in named if not _exists(*each)] == []
 
 
