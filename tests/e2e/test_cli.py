@@ -383,8 +383,11 @@ def test_a_shell_completes_commands_and_names(cli: CommandLine, words: str, foun
 def test_status_shows_every_part(cli: CommandLine) -> None:
     shown = cli.json("status", "--json")
     assert shown["status"] == "ready"
-    assert {part["name"] for part in shown["parts"]} == {"api", "history", "runner"}
-    assert all(part["up"] for part in shown["parts"])
+    parts = shown["parts"]
+    assert {part["name"] for part in parts} == {"api", "history", "nats", "runner"}
+    assert all(part["up"] for part in parts)
+    assert {part["version"] for part in parts if part["name"] != "nats"} == {shown["version"]}
+    assert shown["warnings"] == []
     assert "disk free" in cli("status").stdout
 
 

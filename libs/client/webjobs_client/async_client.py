@@ -137,6 +137,7 @@ class AsyncClient:
 
     events = _iterates(Event, flows.events)
     health = _returns(operations.health)
+    system = _returns(operations.system)
     request = _returns(operations.request)
 
     @_documented_by(Client.run)

@@ -148,6 +148,7 @@ class Client:
 
     events = _iterates(Event, flows.events)
     health = _returns(operations.health)
+    system = _returns(operations.system)
     request = _returns(operations.request)
 
     def run(

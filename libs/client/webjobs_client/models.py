@@ -422,6 +422,86 @@ class Health(Model, frozen=True, kw_only=True):
         return self.status == "ready"
 
 
+class Disk(Model, frozen=True, kw_only=True):
+    """The disk of a runner; below `reserve_bytes` it takes no new runs."""
+
+    free_bytes: int
+    total_bytes: int
+    reserve_bytes: int
+    is_low: bool
+
+
+class Runner(Model, frozen=True, kw_only=True):
+    """A runner that is alive, or was within the last five minutes; what is not known is None.
+
+    Attributes:
+        up: Whether its lease is there.
+        version: Its release.
+        since: When it started.
+        heartbeat_seconds: Since its last heartbeat.
+        slots: Triggered runs that it handles at the same time.
+        events_waiting: Events that NATS has not acknowledged yet.
+    """
+
+    id: str
+    up: bool
+    version: str | None = None
+    since: datetime | None = None
+    heartbeat_seconds: float | None = None
+    slots: int | None = None
+    slots_in_use: int | None = None
+    continuous_jobs: int | None = None
+    events_waiting: int | None = None
+    disk: Disk | None = None
+
+
+class HistoryService(Model, frozen=True, kw_only=True):
+    """A history; `lag_events` are those that it has not projected, if it is the one that projects."""
+
+    instance: str
+    up: bool
+    version: str | None = None
+    projecting: bool | None = None
+    lag_events: int | None = None
+
+
+class Queue(Model, frozen=True, kw_only=True):
+    """Run commands: of runs that wait, and of runs that go on; None when they cannot be read."""
+
+    waiting: int | None = None
+    begun: int | None = None
+
+
+class Stream(Model, frozen=True, kw_only=True):
+    """A stream, bucket or object store on NATS."""
+
+    name: str
+    purpose: str = ""
+    messages: int | None = None
+    bytes: int | None = None
+    problem: str | None = None
+
+
+class System(Model, frozen=True, kw_only=True):
+    """What webjobs consists of.
+
+    Attributes:
+        version: The release of the api that replied.
+        host: On which that api runs.
+        warnings: What an operator should fix, such as parts of different releases.
+        problems: Why a part cannot work, by part: `nats`, `runner`, `history`, `queue`.
+    """
+
+    version: str
+    host: str
+    warnings: list[str] = []
+    problems: dict[str, str] = {}
+    queue: Queue = Queue()
+    runners: list[Runner] = []
+    histories: list[HistoryService] = []
+    streams: list[Stream] = []
+
+
 class Event(Model, frozen=True, kw_only=True):
     """An event; `data` are its own fields, `cloud_event` has those around it too.
 

@@ -34,6 +34,7 @@ from webjobs_client.models import (
     RunPage,
     Schedule,
     Settings,
+    System,
     Version,
 )
 from webjobs_client.tries import Terms, attempt
@@ -523,6 +524,11 @@ def health() -> Operation[Health]:
     """Returns whether the api can work, and what is away. Needs no credentials."""
     # A 503 is an answer here: it is not asked for again.
     return Operation(Request(method="GET", target="/healthz", is_repeatable=False), _decoder(Health), (503,))
+
+
+def system() -> Operation[System]:
+    """Returns the parts of webjobs: runners, histories, the queue and the streams, with their releases."""
+    return _get(System, "/api/system")
 
 
 def request(

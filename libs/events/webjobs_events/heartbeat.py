@@ -27,12 +27,14 @@ class Heartbeat(msgspec.Struct, frozen=True):
         leaving: It stops in good order.
         disk: Absent from runners of earlier releases.
         slots: Triggered runs that it handles at the same time; absent from runners of earlier releases.
+        version: The release of the runner; absent from runners of earlier releases.
     """
 
     boot: str
     leaving: bool = False
     disk: DiskReport | None = None
     slots: int | None = None
+    version: str | None = None
 
 
 _encoder = msgspec.json.Encoder()

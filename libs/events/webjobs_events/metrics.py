@@ -10,12 +10,14 @@ class ServiceMetrics(msgspec.Struct, frozen=True, kw_only=True):
         service: `runner` or `history`.
         instance: Which one: the instance id of a runner, the host name of a history.
         pid: Distinguishes processes that share a host name.
+        version: The release of the service; empty for one of an earlier release.
         text: In the text format of Prometheus.
     """
 
     service: str
     instance: str
     pid: int
+    version: str = ""
     text: str
 
 

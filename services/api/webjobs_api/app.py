@@ -56,7 +56,7 @@ from webjobs_api.jobs.commands import COMMANDS, JobCommands, Patience
 from webjobs_api.jobs.deployments import DEPLOYMENTS, Deployments
 from webjobs_api.jobs.version_diff import VERSION_DIFFS, VersionDiffs
 from webjobs_api.logs.run_end import RUN_ENDS, RunEnds
-from webjobs_api.monitoring.all_metrics import AllMetrics
+from webjobs_api.monitoring.all_metrics import ALL_METRICS, AllMetrics
 from webjobs_api.monitoring.health import checks
 from webjobs_api.overview.due_times import DUE_TIMES, DueTimes
 from webjobs_api.pages.error_pages import error_pages
@@ -181,8 +181,9 @@ async def open_app(
             app.on_response_prepare.append(limit_buffer)
             app.on_response_prepare.append(add_cors_headers)
             app.on_response_prepare.append(_add_version)
+            app[ALL_METRICS] = AllMetrics(bus, runners)
             health = health_routes(
-                checks(bus, storage, runners, history), bus.streams.notes, AllMetrics(bus, runners).text
+                checks(bus, storage, runners, history), bus.streams.notes, app[ALL_METRICS].text
             )
             served = [*defined, *health]
             app[SPELLING] = spelling_of(served, OPERATIONS)

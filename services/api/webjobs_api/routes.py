@@ -31,6 +31,7 @@ from webjobs_api.jobs import handlers as jobs
 from webjobs_api.login import handlers as login
 from webjobs_api.logs import handlers as logs
 from webjobs_api.logs import line_handlers, logstream, run_log
+from webjobs_api.monitoring import system
 from webjobs_api.overview import acknowledgement_handlers as acknowledgements
 from webjobs_api.overview import handlers as overview
 from webjobs_api.pages import acknowledgements as acknowledgements_page
@@ -71,6 +72,7 @@ def routes() -> list[web.RouteDef]:
         web.get(overview.PATH, overview.get_overview),
         web.get(all_runs.PATH, all_runs.list_runs),
         web.get(f"{all_runs.PATH}/{_JOB}/{{id}}", all_runs.get_run),
+        web.get(system.PATH, system.get_system),
         web.get(refusal_list.PATH, refusal_list.list_refusals),
         web.post(script_choice.PATH, jobs.choose_script_by_names),
         web.post(bulk_actions.PATH, bulk_actions.act_on_jobs),

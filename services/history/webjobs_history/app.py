@@ -13,6 +13,7 @@ from webjobs_events.outage import OUTAGE_PATIENCE, Outage
 from webjobs_events.subjects import Subjects
 from webjobs_service.health import run_health_server
 from webjobs_service.lifetime import cancellable, side_tasks
+from webjobs_service.release import VERSION as RELEASE
 
 from webjobs_history.damage import Damage
 from webjobs_history.database import open_pool, open_session
@@ -85,7 +86,7 @@ async def _serve(settings: HistorySettings, readiness: Readiness) -> None:
     url = settings.database_url
     async with (
         _connected(settings) as (bus, live),
-        metrics_served(bus, "history", socket.gethostname()),
+        metrics_served(bus, "history", socket.gethostname(), RELEASE),
         open_pool(url, "queries", size=_QUERY_CONNECTIONS, timeout=READ_TIMEOUT) as for_queries,
         open_pool(url, "upkeep") as for_upkeep,
         open_pool(url, "health", timeout=READ_TIMEOUT) as for_health,

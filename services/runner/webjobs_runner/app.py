@@ -14,6 +14,7 @@ from webjobs_rules.script import SCRIPT_HOSTS, extend_hosts
 from webjobs_service.health import run_health_server
 from webjobs_service.lifetime import side_tasks
 from webjobs_service.loop_watchdog import watched_loop
+from webjobs_service.release import VERSION
 
 from webjobs_runner.files.job_files import clean_up
 from webjobs_runner.files.site import Site
@@ -131,7 +132,7 @@ async def _working(
         return resources.bus.streams.problem()
 
     async with (
-        metrics_served(resources.bus, "runner", resources.instance.id),
+        metrics_served(resources.bus, "runner", resources.instance.id, VERSION),
         components.files,  # before others see that this runner is alive
         components.refusals,
         components.definitions,

@@ -14,6 +14,7 @@ from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.subjects import Subjects
 from webjobs_service.health import AcknowledgedWrites
 from webjobs_service.lifetime import LongLived
+from webjobs_service.release import VERSION
 
 from webjobs_runner.disk_watch import DiskWatch
 from webjobs_runner.instance import Instance
@@ -159,7 +160,9 @@ class Peers(LongLived):
     async def _renew(self) -> None:
         self._is_due = False
         sent_at = time.monotonic()
-        heartbeat = Heartbeat(boot=self._instance.boot, disk=self._disk.report, slots=self._slots)
+        heartbeat = Heartbeat(
+            boot=self._instance.boot, disk=self._disk.report, slots=self._slots, version=VERSION
+        )
         value = encode_heartbeat(heartbeat)
         try:
             # First to those who listen now: a full disk stores nothing.

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from webjobs_api.monitoring.all_metrics import missing, named, parts_in
-from webjobs_api.monitoring.metrics_text import joined
+from webjobs_api.monitoring.metrics_text import joined, value_in
 from webjobs_events.metrics import ServiceMetrics
 
 Sample = tuple[str, tuple[tuple[str, str], ...], float]
@@ -61,13 +61,18 @@ def test_what_holds_no_sample_adds_none(text: str) -> None:
     assert samples(joined([({}, own), ({"a": "b"}, text)])) == samples(own)
 
 
+def test_a_value_without_labels_is_read_from_a_text() -> None:
+    text = '# TYPE slots gauge\nslots_max 9.0\nslots 2.0\nslots{a="b"} 3.0\n'
+    assert (value_in(text, "slots"), value_in(text, "other")) == (2, None)
+
+
 def reply(service: str, instance: str, pid: int = 1) -> ServiceMetrics:
     return ServiceMetrics(service=service, instance=instance, pid=pid, text=f"of {pid}")
 
 
 def test_processes_of_one_instance_are_told_apart() -> None:
     found = [reply("history", "host", 1), reply("history", "host", 2), reply("runner", "a1b2c3", 3)]
-    assert dict(named(found)) == {
+    assert {part: metrics.text for part, metrics in named(found)} == {
         ("history", "host:1"): "of 1",
         ("history", "host:2"): "of 2",
         ("runner", "a1b2c3"): "of 3",

@@ -9,7 +9,7 @@ from webjobs_cli.commands.status import parts_of
 from webjobs_cli.exit_codes import exit_code_of
 from webjobs_cli.log_lines import LogRow, row_of
 from webjobs_cli.shapes import Deployed, Part
-from webjobs_client.models import RunDetails
+from webjobs_client.models import Disk, HistoryService, Queue, RunDetails, Runner, Stream, System
 
 AT = datetime(2013, 11, 8, 2, 56, tzinfo=UTC)
 
@@ -102,18 +102,25 @@ def test_an_upload_is_summed_up(fields: dict[str, Any], lines: list[str]) -> Non
     assert list(lines_of(deployed(**fields))) == lines
 
 
-def test_the_parts_of_webjobs_are_read_from_its_metrics() -> None:
-    metrics = """# HELP webjobs_up 1 for each service that replied
-# TYPE webjobs_up gauge
-webjobs_up{instance="vm:1",service="history"} 0.0
-webjobs_up{instance="d77e97",service="runner"} 1.0
-webjobs_runner_disk_free_bytes{instance="d77e97",service="runner"} 5.5e+10
-webjobs_runner_slots_in_use{service="runner",instance="d77e97"} 2.0
-webjobs_history_lag{instance="vm:1",service="history"} 7.0
-webjobs_api_request_seconds_count{method="GET"} 3.0
-process_cpu_seconds_total 0.4
-"""
-    assert parts_of(metrics) == [
-        Part("history", "vm:1", False, {"lag_events": 7}),
-        Part("runner", "d77e97", True, {"disk_free_bytes": 5.5e10, "slots_in_use": 2}),
+def test_status_shows_each_part_with_its_release_and_figures() -> None:
+    disk = Disk(free_bytes=7, total_bytes=9, reserve_bytes=1, is_low=False)
+    system = System(
+        version="2",
+        host="vm",
+        queue=Queue(waiting=3, begun=1),
+        runners=[Runner(id="d77e97", up=True, version="1", slots=4, slots_in_use=2, disk=disk)],
+        histories=[HistoryService(instance="vm:1", up=False)],
+        streams=[Stream(name="A", bytes=5), Stream(name="B", bytes=6), Stream(name="C")],
+    )
+    assert parts_of(system) == [
+        Part("api", "vm", True, {}, "2"),
+        Part("history", "vm:1", False, {}),
+        Part("nats", "", True, {"runs_waiting": 3, "runs_begun": 1, "streams_bytes": 11}),
+        Part(
+            "runner",
+            "d77e97",
+            True,
+            {"slots": 4, "slots_in_use": 2, "disk_free_bytes": 7, "disk_reserve_bytes": 1},
+            "1",
+        ),
     ]

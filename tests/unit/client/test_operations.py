@@ -209,6 +209,7 @@ REQUESTS: list[tuple[Any, str, str, dict[str, str], Any]] = [
     ),
     (operations.test_hook("h"), "POST", "/api/hooks/h/test", {}, None),
     (operations.health(), "GET", "/healthz", {}, None),
+    (operations.system(), "GET", "/api/system", {}, None),
     (operations.request("get", "/x?y=1", headers={"A": "b"}), "GET", "/x?y=1", {"A": "b"}, None),
 ]
 

@@ -1,4 +1,4 @@
-"""Links between the pages lead to files that are there; decisions are numbered without a gap."""
+"""Links between the pages lead to files that are there; each decision has a number of its own."""
 
 import re
 from pathlib import Path

@@ -52,7 +52,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "The stack": {
         "status": Entry(
             "status:status",
-            "Show the parts of webjobs: whether they can work, how far behind they are, their disks.",
+            "Show the parts of webjobs: releases, problems, lags and disks.",
         ),
         "up": Entry("up:up", "Run the whole stack here, NATS and Postgres included, until Ctrl-C."),
         "doctor": Entry("doctor:doctor", "Check this machine and the server, and say what to do."),

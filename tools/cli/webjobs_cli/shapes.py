@@ -246,10 +246,13 @@ class Part(msgspec.Struct, frozen=True):
     """A service or server, in `status`."""
 
     name: str
+    """`api`, `runner`, `history` or `nats`."""
     instance: str
     up: bool
     facts: dict[str, float]
-    """Figures by name, such as `disk_free_bytes`, `lag_seconds`, `slots_in_use`."""
+    """Figures by name, such as `disk_free_bytes`, `lag_events`, `slots_in_use`."""
+    version: str | None = None
+    """Its release; null when it is away or does not say."""
 
 
 class StatusShown(msgspec.Struct, frozen=True):
@@ -265,6 +268,8 @@ class StatusShown(msgspec.Struct, frozen=True):
     parts: list[Part]
     counts: dict[str, int]
     """Figures of the jobs, such as `jobs`, `running`, `failed_24h`."""
+    warnings: list[str] = []
+    """What should be fixed though all works, such as parts of different releases."""
 
 
 CheckLevel = Literal["ok", "note", "warning", "failed"]

@@ -18,18 +18,21 @@ _MORE_SECONDS = 0.05  # that replies of processes have which are not known yet
 
 
 @asynccontextmanager
-async def metrics_served(bus: Bus, service: str, instance: str) -> AsyncIterator[None]:
+async def metrics_served(bus: Bus, service: str, instance: str, version: str = "") -> AsyncIterator[None]:
     """Reply with the metrics of this process while the body runs.
 
     Args:
         bus: Where requests come from.
         service: `runner` or `history`.
         instance: Which one this is.
+        version: The release of the service.
     """
 
     async def reply(message: Msg) -> None:
         text = generate_latest().decode()
-        metrics = ServiceMetrics(service=service, instance=instance, pid=os.getpid(), text=text)
+        metrics = ServiceMetrics(
+            service=service, instance=instance, pid=os.getpid(), version=version, text=text
+        )
         try:
             await message.respond(encode_metrics(metrics))
         except nats.errors.Error as error:

@@ -58,6 +58,11 @@ class Runners:
         """How many runs each runner alive may have at once; None where it does not say."""
         return {instance_id: heartbeat.slots for instance_id, heartbeat in self._alive.items()}
 
+    @property
+    def heartbeats(self) -> Mapping[str, Heartbeat]:
+        """The heartbeat in the lease of each runner alive."""
+        return dict(self._alive)
+
     async def require_one(self) -> None:
         """Go on when there is a runner, at once or in a moment.
 

@@ -57,6 +57,13 @@ class Storage:
         return {**self._runners.disks, **recent}
 
     @property
+    def heartbeat_ages(self) -> dict[str, float]:
+        """Seconds since the last heartbeat of each runner, of those that sent one within the last 10 s."""
+        now = time.monotonic()
+        ages = {name: now - each.at for name, each in self._reports.items()}
+        return {name: age for name, age in ages.items() if age < _REPORT_SECONDS}
+
+    @property
     def shortage(self) -> str:
         """Why nothing new can be stored; empty while a runner has room, or none reports its disk."""
         disks = self.disks

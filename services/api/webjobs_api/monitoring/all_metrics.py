@@ -1,10 +1,13 @@
 """The metrics of all services at one address: those of this api, and what runners and histories reply."""
 
+import asyncio
 import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
+from aiohttp import web
 from prometheus_client import generate_latest
 from webjobs_events.jetstream import Bus, collect_metrics
 from webjobs_events.metrics import ServiceMetrics
@@ -25,6 +28,18 @@ _UP = (
 Part = tuple[str, str]
 """A service, and which instance of it."""
 
+_FRESH_SECONDS = 2.0  # for which what was collected serves readers of parts
+
+
+@dataclass(frozen=True, slots=True)
+class PartMetrics:
+    """A process of another service: its release, and its metrics; their text is None when it is away."""
+
+    service: str
+    instance: str
+    version: str
+    text: str | None
+
 
 class AllMetrics:
     """Collects metrics, and remembers for a while from where they came."""
@@ -41,9 +56,32 @@ class AllMetrics:
         self._timeout = timeout
         self._clock = clock
         self._seen: dict[Part, float] = {}
+        self._parts: list[PartMetrics] = []
+        self._read_at: float | None = None
+        self._reading = asyncio.Lock()
 
     async def text(self) -> str:
         """The metrics of this process as they are, and of others labelled with service and instance."""
+        found, expected = await self._collect()
+        texts = sorted((part, each.text) for part, each in named(found))
+        up = [("api", socket.gethostname()), *(part for part, _ in texts)]
+        down = missing(parts_in(found), expected)
+        labelled = [({"service": service, "instance": name}, text) for (service, name), text in texts]
+        return _up_family(up, down) + joined([({}, generate_latest().decode()), *labelled])
+
+    async def parts(self) -> list[PartMetrics]:
+        """Each process of another service that replies, or replied lately; at most 2 s old."""
+        async with self._reading:
+            if self._read_at is None or self._clock() - self._read_at > _FRESH_SECONDS:
+                found, expected = await self._collect()
+                up = [PartMetrics(*part, each.version, each.text) for part, each in named(found)]
+                down = [PartMetrics(*part, "", None) for part in missing(parts_in(found), expected)]
+                self._parts = sorted([*up, *down], key=lambda part: (part.service, part.instance))
+                self._read_at = self._clock()
+            return self._parts
+
+    async def _collect(self) -> tuple[list[ServiceMetrics], set[Part]]:
+        """What the services reply, and the parts that are expected to."""
         self._see(("runner", instance_id) for instance_id in self._runners.alive)
         expected = self._lately_seen()
 
@@ -52,11 +90,7 @@ class AllMetrics:
 
         found = await collect_metrics(self._bus, is_complete, self._timeout)
         self._see(parts_in(found))
-        texts = sorted(named(found))
-        up = [("api", socket.gethostname()), *(part for part, _ in texts)]
-        down = missing(parts_in(found), expected)
-        labelled = [({"service": service, "instance": name}, text) for (service, name), text in texts]
-        return _up_family(up, down) + joined([({}, generate_latest().decode()), *labelled])
+        return found, expected
 
     def _see(self, parts: Iterable[Part]) -> None:
         now = self._clock()
@@ -79,13 +113,13 @@ def missing(found: set[Part], expected: set[Part]) -> set[Part]:
     return (expected - found) | {(service, "") for service in _OTHERS if service not in services}
 
 
-def named(found: Iterable[ServiceMetrics]) -> Iterator[tuple[Part, str]]:
-    """The texts; where several processes are one instance, their ids distinguish them."""
-    texts = {(each.service, each.instance, each.pid): each.text for each in found}
-    count = Counter((service, instance) for service, instance, _ in texts)
-    for (service, instance, pid), text in texts.items():
+def named(found: Iterable[ServiceMetrics]) -> Iterator[tuple[Part, ServiceMetrics]]:
+    """The metrics by their part; where several processes are one instance, their ids distinguish them."""
+    processes = {(each.service, each.instance, each.pid): each for each in found}
+    count = Counter((service, instance) for service, instance, _ in processes)
+    for (service, instance, pid), metrics in processes.items():
         is_alone = count[service, instance] == 1
-        yield (service, instance if is_alone else f"{instance}:{pid}"), text
+        yield (service, instance if is_alone else f"{instance}:{pid}"), metrics
 
 
 def _up_family(up: Iterable[Part], down: Iterable[Part]) -> str:
@@ -94,3 +128,6 @@ def _up_family(up: Iterable[Part], down: Iterable[Part]) -> str:
         f"webjobs_up{{{rendered_labels({'service': service, 'instance': instance})}}} {value}\n"
         for (service, instance), value in values
     )
+
+
+ALL_METRICS = web.AppKey("all_metrics", AllMetrics)

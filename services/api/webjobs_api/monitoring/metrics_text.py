@@ -24,6 +24,14 @@ def joined(texts: Iterable[tuple[Mapping[str, str], str]]) -> str:
     return "".join(f"{line}\n" for family in families.values() for line in family.lines())
 
 
+def value_in(text: str, name: str) -> int | None:
+    """The value of a metric without labels, as a whole number; None when the text does not have it."""
+    for line in text.split("\n"):
+        if line.startswith(f"{name} "):
+            return int(float(line.removeprefix(f"{name} ")))
+    return None
+
+
 def rendered_labels(labels: Mapping[str, str]) -> str:
     """Labels as they are written between braces."""
     return ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in labels.items())

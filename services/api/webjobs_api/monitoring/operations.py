@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from webjobs_api.http.operation import Operation, json_of, text
+from webjobs_api.monitoring.system import SystemJson
 
 _HEALTH = {
     "type": "object",
@@ -22,6 +23,13 @@ OPERATIONS: Mapping[str, Operation] = {
             200: json_of(_HEALTH, "JetStream stores, a runner is alive, and history answers."),
             503: json_of(_HEALTH, "`missing` gives the reason for each check that failed."),
         },
+    ),
+    "GET /api/system": Operation(
+        tag="Operations",
+        summary="List the parts of webjobs",
+        description="Runners, histories, the queue and the streams, with their releases. A part that is away "
+        "is named in `problems`, and the others are shown.",
+        answers={200: json_of(SystemJson, "What webjobs consists of.")},
     ),
     "GET /metrics": Operation(
         tag="Operations",

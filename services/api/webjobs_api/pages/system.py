@@ -1,27 +1,17 @@
-"""The page of what webjobs consists of: `GET /pages/system`: runners, queue, history, streams, refusals."""
+"""The page of what webjobs consists of: `GET /pages/system`: parts, runners, streams, refusals."""
 
-import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from aiohttp import web
-from webjobs_events.heartbeat import DiskReport
-from webjobs_events.jetstream import Bus, stream_state
-from webjobs_events.queries import RunTotalsQuery, RunView
 from webjobs_events.refusal import Refusal, RefusalSource
-from webjobs_rules.errors import WebJobsError
 from webjobs_rules.job import JobName, JobType
-from webjobs_rules.run_id import run_id_at
 
-from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.refusals import REFUSALS
-from webjobs_api.backends.runners import RUNNERS
-from webjobs_api.backends.runs import RUNS, may_have_begun
-from webjobs_api.backends.storage import STORAGE
-from webjobs_api.http.keys import BUS
 from webjobs_api.http.urls import Urls
+from webjobs_api.monitoring.system import HistoryJson, SystemJson, read_system
 from webjobs_api.pages.frame import Page, live, page_urls, show
 from webjobs_api.wording.amounts import counted, size
 
@@ -42,18 +32,22 @@ _PAGE = Page(
 
 @dataclass(frozen=True, slots=True)
 class PartLine:
-    """A part of webjobs: whether it works, and what it says."""
+    """A part of webjobs: whether it works, what it says, and its release where it is known."""
 
     name: str
     is_fine: bool
     text: str
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RunnerLine:
-    """A runner that is alive, with its disk in words; `free` is empty when it reports none."""
+    """A runner with its figures in words; those that it does not report are empty."""
 
     id: str
+    is_up: bool
+    version: str
+    slots: str
     free: str
     reserve: str
     is_low: bool
@@ -85,36 +79,59 @@ class RefusalLine:
 @live
 async def show_system(request: web.Request) -> web.Response:
     """`GET /pages/system`: a part that is away is named, and the others are shown."""
-    app, bus = request.app, request.app[BUS]
-    queue, history, streams = await asyncio.gather(
-        _queue(app),
-        _history(app),
-        asyncio.gather(*(_stream(bus, *each) for each in bus.streams.purposes.items())),
-    )
-    nats = bus.streams.problem() if bus.is_connected else "The connection is down."
+    app = request.app
+    system = await read_system(app)
     refusals = app[REFUSALS].all()
     names = {(each.job_type, each.job_name) for kind in JobType for each in app[DEFINITIONS].all_of(kind)}
     view = {
-        "parts": [PartLine("NATS", nats is None, nats or "Connected, every stream exists."), history, queue],
-        "alive": runner_lines(app[RUNNERS].alive, app[STORAGE].disks),
+        "warnings": system.warnings,
+        "parts": list(part_lines(system)),
+        "runner_lines": list(runner_lines(system)),
+        "any_alive": any(each.up for each in system.runners),
         "refusals": refusal_lines(refusals[:_MOST_REFUSALS], names, page_urls(request)),
         "more_refusals": max(0, len(refusals) - _MOST_REFUSALS),
-        "streams": streams,
+        "streams": list(stream_lines(system)),
     }
     return show(request, _PAGE, view)
 
 
-def runner_lines(alive: Sequence[str], disks: Mapping[str, DiskReport | None]) -> list[RunnerLine]:
-    """A line for each runner that is alive."""
-    lines = []
-    for instance_id in alive:
-        disk = disks.get(instance_id)
-        if disk is None:
-            lines.append(RunnerLine(instance_id, "", "", is_low=False))
-        else:
-            free = f"{size(disk.free)} of {size(disk.total)}"
-            lines.append(RunnerLine(instance_id, free, size(disk.reserve), disk.is_low))
-    return lines
+def part_lines(system: SystemJson) -> Iterator[PartLine]:
+    """A line for NATS, each history, the queue, and this api."""
+    problems, queue = system.problems, system.queue
+    nats = problems.get("nats")
+    yield PartLine("NATS", nats is None, nats or "Connected, every stream exists.")
+    history = problems.get("history")
+    yield PartLine("History", history is None, history or _reads(system.histories), _only(system.histories))
+    if len([each for each in system.histories if each.up]) > 1:
+        for each in system.histories:
+            yield PartLine(f"History {each.instance}", each.up, _does(each), each.version or "")
+    waiting = problems.get("queue") or f"{counted(queue.waiting or 0, 'run')} waiting."
+    yield PartLine("Queue", "queue" not in problems, waiting)
+    yield PartLine("Api", True, f"This one, on {system.host}.", system.version)
+
+
+def runner_lines(system: SystemJson) -> Iterator[RunnerLine]:
+    """A line for each runner."""
+    for each in system.runners:
+        disk = each.disk
+        used = "?" if each.slots_in_use is None else each.slots_in_use
+        yield RunnerLine(
+            id=each.id,
+            is_up=each.up,
+            version=each.version or "",
+            slots="" if each.slots is None else f"{used} of {each.slots}",
+            free=f"{size(disk.free_bytes)} of {size(disk.total_bytes)}" if disk else "",
+            reserve=size(disk.reserve_bytes) if disk else "",
+            is_low=disk is not None and disk.is_low,
+        )
+
+
+def stream_lines(system: SystemJson) -> Iterator[StreamLine]:
+    """A line for each stream."""
+    for each in system.streams:
+        messages = "" if each.messages is None else f"{each.messages:,}"
+        taken = "" if each.bytes is None else size(each.bytes)
+        yield StreamLine(each.name, each.purpose, messages, taken, each.problem or "")
 
 
 def refusal_lines(
@@ -136,34 +153,19 @@ def refusal_lines(
     ]
 
 
-async def _queue(app: web.Application) -> PartLine:
-    try:
-        queued = await app[RUNS].waiting()
-        waiting = len(queued) - await _begun(app, queued)
-    except WebJobsError as error:
-        return PartLine("Queue", False, str(error))
-    return PartLine("Queue", True, f"{counted(max(0, waiting), 'run')} waiting.")
+def _reads(histories: Sequence[HistoryJson]) -> str:
+    """What is known of a history that replies to queries."""
+    lag = next((each.lag_events for each in histories if each.lag_events), 0)
+    return f"{counted(lag, 'event')} behind the stream." if lag else "Up to date with the stream of events."
 
 
-async def _begun(app: web.Application, queued: Sequence[RunView]) -> int:
-    """How many of these runs go on already: their command leaves the queue at their end."""
-    if not queued:
-        return 0
-    query = RunTotalsQuery(failed_since=run_id_at(datetime.now(UTC)), waiting=may_have_begun(queued))
-    return (await app[HISTORY].run_totals(query)).begun
+def _does(history: HistoryJson) -> str:
+    if not history.up:
+        return "It does not reply."
+    return "Writes the rows, and replies to queries." if history.projecting else "Replies to queries."
 
 
-async def _history(app: web.Application) -> PartLine:
-    try:
-        await app[HISTORY].latest_runs([])
-    except WebJobsError as error:
-        return PartLine("History", False, str(error))
-    return PartLine("History", True, "Up to date with the stream of events.")
-
-
-async def _stream(bus: Bus, name: str, purpose: str) -> StreamLine:
-    try:
-        state = await stream_state(bus, name)
-    except WebJobsError as error:
-        return StreamLine(name, purpose, "", "", str(error))
-    return StreamLine(name, purpose, f"{state.messages:,}", size(state.bytes), "")
+def _only(histories: Sequence[HistoryJson]) -> str:
+    """The release of the histories that are up, when there is one."""
+    versions = {each.version or "" for each in histories if each.up}
+    return versions.pop() if len(versions) == 1 else ""

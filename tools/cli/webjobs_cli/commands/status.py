@@ -1,10 +1,10 @@
 """`webjobs status`: the parts of webjobs, and whether they can work."""
 
-import re
 from collections.abc import Iterator
 
 import click
 from webjobs_client import Client
+from webjobs_client.models import Runner, System
 
 from webjobs_cli.connection import connect
 from webjobs_cli.invocation import invocation, json_option, server_options
@@ -13,25 +13,12 @@ from webjobs_cli.shapes import Part, StatusShown
 from webjobs_cli.table import Column, painted, printable, table_lines
 from webjobs_cli.times import bytes_text
 
-_SAMPLE = re.compile(r"(webjobs_[a-z0-9_]+)\{([^}]*)\} (\S+)")
-_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-_UP = "webjobs_up"
-_FACTS = {
-    "webjobs_runner_disk_free_bytes": "disk_free_bytes",
-    "webjobs_runner_disk_reserve_bytes": "disk_reserve_bytes",
-    "webjobs_runner_slots_in_use": "slots_in_use",
-    "webjobs_runner_continuous_jobs": "continuous_jobs",
-    "webjobs_runner_events_waiting": "events_waiting",
-    "webjobs_history_lag": "lag_events",
-}
-"""The metrics that are shown of a part, and their names here."""
-
 
 @click.command(cls=Command)
 @server_options
 @json_option
 def status() -> None:
-    """Show the parts of webjobs: whether they can work, how far behind they are, their disks.
+    """Show the parts of webjobs: releases, problems, lags and disks.
 
     The exit code is 1 when a part is away.
     """
@@ -39,35 +26,53 @@ def status() -> None:
     output.check_fields(StatusShown)
     client = connect()
     health = client.health()
+    system = client.system()
     shown = StatusShown(
         url=client.url,
         status=health.status,
         version=health.version,
-        problems=dict(health.missing),
+        problems={**system.problems, **health.missing},
         notes=dict(health.notes),
-        parts=parts_of(client.request("GET", "/metrics").body.decode()),
+        parts=parts_of(system),
         counts=_counts(client) if health.is_ready else {},
+        warnings=system.warnings,
     )
     output.one(shown, _lines(shown, output.colours))
     if not health.is_ready:
         click.get_current_context().exit(1)
 
 
-def parts_of(metrics: str) -> list[Part]:
-    """The services that the text of /metrics describes."""
-    up: dict[tuple[str, str], bool] = {}
-    facts: dict[tuple[str, str], dict[str, float]] = {}
-    for name, given, value in _SAMPLE.findall(metrics):
-        labels = dict(_LABEL.findall(given))
-        key = (labels.get("service", ""), labels.get("instance", ""))
-        if name == _UP:
-            up[key] = float(value) == 1
-        elif name in _FACTS:
-            facts.setdefault(key, {})[_FACTS[name]] = float(value)
+def parts_of(system: System) -> list[Part]:
+    """The services and NATS, each with what is known of it."""
+    streams = [each for each in system.streams if each.bytes is not None]
+    stored = {"streams_bytes": sum(each.bytes or 0 for each in streams)} if streams else {}
+    queue = _known(runs_waiting=system.queue.waiting, runs_begun=system.queue.begun)
     return [
-        Part(service, instance, up[service, instance], facts.get((service, instance), {}))
-        for service, instance in sorted(up)
+        Part("api", system.host, True, {}, system.version),
+        *(
+            Part("history", each.instance, each.up, _known(lag_events=each.lag_events), each.version)
+            for each in system.histories
+        ),
+        Part("nats", "", "nats" not in system.problems, queue | stored),
+        *(Part("runner", each.id, each.up, _facts(each), each.version) for each in system.runners),
     ]
+
+
+def _facts(runner: Runner) -> dict[str, float]:
+    disk = runner.disk
+    return _known(
+        slots=runner.slots,
+        slots_in_use=runner.slots_in_use,
+        continuous_jobs=runner.continuous_jobs,
+        events_waiting=runner.events_waiting,
+        heartbeat_seconds=runner.heartbeat_seconds,
+        disk_free_bytes=disk.free_bytes if disk else None,
+        disk_reserve_bytes=disk.reserve_bytes if disk else None,
+    )
+
+
+def _known(**facts: float | None) -> dict[str, float]:
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _counts(client: Client) -> dict[str, int]:
@@ -82,12 +87,15 @@ def _lines(shown: StatusShown, colours: bool) -> Iterator[str]:
         yield f"  {name}: {printable(reason)}"
     for name, note in shown.notes.items():
         yield f"  note on {name}: {printable(note)}"
+    for warning in shown.warnings:
+        yield f"  warning: {printable(warning)}"
     if shown.counts:
         yield ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in shown.counts.items())
     columns: list[Column[Part]] = [
         Column("PART", lambda part: part.name),
         Column("INSTANCE", lambda part: part.instance),
         Column("", lambda part: "up" if part.up else "away", lambda part: "green" if part.up else "red"),
+        Column("RELEASE", lambda part: part.version or ""),
         Column("FACTS", lambda part: ", ".join(_fact(*fact) for fact in part.facts.items())),
     ]
     yield from table_lines(shown.parts, columns, colours=colours, width=None)

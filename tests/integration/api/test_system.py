@@ -1,0 +1,88 @@
+"""`GET /api/system`: runners, histories, queue and streams, and their releases."""
+
+import aiohttp
+from support.eventually import eventually
+from support.fake_backend import INSTANCE, FakeBackend
+from support.http import get_json
+from webjobs_events.heartbeat import DiskReport, Heartbeat, encode_heartbeat
+from webjobs_events.jetstream import Bus, metrics_served
+from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobType
+from webjobs_service.release import VERSION
+
+PATH = "/api/system"
+
+
+async def beats(bus: Bus, version: str | None) -> None:
+    """Send what a runner of this release sends."""
+    disk = DiskReport(free=3, total=9, reserve=1, is_low=False)
+    beat = encode_heartbeat(Heartbeat(boot="202601020304056789", disk=disk, slots=4, version=version))
+    await bus.leases.put(Subjects.instance_key(INSTANCE), beat, ttl=60)
+    await bus.broadcast(bus.subjects.heartbeat(INSTANCE), beat)
+
+
+async def test_the_parts_are_listed_with_their_figures_and_releases(
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
+) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    backend.may_take_runs.clear()
+    async with api.post("/api/jobs/triggered/hello/run") as answer:
+        assert answer.status == 202
+    await beats(bus, VERSION)
+    async with metrics_served(bus, "runner", INSTANCE, VERSION), metrics_served(bus, "history", "h", VERSION):
+
+        async def shown() -> bool:
+            system = await get_json(api, PATH)
+            return system["histories"][0]["up"] and system["runners"][0]["version"] is not None
+
+        await eventually(shown)
+        system = await get_json(api, PATH)
+    assert (system["version"], system["warnings"], system["problems"]) == (VERSION, [], {})
+    assert system["queue"] == {"waiting": 1, "begun": 0}
+    (runner,) = system["runners"]
+    assert (runner["id"], runner["up"], runner["version"], runner["slots"]) == (INSTANCE, True, VERSION, 4)
+    assert runner["since"] == "2026-01-02T03:04:05.678900Z" and runner["heartbeat_seconds"] < 10
+    assert runner["disk"] == {"free_bytes": 3, "total_bytes": 9, "reserve_bytes": 1, "is_low": False}
+    (history,) = system["histories"]
+    assert (history["instance"], history["up"], history["version"]) == ("h", True, VERSION)
+    streams = {each["name"]: each for each in system["streams"]}
+    assert streams[bus.subjects.commands_stream]["messages"] == 1
+
+
+async def test_parts_of_different_releases_are_a_warning_here_and_on_the_page(
+    api: aiohttp.ClientSession, bus: Bus
+) -> None:
+    await beats(bus, "0.0.7")
+    async with metrics_served(bus, "runner", INSTANCE), metrics_served(bus, "history", "h"):
+
+        async def warned() -> str:
+            found = (await get_json(api, PATH))["warnings"]
+            return found[0] if found and "history" in found[0] and "0.0.7" in found[0] else ""
+
+        warning = await eventually(warned)
+        async with api.get("/pages/system") as answer:
+            page = await answer.text()
+    assert warning == (
+        f"Parts have different releases: this api is {VERSION}, runner {INSTANCE} is 0.0.7, "
+        "history h is of an earlier release. Upgrade all to one."
+    )
+    assert warning in page and '<td data-label="Release">0.0.7</td>' in page
+
+
+async def test_parts_that_are_away_are_named_and_the_rest_is_shown(
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
+) -> None:
+    assert [each["up"] for each in (await get_json(api, PATH))["runners"]] == [True]
+    backend.history_away = True
+    await backend.fall_silent()
+    await eventually(lambda: _problems(api, {"history", "runner"}))
+    system = await get_json(api, PATH)
+    assert system["histories"] == [
+        {"instance": "", "up": False, "version": None, "projecting": None, "lag_events": None}
+    ]
+    assert [each["up"] for each in system["runners"]] == [False]
+    assert all(each["messages"] is not None for each in system["streams"])
+
+
+async def _problems(api: aiohttp.ClientSession, wanted: set[str]) -> bool:
+    return set((await get_json(api, PATH))["problems"]) == wanted
