@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
+from support.stories import Run, at
 from webjobs_events.cancel_request import decode_cancel_request
 from webjobs_events.commands import DeleteJob, StartContinuousJob, StopContinuousJob
 from webjobs_events.events import ScheduleTicked, TickOutcome
@@ -95,7 +96,7 @@ async def test_a_run_is_asked_for_by_a_button_and_shown_with_its_end(
     await backend.end_run("hello", has_error_log=True)
     await eventually(lambda: backend.position == 3)
     text = await page(api, "/pages/triggered/hello")
-    assert "exit code 0" in text and "Success" in text and "stopping_wait_time" in text
+    assert '"status Success"' in text and "exit code" not in text and "stopping_wait_time" in text
     assert "output_" in text and "error_" in text
     assert "<b>" not in text and "A &lt;b&gt;" in text
 
@@ -371,7 +372,7 @@ async def test_the_schedule_page_shows_what_became_of_due_times_and_the_next_one
     assert "every day at 23:00:00" in text and "every 10 minutes" in text
     job_page = await page(api, "/pages/triggered/rare")
     assert "Every 10 minutes in UTC: <code>0 */10 * * * *</code>" in job_page
-    assert f"/pages/triggered/rare/history/{run_id_at(today)}" in text and "missed" not in text
+    assert f"/pages/triggered/rare/history/{run_id_at(today)}" in text and "1 missed" not in text
     assert "Asia/Tokyo" in text and "/pages/triggered/off" not in text
     assert f"6 jobs at {today:%Y-%m-%d} 14:00:00 UTC" in text
     assert HOSTILE not in text and "<img" not in text
@@ -379,6 +380,35 @@ async def test_the_schedule_page_shows_what_became_of_due_times_and_the_next_one
     assert "/pages/triggered/a" not in later and "1 ran" not in later and "and more" in later
     for day in ("no", "0001-01-01", "2026-02-30", "9999-12-31", HOSTILE_PATH):
         assert "is no day" in await page(api, f"/pages/schedule?day={day}", 400)
+    tokyo = await page(api, f"/pages/schedule?day={today + timedelta(days=1):%Y-%m-%d}&zone=Asia/Tokyo")
+    assert "in Asia/Tokyo" in tokyo and "next at 23:00" in tokyo and "1 ran" not in tokyo
+    for zone in ("Mars/Base", "../etc/passwd", HOSTILE_PATH):
+        assert "is no time zone" in await page(api, f"/pages/schedule?zone={zone}", 400)
+
+
+async def test_the_schedule_page_shows_how_the_runs_of_due_times_ended(
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
+) -> None:
+    run = Run(1, "nightly")
+    due = at(0)
+    await backend.define(JobType.TRIGGERED, "nightly", settings={"schedule": "0 0 0 * * *"})
+    tick = ScheduleTicked(
+        at=due,
+        instance=INSTANCE,
+        job_name=JobName("nightly"),
+        due=due,
+        outcome=TickOutcome.RAN,
+        run_id=run.run_id,
+        reason="",
+        schedule="0 0 0 * * *",
+        time_zone="UTC",
+    )
+    for event in (tick, run.initializing(scheduled_for=due), run.running(), run.failed(exit_code=3)):
+        await bus.publish_event(event)
+    path = f"/pages/schedule?day={due:%Y-%m-%d}"
+    await eventually(lambda: _shows(api, path, "1 failed", 'class="Failed" d="M'))
+    backend.history_away = True
+    await eventually(lambda: _shows(api, path, "1 ran", "is not known here"))
 
 
 async def test_app_settings_are_set_and_removed_on_a_page_that_shows_no_value(

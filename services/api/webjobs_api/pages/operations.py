@@ -96,7 +96,8 @@ _VERSION = (
     Parameter(name="against", schema=_TEXT, description="The version to compare with; else the one before."),
 )
 _DAY = (
-    Parameter(name="day", schema=_TEXT, description="In UTC, such as 2026-01-02; today by default."),
+    Parameter(name="day", schema=_TEXT, description="Such as 2026-01-02; today by default."),
+    Parameter(name="zone", schema=_TEXT, description="Name of the time zone of the day; UTC by default."),
     Parameter(name="after", schema=_TEXT, description="Only jobs whose name is after this one."),
 )
 _EVENTS = (

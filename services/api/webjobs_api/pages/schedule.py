@@ -2,37 +2,51 @@
 
 import asyncio
 import itertools
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from aiohttp import web
 from webjobs_events.events import ScheduleTicked, TickOutcome
 from webjobs_events.job import JobDefinition
+from webjobs_events.queries import RunView, TriggerKind
 from webjobs_rules.cron_words import cron_in_words
 from webjobs_rules.errors import WebJobsError
 from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import run_id_at
 from webjobs_rules.schedule import Schedule, enabled_schedule
-from webjobs_rules.word_list import listed
+from webjobs_rules.status import Status
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.backends.run_filter import RunFilter
+from webjobs_api.backends.runs import RUNS, Runs
 from webjobs_api.backends.ticks import TICKS
-from webjobs_api.http.errors import InvalidPage
 from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.urls import Urls
+from webjobs_api.pages.bars import Bars
+from webjobs_api.pages.day import KINDS, Day, Passed, band_of, coming_in, day_of
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
 from webjobs_api.wording.amounts import counted
 
 _JOBS = 50  # on a page
 _MOST_DUE_TIMES = 100  # of a job and a day that are looked at for the note
 _MOST_TICKS = 10_000  # of a day that are read
+_RUNS_A_QUERY = 1000
+_MOST_QUERIES = 3  # for the runs of a day
 _SHOWN = 5  # due times of a job that are shown one by one, before now and after
 _MANY = 5  # jobs that are due in the same second
 _SHOWN_SECONDS = 5
-_ONE_DAY = timedelta(days=1)
 _INSTANT = timedelta(microseconds=1)
+_UNKNOWN = "How these runs ended is not known here"
+_WORDS = {
+    Status.INITIALIZING: "waiting",
+    Status.RUNNING: "running",
+    Status.SUCCESS: "succeeded",
+    Status.FAILED: "failed",
+    Status.ABORTED: "aborted",
+}
 _PAGE = Page(
     template="schedule", title="Schedule", section="schedule", regions=("day",), events="type=triggered"
 )
@@ -43,6 +57,7 @@ class TickLine:
     """What became of a due time; `status` is the class of its mark, `url` is empty without a run."""
 
     at: datetime
+    clock: str
     words: str
     status: str
     url: str
@@ -59,9 +74,9 @@ class ScheduleLine:
         expression: As it is written.
         words: When it is due.
         zone: That it is meant in.
-        summary: What became of the due times that have passed, in words.
-        ticks: The last ones of them, newest first.
-        next: The next due times of the day.
+        band: The day, drawn; its label says it in words.
+        ticks: The last due times that have passed, newest first.
+        next: The next due times of the day, with what a clock shows.
         has_more: Whether it is due more often than that.
     """
 
@@ -70,9 +85,9 @@ class ScheduleLine:
     expression: str
     words: str
     zone: str
-    summary: str
+    band: Bars
     ticks: list[TickLine]
-    next: list[datetime]
+    next: list[tuple[datetime, str]]
     has_more: bool
 
 
@@ -84,51 +99,85 @@ class BusySecond:
     jobs: str
 
 
+class Outcomes:
+    """How the scheduled runs of a day stand.
+
+    Args:
+        runs: Those that are known; of others it is not known whether they succeeded.
+    """
+
+    def __init__(self, runs: Iterable[RunView] = ()) -> None:
+        self._statuses = {(run.job_name, run.run_id): run.status for run in runs}
+
+    def word(self, tick: ScheduleTicked) -> str:
+        """What became of a due time: a key of `day.KINDS`."""
+        if tick.outcome is not TickOutcome.RAN or tick.run_id is None:
+            return tick.outcome.value
+        status = self._statuses.get((tick.job_name, tick.run_id))
+        return tick.outcome.value if status is None else _WORDS[status]
+
+
 @live
 async def show_schedule(request: web.Request) -> web.Response:
-    """`GET /pages/schedule`: today, or the day in `?day=`."""
+    """`GET /pages/schedule`: today, or the day in `?day=`, in UTC or the zone in `?zone=`."""
     app, urls, now = request.app, page_urls(request), datetime.now(UTC)
-    after = request.query.get("after", "")
+    after, zone = request.query.get("after", ""), request.query.get("zone", "")
     site_zone = app[LIVE_SETTINGS].get("WEBSITE_TIME_ZONE")
     try:
-        begin = day_of(request.query.get("day", ""), now)
-        events = await app[TICKS].since(begin, _MOST_TICKS)
+        day = day_of(request.query.get("day", ""), zone, now)
+        events = await app[TICKS].since(day.begin, _MOST_TICKS)
     except WebJobsError as error:
         return show_fault(request, error)
     found = scheduled(app[DEFINITIONS].all_of(JobType.TRIGGERED), site_zone)
     jobs = {name: each for name, each in found.items() if name > after}
     shown = dict(itertools.islice(jobs.items(), _JOBS))
-    lines, busy = await asyncio.to_thread(_lines_and_busy, shown, events, begin, now, urls)
-    address = f"{urls.base}/pages/schedule?"
-    day = f"{begin:%Y-%m-%d}"
+    outcomes, fault = Outcomes(), ""
+    try:
+        outcomes = await outcomes_of(app[RUNS], day, shown)
+    except WebJobsError as error:
+        fault = f"{_UNKNOWN}: {error}"
+    lines, busy = await asyncio.to_thread(_lines_and_busy, shown, events, outcomes, day, now, urls)
+
+    def address(text: str, **more: str) -> str:
+        return f"{urls.base}/pages/schedule?" + urlencode({"day": text, "zone": day.zone, **more})
+
     view = {
         "day": day,
+        "zones": sorted({"UTC", day.zone, *(schedule.time_zone for schedule in found.values())}),
         "lines": lines,
         "busy": busy[:_SHOWN_SECONDS],
         "more_busy": max(0, len(busy) - _SHOWN_SECONDS),
-        "is_cut": len(events) == _MOST_TICKS and events[-1].at < begin + _ONE_DAY,
-        "before": address + urlencode({"day": f"{begin - _ONE_DAY:%Y-%m-%d}"}),
-        "behind": address + urlencode({"day": f"{begin + _ONE_DAY:%Y-%m-%d}"}),
-        "following": address + urlencode({"day": day, "after": list(shown)[-1]}) if len(jobs) > _JOBS else "",
+        "is_cut": len(events) == _MOST_TICKS and events[-1].at < day.end,
+        "outcomes_fault": fault,
+        "before": address(day.neighbour(-1)),
+        "today": f"{urls.base}/pages/schedule?" + urlencode({"zone": day.zone}),
+        "behind": address(day.neighbour(1)),
+        "following": address(day.text, after=list(shown)[-1]) if len(jobs) > _JOBS else "",
     }
     return show(request, _PAGE, view)
 
 
-def day_of(text: str, now: datetime) -> datetime:
-    """The first instant of a day in UTC; of today when the text is empty.
+async def outcomes_of(runs: Runs, day: Day, job_names: Iterable[JobName]) -> Outcomes:
+    """How the scheduled runs of a day stand; the latest thousands of them are looked at.
 
     Raises:
-        InvalidPage: It is no day, or one of another age.
+        BusUnavailable, NoResponders: History does not answer.
     """
-    if not text:
-        return now.replace(hour=0, minute=0, second=0, microsecond=0)
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        day = datetime.min.replace(tzinfo=UTC)
-    if not 2000 <= day.year < 3000:
-        raise InvalidPage("day", f"{text[:40]!r} is no day such as 2026-01-02")
-    return day
+    wanted = RunFilter(
+        job_names=frozenset(job_names),
+        triggers=frozenset({TriggerKind.SCHEDULE}),
+        since=run_id_at(day.begin),
+        until=run_id_at(day.end),
+        limit=_RUNS_A_QUERY,
+    )
+    found: list[RunView] = []
+    for _ in range(_MOST_QUERIES if wanted.job_names else 0):
+        page = await runs.of_all(wanted)
+        found += page.runs
+        if page.next is None:
+            break
+        wanted = replace(wanted, before=page.next)
+    return Outcomes(found)
 
 
 def scheduled(definitions: Iterable[JobDefinition], site_zone: str | None) -> dict[JobName, Schedule]:
@@ -145,35 +194,35 @@ def schedule_line(
     name: JobName,
     schedule: Schedule,
     ticks: Sequence[ScheduleTicked],
-    begin: datetime,
+    outcomes: Outcomes,
+    day: Day,
     now: datetime,
     urls: Urls,
 ) -> ScheduleLine:
     """A job's day; `ticks` are those of the day, oldest first."""
-    end = begin + _ONE_DAY - _INSTANT
-    due = list(itertools.islice(schedule.due_between(max(begin - _INSTANT, now), end), _SHOWN + 1))
-    counts = Counter[TickOutcome]()
-    for tick in ticks:
-        counts[tick.outcome] += tick.count
+    due = list(
+        itertools.islice(schedule.due_between(max(day.begin - _INSTANT, now), day.end - _INSTANT), _SHOWN + 1)
+    )
+    passed = [Passed(tick.due, tick.until or tick.due, tick.count, outcomes.word(tick)) for tick in ticks]
     return ScheduleLine(
         job=name,
         url=urls.triggered_page(name),
         expression=schedule.expression,
         words=cron_in_words(schedule.cron),
         zone=schedule.time_zone,
-        summary=listed(f"{counts[outcome]:,} {outcome.value}" for outcome in TickOutcome if counts[outcome]),
-        ticks=[_tick_line(tick, urls) for tick in ticks[::-1][:_SHOWN]],
-        next=due[:_SHOWN],
+        band=band_of(day, passed, coming_in(schedule, day, now), now),
+        ticks=[_tick_line(tick, outcomes.word(tick), day, urls) for tick in ticks[::-1][:_SHOWN]],
+        next=[(at, day.clock(at)) for at in due[:_SHOWN]],
         has_more=len(due) > _SHOWN,
     )
 
 
-def busy_seconds(schedules: Mapping[JobName, Schedule], begin: datetime) -> list[BusySecond]:
+def busy_seconds(schedules: Mapping[JobName, Schedule], day: Day) -> list[BusySecond]:
     """The seconds of a day in which many jobs are due, those with most jobs first."""
     jobs: dict[datetime, list[str]] = defaultdict(list)
-    end = begin + _ONE_DAY - _INSTANT
     for name, schedule in schedules.items():
-        for due in itertools.islice(schedule.due_between(begin - _INSTANT, end), _MOST_DUE_TIMES):
+        due_times = schedule.due_between(day.begin - _INSTANT, day.end - _INSTANT)
+        for due in itertools.islice(due_times, _MOST_DUE_TIMES):
             jobs[due].append(name)
     busy = [(at, names) for at, names in jobs.items() if len(names) >= _MANY]
     return [
@@ -185,26 +234,29 @@ def busy_seconds(schedules: Mapping[JobName, Schedule], begin: datetime) -> list
 def _lines_and_busy(
     schedules: Mapping[JobName, Schedule],
     events: Iterable[ScheduleTicked],
-    begin: datetime,
+    outcomes: Outcomes,
+    day: Day,
     now: datetime,
     urls: Urls,
 ) -> tuple[list[ScheduleLine], list[BusySecond]]:
     ticks: dict[JobName, list[ScheduleTicked]] = defaultdict(list)
     for tick in events:
-        if (tick.until or tick.due) >= begin and tick.due < begin + _ONE_DAY:
+        if (tick.until or tick.due) >= day.begin and tick.due < day.end:
             ticks[tick.job_name].append(tick)
     lines = [
-        schedule_line(name, schedule, ticks[name], begin, now, urls) for name, schedule in schedules.items()
+        schedule_line(name, schedule, ticks[name], outcomes, day, now, urls)
+        for name, schedule in schedules.items()
     ]
-    return lines, busy_seconds(schedules, begin)
+    return lines, busy_seconds(schedules, day)
 
 
-def _tick_line(tick: ScheduleTicked, urls: Urls) -> TickLine:
-    words = tick.outcome.value.capitalize()
+def _tick_line(tick: ScheduleTicked, word: str, day: Day, urls: Urls) -> TickLine:
+    words = word.capitalize()
     return TickLine(
         at=tick.due,
+        clock=day.clock(tick.due),
         words=words if tick.count == 1 else f"{words}, {tick.count:,} times",
-        status={TickOutcome.RAN: "Success", TickOutcome.MISSED: "Failed"}.get(tick.outcome, "Aborted"),
+        status=KINDS[word],
         url=urls.run_page(tick.job_name, tick.run_id) if tick.run_id else "",
         reason=tick.reason,
     )
