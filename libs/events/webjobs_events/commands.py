@@ -210,6 +210,8 @@ class ReplyCode(StrEnum):
     BAD_UPLOAD = "bad_upload"
     NO_RUNNABLE_SCRIPT = "no_runnable_script"
     INVALID_SETTINGS = "invalid_settings"
+    INVALID_DEPENDENCIES = "invalid_dependencies"
+    DEPENDENCIES_UNAVAILABLE = "dependencies_unavailable"
     PRECONDITION = "precondition"
     TOO_LARGE = "too_large"
     NO_SPACE = "no_space"

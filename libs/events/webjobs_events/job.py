@@ -129,6 +129,12 @@ class JobDefinition(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset({self.digest, *(each.digest for each in self.versions if each.is_kept)})
 
     @property
+    def kept_objects(self) -> frozenset[str]:
+        """Names of all that the job needs of the store of packages: its packages, and their locks."""
+        needed = [self.dependencies, *(each.dependencies for each in self.versions if each.is_kept)]
+        return self.kept_packages | {each.lock_digest for each in needed if each is not None}
+
+    @property
     def all_warnings(self) -> list[str]:
         """Every warning about the job: about its files, then about its settings."""
         return [*self.warnings, *self.settings_warnings]

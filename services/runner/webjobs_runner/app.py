@@ -133,6 +133,7 @@ async def _working(
 
     async with (
         metrics_served(resources.bus, "runner", resources.instance.id, VERSION),
+        components.environments.opened(),
         components.files,  # before others see that this runner is alive
         components.refusals,
         components.definitions,

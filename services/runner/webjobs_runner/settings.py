@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from webjobs_service.settings import ServiceSettings
@@ -46,6 +47,28 @@ class RunnerSettings(ServiceSettings):
         ge=0,
         description="Megabytes of the disk of WEBJOBS_DATA that are kept free: below that no new runs and "
         "deployments are taken; 5 % of the disk, at most 500, when not given.",
+    )
+    dependencies: Literal["on", "off"] = Field(
+        default="on", description="off: the packages that the files of jobs declare are not installed."
+    )
+    pythons: str = Field(
+        default="",
+        description="Interpreters of Python that jobs with dependencies may use, comma-separated names or "
+        "paths; the newest that fits is taken. python3 when not given.",
+    )
+    build_packages: str = Field(
+        default="none",
+        description="Python packages that may be built from their source, which runs code of theirs on the "
+        "runner: none, all, or names separated by commas.",
+    )
+    job_indexes: bool = Field(
+        default=False, description="Whether the files of jobs may name indexes and addresses of packages."
+    )
+    environment_limit_mb: int = Field(
+        default=2048, ge=1, description="Megabytes that the packages of one job may have."
+    )
+    cache_limit_mb: int = Field(
+        default=5120, ge=0, description="Megabytes of downloaded packages that are kept for the next job."
     )
     unpacked_limit_mb: int = Field(
         default=1024, ge=1, description="Megabytes that an upload may unpack to; more is refused."

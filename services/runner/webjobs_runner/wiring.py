@@ -19,6 +19,9 @@ from webjobs_runner.continuous.ports import Ports
 from webjobs_runner.continuous.singleton import SingletonLeases
 from webjobs_runner.continuous.usage_reports import UsageReports
 from webjobs_runner.disk_watch import DiskWatch
+from webjobs_runner.environments.environments import Environments
+from webjobs_runner.environments.preparation import Preparations
+from webjobs_runner.environments.wiring import EnvironmentSettings, build_environments
 from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.in_place import InPlaceFiles
@@ -140,6 +143,7 @@ class Components:
     restoration: Restoration
     schedules: Schedules
     files: FileService
+    environments: Environments
 
 
 def build_components(
@@ -166,10 +170,11 @@ def build_components(
     watcher, in_place = FileDropWatcher(site), InPlaceFiles(resources.state / "in-place")
     installed = InstalledFolders(site, in_place, watcher)
     versions = Versions(bus, site, resources.copies, installed, resources.state / "downloads")
-    starter = _starter(settings, resources, versions)
+    environments, preparations = _environments(settings, resources, definitions)
+    starter = _starter(settings, resources, versions, environments)
     packages = PackageStore(bus, definitions, versions, resources.live)
     refusals = Refusals(bus, instance)
-    deployment = Deployment(bus, instance, definitions, outbox, starter, packages, refusals)
+    deployment = Deployment(bus, instance, definitions, outbox, starter, packages, refusals, preparations)
     reconciler = Reconciler(
         bus, site, definitions, deployment, versions, watcher, in_place, installed, refusals
     )
@@ -207,6 +212,8 @@ def build_components(
             unstarted_runs.job_deleted(job_name)
         if definition is None:
             resources.copies.discard(job_type, job_name)
+        else:
+            environments.define(definition)
 
     def is_running(key: JobKey) -> bool:
         job_type, job_name = key
@@ -257,10 +264,35 @@ def build_components(
             without_room=disk.refusal,
             deploy=ChangedJobs(definitions, reconciler).deploy,
         ),
+        environments=environments,
     )
 
 
-def _starter(settings: RunnerSettings, resources: Resources, versions: Versions) -> ScriptStarter:
+def _environments(
+    settings: RunnerSettings, resources: Resources, definitions: Definitions
+) -> tuple[Environments, Preparations]:
+    return build_environments(
+        EnvironmentSettings(
+            is_on=settings.dependencies == "on",
+            pythons=settings.pythons,
+            build_packages=settings.build_packages,
+            job_indexes=settings.job_indexes,
+            largest_bytes=settings.environment_limit_mb * 1024 * 1024,
+        ),
+        resources.bus,
+        resources.instance,
+        resources.outbox,
+        resources.launcher,
+        definitions,
+        resources.environment,
+        resources.site.root / "data" / ".environments",
+        resources.state / "downloads",
+    )
+
+
+def _starter(
+    settings: RunnerSettings, resources: Resources, versions: Versions, environments: Environments
+) -> ScriptStarter:
     wine = WinePrefixes(
         resources.site.root / "data" / ".wine",
         resources.temporary / "jobs" / "wine",
@@ -278,4 +310,5 @@ def _starter(settings: RunnerSettings, resources: Resources, versions: Versions)
         resources.environment,
         resources.temporary,
         settings.namespace,
+        environments,
     )

@@ -31,6 +31,8 @@ def test_every_fault_with_files_has_a_status(fault: Fault) -> None:
         (ReplyCode.BAD_UPLOAD, 400),
         (ReplyCode.NO_RUNNABLE_SCRIPT, 400),
         (ReplyCode.INVALID_SETTINGS, 400),
+        (ReplyCode.INVALID_DEPENDENCIES, 400),
+        (ReplyCode.DEPENDENCIES_UNAVAILABLE, 503),
         (ReplyCode.TOO_LARGE, 413),
         (ReplyCode.JOB_NOT_FOUND, 404),
         (ReplyCode.FAILED, 500),

@@ -23,7 +23,7 @@ def with_version(before: Sequence[JobVersion], new: JobVersion, most_packages: i
         most_packages: How many packages are kept at most, that of the new version included.
     """
     if before and before[0].digest == new.digest:
-        first, earlier = replace(before[0], is_kept=True), before[1:]
+        first, earlier = replace(before[0], is_kept=True, dependencies=new.dependencies), before[1:]
     else:
         first, earlier = new, [each for each in before if each.digest != new.digest]
     return [first, *_bounded(earlier[: MAX_VERSIONS - 1], most_packages - 1)]
@@ -38,4 +38,12 @@ def _bounded(earlier: Sequence[JobVersion], most_packages: int) -> Iterator[JobV
 
 
 def _without_package(version: JobVersion) -> JobVersion:
-    return replace(version, is_kept=False, settings={}, env_names=[], env_digest=None, is_abridged=False)
+    return replace(
+        version,
+        is_kept=False,
+        settings={},
+        env_names=[],
+        env_digest=None,
+        is_abridged=False,
+        dependencies=None,
+    )

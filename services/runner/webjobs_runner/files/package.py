@@ -176,6 +176,17 @@ def new_file(path: Path, executable: bool) -> Iterator[IO[bytes]]:
         yield sink
 
 
+def read_file(folder: Path, path: str) -> bytes:
+    """The content of a file in a job's folder, never of one that a link there leads to.
+
+    Raises:
+        FolderChangedMeanwhile: There is no such file any more.
+        FolderRefused: It may not be read.
+    """
+    with _open_file(folder, path) as source:
+        return b"".join(iter(lambda: source.read(CHUNK_BYTES), b""))
+
+
 @contextlib.contextmanager
 def _open_file(folder: Path, path: str) -> Iterator[IO[bytes]]:
     # Never through a link, and never waiting for a writer, should a pipe have taken the file's place.

@@ -25,8 +25,9 @@ from webjobs_events.events import (
     SettingsRefused,
 )
 from webjobs_events.jetstream import Bus, Definitions
-from webjobs_events.job import JobDefinition, JobVersion
+from webjobs_events.job import JobDefinition, JobDependencies, JobVersion
 from webjobs_events.redaction import env_digest, new_digest_key, sealed, without_env
+from webjobs_rules.dependencies.vocabulary import ReportProgress, report_nothing
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.job_folder import choose_in_folder
 from webjobs_rules.job_warnings import bounded_warnings
@@ -37,6 +38,7 @@ from webjobs_rules.settings_text import readable_settings
 from webjobs_rules.trace import Trace, derived_trace
 
 from webjobs_runner.domain.schedule_start import scheduled_since
+from webjobs_runner.environments.preparation import Preparations
 from webjobs_runner.files.manifest import Manifest
 from webjobs_runner.files.package import scan_folder
 from webjobs_runner.files.readme import readme_of
@@ -80,7 +82,9 @@ class Deployment:
         starter: ScriptStarter,
         packages: PackageStore,
         refusals: Refusals,
+        preparations: Preparations,
     ) -> None:
+        self._preparations = preparations
         self._bus = bus
         self._instance = instance
         self._definitions = definitions
@@ -103,6 +107,7 @@ class Deployment:
         unless_same: bool = False,
         warnings: Sequence[str] = (),
         settings_warnings: Sequence[str] = (),
+        report: ReportProgress = report_nothing,
     ) -> tuple[JobDefinition, int]:
         """Make a folder the job's version; a repeat with the same cause changes nothing.
 
@@ -120,6 +125,7 @@ class Deployment:
             warnings: About the files: what was left out or changed on their way into the folder.
             settings_warnings: About how `settings` were read; those that the settings themselves cause
                 are added here.
+            report: Takes each line about the preparation of dependencies, as it comes.
 
         Returns:
             The definition as it is now, and its revision.
@@ -127,10 +133,24 @@ class Deployment:
         Raises:
             NoRunnableScript, MissingInterpreter: It has no script this runner could run.
             FolderRefused, FolderChangedMeanwhile: It cannot be read whole.
+            DependenciesRefused, DependenciesUnavailable: Its packages cannot be installed.
             BusUnavailable: NATS does not answer.
         """
         version = await self._read(folder, warnings)
         await self._packages.store(folder, version.manifest)
+        known = await self._definitions.readable(job_type, job_name)
+        prepared = await self._preparations.prepare(
+            job_type,
+            job_name,
+            folder,
+            version.manifest,
+            version.script,
+            (known[0].settings if known else {}) if settings is None else settings,
+            now=known[0] if known else None,
+            cause=cause,
+            trace=trace,
+            report=report,
+        )
         before: list[JobDefinition] = []
 
         def decide(now: JobDefinition | None) -> JobDefinition | None:
@@ -158,12 +178,16 @@ class Deployment:
                 watches_shutdown_file=version.watches_shutdown_file,
                 readme=version.readme,
                 digest_key=digest_key,
-                warnings=bounded_warnings([*warnings, *version.warnings]),
+                warnings=bounded_warnings([*warnings, *version.warnings, *prepared.warnings]),
                 settings_warnings=doubts,
                 restarted_by=now.restarted_by if now else "",
                 versions=self._packages.versions_of(
-                    now, self._job_version(version, effective, digest_key, written_at, deployed_by)
+                    now,
+                    self._job_version(
+                        version, effective, digest_key, written_at, deployed_by, prepared.dependencies
+                    ),
                 ),
+                dependencies=prepared.dependencies,
             )
             if now is None:
                 return wanted
@@ -179,6 +203,7 @@ class Deployment:
             self._packages.supersede(before[0], definition)
         # The removal of superseded packages may have run before this one was wanted again.
         await self._packages.store(folder, version.manifest)
+        await self._preparations.store(prepared)
         await self._refusals.resolved(job_type, job_name)
         return definition, revision
 
@@ -200,6 +225,7 @@ class Deployment:
         digest_key: str,
         at: datetime,
         deployed_by: str,
+        dependencies: JobDependencies | None,
     ) -> JobVersion:
         shown, names, is_abridged = shown_settings(settings)
         files = version.manifest.files
@@ -215,6 +241,7 @@ class Deployment:
             env_names=names,
             env_digest=env_digest(settings, digest_key),
             is_abridged=is_abridged,
+            dependencies=dependencies,
         )
 
     def _choose(self, manifest: Manifest, folder: Path, warnings: Sequence[str]) -> tuple[str, ChosenScript]:
@@ -512,9 +539,10 @@ def _without_values(definition: JobDefinition) -> dict[str, Any]:
 
 
 def _publish_same(one: JobDefinition, other: JobDefinition) -> bool:
-    return (one.digest, one.script, one.settings, one.disabled) == (
+    return (one.digest, one.script, one.settings, one.disabled, one.dependencies) == (
         other.digest,
         other.script,
         other.settings,
         other.disabled,
+        other.dependencies,
     )

@@ -7,10 +7,17 @@ from datetime import UTC, datetime
 
 from webjobs_events.events import Removed
 from webjobs_events.jetstream import Definitions, JobKey
-from webjobs_rules.errors import FolderRefused, MissingInterpreter, NoRunnableScript, WebJobsError
+from webjobs_rules.errors import (
+    DependenciesRefused,
+    FolderRefused,
+    MissingInterpreter,
+    NoRunnableScript,
+    WebJobsError,
+)
 from webjobs_rules.trace import Trace
 
 from webjobs_runner.domain.folder_diff import Drop, DropAction
+from webjobs_runner.errors import DependenciesUnavailable
 from webjobs_runner.files.job_files import InspectedFolder, forget_version, note_version
 from webjobs_runner.files.site import Site
 from webjobs_runner.jobs.deployment import Deployment
@@ -58,9 +65,14 @@ class FolderDrops:
                     unless_same=True,
                     settings_warnings=doubts,
                 )
-            except (NoRunnableScript, MissingInterpreter, FolderRefused) as error:
+            except DependenciesUnavailable as error:  # it is tried again
                 self.refuse(key, content.digest, str(error), trace)
-                if isinstance(error, FolderRefused) or self._lacks_interpreter_only(key, inspected, error):
+                raise
+            except (NoRunnableScript, MissingInterpreter, FolderRefused, DependenciesRefused) as error:
+                self.refuse(key, content.digest, str(error), trace)
+                if isinstance(error, FolderRefused | DependenciesRefused) or self._lacks_interpreter_only(
+                    key, inspected, error
+                ):
                     return str(error)
                 await self._remove(key, trace)
                 # What is left is not the installed version: restoring that later makes it a job again.

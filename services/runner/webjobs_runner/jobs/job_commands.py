@@ -24,6 +24,7 @@ from webjobs_events.jetstream import Bus, Definitions, JobKey, ObjectNotFound, l
 from webjobs_events.refusal import RefusalSource
 from webjobs_rules.errors import (
     BadUpload,
+    DependenciesRefused,
     FolderRefused,
     InvalidJobSettings,
     MissingInterpreter,
@@ -35,7 +36,7 @@ from webjobs_rules.settings_check import check_bounds, check_settings
 from webjobs_rules.settings_patch import merged, settings_tag
 
 from webjobs_runner.disk_watch import DiskWatch
-from webjobs_runner.errors import SettingsAreOthers
+from webjobs_runner.errors import DependenciesUnavailable, SettingsAreOthers
 from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.definition_files import has_settings, is_disabled, read_settings, settings_warnings
 from webjobs_runner.files.package import unpack_package
@@ -52,6 +53,7 @@ _REFUSALS: tuple[tuple[type[WebJobsError], ReplyCode], ...] = (
     (NoRunnableScript, ReplyCode.NO_RUNNABLE_SCRIPT),
     (MissingInterpreter, ReplyCode.NO_RUNNABLE_SCRIPT),
     (InvalidJobSettings, ReplyCode.INVALID_SETTINGS),
+    (DependenciesRefused, ReplyCode.INVALID_DEPENDENCIES),
     (BadUpload, ReplyCode.BAD_UPLOAD),
     (FolderRefused, ReplyCode.BAD_UPLOAD),
     (UnreadableDefinition, ReplyCode.BAD_UPLOAD),  # nothing can be merged into it
@@ -239,6 +241,11 @@ class JobCommands:
                 unless_same=is_restored,
                 warnings=left_out_warnings(left_out),
             )
+        except DependenciesUnavailable as error:  # nothing is wrong with the upload
+            self._deployment.publish_failure(
+                command.job_type, command.job_name, command.command_id, str(error), command.trace
+            )
+            return CommandReply(code=ReplyCode.DEPENDENCIES_UNAVAILABLE, message=str(error))
         except tuple(refusal for refusal, _ in _REFUSALS) as error:
             self._deployment.publish_failure(
                 command.job_type, command.job_name, command.command_id, str(error), command.trace

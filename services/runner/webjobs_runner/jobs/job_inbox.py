@@ -21,7 +21,7 @@ from webjobs_runner.in_flight import InFlightCommands
 from webjobs_runner.jobs.job_commands import JobCommands, no_space
 from webjobs_runner.log import logger
 
-_ROOM = 4  # commands that are carried out at the same time
+_ROOM = 16  # commands that are carried out at the same time; some wait long for packages
 _RETRY_DELAY = 1.0  # seconds
 
 _encoder = msgspec.json.Encoder()

@@ -89,7 +89,7 @@ class PackageStore:
 
     def supersede(self, before: JobDefinition, after: JobDefinition | None = None) -> None:
         """A definition was replaced, or removed: it stopped using some packages."""
-        unused = before.kept_packages - (after.kept_packages if after else frozenset())
+        unused = before.kept_objects - (after.kept_objects if after else frozenset())
         self._superseded |= dict.fromkeys(unused, time.monotonic())
 
     async def run(self) -> None:
@@ -131,5 +131,5 @@ class PackageStore:
             logger.debug("object left behind", name=name, error=str(error))
 
     def _used(self) -> frozenset[str]:
-        """The digests of all packages that a definition uses."""
-        return frozenset[str]().union(*(each.kept_packages for _, each in self._definitions.all()))
+        """The digests of all packages and locks that a definition uses."""
+        return frozenset[str]().union(*(each.kept_objects for _, each in self._definitions.all()))

@@ -16,6 +16,7 @@ from webjobs_service.lifetime import cancel_all
 
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, JobsFolderMissing, OutsideSite
 from webjobs_runner.domain.folder_diff import DropAction, KnownContent, decide_drop, decide_drop_of_unreadable
+from webjobs_runner.errors import DependenciesUnavailable
 from webjobs_runner.files.drop_reports import NameRefused
 from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.folder_walk import Snapshot, snapshot_folder
@@ -214,7 +215,11 @@ class Reconciler:
             logger.warning("refused folder not published", folder=report.folder_name, error=str(error))
 
     async def _reconcile(self, key: JobKey, at_rest: bool) -> None:
-        refused = await self._reconcile_job(key, at_rest)
+        try:
+            refused = await self._reconcile_job(key, at_rest)
+        except DependenciesUnavailable as error:
+            await self._refusals.put(*key, str(error))
+            raise
         if refused is not None:
             self._refused.pop(key, None)
             if refused:

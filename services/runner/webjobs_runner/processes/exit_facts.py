@@ -1,10 +1,11 @@
 """What the end of a script's process, or its failure to start, says in an event."""
 
-from webjobs_rules.errors import MissingInterpreter, NoRunnableScript
+from webjobs_rules.errors import DependenciesRefused, MissingInterpreter, NoRunnableScript
 from webjobs_rules.exit_facts import ExitFacts, exit_code_evidence
 from webjobs_rules.status import Reason
 from webjobs_rules.wine import is_wines_own
 
+from webjobs_runner.errors import DependenciesUnavailable
 from webjobs_runner.processes.process import ProcessExit
 
 
@@ -27,4 +28,6 @@ def reason_not_started(error: Exception) -> Reason:
         return Reason.MISSING_INTERPRETER
     if isinstance(error, NoRunnableScript):
         return Reason.NO_SCRIPT
+    if isinstance(error, DependenciesRefused | DependenciesUnavailable):
+        return Reason.DEPENDENCIES
     return Reason.START_ERROR

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from webjobs_events.jetstream import LiveSettings
@@ -31,6 +32,7 @@ from webjobs_runner.files.text_search import mentions_shutdown_file
 from webjobs_runner.files.versions import Versions
 from webjobs_runner.instance import Instance
 from webjobs_runner.logs.script_log import ScriptLog
+from webjobs_runner.processes.held_environment import EnvironmentSource
 from webjobs_runner.processes.process import Launcher, ScriptProcess
 from webjobs_runner.processes.script_stop import ScriptEnd, Wakeup, stop_script
 from webjobs_runner.processes.wine_prefix import WinePrefixes
@@ -102,6 +104,7 @@ class ScriptStarter:
 
     Args:
         environment: Of the runner, as it was started.
+        environments: Have the packages of jobs.
         site_name: The site's name in the environment of jobs, unless the environment or a setting names one.
     """
 
@@ -117,7 +120,9 @@ class ScriptStarter:
         environment: Mapping[str, str],
         temporary_folder: Path,
         site_name: str,
+        environments: EnvironmentSource,
     ) -> None:
+        self._environments = environments
         self._instance = instance
         self._site = site
         self._launcher = launcher
@@ -141,6 +146,11 @@ class ScriptStarter:
         if known is None or not os.access(known, os.X_OK):
             known = self._found[program] = shutil.which(program, path=self._inherited["PATH"])
         return known
+
+    def _find_beside(self, folder: str, program: str) -> str | None:
+        """Where a program is, in a folder first, whatever path the script host or script names for it."""
+        own = f"{folder}/{program.rpartition('/')[2]}"
+        return own if os.access(own, os.X_OK) else self.find(program)
 
     def is_available(self, program: str) -> bool:
         """Whether a script host's program is installed on this runner."""
@@ -186,8 +196,8 @@ class ScriptStarter:
         """Find the interpreter, and have the job's files and environment ready.
 
         Raises:
-            WebJobsError: `MissingInterpreter`, `NoRunnableScript`, `InvalidArguments`, or what kept the
-                job's files from being there.
+            WebJobsError: `MissingInterpreter`, `NoRunnableScript`, `InvalidArguments`, `DependenciesRefused`,
+                `DependenciesUnavailable`, or what kept the job's files from being there.
         """
         host = host_of(definition.script, self._hosts)
         program = next(filter(None, map(self.find, host.interpreters)), "")
@@ -228,16 +238,23 @@ class ScriptStarter:
             )
             if host.by_wine:
                 environment = await self._with_wine(environment, program, held)
+            find = self.find
+            if definition.dependencies is not None:
+                packages = await self._environments.acquire(definition)
+                held.callback(packages.release)
+                environment |= packages.variables(environment["PATH"])
+                find = partial(self._find_beside, f"{packages.folder}/bin")
             command = process_arguments(
                 host,
                 script,
                 words,
-                self.find,
+                find,
                 shebang_of(script) if host.reads_shebang else None,
                 not host.interpreters and is_binary(script),
             )
             rest = held.pop_all()  # a kilobyte, which would be held as long as the script runs
-            release = rest.close if host.by_wine else version.release
+            holds_more = host.by_wine or definition.dependencies is not None
+            release = rest.close if holds_more else version.release
             return PreparedScript(
                 command,
                 os.path.dirname(script),

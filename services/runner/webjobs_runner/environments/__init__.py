@@ -1,0 +1,1 @@
+"""Environments with the packages of jobs: built once for each lock and interpreter, and shared."""

@@ -1,0 +1,118 @@
+"""Builds environments: beside their place, put there at one stroke, each once on a host."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from webjobs_rules.dependencies.environment_key import Interpreter
+from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress
+from webjobs_rules.errors import DependenciesRefused
+
+from webjobs_runner.environments.contents import contents_of, protect
+from webjobs_runner.environments.file_locks import locked
+from webjobs_runner.environments.folders import EnvironmentFolders, Marker, delete
+from webjobs_runner.environments.python_packages import PythonPackages
+from webjobs_runner.files.folder_swap import flush_disk, swap_folders
+from webjobs_runner.log import logger
+
+PROGRAM = "bin/python"
+_MEGABYTE = 1024 * 1024
+
+
+class Builder:
+    """Builds environments from locks.
+
+    Args:
+        folders: Where they lie.
+        python: Installs packages.
+        largest_bytes: That one environment may have.
+    """
+
+    def __init__(self, folders: EnvironmentFolders, python: PythonPackages, largest_bytes: int) -> None:
+        self._folders = folders
+        self._python = python
+        self._largest_bytes = largest_bytes
+
+    async def build(
+        self,
+        key: str,
+        lock: str,
+        lock_digest: str,
+        source: str,
+        interpreter: Interpreter,
+        report: ReportProgress,
+    ) -> tuple[Marker, bool]:
+        """Build an environment unless it is there and whole; returns its marker, and whether it was there.
+
+        Raises:
+            DependenciesRefused, DependenciesUnavailable: It cannot be built; nothing of it is left.
+            OSError: The disk is full, or does not work.
+        """
+        folders = self._folders
+        await asyncio.to_thread(folders.root.mkdir, parents=True, exist_ok=True)
+        async with locked(folders.build_lock(key)):
+            marker = await asyncio.to_thread(self.whole, key)
+            if marker is not None:
+                return marker, True
+            started = time.monotonic()
+            temporary = folders.new_temporary(key)
+            try:
+                packages = await self._python.install(lock, source, interpreter, temporary, report)
+                await asyncio.to_thread(protect, temporary)
+                contents = await asyncio.to_thread(contents_of, temporary)
+                if contents.bytes > self._largest_bytes:
+                    size, limit = contents.bytes // _MEGABYTE, self._largest_bytes // _MEGABYTE
+                    raise DependenciesRefused(
+                        PreparationStage.INSTALL,
+                        f"The packages of {source} have {size:,} MB; the limit is {limit:,} MB "
+                        "(WEBJOBS_ENVIRONMENT_LIMIT_MB). Declare fewer packages.",
+                    )
+                marker = Marker(
+                    lock_digest=lock_digest,
+                    interpreter=interpreter,
+                    packages=packages,
+                    contents=contents,
+                    seconds=round(time.monotonic() - started, 3),
+                )
+                await asyncio.to_thread(self._put_in_place, key, temporary, marker)
+            finally:
+                await asyncio.to_thread(delete, temporary)
+            report(PreparationStage.CHECK, f"{packages} packages are installed")
+            return marker, False
+
+    def whole(self, key: str) -> Marker | None:
+        """The marker of an environment that is as it was built; None when it is missing or damaged."""
+        marker = self._folders.read_marker(key)
+        folder = self._folders.folder(key)
+        if marker is None or not (folder / PROGRAM).exists():
+            return None
+        try:
+            now = contents_of(folder)
+        except OSError as error:
+            logger.error("environment cannot be read; it is built again", key=key, error=str(error))
+            return None
+        if now != marker.contents:
+            logger.error(
+                "environment was changed since it was built; it is built again",
+                key=key,
+                files=now.files - marker.contents.files,
+                bytes=now.bytes - marker.contents.bytes,
+            )
+            return None
+        return marker
+
+    def _put_in_place(self, key: str, temporary: Path, marker: Marker) -> None:
+        """Make a finished folder the environment; what a crash or a script has left there goes."""
+        flush_disk(temporary)
+        folder = self._folders.folder(key)
+        temporary.chmod(0o755)  # a folder that is moved must be writable
+        if folder.exists():
+            # Scripts that use the damaged one find the same files in the new one, at every moment.
+            folder.chmod(0o755)
+            if not swap_folders(temporary, folder):
+                self._folders.discard(folder)
+                temporary.rename(folder)
+        else:
+            temporary.rename(folder)
+        folder.chmod(0o555)
+        self._folders.write_marker(key, marker)

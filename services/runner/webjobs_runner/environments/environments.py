@@ -1,0 +1,324 @@
+"""The environments of jobs on this runner: found, built, held by those who use them."""
+
+import asyncio
+import contextlib
+import hashlib
+import io
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from webjobs_events.envelope import cause_in
+from webjobs_events.errors import BusUnavailable
+from webjobs_events.events import DependenciesFailed, DependenciesPrepared
+from webjobs_events.jetstream import Bus, ObjectNotFound
+from webjobs_events.job import JobDefinition
+from webjobs_rules.dependencies.environment_key import environment_key
+from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress, report_nothing
+from webjobs_rules.errors import DependenciesRefused, WebJobsError
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.trace import Trace, derived_trace
+
+from webjobs_runner.environments.builder import PROGRAM, Builder
+from webjobs_runner.environments.folders import EnvironmentFolders
+from webjobs_runner.environments.in_use import UsedEnvironments
+from webjobs_runner.environments.interpreters import Interpreters
+from webjobs_runner.environments.python_packages import LOCK_NAME, PythonPackages, requires_python_of
+from webjobs_runner.errors import DependenciesUnavailable
+from webjobs_runner.instance import Instance
+from webjobs_runner.log import logger
+from webjobs_runner.outbox import Outbox
+from webjobs_runner.processes.held_environment import HeldEnvironment
+
+_LONGEST_REASON = 2000  # characters
+_RUN_PATIENCE = 10 * 60.0  # seconds that a run waits for its environment
+_ATTEMPTS_TO_HOLD = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedEnvironment:
+    """An environment that is there.
+
+    Attributes:
+        key: Its name.
+        packages: How many are installed.
+        seconds: That the preparation took.
+        reused: Whether it was there before.
+    """
+
+    key: str
+    packages: int
+    seconds: float
+    reused: bool
+
+
+class _Build:
+    """A build in progress, and those who follow it."""
+
+    def __init__(self) -> None:
+        self.followers: list[ReportProgress] = []
+        self.task: asyncio.Task[PreparedEnvironment]
+
+    def report(self, stage: PreparationStage, line: str) -> None:
+        for follower in tuple(self.followers):
+            follower(stage, line)
+
+
+class Environments:
+    """Has an environment for each lock of a job's definition.
+
+    Args:
+        bus: Whose store of packages holds the locks.
+        instance: Of this runner.
+        outbox: For the events.
+        folders: Where environments lie.
+        builder: Builds them.
+        python: Reads what is declared.
+        interpreters: Of this machine.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        instance: Instance,
+        outbox: Outbox,
+        folders: EnvironmentFolders,
+        builder: Builder,
+        python: PythonPackages,
+        interpreters: Interpreters,
+        downloads: Path,
+    ) -> None:
+        self._bus = bus
+        self._instance = instance
+        self._outbox = outbox
+        self._folders = folders
+        self._builder = builder
+        self._python = python
+        self._interpreters = interpreters
+        self._downloads = downloads
+        self._used = UsedEnvironments(folders)
+        self._keys: dict[str, str] = {}  # by the digest of the lock
+        self._builds: dict[str, _Build] = {}  # by key
+        self._ahead: set[str] = set()  # digests of the locks that are prepared in the background
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def acquire(self, definition: JobDefinition) -> HeldEnvironment:
+        """As `EnvironmentSource.acquire`; waits ten minutes at most."""
+        assert definition.dependencies is not None
+        lock_digest = definition.dependencies.lock_digest
+        key = self._keys.get(lock_digest)
+        if key is not None and (held := self._used.hold(key, PROGRAM)) is not None:
+            return held
+        try:
+            async with asyncio.timeout(_RUN_PATIENCE):
+                for _ in range(_ATTEMPTS_TO_HOLD):
+                    prepared = await self._prepare_again(definition)
+                    if (held := self._used.hold(prepared.key, PROGRAM)) is not None:
+                        return held
+                    await asyncio.sleep(0.1)  # it is being deleted
+        except TimeoutError as error:
+            raise DependenciesUnavailable(
+                PreparationStage.INSTALL,
+                f"The packages of the job were not installed within {_RUN_PATIENCE / 60:.0f} minutes.",
+            ) from error
+        raise DependenciesUnavailable(
+            PreparationStage.CHECK, "The environment of the job vanishes as soon as it is built."
+        )
+
+    def define(self, definition: JobDefinition) -> None:
+        """Have the environment of a definition built in the background, so that its runs need not wait."""
+        if definition.dependencies is None:
+            return
+        lock_digest = definition.dependencies.lock_digest
+        if lock_digest in self._keys or lock_digest in self._ahead:
+            return
+        self._ahead.add(lock_digest)
+        work = asyncio.create_task(self._prepare_ahead(definition), name=f"environment {definition.job_name}")
+        self._background.add(work)
+        work.add_done_callback(self._background.discard)
+
+    async def prepare(self, lock: str, source: str, report: ReportProgress) -> PreparedEnvironment:
+        """Have the environment of a lock; those who ask for one that is being built wait for it.
+
+        Raises:
+            DependenciesRefused, DependenciesUnavailable: It cannot be built.
+            OSError: The disk is full.
+        """
+        lock_digest = digest_of(lock)
+        interpreter = await self._interpreters.choose(requires_python_of(lock))
+        key = environment_key(lock_digest, interpreter, self._python.policy)
+        build = self._builds.get(key)
+        if build is None:
+            build = self._builds[key] = _Build()
+
+            async def carry_out(own: _Build = build) -> PreparedEnvironment:
+                started = time.monotonic()
+                try:
+                    marker, reused = await self._builder.build(
+                        key, lock, lock_digest, source, interpreter, own.report
+                    )
+                finally:
+                    del self._builds[key]
+                self._keys[lock_digest] = key
+                seconds = round(time.monotonic() - started, 3)
+                return PreparedEnvironment(key, marker.packages, seconds, reused)
+
+            build.task = asyncio.create_task(carry_out(), name=f"build {key[:12]}")
+            build.task.add_done_callback(_note_failure)
+        build.followers.append(report)
+        try:
+            return await asyncio.shield(build.task)
+        finally:
+            build.followers.remove(report)
+
+    async def close(self) -> None:
+        """End what is being built; the next start builds it."""
+        tasks = [*self._background, *(build.task for build in self._builds.values())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Environments can be built while the body runs."""
+        try:
+            yield
+        finally:
+            await self.close()
+
+    def publish_prepared(
+        self,
+        job_type: JobType,
+        job_name: JobName,
+        prepared: PreparedEnvironment,
+        cause: str,
+        trace: Trace | None = None,
+    ) -> None:
+        """Publish that the environment of a job is there."""
+        self._outbox.add(
+            DependenciesPrepared(
+                at=datetime.now(UTC),
+                instance=self._instance.id,
+                job_type=job_type,
+                job_name=job_name,
+                revision=0,
+                cause=cause,
+                key=prepared.key,
+                packages=prepared.packages,
+                seconds=prepared.seconds,
+                reused=prepared.reused,
+            ),
+            cause_in(trace or derived_trace(cause)),
+        )
+
+    def publish_failed(
+        self,
+        job_type: JobType,
+        job_name: JobName,
+        error: WebJobsError | OSError,
+        cause: str,
+        trace: Trace | None = None,
+    ) -> None:
+        """Publish that the environment of a job could not be built."""
+        stage = getattr(error, "stage", PreparationStage.INSTALL)
+        logger.warning("dependencies not prepared", job=job_name, stage=str(stage), error=str(error))
+        self._outbox.add(
+            DependenciesFailed(
+                at=datetime.now(UTC),
+                instance=self._instance.id,
+                job_type=job_type,
+                job_name=job_name,
+                revision=0,
+                cause=cause,
+                stage=stage,
+                reason=str(error)[:_LONGEST_REASON],
+            ),
+            cause_in(trace or derived_trace(cause)),
+        )
+
+    async def stored_lock(self, lock_digest: str) -> str | None:
+        """The lock of a digest from the store; None when it is not there, or damaged.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        lock = await self._fetched_lock(lock_digest)
+        if lock is None:
+            lock = await asyncio.to_thread(self._lock_on_disk, lock_digest)
+            if lock is not None:
+                await self.store_lock(lock)
+        return lock
+
+    async def store_lock(self, lock: str) -> None:
+        """Store a lock under its digest, unless it is stored.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        digest = digest_of(lock)
+        if not await self._bus.packages.exists(digest):
+            await self._bus.packages.put(digest, io.BytesIO(lock.encode()))
+
+    async def _fetched_lock(self, lock_digest: str) -> str | None:
+        path = self._downloads / f"lock-{lock_digest[:16]}-{time.monotonic_ns():x}"
+        try:
+            await self._bus.packages.fetch(lock_digest, path)
+            lock = await asyncio.to_thread(path.read_text, "utf-8")
+        except (ObjectNotFound, UnicodeDecodeError):
+            return None
+        finally:
+            path.unlink(missing_ok=True)
+        return lock if digest_of(lock) == lock_digest else None
+
+    def _lock_on_disk(self, lock_digest: str) -> str | None:
+        """The lock in an environment of this machine that was built from it: the store may have been lost."""
+        for key in self._folders.keys():
+            marker = self._folders.read_marker(key)
+            if marker is not None and marker.lock_digest == lock_digest:
+                with contextlib.suppress(OSError, UnicodeDecodeError):
+                    lock = (self._folders.folder(key) / LOCK_NAME).read_text("utf-8")
+                    if digest_of(lock) == lock_digest:
+                        return lock
+        return None
+
+    async def _prepare_again(self, definition: JobDefinition) -> PreparedEnvironment:
+        """Build the environment of a definition from its stored lock, and publish what became of it."""
+        dependencies = definition.dependencies
+        assert dependencies is not None
+        job_type, job_name = definition.job_type, definition.job_name
+        try:
+            lock = await self.stored_lock(dependencies.lock_digest)
+            if lock is None:
+                raise DependenciesUnavailable(
+                    PreparationStage.INSTALL, "The lock of the job's packages is lost. Deploy the job again."
+                )
+            prepared = await self.prepare(lock, "the lock", report_nothing)
+        except (DependenciesRefused, DependenciesUnavailable, OSError) as error:
+            self.publish_failed(job_type, job_name, error, definition.cause)
+            raise
+        if not prepared.reused:
+            self.publish_prepared(job_type, job_name, prepared, definition.cause)
+        return prepared
+
+    async def _prepare_ahead(self, definition: JobDefinition) -> None:
+        with contextlib.suppress(DependenciesRefused, DependenciesUnavailable, OSError):  # published
+            try:
+                await self._prepare_again(definition)
+            except BusUnavailable as error:
+                logger.debug("environment is prepared at the next run", error=str(error))
+            finally:
+                assert definition.dependencies is not None
+                self._ahead.discard(definition.dependencies.lock_digest)
+
+
+def digest_of(lock: str) -> str:
+    """Hex SHA-256 of a lock."""
+    return hashlib.sha256(lock.encode()).hexdigest()
+
+
+def _note_failure(task: "asyncio.Task[PreparedEnvironment]") -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.debug("environment not built", error=str(task.exception()))

@@ -1,0 +1,166 @@
+"""Prepares the dependencies of a version that is about to be deployed."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from webjobs_events.jetstream import Definitions
+from webjobs_events.job import JobDefinition, JobDependencies
+from webjobs_rules.dependencies.declaration import Declaration, find_declaration, input_digest
+from webjobs_rules.dependencies.policy import DependencyPolicy
+from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress
+from webjobs_rules.errors import DependenciesRefused, FolderRefused, InvalidJobSettings
+from webjobs_rules.job import JobName, JobType
+from webjobs_rules.job_settings import DependencySwitch, read_job_settings
+from webjobs_rules.trace import Trace
+
+from webjobs_runner.environments.environments import Environments, digest_of
+from webjobs_runner.environments.folders import delete
+from webjobs_runner.environments.interpreters import Interpreters
+from webjobs_runner.environments.python_packages import PythonPackages
+from webjobs_runner.errors import DependenciesUnavailable
+from webjobs_runner.files.manifest import Manifest
+from webjobs_runner.files.package import read_file
+
+_LARGEST_INPUT = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedDependencies:
+    """What a definition says of its dependencies, None when it has none; warnings about them; the lock."""
+
+    dependencies: JobDependencies | None = None
+    warnings: Sequence[str] = ()
+    lock: str = ""
+
+
+class Preparations:
+    """Prepares dependencies before a definition names them.
+
+    Args:
+        is_on: False: no job gets dependencies (WEBJOBS_DEPENDENCIES).
+        scratch: A folder of the runner's own.
+    """
+
+    def __init__(
+        self,
+        definitions: Definitions,
+        environments: Environments,
+        python: PythonPackages,
+        interpreters: Interpreters,
+        scratch: Path,
+        *,
+        is_on: bool = True,
+    ) -> None:
+        self._definitions = definitions
+        self._environments = environments
+        self._python = python
+        self._interpreters = interpreters
+        self._scratch = scratch
+        self._is_on = is_on
+
+    @property
+    def _policy(self) -> DependencyPolicy:
+        return self._python.policy
+
+    async def prepare(
+        self,
+        job_type: JobType,
+        job_name: JobName,
+        folder: Path,
+        manifest: Manifest,
+        script: str,
+        settings: Mapping[str, Any],
+        *,
+        now: JobDefinition | None,
+        cause: str,
+        trace: Trace | None,
+        report: ReportProgress,
+    ) -> PreparedDependencies:
+        """Have the packages installed that the files in a folder declare; publishes what became of it.
+
+        Raises:
+            DependenciesRefused: They cannot be installed as they are declared.
+            DependenciesUnavailable: They cannot be had now.
+            FolderChangedMeanwhile, FolderRefused: A file cannot be read.
+            BusUnavailable: NATS does not answer.
+            OSError: The disk is full.
+        """
+        if not self._is_on or _is_off(settings):
+            return PreparedDependencies()
+        try:
+            declaration = await asyncio.to_thread(_find, folder, manifest, script, settings, self._policy)
+            if declaration is None:
+                return PreparedDependencies()
+            if declaration.is_node:
+                return PreparedDependencies(None, declaration.warnings)
+            report(PreparationStage.READ, f"Dependencies are declared in {declaration.source}")
+            digest = input_digest(declaration, self._policy)
+            lock = await self._known_lock(digest, now)
+            if lock is None:
+                lock = await self._resolve(declaration, report)
+            await self._environments.store_lock(lock)
+            prepared = await self._environments.prepare(lock, declaration.source, report)
+        except (DependenciesRefused, DependenciesUnavailable, OSError) as error:
+            self._environments.publish_failed(job_type, job_name, error, cause, trace)
+            raise
+        self._environments.publish_prepared(job_type, job_name, prepared, cause, trace)
+        found = JobDependencies(kind=declaration.kind, input_digest=digest, lock_digest=digest_of(lock))
+        return PreparedDependencies(found, declaration.warnings, lock)
+
+    async def store(self, prepared: PreparedDependencies) -> None:
+        """Store a lock again, which may have been removed before the definition named it.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        if prepared.dependencies is not None:
+            await self._environments.store_lock(prepared.lock)
+
+    async def _known_lock(self, digest: str, now: JobDefinition | None) -> str | None:
+        """The lock that the same inputs have had, of this job first; None when there is none."""
+        own = [each.dependencies for each in now.known_versions] if now else []
+        others = [definition.dependencies for _, definition in self._definitions.all()]
+        candidates = [now.dependencies if now else None, *own, *others]
+        tried: set[str] = set()
+        for each in candidates:
+            if each is not None and each.input_digest == digest and each.lock_digest not in tried:
+                tried.add(each.lock_digest)
+                lock = await self._environments.stored_lock(each.lock_digest)
+                if lock is not None:
+                    return lock
+        return None
+
+    async def _resolve(self, declaration: Declaration, report: ReportProgress) -> str:
+        interpreter = await self._interpreters.choose(declaration.requires_python)
+        scratch = self._scratch / f"resolve-{secrets.token_hex(6)}"
+        await asyncio.to_thread(scratch.mkdir, parents=True)
+        try:
+            return await self._python.resolve(declaration, interpreter, scratch, report)
+        finally:
+            await asyncio.to_thread(delete, scratch)
+
+
+def _is_off(settings: Mapping[str, Any]) -> bool:
+    try:
+        return read_job_settings(settings).dependencies is DependencySwitch.OFF
+    except InvalidJobSettings:  # of an earlier release
+        return settings.get("dependencies") == DependencySwitch.OFF.value
+
+
+def _find(
+    folder: Path, manifest: Manifest, script: str, settings: Mapping[str, Any], policy: DependencyPolicy
+) -> Declaration | None:
+    sizes = {file.path: file.size for file in manifest.files}
+
+    def read(path: str) -> bytes:
+        if sizes[path] > _LARGEST_INPUT:
+            raise FolderRefused(folder.name, path, f"it is larger than {_LARGEST_INPUT:,} bytes")
+        return read_file(folder, path)
+
+    return find_declaration(
+        script, sizes.keys(), read, policy, is_in_place=settings.get("is_in_place") is True
+    )

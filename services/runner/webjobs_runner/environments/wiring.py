@@ -1,0 +1,68 @@
+"""The parts of environments and how they hang together."""
+
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from uv import find_uv_bin
+from webjobs_events.jetstream import Bus, Definitions
+from webjobs_rules.dependencies.policy import DependencyPolicy, read_build_packages
+from webjobs_rules.dependencies.tool_environment import tool_environment
+from webjobs_rules.environment import inherited_environment
+
+from webjobs_runner.environments.builder import Builder
+from webjobs_runner.environments.environments import Environments
+from webjobs_runner.environments.folders import EnvironmentFolders
+from webjobs_runner.environments.interpreters import Interpreters
+from webjobs_runner.environments.preparation import Preparations
+from webjobs_runner.environments.python_packages import PythonPackages
+from webjobs_runner.environments.tools import Tools
+from webjobs_runner.instance import Instance
+from webjobs_runner.outbox import Outbox
+from webjobs_runner.processes.process import Launcher
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentSettings:
+    """What the operator says about environments; see the settings of the runner."""
+
+    is_on: bool
+    pythons: str
+    build_packages: str
+    job_indexes: bool
+    largest_bytes: int
+
+
+def build_environments(
+    settings: EnvironmentSettings,
+    bus: Bus,
+    instance: Instance,
+    outbox: Outbox,
+    launcher: Launcher,
+    definitions: Definitions,
+    environment: Mapping[str, str],
+    root: Path,
+    downloads: Path,
+) -> tuple[Environments, Preparations]:
+    """Construct what builds environments under `root`, and what prepares deployments."""
+    home = downloads / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    own_programs = str(Path(sys.executable).parent) if sys.prefix != sys.base_prefix else None
+    search_path = inherited_environment(environment, own_programs)["PATH"]
+    variables = tool_environment({**environment, "PATH": search_path}, str(home), str(root / "cache"))
+    tools = Tools(launcher, variables)
+    policy = DependencyPolicy(
+        build_packages=read_build_packages(settings.build_packages), job_indexes=settings.job_indexes
+    )
+    python = PythonPackages(tools, find_uv_bin(), policy)
+    names = [name.strip() for name in settings.pythons.split(",") if name.strip()]
+    interpreters = Interpreters(tools, names, lambda name: shutil.which(name, path=search_path))
+    folders = EnvironmentFolders(root / "python")
+    builder = Builder(folders, python, settings.largest_bytes)
+    environments = Environments(bus, instance, outbox, folders, builder, python, interpreters, downloads)
+    preparations = Preparations(
+        definitions, environments, python, interpreters, downloads, is_on=settings.is_on
+    )
+    return environments, preparations
