@@ -130,19 +130,21 @@ class Tools:
         )
         if output.exit_code == 0:
             return output
-        said = sentences(output.lines)
+        written = sentences(output.lines)
         if lacks_space(output.lines):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if output.is_overdue:
             minutes = round(self._limits.seconds / 60)
-            raise DependenciesUnavailable(stage, f"{failure}: it took more than {minutes} minutes.\n{said}")
+            raise DependenciesUnavailable(
+                stage, f"{failure}: it took more than {minutes} minutes.\n{written}"
+            )
         if output.exit_code is None:  # the kernel, for lack of memory, or the launcher died
-            raise DependenciesUnavailable(stage, f"{failure}: the program was killed.\n{said}")
+            raise DependenciesUnavailable(stage, f"{failure}: the program was killed.\n{written}")
         if is_outage(output.lines):
             raise DependenciesUnavailable(
-                stage, f"{failure}: an index of packages is away or refuses the login.\n{said}"
+                stage, f"{failure}: an index of packages is away or refuses the login.\n{written}"
             )
-        raise DependenciesRefused(stage, f"{failure}:\n{said}")
+        raise DependenciesRefused(stage, f"{failure}:\n{written}")
 
 
 class _Output:
