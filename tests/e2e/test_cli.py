@@ -1,13 +1,20 @@
 """The command line on a real stack: as a program calls it, and on a terminal as a person does."""
 
 import json
+import os
 import signal
+import socket
+import subprocess
+import time
 from pathlib import Path
 
+import pexpect
 import pytest
 from support.command_line import SECONDS, CommandLine, exit_code_on_terminal, until
+from support.programs import need_program
 from support.stack import WEBJOBS, RunningStack
 
+_ASK_BASH = {"_WEBJOBS_COMPLETE": "bash_complete"}
 SCRIPT = """
 case $1 in
 exit) echo out; echo err >&2; exit $2 ;;
@@ -378,6 +385,61 @@ def test_a_shell_completes_commands_and_names(cli: CommandLine, words: str, foun
     until(lambda: f"plain,{found}" in cli(**asked).stdout.splitlines())
     away = cli(**asked, WEBJOBS_URL="http://127.0.0.1:1")
     assert (away.returncode, away.stderr) == (0, "")
+
+
+def test_a_server_that_does_not_answer_keeps_no_shell_waiting(cli: CommandLine) -> None:
+    asked = {"COMP_WORDS": "webjobs run cli-", "COMP_CWORD": "2", "_WEBJOBS_COMPLETE": "bash_complete"}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        done = cli(**asked, WEBJOBS_URL=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        took = time.monotonic() - began
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+    assert took < 4  # 0.3 s, on a machine that does nothing else
+
+
+_IN_BASH = r"""
+complete_line() { COMP_WORDS=($1); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMPREPLY=()
+    _webjobs_completion webjobs; printf '%s\n' "${COMPREPLY[@]}"; }
+eval "$(webjobs completion bash)"; complete_line "$0"
+"""
+_IN_FISH = 'webjobs completion fish | source; complete -C "$argv"'
+
+
+@pytest.mark.parametrize("line", ["webjobs run cli-t", "webjobs show cli-tool/@"])
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+def test_the_script_of_a_shell_completes_in_it(cli: CommandLine, shell: str, line: str) -> None:
+    program = need_program(shell)
+    options = ["-c", _IN_BASH] if shell == "bash" else ["--no-config", "-c", _IN_FISH]
+    environment = cli.environment(PATH=f"{WEBJOBS.parent}:{os.environ['PATH']}")
+
+    def completed() -> list[str]:
+        done = subprocess.run(
+            [program, *options, line], env=environment, capture_output=True, text=True, timeout=SECONDS
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.split()
+
+    wanted = "cli-tool" if "run" in line else "cli-tool/@last"
+    until(lambda: completed() == [wanted])
+
+
+def test_zsh_completes_at_its_prompt(cli: CommandLine) -> None:
+    environment = cli.environment(PATH=f"{WEBJOBS.parent}:{os.environ['PATH']}", TERM="dumb", PS1="> ")
+    shell = pexpect.spawn(
+        need_program("zsh"), ["-f", "-i"], env=environment, encoding="utf-8", timeout=SECONDS
+    )
+    shell.sendline('autoload -Uz compinit; compinit -u -D; eval "$(webjobs completion zsh)"; echo $((40+2))')
+    shell.expect("42")
+    until(lambda: "cli-tool" in cli(COMP_WORDS="webjobs run c", COMP_CWORD="2", **_ASK_BASH).stdout)
+    shell.send("webjobs run cli-t\t")
+    shell.expect("cli-tool ")
+    shell.sendintr()
+    shell.send("webjobs sched\t")
+    shell.expect("schedule ")
+    shell.sendintr()
+    shell.sendline("exit")
+    shell.expect(pexpect.EOF)
+    shell.close()
 
 
 def test_status_shows_every_part(cli: CommandLine) -> None:

@@ -1,4 +1,4 @@
-"""Names of jobs and runs for the completion of shells: kept for 30 s, asked for quickly, silent on faults."""
+"""Names of jobs and runs for the completion of shells: kept for 30 s, requested quickly, silent on faults."""
 
 import contextlib
 import os
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from webjobs_client import Client
 
 _KEPT_SECONDS = 30.0
-_ANSWER_SECONDS = 0.15  # for a connection, and for an answer: a shell waits 300 ms at most
+_ANSWER_SECONDS = 0.18  # that the server has; with the start, a shell waits 300 ms at most
+_FETCH_SECONDS = 5.0  # for a connection, and for an answer, that serve the next time
 _MOST_RUNS = 20
 
 
@@ -80,13 +81,35 @@ def _asked(ctx: click.Context, what: str, ask: Callable[["Client"], list[str]]) 
             return msgspec.json.decode(path.read_bytes(), type=list[str])
     from webjobs_client import Client
 
-    with Client(
-        target.url, target.username or "", target.password or "", timeout=_ANSWER_SECONDS, retry_for=0
-    ) as client:
-        names = ask(client)
-    with contextlib.suppress(OSError):
-        _keep(path, names)
-    return names
+    client = Client(
+        target.url, target.username or "", target.password or "", timeout=_FETCH_SECONDS, retry_for=0
+    )
+    return _fetched(lambda: ask(client), path)
+
+
+def _fetched(ask: Callable[[], list[str]], path: Path) -> list[str]:
+    """What is answered in time. A process of its own asks, and keeps what comes later for the next time."""
+    import select
+
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        try:
+            os.close(reader)
+            os.setsid()
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for stream in range(3):  # the shell reads until these are closed
+                os.dup2(nowhere, stream)
+            names = ask()
+            with contextlib.suppress(OSError):
+                _keep(path, names)
+            with open(writer, "wb") as file:
+                file.write(msgspec.json.encode(names))
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as file:
+        is_ready = select.select([file], [], [], _ANSWER_SECONDS)[0]
+        return msgspec.json.decode(file.read(), type=list[str]) if is_ready else []
 
 
 def _folder() -> Path:
