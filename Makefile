@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+STACK_STAMP := $(VENV)/.stack
 # The tests wait more than they compute: three at a time suit two cores. Each has servers of its own.
 # In the order of their folders the long ones come first and the short ones fill the end.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
@@ -18,14 +19,24 @@ help: ## print these verbs
 
 setup: $(STAMP) ## make .venv with everything in it, from pinned and hashed requirements
 
-$(STAMP): requirements/dev.txt pyproject.toml
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "webjobs needs Python 3.11 or newer; say which: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "installing $< into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP_INSTALL) --require-hashes -r $<
+	@$(PIP_INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
+endef
 
-up: setup ## run everything here: NATS, Postgres, api, runner, history (Ctrl-C stops all)
+$(STAMP): requirements/dev.txt pyproject.toml
+	$(install)
+
+$(STACK_STAMP): requirements/stack.txt pyproject.toml
+	$(install)
+
+# What builds and tests the project takes three times as long to install: who wants to run it need not wait for that.
+up: $(if $(wildcard $(STAMP)),$(STAMP),$(STACK_STAMP)) ## run everything here: NATS, Postgres, api, runner, history (Ctrl-C stops all)
 	@exec $(BIN)/webjobs up $(ARGS)
 
 test: setup ## every test but those of docker-compose.yml
@@ -72,6 +83,7 @@ UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate
 lock: ## pin every dependency with its hashes (needs a .venv with uv)
 	$(UV_COMPILE) pyproject.toml --group dev -o requirements/dev.txt
 	$(UV_COMPILE) --group images -o requirements/runtime.txt
+	$(UV_COMPILE) pyproject.toml --group build --constraint requirements/dev.txt -o requirements/stack.txt
 
 wheel: setup ## build the wheels of both distributions into dist/
 	$(BIN)/python release/build.py

@@ -53,6 +53,9 @@ class Silence:
         """A service wrote a line."""
         self.last_lines = [*self.last_lines[-20:], f"{name}: {line}"]
 
+    def starting(self, name: str, why: str) -> None:
+        """A part takes some time to start."""
+
     def waiting_for_a_killed_stack(self, folder: Path) -> None:
         """Cannot be: the folder is new."""
 

@@ -38,6 +38,9 @@ class Announcements:
     def output(self, name: str, line: str) -> None:
         self.lines.setdefault(name, []).append(line)
 
+    def starting(self, name: str, why: str) -> None:
+        self.events.append(("starting", name))
+
     def waiting_for_a_killed_stack(self, folder: Path) -> None:
         self.events.append(("waiting", folder.name))
 

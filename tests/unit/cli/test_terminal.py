@@ -63,6 +63,25 @@ def test_the_welcome_names_the_url_the_folder_and_a_command() -> None:
     assert "webjobs is ready: http://127.0.0.1:8080\n" in output.getvalue()
     assert "Drop jobs into /data/jobs/{triggered,continuous}/<name>/" in output.getvalue()
     assert "curl -X POST http://127.0.0.1:8080/api/jobs/triggered/hello/run" in output.getvalue()
+    assert "\n  webjobs deploy hello.sh && webjobs run hello --follow\n" in output.getvalue()
+
+
+def test_the_welcome_shows_the_command_as_it_was_called_and_the_server_when_it_is_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/a b/bin/webjobs", "up"])
+    monkeypatch.setenv("PATH", "/nowhere")
+    terminal, output = written(colours=False)
+    terminal.welcome("http://127.0.0.1:9000", Path("/data/jobs"), login=False)
+    called = "'/a b/bin/webjobs' --url http://127.0.0.1:9000"
+    assert f"\n  {called} deploy hello.sh && {called} run hello --follow\n" in output.getvalue()
+
+
+def test_what_takes_long_is_said_before_it_is_ready() -> None:
+    terminal, output = written(colours=False)
+    terminal.starting("postgres", "it makes the database")
+    terminal.starting("api", "")
+    assert output.getvalue() == "… postgres starting: it makes the database\n… api      starting\n"
 
 
 def test_the_welcome_shows_where_the_login_goes_and_not_the_login() -> None:

@@ -73,3 +73,15 @@ def test_groups_and_default_install_want_the_same_versions() -> None:
     base = by_name(PROJECT["project"]["dependencies"])
     for name, requirement in (declared("images") | declared("dev")).items():
         assert requirement == base.get(name, requirement)
+
+
+def test_make_up_installs_what_the_stack_requires_as_it_is_pinned_for_development() -> None:
+    stack, development = (pinned(ROOT / "requirements" / f"{name}.txt") for name in ("stack", "dev"))
+    assert stack.items() <= development.items()
+    needed = [*PROJECT["project"]["dependencies"], *declared("build").values()]
+    assert {name.lower() for name in by_name(needed)} <= stack.keys()
+
+
+def pinned(path: Path) -> dict[str, str]:
+    """Versions by name."""
+    return dict(re.findall(r"(?m)^([a-z0-9-]+)==([^ ;]+)", path.read_text("utf-8")))

@@ -96,6 +96,10 @@ class JsonLines:
         self._parts: dict[str, PartLines] = {}
         self._is_read = True
 
+    def starting(self, name: str, why: str) -> None:
+        """A part takes some time to start."""
+        self._progress("part is starting", name, reason=why)
+
     def ready(self, name: str, seconds: float, address: str) -> None:
         """A part can be used."""
         self._progress("part is ready", name, seconds=round(seconds, 3), address=address)

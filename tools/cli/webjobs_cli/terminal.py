@@ -1,6 +1,8 @@
 """How `webjobs up` looks: progress, then the lines of every service behind its name in its colour."""
 
 import io
+import shlex
+import shutil
 import sys
 import zlib
 from collections.abc import Sequence
@@ -10,6 +12,8 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 from webjobs_service.colours import has_colours
+
+from webjobs_cli.target import DEFAULT_URL
 
 _COLOURS = ("cyan", "magenta", "blue", "yellow", "bright_cyan", "bright_magenta", "bright_blue")
 _NAME_WIDTH = 9
@@ -31,6 +35,10 @@ class Terminal:
         )
         self._prefixes: dict[str, str] = {}
         self._is_read = True
+
+    def starting(self, name: str, why: str) -> None:
+        """A part takes some time to start."""
+        self._progress("…", "dim", name, f"starting: {why}" if why else "starting")
 
     def ready(self, name: str, seconds: float, address: str) -> None:
         """A part can be used."""
@@ -67,17 +75,24 @@ class Terminal:
         """Jobs can run: what to do next, and which parts are missing."""
         curl = "curl -u $WEBJOBS_USERNAME:$WEBJOBS_PASSWORD" if login else "curl"
         job = f"{url}/api/jobs/triggered/hello"
+        webjobs = called_as(sys.argv[0]) + ("" if url == DEFAULT_URL else f" --url {url}")
         self._write(
             Text.assemble(
                 "\nwebjobs is ready: ",
                 (url, "bold underline"),
                 (f"\nNot ready: {', '.join(missing)}; the lines above say why." if missing else "", "yellow"),
                 f"\nDrop jobs into {jobs}/{{triggered,continuous}}/<name>/",
-                "\nor put a script there and run it:",
+                "\nor put a script there and run it, with curl:",
                 (
                     f"\n  echo 'echo hello' |"
                     f" {curl} -T - -H 'Content-Disposition: attachment; filename=run.sh' {job}"
                     f"\n  {curl} -X POST {job}/run",
+                    "bold",
+                ),
+                "\nor with this command line:",
+                (
+                    "\n  echo 'echo hello' > hello.sh"
+                    f"\n  {webjobs} deploy hello.sh && {webjobs} run hello --follow",
                     "bold",
                 ),
                 "\nCtrl-C stops everything.\n",
@@ -117,6 +132,14 @@ class Terminal:
         except OSError:
             # No reader is left; the services go on.
             self._is_read = False
+
+
+def called_as(program: str) -> str:
+    """How a person calls this command line from this folder: by its name where the shell finds it so."""
+    found = shutil.which("webjobs")
+    if Path(program).name != "webjobs" or (found and Path(found).absolute() == Path(program).absolute()):
+        return "webjobs"
+    return shlex.quote(program)
 
 
 def _colour(name: str) -> str:

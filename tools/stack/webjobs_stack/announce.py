@@ -7,6 +7,9 @@ from typing import Protocol
 class Announcer(Protocol):
     """Called for everything worth a line on the terminal."""
 
+    def starting(self, name: str, why: str) -> None:
+        """A part is not ready yet; `why` says what takes long, and may be empty."""
+
     def ready(self, name: str, seconds: float, address: str) -> None:
         """A part can be used, `seconds` after it was started."""
 

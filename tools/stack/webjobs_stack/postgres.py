@@ -83,6 +83,11 @@ class Postgres:
         return self._cluster.data
 
     @property
+    def is_new(self) -> bool:
+        """Whether the next start makes the cluster."""
+        return self._cluster.is_new
+
+    @property
     def log(self) -> Path:
         """What the server says."""
         return self._cluster.log

@@ -39,6 +39,11 @@ class Cluster:
         self.log = folder / "postgres.log"
         self._fsync = "on" if is_synced else "off"
 
+    @property
+    def is_new(self) -> bool:
+        """Whether there is no data yet."""
+        return not self.data.exists()
+
     async def prepare(self) -> bool:
         """Make and initialise what is not there, remove what a dead server left; returns whether it is new.
 
@@ -49,7 +54,7 @@ class Cluster:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _hand_over(self.folder)
         (self.folder / "password").unlink(missing_ok=True)  # earlier versions kept it there
-        is_new = not self.data.exists()
+        is_new = self.is_new
         if is_new:
             await self._initialise()
         else:

@@ -29,6 +29,8 @@ from webjobs_stack.supervise import Daemon, announce_start, keep_running
 
 _FAULTY_SETTINGS = 2  # exit code of a service
 _DEGRADED_SECONDS = 5.0  # that services have to become ready when a part of the stack is missing
+_QUIET_SECONDS = 5.0  # that a start takes before it is announced that it goes on
+_FIRST_START = "the first start makes the database, which takes a few seconds"
 _WITHOUT_HISTORY = (
     "Jobs run without Postgres and history; their runs are shown again when both are back. "
     "If the database is damaged, stop everything and run `webjobs repair history`, which makes a new one."
@@ -216,6 +218,10 @@ class Stack:
     async def _start(self, daemon: Daemon) -> None:
         started_at = time.monotonic()
         failed: WebJobsError | None = None
+        why = _FIRST_START if isinstance(daemon, Postgres) and daemon.is_new else ""
+        slow = asyncio.get_running_loop().call_later(
+            0.0 if why else _QUIET_SECONDS, self._announce.starting, daemon.name, why
+        )
         try:
             address = await daemon.start()
         except (DidNotStart, ServiceRefused) as error:
@@ -226,6 +232,8 @@ class Stack:
             self._announce.output(daemon.name, _WITHOUT_HISTORY)
         else:
             announce_start(daemon, self._announce, time.monotonic() - started_at, address)
+        finally:
+            slow.cancel()
         assert self._disk is not None
         self._supervision[daemon] = asyncio.create_task(
             keep_running(daemon, self._announce, self._disk.until_room, failed)
