@@ -27,7 +27,7 @@ PROJECTS = {"webjobs": ROOT, "webjobs-client": ROOT / "release" / "client"}
 
 
 def main() -> None:
-    """Build both into the folder that is named, or else into dist/, and print where they are."""
+    """Build both into the folder that is named, or else into dist/, and print the path of each."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "dist"
     folder.mkdir(exist_ok=True)
     for name in PROJECTS:
@@ -55,7 +55,11 @@ def build_wheel(name: str, folder: Path) -> Path:
             str(folder),
         ]
         environment = os.environ | {"WEBJOBS_SBOM": str(sbom)}
-        subprocess.run(command, cwd=project, check=True, stdout=subprocess.PIPE, env=environment)
+        # Its own words are only of use when it fails.
+        done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+        if done.returncode != 0:
+            print(done.stdout, done.stderr, sep="", file=sys.stderr)
+            done.check_returncode()
     finally:
         sbom.unlink()
     wheel = folder / f"{name.replace('-', '_')}-{version()}-py3-none-any.whl"

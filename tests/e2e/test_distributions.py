@@ -26,8 +26,14 @@ needs_index = pytest.mark.skipif(
 
 def build(folder: Path) -> dict[str, Path]:
     """Both wheels, by distribution."""
-    subprocess.run([sys.executable, ROOT / "release" / "build.py", folder], check=True, capture_output=True)
-    return {wheel.name.split("-")[0]: wheel for wheel in folder.glob("*.whl")}
+    command = [sys.executable, ROOT / "release" / "build.py", folder]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    wheels = sorted(folder.glob("*.whl"), reverse=True)
+    assert (sorted(done.stdout.splitlines(), reverse=True), done.stderr) == (
+        [str(each) for each in wheels],
+        "",
+    )
+    return {wheel.name.split("-")[0]: wheel for wheel in wheels}
 
 
 @pytest.fixture(scope="module")
