@@ -12,6 +12,7 @@ from webjobs_events.events import ScheduleTicked, TickOutcome
 from webjobs_events.refusal import Refusal, encode_refusal
 from webjobs_events.subjects import Subjects
 from webjobs_rules.job import JobName, JobType
+from webjobs_rules.log_format import output_log
 from webjobs_rules.status import Status
 
 
@@ -74,8 +75,11 @@ async def test_jobs_at_a_glance(api: aiohttp.ClientSession, backend: FakeBackend
     await run(api, backend, "bad", exit_code=3)
     failed = await run(api, backend, "bad", exit_code=3)
     await run(api, backend, "good")
-    await start(api, "busy", "?arguments=a%20b")
+    busy_run = await start(api, "busy", "?arguments=a%20b")
     await eventually(lambda: "busy" in backend.held)
+    subject = backend.bus.subjects.log(JobType.TRIGGERED, JobName("busy"), busy_run)
+    line = b"[11/08/2013 02:56:00 > 327e1e: INFO] page 7\n"
+    await backend.log(subject, output_log(busy_run), 0, line)
     backend.may_take_runs.clear()
     waiting = await start(api, "waits")
     await skip_a_due_time(backend, "daily")
@@ -106,6 +110,7 @@ async def test_jobs_at_a_glance(api: aiohttp.ClientSession, backend: FakeBackend
     }
     (busy,) = found["running"]
     assert (busy["job"], busy["arguments"], busy["median_ms"]) == ("busy", "a b", None)
+    assert (busy["last_line"], busy["progress"], busy["progress_text"]) == ("page 7", None, "")
     assert 0 <= busy["elapsed_ms"] < 60_000
     assert [(each["job"], each["at"][11:]) for each in found["next_due"]] == [("daily", "08:00:00Z")]
 

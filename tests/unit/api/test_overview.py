@@ -130,7 +130,7 @@ def test_the_row_of_a_job_without_runs_and_of_a_continuous_one() -> None:
 
 
 def test_a_run_that_runs_and_the_next_due_times() -> None:
-    shown = running_json(RUNNING, None, URLS, NOW)
+    shown = running_json(RUNNING, None, None, URLS, NOW)
     assert (shown.elapsed_ms, shown.median_ms) == (5000, None)
     due = [triggered(str(hour), next_due=NOW + timedelta(hours=hour)) for hour in (3, 1, 2)]
     assert [each.job for each in due_json([*due, triggered()], 2, URLS)] == ["1", "2"]

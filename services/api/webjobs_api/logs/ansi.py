@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 import msgspec
+from webjobs_rules.terminal_text import ESCAPE, SIGNS
 
 _NAMES: Final = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 _COLOURS: Final = (*_NAMES, *(f"bright-{name}" for name in _NAMES))
@@ -28,24 +29,6 @@ _ENDS: Final = {
     27: ("inverse",),
     28: ("hidden",),
     29: ("strike",),
-}
-
-# Each alternative stops at the next escape character, so the time is linear in the length of the text.
-_ESCAPE = re.compile(
-    r"\x1b\[([0-9;:]*)m"  # the style of what follows
-    r"|\x1b\[[0-?]*[ -/]*(?:[@-~]|$)"  # movements, and what the end of the text cut off
-    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"  # titles, links
-    r"|\x1b[ -/]*(?:[0-Z\\^-~]|$)"  # character sets, keypads
-    r"|\x1b"
-)
-
-# Shown as signs: they would move the cursor, hide text, or change the direction in which it is read.
-_SIGNS: Final = {
-    **{code: 0x2400 + code for code in range(0x20) if code != 0x09},
-    0x7F: 0x2421,
-    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
-    **dict.fromkeys((0x061C, 0x200E, 0x200F, 0x2028, 0x2029), 0xFFFD),
-    **dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD),
 }
 
 
@@ -81,7 +64,7 @@ def segments(line: str) -> tuple[Segment, ...]:
 def _parts(line: str) -> Iterator[tuple[str, str | None]]:
     """Pieces between escape sequences, each with the codes for the style of what follows, if any."""
     at = 0
-    for escape in _ESCAPE.finditer(line):
+    for escape in ESCAPE.finditer(line):
         yield line[at : escape.start()], escape[1]
         at = escape.end()
     yield line[at:], None
@@ -89,7 +72,7 @@ def _parts(line: str) -> Iterator[tuple[str, str | None]]:
 
 def _segment(parts: list[str], names: tuple[str, ...]) -> list[Segment]:
     """A piece of visible text; none when it is empty."""
-    text = "".join(parts).translate(_SIGNS)
+    text = "".join(parts).translate(SIGNS)
     return [Segment(text, names)] if text else []
 
 

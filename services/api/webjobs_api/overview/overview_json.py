@@ -99,6 +99,9 @@ class RunningJson(msgspec.Struct, frozen=True, kw_only=True):
         elapsed_ms: Since then.
         median_ms: Of the durations of the job's last runs; null before the first.
         arguments: The first 200 characters; null when there are none.
+        progress: How far it says that it is, 0 to 1; null when it says nothing.
+        progress_text: What it says about that.
+        last_line: What it wrote last, the first 200 characters; null when nothing is known of it.
         url: Of the run.
     """
 
@@ -108,6 +111,9 @@ class RunningJson(msgspec.Struct, frozen=True, kw_only=True):
     elapsed_ms: int
     median_ms: int | None
     arguments: str | None
+    progress: float | None
+    progress_text: str
+    last_line: str | None
     url: str
 
 
@@ -280,7 +286,9 @@ def acknowledged_json(
     return AcknowledgedJson(**shown, acknowledgement=listed_json([covered_by])[0])
 
 
-def running_json(run: RunView, summary: JobSummary | None, urls: Urls, now: datetime) -> RunningJson:
+def running_json(
+    run: RunView, summary: JobSummary | None, last_line: str | None, urls: Urls, now: datetime
+) -> RunningJson:
     """A run that runs."""
     return RunningJson(
         job=run.job_name,
@@ -289,6 +297,9 @@ def running_json(run: RunView, summary: JobSummary | None, urls: Urls, now: date
         elapsed_ms=max(0, (now - (run.started_at or now)) // _MILLISECOND),
         median_ms=summary.median_ms if summary else None,
         arguments=run.arguments,
+        progress=run.progress,
+        progress_text=run.progress_text,
+        last_line=last_line,
         url=urls.run(run.job_name, run.run_id),
     )
 

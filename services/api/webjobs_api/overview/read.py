@@ -14,13 +14,14 @@ from webjobs_rules.run_id import run_id_at
 
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.backends.last_lines import last_lines
 from webjobs_api.backends.refusals import REFUSALS
 from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.backends.runs import RUNS, may_have_begun
 from webjobs_api.backends.ticks import TICKS
 from webjobs_api.backends.usage import USAGE
 from webjobs_api.http.held_back import holding_schedules
-from webjobs_api.http.keys import LIVE_SETTINGS
+from webjobs_api.http.keys import BUS, LIVE_SETTINGS
 from webjobs_api.http.urls import Urls
 from webjobs_api.overview.acknowledged import divided
 from webjobs_api.overview.attention import Attention, attention_of, most_severe
@@ -76,6 +77,8 @@ async def read_overview(app: web.Application, wanted: JobFilter, urls: Urls, now
     kinds = most_severe(attention)
     known = {job.key for job in jobs}
     page, following = page_of_jobs(jobs, wanted, kinds, now)
+    running = totals.longest_running[:_SHOWN_RUNNING]
+    lines = await last_lines(app[BUS], [(run.job_name, run.run_id) for run in running])
     summaries = {job.definition.job_name: job.summary for job in jobs if job.is_triggered}
     overview = OverviewJson(
         attention=[
@@ -88,8 +91,8 @@ async def read_overview(app: web.Application, wanted: JobFilter, urls: Urls, now
         ],
         counts=_counts(jobs, totals, len(waiting), len(attention), len(acknowledged)),
         running=[
-            running_json(run, summaries.get(run.job_name), urls, now)
-            for run in totals.longest_running[:_SHOWN_RUNNING]
+            running_json(run, summaries.get(run.job_name), lines.get((run.job_name, run.run_id)), urls, now)
+            for run in running
         ],
         next_due=due_json(jobs, _SHOWN_DUE_TIMES, urls),
         jobs=[job_row(job, kinds.get(job.key), urls) for job in page],

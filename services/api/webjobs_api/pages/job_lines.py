@@ -90,6 +90,8 @@ class RunningLine:
     since: datetime | None
     usual: str
     arguments: str
+    progress: str
+    last_line: str
 
 
 def job_line(row: JobRowJson, urls: Urls) -> JobLine:
@@ -148,6 +150,8 @@ def running_line(each: RunningJson, urls: Urls) -> RunningLine:
         since=each.started_at,
         usual=_milliseconds(each.median_ms),
         arguments=each.arguments or "",
+        progress="" if each.progress is None else f"{each.progress:.0%} {each.progress_text}".strip(),
+        last_line=each.last_line or "",
     )
 
 
