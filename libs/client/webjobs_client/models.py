@@ -172,7 +172,7 @@ class JobRow(Model, frozen=True, kw_only=True):
 
 
 class Attention(Model, frozen=True, kw_only=True):
-    """One reason why a job needs attention."""
+    """One reason why a job or a hook needs attention; of a hook `job` is empty, and `hook` is its id."""
 
     job: str
     type: str
@@ -181,6 +181,8 @@ class Attention(Model, frozen=True, kw_only=True):
     since: datetime | None = None
     run_id: str | None = None
     url: str
+    hook: str | None = None
+    target: str | None = None
 
 
 class RunningRun(Model, frozen=True, kw_only=True):
@@ -356,7 +358,10 @@ class Cause(Model, frozen=True, kw_only=True):
 
 
 class Acknowledgement(Model, frozen=True, kw_only=True):
-    """That a person knows of what needs attention of a job; `until` is `change`, `forever` or an instant."""
+    """That a person knows of what needs attention of a job or a hook.
+
+    `until` is `change`, `forever` or an instant; of a hook `job` is empty, and `hook` is its id.
+    """
 
     id: str
     job: str
@@ -366,6 +371,7 @@ class Acknowledgement(Model, frozen=True, kw_only=True):
     at: datetime
     until: str
     note: str
+    hook: str | None = None
 
 
 class BulkRunFailure(Model, frozen=True, kw_only=True):

@@ -325,6 +325,11 @@ class Subjects:
         """Key of how far a hook has come in a stream."""
         return f"state.{hook_id}.{source}"
 
+    @staticmethod
+    def hook_acknowledgement_key(hook_id: str) -> str:
+        """Key of the acknowledgement that a hook keeps failing."""
+        return f"acknowledged.{hook_id}"
+
     # Queries
 
     @property

@@ -22,6 +22,7 @@ from webjobs_service.options import options_middleware
 from webjobs_service.release import VERSION, VERSION_HEADER
 from webjobs_service.stalled_clients import limit_buffer
 
+from webjobs_api.backends.failing_hooks import FAILING_HOOKS
 from webjobs_api.backends.history import HISTORY, History
 from webjobs_api.backends.known_jobs import DEFINITIONS, KnownJobs
 from webjobs_api.backends.refusals import REFUSALS, Refusals
@@ -148,6 +149,7 @@ async def open_app(
             app[DEPLOYMENTS] = deployments
             app[DISPATCHER] = dispatcher
             app[DUE_TIMES] = DueTimes()
+            app[FAILING_HOOKS] = hooks
             app[FILES] = files
             app[HISTORY] = history
             app[HOOKS] = hooks

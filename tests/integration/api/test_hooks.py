@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -296,6 +297,62 @@ async def test_a_receiver_that_is_down_gets_all_of_it_afterwards_and_in_order(
         return len(delivered) == 20
 
     await eventually(all_told)
+
+
+async def test_a_hook_that_keeps_failing_needs_attention_until_it_delivers(
+    api: aiohttp.ClientSession, bus: Bus, receiver: Receiver
+) -> None:
+    hook = await make(api, receiver.url())
+
+    async def fail(status: int) -> None:
+        receiver.statuses["/hook"] = status
+        seen = len(receiver.calls)
+        await tell(bus, seen + 1)
+        await receiver.has(seen + 4)
+
+    async def needs_attention() -> bool:
+        return (await get_json(api, "/api/overview"))["counts"]["attention"] == 1
+
+    async def needs_none() -> bool:
+        found = await get_json(api, "/api/overview")
+        return not found["attention"] and not found["acknowledged"]
+
+    async def acknowledge(expected: int, **more: Any) -> Any:
+        async with api.post("/api/acknowledgements", json={"hook": hook["id"], **more}) as answer:
+            assert answer.status == expected, await answer.text()
+            return await answer.json()
+
+    assert "needs no attention" in (await acknowledge(409))["detail"]
+    await fail(503)
+    await eventually(needs_attention)
+    (found,) = (await get_json(api, "/api/overview"))["attention"]
+    assert (found["kind"], found["hook"], found["job"]) == ("hook_failing", hook["id"], "")
+    assert re.fullmatch(
+        r"[\d,]+ calls in a row failed; the last one: 503 Service Unavailable\.", found["text"]
+    )
+    assert found["since"] and found["url"].endswith(f"/api/hooks/{hook['id']}")
+    async with api.get("/") as answer:
+        assert f'href="/pages/hooks/{hook["id"]}"' in await answer.text()
+
+    given = await acknowledge(201, until="forever", note="Known.")
+    assert await acknowledge(200, until="forever", note="Known.") == given
+    overview = await get_json(api, "/api/overview")
+    assert not overview["attention"]
+    assert [each["acknowledgement"] for each in overview["acknowledged"]] == [given]
+    assert await get_json(api, "/api/acknowledgements") == [given]
+    receiver.statuses.clear()
+    await eventually(needs_none)
+    assert await get_json(api, "/api/acknowledgements") == []
+    await fail(500)  # again, after it has delivered
+    await eventually(needs_attention)
+
+    form = {"hook": hook["id"], "kind": "hook_failing", "until": "change"}
+    async with api.post("/pages/acknowledgements", data=form) as answer:
+        assert "1 acknowledged" in await answer.text()
+    (given,) = await get_json(api, "/api/acknowledgements")
+    async with api.delete(f"/api/acknowledgements/{given['id']}") as answer:
+        assert answer.status == 204
+    assert await needs_attention()
 
 
 async def test_a_dead_receiver_delays_nobody_else(

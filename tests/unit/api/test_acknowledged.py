@@ -6,9 +6,16 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from webjobs_api.overview.acknowledge_request import acknowledge_request_of, terms_of, until_of
-from webjobs_api.overview.acknowledged import covers, divided
-from webjobs_api.overview.attention import Attention, AttentionKind, evidence_in
+from webjobs_api.backends.failing_hooks import HookAcknowledgement
+from webjobs_api.overview.acknowledge_request import (
+    NamedHook,
+    NamedJob,
+    acknowledge_request_of,
+    terms_of,
+    until_of,
+)
+from webjobs_api.overview.acknowledged import Given, covers, divided
+from webjobs_api.overview.attention import HOOK, Attention, AttentionKind, evidence_in
 from webjobs_api.overview.errors import InvalidAcknowledgement
 from webjobs_api.wording.sentence import Sentence
 from webjobs_events.events import Term
@@ -73,6 +80,40 @@ def test_whether_it_is_still_covered(
     assert (open_ones, covered) == (([], [(found, given)]) if expected else ([found], []))
 
 
+def of_hook(term: Term, **changes: Any) -> HookAcknowledgement:
+    facts: dict[str, Any] = {
+        "hook": "h1",
+        "acknowledgement_id": "a2",
+        "at": NOW - HOUR,
+        "by": "Dashboard - ada",
+        "term": term,
+        "evidence": "status 503",
+    }
+    return HookAcknowledgement(**(facts | changes))
+
+
+def hook(**changes: Any) -> Attention:
+    facts = {"job": "h1", "type": HOOK, "kind": AttentionKind.HOOK_FAILING, "since": NOW - 2 * HOUR}
+    return attention(**({"evidence": "status 503"} | facts | changes))
+
+
+@pytest.mark.parametrize(
+    ("given", "found", "expected"),
+    [
+        (of_hook(Term.CHANGE), hook(), True),
+        (of_hook(Term.CHANGE), hook(evidence="status 500"), False),
+        (of_hook(Term.FOREVER), hook(evidence="status 500"), True),
+        (of_hook(Term.FOREVER), hook(since=NOW), False),  # it has delivered in between
+        (of_hook(Term.FOREVER), hook(job="h2"), False),
+        (of_hook(Term.INSTANT, until=NOW), hook(), False),
+        (of_hook(Term.FOREVER), attention(job="h1"), False),
+        (acknowledged(Term.FOREVER, job_name="h1", kind="hook_failing"), hook(), False),
+    ],
+)
+def test_a_hook_is_covered_until_it_delivers(given: Given, found: Attention, expected: bool) -> None:
+    assert covers(given, found, NOW) is expected
+
+
 def test_long_evidence_is_compared_to_its_end() -> None:
     long = "x" * 5_000
     assert evidence_in("short") == "short"
@@ -84,13 +125,14 @@ def body(**changes: Any) -> bytes:
 
 
 def test_what_a_request_means() -> None:
-    job_type, name, terms = acknowledge_request_of(b"\xef\xbb\xbf" + body(note="  Known. "), NOW)
-    assert (job_type, name) == (JobType.TRIGGERED, "job")
+    named, terms = acknowledge_request_of(b"\xef\xbb\xbf" + body(note="  Known. "), NOW)
+    assert named == NamedJob(JobType.TRIGGERED, "job")
     assert (terms.kinds, terms.term, terms.until, terms.note) == (None, Term.CHANGE, None, "Known.")
-    _, _, terms = acknowledge_request_of(body(kinds=["failed"], until="2026-03-28T14:30:00+02:00"), NOW)
+    _, terms = acknowledge_request_of(body(kinds=["failed"], until="2026-03-28T14:30:00+02:00"), NOW)
     assert terms.kinds == {AttentionKind.FAILED}
     assert (terms.term, terms.until) == (Term.INSTANT, NOW + timedelta(minutes=30))
-    assert acknowledge_request_of(body(note="ä" * 1000, until="forever"), NOW)[2].term is Term.FOREVER
+    assert acknowledge_request_of(body(note="ä" * 1000, until="forever"), NOW)[1].term is Term.FOREVER
+    assert acknowledge_request_of(b'{"hook": "h1"}', NOW)[0] == NamedHook("h1")
 
 
 @pytest.mark.parametrize(
@@ -113,6 +155,9 @@ def test_what_a_request_means() -> None:
         body(note="ä" * 1001),
         body(note="a\0b"),
         body(other=1),
+        body(hook="h1"),
+        body(job=None),
+        b"{}",
     ],
 )
 def test_what_a_request_cannot_say(wrong: bytes) -> None:

@@ -85,6 +85,23 @@ def test_a_reason_leads_to_its_run_and_that_of_no_job_nowhere() -> None:
     assert attention_line(of_folder, SENTENCE, URLS).url == ""
 
 
+def test_a_hook_is_named_by_its_address_and_leads_to_its_page() -> None:
+    reason = AttentionJson(
+        job="",
+        type="hook",
+        kind=AttentionKind.HOOK_FAILING,
+        text="",
+        since=AT,
+        run_id=None,
+        url="/",
+        hook="a/b",
+        target="https://example.com",
+    )
+    line = attention_line(reason, SENTENCE, URLS)
+    assert (line.subject, line.subject_url) == ("https://example.com", "/x/pages/hooks/a%2Fb")
+    assert (line.url, line.action, line.key) == (line.subject_url, "See the calls", "hook-hook_failing-a%2Fb")
+
+
 @pytest.mark.parametrize(
     ("until", "ends"),
     [
@@ -97,7 +114,7 @@ def test_what_is_acknowledged_says_by_whom_and_until_when(until: str, ends: str)
     given = AcknowledgementJson(
         id="2026-1f",
         job="a b",
-        type=JobType.TRIGGERED,
+        type="triggered",
         kinds=["failed"],
         by="ada",
         at=AT,
@@ -117,7 +134,7 @@ def test_what_is_acknowledged_says_by_whom_and_until_when(until: str, ends: str)
     line = acknowledged_line(known, URLS)
     assert line.ends.text(AT) == ends
     assert (line.reason.word, line.reason.sentence, line.by, line.note) == ("Failed", SENTENCE, "ada", "N")
-    assert line.job_url == "/x/pages/triggered/a%20b"
+    assert line.reason.subject_url == "/x/pages/triggered/a%20b"
     assert line.withdraw == "/x/pages/acknowledgements/2026-1f/withdraw"
 
 

@@ -11,6 +11,7 @@ from webjobs_events.errors import BusUnavailable, UndecodableMessage
 from webjobs_events.jetstream import Bus, ConsumerTerms, QueuedMessage, WorkQueue, end_subscription
 
 from webjobs_api.hooks.back_off import HookTerms
+from webjobs_api.hooks.failing import failures_after
 from webjobs_api.hooks.hook import Hook, HookState, Outcome, Source
 from webjobs_api.hooks.hooks import Hooks
 from webjobs_api.hooks.rendering import Delivery, delivery_of
@@ -123,7 +124,8 @@ class Deliverer:
         answer = await send(self._session, self._hook, delivery, attempt, self._terms.timeout)
         outcome = self._outcome(answer, attempt, began_at - message.stored_at)
         wait = self._terms.wait(attempt, random.random(), answer.retry_after)  # spreads load, guards nothing
-        await self._record(message, delivery, attempt, answer, outcome, began_at, wait)
+        failures = failures_after(known, outcome, began_at)
+        await self._record(message, delivery, attempt, answer, outcome, began_at, wait, failures)
         if outcome is Outcome.WILL_RETRY:
             await message.give_back(wait)
             return
@@ -156,6 +158,7 @@ class Deliverer:
         outcome: Outcome,
         at: datetime,
         wait: float,
+        failures: tuple[int, datetime | None],
     ) -> None:
         HOOK_CALLS.labels(outcome.value).inc()
         log_outcome = log.debug if outcome is Outcome.DELIVERED else log.info
@@ -176,6 +179,8 @@ class Deliverer:
             status=answer.status,
             reason=answer.reason,
             context=delivery.body.decode("utf-8", "replace")[:_CONTEXT],
+            failures=failures[0],
+            failing_since=failures[1],
         )
         next_at = datetime.now(UTC) + timedelta(seconds=wait) if outcome is Outcome.WILL_RETRY else None
         attempt_made = answer.attempt_at(delivery, message.sequence, attempt, at, outcome, next_at)

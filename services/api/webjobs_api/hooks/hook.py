@@ -103,6 +103,8 @@ class HookState(msgspec.Struct, frozen=True, kw_only=True):
         status: HTTP status of the receiver; None when there was no answer.
         reason: In words.
         context: The beginning of what was sent.
+        failures: So many tries in a row have failed, this one included; 0 when it was taken.
+        failing_since: When the first of these was made; None when this one was taken.
     """
 
     sequence: int
@@ -112,6 +114,8 @@ class HookState(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None
     reason: str
     context: str
+    failures: int = 0
+    failing_since: Instant | None = None
 
     @property
     def is_settled(self) -> bool:

@@ -10,7 +10,9 @@ from webjobs_events.errors import MALFORMED, RevisionConflict
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.subjects import Subjects
 
+from webjobs_api.backends.failing_hooks import FailingHook, HookAcknowledgement
 from webjobs_api.hooks.errors import HookChanged, HookConflict, HookNotFound
+from webjobs_api.hooks.failing import failing_hook
 from webjobs_api.hooks.hook import Attempt, Hook, HookState, Source, digest_of
 from webjobs_api.hooks.target import shown
 
@@ -18,10 +20,12 @@ log = structlog.stdlib.get_logger(__name__)
 
 _HOOK = "hook."
 _STATE = "state."
+_ACKNOWLEDGED = "acknowledged."
 _FORGET_SECONDS = 3600  # that the trace of a removed hook stays
 _RECENT = 500  # calls of all hooks together that a list of hooks shows
 _hook_decoder = msgspec.json.Decoder(Hook)
 _state_decoder = msgspec.json.Decoder(HookState)
+_acknowledgement_decoder = msgspec.json.Decoder(HookAcknowledgement)
 _attempt_decoder = msgspec.json.Decoder(Attempt)
 _encode = msgspec.json.encode
 
@@ -39,6 +43,7 @@ class Hooks:
         self._bus = bus
         self._known: dict[str, tuple[Hook, int]] = {}  # by key, with the revision
         self._states: dict[str, HookState] = {}
+        self._acknowledgements: dict[str, HookAcknowledgement] = {}  # by key
         self._listeners: list[Listener] = []
         self._mirror = bus.hooks.mirror(self._changed, restore=True)
 
@@ -150,14 +155,46 @@ class Hooks:
             return  # another client has just removed it
         for source in hook.sources:
             await self._bus.hooks.let_go(Subjects.hook_state_key(hook.id, source), marker_ttl=_FORGET_SECONDS)
+        if (key := Subjects.hook_acknowledgement_key(hook.id)) in self._acknowledgements:
+            await self._bus.hooks.let_go(key, marker_ttl=_FORGET_SECONDS)
         await self._mirror.reached(revision)
         log.info("hook removed", hook=hook.id, url=shown(hook.url))
 
     def latest_state(self, hook: Hook) -> HookState | None:
         """The latest try to deliver something to a hook."""
+        return max(self._states_of(hook), key=lambda state: state.at, default=None)
+
+    def _states_of(self, hook: Hook) -> list[HookState]:
         keys = [Subjects.hook_state_key(hook.id, source) for source in hook.sources]
-        known = [self._states[key] for key in keys if key in self._states]
-        return max(known, key=lambda state: state.at, default=None)
+        return [self._states[key] for key in keys if key in self._states]
+
+    def failing(self) -> list[FailingHook]:
+        """Every hook that keeps failing now, oldest first."""
+        found = (failing_hook(hook, self._states_of(hook)) for hook in self.all())
+        return [each for each in found if each is not None]
+
+    def acknowledgements(self) -> list[HookAcknowledgement]:
+        """What is acknowledged of hooks, also of those that have delivered since."""
+        known = {hook.id for hook, _ in self._known.values()}
+        return [each for each in self._acknowledgements.values() if each.hook in known]
+
+    async def acknowledge(self, given: HookAcknowledgement) -> None:
+        """Store an acknowledgement in place of an earlier one of the hook.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        key = Subjects.hook_acknowledgement_key(given.hook)
+        await self._mirror.reached(await self._bus.hooks.put(key, _encode(given)))
+
+    async def withdraw(self, hook_id: str) -> None:
+        """Remove the acknowledgement of a hook.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        key = Subjects.hook_acknowledgement_key(hook_id)
+        await self._mirror.reached(await self._bus.hooks.delete(key, marker_ttl=_FORGET_SECONDS))
 
     async def state(self, hook: Hook, source: Source) -> HookState | None:
         """How far a hook has come in a stream, as the bucket has it now.
@@ -191,13 +228,14 @@ class Hooks:
         )
 
     async def sweep(self) -> None:
-        """Remove the states of hooks that are gone: a call may have ended after its hook was removed.
+        """Remove what is kept of hooks that are gone: a call may have ended after its hook was removed.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        known = {hook.id for hook in await self.stored()} if self._states else set()
-        for key in list(self._states):
+        kept = [*self._states, *self._acknowledgements]
+        known = {hook.id for hook in await self.stored()} if kept else set()
+        for key in kept:
             if key.split(".")[1] not in known:
                 await self._bus.hooks.let_go(key, marker_ttl=_FORGET_SECONDS)
 
@@ -236,6 +274,13 @@ class Hooks:
             else:
                 self._states[key] = state
             return
+        if key.startswith(_ACKNOWLEDGED):
+            given = _decode_acknowledgement(key, entry.value) if entry else None
+            if given is None:
+                self._acknowledgements.pop(key, None)
+            else:
+                self._acknowledgements[key] = given
+            return
         before, _ = self._known.pop(key, (None, 0))
         after = _decode_hook(key, entry.value) if entry else None
         if after is not None and entry is not None:
@@ -257,6 +302,14 @@ def _decode_state(key: str, data: bytes) -> HookState | None:
         return _state_decoder.decode(data)
     except MALFORMED:
         log.error("state of a hook ignored: it cannot be read", key=key)
+        return None
+
+
+def _decode_acknowledgement(key: str, data: bytes) -> HookAcknowledgement | None:
+    try:
+        return _acknowledgement_decoder.decode(data)
+    except MALFORMED:
+        log.error("acknowledgement of a hook ignored: it cannot be read", key=key)
         return None
 
 

@@ -123,6 +123,11 @@ def attempt_json(attempt: Attempt) -> AttemptView:
     )
 
 
+def answer_words(status: int | None, reason: str) -> str:
+    """How a receiver answered, such as `503 Service Unavailable`; without an answer why there is none."""
+    return f"{status} {reason or status_word(status)}" if status is not None else reason or "no answer"
+
+
 def status_word(status: int | None) -> str:
     """A status as Kudu writes it: `OK`, `NotFound`, `Failure` when there was no answer."""
     if status is None:

@@ -47,6 +47,14 @@ class Urls:
         """Of the list of what was refused."""
         return f"{self.base}/api/refusals"
 
+    def hook(self, hook_id: str) -> str:
+        """Of a hook in the api."""
+        return f"{self.base}/api/hooks/{quoted(hook_id)}"
+
+    def hook_page(self, hook_id: str) -> str:
+        """Of the page of a hook."""
+        return f"{self.base}/pages/hooks/{quoted(hook_id)}"
+
     def job(self, job_type: JobType, name: str) -> str:
         """Of a job in the api."""
         return f"{self.base}{self.jobs.replace('{type}', job_type.value)}/{quoted(name)}"

@@ -1,10 +1,11 @@
-"""Gives and withdraws acknowledgements: each is an event, which history makes a row."""
+"""Gives and withdraws acknowledgements: that of a job is an event, that of a hook is kept beside the hook."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
 from aiohttp import web
 from webjobs_events.envelope import cause_in
 from webjobs_events.events import (
@@ -19,6 +20,7 @@ from webjobs_events.queries import AcknowledgementView
 from webjobs_rules.job import JobName, JobType, parse_job_name
 from webjobs_rules.status import Status
 
+from webjobs_api.backends.failing_hooks import FAILING_HOOKS, HookAcknowledgement
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.refusals import REFUSALS
@@ -26,8 +28,8 @@ from webjobs_api.http import request_context
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.overview.acknowledge_request import Terms
-from webjobs_api.overview.acknowledged import is_over
-from webjobs_api.overview.attention import Attention, AttentionKind, failure_evidence
+from webjobs_api.overview.acknowledged import Given, covers, is_over
+from webjobs_api.overview.attention import Attention, AttentionKind, attention_of, failure_evidence
 from webjobs_api.overview.errors import AcknowledgementNotFound, NothingToAcknowledge
 from webjobs_api.overview.read import read_attention
 
@@ -40,7 +42,7 @@ class State:
     """All that needs attention, and all that is acknowledged, at one moment."""
 
     attention: Sequence[Attention]
-    acknowledgements: Sequence[AcknowledgementView]
+    acknowledgements: Sequence[Given]
 
 
 async def state_of(app: web.Application, now: datetime) -> State:
@@ -99,6 +101,54 @@ async def acknowledge(
     return event, True
 
 
+async def acknowledge_hook(
+    request: web.Request, hook_id: str, terms: Terms, now: datetime
+) -> tuple[HookAcknowledgement, bool]:
+    """Acknowledge that a hook keeps failing.
+
+    Returns the acknowledgement, and whether it is new, as `acknowledge`.
+
+    Raises:
+        NothingToAcknowledge: There is no such hook, it does not keep failing, or not for these reasons.
+        BusUnavailable: NATS does not answer.
+    """
+    hooks = request.app[FAILING_HOOKS]
+    found = next(
+        (each for each in attention_of([], [], now, hooks=hooks.failing()) if each.job == hook_id), None
+    )
+    if found is None or (terms.kinds is not None and found.kind not in terms.kinds):
+        raise NothingToAcknowledge(hook_id, terms.kinds or (), what="hook")
+    by = request_context.trigger(request)
+    covered = Covered(kind=found.kind.value, evidence=found.evidence, text="")
+    given = HookAcknowledgement(
+        hook=hook_id,
+        acknowledgement_id=acknowledgement_id_of(now, by, [covered], terms.note, terms.term, terms.until),
+        at=now,
+        by=by,
+        note=terms.note,
+        term=terms.term,
+        until=terms.until,
+        evidence=found.evidence,
+    )
+    for each in hooks.acknowledgements():
+        same = msgspec.structs.replace(given, acknowledgement_id=each.acknowledgement_id, at=each.at)
+        if each == same and covers(each, found, now):
+            return each, False
+    await hooks.acknowledge(given)
+    return given, True
+
+
+def hooks_acknowledged(app: web.Application, now: datetime) -> list[HookAcknowledgement]:
+    """The acknowledgements of hooks that are in force."""
+    hooks = app[FAILING_HOOKS]
+    failing = attention_of([], [], now, hooks=hooks.failing())
+    return [
+        each
+        for each in hooks.acknowledgements()
+        if not is_over(each, now) and any(covers(each, found, now) for found in failing)
+    ]
+
+
 async def withdraw(request: web.Request, acknowledgement_id: str) -> None:
     """End an acknowledgement.
 
@@ -107,6 +157,10 @@ async def withdraw(request: web.Request, acknowledgement_id: str) -> None:
         BusUnavailable: NATS or history does not answer.
     """
     now = datetime.now(UTC)
+    for given in hooks_acknowledged(request.app, now):
+        if given.acknowledgement_id == acknowledgement_id:
+            await request.app[FAILING_HOOKS].withdraw(given.hook)
+            return
     for each in await request.app[HISTORY].acknowledgements():
         if each.acknowledgement_id == acknowledgement_id and not is_over(each, now):
             event = AcknowledgementWithdrawn(
@@ -142,12 +196,13 @@ async def _covered(app: web.Application, attention: Attention, now: datetime) ->
     return Covered(kind=attention.kind.value, evidence=evidence, text=text)
 
 
-def _in_force(acknowledgements: Sequence[AcknowledgementView], event: Acknowledged) -> Acknowledged | None:
+def _in_force(acknowledgements: Sequence[Given], event: Acknowledged) -> Acknowledged | None:
     """The acknowledgement in force that says what an event would say; None without one."""
     known = {
         each.kind: each
         for each in acknowledgements
-        if (each.job_type, each.job_name) == (event.job_type, event.job_name)
+        if isinstance(each, AcknowledgementView)
+        and (each.job_type, each.job_name) == (event.job_type, event.job_name)
     }
     content = (event.by, event.note, event.term, event.until)
     rows = [known.get(each.kind) for each in event.covers]

@@ -27,15 +27,17 @@ class AcknowledgeJson(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """What is acknowledged, until when, and why.
 
     Attributes:
-        job: Name of the job, or of a folder that was refused.
-        type: Triggered or continuous.
+        job: Name of the job, or of a folder that was refused; absent when a hook is meant.
+        type: Triggered or continuous; absent when a hook is meant.
+        hook: Id of a hook that keeps failing; absent when a job is meant.
         kinds: These reasons for attention; absent or null: all that the job has.
         until: `change`, until the evidence changes; `forever`; or an instant with its offset from UTC.
         note: At most 1,000 characters.
     """
 
-    job: str
-    type: JobType
+    job: str | None = None
+    type: JobType | None = None
+    hook: str | None = None
     kinds: list[AttentionKind] | None = None
     until: str = Term.CHANGE.value
     note: Note = ""
@@ -58,8 +60,23 @@ class Terms:
     note: str = ""
 
 
-def acknowledge_request_of(body: bytes, now: datetime) -> tuple[JobType, str, Terms]:
-    """Type and name of the job, and what is asked of the acknowledgement.
+@dataclass(frozen=True, slots=True)
+class NamedHook:
+    """The hook that a request is about."""
+
+    hook: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedJob:
+    """The job that a request is about."""
+
+    type: JobType
+    job: str
+
+
+def acknowledge_request_of(body: bytes, now: datetime) -> tuple[NamedJob | NamedHook, Terms]:
+    """The job or hook, and what is asked of the acknowledgement.
 
     Raises:
         InvalidAcknowledgement: The body is no JSON object of this form.
@@ -71,7 +88,13 @@ def acknowledge_request_of(body: bytes, now: datetime) -> tuple[JobType, str, Te
     if asked.kinds is not None and not asked.kinds:
         raise InvalidAcknowledgement("kinds is empty: name one, or leave it away for all")
     kinds = frozenset(asked.kinds) if asked.kinds else None
-    return asked.type, asked.job, terms_of(asked.until, asked.note, now, kinds)
+    terms = terms_of(asked.until, asked.note, now, kinds)
+    match asked.type, asked.job, asked.hook:
+        case JobType() as job_type, str() as job, None:
+            return NamedJob(job_type, job), terms
+        case None, None, str() as hook:
+            return NamedHook(hook), terms
+    raise InvalidAcknowledgement("it must name a job by type and job, or a hook by hook")
 
 
 def terms_of(until: str, note: str, now: datetime, kinds: frozenset[AttentionKind] | None = None) -> Terms:

@@ -7,10 +7,16 @@ from aiohttp import web
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.http import request_context
 from webjobs_api.http.problems import with_problems
-from webjobs_api.overview.acknowledge import acknowledge, state_of, withdraw
-from webjobs_api.overview.acknowledge_request import acknowledge_request_of
+from webjobs_api.overview.acknowledge import (
+    acknowledge,
+    acknowledge_hook,
+    hooks_acknowledged,
+    state_of,
+    withdraw,
+)
+from webjobs_api.overview.acknowledge_request import NamedHook, acknowledge_request_of
 from webjobs_api.overview.acknowledged import is_over
-from webjobs_api.overview.acknowledgement_json import given_json, listed_json
+from webjobs_api.overview.acknowledgement_json import given_json, hook_json, listed_json
 
 PATH = "/api/acknowledgements"
 
@@ -19,10 +25,11 @@ _MAX_BODY_BYTES = 64 * 1024
 
 @with_problems
 async def list_acknowledgements(request: web.Request) -> web.Response:
-    """`GET /api/acknowledgements`: those in force, by job; one that covers several reasons once."""
+    """`GET /api/acknowledgements`: those in force, by job, then those of hooks."""
     now = datetime.now(UTC)
     rows = [each for each in await request.app[HISTORY].acknowledgements() if not is_over(each, now)]
-    return request_context.json(listed_json(rows))
+    of_hooks = [hook_json(each) for each in hooks_acknowledged(request.app, now)]
+    return request_context.json([*listed_json(rows), *of_hooks])
 
 
 @with_problems
@@ -30,10 +37,15 @@ async def give_acknowledgement(request: web.Request) -> web.Response:
     """`POST /api/acknowledgements`: 201, or 200 when the same one is in force already."""
     body = await request_context.read_body(request, _MAX_BODY_BYTES)
     now = datetime.now(UTC)
-    job_type, name, terms = acknowledge_request_of(body, now)
-    state = await state_of(request.app, now)
-    given, is_new = await acknowledge(request, state, job_type, name, terms, now)
-    response = request_context.json(given_json(given))
+    named, terms = acknowledge_request_of(body, now)
+    if isinstance(named, NamedHook):
+        of_hook, is_new = await acknowledge_hook(request, named.hook, terms, now)
+        answer = hook_json(of_hook)
+    else:
+        state = await state_of(request.app, now)
+        given, is_new = await acknowledge(request, state, named.type, named.job, terms, now)
+        answer = given_json(given)
+    response = request_context.json(answer)
     response.set_status(201 if is_new else 200)
     return response
 

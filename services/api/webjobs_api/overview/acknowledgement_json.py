@@ -7,7 +7,9 @@ import msgspec
 from webjobs_events.events import Acknowledged, Term
 from webjobs_events.instant import Instant
 from webjobs_events.queries import AcknowledgementView
-from webjobs_rules.job import JobType
+
+from webjobs_api.backends.failing_hooks import HookAcknowledgement
+from webjobs_api.overview.attention import HOOK, AttentionKind
 
 
 class AcknowledgementJson(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,23 +17,25 @@ class AcknowledgementJson(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         id: Its id.
-        job: Name of the job.
-        type: Triggered or continuous.
+        job: Name of the job; empty when a hook is acknowledged.
+        type: Triggered or continuous; `hook` when a hook is acknowledged.
         kinds: The reasons for attention that it covers.
         by: Who gave it.
         at: When.
         until: `change`, until the evidence changes; `forever`; or an instant.
         note: Of the person; empty without one.
+        hook: Id of the hook that is acknowledged; null of a job.
     """
 
     id: str
     job: str
-    type: JobType
+    type: str
     kinds: list[str]
     by: str
     at: Instant
     until: str
     note: str
+    hook: str | None = None
 
 
 def given_json(event: Acknowledged) -> AcknowledgementJson:
@@ -39,7 +43,7 @@ def given_json(event: Acknowledged) -> AcknowledgementJson:
     return AcknowledgementJson(
         id=event.acknowledgement_id,
         job=event.job_name,
-        type=event.job_type,
+        type=event.job_type.value,
         kinds=[each.kind for each in event.covers],
         by=event.by,
         at=event.at,
@@ -57,7 +61,7 @@ def listed_json(rows: Iterable[AcknowledgementView]) -> list[AcknowledgementJson
         found[key] = AcknowledgementJson(
             id=row.acknowledgement_id,
             job=row.job_name,
-            type=row.job_type,
+            type=row.job_type.value,
             kinds=[*kinds, row.kind],
             by=row.by,
             at=row.at,
@@ -65,6 +69,21 @@ def listed_json(rows: Iterable[AcknowledgementView]) -> list[AcknowledgementJson
             note=row.note,
         )
     return list(found.values())
+
+
+def hook_json(given: HookAcknowledgement) -> AcknowledgementJson:
+    """The acknowledgement of a hook."""
+    return AcknowledgementJson(
+        id=given.acknowledgement_id,
+        job="",
+        type=HOOK,
+        kinds=[AttentionKind.HOOK_FAILING.value],
+        by=given.by,
+        at=given.at,
+        until=_until(given.term, given.until),
+        note=given.note,
+        hook=given.hook,
+    )
 
 
 def _until(term: Term, until: datetime | None) -> str:

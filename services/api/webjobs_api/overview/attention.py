@@ -15,6 +15,7 @@ from webjobs_events.refusal import Refusal
 from webjobs_rules.run_id import RunId
 from webjobs_rules.status import Reason, Status
 
+from webjobs_api.backends.failing_hooks import FailingHook
 from webjobs_api.backends.known_job import error_of
 from webjobs_api.overview.job_facts import JobFacts, JobKey
 from webjobs_api.wording.amounts import ordinal, took
@@ -28,7 +29,7 @@ _NUMBER = re.compile("[0-9]+")  # of a run, or a time: they differ from one due 
 
 
 class AttentionKind(StrEnum):
-    """Why a job needs attention, the most severe first."""
+    """Why a job or a hook needs attention, the most severe first."""
 
     CRASH_LOOP = "crash_loop"
     """The process of a continuous job ends with an error again and again."""
@@ -36,6 +37,8 @@ class AttentionKind(StrEnum):
     """The last run that ended has failed."""
     REFUSED = "refused"
     """Files or settings were refused, or the stored definition cannot be read."""
+    HOOK_FAILING = "hook_failing"
+    """The last calls of a hook failed: those that it informs learn nothing."""
     LONG_RUN = "long_run"
     """A run takes more than three times its job's median, and more than 10 s."""
     MISSED = "missed"
@@ -44,22 +47,26 @@ class AttentionKind(StrEnum):
     """At the last due time no run was started."""
 
 
+HOOK = "hook"
+"""The type of what is no job but a hook."""
+
 SEVERITY = {kind: place for place, kind in enumerate(AttentionKind)}
 """0 is the most severe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attention:
-    """One reason why a job needs attention.
+    """One reason why a job or a hook needs attention.
 
     Attributes:
-        job: The job, or a folder that no job can be.
-        type: Triggered or continuous.
+        job: The job, or a folder that no job can be; the id of a hook.
+        type: Triggered or continuous; `HOOK` of a hook.
         kind: The reason.
         sentence: The facts.
         since: When it began; None when that is unknown.
         run_id: The run it is about; None when it is about none.
         evidence: The facts in a form that is compared; empty when they are not known at the moment.
+        target: Whom the hook calls, without user and password; empty of a job.
     """
 
     job: str
@@ -69,10 +76,16 @@ class Attention:
     since: Instant | None
     run_id: RunId | None = None
     evidence: str = ""
+    target: str = ""
 
 
 def attention_of(
-    jobs: Iterable[JobFacts], refusals: Iterable[Refusal], now: datetime, *, schedules_held_back: bool = False
+    jobs: Iterable[JobFacts],
+    refusals: Iterable[Refusal],
+    now: datetime,
+    *,
+    hooks: Iterable[FailingHook] = (),
+    schedules_held_back: bool = False,
 ) -> list[Attention]:
     """All that needs attention: the most severe first, among equals the newest.
 
@@ -80,6 +93,7 @@ def attention_of(
         jobs: Every job.
         refusals: Of these jobs and of folders that became none.
         now: This instant.
+        hooks: Those that keep failing.
         schedules_held_back: Whether a setting of the site keeps every schedule from starting runs:
             skipped due times are no news then.
     """
@@ -92,6 +106,7 @@ def attention_of(
             known.add(key)  # several runners may refuse one folder
             evidence, sentence = evidence_in(refusal.reason), Sentence(refusal.reason)
             found.append(_entry(key, AttentionKind.REFUSED, sentence, refusal.at, evidence=evidence))
+    found += [_of_hook(each) for each in hooks]
     return sorted(found, key=_order)
 
 
@@ -103,6 +118,19 @@ def most_severe(attention: Iterable[Attention]) -> dict[JobKey, AttentionKind]:
             each.kind, kinds.get((each.type, each.job), each.kind), key=lambda kind: SEVERITY[kind]
         )
     return kinds
+
+
+def _of_hook(hook: FailingHook) -> Attention:
+    failed = "A call failed" if hook.failures == 1 else f"{hook.failures} calls in a row failed"
+    return Attention(
+        job=hook.id,
+        type=HOOK,
+        kind=AttentionKind.HOOK_FAILING,
+        sentence=Sentence(f"{failed}; the last one: {hook.cause.rstrip('. ')}."),
+        since=hook.since,
+        evidence=evidence_in(hook.evidence),
+        target=hook.target,
+    )
 
 
 def _order(attention: Attention) -> tuple[int, float, str]:

@@ -31,16 +31,16 @@ class InvalidAcknowledgement(WebJobsError):
 
 
 class NothingToAcknowledge(WebJobsError):
-    """A job does not need attention."""
+    """A job or a hook does not need attention."""
 
     http_status = 409
 
-    def __init__(self, job_name: str, kinds: Iterable[str] = ()) -> None:
+    def __init__(self, job_name: str, kinds: Iterable[str] = (), *, what: str = "job") -> None:
         self.job_name = job_name
         self.kinds = sorted(kinds)
         reasons = f" for {', '.join(self.kinds)}" if self.kinds else ""
         super().__init__(
-            f"The job {job_name!r} needs no attention{reasons}: there is nothing to acknowledge."
+            f"The {what} {job_name[:150]!r} needs no attention{reasons}: there is nothing to acknowledge."
         )
 
 

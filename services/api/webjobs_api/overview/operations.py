@@ -43,7 +43,7 @@ OPERATIONS: Mapping[str, Operation] = {
                 schema={
                     "type": "string",
                     "pattern": f"^[0-9]{{1,2}}/({'|'.join(JobType)})/.+",
-                    "examples": ["6/triggered/hello"],
+                    "examples": ["7/triggered/hello"],
                 },
                 description="Only jobs after this one in the list, as `next` names it.",
             ),
@@ -55,15 +55,16 @@ OPERATIONS: Mapping[str, Operation] = {
     f"GET {ACKNOWLEDGEMENTS}": Operation(
         tag="All jobs",
         summary="List the acknowledgements in force",
-        description="By type and name of the job.",
+        description="By type and name of the job, then those of hooks.",
         answers={200: list_of(AcknowledgementJson, "The acknowledgements.")},
         problems=True,
     ),
     f"POST {ACKNOWLEDGEMENTS}": Operation(
         tag="All jobs",
-        summary="Acknowledge that a job needs attention",
+        summary="Acknowledge that a job or a hook needs attention",
         description="What is acknowledged is shown apart. It ends as its term says, when the job has "
-        "recovered, or when it is withdrawn. One of the same reason replaces an earlier one.",
+        "recovered or the hook delivers, or when it is withdrawn. One of the same reason replaces an "
+        "earlier one.",
         body=Body(
             description="What is acknowledged, until when, and why.",
             content={"application/json": AcknowledgeJson},
@@ -73,7 +74,7 @@ OPERATIONS: Mapping[str, Operation] = {
             201: json_of(AcknowledgementJson, "The acknowledgement."),
         },
         errors=(400, 404, 409, 413),
-        error_texts={409: "The job needs no attention, or not for these reasons."},
+        error_texts={409: "The job or hook needs no attention, or not for these reasons."},
         problems=True,
         needs_room=False,
     ),

@@ -8,16 +8,18 @@ import msgspec
 from webjobs_events.durations import measured, median, p90
 from webjobs_events.instant import Instant
 from webjobs_events.job import JobDefinition
-from webjobs_events.queries import AcknowledgementView, InstanceView, JobSummary, LastSuccess, RunView
+from webjobs_events.queries import InstanceView, JobSummary, LastSuccess, RunView
 from webjobs_rules.job import JobType
 from webjobs_rules.run_id import RunId
 from webjobs_rules.status import Reason, Status
 
+from webjobs_api.backends.failing_hooks import HookAcknowledgement
 from webjobs_api.backends.known_job import error_of
 from webjobs_api.http.legacy_responses import continuous_status
 from webjobs_api.http.urls import Urls
-from webjobs_api.overview.acknowledgement_json import AcknowledgementJson, listed_json
-from webjobs_api.overview.attention import Attention, AttentionKind
+from webjobs_api.overview.acknowledged import Given
+from webjobs_api.overview.acknowledgement_json import AcknowledgementJson, hook_json, listed_json
+from webjobs_api.overview.attention import HOOK, Attention, AttentionKind
 from webjobs_api.overview.job_facts import JobFacts
 
 SHOWN_RESULTS = 20
@@ -36,17 +38,19 @@ _OF_USAGE = ("pid", "restarts", "health_failures", "cpu_seconds", "cpu_percent",
 
 
 class AttentionJson(msgspec.Struct, frozen=True, kw_only=True):
-    """One reason why a job needs attention.
+    """One reason why a job or a hook needs attention.
 
     Attributes:
-        job: The job, or a folder that no job can be.
-        type: Triggered or continuous.
+        job: The job, or a folder that no job can be; empty of a hook.
+        type: Triggered or continuous; `hook` of a hook.
         kind: The reason.
         text: A sentence with the facts.
         since: When it began; null when that is unknown.
         run_id: The run it is about; null when it is about none.
         evidence: The facts in a form that is compared; empty when they are not known at the moment.
-        url: Of the run or job it is about.
+        url: Of the run, job or hook it is about.
+        hook: Id of the hook; null of a job.
+        target: Whom the hook calls, without user and password; null of a job.
     """
 
     job: str
@@ -57,6 +61,8 @@ class AttentionJson(msgspec.Struct, frozen=True, kw_only=True):
     run_id: RunId | None
     evidence: str = ""
     url: str
+    hook: str | None = None
+    target: str | None = None
 
 
 class AcknowledgedJson(AttentionJson, frozen=True, kw_only=True):
@@ -260,14 +266,17 @@ class OverviewJson(msgspec.Struct, frozen=True, kw_only=True):
 
 def attention_json(attention: Attention, is_job: bool, urls: Urls, now: datetime) -> AttentionJson:
     """One reason; that of a folder which is no job leads to the list of refusals."""
-    if attention.run_id is not None:
+    is_hook = attention.type == HOOK
+    if is_hook:
+        url = urls.hook(attention.job)
+    elif attention.run_id is not None:
         url = urls.run(attention.job, attention.run_id)
     elif is_job:
         url = urls.job(JobType(attention.type), attention.job)
     else:
         url = urls.refusals
     return AttentionJson(
-        job=attention.job,
+        job="" if is_hook else attention.job,
         type=attention.type,
         kind=attention.kind,
         text=attention.sentence.text(now),
@@ -275,14 +284,18 @@ def attention_json(attention: Attention, is_job: bool, urls: Urls, now: datetime
         run_id=attention.run_id,
         evidence=attention.evidence,
         url=url,
+        hook=attention.job if is_hook else None,
+        target=attention.target if is_hook else None,
     )
 
 
 def acknowledged_json(
-    attention: Attention, covered_by: AcknowledgementView, is_job: bool, urls: Urls, now: datetime
+    attention: Attention, covered_by: Given, is_job: bool, urls: Urls, now: datetime
 ) -> AcknowledgedJson:
     """One reason, with what covers it."""
     shown = msgspec.structs.asdict(attention_json(attention, is_job, urls, now))
+    if isinstance(covered_by, HookAcknowledgement):
+        return AcknowledgedJson(**shown, acknowledgement=hook_json(covered_by))
     return AcknowledgedJson(**shown, acknowledgement=listed_json([covered_by])[0])
 
 

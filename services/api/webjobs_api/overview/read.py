@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from aiohttp import web
 from webjobs_events.job import JobDefinition
-from webjobs_events.queries import AcknowledgementView, RunTotals, RunTotalsQuery, RunView
+from webjobs_events.queries import RunTotals, RunTotalsQuery, RunView
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.run_id import run_id_at
 
+from webjobs_api.backends.failing_hooks import FAILING_HOOKS
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.last_lines import last_lines
@@ -23,7 +24,7 @@ from webjobs_api.backends.usage import USAGE
 from webjobs_api.http.held_back import holding_schedules
 from webjobs_api.http.keys import BUS, LIVE_SETTINGS
 from webjobs_api.http.urls import Urls
-from webjobs_api.overview.acknowledged import divided
+from webjobs_api.overview.acknowledged import Given, divided
 from webjobs_api.overview.attention import Attention, attention_of, most_severe
 from webjobs_api.overview.due_times import DUE_TIMES
 from webjobs_api.overview.job_facts import JobFacts
@@ -71,7 +72,7 @@ async def read_overview(app: web.Application, wanted: JobFilter, urls: Urls, now
     """
     waiting = await app[RUNS].waiting()
     (totals, jobs), acknowledgements = await asyncio.gather(
-        _totals_and_jobs(app, waiting, now), app[HISTORY].acknowledgements()
+        _totals_and_jobs(app, waiting, now), _acknowledgements(app)
     )
     attention, acknowledged = divided(_attention_of(app, jobs, now), acknowledgements, now)
     kinds = most_severe(attention)
@@ -106,9 +107,7 @@ async def read_overview(app: web.Application, wanted: JobFilter, urls: Urls, now
     )
 
 
-async def read_attention(
-    app: web.Application, now: datetime
-) -> tuple[list[Attention], list[AcknowledgementView]]:
+async def read_attention(app: web.Application, now: datetime) -> tuple[list[Attention], list[Given]]:
     """All that needs attention, acknowledged or not, and all acknowledgements.
 
     Raises:
@@ -117,7 +116,7 @@ async def read_attention(
     """
     waiting = await app[RUNS].waiting()
     (_, jobs), acknowledgements = await asyncio.gather(
-        _totals_and_jobs(app, waiting, now), app[HISTORY].acknowledgements()
+        _totals_and_jobs(app, waiting, now), _acknowledgements(app)
     )
     return _attention_of(app, jobs, now), acknowledgements
 
@@ -184,7 +183,12 @@ def _are_held_back(app: web.Application) -> bool:
 
 
 def _attention_of(app: web.Application, jobs: Sequence[JobFacts], now: datetime) -> list[Attention]:
-    return attention_of(jobs, app[REFUSALS].all(), now, schedules_held_back=_are_held_back(app))
+    hooks, held_back = app[FAILING_HOOKS].failing(), _are_held_back(app)
+    return attention_of(jobs, app[REFUSALS].all(), now, hooks=hooks, schedules_held_back=held_back)
+
+
+async def _acknowledgements(app: web.Application) -> list[Given]:
+    return [*await app[HISTORY].acknowledgements(), *app[FAILING_HOOKS].acknowledgements()]
 
 
 def _counts(

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from webjobs_events.events import Term
-from webjobs_rules.job import JobType
 
 from webjobs_api.http.urls import Urls, quoted
 from webjobs_api.overview.overview_json import AcknowledgedJson
@@ -20,7 +19,6 @@ class AcknowledgedLine:
 
     Attributes:
         reason: The same as a line of what needs attention.
-        job_url: Of the page of the job; empty for a folder that is none.
         by: Who acknowledged it, as triggers name people and programs.
         at: When.
         ends: When it ends, as a sentence.
@@ -29,7 +27,6 @@ class AcknowledgedLine:
     """
 
     reason: AttentionLine
-    job_url: str
     by: str
     at: datetime
     ends: Sentence
@@ -43,7 +40,6 @@ def acknowledged_line(each: AcknowledgedJson, urls: Urls) -> AcknowledgedLine:
     reason = attention_line(each, Sentence(each.text), urls)
     return AcknowledgedLine(
         reason=reason,
-        job_url=urls.page(JobType(each.type), each.job) if reason.url else "",
         by=given.by,
         at=given.at,
         ends=_ends(given.until),

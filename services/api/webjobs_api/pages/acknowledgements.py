@@ -12,7 +12,7 @@ from webjobs_rules.schedule import known_zone
 from webjobs_api.http import request_context
 from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.sessions import next_path
-from webjobs_api.overview.acknowledge import acknowledge, state_of, withdraw
+from webjobs_api.overview.acknowledge import acknowledge, acknowledge_hook, state_of, withdraw
 from webjobs_api.overview.acknowledge_request import terms_of, until_of
 from webjobs_api.overview.attention import AttentionKind
 from webjobs_api.overview.errors import InvalidAcknowledgement
@@ -21,7 +21,7 @@ from webjobs_api.pages.overview import show_index
 
 
 async def acknowledge_one(request: web.Request) -> web.Response:
-    """`POST /pages/acknowledgements`: one reason of one job; back to the overview."""
+    """`POST /pages/acknowledgements`: one reason of one job or hook; back to the overview."""
     return await _done(request, _acknowledge(request))
 
 
@@ -32,15 +32,20 @@ async def withdraw_one(request: web.Request) -> web.Response:
 
 async def _acknowledge(request: web.Request) -> str:
     form, now = await form_fields(request), datetime.now(UTC)
+    hook = form.get("hook", "")
     try:
-        job_type, kind = JobType(form.get("type", "")), AttentionKind(form.get("kind", ""))
+        kind = AttentionKind(form.get("kind", ""))
+        job_type = None if hook else JobType(form.get("type", ""))
     except ValueError as error:
         raise InvalidAcknowledgement(str(error)) from error
     zone = ZoneInfo(known_zone(request.app[LIVE_SETTINGS].get("WEBSITE_TIME_ZONE")))
     until = until_of(form.get("until", ""), now, zone)
     terms = terms_of(until, form.get("note", ""), now, frozenset({kind}))
-    state = await state_of(request.app, now)
-    await acknowledge(request, state, job_type, form.get("job", ""), terms, now)
+    if job_type is None:
+        await acknowledge_hook(request, hook, terms, now)
+    else:
+        state = await state_of(request.app, now)
+        await acknowledge(request, state, job_type, form.get("job", ""), terms, now)
     return form.get("back", "")
 
 

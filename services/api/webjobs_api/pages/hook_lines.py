@@ -8,7 +8,7 @@ from webjobs_rules.status import Status
 from webjobs_rules.word_list import listed
 
 from webjobs_api.hooks.hook import EVERYTHING, Attempt, Hook, HookState, Outcome
-from webjobs_api.hooks.responses import status_word
+from webjobs_api.hooks.responses import answer_words
 from webjobs_api.hooks.target import shown
 from webjobs_api.http.urls import quoted
 from webjobs_api.pages.bars import Bars, Result, bars_of
@@ -106,7 +106,7 @@ def hook_line(hook: Hook, last: HookState | None, recent: Sequence[Attempt], bas
         page=f"{base}/pages/hooks/{quoted(hook.id)}",
         events=_events(hook),
         status=_status(last.outcome) if last else _NEVER,
-        last=f"{_WORDS[last.outcome]}: {_answer(last.status, last.reason)}" if last else "",
+        last=f"{_WORDS[last.outcome]}: {answer_words(last.status, last.reason)}" if last else "",
         last_at=last.at if last else None,
         bars=call_bars(recent),
         is_signed=hook.secret is not None,
@@ -125,7 +125,7 @@ def call_line(attempt: Attempt) -> CallLine:
         event=attempt.event,
         status=_status(attempt.outcome),
         outcome=_WORDS[attempt.outcome],
-        answer=_answer(attempt.status, attempt.reason),
+        answer=answer_words(attempt.status, attempt.reason),
         attempt=attempt.attempt,
         at=attempt.at,
         took=took(timedelta(milliseconds=attempt.duration_ms)),
@@ -152,10 +152,6 @@ def call_bars(recent: Sequence[Attempt]) -> Bars:
 
 def _status(outcome: Outcome) -> str:
     return (Status.SUCCESS if outcome is Outcome.DELIVERED else Status.FAILED).value
-
-
-def _answer(status: int | None, reason: str) -> str:
-    return f"{status} {reason or status_word(status)}" if status is not None else reason or "no answer"
 
 
 def _events(hook: Hook) -> str:

@@ -11,7 +11,7 @@ from webjobs_rules.job import JobType
 from webjobs_rules.status import Status
 
 from webjobs_api.http.legacy_responses import continuous_status
-from webjobs_api.http.urls import Urls
+from webjobs_api.http.urls import Urls, quoted
 from webjobs_api.overview.attention import AttentionKind
 from webjobs_api.overview.overview_json import SHOWN_RESULTS, AttentionJson, JobRowJson, RunningJson
 from webjobs_api.pages.bars import Bars, Result, bars_of
@@ -28,6 +28,7 @@ _KINDS = {
     AttentionKind.MISSED: "Missed",
     AttentionKind.SKIPPED: "Skipped",
     AttentionKind.LONG_RUN: "Takes long",
+    AttentionKind.HOOK_FAILING: "Hook fails",
 }
 
 
@@ -68,10 +69,29 @@ class JobLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttentionLine:
-    """A reason why a job needs attention: a word, the facts in a sentence, and where to look."""
+    """A reason why a job or a hook needs attention: a word, the facts in a sentence, and where to look.
 
+    Attributes:
+        key: Names the reason in ids of elements.
+        subject: Name of the job, or whom the hook calls.
+        subject_url: Of the page of the job or hook; empty for a folder that is none.
+        job: Name of the job; empty of a hook.
+        type: Triggered, continuous, or `hook`.
+        hook: Id of the hook; empty of a job.
+        kind: The reason, as in `GET /api/overview`.
+        word: The reason in words.
+        sentence: The facts.
+        since: When it began.
+        url: Where its action leads; empty for a folder that is no job.
+        action: Words of that.
+    """
+
+    key: str
+    subject: str
+    subject_url: str
     job: str
     type: str
+    hook: str
     kind: str
     word: str
     sentence: Sentence
@@ -124,14 +144,22 @@ def job_line(row: JobRowJson, urls: Urls) -> JobLine:
 
 def attention_line(each: AttentionJson, sentence: Sentence, urls: Urls) -> AttentionLine:
     """The line of a reason with its facts; that of a folder which is no job leads nowhere."""
-    url, action = urls.page(JobType(each.type), each.job), "See the job"
+    if each.hook is not None:
+        subject_url, action = urls.hook_page(each.hook), "See the calls"
+    else:
+        subject_url, action = urls.page(JobType(each.type), each.job), "See the job"
+    url = subject_url
     if each.run_id is not None:
         url, action = urls.run_page(each.job, each.run_id), "See the run"
     elif each.url == urls.refusals:
-        url, action = "", ""
+        url = subject_url = action = ""
     return AttentionLine(
+        key=f"{each.type}-{each.kind.value}-{quoted(each.hook or each.job)}",
+        subject=each.target or each.job,
+        subject_url=subject_url,
         job=each.job,
         type=each.type,
+        hook=each.hook or "",
         kind=each.kind.value,
         word=_KINDS[each.kind],
         sentence=sentence,
