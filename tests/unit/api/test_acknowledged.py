@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from webjobs_api.backends.failing_hooks import HookAcknowledgement
+from webjobs_api.backends.failing_hook import HookAcknowledgement
 from webjobs_api.overview.acknowledge_request import (
     NamedHook,
     NamedJob,

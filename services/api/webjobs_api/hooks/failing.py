@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from webjobs_api.backends.failing_hooks import FailingHook
+from webjobs_api.backends.failing_hook import FailingHook
 from webjobs_api.hooks.hook import Hook, HookState, Outcome
 from webjobs_api.hooks.responses import answer_words
 from webjobs_api.hooks.target import shown

@@ -10,7 +10,7 @@ from webjobs_events.errors import MALFORMED, RevisionConflict
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.subjects import Subjects
 
-from webjobs_api.backends.failing_hooks import FailingHook, HookAcknowledgement
+from webjobs_api.backends.failing_hook import FailingHook, HookAcknowledgement
 from webjobs_api.hooks.errors import HookChanged, HookConflict, HookNotFound
 from webjobs_api.hooks.failing import failing_hook
 from webjobs_api.hooks.hook import Attempt, Hook, HookState, Source, digest_of

@@ -20,7 +20,8 @@ from webjobs_events.queries import AcknowledgementView
 from webjobs_rules.job import JobName, JobType, parse_job_name
 from webjobs_rules.status import Status
 
-from webjobs_api.backends.failing_hooks import FAILING_HOOKS, HookAcknowledgement
+from webjobs_api.backends.failing_hook import HookAcknowledgement
+from webjobs_api.backends.failing_hooks import FAILING_HOOKS
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.refusals import REFUSALS

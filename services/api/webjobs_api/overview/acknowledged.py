@@ -6,7 +6,7 @@ from datetime import datetime
 from webjobs_events.events import Term
 from webjobs_events.queries import AcknowledgementView
 
-from webjobs_api.backends.failing_hooks import HookAcknowledgement
+from webjobs_api.backends.failing_hook import HookAcknowledgement
 from webjobs_api.overview.attention import HOOK, Attention, AttentionKind
 
 AttentionKey = tuple[str, str, str]

@@ -8,7 +8,7 @@ from webjobs_events.events import Acknowledged, Term
 from webjobs_events.instant import Instant
 from webjobs_events.queries import AcknowledgementView
 
-from webjobs_api.backends.failing_hooks import HookAcknowledgement
+from webjobs_api.backends.failing_hook import HookAcknowledgement
 from webjobs_api.overview.attention import HOOK, AttentionKind
 
 

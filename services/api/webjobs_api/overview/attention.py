@@ -15,7 +15,7 @@ from webjobs_events.refusal import Refusal
 from webjobs_rules.run_id import RunId
 from webjobs_rules.status import Reason, Status
 
-from webjobs_api.backends.failing_hooks import FailingHook
+from webjobs_api.backends.failing_hook import FailingHook
 from webjobs_api.backends.known_job import error_of
 from webjobs_api.overview.job_facts import JobFacts, JobKey
 from webjobs_api.wording.amounts import ordinal, took

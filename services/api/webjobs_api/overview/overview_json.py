@@ -13,7 +13,7 @@ from webjobs_rules.job import JobType
 from webjobs_rules.run_id import RunId
 from webjobs_rules.status import Reason, Status
 
-from webjobs_api.backends.failing_hooks import HookAcknowledgement
+from webjobs_api.backends.failing_hook import HookAcknowledgement
 from webjobs_api.backends.known_job import error_of
 from webjobs_api.http.legacy_responses import continuous_status
 from webjobs_api.http.urls import Urls
