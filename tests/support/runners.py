@@ -94,6 +94,7 @@ async def running_runner(
     terms: LeaseTerms = LeaseTerms(),  # noqa: B008  # frozen
     environment: Mapping[str, str] | None = None,
     clock: Clock = wall_clock,
+    settings: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[RunningRunner]:
     """A runner with its site folder below `folder`, ready when entered, stopped when left.
 
@@ -107,9 +108,11 @@ async def running_runner(
         terms: Of its leases.
         environment: Settings and variables given at start.
         clock: By which schedules are due.
+        settings: Of the runner, beside those above.
     """
     runner_id = instance_id or secrets.token_hex(3)
-    settings = RunnerSettings(
+    known = RunnerSettings(
+        **(settings or {}),
         nats_url=nats_url,
         namespace=bus.subjects.namespace,
         data=folder / name,
@@ -120,8 +123,8 @@ async def running_runner(
     )
     stop = asyncio.Event()
     variables = {"PATH": os.environ["PATH"], **(environment or {})}
-    task = asyncio.create_task(run_runner(settings, variables, stop, terms=terms, clock=clock))
-    runner = RunningRunner(runner_id, settings, task, stop)
+    task = asyncio.create_task(run_runner(known, variables, stop, terms=terms, clock=clock))
+    runner = RunningRunner(runner_id, known, task, stop)
     try:
         await eventually(lambda: _is_alive(bus, runner_id) if not task.done() else _raise(task))
         yield runner

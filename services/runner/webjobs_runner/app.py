@@ -149,6 +149,7 @@ async def _working(
             watcher=components.watcher.run(),
             reconciler=components.reconciler.run(),
             packages=components.packages.run(),
+            environments=components.upkeep.run(),
             orphaned_runs=components.orphaned_runs.run(),
             retention=components.retention.run(),
             restoration=components.restoration.run(),

@@ -21,6 +21,7 @@ from webjobs_runner.continuous.usage_reports import UsageReports
 from webjobs_runner.disk_watch import DiskWatch
 from webjobs_runner.environments.environments import Environments
 from webjobs_runner.environments.preparation import Preparations
+from webjobs_runner.environments.upkeep import Upkeep
 from webjobs_runner.environments.wiring import EnvironmentSettings, build_environments
 from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.file_drop import FileDropWatcher
@@ -144,6 +145,7 @@ class Components:
     schedules: Schedules
     files: FileService
     environments: Environments
+    upkeep: Upkeep
 
 
 def build_components(
@@ -170,7 +172,7 @@ def build_components(
     watcher, in_place = FileDropWatcher(site), InPlaceFiles(resources.state / "in-place")
     installed = InstalledFolders(site, in_place, watcher)
     versions = Versions(bus, site, resources.copies, installed, resources.state / "downloads")
-    environments, preparations = _environments(settings, resources, definitions)
+    environments, preparations, upkeep = _environments(settings, resources, definitions)
     starter = _starter(settings, resources, versions, environments)
     packages = PackageStore(bus, definitions, versions, resources.live)
     refusals = Refusals(bus, instance)
@@ -265,12 +267,13 @@ def build_components(
             deploy=ChangedJobs(definitions, reconciler).deploy,
         ),
         environments=environments,
+        upkeep=upkeep,
     )
 
 
 def _environments(
     settings: RunnerSettings, resources: Resources, definitions: Definitions
-) -> tuple[Environments, Preparations]:
+) -> tuple[Environments, Preparations, Upkeep]:
     return build_environments(
         EnvironmentSettings(
             is_on=settings.dependencies == "on",
@@ -278,6 +281,7 @@ def _environments(
             build_packages=settings.build_packages,
             job_indexes=settings.job_indexes,
             largest_bytes=settings.environment_limit_mb * 1024 * 1024,
+            most_cache_bytes=settings.cache_limit_mb * 1024 * 1024,
         ),
         resources.bus,
         resources.instance,

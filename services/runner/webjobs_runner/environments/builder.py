@@ -50,10 +50,13 @@ class Builder:
         """
         folders = self._folders
         await asyncio.to_thread(folders.root.mkdir, parents=True, exist_ok=True)
-        async with locked(folders.build_lock(key)):
+        async with locked(folders.build_lock(key)), locked(folders.cache_lock, shared=True):
             marker = await asyncio.to_thread(self.whole, key)
             if marker is not None:
+                folders.use_lock(key).touch()
                 return marker, True
+            for leftover in folders.root.glob(f"{folders.temporary_prefix(key)}*"):  # of a killed runner
+                await asyncio.to_thread(delete, leftover)
             started = time.monotonic()
             temporary = folders.new_temporary(key)
             try:

@@ -23,6 +23,7 @@ from webjobs_rules.job import JobName, JobType
 from webjobs_rules.trace import Trace, derived_trace
 
 from webjobs_runner.environments.builder import PROGRAM, Builder
+from webjobs_runner.environments.file_locks import locked
 from webjobs_runner.environments.folders import EnvironmentFolders
 from webjobs_runner.environments.in_use import UsedEnvironments
 from webjobs_runner.environments.interpreters import Interpreters
@@ -188,6 +189,23 @@ class Environments:
             yield
         finally:
             await self.close()
+
+    @asynccontextmanager
+    async def cache_in_use(self) -> AsyncIterator[None]:
+        """The cache of downloads stays while the body runs."""
+        await asyncio.to_thread(self._folders.root.mkdir, parents=True, exist_ok=True)
+        async with locked(self._folders.cache_lock, shared=True):
+            yield
+
+    def key_of(self, lock_digest: str) -> str | None:
+        """The key of the environment that this runner uses for a lock, as far as known."""
+        return self._keys.get(lock_digest)
+
+    def repair(self, definition: JobDefinition) -> None:
+        """Have the environment of a definition checked, and built again if it was changed."""
+        if definition.dependencies is not None:
+            self._keys.pop(definition.dependencies.lock_digest, None)
+            self.define(definition)
 
     def publish_prepared(
         self,

@@ -32,10 +32,10 @@ def try_lock(path: Path, *, shared: bool = False) -> int | None:
 
 
 @asynccontextmanager
-async def locked(path: Path) -> AsyncIterator[None]:
-    """Wait for a lock of one's own, and hold it while the body runs."""
+async def locked(path: Path, *, shared: bool = False) -> AsyncIterator[None]:
+    """Wait for a lock, and hold it while the body runs."""
     delay = _FIRST_DELAY
-    while (descriptor := try_lock(path)) is None:
+    while (descriptor := try_lock(path, shared=shared)) is None:
         await asyncio.sleep(delay)
         delay = min(2 * delay, _LONGEST_DELAY)
     try:

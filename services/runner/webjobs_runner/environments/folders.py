@@ -1,5 +1,6 @@
 """Where environments lie on disk, and the marker that says that one is whole."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 from webjobs_rules.dependencies.environment_key import Interpreter
+
+from webjobs_runner.environments.file_locks import try_lock
 
 _WRITABLE = 0o200
 _TEMPORARY, _TRASH = ".tmp-", ".trash-"
@@ -68,7 +71,21 @@ class EnvironmentFolders:
 
     def new_temporary(self, key: str) -> Path:
         """An unused path beside the environment, where it is built."""
-        return self.root / f"{_TEMPORARY}{key[:16]}-{os.getpid()}-{secrets.token_hex(3)}"
+        return self.root / f"{self.temporary_prefix(key)}{os.getpid()}-{secrets.token_hex(3)}"
+
+    def temporary_prefix(self, key: str) -> str:
+        """How the names of such paths begin."""
+        return f"{_TEMPORARY}{key[:16]}-"
+
+    @property
+    def cache(self) -> Path:
+        """What was downloaded, for all languages."""
+        return self.root.parent / "cache"
+
+    @property
+    def cache_lock(self) -> Path:
+        """Locked shared by builds, and by the runner that removes the cache."""
+        return self.root.parent / "cache.lock"
 
     def read_marker(self, key: str) -> Marker | None:
         """The marker; None when there is none that can be read."""
@@ -96,6 +113,29 @@ class EnvironmentFolders:
         except FileNotFoundError:
             return
         delete(trash)
+
+    def remove(self, key: str) -> bool:
+        """Delete an environment that no process uses; False when one does, or another runner builds it."""
+        with contextlib.ExitStack() as held:
+            for path in (self.build_lock(key), self.use_lock(key)):
+                descriptor = try_lock(path)
+                if descriptor is None:
+                    return False
+                held.callback(os.close, descriptor)
+            self.marker(key).unlink(missing_ok=True)  # first: what is half deleted is no environment
+            self.discard(self.folder(key))
+            self.use_lock(key).unlink(missing_ok=True)
+            self.build_lock(key).unlink(missing_ok=True)
+        return True
+
+    def used_at(self, key: str) -> float:
+        """When an environment was used, or built, for the last time: seconds of the clock; 0 if never."""
+        paths = (self.use_lock(key), self.marker(key), self.build_lock(key))
+        times = []
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):
+                times.append(path.stat().st_mtime)
+        return max(times, default=0.0)
 
     def keys(self) -> set[str]:
         """The keys of everything that is here."""

@@ -139,7 +139,8 @@ class Preparations:
         scratch = self._scratch / f"resolve-{secrets.token_hex(6)}"
         await asyncio.to_thread(scratch.mkdir, parents=True)
         try:
-            return await self._python.resolve(declaration, interpreter, scratch, report)
+            async with self._environments.cache_in_use():
+                return await self._python.resolve(declaration, interpreter, scratch, report)
         finally:
             await asyncio.to_thread(delete, scratch)
 

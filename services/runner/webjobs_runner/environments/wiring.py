@@ -19,6 +19,7 @@ from webjobs_runner.environments.interpreters import Interpreters
 from webjobs_runner.environments.preparation import Preparations
 from webjobs_runner.environments.python_packages import PythonPackages
 from webjobs_runner.environments.tools import Tools
+from webjobs_runner.environments.upkeep import Upkeep
 from webjobs_runner.instance import Instance
 from webjobs_runner.outbox import Outbox
 from webjobs_runner.processes.process import Launcher
@@ -33,6 +34,7 @@ class EnvironmentSettings:
     build_packages: str
     job_indexes: bool
     largest_bytes: int
+    most_cache_bytes: int
 
 
 def build_environments(
@@ -45,8 +47,8 @@ def build_environments(
     environment: Mapping[str, str],
     root: Path,
     downloads: Path,
-) -> tuple[Environments, Preparations]:
-    """Construct what builds environments under `root`, and what prepares deployments."""
+) -> tuple[Environments, Preparations, Upkeep]:
+    """Construct what builds environments under `root`, prepares deployments, and removes what is unused."""
     home = downloads / "home"
     home.mkdir(parents=True, exist_ok=True)
     own_programs = str(Path(sys.executable).parent) if sys.prefix != sys.base_prefix else None
@@ -65,4 +67,5 @@ def build_environments(
     preparations = Preparations(
         definitions, environments, python, interpreters, downloads, is_on=settings.is_on
     )
-    return environments, preparations
+    upkeep = Upkeep(definitions, environments, folders, builder, settings.most_cache_bytes)
+    return environments, preparations, upkeep

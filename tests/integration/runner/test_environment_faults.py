@@ -1,0 +1,286 @@
+"""Environments when things fail: killed runners and tools, a full disk, scripts that write into theirs."""
+
+import asyncio
+import contextlib
+import os
+import random
+import shutil
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from support.event_recorder import EventRecorder
+from support.eventually import eventually, stays
+from support.package_index import PackageIndex, package_index, wheel
+from support.runners import Caller, RunningRunner, runner_process, running_runner
+from support.site_paths import output_log
+from support.small_disk import small_disk
+from webjobs_events.commands import ReplyCode
+from webjobs_events.events import DependenciesFailed, DependenciesPrepared, RunAborted, RunSuccess
+from webjobs_events.jetstream import Bus
+from webjobs_rules.job import JobType
+from webjobs_runner.environments import upkeep
+
+TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
+PRINTS = "import alpha, sys\nprint('alpha', alpha.VERSION, sys.prefix)\n"
+FILES = {"run.py": PRINTS, "requirements.txt": "alpha\n"}
+MANY = {f"alpha/part{number}.py": "X = 1\n" * 50 for number in range(300)}
+
+
+@pytest.fixture
+def index() -> Iterator[PackageIndex]:
+    with package_index(wheel("alpha", files={"alpha/__init__.py": "VERSION = '1.0'\n", **MANY})) as found:
+        yield found
+
+
+@pytest.fixture
+async def runner(
+    bus: Bus, nats_url: str, tmp_path: Path, index: PackageIndex
+) -> AsyncIterator[RunningRunner]:
+    async with running_runner(bus, nats_url, tmp_path, environment=index.variables) as running:
+        yield running
+
+
+def environments(folder: Path, site: str = "site") -> Path:
+    return folder / site / "data" / ".environments"
+
+
+def keys(folder: Path) -> set[str]:
+    """Of the environments that are there."""
+    python = environments(folder) / "python"
+    return {each.name for each in python.iterdir() if each.is_dir()} if python.is_dir() else set()
+
+
+async def test_a_runner_that_is_killed_while_it_prepares_leaves_nothing_that_is_used(
+    bus: Bus,
+    nats_url: str,
+    caller: Caller,
+    recorder: EventRecorder,
+    index: PackageIndex,
+    instance_id: str,
+    tmp_path: Path,
+) -> None:
+    chance = random.Random()
+    for number in range(3):
+        start = runner_process(bus, nats_url, tmp_path, instance_id=instance_id, environment=index.variables)
+        async with start as killed:
+            deploying = asyncio.create_task(caller.deploy(TRIGGERED, f"job{number}", FILES))
+            await asyncio.sleep(chance.uniform(0.05, 0.9))  # seconds; a preparation takes about 0.8
+            await killed.kill()
+            deploying.cancel()
+            await asyncio.gather(deploying, return_exceptions=True)
+    async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id, environment=index.variables):
+        assert not tools(tmp_path)  # they died with their runner
+        await caller.deploy(TRIGGERED, "job", FILES)
+        run = await caller.run("job")
+        assert isinstance(await recorder.end_of(run), RunSuccess)
+    assert len(keys(tmp_path)) == 1
+    assert not list((environments(tmp_path) / "python").glob(".tmp-*"))
+
+
+async def test_an_installer_that_is_killed_is_tried_again(
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, index: PackageIndex, tmp_path: Path
+) -> None:
+    index.held.clear()
+    deploying = asyncio.create_task(
+        caller.deploy(TRIGGERED, "job", FILES, expect=ReplyCode.DEPENDENCIES_UNAVAILABLE)
+    )
+    await eventually(lambda: any("/files/" in path for path in index.requests))
+    for tool in tools(tmp_path):
+        tool.kill()
+    assert "was killed" in (await deploying).message
+    assert not keys(tmp_path)
+    index.held.set()
+    await caller.deploy(TRIGGERED, "job", FILES)
+    assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
+
+
+async def test_two_runners_of_one_folder_build_an_environment_once(
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, index: PackageIndex, tmp_path: Path
+) -> None:
+    async with (
+        running_runner(bus, nats_url, tmp_path, environment=index.variables) as one,
+        running_runner(bus, nats_url, tmp_path, environment=index.variables) as other,
+    ):
+        await caller.deploy(TRIGGERED, "job", FILES)
+        assert len(keys(tmp_path)) == 1
+        assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
+        assert {each.instance for each in recorder.of(DependenciesPrepared)} <= {one.id, other.id}
+        assert [each.reused for each in recorder.of(DependenciesPrepared)] == [False]
+
+
+async def test_a_full_disk_refuses_a_deployment_and_leaves_nothing(
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, index: PackageIndex, tmp_path: Path
+) -> None:
+    index.add(wheel("large", files={"large.py": f"X = '{random.Random(1).randbytes(20_000_000).hex()}'\n"}))
+    limits = {"disk_reserve_mb": 0}
+    with small_disk(tmp_path / "disk", 32) as disk:
+        python = environments(disk.path) / "python"
+        async with running_runner(bus, nats_url, disk.path, environment=index.variables, settings=limits):
+            await caller.deploy(TRIGGERED, "job", FILES)
+            await caller.deploy(
+                TRIGGERED, "job", {"run.py": "", "requirements.txt": "large\n"}, expect=ReplyCode.NO_SPACE
+            )
+            assert not list(python.glob(".tmp-*"))
+            assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
+            await eventually(lambda: recorder.of(DependenciesFailed))
+
+
+async def test_the_cache_may_vanish(
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, index: PackageIndex, tmp_path: Path
+) -> None:
+    await caller.deploy(TRIGGERED, "job", FILES)
+    shutil.rmtree(environments(tmp_path) / "cache")
+    assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
+    index.add(wheel("beta"))
+    await caller.deploy(TRIGGERED, "job", {**FILES, "requirements.txt": "alpha\nbeta\n"})
+    assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
+
+
+WRITES = {
+    "a new file": "open(sys.prefix + '/own.txt', 'w').write('x')",
+    "a changed module": "open(alpha.__file__, 'a').write('VERSION = 9')",
+    "a removed module": "os.remove(alpha.__file__)",
+    "no interpreter": "os.remove(sys.prefix + '/bin/python')",
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_an_environment_that_a_script_has_changed_is_built_again(
+    bus: Bus,
+    nats_url: str,
+    caller: Caller,
+    recorder: EventRecorder,
+    index: PackageIndex,
+    tmp_path: Path,
+    name: str,
+) -> None:
+    script = (
+        "import alpha, os, sys\nos.chmod(alpha.__file__, 0o644)\nfor place, _, _ in os.walk(sys.prefix):\n"
+        f"    os.chmod(place, 0o755)\n{WRITES[name]}\n"
+    )
+    async with running_runner(bus, nats_url, tmp_path, environment=index.variables):
+        await caller.deploy(TRIGGERED, "writer", {**FILES, "run.py": script})
+        assert isinstance(await recorder.end_of(await caller.run("writer")), RunSuccess)
+    async with running_runner(bus, nats_url, tmp_path, environment=index.variables):
+        await eventually(lambda: len(recorder.of(DependenciesPrepared)) == 2)
+        assert not recorder.of(DependenciesPrepared)[1].reused
+        await caller.deploy(TRIGGERED, "job", FILES)
+        run = await caller.run("job")
+        assert isinstance(await recorder.end_of(run), RunSuccess)
+        assert "alpha 1.0" in output_log(tmp_path, "job", run).read_text()
+    (key,) = keys(tmp_path)
+    assert not (environments(tmp_path) / "python" / key / "own.txt").exists()
+
+
+async def test_an_interpreter_that_is_gone_is_seen_before_a_run_starts(
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
+) -> None:
+    await caller.deploy(TRIGGERED, "job", FILES)
+    (key,) = keys(tmp_path)
+    programs = environments(tmp_path) / "python" / key / "bin"
+    programs.chmod(0o755)
+    (programs / "python").unlink()
+    assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
+
+
+async def test_unused_environments_go_a_day_later_and_used_ones_stay(
+    bus: Bus,
+    nats_url: str,
+    caller: Caller,
+    recorder: EventRecorder,
+    index: PackageIndex,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(upkeep, "_PERIOD", 0.1)
+    index.add(wheel("beta"), wheel("gamma"))
+    python = environments(tmp_path) / "python"
+
+    def grow_old() -> None:
+        old = time.time() - upkeep.KEEP_SECONDS - 10
+        for path in python.glob("*.*"):
+            os.utime(path, (old, old))
+
+    async with running_runner(bus, nats_url, tmp_path, environment=index.variables):
+        await caller.set("WEBJOBS_KEPT_VERSIONS", "1")
+        await caller.deploy(TRIGGERED, "kept", FILES)
+        forever = {"run.py": "import beta, time; time.sleep(1000)", "requirements.txt": "beta\n"}
+        await caller.deploy(TRIGGERED, "runs", forever)
+        await caller.deploy(TRIGGERED, "gone", {**FILES, "requirements.txt": "gamma\n"})
+        kept, runs, gone = (each.key for each in recorder.of(DependenciesPrepared))
+        run = await caller.run("runs")
+        await eventually(lambda: len(recorder.of_run(run)) == 2)
+        await caller.deploy(TRIGGERED, "runs", FILES)  # nothing but its run needs what it had
+        await caller.delete(TRIGGERED, "gone")
+        grow_old()
+        await eventually(lambda: keys(tmp_path) == {kept, runs})
+        assert not list(python.glob(f"{gone}*"))
+        await caller.cancel("runs", run)
+        assert isinstance(await recorder.end_of(run), RunAborted)
+        await stays(lambda: keys(tmp_path) == {kept, runs}, 0.3)  # it was used just now
+        grow_old()
+        await eventually(lambda: keys(tmp_path) == {kept})
+
+
+async def test_a_cache_above_its_limit_is_removed(
+    bus: Bus,
+    nats_url: str,
+    caller: Caller,
+    recorder: EventRecorder,
+    index: PackageIndex,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(upkeep, "_PERIOD", 0.1)
+    limits = {"cache_limit_mb": 0}
+    async with running_runner(bus, nats_url, tmp_path, environment=index.variables, settings=limits):
+        await caller.deploy(TRIGGERED, "job", FILES)
+        await eventually(lambda: not (environments(tmp_path) / "cache").exists())
+        assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
+
+
+async def test_an_environment_above_its_limit_is_refused(
+    bus: Bus, nats_url: str, caller: Caller, index: PackageIndex, tmp_path: Path
+) -> None:
+    content = random.Random(1).randbytes(600_000).hex()
+    index.add(wheel("large", files={"large.py": f"X = '{content}'\n"}))
+    files = {"run.py": "", "requirements.txt": "large\n"}
+    limits = {"environment_limit_mb": 1}
+    async with running_runner(bus, nats_url, tmp_path, environment=index.variables, settings=limits):
+        reply = await caller.deploy(TRIGGERED, "job", files, expect=ReplyCode.INVALID_DEPENDENCIES)
+    assert "WEBJOBS_ENVIRONMENT_LIMIT_MB" in reply.message
+    assert not keys(tmp_path)
+
+
+OTHER_PYTHON = "/usr/bin/python3"
+
+
+@pytest.mark.skipif(not os.access(OTHER_PYTHON, os.X_OK), reason=f"there is no {OTHER_PYTHON}")
+async def test_runners_with_different_interpreters_share_a_folder(
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, index: PackageIndex, tmp_path: Path
+) -> None:
+    async with running_runner(bus, nats_url, tmp_path, environment=index.variables):
+        await caller.deploy(TRIGGERED, "job", FILES)
+        (first,) = keys(tmp_path)
+    other = {"pythons": OTHER_PYTHON}
+    async with running_runner(bus, nats_url, tmp_path, environment=index.variables, settings=other):
+        run = await caller.run("job")
+        assert isinstance(await recorder.end_of(run), RunSuccess)
+        used = output_log(tmp_path, "job", run).read_text()
+    if first in used:
+        pytest.skip(f"{OTHER_PYTHON} is the interpreter that the first runner uses")
+    assert len(keys(tmp_path)) == 2
+
+
+def tools(folder: Path) -> list[psutil.Process]:
+    """Running installers of the runners whose sites are in a folder."""
+    found = []
+    for process in psutil.process_iter(["name", "environ"]):
+        with contextlib.suppress(psutil.Error):
+            home = (process.info["environ"] or {}).get("HOME", "")
+            if process.info["name"] == "uv" and home.startswith(str(folder)):
+                found.append(process)
+    return found
