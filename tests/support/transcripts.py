@@ -14,26 +14,44 @@ from functools import partial
 from pathlib import Path
 
 from support.client import PATIENCE
+from support.console_blocks import is_example
 from support.eventually import eventually
 
 ADDRESS = "http://127.0.0.1:8080"
-LONGEST = 20.0  # seconds that a command may take which never ends by itself
+LONGEST = 30.0  # seconds that a command may take
+SECONDS_OF_A_STREAM = 3
+LONGEST_NUMBER = 5  # what is no longer may stand anywhere, and is not named as on the page
 _BLOCK = re.compile(r'^```(console|text|[a-z]+ title="([^"]+)")\n(.*?)^```$', re.M | re.S)
 _READS = r"webjobs (?:jobs|ps|logs|why|runs|show|schedule|events)\b"
 _CHANGES = re.compile(rf" -X (?!GET)| -T | -d | --(?:json|data[a-z-]*) |^(?!curl|{_READS})")
+_COUNTED = (
+    r"failed_24h|cpu_seconds|\w+_ms|\w+_bytes|bytes|messages|heartbeat_seconds|slots|slots_in_use|begun"
+    r"|continuous_jobs|events_waiting|lag_events"
+)
 # What differs from run to run: ids, instants, durations, instance ids.
 _VARYING = (
     (re.compile(r"\d{18}"), "RUN"),
-    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)"), "INSTANT"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?"), "INSTANT"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "INSTANT"),
     (re.compile(r"\[\d\d/\d\d/\d{4} \d\d:\d\d:\d\d > [0-9a-f]{6}:"), "[MARK:"),
     (re.compile(r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d"), "INSTANT"),
     (re.compile(r"\bafter [\d.]+ m?s\b"), "after DURATION"),
     (re.compile(r'"duration":"[\d:]+"'), '"duration":"DURATION"'),
-    (re.compile(r'("(?:instance|runner)": ?)"[0-9a-f]{6}"'), r'\1"INSTANCE"'),
+    (
+        re.compile(r'("(?:instance|runner)": ?"|X-WebJobs-Instance: |[?]instance=|\brunner )[0-9a-f]{6}\b'),
+        r"\1INSTANCE",
+    ),
+    (re.compile(r"with /\S+/bash"), "with BASH"),
+    (re.compile(r"RUN-[0-9a-f]{8}\b"), "RUN"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "ID"),
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "UUID"),
-    (re.compile(r"\bcurl/[\d.]+"), "curl/VERSION"),
+    (re.compile(r'External - [^",]+'), "External - CLIENT"),
+    (re.compile(r"last success \d+ \w+ ago"), "last success AGO"),
+    (re.compile(r"(?m)^id: \d+$|(?<=\"sequence\":)\"\d+\""), "SEQUENCE"),
+    (re.compile(r'("version": ?)"[\d.]+"'), r"\1VERSION"),
+    (re.compile(r'("(?:host|instance)": ?")[^"]+'), r"\1NAME"),
+    (re.compile(r'("id": ?")[0-9a-f]{6}(?=")'), r"\1NAME"),
+    (re.compile(rf'("(?:{_COUNTED})":)(?:[\d.]+|\[[\d,]+\])'), r"\1NUMBER"),
 )
 
 
@@ -55,6 +73,8 @@ def steps_of(text: str) -> list[Step]:
     """The steps of a page: blocks `console`, blocks with the title of a file, and blocks `text`."""
     steps: list[Step] = []
     for kind, file, block in _BLOCK.findall(text):
+        if kind == "console" and is_example(block):
+            continue
         if kind != "console":
             steps.append(Step(file=file, prints=block.splitlines()))
             continue
@@ -76,8 +96,19 @@ def alike(lines: list[str]) -> list[str]:
     return text.splitlines()
 
 
+def is_answer_shown(shown: list[str], printed: list[str]) -> bool:
+    """Whether a page shows the answer that `curl -i` printed: its code, some headers, a body if shown."""
+    end = printed.index("") if "" in printed else len(printed)
+    heads = shown.index("") if "" in shown else len(shown)
+    some_headers = {line for line in alike(shown[1:heads]) if line != "…"}
+    is_head = shown[0].strip() == printed[0].strip() and some_headers <= {*alike(printed[1:end])}
+    return is_head and (heads == len(shown) or is_shown(shown[heads + 1 :], printed[end + 1 :]))
+
+
 def is_shown(shown: list[str], printed: list[str]) -> bool:
     """Whether a page shows what a command printed; JSON may be broken into lines on the page."""
+    if shown and shown[0].startswith("HTTP/") and printed and printed[0].startswith("HTTP/"):
+        return is_answer_shown(shown, printed)
     page = "\n".join(alike(shown)).replace('"…":"…"', "…")
     terminal = "\n".join(alike(printed))
     if page.lstrip().startswith(("{", "[{", "[\n")):
@@ -112,13 +143,14 @@ async def replay(step: Step, folder: Path, instead: dict[str, str]) -> str:
     """
 
     async def as_printed() -> str:
-        command = step.command
+        command = step.command.replace("curl -N ", f"curl -N --max-time {SECONDS_OF_A_STREAM} ")
         for on_page, here in instead.items():
             command = command.replace(on_page, here)
         output = await shell(command, folder)
-        printed = output
+        printed = re.sub(r"(?m)^curl: \(28\).*\n", "", output)
         for on_page, here in instead.items():
-            printed = printed.replace(here, on_page)
+            if len(here) > LONGEST_NUMBER:
+                printed = printed.replace(here, on_page)
         assert is_shown(step.prints, printed.splitlines()), f"$ {step.command}\n{printed}"
         return output or "nothing"
 
