@@ -63,6 +63,7 @@ from webjobs_api.overview.due_times import DUE_TIMES, DueTimes
 from webjobs_api.pages.error_pages import error_pages
 from webjobs_api.pages.last_known import LAST_KNOWN, LastKnown
 from webjobs_api.pages.once import SENT_FORMS, SentForms
+from webjobs_api.pages.tab import TAB, Tab
 from webjobs_api.passthrough.job_tunnels import JOB_TUNNELS, JobTunnels
 from webjobs_api.routes import routes, with_trailing_slashes
 from webjobs_api.runs.idempotency import IDEMPOTENT_INVOCATIONS, IdempotentInvocations
@@ -172,6 +173,7 @@ async def open_app(
             app[SETTINGS] = settings
             app[SITE_DEPLOYMENTS] = site_deployments
             app[STORAGE] = storage
+            app[TAB] = Tab()
             app[TICKS] = ticks
             app[USAGE] = usage
             app[VERSION_DIFFS] = VersionDiffs(bus)

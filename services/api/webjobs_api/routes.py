@@ -47,6 +47,8 @@ from webjobs_api.pages import settings as settings_page
 from webjobs_api.pages import system as system_page
 from webjobs_api.pages.acknowledgement_lines import PATH as ACKNOWLEDGEMENTS
 from webjobs_api.pages.once import once
+from webjobs_api.pages.tab import PATH as TAB
+from webjobs_api.pages.tab import get_tab
 from webjobs_api.passthrough import handlers as passthrough
 from webjobs_api.runs import all_runs, run_control
 from webjobs_api.runs import handlers as runs
@@ -156,6 +158,7 @@ def routes() -> list[web.RouteDef]:
         web.post("/pages/settings", once(settings_page.set_one)),
         web.post("/pages/settings/{key}/delete", once(settings_page.remove_one)),
         web.get("/pages/system", system_page.show_system),
+        web.get(TAB, get_tab),
         web.get("/pages/new", new_job.show_form),
         web.get(f"/pages/triggered/{_JOB}", triggered_job.show_triggered_job),
         web.get(f"/pages/triggered/{_JOB}/history/{{id}}", run_page.show_run),

@@ -116,7 +116,7 @@ async def test_links_of_pages_and_documents_begin_with_the_prefix(
     for path in ("/", "/pages/triggered/hello", "/pages/continuous/worker", "/docs", "/docs/"):
         async with proxied.get(path) as answer:
             text = await answer.text()
-        for link in re.findall(r'(?:href|action|src|data-root)="([^"]*)"', text):
+        for link in re.findall(r'(?:href|action|src|data-root|data-well)="([^"]*)"', text):
             assert link.startswith(("/team/jobs", "#")), (path, link)
             found += 1
     assert found > 20 and location

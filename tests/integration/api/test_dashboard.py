@@ -212,6 +212,34 @@ async def test_what_needs_attention_is_acknowledged_and_folds(
         await page.locator("#attention").get_by_text("Exit code 4").wait_for()
 
 
+async def test_the_tab_of_every_page_says_what_needs_attention(
+    browser: Browser, api_url: str, api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    await backend.define(JobType.TRIGGERED, "hello")
+    async with tab(browser, api_url, viewport=WIDE) as view:
+        page = view.page
+        icon = page.locator("#icon")
+
+        async def says(title: str, shape: str) -> bool:
+            found = await page.title(), await icon.get_attribute("href") or ""
+            return found[0].startswith(title) and f"/icon_{shape}." in found[1]
+
+        await view.open("/pages/runs")
+        await page.wait_for_selector("#live.on")
+        assert await says("Runs ·", "well")
+        await ran(api, backend, "hello", 3)
+        await eventually(lambda: says("(1) Runs ·", "attention"))
+        await view.open("/pages/settings")  # from the first byte on
+        assert await says("(1) Settings ·", "attention")
+        async with api.post("/api/acknowledgements", json={"type": "triggered", "job": "hello"}) as answer:
+            assert answer.status == 201
+        await page.clock.install()
+        await view.open("/pages/system")
+        await page.clock.run_for(16_000)
+        await eventually(lambda: says("System ·", "well"))
+        await view.check()
+
+
 async def test_everything_works_without_scripts(browser: Browser, api_url: str, backend: FakeBackend) -> None:
     await backend.define(JobType.TRIGGERED, "hello")
     async with tab(browser, api_url, java_script_enabled=False) as page:

@@ -121,6 +121,21 @@ async def read_attention(app: web.Application, now: datetime) -> tuple[list[Atte
     return _attention_of(app, jobs, now), acknowledgements
 
 
+async def read_counts(app: web.Application, now: datetime) -> CountsJson:
+    """The figures of the overview alone.
+
+    Raises:
+        BusUnavailable: NATS or history does not answer.
+        QueryRefused: History cannot answer.
+    """
+    waiting = await app[RUNS].waiting()
+    (totals, jobs), acknowledgements = await asyncio.gather(
+        _totals_and_jobs(app, waiting, now), _acknowledgements(app)
+    )
+    attention, acknowledged = divided(_attention_of(app, jobs, now), acknowledgements, now)
+    return _counts(jobs, totals, len(waiting), len(attention), len(acknowledged))
+
+
 async def jobs_that_pass(app: web.Application, wanted: JobFilter, now: datetime) -> list[JobDefinition]:
     """Every job that the overview lists on one of its pages.
 

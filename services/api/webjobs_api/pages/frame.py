@@ -28,6 +28,8 @@ from webjobs_api.pages.fault_words import fault_words
 from webjobs_api.pages.form_fields import TYPED
 from webjobs_api.pages.formats import clocks_of
 from webjobs_api.pages.once import PARAMETER, key_of
+from webjobs_api.pages.tab import TAB
+from webjobs_api.pages.tab_state import UNKNOWN, TabIcon
 from webjobs_api.runs.start import INVOCATIONS
 from webjobs_api.wording.amounts import counted
 
@@ -178,6 +180,8 @@ def _frame(request: web.Request, page: Page) -> dict[str, Any]:
         "site": live_settings.get("WEBSITE_SITE_NAME") or "webjobs",
         "runners": len(runners),
         "banners": banners,
+        "tab": request.app[TAB].known or UNKNOWN,
+        "tab_icons": list(TabIcon),
         "version": VERSION,
         "asset": asset_path,
         "here": _here(request, page),

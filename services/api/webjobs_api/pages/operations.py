@@ -9,13 +9,25 @@ from webjobs_api.backends.run_filter import STATUS_WORDS
 from webjobs_api.bulk_actions.request import Action
 from webjobs_api.bulk_actions.run_request import RunAction
 from webjobs_api.http.kudu_responses import KuduContinuousJob, KuduTriggeredJob
-from webjobs_api.http.operation import JSON, TEXT, Answer, Body, Operation, Parameter, Schema, nothing, text
+from webjobs_api.http.operation import (
+    JSON,
+    TEXT,
+    Answer,
+    Body,
+    Operation,
+    Parameter,
+    Schema,
+    json_of,
+    nothing,
+    text,
+)
 from webjobs_api.overview.acknowledge_request import CHOICES
 from webjobs_api.pages import bulk
 from webjobs_api.pages.acknowledgement_lines import PATH as ACKNOWLEDGEMENTS
 from webjobs_api.pages.bulk_form import JOB, JOB_FILTERS, RUN, RUN_FILTERS
 from webjobs_api.pages.once import PARAMETER
 from webjobs_api.pages.settings_form import SETTINGS
+from webjobs_api.pages.tab_state import TabState
 
 _HTML = "text/html"
 _BOTH = "A client that names text/html in Accept gets the page, any other the data."
@@ -280,6 +292,14 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /pages/settings": _button("Set an app setting by its form", _APP_SETTING),
     "POST /pages/settings/{key}/delete": _button("Take an app setting away by its button"),
     "GET /pages/system": _page("Show runners, queue, history and streams"),
+    "GET /pages/tab": Operation(
+        tag="Pages",
+        summary="Get what the tab of a page says",
+        description="How much needs attention, and how many runs run; at most some seconds old.",
+        answers={200: json_of(TabState, "The figures.")},
+        errors=(503,),
+        problems=True,
+    ),
     "GET /pages/new": _page("Show the form for a new job", query=_NEW),
     "GET /pages/triggered/{job}": _page("Show a triggered job", 400, 404, 503, query=_VERSION),
     "GET /pages/triggered/{job}/history/{id}": _page(

@@ -1,6 +1,5 @@
 """The first page: `GET /`: what needs attention, what runs, what is due, and all jobs."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -16,6 +15,8 @@ from webjobs_api.pages.bulk_view import JOB_WORDS
 from webjobs_api.pages.frame import Page, is_select_mode, live, page_urls, show, show_fault
 from webjobs_api.pages.job_lines import attention_line, job_line, page_address, running_line
 from webjobs_api.pages.last_known import show_current, show_last_known
+from webjobs_api.pages.tab import TAB
+from webjobs_api.pages.tab_state import TabState
 
 _MOST_COUNTED = 10_000
 _SHOWN_ATTENTION = 25  # lines; the list of jobs has the others first
@@ -84,9 +85,8 @@ async def show_index(request: web.Request, fault: WebJobsError | None = None) ->
         "types": [(words, address(type=word), word == given["type"]) for word, words in _TYPES.items()],
         "actions": _ACTIONS,
     }
-    count = overview.counts.attention
-    page = replace(_PAGE, title=f"({count}) {_PAGE.title}") if count else _PAGE
-    return show(request, page, view, fault) if fault else show_current(request, page, view)
+    request.app[TAB].keep(TabState(attention=overview.counts.attention, running=overview.counts.running))
+    return show(request, _PAGE, view, fault) if fault else show_current(request, _PAGE, view)
 
 
 def _figures(counts: CountsJson, base: str) -> list[tuple[str, str, str, bool]]:

@@ -173,6 +173,55 @@ function startLooking() {
   setTimeout(next, document.querySelector("#away, [data-reload]") ? AWAY : WELL);
 }
 
+// The tab: how much needs attention, before the title, and an icon of three shapes.
+
+const TAB = 15000; // ms between two looks while the page is visible
+const TAB_HIDDEN = 60000; // and while it is not: that is when its tab matters
+const TAB_SOON = 5000; // after an event; the api reads the figures no more often
+const tab = { attention: Number(body.dataset.attention), running: Number(body.dataset.running) };
+const bareTitle = tab.attention ? document.title.slice(`(${tab.attention}) `.length) : document.title;
+let tabTimer = 0;
+let tabDueAt = 0;
+
+function showInTab(figures) {
+  Object.assign(tab, figures);
+  const title = tab.attention ? `(${tab.attention}) ${bareTitle}` : bareTitle;
+  if (document.title !== title) document.title = title;
+  const icon = document.getElementById("icon");
+  const address = icon.dataset[tab.attention ? "attention" : tab.running ? "running" : "well"];
+  if (icon.getAttribute("href") !== address) icon.setAttribute("href", address);
+  const list = document.getElementById("attention");
+  if (list && Number(list.dataset.count) !== tab.attention) {
+    addStale("attention", []); // calls of hooks are in no stream of events
+    refreshIn(0);
+  }
+}
+
+function tabIn(delay) {
+  const at = performance.now() + delay;
+  if (tabTimer && at >= tabDueAt) return;
+  clearTimeout(tabTimer);
+  tabDueAt = at;
+  tabTimer = setTimeout(lookAtTab, delay);
+}
+
+async function lookAtTab() {
+  tabTimer = 0;
+  try {
+    const answer = await fetch(`${root}/pages/tab`, { cache: "no-store" });
+    if (answer.status === 401) return signedOut();
+    if (answer.ok) showInTab(await answer.json());
+  } catch (error) {
+    // The api is away: what the tab says stays.
+  }
+  tabIn(document.hidden ? TAB_HIDDEN : TAB);
+}
+
+function startTab() {
+  document.addEventListener("visibilitychange", () => document.hidden || tabIn(0));
+  tabIn(0);
+}
+
 const SILENCE = 45000; // ms without a sign of life after which the page says so
 const BUFFERED = "Live updates do not arrive: does a proxy buffer them?";
 
@@ -314,7 +363,8 @@ startClocks();
 startKeys();
 startLooking();
 startEvery();
+startTab();
 // On the page of a run that goes on, the one stream is that of its log: log.js follows it.
 if (body.dataset.events && !document.querySelector("[data-follow]:not([data-follow=''])")) {
-  startPause(new Stream(body.dataset.events, { onEvent: (event) => invalidate(event.name, event), onReturn: () => invalidate("*") }));
+  startPause(new Stream(body.dataset.events, { onEvent: (event) => (invalidate(event.name, event), tabIn(TAB_SOON)), onReturn: () => invalidate("*") }));
 }

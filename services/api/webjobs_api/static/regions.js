@@ -157,14 +157,10 @@ async function change(region, fresh) {
     }
   }
   noteHeld(document.getElementById(region.id), counts);
-  countInTab();
+  const { count } = document.getElementById("attention")?.dataset ?? {};
+  if (count) showInTab({ attention: Number(count) });
   document.dispatchEvent(new Event("webjobs:morphed"));
   return true;
-}
-
-function countInTab() {
-  const { count } = document.getElementById("attention")?.dataset ?? {};
-  if (count) document.title = document.title.replace(/^(\(\d+\) )?/, count === "0" ? "" : `(${count}) `);
 }
 
 function morph(old, fresh, areRowsKept = false) {
