@@ -30,6 +30,7 @@ from webjobs_history.domain.rows import JobRow
 from webjobs_rules.errors import InvalidJobSettings
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.log_format import LineCount, chunk_headers
+from webjobs_rules.run_id import RunId
 from webjobs_rules.settings_check import check_settings
 from webjobs_rules.settings_patch import merged, settings_tag
 from webjobs_rules.status import Reason, Status
@@ -163,6 +164,8 @@ class FakeBackend:
             return await self._deploy(command, entry)
         if entry is None:
             return CommandReply(code=ReplyCode.JOB_NOT_FOUND, message="no such job")
+        if isinstance(command, commands.ImportRuns):
+            return await self._import_runs(command, entry)
         if isinstance(command, commands.DeleteJob):
             await self.bus.jobs.delete(key)
             return CommandReply(code=ReplyCode.DONE)
@@ -186,6 +189,19 @@ class FakeBackend:
         definition = msgspec.structs.replace(after, cause=command.command_id)
         revision = await self.bus.jobs.put(key, encode(definition))
         return CommandReply(code=ReplyCode.DONE, revision=revision)
+
+    async def _import_runs(self, command: commands.ImportRuns, entry: Entry) -> CommandReply:
+        target = self.folder / command.upload
+        await self.bus.packages.fetch(command.upload, target)
+        await self.bus.packages.delete(command.upload)
+        if not zipfile.is_zipfile(target):
+            return CommandReply(code=ReplyCode.BAD_UPLOAD, message="The upload is not a zip file.")
+        with zipfile.ZipFile(target) as archive:
+            ids = sorted({name.partition("/")[0] for name in archive.namelist()})
+        runs = [
+            commands.ImportedRun(run_id=RunId(each), outcome=commands.ImportOutcome.IMPORTED) for each in ids
+        ]
+        return CommandReply(code=ReplyCode.DONE, revision=entry.revision, runs=runs)
 
     async def _restore(self, command: commands.DeployJob, entry: Entry | None) -> CommandReply:
         before = msgspec.json.decode(entry.value, type=JobDefinition) if entry else None

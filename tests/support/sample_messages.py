@@ -9,6 +9,7 @@ from webjobs_events.commands import (
     ChangeJobSettings,
     DeleteJob,
     DeployJob,
+    ImportRuns,
     PatchJobSettings,
     RestartContinuousJob,
     RunTriggeredJob,
@@ -46,6 +47,7 @@ from webjobs_events.events import (
     RestartRequested,
     RunAborted,
     RunFailed,
+    RunImported,
     RunInitializing,
     RunProgressed,
     RunRunning,
@@ -59,7 +61,7 @@ from webjobs_events.events import (
 from webjobs_rules.dependencies.vocabulary import PreparationStage
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.run_id import RunId
-from webjobs_rules.status import Reason
+from webjobs_rules.status import Reason, Status
 
 CAUSE = Cause(
     correlation_id="run/202601020304056789",
@@ -196,6 +198,28 @@ EVENTS: dict[str, Event] = {
         number=3,
         progress=0.4,
         text="loading",
+    ),
+    "triggered.Imported": RunImported(
+        at=_AT + timedelta(days=9),
+        instance=_INSTANCE,
+        job_name=JobName("nightly.report"),
+        run_id=_run["run_id"],
+        source="azure",
+        imported_by="External - webjobs-cli/0.2",
+        host="9b01cc",
+        status=Status.FAILED,
+        trigger="Schedule - 0 0 3 * * *",
+        requested_at=_AT,
+        started_at=_AT + timedelta(seconds=1),
+        ended_at=_AT + timedelta(minutes=1),
+        reason=Reason.EXIT_CODE,
+        exit_code=3,
+        has_error_log=True,
+        output_log_bytes=311,
+        error_log_bytes=64,
+        log_lines=5,
+        first_error_line=4,
+        after_deletion=17,
     ),
     "triggered.ScheduleTicked": ScheduleTicked(
         at=_AT + timedelta(seconds=1),
@@ -348,6 +372,7 @@ COMMANDS: dict[str, AnyCommand] = {
     "stop": StopContinuousJob(**_asked(JobType.CONTINUOUS, "stop")),
     "restart": RestartContinuousJob(**_asked(JobType.CONTINUOUS, "restart")),
     "settings": ChangeJobSettings(**_asked(JobType.CONTINUOUS, "settings"), settings=_SETTINGS),
+    "import": ImportRuns(**_asked(JobType.TRIGGERED, "import"), upload="upload/5f0c"),
     "patch": PatchJobSettings(
         **_asked(JobType.CONTINUOUS, "patch"), patch={"is_singleton": None}, only_if=["5f0c"]
     ),

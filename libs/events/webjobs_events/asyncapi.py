@@ -10,6 +10,7 @@ from webjobs_events.commands import (
     AnyCommand,
     Command,
     CommandReply,
+    ImportRuns,
     RestartContinuousJob,
     RunTriggeredJob,
     StartContinuousJob,
@@ -26,6 +27,7 @@ _TEXT = {"type": "string"}
 DEFAULT_SERVERS = ("nats://127.0.0.1:4222",)
 _OF_ONE_TYPE: Mapping[type[Command], JobType] = {
     RunTriggeredJob: JobType.TRIGGERED,
+    ImportRuns: JobType.TRIGGERED,
     StartContinuousJob: JobType.CONTINUOUS,
     RestartContinuousJob: JobType.CONTINUOUS,
     StopContinuousJob: JobType.CONTINUOUS,

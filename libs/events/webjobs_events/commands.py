@@ -184,6 +184,19 @@ class PatchJobSettings(Command, frozen=True, kw_only=True, tag="patch"):
     only_if: list[Text] | None = None
 
 
+class ImportRuns(Command, frozen=True, kw_only=True, tag="import"):
+    """Add to the history of a triggered job what another system recorded of its runs.
+
+    Attributes:
+        upload: Name of the object in the bucket of packages: a zip archive with the folder of each run. The
+            runner removes it afterwards.
+    """
+
+    verb: ClassVar[str] = "import"
+
+    upload: Text
+
+
 JobCommand = (
     DeployJob
     | DeleteJob
@@ -192,12 +205,13 @@ JobCommand = (
     | RestartContinuousJob
     | ChangeJobSettings
     | PatchJobSettings
+    | ImportRuns
 )
 """The commands about a job's definition, answered with a `CommandReply`."""
 
 AnyCommand = RunTriggeredJob | JobCommand
 
-JOB_VERBS = ("deploy", "delete", "start", "stop", "restart", "settings", "patch")
+JOB_VERBS = ("deploy", "delete", "start", "stop", "restart", "settings", "patch", "import")
 """Verbs of `JobCommand`."""
 
 
@@ -218,6 +232,30 @@ class ReplyCode(StrEnum):
     FAILED = "failed"
 
 
+class ImportOutcome(StrEnum):
+    """What became of a run that was to be imported."""
+
+    IMPORTED = "imported"
+    UNCHANGED = "unchanged"
+    """It was there already."""
+    SKIPPED = "skipped"
+    """Its files cannot be used."""
+
+
+class ImportedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run in the reply to `ImportRuns`.
+
+    Attributes:
+        run_id: Of the run.
+        outcome: What became of it.
+        reason: Why it was skipped, as a sentence; else empty.
+    """
+
+    run_id: SentRunId
+    outcome: ImportOutcome
+    reason: str = ""
+
+
 class CommandReply(msgspec.Struct, frozen=True, kw_only=True):
     """A runner's answer.
 
@@ -225,11 +263,13 @@ class CommandReply(msgspec.Struct, frozen=True, kw_only=True):
         code: How it ended.
         message: A sentence for the person who asked; empty when done.
         revision: Revision of the definition after the command; 0 when there is none.
+        runs: To `ImportRuns`: each run of the upload, oldest first.
     """
 
     code: ReplyCode
     message: str = ""
     revision: int = 0
+    runs: list[ImportedRun] = []
 
 
 _decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)

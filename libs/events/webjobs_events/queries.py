@@ -49,6 +49,8 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     progress: float | None = None
     progress_text: str = ""
     warnings: list[str] = msgspec.field(default_factory=list)
+    imported_from: str | None = None
+    """The other system that ran it; None of the runs of this one."""
 
 
 class LastSuccess(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,10 +215,14 @@ class TriggerKind(StrEnum):
     API = "api"
     SCHEDULE = "schedule"
     RERUN = "rerun"
+    IMPORT = "import"
+    """Another system: the run was imported from it."""
 
     @classmethod
     def of(cls, run: RunView) -> "TriggerKind":
         """What started this run; a later attempt has the trigger of the first."""
+        if run.imported_from is not None:
+            return cls.IMPORT
         if run.rerun_of is not None:
             return cls.RERUN
         return cls.API if run.scheduled_for is None else cls.SCHEDULE

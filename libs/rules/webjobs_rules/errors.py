@@ -131,6 +131,14 @@ class BadUpload(WebJobsError):
         super().__init__(f"The upload cannot be used: {reason}.")
 
 
+class UnusableRecord(WebJobsError):
+    """What another system recorded of a run cannot be imported; the reason is a part of a sentence."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The record cannot be imported: {reason}.")
+
+
 class FolderRefused(WebJobsError):
     """A job's folder holds something that no package can carry."""
 

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     DELETED = "deleted"
     STOPPED = "stopped"
     HEALTH_CHECK = "health_check"
+    IMPORTED = "imported"
 
 
 TERMINAL_STATUSES = frozenset({Status.SUCCESS, Status.FAILED, Status.ABORTED})

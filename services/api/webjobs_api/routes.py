@@ -22,6 +22,7 @@ from webjobs_api.jobs import (
     continuous,
     deploy,
     refusal_list,
+    run_imports,
     script_choice,
     triggered,
     version_diff,
@@ -212,6 +213,7 @@ def _job_routes(dialect: Dialect) -> list[web.RouteDef]:
         web.get(f"{triggered_jobs}/{_JOB}/history/{{id}}/log", run_log.get_log),
         web.get(f"{triggered_jobs}/{_JOB}/history/{{id}}/log/search", line_handlers.get_search),
         web.get(f"{triggered_jobs}/{_JOB}/schedule", schedules.get_schedule),
+        web.post(f"{triggered_jobs}/{_JOB}/import", run_imports.import_runs),
         # Continuous jobs
         web.get(continuous_jobs, continuous.list_jobs),
         web.get(f"{continuous_jobs}/{_JOB}", continuous.get_job),

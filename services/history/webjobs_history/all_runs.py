@@ -16,7 +16,8 @@ from webjobs_history.store import PROJECTION
 _OF_TRIGGER = {
     TriggerKind.SCHEDULE: "(scheduled_for IS NOT NULL AND rerun_of IS NULL)",
     TriggerKind.RERUN: "rerun_of IS NOT NULL",
-    TriggerKind.API: "(scheduled_for IS NULL AND rerun_of IS NULL)",
+    TriggerKind.API: "(scheduled_for IS NULL AND rerun_of IS NULL AND imported_from IS NULL)",
+    TriggerKind.IMPORT: "imported_from IS NOT NULL",
 }
 
 _STATEMENT = """

@@ -37,7 +37,7 @@ SELECT sequence, replay_until, stream_created_at,
   ARRAY[
     (SELECT count(*) FROM (SELECT FROM runs WHERE status = 'Running' LIMIT {_MOST_COUNTED}) AS found),
     (SELECT count(*) FROM (SELECT FROM runs WHERE status = 'Failed' AND run_id >= :failed_since
-                           LIMIT {_MOST_COUNTED}) AS found),
+                           AND imported_from IS NULL LIMIT {_MOST_COUNTED}) AS found),
     (SELECT count(*) FROM attempts WHERE next_run_id IS NULL AND status <> 'Initializing')
   ]::text[]
 FROM positions WHERE reader = '{PROJECTION}'

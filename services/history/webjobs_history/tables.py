@@ -61,6 +61,7 @@ runs = Table(
     Column("progress", Double),
     Column("progress_text", Text, nullable=False, server_default=""),
     Column("warnings", JSON, nullable=False, server_default="[]"),
+    Column("imported_from", Text),
     # Read backwards, the index of newest-first pages of the runs of all jobs.
     Index("runs_by_status", "status", "run_id", "job_name"),
 )

@@ -40,6 +40,7 @@ from webjobs_runner.jobs.job_inbox import JobInbox
 from webjobs_runner.jobs.package_store import PackageStore
 from webjobs_runner.jobs.reconciler import Reconciler
 from webjobs_runner.jobs.refusals import Refusals
+from webjobs_runner.jobs.run_imports import RunImports
 from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.logs.log_cap import LogCap
 from webjobs_runner.logs.log_shipper import LogShipper
@@ -246,7 +247,17 @@ def build_components(
         recovery=Recovery(dependencies, finish, orphaned_runs),
         jobs=JobInbox(
             bus,
-            JobCommands(bus, definitions, deployment, versions, reconciler, upload_limits, disk, refusals),
+            JobCommands(
+                bus,
+                definitions,
+                deployment,
+                versions,
+                reconciler,
+                upload_limits,
+                disk,
+                refusals,
+                RunImports(bus, instance, outbox, upload_limits),
+            ),
             leave_deployments=lambda: disk.is_low and peers.has_room_elsewhere(),
         ),
         reconciler=reconciler,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from support.sample_messages import EVENTS
 from webjobs_api.hooks.back_off import HookTerms
 from webjobs_api.hooks.errors import InvalidHook
 from webjobs_api.hooks.hook import Hook, HookState, Outcome, Source, event_name
@@ -263,6 +264,12 @@ def test_our_own_events_are_told_as_they_are_in_the_stream() -> None:
 )
 def test_what_a_hook_is_not_for_is_not_told(wanted: dict[str, str]) -> None:
     assert told(hook(**wanted), FAILED) is None
+
+
+def test_no_hook_is_called_for_what_is_imported() -> None:
+    assert told(hook(event="*"), EVENTS["triggered.Imported"]) is None
+    with pytest.raises(InvalidHook, match="no event 'Imported'"):
+        hook(event="Imported")
 
 
 def test_ids_of_deliveries_differ_between_hooks_and_not_between_tries() -> None:

@@ -45,6 +45,7 @@ EXPECTED_RUN = {
     "output_log_bytes": 4711,
     "error_log_bytes": 217,
     "dropped_lines": 3,
+    "imported_from": None,
 }
 ENDED = run(
     Status.FAILED,

@@ -12,7 +12,14 @@ from support.stories import (
     removed,
     runner,
 )
-from webjobs_events.events import Event, InstanceLost, InstanceStarted, InstanceStopped, RunProgressed
+from webjobs_events.events import (
+    Event,
+    InstanceLost,
+    InstanceStarted,
+    InstanceStopped,
+    RunImported,
+    RunProgressed,
+)
 from webjobs_events.queries import RunView
 from webjobs_history.domain.fold import Fold
 from webjobs_history.domain.rows import InstanceRow
@@ -372,3 +379,60 @@ def test_late_events_of_a_superseded_boot_wake_nothing_up() -> None:
     lived = [job.initializing(), job.starting(), job.stopping(), job.stopped()]
     row = row_after(*lived, runner(InstanceStarted, boot=BOOT_B), job.starting())
     assert row.status is Status.STOPPED
+
+
+# Imported runs
+
+
+def imported(run: Run, status: Status = Status.FAILED) -> RunImported:
+    return RunImported(
+        at=at(900),
+        instance="aaaaaa",
+        job_name=run.job,
+        run_id=run.run_id,
+        source="azure",
+        imported_by="External - curl/8.5",
+        host="9b01cc",
+        status=status,
+        trigger="Schedule - 0 0 3 * * *",
+        requested_at=at(1),
+        started_at=at(2),
+        ended_at=at(5),
+        reason=Reason.IMPORTED,
+        output_log_bytes=12,
+        error_log_bytes=0,
+        log_lines=1,
+    )
+
+
+def test_an_imported_run_is_shown_with_its_own_times() -> None:
+    run = Run(0)
+    view = run_after(run, imported(run))
+    assert (view.status, view.imported_from, view.instance) == (Status.FAILED, "azure", "9b01cc")
+    assert (view.requested_at, view.started_at, view.ended_at) == (at(1), at(2), at(5))
+    assert (view.output_log_bytes, view.log_lines, view.digest) == (12, 1, "")
+
+
+def test_an_imported_run_changes_neither_a_run_that_is_there_nor_statistics_nor_the_latest_run() -> None:
+    old, new = Run(0), Run(100)
+    own = [new.initializing(), new.running(), new.success()]
+    fold, before = folded(*own, imported(old)), folded(*own)
+    (job,), (job_before,) = fold.jobs_to_put, before.jobs_to_put
+    assert job.run_count == job_before.run_count + 1
+    assert (job.latest_run, job.results, job.streak, job.failing_since, job.last_success) == (
+        job_before.latest_run,
+        job_before.results,
+        job_before.streak,
+        job_before.failing_since,
+        job_before.last_success,
+    )
+    again = folded(*own, imported(old), imported(old, Status.SUCCESS), imported(new))
+    assert again.refused == 2
+    assert again.run(old.job, old.run_id) == fold.run(old.job, old.run_id)
+    assert again.run(new.job, new.run_id) == before.run(new.job, new.run_id)
+
+
+def test_a_job_of_which_all_runs_are_imported_has_the_newest_as_its_latest() -> None:
+    (job,) = folded(imported(Run(5)), imported(Run(0))).jobs_to_put
+    assert job.latest_run is not None and job.latest_run.run_id == Run(5).run_id
+    assert (job.results, job.streak) == ("", 0)

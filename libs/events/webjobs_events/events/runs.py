@@ -138,6 +138,61 @@ class RunAborted(RunEnded, frozen=True, kw_only=True, tag="Aborted"):
 AnyRunEvent = RunInitializing | RunRunning | RunSuccess | RunFailed | RunAborted
 
 
+class RunImported(TriggeredEvent, frozen=True, kw_only=True, tag="Imported"):
+    """A run that another system carried out and recorded; the whole of it is in this one event.
+
+    `at` is when it was imported, `instance` the runner that did it.
+
+    Attributes:
+        run_id: Of the run, as the other system named it.
+        source: The other system, such as `azure`.
+        imported_by: Who asked for it, such as `External - webjobs-cli/0.2`.
+        host: Instance of the other system that ran it, as its log names it.
+        status: A final status.
+        trigger: What started it, in the words of the other system.
+        requested_at: When it was asked for.
+        started_at: When its script started.
+        ended_at: When it ended.
+        reason: Why it ended; `imported` when the other system did not record it.
+        exit_code: Of the script; None when it is not known.
+        evidence: A sentence with the facts; may be empty.
+        has_error_log: Whether the script wrote to its standard error.
+        output_log_bytes: Size of its output log, which the stream of logs has.
+        error_log_bytes: Size of its error log.
+        log_lines: Lines of the output log.
+        first_error_line: Number of its first line of level ERROR or SYS ERROR; None when there is none.
+        after_deletion: Sequence of the last deletion of the job, 0 without one: a run that is imported again
+            afterwards is another event.
+    """
+
+    run_id: SentRunId
+    source: str
+    imported_by: str
+    host: str
+    status: Status
+    trigger: str
+    requested_at: Instant
+    started_at: Instant
+    ended_at: Instant
+    reason: Reason
+    exit_code: int | None = None
+    evidence: str = ""
+    has_error_log: bool = False
+    output_log_bytes: int
+    error_log_bytes: int
+    log_lines: int
+    first_error_line: int | None = None
+    after_deletion: int = 0
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.about}/{self.name}/{self.after_deletion}"
+
+    @property
+    def about(self) -> str:
+        return f"triggered/{token_of(self.job_name)}/{self.run_id}"
+
+
 class RunProgressed(TriggeredEvent, frozen=True, kw_only=True, tag="Progressed"):
     """How far a run is, as its script says. No step in its life: the status stays.
 

@@ -39,6 +39,7 @@ from webjobs_events.events.runs import (
     AnyRunEvent,
     RunAborted,
     RunFailed,
+    RunImported,
     RunInitializing,
     RunProgressed,
     RunRunning,
@@ -49,6 +50,7 @@ from webjobs_events.events.schedule import ScheduleTicked
 AnyEvent = (
     AnyRunEvent
     | RunProgressed
+    | RunImported
     | AnyContinuousEvent
     | AnyJobEvent
     | ScheduleTicked
@@ -65,6 +67,7 @@ _RUN: tuple[type[Event], ...] = (
     RunFailed,
     RunAborted,
     RunProgressed,
+    RunImported,
     ScheduleTicked,
     Purged,
 )

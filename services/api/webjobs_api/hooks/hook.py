@@ -4,7 +4,7 @@ import hashlib
 from enum import StrEnum
 
 import msgspec
-from webjobs_events.events import EVENT_TYPES
+from webjobs_events.events import EVENT_TYPES, RunImported
 from webjobs_events.instant import Instant
 from webjobs_events.subjects import token_of
 from webjobs_rules.job import JobType
@@ -15,7 +15,10 @@ from webjobs_api.backends.published_events import POST_DEPLOYMENT, PUBLISHABLE, 
 from webjobs_api.hooks.errors import InvalidHook
 
 EVERYTHING = "*"
-_OURS: list[str] = sorted({name for _, name in EVENT_TYPES})
+UNHOOKED = frozenset({str(RunImported.__struct_config__.tag)})
+"""Events that no hook gets: of what is imported, another system has called its own hooks."""
+
+_OURS: list[str] = sorted({name for _, name in EVENT_TYPES} - UNHOOKED)
 
 
 class Source(StrEnum):

@@ -11,7 +11,7 @@ from webjobs_events.redaction import redacted_event
 from webjobs_rules.trace import TRACEPARENT, TRACESTATE, parse_trace
 
 from webjobs_api.backends.published_events import RUN_FINISHED
-from webjobs_api.hooks.hook import Hook, Source
+from webjobs_api.hooks.hook import UNHOOKED, Hook, Source
 from webjobs_api.hooks.signature import signature
 from webjobs_api.http.dialects import KUDU
 
@@ -69,7 +69,7 @@ def delivery_of(
     name = subject.rpartition(".")[2]
     if source is Source.PUBLISHED:
         return Delivery(f"{hook.id}/published/{sequence}", name, data, trace_headers(headers))
-    if not hook.filter.passes(subject):
+    if name in UNHOOKED or not hook.filter.passes(subject):
         return None
     attributes = {key: value for key, value in headers.items() if key.startswith(_CE) and value.isascii()}
     trace = trace_headers(headers)

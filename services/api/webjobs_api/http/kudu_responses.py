@@ -49,6 +49,7 @@ class KuduRun(msgspec.Struct, frozen=True):
     output_log_bytes: int | None
     error_log_bytes: int | None
     dropped_lines: int | None
+    imported_from: str | None
 
 
 class KuduRuns(msgspec.Struct, frozen=True):
@@ -152,6 +153,7 @@ def run_json(run: RunView, urls: Urls, now: datetime) -> KuduRun:
         output_log_bytes=run.output_log_bytes,
         error_log_bytes=run.error_log_bytes,
         dropped_lines=run.dropped_lines,
+        imported_from=run.imported_from,
     )
 
 

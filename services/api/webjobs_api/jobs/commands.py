@@ -86,8 +86,8 @@ class JobCommands:
         self._patience = patience or Patience()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def send(self, command: JobCommand) -> None:
-        """Have a command carried out; afterwards every read of this api shows its effect.
+    async def send(self, command: JobCommand) -> CommandReply:
+        """Have a command carried out, and return the reply; every later read of this api shows its effect.
 
         Raises:
             NoSpaceLeft: No runner has room on its disk; nothing was sent, or it was taken back.
@@ -110,6 +110,7 @@ class JobCommands:
             raise CommandFailed(reply.code, reply.message)
         await self._definitions.settled(command.job_type, command.job_name, reply.revision)
         await self._note_events()
+        return reply
 
     @asynccontextmanager
     async def _turn(self, command: JobCommand) -> AsyncIterator[None]:

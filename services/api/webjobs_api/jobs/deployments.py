@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import Coroutine
 from functools import partial
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import structlog
 from aiohttp import web
-from webjobs_events.commands import DeployJob
+from webjobs_events.commands import CommandReply, DeployJob, ImportRuns
 from webjobs_events.jetstream import Bus
 from webjobs_service.lifetime import cancel_all
 
 from webjobs_api.http.errors import CommandFailed, CommandUnanswered, JobNotFound
 from webjobs_api.jobs.commands import JobCommands
+
+T = TypeVar("T")
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -24,7 +26,7 @@ class Deployments:
         self._bus = bus
         self._commands = commands
         self._outage = bus.connection.outage_of("removal of uploads")
-        self._going_on: set[asyncio.Task[None]] = set()
+        self._going_on: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> "Deployments":
         return self
@@ -32,21 +34,21 @@ class Deployments:
     async def __aexit__(self, *exc_info: object) -> None:
         await cancel_all(*self._going_on)
 
-    async def deploy(self, command: DeployJob, file: BinaryIO) -> None:
-        """Store a file as `command.upload`, have it deployed, and close it.
+    async def deploy(self, command: DeployJob | ImportRuns, file: BinaryIO) -> CommandReply:
+        """Store a file as `command.upload`, have the command carried out, close the file, return the reply.
 
         Once begun this goes on when the client leaves: half a deployment is of no use.
 
         Raises:
             WebJobsError: As `JobCommands.send`.
         """
-        await asyncio.shield(self._begin(self._deploy(command, file)))
+        return await asyncio.shield(self._begin(self._deploy(command, file)))
 
-    async def _deploy(self, command: DeployJob, file: BinaryIO) -> None:
+    async def _deploy(self, command: DeployJob | ImportRuns, file: BinaryIO) -> CommandReply:
         with file:
             try:
                 await self._bus.packages.put(command.upload, file)
-                await self._commands.send(command)
+                return await self._commands.send(command)
             except (CommandFailed, CommandUnanswered, JobNotFound):
                 raise  # a runner has taken the command, and removes the upload itself
             except BaseException:
@@ -56,7 +58,7 @@ class Deployments:
     async def _discard(self, upload: str) -> None:
         await self._outage.retry(partial(self._bus.packages.delete, upload), upload=upload)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
         self._going_on.add(task)
         task.add_done_callback(self._going_on.discard)

@@ -9,6 +9,7 @@ from webjobs_api.http.operation import JSON, Body, Operation, Parameter, json_of
 from webjobs_api.http.parameters import RUN_ID
 from webjobs_api.http.requests import MAX_PAGE, MOST_REASON
 from webjobs_api.jobs.refusal_list import RefusalJson
+from webjobs_api.jobs.run_imports import ImportJson
 from webjobs_api.jobs.script_choice import FileNamesJson, ScriptChoiceJson
 from webjobs_api.jobs.version_operations import version_operations
 
@@ -175,6 +176,20 @@ OPERATIONS: Mapping[str, Operation] = {
         answers={200: _RUN_JOINED, 202: _RUN_ACCEPTED},
         errors=(404, 409, 422),
         error_texts={422: "The key was used for another request."},
+        problems=True,
+    ),
+    "POST /api/jobs/triggered/{job}/import": Operation(
+        tag=_TRIGGERED,
+        summary="Import past runs",
+        description="Adds runs that Azure recorded to the history of a job. The body is a zip archive of the "
+        "folder `data/jobs/triggered/JOB`: `ID/status`, `ID/output_log.txt` and `ID/error_log.txt` of each "
+        "run, at most 1,000. Sent again, it changes nothing. No hook is called, and statistics stay.",
+        body=Body(
+            description="An archive with the folder of each run, or a form with it as its file.",
+            content={"application/zip": {}, "multipart/form-data": {}},
+        ),
+        answers={200: json_of(ImportJson, "What became of each run.")},
+        errors=(400, 404, 409, 413, 415),
         problems=True,
     ),
     "GET /api/jobs/continuous": Operation(

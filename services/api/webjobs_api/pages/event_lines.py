@@ -24,6 +24,7 @@ from webjobs_events.events import (
     Purged,
     RunEnded,
     RunEvent,
+    RunImported,
     RunProgressed,
     ScheduleTicked,
     Term,
@@ -62,6 +63,9 @@ _TERMS: Mapping[Term, str] = {
     Term.CHANGE: "until it changes",
     Term.FOREVER: "for good",
 }
+
+
+_ENDED = {Status.SUCCESS: "succeeded", Status.FAILED: "failed"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +136,9 @@ def _sentence(event: Event) -> str:
         return _of_continuous(event)
     if isinstance(event, RunProgressed):
         return f"The run is at {event.progress:.0%}" + (f": {event.text}" if event.text else "")
+    if isinstance(event, RunImported):
+        ended = _ENDED.get(event.status, "was aborted")
+        return f"A run that {ended} in another system ({event.source}) was imported"
     if isinstance(event, Purged):
         return f"{counted(len(event.run_ids), 'run')} left the history, which keeps {event.limit:,}"
     if isinstance(event, AcknowledgementWithdrawn):
@@ -158,7 +165,7 @@ def _of_run(event: RunEvent) -> str:
     again = f", attempt {event.attempt}" if event.attempt > 1 else ""
     if isinstance(event, RunEnded):
         why = _why(event)
-        ended = {Status.SUCCESS: "succeeded", Status.FAILED: "failed"}.get(event.status, "was aborted")
+        ended = _ENDED.get(event.status, "was aborted")
         return f"The run{again} {ended}: {why}" if why else f"The run{again} {ended}"
     if event.status is Status.RUNNING:
         return f"The run{again} started"

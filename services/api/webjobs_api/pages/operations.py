@@ -77,7 +77,9 @@ _RUNS = (
         name="status", schema={"type": "string", "enum": ["", *STATUS_WORDS]}, description="Only such runs."
     ),
     Parameter(name="job", schema=_TEXT, description="Only runs of this job."),
-    Parameter(name="trigger", schema=_TEXT, description="Only runs started so: api, schedule, rerun."),
+    Parameter(
+        name="trigger", schema=_TEXT, description="Only runs started so: api, schedule, rerun, import."
+    ),
     Parameter(name="runner", schema=_TEXT, description="Only runs on this runner."),
     Parameter(name="since", schema=_TEXT, description="Only runs requested at this instant or later."),
     Parameter(name="until", schema=_TEXT, description="Only runs requested before this instant."),

@@ -19,6 +19,7 @@ _TRIGGERS = {
     TriggerKind.API: "by request",
     TriggerKind.SCHEDULE: "by schedule",
     TriggerKind.RERUN: "run again",
+    TriggerKind.IMPORT: "in another system",
 }
 
 
@@ -149,7 +150,10 @@ def why(run: RunView) -> str:
 
 def trigger_words(run: RunView) -> str:
     """What started a run, in words."""
-    words = _TRIGGERS[TriggerKind.of(run)]
+    kind = TriggerKind.of(run)
+    words = _TRIGGERS[kind]
+    if kind is TriggerKind.IMPORT:
+        return f"{words}: {run.trigger}"
     return f"{words}, attempt {run.attempt}" if run.attempt > 1 else words
 
 

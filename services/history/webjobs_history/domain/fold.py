@@ -4,7 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
-from webjobs_events.events import ContinuousEvent, Event, InstanceEvent, Purged, RunEvent, RunProgressed
+from webjobs_events.events import (
+    ContinuousEvent,
+    Event,
+    InstanceEvent,
+    Purged,
+    RunEvent,
+    RunImported,
+    RunProgressed,
+)
 from webjobs_events.queries import AcknowledgementView, RunView
 from webjobs_rules.errors import IllegalTransition
 from webjobs_rules.job import JobName, JobType
@@ -50,7 +58,7 @@ def keys_of(events: Iterable[Event]) -> Keys:
         if (job := job_of(event)) is not None:
             keys.acknowledged.add(job)
         match event:
-            case RunEvent() | RunProgressed():
+            case RunEvent() | RunProgressed() | RunImported():
                 keys.runs.add((event.job_name, event.run_id))
                 keys.jobs.add(event.job_name)
             case Purged():
@@ -183,7 +191,8 @@ class Fold:
             run_count=job.run_count + (key not in self._runs),
             latest_run=_short(run) if latest is None or run.run_id >= latest.run_id else latest,
         )
-        self._jobs[run.job_name] = with_ended(job, run) if is_terminal(run.status) else job
+        is_counted = is_terminal(run.status) and run.imported_from is None  # statistics are of runs here
+        self._jobs[run.job_name] = with_ended(job, run) if is_counted else job
         self._runs[key] = run
         self._touched_runs.add(key)
         self._touched_jobs.add(run.job_name)

@@ -27,6 +27,7 @@ from webjobs_events.events import (
     RunEnded,
     RunEvent,
     RunFailed,
+    RunImported,
     RunInitializing,
     RunProgressed,
     RunRunning,
@@ -180,6 +181,37 @@ def _run_progresses(rows: Rows, event: RunProgressed) -> list[Change]:
     return [PutRun(replace(current, progress=event.progress, progress_text=event.text))]
 
 
+def _run_is_imported(rows: Rows, event: RunImported) -> list[Change]:
+    """A run of another system, whole; one that is there already is not changed by it."""
+    current = rows.run(event.job_name, event.run_id)
+    if current is not None or not is_terminal(event.status):
+        raise IllegalTransition(current.status if current else None, event.status)
+    return [
+        PutRun(
+            RunView(
+                job_name=event.job_name,
+                run_id=event.run_id,
+                status=event.status,
+                trigger=event.trigger,
+                digest="",
+                instance=event.host,
+                requested_at=event.requested_at,
+                started_at=event.started_at,
+                ended_at=max(event.ended_at, event.started_at),
+                exit_code=event.exit_code,
+                reason=event.reason,
+                evidence=event.evidence,
+                has_error_log=event.has_error_log,
+                output_log_bytes=event.output_log_bytes,
+                error_log_bytes=event.error_log_bytes,
+                log_lines=event.log_lines,
+                first_error_line=event.first_error_line,
+                imported_from=event.source,
+            )
+        )
+    ]
+
+
 def _next_of_run(rows: Rows, event: RunEvent) -> tuple[RunView, Status]:
     current = rows.run(event.job_name, event.run_id)
     status = next_status(JobType.TRIGGERED, current.status if current else None, event.status)
@@ -312,6 +344,7 @@ _RULES: dict[type[Event], Callable[[Rows, Any], list[Change]]] = {
     RunFailed: _run_ends,
     RunAborted: _run_ends,
     RunProgressed: _run_progresses,
+    RunImported: _run_is_imported,
     Purged: _runs_are_purged,
     ContinuousInitializing: _instance_changes,
     ContinuousStarting: _instance_changes,

@@ -11,6 +11,7 @@ from webjobs_events.commands import (
     CommandReply,
     DeleteJob,
     DeployJob,
+    ImportRuns,
     JobCommand,
     PatchJobSettings,
     ReplyCode,
@@ -45,6 +46,7 @@ from webjobs_runner.files.versions import Versions
 from webjobs_runner.jobs.deployment import Deployment
 from webjobs_runner.jobs.reconciler import Reconciler
 from webjobs_runner.jobs.refusals import Refusals
+from webjobs_runner.jobs.run_imports import RunImports
 from webjobs_runner.log import logger
 
 _CONVERGENCE_PATIENCE = 5.0  # seconds that a reply waits for the files of this runner
@@ -84,6 +86,7 @@ class JobCommands:
         limits: UploadLimits,
         disk: DiskWatch,
         refusals: Refusals,
+        imports: RunImports,
     ) -> None:
         self._bus = bus
         self._definitions = definitions
@@ -93,6 +96,7 @@ class JobCommands:
         self._limits = limits
         self._disk = disk
         self._refusals = refusals
+        self._imports = imports
 
     async def carry_out(self, command: JobCommand) -> CommandReply:
         """Do what a command asks for.
@@ -105,6 +109,8 @@ class JobCommands:
         logger.info("command", command=command.verb, type=command.job_type.value, job=command.job_name)
         if isinstance(command, DeployJob):
             return await self._deploy(command)
+        if isinstance(command, ImportRuns):
+            return await self._import_runs(command)
         try:
             return await self._change(command)
         except UnreadableDefinition as error:
@@ -177,6 +183,44 @@ class JobCommands:
                 await self._reconciler.settled(key)
         except TimeoutError:
             logger.debug("answer sent before the files followed", job=key[1])
+
+    # Import of runs
+
+    async def _import_runs(self, command: ImportRuns) -> CommandReply:
+        work = self._versions.new_path()
+        upload, folder = work.with_suffix(".upload"), work.with_suffix(".folder")
+        try:
+            if refusal := self._disk.refusal():
+                return no_space(refusal)
+            reply = await self._import_upload(command, upload, folder)
+        except OSError as error:
+            if not lacks_space(error):
+                raise
+            return no_space(str(error))
+        finally:
+            upload.unlink(missing_ok=True)
+            await asyncio.to_thread(shutil.rmtree, folder, True)
+        try:
+            await self._bus.packages.delete(command.upload)
+        except BusUnavailable as error:
+            logger.warning("upload left behind", upload=command.upload, error=str(error))
+        return reply
+
+    async def _import_upload(self, command: ImportRuns, upload: Path, folder: Path) -> CommandReply:
+        found = await self._definitions.current(command.job_type, command.job_name)
+        if found is None:
+            missing = f"There is no {command.job_type} job named {command.job_name}."
+            return CommandReply(code=ReplyCode.JOB_NOT_FOUND, message=missing)
+        try:
+            await self._bus.packages.fetch(command.upload, upload)
+        except ObjectNotFound:  # it was imported, and the answer was lost, or its sender gave up
+            gone = "The upload is not there any more; send it again."
+            return CommandReply(code=ReplyCode.BAD_UPLOAD, message=gone)
+        try:
+            runs = await self._imports.carry_out(command, upload, folder)
+        except BadUpload as error:
+            return CommandReply(code=ReplyCode.BAD_UPLOAD, message=str(error))
+        return CommandReply(code=ReplyCode.DONE, revision=found[1], runs=runs)
 
     # Deployment
 

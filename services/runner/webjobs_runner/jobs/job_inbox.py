@@ -9,6 +9,7 @@ from webjobs_events.commands import (
     JOB_VERBS,
     CommandReply,
     DeployJob,
+    ImportRuns,
     JobCommand,
     ReplyCode,
     RunTriggeredJob,
@@ -79,7 +80,7 @@ class JobInbox:
                 del self._latest[key]
 
     async def _answer(self, command: JobCommand, message: QueuedMessage) -> None:
-        if isinstance(command, DeployJob) and self._leave_deployments():
+        if isinstance(command, DeployJob | ImportRuns) and self._leave_deployments():
             await message.give_back(_RETRY_DELAY)
             return
         try:
