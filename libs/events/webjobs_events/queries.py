@@ -360,6 +360,38 @@ class Acknowledgements(msgspec.Struct, frozen=True, kw_only=True):
     has_more: bool
 
 
+class RowsQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of all that history keeps, as it is at one moment: for a backup.
+
+    Attributes:
+        dump: Names the moment, as the first page does; empty: now.
+        table: Of which rows are read; empty: only the moment is taken.
+        page: Counts the pages of the dump from 1. The last one may be asked for again.
+        is_over: The dump is not needed any more.
+    """
+
+    dump: str = ""
+    table: str = ""
+    page: int = 0
+    is_over: bool = False
+
+
+class RowsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `RowsQuery`.
+
+    Attributes:
+        dump: Names the moment.
+        version: Of the tables.
+        tables: Their names.
+        rows: Of the table that was asked for, in any order; none when there are no more.
+    """
+
+    dump: str
+    version: str
+    tables: list[str]
+    rows: list[msgspec.Raw] = []
+
+
 LATEST_RUNS = "latest_runs"
 JOB_SUMMARIES = "job_summaries"
 RUN_TOTALS = "run_totals"
@@ -368,4 +400,5 @@ ALL_RUNS = "all_runs"
 RUN = "run"
 STATUSES = "statuses"
 ACKNOWLEDGEMENTS = "acknowledgements"
+ROWS = "rows"
 """Names of the endpoints, under `Subjects.query`."""

@@ -1,4 +1,4 @@
-"""`python -m webjobs_history [migrate | rebuild]`: without a command it serves."""
+"""`python -m webjobs_history [migrate | rebuild | backup | restore]`: without a command it serves."""
 
 import argparse
 import sys
@@ -12,8 +12,10 @@ def main() -> int:
     """Run one command; returns the exit code."""
     arguments = _parser().parse_args()
     # Only now: `--version` must not wait for this import.
-    from webjobs_history.commands import run_command
-
+    if arguments.command in ("backup", "restore"):
+        from webjobs_history.backup.commands import run_command
+    else:
+        from webjobs_history.commands import run_command
     return run_command(arguments)
 
 
@@ -36,6 +38,11 @@ def _parser() -> argparse.ArgumentParser:
     rebuilding.add_argument(
         "--recreate-tables", action="store_true", help="drop the tables first, because they are damaged"
     )
+    backing_up = commands.add_parser("backup", help="write everything into a file while it runs")
+    backing_up.add_argument("file", help="the file that is made")
+    backing_up.add_argument("--force", action="store_true", help="replace a file of that name")
+    restoring = commands.add_parser("restore", help="restore a backup into an empty stack that does not run")
+    restoring.add_argument("file", help="a file that `backup` made")
     return parser
 
 

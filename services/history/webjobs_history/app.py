@@ -10,11 +10,13 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 from webjobs_events.jetstream import Bus, LiveSettings, connect_bus, metrics_served
 from webjobs_events.outage import OUTAGE_PATIENCE, Outage
+from webjobs_events.queries import ROWS
 from webjobs_events.subjects import Subjects
 from webjobs_service.health import run_health_server
 from webjobs_service.lifetime import cancellable, side_tasks
 from webjobs_service.release import VERSION as RELEASE
 
+from webjobs_history.backup.row_dumps import RowDumps
 from webjobs_history.damage import Damage
 from webjobs_history.database import open_pool, open_session
 from webjobs_history.endpoints import READ_TIMEOUT, SERVICE, VERSION, Endpoints
@@ -90,6 +92,7 @@ async def _serve(settings: HistorySettings, readiness: Readiness) -> None:
         open_pool(url, "queries", size=_QUERY_CONNECTIONS, timeout=READ_TIMEOUT) as for_queries,
         open_pool(url, "upkeep") as for_upkeep,
         open_pool(url, "health", timeout=READ_TIMEOUT) as for_health,
+        RowDumps(url) as dumps,
     ):
         progress = Progress()
         queries = Queries(for_queries)
@@ -105,7 +108,11 @@ async def _serve(settings: HistorySettings, readiness: Readiness) -> None:
         companions = [retention.while_projecting, log_purge.while_projecting]
         async with (
             side_tasks(projector=projector.run(companions)),
-            bus.serve(SERVICE, VERSION, Endpoints(bus, queries, progress, outage, damage).handlers()),
+            bus.serve(
+                SERVICE,
+                VERSION,
+                {**Endpoints(bus, queries, progress, outage, damage).handlers(), ROWS: dumps.rows},
+            ),
         ):
             readiness.serving = True
             try:

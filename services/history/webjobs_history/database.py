@@ -113,6 +113,19 @@ async def open_session(url: str, purpose: str) -> AsyncIterator[Session]:
 
 
 @asynccontextmanager
+async def open_snapshot(url: str, purpose: str) -> AsyncIterator[AsyncConnection]:
+    """A connection whose reads all see the database as it was at the first of them; it writes nothing."""
+    engine = create_async_engine(
+        _DIALECT,
+        async_creator=lambda: _connect(url, purpose),
+        isolation_level="REPEATABLE READ",
+        poolclass=NullPool,
+    )
+    async with engine.connect() as connection:
+        yield connection
+
+
+@asynccontextmanager
 async def open_pool(
     url: str, purpose: str, *, size: int = 1, timeout: float = STATEMENT_TIMEOUT
 ) -> AsyncIterator[AsyncEngine]:

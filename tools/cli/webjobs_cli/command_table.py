@@ -56,6 +56,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         ),
         "up": Entry("up:up", "Run the whole stack here, NATS and Postgres included, until Ctrl-C."),
         "doctor": Entry("doctor:doctor", "Check this machine and the server, and say what to do."),
+        "backup": Entry("backup:backup", "Write everything of a running stack into FILE."),
+        "restore": Entry("backup:restore", "Restore a backup into a data folder that is new."),
         "repair": Entry("repair:repair", "Repair what damage has left."),
     },
     "Jobs without a server": {

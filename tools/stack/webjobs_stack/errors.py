@@ -93,3 +93,25 @@ class ServiceRefused(WebJobsError):
         self.reason = reason
         self.exit_code = exit_code
         super().__init__(f"{name} did not start: {reason}; its lines above say why.")
+
+
+class NoStackRuns(WebJobsError):
+    """A backup needs a stack that runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(
+            f"No stack runs on {folder}, or it belongs to another user. Start it with `webjobs up`, name its "
+            "folder with --data, or copy the folder while nothing runs on it."
+        )
+
+
+class RestoreUnfinished(WebJobsError):
+    """The data folder holds a part of a backup."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(
+            f"A restore into {folder} did not end, so only a part of the backup is there. Run "
+            "`webjobs restore` again with the same file, or choose another folder with --data."
+        )

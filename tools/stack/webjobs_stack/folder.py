@@ -86,6 +86,11 @@ class DataFolder:
             with open(os.open(self.operator_url, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 file.write(url + "\n")
 
+    @property
+    def unfinished_restore(self) -> Path:
+        """Is there while the folder holds a part of a backup."""
+        return self.path / "restore.unfinished"
+
     def write_api_url(self, url: str | None) -> None:
         """Name the address of the api in `stack.url`, for the command line; None removes the file."""
         path = self.path / "stack.url"

@@ -16,7 +16,7 @@ from webjobs_service.lifetime import cancel_all
 from webjobs_stack.announce import Announcer
 from webjobs_stack.disk_watch import DiskWatch, spare_bytes
 from webjobs_stack.environment import api_spec, history_spec, public_variables, runner_spec
-from webjobs_stack.errors import DidNotStart, InvalidSetting, PortTaken, ServiceRefused
+from webjobs_stack.errors import DidNotStart, InvalidSetting, PortTaken, RestoreUnfinished, ServiceRefused
 from webjobs_stack.folder import DataFolder
 from webjobs_stack.health import reachable
 from webjobs_stack.health_ports import HealthPorts, health_ports
@@ -99,6 +99,8 @@ class Stack:
         self._lock = await self.folder.lock(
             lambda: self._announce.waiting_for_a_killed_stack(self.folder.path)
         )
+        if self.folder.unfinished_restore.exists():
+            raise RestoreUnfinished(self.folder.path)
         if not await becomes_free(options.host, options.port):
             raise PortTaken("the api", options.host, options.port, "choose another one with --port")
         await ports.require_free(options.port)

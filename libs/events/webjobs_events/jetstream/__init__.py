@@ -2,8 +2,9 @@
 
 from webjobs_events.jetstream.bucket import Bucket
 from webjobs_events.jetstream.bus import Bus, connect_bus
+from webjobs_events.jetstream.copies import StreamCopies, connect_alone
 from webjobs_events.jetstream.definitions import Definitions, JobKey, Listener
-from webjobs_events.jetstream.entry import Entry
+from webjobs_events.jetstream.entry import Entry, is_removal
 from webjobs_events.jetstream.live_settings import LiveSettings
 from webjobs_events.jetstream.message import StreamMessage
 from webjobs_events.jetstream.mirror import BucketMirror
@@ -41,6 +42,7 @@ __all__ = [
     "PublishPipeline",
     "QueryRefused",
     "QueuedMessage",
+    "StreamCopies",
     "StreamMessage",
     "StreamReader",
     "StreamState",
@@ -49,10 +51,12 @@ __all__ = [
     "Tunnels",
     "WorkQueue",
     "collect_metrics",
+    "connect_alone",
     "connect_bus",
     "end_subscription",
     "first_after",
     "first_since",
+    "is_removal",
     "lacks_space",
     "metrics_served",
     "purge_until",

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import nats.errors
 from nats.js import errors as js_errors
@@ -42,7 +42,7 @@ class ObjectBucket:
             self._store = await self._connection.js.object_store(self._bucket)
         return self._store
 
-    async def put(self, name: str, content: BinaryIO) -> None:
+    async def put(self, name: str, content: IO[bytes]) -> None:
         """Store the rest of an open file under this name, in chunks; an object of that name is replaced.
 
         Raises:

@@ -48,6 +48,7 @@ class Streams:
         *,
         start_sequence: int = 1,
         latest_only: bool = False,
+        window_bytes: int = 0,
     ) -> AsyncGenerator[list[StreamMessage], None]:
         """What a stream holds by now, in order; ends there.
 
@@ -56,12 +57,18 @@ class Streams:
             filters: Subjects to read; empty: all.
             start_sequence: First sequence to read.
             latest_only: The latest message of each subject only.
+            window_bytes: As of `StreamReader`.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
         reader = StreamReader(
-            self.connection, stream, filters, start_sequence=start_sequence, latest_only=latest_only
+            self.connection,
+            stream,
+            filters,
+            start_sequence=start_sequence,
+            latest_only=latest_only,
+            window_bytes=window_bytes,
         )
         async with reader, contextlib.aclosing(reader.batches()) as batches:
             ended = asyncio.ensure_future(reader.caught_up.wait())

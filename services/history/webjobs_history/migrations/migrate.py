@@ -12,7 +12,7 @@ log = structlog.stdlib.get_logger(__name__)
 HEAD = "0011"
 """The version this release works with: the last one in `versions/`."""
 
-_KNOWN = frozenset(f"{number:04}" for number in range(1, int(HEAD) + 1))
+KNOWN = frozenset(f"{number:04}" for number in range(1, int(HEAD) + 1))
 
 _LOCK = 0x5765624A_6D696772  # "WebJmigr": the advisory lock of who migrates
 
@@ -39,11 +39,22 @@ async def drop_tables(session: Session) -> None:
     log.warning("tables dropped", tables=names)
 
 
+async def create_tables(session: Session, version: str) -> None:
+    """Make the tables of an earlier version, or of this one, where there are none.
+
+    Raises:
+        DatabaseTooNew: This release does not know the version.
+    """
+    if version not in KNOWN:
+        raise DatabaseTooNew(version, HEAD)
+    await session.run(_upgrade_to, version)
+
+
 def _is_current(connection: Connection) -> bool:
     if not connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL")):
         return False
     version = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    if version is not None and version not in _KNOWN:
+    if version is not None and version not in KNOWN:
         raise DatabaseTooNew(version, HEAD)
     return bool(version == HEAD)
 
@@ -63,6 +74,11 @@ def _upgrade(connection: Connection) -> bool:
     _lock(connection)
     if _is_current(connection):
         return False
+    _upgrade_to(connection, HEAD)
+    return True
+
+
+def _upgrade_to(connection: Connection, version: str) -> None:
     # Imported here: a start that finds the tables in order does not pay for Alembic.
     from alembic import command
     from alembic.config import Config
@@ -70,5 +86,4 @@ def _upgrade(connection: Connection) -> bool:
     config = Config()
     config.set_main_option("script_location", "webjobs_history:migrations")
     config.attributes["connection"] = connection
-    command.upgrade(config, HEAD)
-    return True
+    command.upgrade(config, version)

@@ -1,0 +1,1 @@
+"""Backups: everything of a stack that cannot be made again, in one file; and restores."""
