@@ -5,7 +5,9 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pexpect
@@ -440,6 +442,108 @@ def test_zsh_completes_at_its_prompt(cli: CommandLine) -> None:
     shell.sendline("exit")
     shell.expect(pexpect.EOF)
     shell.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("run cli-tol", "There is no job 'cli-tol'. Did you mean 'cli-tool'?"),
+        ("why cli-lop", "There is no job 'cli-lop'. Did you mean 'cli-loop'?"),
+        ("run triggered/cli-loop", "There is a continuous job of this name."),
+        ("run cli-tool/201311080256000000", "It names a run; its job is 'cli-tool'."),
+        ("cancel cli-loop", "`webjobs logs cli-loop` shows what a continuous one does;"),
+        ("logs cli-loop/1", "'cli-loop' is a continuous job, which has no runs."),
+        ("runs -n many", "'many' is not a valid whole number. See `webjobs runs --help`."),
+        ("settings unset cli-tool nokey", "There is no setting 'nokey'."),
+        ("settings edit cli-tool", "There is no terminal for an editor."),
+        ("hooks test nope", "`webjobs hooks list` lists them."),
+        ("status extra", "unexpected extra argument (extra). See"),
+        ("api FETCH /api/jobs", "'FETCH' is no method. Choose from: GET,"),
+    ],
+)
+def test_what_is_used_wrongly_says_what_to_do_in_one_line(cli: CommandLine, command: str, said: str) -> None:
+    done = cli(*command.split(), EDITOR="", VISUAL="")
+    assert done.returncode != 0 and done.stdout == ""
+    assert said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_login_that_is_missing_or_refused_is_said_with_the_server(cli: CommandLine) -> None:
+    class Refuse(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(401)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refuse) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        missing = cli("jobs", WEBJOBS_URL=url)
+        wrong = cli("jobs", WEBJOBS_URL=url, WEBJOBS_USERNAME="ann", WEBJOBS_PASSWORD="no")
+        server.shutdown()
+    assert missing.stderr.startswith(f"webjobs: {url} needs a login. Set WEBJOBS_USERNAME")
+    assert wrong.stderr == (
+        f"webjobs: {url} refuses the login of 'ann'. "
+        "Check the name, and the password in WEBJOBS_PASSWORD or ~/.netrc.\n"
+    )
+
+
+def test_a_server_without_tls_is_said_to_be_one(cli: CommandLine) -> None:
+    done = cli("jobs", WEBJOBS_URL=cli.url.replace("http:", "https:"))
+    assert "what listens there does not speak TLS (https://)" in done.stderr
+    assert done.stderr.endswith("`webjobs context show` says why it is this server.\n")
+
+
+@pytest.mark.parametrize("command", ["jobs", "jobs --json", "--help", "schema jobs", "logs cli-tool"])
+def test_an_output_that_takes_nothing_is_one_line(cli: CommandLine, command: str) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [WEBJOBS, *command.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=cli.environment(),
+            text=True,
+            timeout=SECONDS,
+        )
+    said = "The output cannot be written: No space left on device."
+    assert (done.returncode, said in done.stderr, done.stderr.count("\n")) == (1, True, 1)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_stream_that_the_caller_has_closed_is_as_one_to_nowhere(cli: CommandLine, closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" run cli-tool --wait -- exit 3 {closed}', WEBJOBS],
+        capture_output=True,
+        env=cli.environment(),
+        text=True,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 3 and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["jobs", "lint .", "deploy .", "context show"])
+def test_a_folder_that_is_gone_is_named(cli: CommandLine, tmp_path: Path, command: str) -> None:
+    (tmp_path / "gone").mkdir()
+    done = subprocess.run(
+        ["sh", "-c", f'cd gone && rmdir ../gone && exec "$0" {command}', WEBJOBS],
+        capture_output=True,
+        env={name: value for name, value in cli.environment().items() if name != "WEBJOBS_URL"},
+        text=True,
+        timeout=SECONDS,
+        cwd=tmp_path,
+    )
+    assert done.stderr == "webjobs: The folder that this runs in was removed. Go to another one.\n"
+    assert done.returncode == 1
+
+
+def test_text_that_the_locale_has_no_letters_for_is_refused(cli: CommandLine) -> None:
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = cli("run", "j\u00f6b", **plain)
+    assert done.returncode != 0 and "Set LC_ALL to a locale with UTF-8" in done.stderr
+
+
+def test_secrets_may_come_with_line_ends_of_windows(cli: CommandLine) -> None:
+    done = cli("context", "add", "crlf", cli.url, "--username", "ann", "--password-stdin", stdin="secret\r\n")
+    assert done.returncode == 0, done
+    assert '"stored:secret"' in (cli.home / "config" / "webjobs" / "contexts.json").read_text()
+    assert cli("context", "remove", "crlf").returncode == 0
 
 
 def test_status_shows_every_part(cli: CommandLine) -> None:

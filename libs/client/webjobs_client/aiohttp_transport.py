@@ -11,7 +11,7 @@ from yarl import URL
 from webjobs_client.address import Address
 from webjobs_client.errors import InvalidRequest
 from webjobs_client.exchange import Answer, Broken, Request, Upload
-from webjobs_client.http_transport import STREAM_SILENCE, UNSENDABLE, headers_of
+from webjobs_client.http_transport import STREAM_SILENCE, UNSENDABLE, headers_of, tls_broken
 
 
 class AiohttpTransport:
@@ -104,6 +104,13 @@ def _as_broken(timeout: float) -> Iterator[None]:
             f"its certificate is not valid: {getattr(error.certificate_error, 'verify_message', 'unknown')}"
         )
         raise Broken(reason, was_sent=False, may_pass=False) from error
+    except aiohttp.ClientConnectorSSLError as error:
+        cause = error.os_error
+        raise (
+            tls_broken(cause, was_sent=False)
+            if isinstance(cause, ssl.SSLError)
+            else Broken(f"TLS failed: {cause}", was_sent=False)
+        ) from error
     except aiohttp.ClientConnectorError as error:
         raise Broken(error.os_error.strerror or "no connection", was_sent=False) from error
     except aiohttp.ConnectionTimeoutError as error:

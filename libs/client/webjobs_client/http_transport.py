@@ -16,6 +16,7 @@ STREAM_SILENCE = 45.0
 
 UNSENDABLE = "The request cannot be sent: its path or a header holds a character that HTTP does not allow."
 
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 _LONGEST_IDLE = 30.0  # seconds; the api closes a connection that is idle for 75 s
 _CHUNK = 64 * 1024  # bytes
 
@@ -176,6 +177,13 @@ def _lower(response: http.client.HTTPResponse) -> tuple[tuple[str, str], ...]:
     return tuple((name.lower(), value) for name, value in response.getheaders())
 
 
+def tls_broken(error: ssl.SSLError, was_sent: bool) -> Broken:
+    """Returns what it means that TLS failed; without TLS at the other end no further try helps."""
+    if error.reason in _NO_TLS:
+        return Broken("what listens there does not speak TLS (https://)", was_sent=False, may_pass=False)
+    return Broken(f"TLS failed: {error.reason or error}", was_sent=was_sent)
+
+
 @contextmanager
 def _as_broken(timeout: float, *, was_sent: bool = True) -> Iterator[None]:
     """Turns what a connection can raise into `Broken`."""
@@ -187,6 +195,8 @@ def _as_broken(timeout: float, *, was_sent: bool = True) -> Iterator[None]:
         raise Broken(
             f"its certificate is not valid: {error.verify_message}", was_sent=False, may_pass=False
         ) from error
+    except ssl.SSLError as error:
+        raise tls_broken(error, was_sent) from error
     except ConnectionError as error:
         raise Broken(error.strerror or "the connection was closed", was_sent=was_sent) from error
     except OSError as error:

@@ -15,6 +15,7 @@ LITTER = ("__MACOSX/", "._*", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 DEFAULT_PATTERNS = (
     ".git/",
+    ".webjobs/",
     ".venv/",
     "venv/",
     "__pycache__/",

@@ -10,13 +10,17 @@ from webjobs_cli.invocation import Invocation, invocation
 from webjobs_cli.target import Target, find_target
 
 USER_AGENT = "webjobs-cli"
+used: Target | None = None
+"""The server that this command speaks to, once it does."""
+
 _PATIENCE = 2.0  # seconds in which a command that can be repeated tries to reach the server
 _LONG_PATIENCE = 30.0
 
 
 def connect(*, is_patient: bool = False) -> Client:
     """The client of the server that this command speaks to; a patient one waits through a restart of it."""
-    target = _target(invocation())
+    global used
+    used = target = _target(invocation())
     return Client(
         target.url,
         target.username or "",

@@ -1,6 +1,11 @@
 """What a command reports when it fails: a code for programs, a message, and what to do."""
 
+import errno
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from webjobs_cli.target import Target
 
 TIMED_OUT = 124
 """Exit code when a run, or waiting for it, took too long."""
@@ -26,9 +31,48 @@ class CommandError(Exception):
         super().__init__(f"{message} {remedy}".rstrip())
 
 
+def failure_of_system(error: OSError) -> CommandError:
+    """The failure for an error of the operating system that no command expected."""
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        return CommandError("no_folder", "The folder that this runs in was removed.", "Go to another one.")
+    about = f"{error.filename}: " if isinstance(error.filename, str) else ""
+    if error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT) and not about:
+        about = "The output cannot be written: "
+    return CommandError("system_error", f"{about}{error.strerror or error}.")
+
+
 def failure_of(error: Exception) -> CommandError | None:
-    """The failure that an error of the client stands for; None for any other error."""
+    """The failure that an error of the client stands for, or text that is none; None for any other error."""
+    if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
+        return CommandError(
+            "invalid_text",
+            f"{error.object!r} is not text in the encoding of this shell.",
+            "Set LC_ALL to a locale with UTF-8, such as C.UTF-8.",
+            exit_code=2,
+        )
     client = sys.modules.get("webjobs_client")
     if client is None or not isinstance(error, client.ClientError):
         return None
-    return CommandError(error.code, error.message, error.remedy)
+    connection = sys.modules.get("webjobs_cli.connection")
+    target: Target | None = getattr(connection, "used", None)
+    if target is not None and error.code == "unauthorized":
+        return _unauthorized(target)
+    remedy = error.remedy
+    if target is not None and error.code == "contact_lost" and target.source != "--url":
+        remedy += " `webjobs context show` says why it is this server."
+    return CommandError(error.code, error.message, remedy)
+
+
+def _unauthorized(target: "Target") -> CommandError:
+    if not target.username:
+        return CommandError(
+            "unauthorized",
+            f"{target.url} needs a login.",
+            "Set WEBJOBS_USERNAME and WEBJOBS_PASSWORD, or `webjobs context add NAME URL --username USER`.",
+        )
+    kept = target.source if target.source.startswith("context ") else "WEBJOBS_PASSWORD or ~/.netrc"
+    return CommandError(
+        "unauthorized",
+        f"{target.url} refuses the login of {target.username!r}.",
+        f"Check the name, and the password in {kept}.",
+    )

@@ -130,6 +130,8 @@ def invalid_use(error: click.UsageError) -> CommandError:
     """What is reported of a command line that click cannot read."""
     command = error.ctx.command_path if error.ctx else "webjobs"
     message = error.format_message().replace("\n", " ")
+    if message[-1:] not in (".", "?", "!"):
+        message += "."
     return CommandError("invalid_use", message, f"See `{command} --help`.", exit_code=error.exit_code)
 
 
@@ -137,3 +139,11 @@ class Group(click.Group):
     """A command with commands of its own."""
 
     command_class = Command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands with the whole first sentence of each, in as many lines as it takes."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, command.get_short_help_str(limit=1000)) for name, command in found if command]
+            )

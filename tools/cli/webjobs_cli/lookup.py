@@ -6,14 +6,16 @@ from webjobs_client import Client, JobNotFound
 from webjobs_client.models import JobType
 
 from webjobs_cli.errors import CommandError
-from webjobs_cli.names import LAST, JobName, RunName, chosen
+from webjobs_cli.names import LAST, JobName, RunName, chosen, near, not_found
 
+_MOST_JOBS = 1000  # among which a name like one that is not there is looked for
 _MOST_RUNS = 1000  # among which the beginning of an id is looked for
 _RUN_ID_DIGITS = 18
 _REMEDIES: dict[JobType, str] = {
-    "triggered": "This command is for triggered jobs, whose runs end.",
+    "triggered": "This command is for triggered jobs, whose runs end. `webjobs logs {job}` shows what a "
+    "continuous one does; `webjobs start`, `stop` and `restart` control it.",
     "continuous": "This command is for continuous jobs. `webjobs cancel` ends a run of a triggered one, and "
-    "`webjobs settings set JOB enabled=false` disables it.",
+    "`webjobs settings set {job} enabled=false` disables it.",
 }
 
 
@@ -46,11 +48,14 @@ def find_job(client: Client, wanted: JobName, only: JobType | None = None) -> Jo
         for row in client.jobs(text=wanted.name)
         if row.job.startswith(wanted.name) and wanted.type in (None, row.type)
     ]
+    if not rows:
+        raise not_found(wanted.name, "job", _hint(client, wanted))
     fitting = [row for row in rows if only in (None, row.type)] or rows
     name = chosen(wanted.name, [row.job for row in fitting], "job")
     types = [row.type for row in fitting if row.job == name]
     if only is not None and only not in types:
-        raise CommandError("wrong_type", f"{name!r} is a {types[0]} job.", _REMEDIES[only], exit_code=2)
+        remedy = _REMEDIES[only].format(job=name)
+        raise CommandError("wrong_type", f"{name!r} is a {types[0]} job.", remedy, exit_code=2)
     if len(types) > 1:
         raise CommandError(
             "ambiguous_name",
@@ -59,6 +64,16 @@ def find_job(client: Client, wanted: JobName, only: JobType | None = None) -> Jo
             exit_code=2,
         )
     return Job(types[0], name)
+
+
+def _hint(client: Client, wanted: JobName) -> str:
+    """Which job may be meant by a name that none begins with; empty when none is near."""
+    rows = client.overview(limit=_MOST_JOBS).jobs
+    others = {row.type for row in rows if row.job == wanted.name}
+    if others:  # of the type that was not named
+        return f"There is a {others.pop()} job of this name."
+    meant = near(wanted.name, {row.job for row in rows if wanted.type in (None, row.type)})
+    return "" if meant is None else f"Did you mean {meant!r}?"
 
 
 def find_run(client: Client, wanted: RunName) -> tuple[str, str]:

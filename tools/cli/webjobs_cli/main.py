@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import click
 
-from webjobs_cli.errors import CommandError, failure_of
+from webjobs_cli.errors import CommandError, failure_of, failure_of_system
 from webjobs_cli.lazy_group import LazyGroup, invalid_use
 
 _CANCELLED = 130
@@ -63,6 +63,7 @@ def cli(context: click.Context) -> None:
 
 def main() -> None:
     """Run the command line; a failure is one line on the standard error, or an object with `--json`."""
+    _open_streams()
     if _COMPLETION in os.environ:
         _complete()
     try:
@@ -79,12 +80,21 @@ def main() -> None:
         _fail(_not_installed())
     except (click.Abort, KeyboardInterrupt):
         sys.exit(_CANCELLED)
+    except OSError as error:
+        _fail(failure_of_system(error))
     except Exception as error:
         failure = failure_of(error)
         if failure is None:
             raise
         _fail(failure)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _open_streams() -> None:
+    """Open what the caller has closed (`>&-`): nothing is read there, and what is written goes nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
 
 
 def _complete() -> NoReturn:
@@ -112,8 +122,17 @@ def _fail(error: CommandError) -> None:
         fields = {"code": error.code, "message": error.message, "remedy": error.remedy}
         print(json.dumps({"error": fields}, ensure_ascii=False), file=sys.stderr)
     else:
-        print(f"webjobs: {error}", file=sys.stderr)
+        print(f"webjobs: {' '.join(str(error).split())}", file=sys.stderr)
+    _drop_unwritten()
     sys.exit(error.exit_code)
+
+
+def _drop_unwritten() -> None:
+    """Let the end of this process not report once more that the standard output takes nothing."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _wants_json(arguments: list[str]) -> bool:

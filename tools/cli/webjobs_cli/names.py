@@ -7,6 +7,7 @@ from webjobs_cli.errors import CommandError
 
 TYPES = ("triggered", "continuous")
 LAST = "@last"
+_LISTS = {"hook": "webjobs hooks list"}
 
 
 class JobName(NamedTuple):
@@ -33,7 +34,9 @@ def parse_job(text: str) -> JobName:
     if not slash:
         kind, name = "", text
     if not name or "/" in name or (slash and kind not in TYPES):
-        raise _invalid(text, "a job: NAME, triggered/NAME or continuous/NAME")
+        is_run = slash and kind and _is_run(name)
+        hint = f" It names a run; its job is {kind!r}." if is_run else ""
+        raise _invalid(text, f"a job: NAME, triggered/NAME or continuous/NAME.{hint}")
     return JobName(name, kind or None)
 
 
@@ -46,7 +49,7 @@ def parse_run(text: str) -> RunName:
     parts = text.split("/")
     kind = parts.pop(0) if len(parts) > 1 and parts[0] in TYPES and not _is_run(parts[1]) else None
     if not all(parts) or len(parts) > 2 or (len(parts) == 2 and not _is_run(parts[1])):
-        raise _invalid(text, "a run: JOB/RUN or JOB/@last, where RUN are the digits of a run id")
+        raise _invalid(text, "a run: JOB/RUN or JOB/@last, where RUN are the digits of a run id.")
     return RunName(JobName(parts[0], kind), parts[1] if len(parts) == 2 else LAST)
 
 
@@ -61,11 +64,25 @@ def chosen(given: str, names: Iterable[str], what: str) -> str:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise CommandError(
-            f"{what}_not_found", f"There is no {what} {given!r}.", f"`webjobs {what}s` lists them."
-        )
+        meant = near(given, known)
+        raise not_found(given, what, "" if meant is None else f"Did you mean {meant!r}?")
     raise CommandError(
         "ambiguous_name", f"{given!r} may be {listed(found)}.", "Write more of the name.", exit_code=2
+    )
+
+
+def near(given: str, names: Iterable[str]) -> str | None:
+    """The name that is most like the given one; None when none is near."""
+    from webjobs_rules.names import similar_name  # only here: every other start is quicker without
+
+    return similar_name(given, names)
+
+
+def not_found(given: str, what: str, hint: str = "") -> CommandError:
+    """The error for a name that nothing has; `hint` is a sentence in place of how to list them."""
+    lists = _LISTS.get(what, f"webjobs {what}s")
+    return CommandError(
+        f"{what}_not_found", f"There is no {what} {given!r}.", hint or f"`{lists}` lists them."
     )
 
 
@@ -81,4 +98,4 @@ def _is_run(text: str) -> bool:
 
 
 def _invalid(text: str, expected: str) -> CommandError:
-    return CommandError("invalid_name", f"{text!r} does not name {expected}.", exit_code=2)
+    return CommandError("invalid_name", f"{text!r} does not name {expected}", exit_code=2)

@@ -70,13 +70,21 @@ def _edit(
 
 
 def _open_editor(path: Path) -> None:
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not chosen and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise CommandError(
+            "no_terminal",
+            "There is no terminal for an editor.",
+            "VISUAL or EDITOR names one that needs none; `webjobs settings set` changes single settings.",
+            exit_code=2,
+        )
+    editor = chosen or "vi"
     try:
         subprocess.run([*shlex.split(editor), str(path)], check=True)
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
         raise CommandError(
             "editor_failed",
-            f"The editor {editor!r} failed: {error}.",
+            f"The editor {editor!r} failed: {str(error).rstrip('.')}.",
             "VISUAL names another one; nothing was changed.",
         ) from error
 

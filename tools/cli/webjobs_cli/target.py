@@ -176,10 +176,11 @@ def _printed_by(command: str, source: str) -> str:
             shlex.split(command), stdout=subprocess.PIPE, text=True, timeout=_COMMAND_SECONDS, check=True
         )
     except (OSError, ValueError, subprocess.SubprocessError) as error:
+        reason = str(error).rstrip(".")
         raise CommandError(
-            "no_password", f"The command for the password of {source} failed: {error}.", "Run it yourself."
+            "no_password", f"The command for the password of {source} failed: {reason}.", "Run it yourself."
         ) from error
-    return done.stdout.removesuffix("\n")
+    return done.stdout.rstrip("\r\n") if done.stdout.count("\n") == 1 else done.stdout.removesuffix("\n")
 
 
 def _with_login(url: str, source: str, environment: Mapping[str, str]) -> Target:

@@ -10,6 +10,8 @@ from webjobs_cli.errors import CommandError
 from webjobs_cli.invocation import server_options
 from webjobs_cli.lazy_group import Command
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
 
 @click.command(cls=Command)
 @click.argument("method")
@@ -22,6 +24,10 @@ def api(method: str, path: str, data: str | None, headers: tuple[str, ...]) -> N
 
     A body that begins as JSON is sent as such, unless a header says otherwise.
     """
+    if method.upper() not in _METHODS:
+        raise CommandError(
+            "invalid_use", f"{method!r} is no method.", f"Choose from: {', '.join(_METHODS)}.", exit_code=2
+        )
     given = {}
     for header in headers:
         name, colon, value = header.partition(":")

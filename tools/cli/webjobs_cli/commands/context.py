@@ -137,7 +137,7 @@ def _password_source(given: str, is_on_stdin: bool) -> str:
     if given and is_on_stdin:
         raise CommandError("invalid_use", "Give --password-from or --password-stdin, not both.", exit_code=2)
     if is_on_stdin:
-        password = sys.stdin.readline().removesuffix("\n")
+        password = sys.stdin.readline().rstrip("\r\n")
         if not password:
             raise CommandError("no_password", "The standard input has no password.", exit_code=2)
         return f"stored:{password}"

@@ -56,8 +56,8 @@ def deploy(
 ) -> None:
     """Upload a folder, a script or a zip archive as a job, all of its files.
 
-    Left out of a folder are .git, .venv, venv, caches of Python, litter of file managers, .env, and what its
-    .webjobsignore names (in the syntax of .gitignore).
+    Left out of a folder are .git, .webjobs, .venv, venv, caches of Python, litter of file managers, .env, and
+    what its .webjobsignore names (in the syntax of .gitignore).
     """
     output = invocation().output
     output.check_fields(Deployed)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from webjobs_cli.count import Count
 from webjobs_cli.errors import CommandError
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
@@ -29,7 +30,7 @@ _COLUMNS: list[Column[DoctorCheck]] = []
     "--port",
     envvar="WEBJOBS_PORT",
     show_envvar=True,
-    type=click.IntRange(1, 65_535),
+    type=Count(1, 65_535),
     default=8080,
     show_default=True,
     help="The port of the api of `webjobs up`.",

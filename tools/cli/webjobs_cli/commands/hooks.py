@@ -8,6 +8,7 @@ import msgspec
 from webjobs_client.models import JobType
 
 from webjobs_cli.connection import connect
+from webjobs_cli.count import Count
 from webjobs_cli.errors import CommandError
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Group
@@ -76,7 +77,7 @@ def add(
     """Have URL called."""
     output = invocation().output
     output.check_fields(HookShown)
-    secret = sys.stdin.readline().rstrip("\n") if secret_stdin else None
+    secret = sys.stdin.readline().rstrip("\r\n") if secret_stdin else None
     if secret_from is not None:
         if not secret_from.startswith(("env:", "command:")):
             raise CommandError("invalid_use", "--secret-from takes env:NAME or command:WORDS.", exit_code=2)
@@ -106,9 +107,7 @@ def test(hook: str) -> None:
 
 @hooks.command()
 @click.argument("hook")
-@click.option(
-    "-n", "limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many."
-)
+@click.option("-n", "limit", type=Count(1, 1000), default=20, show_default=True, help="At most so many.")
 @server_options
 @json_option
 def deliveries(hook: str, limit: int) -> None:

@@ -10,11 +10,12 @@ from webjobs_client.models import LogLine, LogWindow
 
 from webjobs_cli.completion import runs
 from webjobs_cli.connection import connect
+from webjobs_cli.errors import CommandError
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
 from webjobs_cli.log_lines import LogRow, row_of
 from webjobs_cli.lookup import find_job, find_run, run_of
-from webjobs_cli.names import RunName, parse_run
+from webjobs_cli.names import LAST, RunName, parse_run
 from webjobs_cli.output import Output
 from webjobs_cli.table import painted
 from webjobs_cli.times import Since, local_text
@@ -71,6 +72,13 @@ def logs(name: str, follow: bool, count: int | str | None, since: datetime | Non
     run = None if wanted.job.type == "continuous" else run_of(client, wanted.job.name, wanted.run)
     if run is None:
         job = find_job(client, wanted.job)
+        if job.type == "continuous" and wanted.run != LAST:
+            raise CommandError(
+                "wrong_type",
+                f"{job.name!r} is a continuous job, which has no runs.",
+                f"`webjobs logs {job.name}` prints its log.",
+                exit_code=2,
+            )
         if job.type == "continuous":
             _logs_of_job(client, job.name, most, follow, selected)
             return

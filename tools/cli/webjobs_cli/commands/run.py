@@ -113,7 +113,9 @@ def _started(wanted: JobName, start: Callable[[str], Run], client: Client) -> Ru
             name = find_job(client, wanted, "triggered").name
         except CommandError as failure:
             # What the api says of a job that is not there can be more: its folder may have been refused.
-            raise (error if failure.code == "job_not_found" else failure) from None
+            raise (
+                error if failure.code == "job_not_found" and "refused" in str(error) else failure
+            ) from None
         return _interruptible(name, lambda: start(name))
 
 

@@ -6,6 +6,7 @@ import click
 
 from webjobs_cli.completion import triggered_jobs
 from webjobs_cli.connection import connect
+from webjobs_cli.count import Count
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
 from webjobs_cli.lookup import find_job
@@ -19,14 +20,20 @@ _STATUSES = ("Initializing", "Running", "Success", "Failed", "Aborted", "active"
 
 @click.command(cls=Command)
 @click.argument("job", required=False, shell_complete=triggered_jobs)
-@click.option(
-    "-n", "limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="At most so many."
-)
+@click.option("-n", "limit", type=Count(1, 100_000), default=20, show_default=True, help="At most so many.")
 @click.option("--failed", is_flag=True, help="Only those that failed or were aborted.")
 @click.option(
-    "--status", multiple=True, type=click.Choice(_STATUSES, case_sensitive=False), help="Only those."
+    "--status",
+    multiple=True,
+    type=click.Choice(_STATUSES, case_sensitive=False),
+    help="Only runs with this status.",
 )
-@click.option("--trigger", multiple=True, type=click.Choice(["api", "schedule", "rerun"]), help="Only those.")
+@click.option(
+    "--trigger",
+    multiple=True,
+    type=click.Choice(["api", "schedule", "rerun"]),
+    help="Only runs started by this.",
+)
 @click.option(
     "--since", type=Since(), metavar="WHEN", help="Only those since then, such as 2h or 2026-01-02."
 )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import click
 
 from webjobs_cli.completion import triggered_jobs
+from webjobs_cli.count import Count
 from webjobs_cli.errors import CommandError
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Group
@@ -23,7 +24,7 @@ def schedule() -> None:
 
 @schedule.command("next")
 @click.argument("job", required=False, shell_complete=triggered_jobs)
-@click.option("-n", "count", type=click.IntRange(1, 100), default=10, show_default=True, help="How many.")
+@click.option("-n", "count", type=Count(1, 100), default=10, show_default=True, help="How many.")
 @server_options
 @json_option
 def show_next(job: str | None, count: int) -> None:
@@ -65,7 +66,9 @@ def show_next(job: str | None, count: int) -> None:
 
 @schedule.command()
 @click.argument("expression", nargs=-1, required=True)
-@click.option("--zone", default="UTC", show_default=True, help="Time zone, such as Europe/Berlin.")
+@click.option(
+    "--zone", metavar="ZONE", default="UTC", show_default=True, help="Time zone, such as Europe/Berlin."
+)
 @json_option
 def explain(expression: tuple[str, ...], zone: str) -> None:
     """Say in words when a schedule is due, and list its next due times; no server is needed.

@@ -13,7 +13,7 @@ from webjobs_cli.errors import CommandError
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Group
 from webjobs_cli.lookup import Job, find_job
-from webjobs_cli.names import parse_job
+from webjobs_cli.names import near, parse_job
 from webjobs_cli.setting_values import patch_of, removal_of, value_at
 from webjobs_cli.shapes import SettingsChanged, SettingsShown
 from webjobs_cli.table import printable
@@ -49,9 +49,7 @@ def get(words: tuple[str, ...], app: bool) -> None:
     key = chosen.rest[0]
     found = values.get(key) if app else value_at(values, key)
     if found is None:
-        raise CommandError(
-            "no_such_setting", f"There is no setting {key!r}.", "Set it by `webjobs settings set`."
-        )
+        raise _no_such_setting(key, values)
     text = found if isinstance(found, str) else _pretty(found)
     output.one(SettingsShown(*_named(chosen), {key: found}), [text])
 
@@ -82,6 +80,10 @@ def unset(words: tuple[str, ...], app: bool) -> None:
     chosen = _chosen(words, app)
     if not chosen.rest:
         raise CommandError("invalid_use", "Name the KEY to take away.", exit_code=2)
+    values = _read(chosen)
+    for key in chosen.rest:
+        if (values.get(key) if app else value_at(values, key)) is None:
+            raise _no_such_setting(key, values)
 
     def remove(client: Client) -> None:
         for key in chosen.rest:
@@ -111,6 +113,12 @@ def edit(words: tuple[str, ...], app: bool) -> None:
     else:
         changed, warnings = edit_job_settings(chosen.client, chosen.job)
     _print_changed(chosen, changed, warnings)
+
+
+def _no_such_setting(key: str, values: Mapping[str, Any]) -> CommandError:
+    meant = near(key, values)
+    remedy = "Set it by `webjobs settings set`." if meant is None else f"Did you mean {meant!r}?"
+    return CommandError("no_such_setting", f"There is no setting {key!r}.", remedy)
 
 
 class _Chosen(NamedTuple):

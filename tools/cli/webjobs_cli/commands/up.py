@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from webjobs_cli.count import Count
 from webjobs_cli.stack_errors import stack_errors
 
 _VARIABLES_OF_UP = """\b
@@ -47,14 +48,12 @@ python -m webjobs_api --help, and likewise webjobs_runner, webjobs_history.
     "--port",
     envvar="WEBJOBS_PORT",
     show_envvar=True,
-    type=click.IntRange(1, 65_535),
+    type=Count(1, 65_535),
     default=8080,
     show_default=True,
     help="Port of the api.",
 )
-@click.option(
-    "--runners", type=click.IntRange(1, 100), default=1, show_default=True, help="How many runners."
-)
+@click.option("--runners", type=Count(1, 100), default=1, show_default=True, help="How many runners.")
 def up(data: Path, host: str, port: int, runners: int) -> None:
     """Run the whole stack here, NATS and Postgres included, until Ctrl-C."""
     from webjobs_cli.up import up as run_stack
