@@ -30,7 +30,7 @@ from webjobs_history.domain.rows import JobRow
 from webjobs_rules.errors import InvalidJobSettings
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.log_format import LineCount, chunk_headers
-from webjobs_rules.run_id import RunId
+from webjobs_rules.run_id import RunId, run_id_at
 from webjobs_rules.settings_check import check_settings
 from webjobs_rules.settings_patch import merged, settings_tag
 from webjobs_rules.status import Reason, Status
@@ -323,7 +323,7 @@ class FakeBackend:
         answer = queries.RunTotals(
             position=self.position,
             running=len(running),
-            failed=sum(run.run_id >= query.failed_since for run in failed),
+            failed=sum(run_id_at(run.ended_at) >= query.failed_since for run in failed if run.ended_at),
             begun=sum(_has_begun(known, key) for key in query.waiting),
             longest_running=[
                 msgspec.structs.replace(run, arguments=run.arguments and run.arguments[:200])

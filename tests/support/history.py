@@ -82,7 +82,7 @@ class History:
         query = q.JobSummariesQuery(job_names=names, at_least=at_least)
         return (await self._ask(q.JOB_SUMMARIES, query, q.JobSummaries)).jobs
 
-    async def totals(self, at_least: int, *, since: str, waiting: Sequence[Run]) -> q.RunTotals:
+    async def totals(self, at_least: int, *, since: RunId, waiting: Sequence[Run]) -> q.RunTotals:
         keys = [(run.job, run.run_id) for run in waiting]
         query = q.RunTotalsQuery(failed_since=since, waiting=keys, at_least=at_least)
         return await self._ask(q.RUN_TOTALS, query, q.RunTotals)

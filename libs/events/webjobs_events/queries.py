@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 from webjobs_rules.job import JobName, JobType
-from webjobs_rules.run_id import RunId
+from webjobs_rules.run_id import RunId, SentRunId
 from webjobs_rules.status import Reason, Status
 
 from webjobs_events.durations import measured, median, p90
@@ -163,11 +163,12 @@ class RunTotalsQuery(Query, frozen=True, kw_only=True):
     """How many runs of all jobs there are of a kind.
 
     Attributes:
-        failed_since: Failed runs count whose id is this one or a later one; of the form of a run id.
+        failed_since: Attempts count that failed since the minute of this instant, a day ago at most. It
+            has the form of a run id.
         waiting: Runs whose command is in the queue: the answer says how many of them do not wait any more.
     """
 
-    failed_since: str
+    failed_since: SentRunId
     waiting: list[RunKey] = []
 
 
@@ -177,7 +178,7 @@ class RunTotals(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         position: Sequence of the last event in it.
         running: How many run; at most 10,000 are counted.
-        failed: How many have failed, attempts that were tried again included; at most 10,000 are counted.
+        failed: How many have failed, attempts that were tried again and runs that are not kept included.
         begun: How many of the query's `waiting` run or are over, the attempts that follow them included.
         longest_running: At most 100 that run, oldest first; their arguments end after 200 characters.
     """

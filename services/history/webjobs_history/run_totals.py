@@ -1,12 +1,14 @@
 """The statement behind `RunTotalsQuery`: how many runs there are of a kind, at a cost that has a bound.
 
-The index `runs_by_status` counts what runs and what failed; what waits is looked up run by run.
+The index `runs_by_status` counts what runs; what waits is looked up run by run. What failed is counted as it
+happens, as retention removes runs.
 """
 
 from typing import Any
 
 from sqlalchemy import ARRAY, Text, bindparam, text
 from webjobs_events.queries import RunTotalsQuery
+from webjobs_rules.run_id import instant_of
 
 from webjobs_history.store import PROJECTION
 from webjobs_history.tables import runs
@@ -36,8 +38,7 @@ SELECT sequence, replay_until, stream_created_at,
               ORDER BY run_id, job_name LIMIT {_LONGEST}) AS run),
   ARRAY[
     (SELECT count(*) FROM (SELECT FROM runs WHERE status = 'Running' LIMIT {_MOST_COUNTED}) AS found),
-    (SELECT count(*) FROM (SELECT FROM runs WHERE status = 'Failed' AND run_id >= :failed_since
-                           AND imported_from IS NULL LIMIT {_MOST_COUNTED}) AS found),
+    (SELECT coalesce(sum(count), 0) FROM failures WHERE minute >= :failed_since),
     (SELECT count(*) FROM attempts WHERE next_run_id IS NULL AND status <> 'Initializing')
   ]::text[]
 FROM positions WHERE reader = '{PROJECTION}'
@@ -50,7 +51,7 @@ that failed, and that do not wait any more."""
 def run_totals_values(query: RunTotalsQuery) -> dict[str, Any]:
     """The values of the statement."""
     return {
-        "failed_since": query.failed_since,
+        "failed_since": instant_of(query.failed_since).replace(second=0, microsecond=0),
         "waiting_names": [name for name, _ in query.waiting],
         "waiting_ids": [run_id for _, run_id in query.waiting],
     }

@@ -4,7 +4,7 @@ All rows travel as JSON in one parameter or one value: msgspec and Postgres writ
 faster than a driver handles single columns. `Session.run` calls these functions, each call in a transaction.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     Connection,
+    DateTime,
     Delete,
     Table,
     Text,
@@ -37,6 +38,7 @@ from webjobs_history.domain.rows import InstanceRow, JobRow
 from webjobs_history.errors import PositionMoved
 from webjobs_history.tables import (
     acknowledgements,
+    failures,
     instances,
     jobs,
     metadata,
@@ -50,6 +52,9 @@ PROJECTION = "projection"
 
 RESET_CHANNEL = "webjobs_history_reset"
 """Postgres channel on which the projector is notified that it has to start over."""
+
+FAILURES_KEPT = timedelta(hours=25)
+"""How long the minutes of `failures` are kept."""
 
 _LOCK = 0x5765624A_68697374  # "WebJhist": the advisory lock of the replica that projects
 
@@ -101,6 +106,15 @@ _PUT_RUNS = _upsert(runs)
 _PUT_JOBS = _upsert(jobs)
 _PUT_INSTANCES = _upsert(instances)
 _PUT_ACKNOWLEDGEMENTS = _upsert(acknowledgements)
+
+_ADD_FAILURES = text(
+    "INSERT INTO failures SELECT * FROM unnest(:minutes, :counts) "
+    "ON CONFLICT (minute) DO UPDATE SET count = failures.count + EXCLUDED.count"
+).bindparams(
+    bindparam("minutes", type_=ARRAY(DateTime(timezone=True))), bindparam("counts", type_=ARRAY(BigInteger()))
+)
+_latest_failure = func.least(func.now(), select(func.max(failures.c.minute)).scalar_subquery())
+_DROP_OLD_FAILURES = delete(failures).where(failures.c.minute < _latest_failure - FAILURES_KEPT)
 
 _MOVE_POSITION = (
     update(positions)
@@ -214,6 +228,10 @@ def write(connection: Connection, fold: Fold) -> None:
     _put_jobs(connection, fold)
     _put(connection, _PUT_INSTANCES, fold.instances_to_put)
     _put(connection, _PUT_ACKNOWLEDGEMENTS, fold.acknowledgements_to_put)
+    if fold.failures:
+        values = {"minutes": list(fold.failures), "counts": list(fold.failures.values())}
+        connection.execute(_ADD_FAILURES, values)
+        connection.execute(_DROP_OLD_FAILURES)
 
 
 def _put(connection: Connection, statement: TextClause, rows: list[Any]) -> None:
@@ -265,7 +283,7 @@ def reset(
     Only a rebuild that was asked for does so: what the stream has lost is lost for good with its rows.
     """
     _put_position(connection, stream, created_at, sequence, replay_until)
-    connection.execute(text("TRUNCATE runs, jobs, instances, acknowledgements, stream_losses"))
+    connection.execute(text("TRUNCATE runs, jobs, instances, acknowledgements, failures, stream_losses"))
     connection.execute(select(func.pg_notify(RESET_CHANNEL, "")))
 
 

@@ -112,6 +112,14 @@ acknowledgements = Table(
     Column("text", Text, nullable=False),
 )
 
+# Failed attempts of all jobs in each minute of the last day: the rows of runs do not last so long.
+failures = Table(
+    "failures",
+    metadata,
+    Column("minute", _INSTANT, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
 # One row per reader of the event stream. `stream_created_at` distinguishes streams of one name, and
 # `stored_at_ns`, when the event at `sequence` was stored, that event from another one. Until `replay_until`
 # is reached, the rows are an incomplete replay and nothing is answered.

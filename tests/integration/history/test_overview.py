@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from support.history import History
-from support.stories import Instance, Run, at
+from support.stories import Instance, Run, at, deleted, purged
 from webjobs_events import queries as q
 from webjobs_events.jetstream import QueryRefused
-from webjobs_rules.run_id import RunId, run_id_at
+from webjobs_rules.run_id import run_id_at
 from webjobs_rules.status import Status
 
 pytestmark = pytest.mark.usefixtures("served")
@@ -53,16 +53,16 @@ async def test_runs_are_counted_by_what_they_do(history: History) -> None:
     end = await history.publish(
         [
             *[old.initializing(), old.failed()],
-            *[new.initializing(), new.failed()],
+            *[new.initializing(), new.failed(62)],
             *[running.initializing(arguments="x" * 300), running.running()],
             *[later.initializing(), later.running()],
-            *[retried.initializing(), retried.failed(next_run_id=next_attempt.run_id)],
-            *[next_attempt.initializing(), next_attempt.failed(next_run_id=last_attempt.run_id)],
+            *[retried.initializing(), retried.failed(72, next_run_id=next_attempt.run_id)],
+            *[next_attempt.initializing(), next_attempt.failed(130, next_run_id=last_attempt.run_id)],
             taken.initializing(),
         ]
     )
     queue = [running, retried, taken, unknown, later]
-    totals = await history.totals(end, since=run_id_at(at(50)), waiting=queue)
+    totals = await history.totals(end, since=run_id_at(at(65)), waiting=queue)
     assert (totals.running, totals.failed) == (2, 3)
     assert [run.run_id for run in totals.longest_running] == [later.run_id, running.run_id]
     assert totals.longest_running[1].arguments == "x" * 200
@@ -70,8 +70,28 @@ async def test_runs_are_counted_by_what_they_do(history: History) -> None:
     assert totals.begun == 2  # the retried one waits for its third attempt
 
     end = await history.publish([last_attempt.initializing(), last_attempt.running(), taken.running()])
-    totals = await history.totals(end, since=RunId(""), waiting=queue)
+    totals = await history.totals(end, since=run_id_at(at(0)), waiting=queue)
     assert (totals.running, totals.failed, totals.begun) == (4, 4, 4)
+
+
+async def test_failures_of_a_day_are_counted_though_their_runs_are_not_kept(history: History) -> None:
+    runs = [Run(number * 60) for number in range(5)]
+    failing = [
+        event for number, run in enumerate(runs) for event in (run.initializing(), run.failed(60 * number))
+    ]
+    await history.publish([*failing, failing[-1]])  # an event that comes twice counts once
+    await history.publish([purged([run.run_id for run in runs[:3]])])
+    end = await history.publish([deleted("job")])
+    totals = await history.totals(end, since=run_id_at(at(0)), waiting=[])
+    assert totals.failed == 5
+    assert (await history.totals(end, since=run_id_at(at(120)), waiting=[])).failed == 3
+
+
+async def test_failures_of_earlier_days_are_forgotten(history: History) -> None:
+    first, later = Run(0), Run(26 * 3600)
+    await history.publish([first.initializing(), first.failed(0)])
+    end = await history.publish([later.initializing(), later.failed(26 * 3600)])
+    assert (await history.totals(end, since=run_id_at(at(0)), waiting=[])).failed == 1
 
 
 async def test_crashes_of_a_continuous_job_are_counted(history: History) -> None:

@@ -77,7 +77,7 @@ class CountsJson(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         running: Runs that run; at most 10,000 are counted.
         waiting: Runs that wait in the queue, or for their next attempt.
-        failed_24h: Runs requested in the last 24 hours that failed, by attempts; at most 10,000 are counted.
+        failed_24h: Attempts that failed in the last 24 hours, also of runs that are not kept any more.
         continuous_up: Continuous jobs of which a process runs.
         continuous_total: Continuous jobs that are not disabled.
         jobs: All jobs.

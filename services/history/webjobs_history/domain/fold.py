@@ -1,7 +1,9 @@
 """A batch of events folded in memory: which rows it needs, and what is left to write."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from msgspec.structs import replace
 from webjobs_events.events import (
@@ -17,7 +19,7 @@ from webjobs_events.queries import AcknowledgementView, RunView
 from webjobs_rules.errors import IllegalTransition
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.run_id import RunId
-from webjobs_rules.status import is_terminal
+from webjobs_rules.status import Status, is_terminal
 
 from webjobs_history.domain.acknowledgements import EndAcknowledgements, PutAcknowledgement, job_of
 from webjobs_history.domain.job_statistics import with_ended
@@ -108,6 +110,8 @@ class Fold:
         self.dropped_acknowledgements: set[AcknowledgementKey] = set()
         self.headless: set[JobName] = set()
         """Jobs whose latest run was purged: only the stored runs show which one is the latest now."""
+        self.failures: Counter[datetime] = Counter()
+        """How many attempts more have failed in each minute."""
         self.refused = 0
         """Events that changed nothing because the rows before them did not allow it."""
 
@@ -193,6 +197,8 @@ class Fold:
         )
         is_counted = is_terminal(run.status) and run.imported_from is None  # statistics are of runs here
         self._jobs[run.job_name] = with_ended(job, run) if is_counted else job
+        if is_counted and run.status is Status.FAILED and run.ended_at is not None:
+            self.failures[run.ended_at.replace(second=0, microsecond=0)] += 1
         self._runs[key] = run
         self._touched_runs.add(key)
         self._touched_jobs.add(run.job_name)
