@@ -221,6 +221,7 @@ async def test_what_is_acknowledged_is_shown_apart_until_it_changes_or_the_job_r
         "job": "bad",
         "type": "triggered",
         "kinds": ["failed"],
+        "hook": None,
         "by": "External - tests/1",
         "at": "",
         "until": "change",
