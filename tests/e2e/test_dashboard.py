@@ -31,10 +31,11 @@ async def test_a_newcomer_deploys_runs_finds_the_error_mends_and_schedules_in_th
         assert "no such invoice" in str(await page.locator(".log li.stderr .text").first.text_content())
 
         await page.get_by_role("link", name=name).first.click()
-        await page.get_by_role("link", name="Files", exact=True).click()
+        await page.get_by_role("link", name="All files").click()
         await page.get_by_role("heading", name="Files").wait_for()
         await watched.check()
-        await page.get_by_role("link", name="run.sh", exact=True).click()
+        await page.go_back()
+        await page.locator("#files").get_by_role("link", name="run.sh", exact=True).click()
         await page.get_by_label("Content").fill(MENDED)
         await watched.check()
         await page.get_by_role("button", name="Save and run").click()
@@ -130,3 +131,21 @@ async def test_a_long_log_opens_at_the_first_error_and_is_searched_as_a_whole(cl
         assert await page.locator(".log .ansi-green").text_content() == "green"
         await page.get_by_text("1 of 1 match").wait_for()
         await watched.check()
+
+
+async def test_the_page_of_a_job_lists_its_files(client: Client) -> None:
+    name = unique("files")
+    files: dict[str, str | bytes] = {"run.sh": "echo", "helper.sh": "echo", "tool.py": "pass", "lib/a": "1"}
+    await client.put_zip("triggered", name, files)
+    path = f"/pages/triggered/{name}"
+    page, region = [(await client.get(f"{path}{query}")).text for query in ("", "?_regions=files")]
+    for below in ("run.sh", "helper.sh", "tool.py", "lib"):
+        assert f'href="{path}/files?path={below}"' in page and f'href="{path}/files?path={below}"' in region
+    assert "<dd>4 files, 13 B</dd>" in page
+    assert "<code>run.sh</code> was chosen as the script among 3." in region and "lib/a" not in region
+    runs = (await client.get(f"{path}?_regions=runs")).text
+    assert "runs-title" not in region and "files-title" not in runs
+    await client.put_zip("triggered", name, {"run.sh": "echo", **{f"{at:02}.csv": "1" for at in range(30)}})
+    region = (await client.get(f"{path}?_regions=files")).text
+    assert region.count("<li>") == 20 and "of which these are the first" in region
+    assert "chosen as the script" not in region

@@ -17,6 +17,30 @@ _OPTIONS = (
 _AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 _SERIOUS = {"serious", "critical"}
 # Words of letters only whose parts stand on different lines.
+_UNEVEN_FORMS = """() => {
+  const found = [];
+  for (const row of document.querySelectorAll("form .filters, form.filters, form .row, form.row")) {
+    const fields = [...row.querySelectorAll(":scope > .field")].filter((each) => each.checkVisibility());
+    const end = (each) => each.getBoundingClientRect().bottom;
+    const label = (each) => each.querySelector("label").getBoundingClientRect().top;
+    for (const each of fields) {
+      const beside = fields.filter((other) => Math.abs(end(other) - end(each)) < 8);
+      if (beside.some((other) => Math.abs(label(other) - label(each)) > 1)) {
+        found.push(`label not in line: ${each.textContent}`);
+      }
+    }
+  }
+  const measure = document.createElement("canvas").getContext("2d");
+  for (const select of document.querySelectorAll("select")) {
+    measure.font = getComputedStyle(select).font;
+    const room = select.clientWidth - 2 * parseFloat(getComputedStyle(select).paddingLeft);
+    const text = select.selectedOptions[0]?.textContent || "";
+    if (select.checkVisibility() && measure.measureText(text).width > room) found.push(`cut: ${text}`);
+  }
+  return found;
+}"""
+"""Labels of fields in one row that are not at one height, and choices that are cut."""
+
 _BROKEN_WORDS = """() => {
   function* ancestors(element) { for (; element; element = element.parentElement) yield element; }
   const found = [], range = new Range();
@@ -58,7 +82,7 @@ class WatchedPage:
         await self.page.goto(self.base + path, wait_until="load")
 
     async def check(self, *, allow: tuple[str, ...] = ()) -> None:
-        """Fail unless the page fits its width, breaks no word, has no fault and is accessible.
+        """Fail unless the page fits its width, has whole words, even forms and no fault, and is accessible.
 
         Args:
             allow: Parts of console errors that belong to the state of the page, such as `503`.
@@ -67,6 +91,8 @@ class WatchedPage:
         assert width <= room, f"{self.page.url} scrolls sideways: {width} > {room}"
         broken = await self.page.evaluate(_BROKEN_WORDS)
         assert broken == [], f"{self.page.url}: {broken}"
+        uneven = await self.page.evaluate(_UNEVEN_FORMS)
+        assert uneven == [], f"{self.page.url}: {uneven}"
         violations = await self.violations()
         assert not violations, f"{self.page.url}: {violations}"
         faults, self.faults = self.faults, []

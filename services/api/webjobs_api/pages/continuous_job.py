@@ -21,6 +21,7 @@ from webjobs_api.http.keys import BUS
 from webjobs_api.http.urls import Urls, quoted
 from webjobs_api.http.viewer import visible
 from webjobs_api.overview.job_facts import JobFacts
+from webjobs_api.pages.file_list import REGION, files_view
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
 from webjobs_api.pages.instance_lines import instance_line
 from webjobs_api.pages.instance_log import instance_log, named_instance, shown_log
@@ -50,6 +51,7 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
         views = (await request.app[HISTORY].statuses([name])).get(name, [])
         events = await changes_since(request.app[BUS], name, now - _DAY, _MOST_EVENTS)
         versions = await versions_view(request, definition)
+        files = await files_view(request, definition)
         alive = request.app[RUNNERS].of_alive(views)
         causes = unusual(causes_of(await state_of(request.app, definition, instances=alive)))
     except WebJobsError as error:
@@ -80,12 +82,13 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
         "job_log": urls.job_log(name),
         "application_log": urls.application_log(name),
         **versions,
+        **files,
     }
     page = Page(
         template="continuous",
         title=name,
         section="overview",
-        regions=("head", "instances", "uptime", *REGIONS),
+        regions=("head", "instances", "uptime", REGION, *REGIONS),
         events=f"type=continuous&job={quoted(name)}",
         path=Urls("").page(JobType.CONTINUOUS, name),
     )

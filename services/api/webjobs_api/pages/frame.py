@@ -147,6 +147,12 @@ def show(
     return render(f"{page.template}/page.html", context, page_policy(nonce), status)
 
 
+def is_asked_for(request: web.Request, region: str) -> bool:
+    """Whether the answer has this region: a page has all of them, the script asks for some."""
+    wanted = request.query.get(_REGIONS)
+    return not wanted or region in wanted.split(",")
+
+
 def _rows_asked_for(request: web.Request) -> Callable[[str], bool]:
     """Whether the row with an id is to be sent whole, rather than only its id to show its place."""
     rows = request.query.get(_ROWS)

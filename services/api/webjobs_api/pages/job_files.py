@@ -1,7 +1,6 @@
 """The pages of a job's files: its folders, and an editor for a text file."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from aiohttp import web
 from webjobs_events.files import Fault, JobOutcome, Kind, Written
@@ -19,6 +18,7 @@ from webjobs_api.http.tracing import trace_of
 from webjobs_api.http.urls import Urls, quoted
 from webjobs_api.pages.editable_text import MAX_BYTES, edited, shown_text, too_large, why_not_editable
 from webjobs_api.pages.errors import NotEditable, SavedOnly
+from webjobs_api.pages.file_list import entries_view
 from webjobs_api.pages.form_fields import form_fields
 from webjobs_api.pages.formats import short_digest
 from webjobs_api.pages.frame import Page, page_urls, show, show_fault
@@ -188,10 +188,7 @@ async def _show_folder(request: web.Request, folder: JobFolder, path: str) -> we
     entries, has_more = await folder.entries(path)
     view = {
         **_view(request, folder.definition, path),
-        "entries": [
-            (each, f"{path}/{each.name}".strip("/"), datetime.fromtimestamp(each.modified_ns // 1e9, UTC))
-            for each in entries
-        ],
+        "files": entries_view(request, folder.definition, entries, path),
         "more": MOST_ENTRIES if has_more else 0,
     }
     return show(request, _page(folder.definition, "job_files", path or "Files"), view)
@@ -215,7 +212,6 @@ def _view(request: web.Request, definition: JobDefinition, path: str) -> dict[st
         "is_triggered": definition.job_type is JobType.TRIGGERED,
         "path": path,
         "parents": [(name, "/".join(above[: place + 1])) for place, name in enumerate(above)],
-        "kinds": Kind,
         "size": size,
     }
 

@@ -15,6 +15,7 @@ from webjobs_api.http.urls import Urls
 from webjobs_api.pages.formats import short_digest
 from webjobs_api.pages.settings_form import SettingField, setting_fields
 from webjobs_api.why.causes import Cause, CauseCode
+from webjobs_api.wording.amounts import counted, size
 
 _USUAL = {
     CauseCode.RUNNING,
@@ -36,6 +37,7 @@ class JobView:
         script_path: Of the script in the job's folder.
         host: What runs the script.
         digest: Version of its files.
+        files: How many files there are, and their size; empty when that is not known.
         changed_at: When it was deployed or its settings changed.
         changed_by: By whom.
         error: What is wrong about it; empty when nothing is.
@@ -57,6 +59,7 @@ class JobView:
     script_path: str
     host: str
     digest: str
+    files: str
     changed_at: datetime
     changed_by: str
     error: str
@@ -82,6 +85,7 @@ def job_view(definition: JobDefinition, urls: Urls) -> JobView:
         script_path=definition.script,
         host=definition.script_host,
         digest=short_digest(definition.digest),
+        files=_files(definition),
         changed_at=definition.changed_at,
         changed_by=definition.changed_by,
         error=error_of(definition) or "",
@@ -104,6 +108,11 @@ def unusual(causes: Iterable[Cause]) -> list[Cause]:
     What was refused is there already, as the job's error.
     """
     return [cause for cause in causes if cause.code not in {*_USUAL, CauseCode.REFUSED}]
+
+
+def _files(definition: JobDefinition) -> str:
+    present = definition.known_versions[0]
+    return "" if present.files is None else f"{counted(present.files, 'file')}, {size(present.size)}"
 
 
 def _compact(value: Any) -> str:

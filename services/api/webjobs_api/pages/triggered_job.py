@@ -16,6 +16,7 @@ from webjobs_api.http.requests import Page as RunsPage
 from webjobs_api.http.urls import Urls, quoted
 from webjobs_api.http.viewer import visible
 from webjobs_api.pages.bars import Result, bars_of
+from webjobs_api.pages.file_list import REGION, files_view
 from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
 from webjobs_api.pages.job_view import job_view, unusual
 from webjobs_api.pages.run_rows import run_row, usual, version_note, why
@@ -40,6 +41,7 @@ async def show_triggered_job(request: web.Request, fault: WebJobsError | None = 
         runs = await request.app[RUNS].of_job(definition.job_name, RunsPage(limit=_RUNS))
         schedule = await schedule_of_job(request, definition, _DUE_TIMES)
         versions = await versions_view(request, definition)
+        files = await files_view(request, definition)
         causes = unusual(causes_of(await state_of(request.app, definition, runs=runs)))
     except WebJobsError as error:
         return show_fault(request, fault or error)
@@ -58,12 +60,13 @@ async def show_triggered_job(request: web.Request, fault: WebJobsError | None = 
         "arguments": list(dict.fromkeys(run.arguments for run in runs if run.arguments))[:10],
         "last_arguments": next((run.arguments for run in runs if run.arguments), ""),
         **versions,
+        **files,
     }
     page = Page(
         template="triggered",
         title=definition.job_name,
         section="overview",
-        regions=("head", "runs", "schedule", *REGIONS),
+        regions=("head", "runs", "schedule", REGION, *REGIONS),
         events=f"type=triggered&job={quoted(definition.job_name)}",
         job_zone=schedule.time_zone,
         path=Urls("").triggered_page(definition.job_name),
