@@ -214,6 +214,9 @@ AnyCommand = RunTriggeredJob | JobCommand
 JOB_VERBS = ("deploy", "delete", "start", "stop", "restart", "settings", "patch", "import")
 """Verbs of `JobCommand`."""
 
+JOB_QUEUE = "jobs"
+"""Durable name under which all runners take them."""
+
 
 class ReplyCode(StrEnum):
     """How a command about a definition ended."""

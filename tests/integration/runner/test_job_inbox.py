@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from support.eventually import eventually
-from webjobs_events.commands import CommandReply, JobCommand, ReplyCode, StopContinuousJob
+from webjobs_events.commands import JOB_QUEUE, CommandReply, JobCommand, ReplyCode, StopContinuousJob
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, QueuedMessage
 from webjobs_rules.job import JobName, JobType
@@ -91,15 +91,18 @@ async def test_a_command_that_was_delivered_again_and_is_gone_is_not_carried_out
     command = stop_command(1)
     taken: asyncio.Queue[QueuedMessage] = asyncio.Queue()
     queue = bus.work_queue(
-        durable="jobs",
+        durable=JOB_QUEUE,
         filters=bus.subjects.job_commands(["stop"]),
         room=lambda: 1,
         on_message=taken.put_nowait,
     )
     taking = asyncio.create_task(queue.run())
     try:
-        await bus.publish_command(command)
+        sequence = await bus.publish_command(command)
         await (await taken.get()).give_back(0)
+        assert await bus.is_command_taken(JOB_QUEUE, sequence)
+        assert not await bus.is_command_taken(JOB_QUEUE, sequence + 1)
+        assert not await bus.is_command_taken("none", sequence)
         again = await taken.get()
         assert again.delivered == 2
         await bus.withdraw_command(again.sequence)

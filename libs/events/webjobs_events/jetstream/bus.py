@@ -92,6 +92,19 @@ class Bus(Streams):
             except js_errors.APIError:
                 return False
 
+    async def is_command_taken(self, queue: str, sequence: int) -> bool:
+        """Whether a runner was given a command; False for one that waits, or when there is no such queue.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        async with self.connection.asking("looking whether a command is taken"):
+            try:
+                info = await self.connection.js.consumer_info(self.subjects.commands_stream, queue)
+            except js_errors.NotFoundError:
+                return False
+        return info.delivered is not None and (info.delivered.stream_seq or 0) >= sequence
+
     async def pending_command(self, subject: str) -> StreamMessage | None:
         """The unfinished command on a subject; None when there is none.
 

@@ -13,7 +13,14 @@ import msgspec
 import structlog
 from aiohttp import web
 from msgspec.structs import replace
-from webjobs_events.commands import CommandReply, DeleteJob, JobCommand, ReplyCode, StopContinuousJob
+from webjobs_events.commands import (
+    JOB_QUEUE,
+    CommandReply,
+    DeleteJob,
+    JobCommand,
+    ReplyCode,
+    StopContinuousJob,
+)
 from webjobs_events.errors import BusUnavailable, CommandRefused
 from webjobs_events.jetstream import Bus
 from webjobs_rules.job import JobName, JobType
@@ -40,7 +47,9 @@ class Patience:
     turn: float = 10.0
     """For another command of the same job and verb to end."""
     reply: float = 60.0
-    """For the runner's reply."""
+    """For the runner's reply, or for a runner to take the command."""
+    work: float = 3600.0
+    """For the reply of a runner that has taken it: a large upload is unpacked, packed and stored."""
     last_words: float = 5.0
     """For the reply to a command that could not be taken back, because a runner is done with it."""
     runners_gone: float = 5.0
@@ -164,12 +173,23 @@ class JobCommands:
     ) -> CommandReply:
         if await self._replied(answer, self._patience.reply):
             return answer.result()
+        if await self._is_taken(sequence):
+            if await self._replied(answer, self._patience.work):
+                return answer.result()
+            if await self._is_taken(sequence):  # taken back it would be carried out all the same
+                return await self._read_outcome(command)
         if await self._bus.withdraw_command(sequence):
             self._storage.require_room()
             raise CommandWithdrawn(command.job_name, command.verb)
         if await self._replied(answer, self._patience.last_words):
             return answer.result()
         return await self._read_outcome(command)
+
+    async def _is_taken(self, sequence: int) -> bool:
+        """Whether it is worth waiting on: a runner works on it, and nothing speaks against its end."""
+        if not self._runners.any_alive or self._storage.shortage:
+            return False
+        return await self._bus.is_command_taken(JOB_QUEUE, sequence)
 
     async def _replied(self, answer: asyncio.Future[CommandReply], seconds: float) -> bool:
         """Whether the reply came in time; without a runner there is no use in waiting long."""

@@ -67,7 +67,7 @@ def entries_view(
 
 
 def _candidates(names: Sequence[str]) -> int:
-    """Returns among how many files the script was chosen, judged by their names."""
+    """Returns how many files could be the script, by their names alone."""
     try:
         chosen = choose_script(names, SCRIPT_HOSTS, lambda _: True, is_program=lambda _: True)
     except NoRunnableScript:

@@ -6,6 +6,7 @@ from functools import partial
 
 import msgspec
 from webjobs_events.commands import (
+    JOB_QUEUE,
     JOB_VERBS,
     CommandReply,
     DeployJob,
@@ -42,7 +43,7 @@ class JobInbox:
         self._latest: dict[JobKey, asyncio.Task[None]] = {}
         self._in_flight = InFlightCommands(
             bus,
-            "jobs",
+            JOB_QUEUE,
             bus.subjects.job_commands(JOB_VERBS),
             room=lambda: _ROOM - len(self._in_flight),
             on_message=lambda message: self._in_flight.hold(message, self._work(message)),
