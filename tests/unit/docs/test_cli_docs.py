@@ -1,5 +1,6 @@
-"""docs/cli.md names every command and exit code; test_development_docs.py compares its reference."""
+"""docs/cli.md names every command, exit code and code of a failure; test_development_docs.py has the rest."""
 
+import re
 from pathlib import Path
 
 import click
@@ -9,7 +10,8 @@ from webjobs_cli.errors import FAILED, TIMED_OUT
 from webjobs_cli.exit_codes import CANCELLED, LARGEST_OWN
 from webjobs_cli.main import cli
 
-PAGE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "cli.md").read_text()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -35,3 +37,15 @@ def test_no_argument_of_a_command_has_the_name_of_another_parameter(name: str) -
 )
 def test_every_exit_code_is_described(code: str) -> None:
     assert code in PAGE
+
+
+def test_every_code_of_a_failure_is_described_and_no_other() -> None:
+    folders = (ROOT / "tools" / "cli", ROOT / "libs" / "client")
+    sources = "\n".join(path.read_text() for folder in folders for path in folder.rglob("*.py"))
+    codes = set(
+        re.findall(r'CommandError\(\s*"(\w+)"|    code(?:: str)? = "(\w+)"|, code: str = "(\w+)"', sources)
+    )
+    table = PAGE.split("| `code` | Means |")[1].split("\n\n")[0]
+    named = {code for row in re.findall(r"(?m)^\| ([^|]+) \|", table) for code in re.findall(r"`(\w+)`", row)}
+    found = {code for match in codes for code in match if code}
+    assert len(found) > 30 and named == found

@@ -12,6 +12,12 @@ from webjobs_service.settings import ServiceSettings, variables
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "configuration.md").read_text()
+VARIABLES = PAGE.split("## Variables of the services")[1]
+SAID_IN_WORDS = {
+    # Both at once, another port for each service, or derived from the machine.
+    *("WEBJOBS_HEALTH_HOST", "WEBJOBS_HEALTH_PORT", "WEBJOBS_INSTANCE_ID", "WEBJOBS_TEMP"),
+    *("WEBJOBS_DISK_RESERVE_MB", "WEBJOBS_PYTHONS", "WEBJOBS_HISTORY_SIZE"),
+}
 CLI = ROOT / "tools" / "cli" / "webjobs_cli"
 OF_UP = "".join(
     (CLI / module).read_text()
@@ -29,6 +35,31 @@ def test_every_variable_of_a_service_is_documented(settings_type: type[ServiceSe
 def test_every_variable_says_what_it_is_for(settings_type: type[ServiceSettings]) -> None:
     silent = [name for name, field in variables(settings_type).items() if not field.description]
     assert not silent
+
+
+@pytest.mark.parametrize("settings_type", [ApiSettings, HistorySettings, RunnerSettings])
+def test_every_default_is_documented_as_it_is(settings_type: type[ServiceSettings]) -> None:
+    rows = {
+        name: default.strip(" `")
+        for names, default in re.findall(r"(?m)^\| ((?:`\w+`(?:, )?)+) \| ([^|]*) \|", VARIABLES)
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    wrong = {
+        name: (rows.get(name), field.default)
+        for name, field in variables(settings_type).items()
+        if name not in SAID_IN_WORDS and not _is_same(rows.get(name, ""), field.default)
+    }
+    assert wrong == {}
+
+
+def _is_same(written: str, default: object) -> bool:
+    if default in (None, "") or repr(default) == "PydanticUndefined":
+        return written == ""
+    if isinstance(default, bool):
+        return written == str(default).lower()
+    if isinstance(default, int | float):
+        return float(written.replace(",", "")) == default
+    return written == str(getattr(default, "value", default))
 
 
 def test_no_variable_is_documented_that_nothing_reads() -> None:
