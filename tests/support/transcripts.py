@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from textwrap import dedent
 
 from support.client import PATIENCE
 from support.console_blocks import is_example
@@ -66,7 +67,8 @@ class Step:
 
 def blocks_of(text: str) -> Iterator[tuple[str, str]]:
     """Each fenced block of a page with commands in it: `console` or `sh`, and its text."""
-    yield from re.findall(r"^ *```(console|sh)\n(.*?)^ *```$", text, re.M | re.S)
+    for kind, block in re.findall(r"^ *```(console|sh)\n(.*?)^ *```$", text, re.M | re.S):
+        yield kind, dedent(block)
 
 
 def steps_of(text: str) -> list[Step]:
