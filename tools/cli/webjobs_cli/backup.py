@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Coroutine
 from pathlib import Path
 
@@ -49,5 +50,8 @@ def _environment() -> dict[str, str]:
 
 
 def _end_with(work: Coroutine[None, None, int]) -> None:
-    if asyncio.run(work):
+    code = asyncio.run(work)
+    if code < 0:
+        click.echo(f"webjobs: {signal.Signals(-code).name} ended the work; run the command again.", err=True)
+    if code:
         raise click.exceptions.Exit(1)

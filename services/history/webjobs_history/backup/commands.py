@@ -28,6 +28,8 @@ FAILED = 1
 REFUSED = 3
 """Exit code of a restore that changed nothing."""
 
+_NOT_DONE = "The restore is not done. When the cause is removed, run it again with the same file."
+
 
 def run_command(arguments: argparse.Namespace) -> int:
     """Run the command that the arguments name; returns the exit code."""
@@ -62,6 +64,8 @@ def run_command(arguments: argparse.Namespace) -> int:
             code = REFUSED if all(isinstance(cause, RestoreRefused) for cause in causes) else FAILED
             for cause in causes:
                 _complain(str(cause) if isinstance(cause, WebJobsError) else describe(cause))
+            if arguments.command == "restore" and code == FAILED:
+                _complain(_NOT_DONE)
         else:
             seconds = time.monotonic() - began
             sys.stdout.write(f"{did} {path}: {_summary(manifest, path)}, {seconds:.1f} s.\n")
