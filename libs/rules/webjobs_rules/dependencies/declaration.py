@@ -1,11 +1,19 @@
 """Which files of a job declare its dependencies, and what they say."""
 
 import hashlib
+import json
 import posixpath
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from webjobs_rules.dependencies.node_lock import (
+    PACKAGE_JSON,
+    PACKAGE_LOCK,
+    has_packages,
+    node_lock,
+    read_package,
+)
 from webjobs_rules.dependencies.policy import DependencyPolicy
 from webjobs_rules.dependencies.python_lock import check_lock, check_uv_lock, lock_of_pylock, read_toml
 from webjobs_rules.dependencies.requirement_file import (
@@ -27,7 +35,6 @@ _REQUIREMENTS, _PYPROJECT, _UV_LOCK, _PYLOCK = (
     "uv.lock",
     "pylock.toml",
 )
-_PACKAGE_JSON, _PACKAGE_LOCK = "package.json", "package-lock.json"
 _TOOL_TABLES = ("index", "sources", "index-url", "extra-index-url", "find-links", "pip")
 
 
@@ -52,11 +59,6 @@ class Declaration:
     lock: str | None = None
     requires_python: str = ""
     warnings: Sequence[str] = ()
-
-    @property
-    def is_node(self) -> bool:
-        """Whether they are packages of Node.js."""
-        return self.kind in (DependencyKind.PACKAGE_LOCK, DependencyKind.PACKAGE_JSON)
 
 
 def find_declaration(
@@ -223,8 +225,28 @@ def _pyproject(files: _Files, policy: DependencyPolicy, _: bool) -> Declaration 
 
 
 def _node(files: _Files, policy: DependencyPolicy, is_in_place: bool) -> Declaration | None:
-    """Node packages are not prepared yet; the warning is the declaration's only content."""
-    return None
+    if not files.has(PACKAGE_JSON) or files.holds_folder("node_modules"):  # the packages are there already
+        return None
+    package = read_package(files.text(PACKAGE_JSON))
+    if not has_packages(package):
+        return None
+    if is_in_place:
+        raise _refused(
+            PACKAGE_JSON,
+            "declares dependencies, and settings.job has is_in_place: true: packages are linked into a "
+            "working copy. Remove is_in_place, or put the packages into node_modules of the job",
+        )
+    warnings = [".npmrc is not read: the operator sets the registry."] if files.has(".npmrc") else []
+    content = {PACKAGE_JSON: json.dumps(package, sort_keys=True).encode()}
+    if files.has(PACKAGE_LOCK):
+        lock = node_lock(package, files.text(PACKAGE_LOCK))
+        return Declaration(
+            DependencyKind.PACKAGE_LOCK, PACKAGE_LOCK, PACKAGE_LOCK, content, lock, "", warnings
+        )
+    other = next(filter(files.has, ("pnpm-lock.yaml", "yarn.lock")), None)
+    if other is not None:
+        raise _refused(other, "is not read. Add package-lock.json: npm install --package-lock-only")
+    return Declaration(DependencyKind.PACKAGE_JSON, PACKAGE_JSON, PACKAGE_JSON, content, None, "", warnings)
 
 
 def _declared(
@@ -284,5 +306,5 @@ _NAMES: Mapping[_Find, tuple[str, ...]] = {
     _uv_lock: (_UV_LOCK,),
     _pylock: (_PYLOCK,),
     _pyproject: (_PYPROJECT,),
-    _node: (_PACKAGE_LOCK, _PACKAGE_JSON),
+    _node: (),
 }

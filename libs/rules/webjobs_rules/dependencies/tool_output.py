@@ -14,6 +14,7 @@ _OUTAGE = re.compile(
     r"|lack of valid authentication|ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|E401|E403|E5\d\d"
     r"|network is unreachable|certificate|tls handshake|request failed after"
 )
+_LOG_FILE = re.compile(r"A complete log of this run can be found in")
 _NO_SPACE = re.compile(r"(?i)no space left on device|os error 28|ENOSPC|disk quota exceeded|os error 122")
 
 
@@ -24,7 +25,8 @@ def without_addresses(text: str) -> str:
 
 def sentences(lines: Sequence[str]) -> str:
     """The last lines of a tool as one text of at most 20 lines, without addresses."""
-    cleaned = [without_addresses(line).rstrip()[:_LONGEST_LINE] for line in lines]
+    kept = (line for line in lines if not _LOG_FILE.search(line))
+    cleaned = [without_addresses(line).rstrip()[:_LONGEST_LINE] for line in kept]
     return "\n".join([line for line in cleaned if line.strip()][-MOST_LINES:])
 
 

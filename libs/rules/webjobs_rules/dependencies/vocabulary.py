@@ -22,6 +22,11 @@ class DependencyKind(StrEnum):
     PACKAGE_JSON = "package_json"
     """`package.json` alone."""
 
+    @property
+    def is_node(self) -> bool:
+        """Whether it declares packages of Node.js."""
+        return self in (DependencyKind.PACKAGE_LOCK, DependencyKind.PACKAGE_JSON)
+
 
 class PreparationStage(StrEnum):
     """The stages of a preparation, in their order."""

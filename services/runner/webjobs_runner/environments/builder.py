@@ -3,6 +3,7 @@
 import asyncio
 import time
 from pathlib import Path
+from typing import Protocol
 
 from webjobs_rules.dependencies.environment_key import Interpreter
 from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress
@@ -11,12 +12,20 @@ from webjobs_rules.errors import DependenciesRefused
 from webjobs_runner.environments.contents import contents_of, protect
 from webjobs_runner.environments.file_locks import locked
 from webjobs_runner.environments.folders import EnvironmentFolders, Marker, delete
-from webjobs_runner.environments.python_packages import PythonPackages
 from webjobs_runner.files.folder_swap import flush_disk, swap_folders
 from webjobs_runner.log import logger
 
-PROGRAM = "bin/python"
 _MEGABYTE = 1024 * 1024
+
+
+class Installer(Protocol):
+    """Installs the packages of a lock."""
+
+    async def install(
+        self, lock: str, source: str, interpreter: Interpreter, folder: Path, report: ReportProgress
+    ) -> int:
+        """Fill a folder that does not exist; returns how many packages are in it."""
+        ...
 
 
 class Builder:
@@ -24,13 +33,13 @@ class Builder:
 
     Args:
         folders: Where they lie.
-        python: Installs packages.
+        installer: Installs packages.
         largest_bytes: That one environment may have.
     """
 
-    def __init__(self, folders: EnvironmentFolders, python: PythonPackages, largest_bytes: int) -> None:
+    def __init__(self, folders: EnvironmentFolders, installer: Installer, largest_bytes: int) -> None:
         self._folders = folders
-        self._python = python
+        self._installer = installer
         self._largest_bytes = largest_bytes
 
     async def build(
@@ -60,7 +69,7 @@ class Builder:
             started = time.monotonic()
             temporary = folders.new_temporary(key)
             try:
-                packages = await self._python.install(lock, source, interpreter, temporary, report)
+                packages = await self._installer.install(lock, source, interpreter, temporary, report)
                 await asyncio.to_thread(protect, temporary)
                 contents = await asyncio.to_thread(contents_of, temporary)
                 if contents.bytes > self._largest_bytes:
@@ -87,7 +96,7 @@ class Builder:
         """The marker of an environment that is as it was built; None when it is missing or damaged."""
         marker = self._folders.read_marker(key)
         folder = self._folders.folder(key)
-        if marker is None or not (folder / PROGRAM).exists():
+        if marker is None or not (folder / self._folders.program).exists():
             return None
         try:
             now = contents_of(folder)

@@ -17,17 +17,20 @@ from webjobs_events.events import DependenciesFailed, DependenciesPrepared
 from webjobs_events.jetstream import Bus, ObjectNotFound
 from webjobs_events.job import JobDefinition
 from webjobs_rules.dependencies.environment_key import environment_key
-from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress, report_nothing
+from webjobs_rules.dependencies.policy import DependencyPolicy
+from webjobs_rules.dependencies.vocabulary import (
+    DependencyKind,
+    PreparationStage,
+    ReportProgress,
+    report_nothing,
+)
 from webjobs_rules.errors import DependenciesRefused, WebJobsError
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.trace import Trace, derived_trace
 
-from webjobs_runner.environments.builder import PROGRAM, Builder
 from webjobs_runner.environments.file_locks import locked
-from webjobs_runner.environments.folders import EnvironmentFolders
-from webjobs_runner.environments.in_use import UsedEnvironments
-from webjobs_runner.environments.interpreters import Interpreters
-from webjobs_runner.environments.python_packages import LOCK_NAME, PythonPackages, requires_python_of
+from webjobs_runner.environments.language import Languages
+from webjobs_runner.environments.python_packages import LOCK_NAME
 from webjobs_runner.errors import DependenciesUnavailable
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
@@ -75,10 +78,9 @@ class Environments:
         bus: Whose store of packages holds the locks.
         instance: Of this runner.
         outbox: For the events.
-        folders: Where environments lie.
-        builder: Builds them.
-        python: Reads what is declared.
-        interpreters: Of this machine.
+        languages: What builds and keeps environments.
+        policy: Of the site.
+        downloads: A folder of the runner's own for files on their way.
     """
 
     def __init__(
@@ -86,21 +88,16 @@ class Environments:
         bus: Bus,
         instance: Instance,
         outbox: Outbox,
-        folders: EnvironmentFolders,
-        builder: Builder,
-        python: PythonPackages,
-        interpreters: Interpreters,
+        languages: Languages,
+        policy: DependencyPolicy,
         downloads: Path,
     ) -> None:
         self._bus = bus
         self._instance = instance
         self._outbox = outbox
-        self._folders = folders
-        self._builder = builder
-        self._python = python
-        self._interpreters = interpreters
+        self._languages = languages
+        self._policy = policy
         self._downloads = downloads
-        self._used = UsedEnvironments(folders)
         self._keys: dict[str, str] = {}  # by the digest of the lock
         self._builds: dict[str, _Build] = {}  # by key
         self._ahead: set[str] = set()  # digests of the locks that are prepared in the background
@@ -109,15 +106,15 @@ class Environments:
     async def acquire(self, definition: JobDefinition) -> HeldEnvironment:
         """As `EnvironmentSource.acquire`; waits ten minutes at most."""
         assert definition.dependencies is not None
-        lock_digest = definition.dependencies.lock_digest
-        key = self._keys.get(lock_digest)
-        if key is not None and (held := self._used.hold(key, PROGRAM)) is not None:
+        used = self._languages.of(definition.dependencies.kind).used
+        key = self._keys.get(definition.dependencies.lock_digest)
+        if key is not None and (held := used.hold(key)) is not None:
             return held
         try:
             async with asyncio.timeout(_RUN_PATIENCE):
                 for _ in range(_ATTEMPTS_TO_HOLD):
                     prepared = await self._prepare_again(definition)
-                    if (held := self._used.hold(prepared.key, PROGRAM)) is not None:
+                    if (held := used.hold(prepared.key)) is not None:
                         return held
                     await asyncio.sleep(0.1)  # it is being deleted
         except TimeoutError as error:
@@ -141,7 +138,9 @@ class Environments:
         self._background.add(work)
         work.add_done_callback(self._background.discard)
 
-    async def prepare(self, lock: str, source: str, report: ReportProgress) -> PreparedEnvironment:
+    async def prepare(
+        self, kind: DependencyKind, lock: str, source: str, report: ReportProgress
+    ) -> PreparedEnvironment:
         """Have the environment of a lock; those who ask for one that is being built wait for it.
 
         Raises:
@@ -149,8 +148,9 @@ class Environments:
             OSError: The disk is full.
         """
         lock_digest = digest_of(lock)
-        interpreter = await self._interpreters.choose(requires_python_of(lock))
-        key = environment_key(lock_digest, interpreter, self._python.policy)
+        language = self._languages.of(kind)
+        interpreter = await language.choose_for_lock(lock)
+        key = environment_key(lock_digest, interpreter, self._policy)
         build = self._builds.get(key)
         if build is None:
             build = self._builds[key] = _Build()
@@ -158,7 +158,7 @@ class Environments:
             async def carry_out(own: _Build = build) -> PreparedEnvironment:
                 started = time.monotonic()
                 try:
-                    marker, reused = await self._builder.build(
+                    marker, reused = await language.builder.build(
                         key, lock, lock_digest, source, interpreter, own.report
                     )
                 finally:
@@ -193,8 +193,9 @@ class Environments:
     @asynccontextmanager
     async def cache_in_use(self) -> AsyncIterator[None]:
         """The cache of downloads stays while the body runs."""
-        await asyncio.to_thread(self._folders.root.mkdir, parents=True, exist_ok=True)
-        async with locked(self._folders.cache_lock, shared=True):
+        folders = self._languages.python.folders
+        await asyncio.to_thread(folders.root.mkdir, parents=True, exist_ok=True)
+        async with locked(folders.cache_lock, shared=True):
             yield
 
     def key_of(self, lock_digest: str) -> str | None:
@@ -293,13 +294,14 @@ class Environments:
 
     def _lock_on_disk(self, lock_digest: str) -> str | None:
         """The lock in an environment of this machine that was built from it: the store may have been lost."""
-        for key in self._folders.keys():
-            marker = self._folders.read_marker(key)
-            if marker is not None and marker.lock_digest == lock_digest:
-                with contextlib.suppress(OSError, UnicodeDecodeError):
-                    lock = (self._folders.folder(key) / LOCK_NAME).read_text("utf-8")
-                    if digest_of(lock) == lock_digest:
-                        return lock
+        for folders in (each.folders for each in self._languages.all):
+            for key in folders.keys():
+                marker = folders.read_marker(key)
+                if marker is not None and marker.lock_digest == lock_digest:
+                    with contextlib.suppress(OSError, UnicodeDecodeError):
+                        lock = (folders.folder(key) / LOCK_NAME).read_text("utf-8")
+                        if digest_of(lock) == lock_digest:
+                            return lock
         return None
 
     async def _prepare_again(self, definition: JobDefinition) -> PreparedEnvironment:
@@ -313,7 +315,7 @@ class Environments:
                 raise DependenciesUnavailable(
                     PreparationStage.INSTALL, "The lock of the job's packages is lost. Deploy the job again."
                 )
-            prepared = await self.prepare(lock, "the lock", report_nothing)
+            prepared = await self.prepare(dependencies.kind, lock, "the lock", report_nothing)
         except (DependenciesRefused, DependenciesUnavailable, OSError) as error:
             self.publish_failed(job_type, job_name, error, definition.cause)
             raise

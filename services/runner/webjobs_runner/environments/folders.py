@@ -48,10 +48,16 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EnvironmentFolders:
-    """The folder of all environments of one language; runners of one site folder share it."""
+    """The folder of all environments of one language; runners of one site folder share it.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: The folder.
+        program: What is in each environment without which it is of no use: a program, or a folder.
+    """
+
+    def __init__(self, root: Path, program: str) -> None:
         self.root = root
+        self.program = program
 
     def folder(self, key: str) -> Path:
         """The environment."""

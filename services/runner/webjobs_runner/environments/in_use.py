@@ -22,7 +22,7 @@ class UsedEnvironments:
         self._folders = folders
         self._used: dict[str, _Use] = {}
 
-    def hold(self, key: str, program: str) -> HeldEnvironment | None:
+    def hold(self, key: str) -> HeldEnvironment | None:
         """Use an environment until `release`; None when it is not there, damaged, or being deleted.
 
         Costs the lock of a file for its first user, and a `stat` of marker and program for each.
@@ -37,10 +37,13 @@ class UsedEnvironments:
             use = self._used[key] = _Use(descriptor)
         use.users += 1
         folder = str(self._folders.folder(key))
-        if not (os.path.exists(self._folders.marker(key)) and os.access(f"{folder}/{program}", os.X_OK)):
+        if not (
+            os.path.exists(self._folders.marker(key))
+            and os.access(f"{folder}/{self._folders.program}", os.X_OK)
+        ):
             self._release(key)
             return None
-        return HeldEnvironment(folder, partial(self._release, key))
+        return HeldEnvironment(folder, partial(self._release, key), self._folders.program == "node_modules")
 
     def _release(self, key: str) -> None:
         use = self._used[key]

@@ -19,8 +19,7 @@ from webjobs_rules.trace import Trace
 
 from webjobs_runner.environments.environments import Environments, digest_of
 from webjobs_runner.environments.folders import delete
-from webjobs_runner.environments.interpreters import Interpreters
-from webjobs_runner.environments.python_packages import PythonPackages
+from webjobs_runner.environments.language import Languages
 from webjobs_runner.errors import DependenciesUnavailable
 from webjobs_runner.files.manifest import Manifest
 from webjobs_runner.files.package import read_file
@@ -49,22 +48,18 @@ class Preparations:
         self,
         definitions: Definitions,
         environments: Environments,
-        python: PythonPackages,
-        interpreters: Interpreters,
+        languages: Languages,
+        policy: DependencyPolicy,
         scratch: Path,
         *,
         is_on: bool = True,
     ) -> None:
         self._definitions = definitions
         self._environments = environments
-        self._python = python
-        self._interpreters = interpreters
+        self._languages = languages
+        self._policy = policy
         self._scratch = scratch
         self._is_on = is_on
-
-    @property
-    def _policy(self) -> DependencyPolicy:
-        return self._python.policy
 
     async def prepare(
         self,
@@ -95,15 +90,13 @@ class Preparations:
             declaration = await asyncio.to_thread(_find, folder, manifest, script, settings, self._policy)
             if declaration is None:
                 return PreparedDependencies()
-            if declaration.is_node:
-                return PreparedDependencies(None, declaration.warnings)
             report(PreparationStage.READ, f"Dependencies are declared in {declaration.source}")
             digest = input_digest(declaration, self._policy)
             lock = await self._known_lock(digest, now)
             if lock is None:
                 lock = await self._resolve(declaration, report)
             await self._environments.store_lock(lock)
-            prepared = await self._environments.prepare(lock, declaration.source, report)
+            prepared = await self._environments.prepare(declaration.kind, lock, declaration.source, report)
         except (DependenciesRefused, DependenciesUnavailable, OSError) as error:
             self._environments.publish_failed(job_type, job_name, error, cause, trace)
             raise
@@ -135,12 +128,13 @@ class Preparations:
         return None
 
     async def _resolve(self, declaration: Declaration, report: ReportProgress) -> str:
-        interpreter = await self._interpreters.choose(declaration.requires_python)
+        language = self._languages.of(declaration.kind)
+        interpreter = await language.choose(declaration.requires_python)
         scratch = self._scratch / f"resolve-{secrets.token_hex(6)}"
         await asyncio.to_thread(scratch.mkdir, parents=True)
         try:
             async with self._environments.cache_in_use():
-                return await self._python.resolve(declaration, interpreter, scratch, report)
+                return await language.resolver.resolve(declaration, interpreter, scratch, report)
         finally:
             await asyncio.to_thread(delete, scratch)
 

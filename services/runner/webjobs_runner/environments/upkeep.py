@@ -10,10 +10,10 @@ from prometheus_client import Gauge
 from webjobs_events.jetstream import Definitions
 from webjobs_events.job import JobDefinition
 
-from webjobs_runner.environments.builder import Builder
 from webjobs_runner.environments.environments import Environments
 from webjobs_runner.environments.file_locks import try_lock
-from webjobs_runner.environments.folders import EnvironmentFolders, delete
+from webjobs_runner.environments.folders import delete
+from webjobs_runner.environments.language import Languages
 from webjobs_runner.log import logger
 
 ENVIRONMENTS = Gauge("webjobs_runner_environments", "Environments with packages of jobs")
@@ -41,8 +41,7 @@ class Upkeep:
     Args:
         definitions: What is needed.
         environments: Of this runner.
-        folders: Where they lie.
-        builder: Knows whether one is as it was built.
+        languages: Where they lie, and what knows whether one is as it was built.
         most_cache_bytes: That downloads may have together.
     """
 
@@ -50,14 +49,12 @@ class Upkeep:
         self,
         definitions: Definitions,
         environments: Environments,
-        folders: EnvironmentFolders,
-        builder: Builder,
+        languages: Languages,
         most_cache_bytes: int,
     ) -> None:
         self._definitions = definitions
         self._environments = environments
-        self._folders = folders
-        self._builder = builder
+        self._languages = languages
         self._most_cache_bytes = most_cache_bytes
 
     async def run(self) -> None:
@@ -88,25 +85,24 @@ class Upkeep:
             logger.info("unused environments removed", number=looked.removed)
 
     def _look(self, kept: set[str], needed: set[str]) -> _Looked:
-        folders, now = self._folders, time.time()
-        for leftover in folders.leftovers(now - _LEFTOVER_SECONDS):
-            delete(leftover)
         removed, changed = 0, set()
         count = size = 0
-        for key in folders.keys():
-            marker = folders.read_marker(key)
-            lock_digest = marker.lock_digest if marker else ""
-            current = self._environments.key_of(lock_digest)
-            is_needed = lock_digest in kept and current in (None, key)
-            if not is_needed and now - folders.used_at(key) > KEEP_SECONDS and folders.remove(key):
-                removed += 1
-                continue
-            if marker is None:
-                continue
-            count += 1
-            size += marker.contents.bytes
-            if lock_digest in needed and current == key and self._builder.whole(key) is None:
-                changed.add(lock_digest)
+        for language in self._languages.all:
+            folders, now = language.folders, time.time()
+            for leftover in folders.leftovers(now - _LEFTOVER_SECONDS):
+                delete(leftover)
+            for key in folders.keys():
+                marker = folders.read_marker(key)
+                lock_digest = marker.lock_digest if marker else ""
+                current = self._environments.key_of(lock_digest)
+                is_needed = lock_digest in kept and current in (None, key)
+                if not is_needed and now - folders.used_at(key) > KEEP_SECONDS and folders.remove(key):
+                    removed += 1
+                elif marker is not None:
+                    count += 1
+                    size += marker.contents.bytes
+                    if lock_digest in needed and current == key and language.builder.whole(key) is None:
+                        changed.add(lock_digest)
         ENVIRONMENTS.set(count)
         ENVIRONMENT_BYTES.set(size)
         CACHE_BYTES.set(self._bounded_cache())
@@ -114,15 +110,16 @@ class Upkeep:
 
     def _bounded_cache(self) -> int:
         """Remove the cache of downloads when it is too large and no build uses it; returns its bytes."""
-        cache = self._folders.cache
+        folders = self._languages.python.folders
+        cache = folders.cache
         size = _size_of(cache)
         if size <= self._most_cache_bytes:
             return size
-        descriptor = try_lock(self._folders.cache_lock)
+        descriptor = try_lock(folders.cache_lock)
         if descriptor is None:
             return size
         try:
-            self._folders.discard(cache)  # environments are copies, and stay
+            folders.discard(cache)  # environments are copies, and stay
         finally:
             os.close(descriptor)
         logger.info("cache of packages removed", bytes=size, limit=self._most_cache_bytes)

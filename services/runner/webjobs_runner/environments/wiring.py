@@ -8,6 +8,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 from webjobs_events.jetstream import Bus, Definitions
+from webjobs_rules.dependencies.environment_key import Interpreter
 from webjobs_rules.dependencies.policy import DependencyPolicy, read_build_packages
 from webjobs_rules.dependencies.tool_environment import tool_environment
 from webjobs_rules.environment import inherited_environment
@@ -15,9 +16,12 @@ from webjobs_rules.environment import inherited_environment
 from webjobs_runner.environments.builder import Builder
 from webjobs_runner.environments.environments import Environments
 from webjobs_runner.environments.folders import EnvironmentFolders
+from webjobs_runner.environments.in_use import UsedEnvironments
 from webjobs_runner.environments.interpreters import Interpreters
+from webjobs_runner.environments.language import Language, Languages
+from webjobs_runner.environments.node_packages import NodePackages
 from webjobs_runner.environments.preparation import Preparations
-from webjobs_runner.environments.python_packages import PythonPackages
+from webjobs_runner.environments.python_packages import PythonPackages, requires_python_of
 from webjobs_runner.environments.tools import Tools
 from webjobs_runner.environments.upkeep import Upkeep
 from webjobs_runner.instance import Instance
@@ -58,14 +62,40 @@ def build_environments(
     policy = DependencyPolicy(
         build_packages=read_build_packages(settings.build_packages), job_indexes=settings.job_indexes
     )
-    python = PythonPackages(tools, find_uv_bin(), policy)
+
+    def find(name: str) -> str | None:
+        return shutil.which(name, path=search_path)
+
     names = [name.strip() for name in settings.pythons.split(",") if name.strip()]
-    interpreters = Interpreters(tools, names, lambda name: shutil.which(name, path=search_path))
-    folders = EnvironmentFolders(root / "python")
-    builder = Builder(folders, python, settings.largest_bytes)
-    environments = Environments(bus, instance, outbox, folders, builder, python, interpreters, downloads)
-    preparations = Preparations(
-        definitions, environments, python, interpreters, downloads, is_on=settings.is_on
+    interpreters = Interpreters(tools, names, find)
+
+    async def choose_for_lock(lock: str) -> Interpreter:
+        return await interpreters.choose(requires_python_of(lock))
+
+    uv, npm = PythonPackages(tools, find_uv_bin(), policy), NodePackages(tools, find, policy)
+    python, node = (
+        EnvironmentFolders(root / "python", "bin/python"),
+        EnvironmentFolders(root / "node", "node_modules"),
     )
-    upkeep = Upkeep(definitions, environments, folders, builder, settings.most_cache_bytes)
+    languages = Languages(
+        python=Language(
+            python,
+            Builder(python, uv, settings.largest_bytes),
+            UsedEnvironments(python),
+            uv,
+            interpreters.choose,
+            choose_for_lock,
+        ),
+        node=Language(
+            node,
+            Builder(node, npm, settings.largest_bytes),
+            UsedEnvironments(node),
+            npm,
+            npm.choose,
+            npm.choose,
+        ),
+    )
+    environments = Environments(bus, instance, outbox, languages, policy, downloads)
+    preparations = Preparations(definitions, environments, languages, policy, downloads, is_on=settings.is_on)
+    upkeep = Upkeep(definitions, environments, languages, settings.most_cache_bytes)
     return environments, preparations, upkeep

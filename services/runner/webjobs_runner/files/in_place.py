@@ -28,7 +28,12 @@ _decoder = msgspec.json.Decoder(VersionFiles)
 
 
 def runs_in_place(definition: JobDefinition) -> bool:
-    """Whether the job's script runs in the job's folder; settings that cannot be read ask for nothing."""
+    """Whether the job's script runs in the job's folder; settings that cannot be read ask for nothing.
+
+    Packages of Node.js are linked beside the script, which is done in a working copy only.
+    """
+    if definition.dependencies is not None and definition.dependencies.kind.is_node:
+        return False
     try:
         settings = read_job_settings(definition.settings)
     except InvalidJobSettings:

@@ -26,6 +26,7 @@ from webjobs_rules.wine import PREFIX_VARIABLE, wine_environment
 
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile
 from webjobs_runner.files.folder_files import list_files
+from webjobs_runner.files.in_place import runs_in_place
 from webjobs_runner.files.script_file import is_binary, shebang_of
 from webjobs_runner.files.site import Site
 from webjobs_runner.files.text_search import mentions_shutdown_file
@@ -205,7 +206,7 @@ class ScriptStarter:
             raise MissingInterpreter(definition.script, host.interpreters[0], host.product)
         words = split_arguments(arguments or "")
         settings = read_job_settings(definition.settings)
-        in_place = settings.runs_in_place(definition.script)
+        in_place = runs_in_place(definition)
         with ExitStack() as held:
             version = await self._versions.acquire(definition, in_place=in_place)
             held.callback(version.release)
@@ -243,6 +244,7 @@ class ScriptStarter:
                 packages = await self._environments.acquire(definition)
                 held.callback(packages.release)
                 environment |= packages.variables(environment["PATH"])
+                packages.link_into(os.path.dirname(script))
                 find = partial(self._find_beside, f"{packages.folder}/bin")
             command = process_arguments(
                 host,

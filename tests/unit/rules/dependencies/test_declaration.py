@@ -1,5 +1,6 @@
 """Which files of a job declare its dependencies, and what is refused of them."""
 
+import json
 from collections.abc import Mapping
 
 import pytest
@@ -9,6 +10,7 @@ from webjobs_rules.dependencies.declaration import (
     find_declaration,
     input_digest,
 )
+from webjobs_rules.dependencies.node_lock import files_of_lock
 from webjobs_rules.dependencies.policy import DependencyPolicy
 from webjobs_rules.dependencies.vocabulary import DependencyKind
 from webjobs_rules.errors import DependenciesRefused
@@ -233,3 +235,54 @@ def test_the_digest_changes_with_each_input_and_with_nothing_else() -> None:
         digest({"run.py": '# /// script\n# dependencies = ["alpha"]\n# requires-python = ">=3"\n# ///\n'}),
     }
     assert len(others | {first}) == 5
+
+
+PACKAGE = '{"dependencies": {"alpha": "^1.0.0"}, "scripts": {"postinstall": "true"}}'
+
+
+def node_lock_of(**entry: object) -> str:
+    package = {"dependencies": {"alpha": "^1.0.0"}}
+    packages = {"": package, "node_modules/alpha": {"version": "1.0.0", "integrity": "sha512-a", **entry}}
+    return json.dumps({"lockfileVersion": 3, "packages": packages})
+
+
+def test_a_lock_of_npm_loses_its_addresses_and_the_scripts_of_the_job() -> None:
+    lock = node_lock_of(resolved="https://u:secret@registry.example/alpha.tgz")
+    declaration = found({"package.json": PACKAGE, "package-lock.json": lock}, script="run.js")
+    assert declaration is not None and declaration.lock is not None
+    assert declaration.kind is DependencyKind.PACKAGE_LOCK
+    assert "secret" not in declaration.lock and "postinstall" not in declaration.lock
+    assert set(files_of_lock(declaration.lock)) == {"package.json", "package-lock.json"}
+
+
+NODE_REFUSED = {
+    "no hash": (PACKAGE, node_lock_of(integrity=""), "has no hash for node_modules/alpha"),
+    "a link": (PACKAGE, node_lock_of(link=True), "from a folder"),
+    "another declaration": (
+        PACKAGE.replace("alpha", "beta"),
+        node_lock_of(),
+        "other dependencies (alpha, beta)",
+    ),
+    "an old form": (PACKAGE, '{"lockfileVersion": 1}', "form that is not read"),
+    "workspaces": ('{"workspaces": ["a"]}', "{}", "workspaces"),
+    "a list": ('{"dependencies": ["alpha"]}', "{}", "not an object"),
+    "a repository": (PACKAGE.replace("^1.0.0", "someone/alpha"), "{}", "elsewhere than a registry"),
+}
+
+
+@pytest.mark.parametrize("name", NODE_REFUSED)
+def test_files_of_npm_that_are_not_allowed_are_refused(name: str) -> None:
+    package, lock, expected = NODE_REFUSED[name]
+    with pytest.raises(DependenciesRefused) as refused:
+        found({"package.json": package, "package-lock.json": lock}, script="run.mjs")
+    assert expected in str(refused.value)
+
+
+@pytest.mark.parametrize("script", ["run.py", "run.sh"])
+def test_a_script_of_another_type_has_no_packages_of_node(script: str) -> None:
+    assert found({"package.json": PACKAGE}, script=script) is None
+
+
+def test_a_package_json_without_dependencies_declares_none() -> None:
+    assert found({"package.json": '{"type": "module"}'}, script="run.js") is None
+    assert found({"package.json": PACKAGE, "node_modules/alpha/index.js": ""}, script="run.js") is None

@@ -1,0 +1,110 @@
+"""What package.json and package-lock.json say, made a lock that names no address; pure."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from webjobs_rules.dependencies.vocabulary import PreparationStage
+from webjobs_rules.errors import DependenciesRefused
+
+PACKAGE_JSON, PACKAGE_LOCK = "package.json", "package-lock.json"
+
+_KEPT = (
+    "name",
+    "version",
+    "dependencies",
+    "optionalDependencies",
+    "devDependencies",
+    "peerDependencies",
+    "overrides",
+)
+_TABLES = ("dependencies", "optionalDependencies", "devDependencies", "peerDependencies")
+_RUNTIME = ("dependencies", "optionalDependencies")
+_ADVICE = "Run npm install --package-lock-only, and deploy both files"
+_ELSEWHERE = re.compile(
+    r"(?i)^\s*(?:[a-z+]+://|git@|(?:file|link|workspace|github|gitlab|bitbucket|gist):|[./~]|[\w.-]+/[\w.-]+)"
+)
+
+
+def read_package(text: str) -> dict[str, Any]:
+    """What npm needs of a `package.json`; its scripts are not in it.
+
+    Raises:
+        DependenciesRefused: It is not such a file, or takes packages from elsewhere than a registry.
+    """
+    package = _object(text, PACKAGE_JSON)
+    if package.get("workspaces"):
+        raise _refused(PACKAGE_JSON, "has workspaces. Deploy the job as a package of its own")
+    kept = {name: package[name] for name in _KEPT if name in package}
+    for table in _TABLES:
+        if not isinstance(kept.get(table, {}), dict):
+            raise _refused(PACKAGE_JSON, f"has {table} that are not an object")
+        for name, version in kept.get(table, {}).items():
+            if not isinstance(version, str) or _ELSEWHERE.match(version):
+                raise _refused(
+                    PACKAGE_JSON,
+                    f"takes {name[:60]} from elsewhere than a registry. Name a version, or put the package "
+                    "into node_modules of the job",
+                )
+    return {"name": "job", "version": "0.0.0", **kept}
+
+
+def has_packages(package: Mapping[str, Any]) -> bool:
+    """Whether there is anything to install."""
+    return any(package.get(table) for table in _RUNTIME)
+
+
+def node_lock(package: Mapping[str, Any], lock_text: str) -> str:
+    """The lock of a package: both files without addresses, in one text.
+
+    Raises:
+        DependenciesRefused: The lock is of an old form, was made for other dependencies, or has a package
+            without a hash.
+    """
+    lock = _object(lock_text, PACKAGE_LOCK)
+    packages = lock.get("packages")
+    if lock.get("lockfileVersion") not in (2, 3) or not isinstance(packages, dict):
+        raise _refused(PACKAGE_LOCK, f"is of a form that is not read. {_ADVICE} with npm 7 or newer")
+    root = packages.get("", {})
+    differing = {
+        name
+        for table in _TABLES
+        for name in {*root.get(table, {}), *package.get(table, {})}
+        if root.get(table, {}).get(name) != package.get(table, {}).get(name)
+    }
+    if differing:
+        named = ", ".join(sorted(differing)[:5])
+        raise _refused(PACKAGE_LOCK, f"was made for other dependencies ({named[:200]}). {_ADVICE}")
+    kept = {}
+    for path, entry in packages.items():
+        if path and (entry.get("link") or not path.startswith("node_modules/")):
+            raise _refused(PACKAGE_LOCK, f"takes {path[:100]} from a folder. Name a version of it")
+        if path and not entry.get("integrity") and not entry.get("inBundle"):
+            raise _refused(PACKAGE_LOCK, f"has no hash for {path[:100]}. {_ADVICE}")
+        kept[path] = {name: value for name, value in entry.items() if name != "resolved"}
+    lock = {"name": lock.get("name", "job"), "lockfileVersion": 3, "requires": True, "packages": kept}
+    return json.dumps({"package": package, "lock": lock}, indent=1, sort_keys=True) + "\n"
+
+
+def files_of_lock(text: str) -> dict[str, bytes]:
+    """The two files that npm installs from."""
+    both = json.loads(text)
+    return {
+        PACKAGE_JSON: json.dumps(both["package"]).encode(),
+        PACKAGE_LOCK: json.dumps(both["lock"]).encode(),
+    }
+
+
+def _object(text: str, source: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _refused(source, f"is not JSON: {error}. Correct it") from error
+    if not isinstance(found, dict):
+        raise _refused(source, "is not a JSON object. Correct it")
+    return found
+
+
+def _refused(source: str, reason: str) -> DependenciesRefused:
+    return DependenciesRefused(PreparationStage.READ, f"{source} {reason}.")

@@ -1,0 +1,110 @@
+"""Packages of Node.js: npm resolves them to a lock, and installs a lock into a folder."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from webjobs_rules.dependencies.declaration import Declaration
+from webjobs_rules.dependencies.environment_key import Interpreter
+from webjobs_rules.dependencies.node_lock import PACKAGE_LOCK, files_of_lock, node_lock, read_package
+from webjobs_rules.dependencies.policy import DependencyPolicy
+from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress
+from webjobs_rules.errors import DependenciesRefused
+
+from webjobs_runner.environments.python_packages import LOCK_NAME, write_files
+from webjobs_runner.environments.tools import Tools
+
+_FACTS = """
+const header = process.report.getReport().header
+console.log(JSON.stringify({
+  path: process.execPath, implementation: "node", version: process.version.slice(1),
+  abi: `${process.versions.modules}-${process.platform}-${process.arch}`,
+  libc: `glibc-${header.glibcVersionRuntime}`,
+}))
+"""
+_QUIET = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+
+
+@dataclass(frozen=True, slots=True)
+class NodePackages:
+    """Calls npm.
+
+    Args:
+        tools: Runs it.
+        find: Returns the path of a program on PATH.
+        policy: Of the site.
+    """
+
+    tools: Tools
+    find: Callable[[str], str | None]
+    policy: DependencyPolicy
+
+    async def choose(self, lock: str = "") -> Interpreter:
+        """Returns the Node.js of this machine.
+
+        Raises:
+            DependenciesRefused: There is none, or no npm.
+        """
+        node = self.find("node") or self.find("nodejs")
+        if node is None or self.find("npm") is None:
+            raise DependenciesRefused(
+                PreparationStage.READ,
+                "The packages of package.json need Node.js and npm: have the operator install both.",
+            )
+        output = await self.tools.run([node, "-e", _FACTS], folder="/")
+        try:
+            return Interpreter(**json.loads(output.stdout))
+        except (ValueError, TypeError) as error:
+            raise DependenciesRefused(
+                PreparationStage.READ, f"{node} does not start: {error}. Repair it on the runner."
+            ) from error
+
+    async def resolve(
+        self, declaration: Declaration, interpreter: Interpreter, scratch: Path, report: ReportProgress
+    ) -> str:
+        """Returns the lock of what is declared; `scratch` is an empty folder.
+
+        Raises: As `Tools.must`.
+        """
+        if declaration.lock is not None:
+            return declaration.lock
+        await asyncio.to_thread(write_files, scratch, declaration.files)
+        report(PreparationStage.RESOLVE, f"Resolving {declaration.source} for Node.js {interpreter.version}")
+        await self.tools.must(
+            [self._npm, "install", "--package-lock-only", *_QUIET],
+            folder=str(scratch),
+            stage=PreparationStage.RESOLVE,
+            failure=f"{declaration.source} cannot be resolved",
+            report=report,
+        )
+        package = read_package(declaration.files[declaration.entry].decode())
+        return node_lock(package, (scratch / PACKAGE_LOCK).read_text("utf-8"))
+
+    async def install(
+        self, lock: str, source: str, interpreter: Interpreter, folder: Path, report: ReportProgress
+    ) -> int:
+        """Have `node_modules` of a lock in `folder`; returns how many packages there are.
+
+        Raises: As `Tools.must`.
+        """
+        report(PreparationStage.INSTALL, f"Installing the packages of {source}")
+        folder.mkdir()
+        await asyncio.to_thread(write_files, folder, files_of_lock(lock))
+        await self.tools.must(
+            [self._npm, "ci", "--omit=dev", *_QUIET],
+            folder=str(folder),
+            stage=PreparationStage.INSTALL,
+            failure=f"The packages of {source} cannot be installed",
+            report=report,
+        )
+        (folder / LOCK_NAME).write_text(lock, encoding="utf-8")
+        modules = folder / "node_modules"
+        modules.mkdir(exist_ok=True)  # where every package is for another system
+        installed = modules / ".package-lock.json"
+        return len(json.loads(installed.read_bytes())["packages"]) if installed.exists() else 0
+
+    @property
+    def _npm(self) -> str:
+        return self.find("npm") or "npm"

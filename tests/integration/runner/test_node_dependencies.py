@@ -1,0 +1,141 @@
+"""JavaScript jobs whose package.json declares packages."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from support.event_recorder import EventRecorder
+from support.node_registry import NodeRegistry, node_registry
+from support.programs import need_program
+from support.runners import Caller, RunningRunner, running_runner
+from support.site_paths import job_folder, output_log
+from webjobs_events.commands import ReplyCode
+from webjobs_events.events import DependenciesPrepared, Deployed, RunSuccess
+from webjobs_events.jetstream import Bus
+from webjobs_events.job import JobDefinition
+from webjobs_events.subjects import Subjects
+from webjobs_rules.dependencies.vocabulary import DependencyKind
+from webjobs_rules.job import JobType
+
+TRIGGERED = JobType.TRIGGERED
+COMMON = "console.log('alpha', require('alpha').VERSION)\n"
+MODULE = "import alpha from 'alpha'\nconsole.log('alpha', alpha.VERSION)\n"
+PACKAGE = json.dumps(
+    {"name": "job", "version": "1.0.0", "dependencies": {"beta": "^1.0.0", "alpha": "^1.0.0"}}
+)
+
+
+@pytest.fixture
+def registry() -> Iterator[NodeRegistry]:
+    need_program("node")
+    need_program("npm")
+    with node_registry() as found:
+        found.add("alpha")
+        found.add("beta", dependencies={"alpha": "^1.0.0"}, scripts={"postinstall": "exit 1"})
+        yield found
+
+
+@pytest.fixture
+async def runner(
+    bus: Bus, nats_url: str, tmp_path: Path, registry: NodeRegistry
+) -> AsyncIterator[RunningRunner]:
+    async with running_runner(bus, nats_url, tmp_path, environment=registry.variables) as running:
+        yield running
+
+
+@pytest.mark.parametrize(("name", "text"), [("run.js", COMMON), ("run.mjs", MODULE)])
+async def test_a_script_finds_the_packages_of_its_package_json(
+    runner: RunningRunner,
+    caller: Caller,
+    recorder: EventRecorder,
+    registry: NodeRegistry,
+    bus: Bus,
+    tmp_path: Path,
+    name: str,
+    text: str,
+) -> None:
+    await caller.deploy(TRIGGERED, "job", {name: text, "package.json": PACKAGE})
+    run = await caller.run("job")
+    assert isinstance(await recorder.end_of(run), RunSuccess)
+    assert "alpha 1.0.0" in output_log(tmp_path, "job", run).read_text()
+    (prepared,) = recorder.of(DependenciesPrepared)
+    assert (prepared.packages, prepared.reused) == (2, False)
+    assert not (job_folder(tmp_path, TRIGGERED, "job") / "node_modules").exists()
+    entry = await bus.jobs.get(Subjects.definition_key(TRIGGERED, "job"))
+    assert entry is not None
+    definition = msgspec.json.decode(entry.value, type=JobDefinition)
+    assert definition.dependencies is not None
+    assert definition.dependencies.kind is DependencyKind.PACKAGE_JSON
+    registry.add("alpha", "1.1.0")
+    registry.failing = True
+    await caller.deploy(TRIGGERED, "job", {name: text + "\n", "package.json": PACKAGE})
+    run = await caller.run("job")
+    assert isinstance(await recorder.end_of(run), RunSuccess)
+    assert "alpha 1.0.0" in output_log(tmp_path, "job", run).read_text()
+
+
+async def test_a_lock_is_installed_as_it_is_and_without_its_addresses(
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, registry: NodeRegistry, tmp_path: Path
+) -> None:
+    alpha = registry.packages["alpha"]["1.0.0"]
+    registry.add("alpha", "1.1.0")
+    integrity = registry._dist("alpha", "1.0.0", alpha[1])["integrity"]
+    package = {"name": "job", "version": "1.0.0", "dependencies": {"alpha": "^1.0.0"}}
+    locked = {"version": "1.0.0", "resolved": "http://127.0.0.1:9/alpha.tgz", "integrity": integrity}
+    lock = {"name": "job", "lockfileVersion": 3, "packages": {"": package, "node_modules/alpha": locked}}
+    files = {"run.js": COMMON, "package.json": json.dumps(package), "package-lock.json": json.dumps(lock)}
+    await caller.deploy(TRIGGERED, "job", files)
+    run = await caller.run("job")
+    assert isinstance(await recorder.end_of(run), RunSuccess)
+    assert "alpha 1.0.0" in output_log(tmp_path, "job", run).read_text()
+    stale = json.dumps({**package, "dependencies": {"alpha": "^1.0.0", "beta": "^1.0.0"}})
+    reply = await caller.deploy(
+        TRIGGERED, "job", {**files, "package.json": stale}, expect=ReplyCode.INVALID_DEPENDENCIES
+    )
+    assert "package-lock.json was made for other dependencies (beta)" in reply.message
+
+
+REFUSED = {
+    "no such package": ({"package.json": PACKAGE.replace("alpha", "gamma")}, "gamma"),
+    "in place": ({"package.json": PACKAGE, "settings.job": '{"is_in_place": true}'}, "is_in_place"),
+    "another tool": ({"package.json": PACKAGE, "yarn.lock": ""}, "Add package-lock.json"),
+    "an address": ({"package.json": PACKAGE.replace("^1.0.0", "git+ssh://u:secret@h/x")}, "elsewhere"),
+    "a path": ({"package.json": PACKAGE.replace("^1.0.0", "file:../x")}, "elsewhere"),
+    "no JSON": ({"package.json": "{"}, "not JSON"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_what_is_not_installed_is_refused(runner: RunningRunner, caller: Caller, name: str) -> None:
+    files, says = REFUSED[name]
+    reply = await caller.deploy(
+        TRIGGERED, "job", {"run.js": COMMON, **files}, expect=ReplyCode.INVALID_DEPENDENCIES
+    )
+    assert says in reply.message
+    assert "://" not in reply.message and "secret" not in reply.message
+    assert ".environments" not in reply.message
+
+
+async def test_packages_that_the_job_brings_are_left_alone(
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, registry: NodeRegistry
+) -> None:
+    own = {"node_modules/alpha/index.js": "module.exports = {VERSION: 'own'}\n", "package.json": PACKAGE}
+    await caller.deploy(TRIGGERED, "job", {"run.js": COMMON, **own})
+    assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
+    assert not registry.requests and not recorder.of(DependenciesPrepared)
+    assert recorder.of(Deployed)
+
+
+async def test_a_registry_that_is_away_is_no_fault_of_the_upload(
+    runner: RunningRunner, caller: Caller, registry: NodeRegistry
+) -> None:
+    registry.failing = True
+    reply = await caller.deploy(
+        TRIGGERED,
+        "job",
+        {"run.js": COMMON, "package.json": PACKAGE},
+        expect=ReplyCode.DEPENDENCIES_UNAVAILABLE,
+    )
+    assert registry.url not in reply.message
