@@ -20,6 +20,7 @@ BENCHMARKS = (
     "invoke",
     "throughput",
     "queued",
+    "dependencies",
     "peers",
     "messages",
     "projection",
