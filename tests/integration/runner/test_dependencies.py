@@ -12,7 +12,7 @@ import pytest
 from support.event_recorder import EventRecorder
 from support.eventually import eventually, stays
 from support.package_index import PackageIndex, package_index, source_archive, wheel
-from support.runners import Caller, RunningRunner, running_runner
+from support.runners import Caller, RunningRunner, running_runner, zipped
 from support.site_paths import job_folder, output_log, run_folder
 from uv import find_uv_bin
 from webjobs_events.commands import DeployJob, ReplyCode, UploadKind
@@ -394,6 +394,63 @@ async def test_a_restored_version_gets_its_packages_back(
     run = await caller.run("job")
     assert isinstance(await recorder.end_of(run), RunSuccess)
     assert "alpha 1.0" in output_log(tmp_path, "job", run).read_text()
+
+
+async def test_a_folder_of_wheels_is_enough_without_an_index(
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
+) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    for name, content in (wheel("alpha"), wheel("beta", requires=["gamma"])):
+        (wheels / name).write_bytes(content)
+    offline = {"UV_OFFLINE": "1", "UV_FIND_LINKS": str(wheels)}
+    async with running_runner(bus, nats_url, tmp_path, environment=offline):
+        await caller.deploy(TRIGGERED, "job", {"run.py": PRINTS, "requirements.txt": "alpha\n"})
+        assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
+        reply = await caller.deploy(
+            TRIGGERED,
+            "job",
+            {"run.py": PRINTS, "requirements.txt": "beta\n"},
+            expect=ReplyCode.INVALID_DEPENDENCIES,
+        )
+        assert "gamma" in reply.message
+
+
+async def test_the_operator_decides_which_packages_are_built(
+    bus: Bus, nats_url: str, caller: Caller, index: PackageIndex, tmp_path: Path
+) -> None:
+    index.add(source_archive("delta"), source_archive("omega"))
+    built = {"build_packages": "delta"}
+    async with running_runner(bus, nats_url, tmp_path, environment=index.variables, settings=built):
+        for name, is_built in (("delta", True), ("omega", False)):
+            reply = await caller.ask(
+                caller.command(
+                    DeployJob,
+                    TRIGGERED,
+                    "job",
+                    upload=await caller.upload(zipped({"run.py": "", "requirements.txt": f"{name}\n"})),
+                    kind=UploadKind.ZIP,
+                ),
+                timeout=60,
+            )
+            assert reply.code is not ReplyCode.DONE  # there is no setuptools to build it with
+            assert (f"/{name}-1.0.zip" in " ".join(index.requests)) is is_built, reply.message
+
+
+@pytest.mark.skipif(
+    os.environ.get("WEBJOBS_TEST_INDEX") != "1", reason="WEBJOBS_TEST_INDEX=1 lets it ask a real index"
+)
+@pytest.mark.parametrize("name", ["six", "requests", "numpy"])
+async def test_real_packages(
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path, name: str
+) -> None:
+    passed = {key: value for key, value in os.environ.items() if key.startswith(("UV_", "SSL_", "HTTP"))}
+    async with running_runner(bus, nats_url, tmp_path, environment=passed):
+        upload = await caller.upload(zipped({"run.py": f"import {name}\n", "requirements.txt": f"{name}\n"}))
+        command = caller.command(DeployJob, TRIGGERED, "job", upload=upload, kind=UploadKind.ZIP)
+        reply = await caller.ask(command, timeout=120)
+        assert reply.code is ReplyCode.DONE, reply.message
+        assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
 
 
 def remove(folder: Path) -> None:

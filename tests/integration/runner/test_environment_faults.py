@@ -184,6 +184,8 @@ async def test_an_interpreter_that_is_gone_is_seen_before_a_run_starts(
     programs.chmod(0o755)
     (programs / "python").unlink()
     assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
+    await eventually(lambda: len(recorder.of(DependenciesPrepared)) == 2)
+    assert recorder.of(DependenciesPrepared)[1].cause.startswith("environment/")
 
 
 async def test_unused_environments_go_a_day_later_and_used_ones_stay(

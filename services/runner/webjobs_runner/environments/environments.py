@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import io
+import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -102,6 +103,8 @@ class Environments:
         self._builds: dict[str, _Build] = {}  # by key
         self._ahead: set[str] = set()  # digests of the locks that are prepared in the background
         self._background: set[asyncio.Task[None]] = set()
+        self._published: PreparedEnvironment | Exception | None = None  # the last outcome
+        self._followed: set[str] = set()  # causes of deployments whose events were published here
 
     async def acquire(self, definition: JobDefinition) -> HeldEnvironment:
         """As `EnvironmentSource.acquire`; waits ten minutes at most."""
@@ -317,11 +320,21 @@ class Environments:
                 )
             prepared = await self.prepare(dependencies.kind, lock, "the lock", report_nothing)
         except (DependenciesRefused, DependenciesUnavailable, OSError) as error:
-            self.publish_failed(job_type, job_name, error, definition.cause)
+            if error is not self._published:  # those who wait for one build get the same error
+                self._published = error
+                self.publish_failed(job_type, job_name, error, self._cause_of(definition))
             raise
-        if not prepared.reused:
-            self.publish_prepared(job_type, job_name, prepared, definition.cause)
+        if not prepared.reused and prepared is not self._published:
+            self._published = prepared
+            self.publish_prepared(job_type, job_name, prepared, self._cause_of(definition))
         return prepared
+
+    def _cause_of(self, definition: JobDefinition) -> str:
+        """The deployment, for what this runner does first about it; what it does later is of its own."""
+        if definition.changed_by != self._instance.id and definition.cause not in self._followed:
+            self._followed.add(definition.cause)
+            return definition.cause
+        return f"environment/{secrets.token_hex(8)}"
 
     async def _prepare_ahead(self, definition: JobDefinition) -> None:
         with contextlib.suppress(DependenciesRefused, DependenciesUnavailable, OSError):  # published

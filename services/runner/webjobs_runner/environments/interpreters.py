@@ -80,7 +80,7 @@ class Interpreters:
 
     async def _ask(self, path: str) -> Interpreter | None:
         try:
-            output = await self._tools.run([path, "-I", "-c", _FACTS], folder="/")
+            output = await self._tools.ask([path, "-I", "-c", _FACTS], folder="/")
             facts = json.loads(output.stdout)
             return Interpreter(**(facts | {"path": os.path.realpath(facts["path"])}))
         except (ScriptNotStarted, ValueError, TypeError, KeyError) as error:

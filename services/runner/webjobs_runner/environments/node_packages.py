@@ -2,14 +2,14 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from webjobs_rules.dependencies.declaration import Declaration
 from webjobs_rules.dependencies.environment_key import Interpreter
 from webjobs_rules.dependencies.node_lock import PACKAGE_LOCK, files_of_lock, node_lock, read_package
-from webjobs_rules.dependencies.policy import DependencyPolicy
 from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress
 from webjobs_rules.errors import DependenciesRefused
 
@@ -34,12 +34,12 @@ class NodePackages:
     Args:
         tools: Runs it.
         find: Returns the path of a program on PATH.
-        policy: Of the site.
+        known: Each Node.js that was asked for its facts, by path and time of change.
     """
 
     tools: Tools
     find: Callable[[str], str | None]
-    policy: DependencyPolicy
+    known: dict[tuple[str, int], Interpreter] = field(default_factory=dict)
 
     async def choose(self, lock: str = "") -> Interpreter:
         """Returns the Node.js of this machine.
@@ -53,9 +53,13 @@ class NodePackages:
                 PreparationStage.READ,
                 "The packages of package.json need Node.js and npm: have the operator install both.",
             )
-        output = await self.tools.run([node, "-e", _FACTS], folder="/")
+        known_as = (node, os.stat(node).st_mtime_ns)
+        if known_as in self.known:
+            return self.known[known_as]
+        output = await self.tools.ask([node, "-e", _FACTS], folder="/")
         try:
-            return Interpreter(**json.loads(output.stdout))
+            interpreter = self.known[known_as] = Interpreter(**json.loads(output.stdout))
+            return interpreter
         except (ValueError, TypeError) as error:
             raise DependenciesRefused(
                 PreparationStage.READ, f"{node} does not start: {error}. Repair it on the runner."

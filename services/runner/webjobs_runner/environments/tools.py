@@ -69,7 +69,7 @@ class Tools:
         on_line: Callable[[str], None] = lambda _: None,
         variables: Mapping[str, str] | None = None,
     ) -> ToolOutput:
-        """Run a program to its end; each line that it writes goes to `on_line` as it comes.
+        """Run a program to its end, when there is room; each line that it writes goes to `on_line`.
 
         If the caller is cancelled, the program is killed.
 
@@ -77,22 +77,37 @@ class Tools:
             ScriptNotStarted: It cannot be started.
         """
         async with self._room:
-            output, lines = _Output(on_line), _Output(on_line)
-            kibibytes = str(self._limits.memory_bytes // 1024)
-            process = await self._launcher.spawn(
-                ["/bin/sh", "-c", _LIMITED, kibibytes, *arguments],
-                cwd=folder,
-                env={**self.environment, **(variables or {})},
-                on_stdout=output.take,
-                on_stderr=lines.take,
-            )
-            limit = time.monotonic() + self._limits.seconds
-            process.limit(limit)
-            try:
-                ended = await process.wait()
-            except BaseException:
-                process.kill()
-                raise
+            return await self.ask(arguments, folder=folder, on_line=on_line, variables=variables)
+
+    async def ask(
+        self,
+        arguments: Sequence[str],
+        *,
+        folder: str,
+        on_line: Callable[[str], None] = lambda _: None,
+        variables: Mapping[str, str] | None = None,
+    ) -> ToolOutput:
+        """The same at once, for programs that take a moment.
+
+        Raises:
+            ScriptNotStarted: It cannot be started.
+        """
+        output, lines = _Output(on_line), _Output(on_line)
+        kibibytes = str(self._limits.memory_bytes // 1024)
+        process = await self._launcher.spawn(
+            ["/bin/sh", "-c", _LIMITED, kibibytes, *arguments],
+            cwd=folder,
+            env={**self.environment, **(variables or {})},
+            on_stdout=output.take,
+            on_stderr=lines.take,
+        )
+        limit = time.monotonic() + self._limits.seconds
+        process.limit(limit)
+        try:
+            ended = await process.wait()
+        except BaseException:
+            process.kill()
+            raise
         text = output.end()
         lines.end()
         return ToolOutput(ended.exit_code, text, [*lines.lines, *output.lines], time.monotonic() >= limit)

@@ -72,7 +72,7 @@ def build_environments(
     async def choose_for_lock(lock: str) -> Interpreter:
         return await interpreters.choose(requires_python_of(lock))
 
-    uv, npm = PythonPackages(tools, find_uv_bin(), policy), NodePackages(tools, find, policy)
+    uv, npm = PythonPackages(tools, find_uv_bin(), policy), NodePackages(tools, find)
     python, node = (
         EnvironmentFolders(root / "python", "bin/python"),
         EnvironmentFolders(root / "node", "node_modules"),
