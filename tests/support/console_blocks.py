@@ -17,6 +17,9 @@ EXAMPLES = {
     "$ curl -X POST --user eve:looks": "needs a viewer: tests/integration/api/test_viewers.py",
     "$ curl -i -d username=ann": "needs a server with a login: tests/integration/api/test_sessions.py",
     "$ curl http://127.0.0.1:8080/vfs/data/jobs/triggered/report/job_scheduler.log": "the log of four days",
+    "$ curl -i -X PUT --data-binary @job.zip -H 'Content-Type: application/zip' -H 'Prefer": "goes on: "
+    "tests/e2e/test_job_deployments.py",
+    "$ curl http://127.0.0.1:8080/api/deployments/2013": "of a job with packages: the same test",
     "$ webjobs doctor": "says what this machine has: tests/integration/cli/test_doctor.py",
     "$ nats subscribe": "needs the program `nats`: the client in Python is tried by test_docs_example.py",
     "$ .venv/bin/python release/prepare.py": "makes a release: tests/unit/release/test_prepare.py",

@@ -399,6 +399,22 @@ class FakeBackend:
         answer = queries.Acknowledgements(position=self.position, acknowledgements=rows, has_more=False)
         return encode(answer)
 
+    async def deployments(self, data: bytes) -> bytes:
+        query = _decode(data, queries.DeploymentsQuery)
+        await self._ready(query)
+        if query.id is not None:
+            await self._find([query.id], [row.id for row in self._fold.deployments_to_put])
+        rows = [
+            row
+            for row in sorted(self._fold.deployments_to_put, key=lambda row: row.id, reverse=True)
+            if (query.id is None or row.id == query.id)
+            and (query.job_name is None or (row.job_type, row.job_name) == (query.job_type, query.job_name))
+            and (query.before is None or row.id < query.before)
+        ]
+        page = rows[: query.limit]
+        answer = queries.Deployments(position=self.position, deployments=page, has_more=len(rows) > len(page))
+        return encode(answer)
+
     def _statuses(self) -> dict[str, list[queries.InstanceView]]:
         found: dict[str, list[queries.InstanceView]] = {}
         for row in sorted(self._fold.instances_to_put, key=lambda row: row.instance):
@@ -473,6 +489,7 @@ async def run_fake_backend(bus: Bus, folder: Path) -> AsyncIterator[FakeBackend]
         queries.RUN: backend.run,
         queries.STATUSES: backend.status,
         queries.ACKNOWLEDGEMENTS: backend.acknowledgements,
+        queries.DEPLOYMENTS: backend.deployments,
     }
     try:
         # No files at all: those of a real runner are tested in integration/files.

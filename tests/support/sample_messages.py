@@ -337,6 +337,17 @@ GROWN_EVENTS |= {
     for kind in ("triggered", "continuous")
     for name in ("Deployed", "SettingsChanged", "Enabled", "Disabled")
 }
+_asked_by = {"requested_by": "External - curl/8.5.0"}
+GROWN_EVENTS |= {
+    f"{kind}.Deployed.requested_by": replace(EVENTS[f"{kind}.Deployed"], **_env, **_asked_by)
+    for kind in ("triggered", "continuous")
+}
+GROWN_EVENTS |= {
+    f"{kind}.DeployFailed.code": replace(
+        EVENTS[f"{kind}.DeployFailed"], code="no_runnable_script", **_asked_by
+    )
+    for kind in ("triggered", "continuous")
+}
 GROWN_EVENTS["triggered.SettingsChanged.abridged"] = replace(
     EVENTS["triggered.SettingsChanged"], **_env, is_abridged=True
 )

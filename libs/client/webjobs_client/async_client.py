@@ -14,7 +14,16 @@ from webjobs_client.address import address_of
 from webjobs_client.aiohttp_transport import AiohttpTransport
 from webjobs_client.client import Client, Run, describe_as_method, new_key
 from webjobs_client.exchange import Broken, Emit, Now, Open, Pause, Plan, Read, Send
-from webjobs_client.models import Event, IfRunning, JobDetails, JobRow, JobType, RunDetails, RunKey
+from webjobs_client.models import (
+    Deployment,
+    Event,
+    IfRunning,
+    JobDetails,
+    JobRow,
+    JobType,
+    RunDetails,
+    RunKey,
+)
 from webjobs_client.operations import Operation, perform
 from webjobs_client.packing import Package, package_of
 from webjobs_client.run_state import RunState
@@ -124,7 +133,10 @@ class AsyncClient:
     schedule = _returns(operations.schedule)
     versions = _returns(operations.versions)
     version_diff = _returns(operations.version_diff)
-    restore = _returns(operations.restore)
+    deployment = _returns(operations.deployment)
+    deployments = _returns(operations.deployments)
+    deployment_log = _returns(operations.deployment_log)
+    follow_deployment = _iterates(str, flows.follow_deployment)
 
     hooks = _returns(operations.hooks)
     hook = _returns(operations.hook)
@@ -194,11 +206,39 @@ class AsyncClient:
         *,
         job_type: JobType = "triggered",
         progress: Callable[[int], None] | None = None,
+        watch: Callable[[str], None] | None = None,
     ) -> JobDetails:
         upload = package.upload.counted(progress) if progress else package.upload
-        return await self._do(
-            operations.deploy_upload(job, upload, job_type=job_type, file_name=package.file_name)
+        operation = operations.deploy_upload(
+            job, upload, job_type=job_type, file_name=package.file_name, is_async=watch is not None
         )
+        plan = flows.deployed(self._terms, operation, job, job_type, follow=watch is not None)
+        return await self._value(plan, watch)
+
+    @_documented_by(Client.begin_deployment)
+    async def begin_deployment(
+        self,
+        job: str,
+        package: Package,
+        *,
+        job_type: JobType = "triggered",
+        progress: Callable[[int], None] | None = None,
+    ) -> JobDetails | Deployment:
+        upload = package.upload.counted(progress) if progress else package.upload
+        return await self._do(
+            operations.deploy_upload(
+                job, upload, job_type=job_type, file_name=package.file_name, is_async=True
+            )
+        )
+
+    @_documented_by(Client.wait_for_deployment)
+    async def wait_for_deployment(self, deployment_id: str, timeout: float | None = None) -> Deployment:
+        return await self._value(flows.wait_for_deployment(self._terms, deployment_id, timeout))
+
+    @_documented_by(Client.restore)
+    async def restore(self, job: str, digest: str, *, job_type: JobType = "triggered") -> JobDetails:
+        operation = operations.restore(job, digest, job_type=job_type)
+        return await self._value(flows.deployed(self._terms, operation, job, job_type))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -216,10 +256,11 @@ class AsyncClient:
     async def _do(self, operation: Operation[T]) -> T:
         return await self._value(perform(operation, self._terms))
 
-    async def _value(self, plan: Plan[T]) -> T:
+    async def _value(self, plan: Plan[T], watch: Callable[[Any], None] | None = None) -> T:
         returned: list[T] = []
-        async for _ in self._emitted(plan, returned.append):
-            pass
+        async for item in self._emitted(plan, returned.append):
+            if watch is not None:
+                watch(item)
         return returned[0]
 
     async def _emitted(

@@ -11,7 +11,16 @@ from webjobs_client import flows, operations
 from webjobs_client.address import address_of
 from webjobs_client.exchange import Broken, Emit, Now, Open, Pause, Plan, Read, Send
 from webjobs_client.http_transport import HttpStream, HttpTransport
-from webjobs_client.models import Event, IfRunning, JobDetails, JobRow, JobType, RunDetails, RunKey
+from webjobs_client.models import (
+    Deployment,
+    Event,
+    IfRunning,
+    JobDetails,
+    JobRow,
+    JobType,
+    RunDetails,
+    RunKey,
+)
 from webjobs_client.operations import Operation, perform
 from webjobs_client.run_state import RunState
 from webjobs_client.tries import Terms
@@ -135,7 +144,10 @@ class Client:
     schedule = _returns(operations.schedule)
     versions = _returns(operations.versions)
     version_diff = _returns(operations.version_diff)
-    restore = _returns(operations.restore)
+    deployment = _returns(operations.deployment)
+    deployments = _returns(operations.deployments)
+    deployment_log = _returns(operations.deployment_log)
+    follow_deployment = _iterates(str, flows.follow_deployment)
 
     hooks = _returns(operations.hooks)
     hook = _returns(operations.hook)
@@ -232,10 +244,53 @@ class Client:
         *,
         job_type: JobType = "triggered",
         progress: Callable[[int], None] | None = None,
+        watch: Callable[[str], None] | None = None,
     ) -> JobDetails:
-        """Makes what `packing.package_of` returned all of a job's files."""
+        """Makes what `packing.package_of` returned all of a job's files; waits however long it takes.
+
+        Args:
+            job: Name of the job.
+            package: Its files.
+            job_type: `triggered` or `continuous`.
+            progress: Is called with the bytes that were sent so far.
+            watch: Is called with each line of the log of the deployment.
+        """
         upload = package.upload.counted(progress) if progress else package.upload
-        return self._do(operations.deploy_upload(job, upload, job_type=job_type, file_name=package.file_name))
+        operation = operations.deploy_upload(
+            job, upload, job_type=job_type, file_name=package.file_name, is_async=watch is not None
+        )
+        plan = flows.deployed(self._terms, operation, job, job_type, follow=watch is not None)
+        return self._value(plan, watch)
+
+    def begin_deployment(
+        self,
+        job: str,
+        package: "Package",
+        *,
+        job_type: JobType = "triggered",
+        progress: Callable[[int], None] | None = None,
+    ) -> JobDetails | Deployment:
+        """Does the same without waiting for the end; returns the job when the server has not let it go on."""
+        upload = package.upload.counted(progress) if progress else package.upload
+        return self._do(
+            operations.deploy_upload(
+                job, upload, job_type=job_type, file_name=package.file_name, is_async=True
+            )
+        )
+
+    def wait_for_deployment(self, deployment_id: str, timeout: float | None = None) -> Deployment:
+        """Returns a deployment once it is done.
+
+        Raises:
+            TimedOut: It has not ended in this many seconds; it goes on.
+            ClientError: It failed, as `deploy` raises.
+        """
+        return self._value(flows.wait_for_deployment(self._terms, deployment_id, timeout))
+
+    def restore(self, job: str, digest: str, *, job_type: JobType = "triggered") -> JobDetails:
+        """Deploys the files of an earlier version again; 8 digits of its digest or more name it."""
+        operation = operations.restore(job, digest, job_type=job_type)
+        return self._value(flows.deployed(self._terms, operation, job, job_type))
 
     def close(self) -> None:
         """Close the connections."""
@@ -253,14 +308,16 @@ class Client:
     def _do(self, operation: Operation[T]) -> T:
         return self._value(perform(operation, self._terms))
 
-    def _value(self, plan: Plan[T]) -> T:
+    def _value(self, plan: Plan[T], watch: Callable[[Any], None] | None = None) -> T:
         driving = self._drive(plan)
         while True:
             try:
-                next(driving)
+                item = next(driving)
             except StopIteration as end:
                 result: T = end.value
                 return result
+            if watch is not None:
+                watch(item)
 
     def _drive(self, plan: Plan[T]) -> Generator[Any, None, T]:
         """Carries out a plan; yields what it emits."""

@@ -14,9 +14,9 @@ from webjobs_client.errors import (
     contact_lost,
     error_of,
 )
-from webjobs_client.exchange import Broken, Emit, Now, Open, Pause, Plan, Read
-from webjobs_client.models import Event, JobType, RunDetails
-from webjobs_client.operations import perform
+from webjobs_client.exchange import Answer, Broken, Emit, Now, Open, Pause, Plan, Read
+from webjobs_client.models import Deployment, Event, JobDetails, JobType, RunDetails
+from webjobs_client.operations import Operation, perform
 from webjobs_client.server_sent_events import ResumingStream, seconds_since
 from webjobs_client.tries import Terms, attempt
 
@@ -110,6 +110,71 @@ def wait_for_run(terms: Terms, job: str, run_id: str, timeout: float | None = No
             return details
         what = f"The run {run_id} of {job!r} has not ended: it is {details.status}."
         look = yield from _look_again(began, look, timeout, what)
+
+
+def deployed(
+    terms: Terms,
+    operation: Operation[JobDetails | Deployment],
+    job: str,
+    job_type: JobType,
+    *,
+    follow: bool = False,
+) -> Plan[JobDetails]:
+    """Returns a job once a deployment of it has ended; with `follow`, emits the lines of its log meanwhile.
+
+    Raises:
+        ClientError: The deployment failed, as the api answers when it is waited for.
+    """
+    found = yield from perform(operation, terms)
+    if isinstance(found, JobDetails):
+        return found
+    if follow:
+        yield from _deployment_lines(found.id)
+    yield from wait_for_deployment(terms, found.id)
+    details = yield from perform(operations.job(job, job_type=job_type), terms)
+    return details
+
+
+def wait_for_deployment(terms: Terms, deployment_id: str, timeout: float | None = None) -> Plan[Deployment]:
+    """Returns a deployment once it is done.
+
+    Raises:
+        TimedOut: It has not ended in this many seconds; it goes on.
+        ClientError: It failed, as the api answers when it is waited for.
+    """
+    began: float = yield Now()
+    look = _FIRST_LOOK
+    while True:
+        found = yield from perform(operations.deployment(deployment_id), terms)
+        if found.error is not None:
+            raise error_of(Answer(found.error.status, (), found.error.detail.encode()))
+        if found.complete:
+            return found
+        what = f"The deployment {deployment_id} has not ended: it is {found.state}."
+        look = yield from _look_again(began, look, timeout, what)
+
+
+def follow_deployment(terms: Terms, deployment_id: str) -> Plan[None]:
+    """Iterates over the lines of the log of a deployment of a job, as they are written, until its end.
+
+    Raises:
+        NotFound: There is no such deployment.
+    """
+    yield from perform(operations.deployment(deployment_id), terms)
+    yield from _deployment_lines(deployment_id)
+
+
+def _deployment_lines(deployment_id: str) -> Plan[None]:
+    """Emits the lines of a log; a broken connection ends it early, as the outcome is asked for anyway."""
+    rest = b""
+    try:
+        answer: Answer = yield Open(operations.deployment_log_stream(deployment_id))
+        while answer.status == 200 and (data := (yield Read())):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                yield Emit(line.decode("utf-8", "replace"))
+    except Broken:
+        return
 
 
 def _look_again(began: float, look: float, timeout: float | None, what: str) -> Plan[float]:

@@ -111,6 +111,59 @@ class JobDetails(Model, frozen=True, kw_only=True):
     warnings: list[str] = []
 
 
+class DeployedJob(Model, frozen=True, kw_only=True):
+    """The job of a deployment."""
+
+    type: JobType
+    name: str
+    url: str
+    page: str = ""
+
+
+class DeployedVersion(Model, frozen=True, kw_only=True):
+    """What was deployed; `version` is the digest of its package."""
+
+    version: str
+    script: str
+    warnings: list[str] = []
+
+
+class DeployError(Model, frozen=True, kw_only=True):
+    """Why a deployment failed, with the HTTP status of this kind of failure."""
+
+    status: int
+    detail: str
+
+
+class Deployment(Model, frozen=True, kw_only=True):
+    """A deployment of a job, or of a package (`kind`).
+
+    Attributes:
+        state: `queued`, `preparing`, `deployed` or `failed`.
+        stage: What a runner does for a job: `unpack`, `read`, `resolve`, `install`, `check`, `done`.
+        seconds: From the request to the end, or until now.
+        job: None for a package.
+        result: Of a job that is deployed.
+        error: Of one that failed.
+    """
+
+    id: str
+    kind: str
+    state: str
+    stage: str = ""
+    seconds: float = 0.0
+    complete: bool = False
+    requested_by: str = ""
+    received_time: datetime
+    end_time: datetime | None = None
+    url: str
+    log_url: str
+    job: DeployedJob | None = None
+    result: DeployedVersion | None = None
+    error: DeployError | None = None
+    warnings: list[str] = []
+
+
 class LatestRun(Model, frozen=True, kw_only=True):
     """The latest run of a job, in the overview."""
 

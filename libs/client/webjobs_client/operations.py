@@ -20,6 +20,7 @@ from webjobs_client.models import (
     BulkRunResult,
     Cause,
     Delivery,
+    Deployment,
     Health,
     Hook,
     IfRunning,
@@ -42,6 +43,7 @@ from webjobs_client.tries import Terms, attempt
 T = TypeVar("T")
 Query = Iterable[tuple[str, object]]
 
+_ASYNC = ("Prefer", "respond-async")
 _JSON = ("Content-Type", "application/json")
 _PATCH = ("Content-Type", "application/merge-patch+json")
 
@@ -114,19 +116,62 @@ def overview(
 
 
 def deploy_upload(
-    job: str, upload: Upload, *, job_type: JobType, file_name: str | None
-) -> Operation[JobDetails]:
-    """Makes an upload all of a job's files: a zip archive, or a script with a file name."""
-    kind = ("Content-Type", "application/zip")
+    job: str, upload: Upload, *, job_type: JobType, file_name: str | None, is_async: bool = False
+) -> Operation[JobDetails | Deployment]:
+    """Makes an upload all of a job's files: a zip archive, or a script with a file name.
+
+    Returns:
+        The job; or the deployment, when it takes long or `is_async` asks for an answer at once.
+    """
+    headers = [("Content-Type", "application/zip")]
     if file_name is not None:
-        kind = ("Content-Disposition", f"attachment; filename*=UTF-8''{quote(file_name, safe='')}")
-    request = Request(
-        method="PUT",
-        target=_job_path(job, job_type),
-        headers=(kind,) if file_name is None else (kind, ("Content-Type", "application/octet-stream")),
-        body=upload,
-    )
-    return Operation(request, _decoder(JobDetails))
+        headers = [
+            ("Content-Disposition", f"attachment; filename*=UTF-8''{quote(file_name, safe='')}"),
+            ("Content-Type", "application/octet-stream"),
+        ]
+    if is_async:
+        headers.append(_ASYNC)
+    request = Request(method="PUT", target=_job_path(job, job_type), headers=tuple(headers), body=upload)
+    return Operation(request, _deployed)
+
+
+def deployment(deployment_id: str) -> Operation[Deployment]:
+    """Returns a deployment: how far it is, or how it ended."""
+    return _get(Deployment, f"/api/deployments/{_quoted(deployment_id)}")
+
+
+def deployments(
+    job: str | None = None,
+    *,
+    job_type: JobType = "triggered",
+    limit: int | None = None,
+    before: str | None = None,
+) -> Operation[list[Deployment]]:
+    """Returns the newest deployments of a job, or of all jobs and of packages.
+
+    Args:
+        job: Name of the job.
+        job_type: Of the job.
+        limit: At most so many, 50 by default.
+        before: Those after this place in the list: the id of the last deployment of the page before.
+    """
+    named = None if job is None else f"{job_type}/{job}"
+    query = {"job": named, "limit": limit, "before": before}
+    return _get(list[Deployment], "/api/deployments", query.items())
+
+
+def deployment_log(deployment_id: str) -> Operation[str]:
+    """Returns the log of a deployment of a job, as far as it is written."""
+    return Operation(Request(method="GET", target=f"/api/deployments/{_quoted(deployment_id)}/log"), _text)
+
+
+def deployment_log_stream(deployment_id: str) -> Request:
+    """Asks for the same as it grows, until the deployment has ended."""
+    return Request(method="GET", target=f"/api/deployments/{_quoted(deployment_id)}/log?follow=true")
+
+
+def _deployed(answer: Answer) -> JobDetails | Deployment:
+    return _decoder(Deployment)(answer) if answer.status == 202 else _decoder(JobDetails)(answer)
 
 
 def delete(job: str, *, job_type: JobType = "triggered") -> Operation[None]:
@@ -442,10 +487,10 @@ def version_diff(
     return _get(dict[str, Any], path, {"against": against}.items())
 
 
-def restore(job: str, digest: str, *, job_type: JobType = "triggered") -> Operation[JobDetails]:
+def restore(job: str, digest: str, *, job_type: JobType = "triggered") -> Operation[JobDetails | Deployment]:
     """Deploys the files of an earlier version again; its digest, or the first 8 digits or more, name it."""
     path = f"{_job_path(job, job_type)}/versions/{_quoted(digest)}/restore"
-    return Operation(_post(path), _decoder(JobDetails))
+    return Operation(_post(path), _deployed)
 
 
 # Hooks

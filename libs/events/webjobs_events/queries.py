@@ -393,6 +393,70 @@ class RowsPage(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[msgspec.Raw] = []
 
 
+class DeploymentView(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployment of a job that has ended.
+
+    Attributes:
+        id: Of the deployment; see `webjobs_events.deployment_id`.
+        job_type: Of the job.
+        job_name: Of the job.
+        requested_at: When it was requested.
+        requested_by: Who asked for it, as far as known.
+        ended_at: When it was done, or had failed.
+        instance: Id of the runner that ended it.
+        code: How it ended, one of `ReplyCode`.
+        text: Why it failed; empty when it is done.
+        digest: Names the version that was deployed; empty when it failed.
+        script: Its script; empty when it failed.
+        warnings: About its files and settings.
+    """
+
+    id: str
+    job_type: JobType
+    job_name: str
+    requested_at: Instant
+    requested_by: str
+    ended_at: Instant
+    instance: str
+    code: str
+    text: str = ""
+    digest: str = ""
+    script: str = ""
+    warnings: list[str] = []
+
+
+class DeploymentsQuery(Query, frozen=True, kw_only=True):
+    """A page of the deployments that have ended, newest first, or one of them.
+
+    Attributes:
+        id: This one alone; then the other fields do not matter.
+        job_type: Those of this job; None: of every job.
+        job_name: The same.
+        before: Those whose id is an earlier one; None: from the newest.
+        limit: At most this many, 1 to 1,000.
+    """
+
+    id: str | None = None
+    job_type: JobType | None = None
+    job_name: JobName | None = None
+    before: str | None = None
+    limit: int = 50
+
+
+class Deployments(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `DeploymentsQuery`: as many as fit into a message.
+
+    Attributes:
+        position: Sequence of the last event in it.
+        deployments: The page.
+        has_more: Whether there are others after it.
+    """
+
+    position: int
+    deployments: list[DeploymentView]
+    has_more: bool
+
+
 LATEST_RUNS = "latest_runs"
 JOB_SUMMARIES = "job_summaries"
 RUN_TOTALS = "run_totals"
@@ -402,4 +466,5 @@ RUN = "run"
 STATUSES = "statuses"
 ACKNOWLEDGEMENTS = "acknowledgements"
 ROWS = "rows"
+DEPLOYMENTS = "deployments"
 """Names of the endpoints, under `Subjects.query`."""

@@ -189,6 +189,29 @@ class Subjects:
         """Subject of log chunks; `source` as in `log_format`, or `*` for a filter."""
         return f"{self.namespace}.logs.{job_type}.{token_of(job_name)}.{source}"
 
+    def deployment_log(self, job_type: JobType, job_name: str, deployment_id: str) -> str:
+        """Subject of the log of a deployment; `*` as its id matches those of all deployments of the job."""
+        return f"{self.log(job_type, job_name, 'deploy')}.{deployment_id}"
+
+    def any_deployment_log(self, deployment_id: str) -> str:
+        """Filter: the log of a deployment of whatever job."""
+        return f"{self.namespace}.logs.*.*.deploy.{deployment_id}"
+
+    @staticmethod
+    def parse_deployment_log(subject: str) -> tuple[JobType, JobName, str]:
+        """Returns type and name of the job, and the id of the deployment, whose log has this subject.
+
+        Raises:
+            InvalidToken: `deployment_log` returns no such subject.
+        """
+        try:
+            _, kind, job_type, token, source, deployment_id = subject.split(".")
+            if (kind, source) == ("logs", "deploy"):
+                return JobType(job_type), name_of(token), deployment_id
+        except ValueError as error:
+            raise InvalidToken(subject) from error
+        raise InvalidToken(subject)
+
     @staticmethod
     def parse_log(subject: str) -> tuple[JobType, JobName, str]:
         """Returns type and name of the job, and the source, whose log chunks have this subject.

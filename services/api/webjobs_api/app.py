@@ -24,6 +24,7 @@ from webjobs_service.stalled_clients import limit_buffer
 
 from webjobs_api.backends.failing_hooks import FAILING_HOOKS
 from webjobs_api.backends.history import HISTORY, History
+from webjobs_api.backends.job_deployments import JOB_DEPLOYMENTS, JobDeployments
 from webjobs_api.backends.known_jobs import DEFINITIONS, KnownJobs
 from webjobs_api.backends.refusals import REFUSALS, Refusals
 from webjobs_api.backends.runner_files import FILES, RunnerFiles
@@ -156,6 +157,7 @@ async def open_app(
             app[HOOKS] = hooks
             app[INVOCATIONS] = Invocations(bus, runs, runners, storage, live_settings)
             app[IDEMPOTENT_INVOCATIONS] = IdempotentInvocations(bus, app[INVOCATIONS], runs)
+            app[JOB_DEPLOYMENTS] = JobDeployments(bus, history)
             app[JOB_TUNNELS] = job_tunnels
             app[LIVE_SETTINGS] = live_settings
             app[OPENAPI] = {

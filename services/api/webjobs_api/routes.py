@@ -32,6 +32,7 @@ from webjobs_api.jobs import handlers as jobs
 from webjobs_api.login import handlers as login
 from webjobs_api.logs import handlers as logs
 from webjobs_api.logs import line_handlers, logstream, run_log
+from webjobs_api.logs.deployment_log import deployment_log
 from webjobs_api.monitoring import system
 from webjobs_api.overview import acknowledgement_handlers as acknowledgements
 from webjobs_api.overview import handlers as overview
@@ -125,7 +126,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/api/deployments", site_deployments.list_deployments),
         web.get("/api/deployments/{deployment}", site_deployments.get_deployment),
         web.put("/api/deployments/{deployment}", site_deployments.record),
-        web.get("/api/deployments/{deployment}/log", site_deployments.get_log),
+        web.get("/api/deployments/{deployment}/log", deployment_log(site_deployments.get_log)),
         web.get("/diagnostics/runtime", site_deployments.get_runtime),
         # Schedules
         web.get("/api/schedules/preview", schedules.preview_schedule),

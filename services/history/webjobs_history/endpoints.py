@@ -14,7 +14,7 @@ from webjobs_history.damage import Damage
 from webjobs_history.database import TROUBLES
 from webjobs_history.metrics import QUERIES
 from webjobs_history.progress import Progress
-from webjobs_history.queries import MAX_PAGE, Queries, Snapshot
+from webjobs_history.queries import MAX_PAGE, Queries, Snapshot, page_size
 
 SERVICE = "webjobs-history"
 VERSION = "1.0.0"
@@ -48,6 +48,7 @@ class Endpoints:
         self._run_totals = msgspec.json.Decoder(q.RunTotalsQuery)
         self._statuses = msgspec.json.Decoder(q.StatusesQuery)
         self._acknowledgements = msgspec.json.Decoder(q.AcknowledgementsQuery)
+        self._deployments = msgspec.json.Decoder(q.DeploymentsQuery)
         self._encoder = msgspec.json.Encoder()
 
     def handlers(self) -> dict[str, Callable[[bytes], Awaitable[bytes]]]:
@@ -61,6 +62,7 @@ class Endpoints:
             q.RUN_TOTALS: _counted(q.RUN_TOTALS, self.run_totals),
             q.STATUSES: _counted(q.STATUSES, self.statuses),
             q.ACKNOWLEDGEMENTS: _counted(q.ACKNOWLEDGEMENTS, self.acknowledgements),
+            q.DEPLOYMENTS: _counted(q.DEPLOYMENTS, self.deployments),
         }
 
     async def run(self, data: bytes) -> bytes:
@@ -140,6 +142,16 @@ class Endpoints:
                 "acknowledgements": page,
                 "has_more": len(found.items) > len(page),
             }
+        )
+
+    async def deployments(self, data: bytes) -> bytes:
+        """`DeploymentsQuery` → `Deployments`."""
+        query = _decode(self._deployments, data)
+        is_miss = _never if query.id is None else _is_empty
+        found = await self._recent(query, lambda: self._queries.deployments(query), is_miss)
+        page = _that_fit(found.items[: page_size(query)])
+        return self._encoder.encode(
+            {"position": found.position, "deployments": page, "has_more": len(found.items) > len(page)}
         )
 
     async def _recent(self, query: q.Query, read: Read, is_miss: Callable[[Snapshot], bool]) -> Snapshot:

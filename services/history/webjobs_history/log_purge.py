@@ -1,9 +1,9 @@
-"""Removes the logs of purged runs and deleted jobs from the log stream, as a reader of its own.
+"""Removes the logs of purged runs, old deployments and deleted jobs, as a reader of its own.
 
-It follows `Purged` and `Deleted` only, and keeps its own position, which a rebuild leaves alone: the
-projection never waits for it, and what it did once it does not do again. A repeat does no harm either,
-even years later: run ids are never used twice, and of a deleted job only the chunks go that the log stream
-had taken before it received the deletion, so the logs of a job created again under that name stay.
+It follows `Purged`, `Deleted` and the ends of deployments, and keeps its own position, which a rebuild leaves
+alone: the projection never waits for it, and what it did once it does not do again. A repeat does no harm
+either, even years later: run ids are never used twice, and of a deleted job only the chunks go that the log
+stream had taken before it received the deletion, so the logs of a job created again under that name stay.
 """
 
 import asyncio
@@ -14,8 +14,9 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
+from webjobs_events.deployment_id import deployment_id_of
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.events import Deleted, Event, Purged
+from webjobs_events.events import Deleted, Deployed, DeployFailed, Event, Purged
 from webjobs_events.jetstream import Bus, StreamMessage, purge_until, stream_state
 from webjobs_events.run_step import run_step
 from webjobs_rules.job import JobType
@@ -24,6 +25,7 @@ from webjobs_service.lifetime import side_tasks
 from webjobs_history.batch import decode_batch
 from webjobs_history.database import TROUBLES, describe
 from webjobs_history.projector import Projector
+from webjobs_history.store import KEPT_DEPLOYMENTS
 from webjobs_history.tables import positions
 
 log = structlog.stdlib.get_logger(__name__)
@@ -60,8 +62,11 @@ class LogPurge:
             self._events,
             [
                 subjects.job_event(JobType.TRIGGERED, "*", "Purged"),
-                subjects.job_event(JobType.TRIGGERED, "*", "Deleted"),
-                subjects.job_event(JobType.CONTINUOUS, "*", "Deleted"),
+                *(
+                    subjects.job_event(job_type, "*", name)
+                    for job_type in JobType
+                    for name in ("Deleted", "Deployed", "DeployFailed")
+                ),
             ],
             start_sequence=await self._load(created_at, state.last) + 1,
         )
@@ -88,6 +93,18 @@ class LogPurge:
             case Deleted():
                 subject = subjects.log(event.job_type, event.job_name, "*")
                 await purge_until(self._bus, self._logs, subject, message.stored_at_ns)
+                of_deployments = subjects.deployment_log(event.job_type, event.job_name, "*")
+                await purge_until(self._bus, self._logs, of_deployments, message.stored_at_ns)
+            case Deployed() | DeployFailed():
+                if deployment_id_of(event.cause) is not None:
+                    await self._purge_old_deployments(event)
+
+    async def _purge_old_deployments(self, event: Deployed | DeployFailed) -> None:
+        pattern = self._bus.subjects.deployment_log(event.job_type, event.job_name, "*")
+        async with self._bus.connection.asking(f"looking for {pattern}"):
+            info = await self._bus.connection.js.stream_info(self._logs, subjects_filter=pattern)
+        of_job = sorted(info.state.subjects or {}, reverse=True)
+        await asyncio.gather(*map(self._purge_subject, of_job[KEPT_DEPLOYMENTS:]))
 
     async def _purge_subject(self, subject: str) -> None:
         async with self._slots:

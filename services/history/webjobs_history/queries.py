@@ -28,6 +28,7 @@ from sqlalchemy.sql.elements import TextClause
 from webjobs_events.queries import (
     AcknowledgementsQuery,
     AllRunsQuery,
+    DeploymentsQuery,
     InstanceView,
     RunQuery,
     RunsQuery,
@@ -38,9 +39,9 @@ from webjobs_rules.job import JobName
 from webjobs_history.all_runs import all_runs_statement
 from webjobs_history.run_totals import RUN_TOTALS, run_totals_values
 from webjobs_history.store import PROJECTION
-from webjobs_history.tables import acknowledgements, instances, jobs, positions, runs
+from webjobs_history.tables import acknowledgements, deployments, instances, jobs, positions, runs
 
-MAX_PAGE = 1000  # runs, or acknowledgements
+MAX_PAGE = 1000  # runs, acknowledgements or deployments
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +104,16 @@ _acknowledged = (
     .limit(MAX_PAGE + 1)
     .subquery("acknowledged")
 )
+_deployed = (
+    select(deployments)
+    .where(deployments.c.id < bindparam("before"))
+    .order_by(deployments.c.id.desc())
+    .limit(bindparam("limit", type_=Integer))
+)
+_deployed_of_job = _deployed.where(
+    deployments.c.job_type == bindparam("job_type"), deployments.c.job_name == bindparam("job_name")
+)
+_deployment = select(deployments).where(deployments.c.id == bindparam("deployment_id"))
 _view = func.json_build_object(
     *(part for name in InstanceView.__struct_fields__ for part in (name, instances.c[name]))
 )
@@ -143,6 +154,9 @@ def _statuses(condition: ColumnElement[bool] | None) -> Select[Any]:
 _RUNS = _with_position(_rows_as_json(_page))
 _RUN = _with_position(_rows_as_json(_one))
 _ACKNOWLEDGED = _with_position(_rows_as_json(_acknowledged))
+_DEPLOYED = _with_position(_rows_as_json(_deployed.subquery("deployed")))
+_DEPLOYED_OF_JOB = _with_position(_rows_as_json(_deployed_of_job.subquery("deployed")))
+_DEPLOYMENT = _with_position(_rows_as_json(_deployment.subquery("deployment")))
 _LATEST_OF_ALL = _of_jobs(jobs.c.latest_run, None)
 _LATEST_OF = _of_jobs(jobs.c.latest_run, jobs.c.job_name == any_(_NAMES))
 _SUMMARIES_OF_ALL = _of_jobs(_summary, None)
@@ -153,7 +167,12 @@ _STATUSES_OF = _statuses(instances.c.job_name == any_(_NAMES))
 _NOTHING = _with_position(select(cast("", Text)).limit(0).scalar_subquery())
 
 _UNDEFINED_TABLE = "42P01"  # Postgres' code
-_AFTER_EVERY_RUN_ID = ":"  # the character after "9"
+_AFTER_EVERY_RUN_ID = ":"  # the character after "9"; ids of deployments begin with a run id
+
+
+def page_size(query: DeploymentsQuery) -> int:
+    """How many deployments a page has at most."""
+    return max(1, min(query.limit, MAX_PAGE))
 
 
 class Queries:
@@ -209,6 +228,20 @@ class Queries:
         """A page of acknowledgements in the order of their keys, and one more if there is one."""
         job_type, job_name, kind = query.after or ("", "", "")
         return await self._read(_ACKNOWLEDGED, job_type=str(job_type), job_name=job_name, kind=kind)
+
+    async def deployments(self, query: DeploymentsQuery) -> Snapshot | None:
+        """A page of deployments, newest first, and one more if there is one; or the one that is asked for."""
+        if query.id is not None:
+            return await self._read(_DEPLOYMENT, deployment_id=query.id)
+        page: dict[str, Any] = {
+            "before": query.before or _AFTER_EVERY_RUN_ID,
+            "limit": page_size(query) + 1,
+        }
+        if query.job_name is None or query.job_type is None:
+            return await self._read(_DEPLOYED, **page)
+        return await self._read(
+            _DEPLOYED_OF_JOB, job_type=query.job_type.value, job_name=query.job_name, **page
+        )
 
     async def is_there(self) -> bool:
         """Whether anything was ever projected; fails when Postgres is not there."""

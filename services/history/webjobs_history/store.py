@@ -4,6 +4,7 @@ All rows travel as JSON in one parameter or one value: msgspec and Postgres writ
 faster than a driver handles single columns. `Session.run` calls these functions, each call in a transaction.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,12 +33,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 from webjobs_events.queries import AcknowledgementView, RunView
+from webjobs_rules.job import JobType
 
 from webjobs_history.domain.fold import Fold, Keys
 from webjobs_history.domain.rows import InstanceRow, JobRow
 from webjobs_history.errors import PositionMoved
 from webjobs_history.tables import (
     acknowledgements,
+    deployments,
     failures,
     instances,
     jobs,
@@ -49,6 +52,9 @@ from webjobs_history.tables import (
 
 PROJECTION = "projection"
 """Reader name of the projector in `positions`."""
+
+KEPT_DEPLOYMENTS = 50
+"""Deployments of a job that are kept; older ones are removed."""
 
 RESET_CHANNEL = "webjobs_history_reset"
 """Postgres channel on which the projector is notified that it has to start over."""
@@ -90,15 +96,20 @@ SELECT
 )
 
 
-def _upsert(table: Table) -> TextClause:
-    """Puts all rows of a JSON array; names of columns are those of the array's objects."""
+def _upsert(table: Table, condition: str = "") -> TextClause:
+    """Puts all rows of a JSON array; names of columns are those of the array's objects.
+
+    Args:
+        table: Where.
+        condition: Of the stored row, without which it stays as it is.
+    """
     names = [column.name for column in table.columns]
     key = [column.name for column in table.primary_key]
     changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in names if name not in key)
     return text(
         f"INSERT INTO {table.name} ({', '.join(names)}) "
         f"SELECT {', '.join(names)} FROM json_populate_recordset(NULL::{table.name}, CAST(:rows AS json)) "
-        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
+        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes} {condition}"
     ).bindparams(bindparam("rows", type_=Text()))
 
 
@@ -106,6 +117,7 @@ _PUT_RUNS = _upsert(runs)
 _PUT_JOBS = _upsert(jobs)
 _PUT_INSTANCES = _upsert(instances)
 _PUT_ACKNOWLEDGEMENTS = _upsert(acknowledgements)
+_PUT_DEPLOYMENTS = _upsert(deployments, "WHERE deployments.code <> 'done'")
 
 _ADD_FAILURES = text(
     "INSERT INTO failures SELECT * FROM unnest(:minutes, :counts) "
@@ -139,6 +151,20 @@ _DROP_ACKNOWLEDGEMENTS = text(
     "DELETE FROM acknowledgements "
     "WHERE (job_type, job_name, kind) IN (SELECT * FROM unnest(:job_types, :job_names, :kinds))"
 ).bindparams(*map(_names, ("job_types", "job_names", "kinds")))
+
+_DROP_DEPLOYMENTS = text(
+    "DELETE FROM deployments WHERE (job_type, job_name) IN (SELECT * FROM unnest(:job_types, :job_names))"
+).bindparams(*map(_names, ("job_types", "job_names")))
+_DROP_OLD_DEPLOYMENTS = text(
+    """
+DELETE FROM deployments AS old
+USING unnest(:job_types, :job_names) AS k (job_type, job_name)
+WHERE old.job_type = k.job_type AND old.job_name = k.job_name
+  AND old.id <= (SELECT id FROM deployments AS newer
+                 WHERE newer.job_type = k.job_type AND newer.job_name = k.job_name
+                 ORDER BY id DESC OFFSET :kept LIMIT 1)
+"""
+).bindparams(*map(_names, ("job_types", "job_names")))
 
 _LATEST_RUN = text(
     "SELECT json_build_array(r)::text FROM runs r WHERE job_name = :job_name ORDER BY run_id DESC LIMIT 1"
@@ -232,6 +258,19 @@ def write(connection: Connection, fold: Fold) -> None:
         values = {"minutes": list(fold.failures), "counts": list(fold.failures.values())}
         connection.execute(_ADD_FAILURES, values)
         connection.execute(_DROP_OLD_FAILURES)
+    _put_deployments(connection, fold)
+
+
+def _put_deployments(connection: Connection, fold: Fold) -> None:
+    put = fold.deployments_to_put
+    _put(connection, _PUT_DEPLOYMENTS, put)
+    if jobs_of := {(row.job_type, row.job_name) for row in put}:
+        connection.execute(_DROP_OLD_DEPLOYMENTS, {**_job_keys(jobs_of), "kept": KEPT_DEPLOYMENTS})
+
+
+def _job_keys(keys: Iterable[tuple[JobType, str]]) -> dict[str, list[str]]:
+    ordered = sorted(keys)
+    return {"job_types": [each.value for each, _ in ordered], "job_names": [name for _, name in ordered]}
 
 
 def _put(connection: Connection, statement: TextClause, rows: list[Any]) -> None:
@@ -248,6 +287,8 @@ def _drop(connection: Connection, fold: Fold) -> None:
     if ended := list(fold.dropped_acknowledgements):
         values = zip(("job_types", "job_names", "kinds"), map(list, zip(*ended, strict=True)), strict=True)
         connection.execute(_DROP_ACKNOWLEDGEMENTS, dict(values))
+    if fold.dropped_deployment_jobs:
+        connection.execute(_DROP_DEPLOYMENTS, _job_keys(fold.dropped_deployment_jobs))
     if keys := list(fold.dropped_runs):
         connection.execute(
             _DROP_RUNS,
@@ -283,7 +324,9 @@ def reset(
     Only a rebuild that was asked for does so: what the stream has lost is lost for good with its rows.
     """
     _put_position(connection, stream, created_at, sequence, replay_until)
-    connection.execute(text("TRUNCATE runs, jobs, instances, acknowledgements, failures, stream_losses"))
+    connection.execute(
+        text("TRUNCATE runs, jobs, instances, acknowledgements, deployments, failures, stream_losses")
+    )
     connection.execute(select(func.pg_notify(RESET_CHANNEL, "")))
 
 

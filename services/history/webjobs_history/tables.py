@@ -1,7 +1,8 @@
 """The tables of the projection (SQLAlchemy Core); `migrations/` makes them, nothing here writes.
 
-The columns of `runs`, `jobs`, `instances` and `acknowledgements` bear the names of the fields of `RunView`,
-`JobRow`, `InstanceRow` and `AcknowledgementView`: rows travel to and from Postgres as JSON of these types.
+The columns of `runs`, `jobs`, `instances`, `acknowledgements` and `deployments` bear the names of the fields
+of `RunView`, `JobRow`, `InstanceRow`, `AcknowledgementView` and `DeploymentView`: rows travel to and from
+Postgres as JSON of these types.
 """
 
 from sqlalchemy import (
@@ -118,6 +119,25 @@ failures = Table(
     metadata,
     Column("minute", _INSTANT, primary_key=True),
     Column("count", BigInteger, nullable=False),
+)
+
+# Read backwards, the primary key is the index of newest-first pages of all jobs, the other one of one job.
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("id", _NAME, primary_key=True),
+    Column("job_type", _NAME, nullable=False),
+    Column("job_name", _NAME, nullable=False),
+    Column("requested_at", _INSTANT, nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("ended_at", _INSTANT, nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("script", Text, nullable=False),
+    Column("warnings", JSON, nullable=False),
+    Index("deployments_by_job", "job_type", "job_name", "id"),
 )
 
 # One row per reader of the event stream. `stream_created_at` distinguishes streams of one name, and

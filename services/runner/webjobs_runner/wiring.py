@@ -34,6 +34,7 @@ from webjobs_runner.heartbeat import Peers
 from webjobs_runner.instance import Instance
 from webjobs_runner.jobs.changed_jobs import ChangedJobs
 from webjobs_runner.jobs.deployment import Deployment
+from webjobs_runner.jobs.deployment_log import DeploymentLogs
 from webjobs_runner.jobs.edited_folders import EditedFolders
 from webjobs_runner.jobs.job_commands import JobCommands
 from webjobs_runner.jobs.job_inbox import JobInbox
@@ -257,6 +258,7 @@ def build_components(
                 disk,
                 refusals,
                 RunImports(bus, instance, outbox, upload_limits),
+                DeploymentLogs(bus, instance),
             ),
             leave_deployments=lambda: disk.is_low and peers.has_room_elsewhere(),
         ),

@@ -19,7 +19,7 @@ from webjobs_events.subjects import Subjects
 from webjobs_rules.job import JobType
 from webjobs_stack.nats_server import NatsServer, run_nats_server
 
-SHORT = Patience(turn=3.0, reply=3.0, work=3.0, last_words=0.5, runners_gone=0.5)
+SHORT = Patience(turn=3.0, reply=3.0, work=3.0, deployment=3.0, last_words=0.5, runners_gone=0.5)
 
 QUICK = LiveTerms(heartbeat=0.2, log_heartbeat=0.2, retry_delay=0.05, log_patience=3)
 

@@ -5,18 +5,13 @@ import gzip
 import io
 import time
 import zipfile
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
-from typing import Any
 
 import aiohttp
 import pytest
-from integration.api.conftest import SHORT
 from support.eventually import eventually
 from support.fake_backend import FakeBackend
-from webjobs_api.app import run_api
-from webjobs_api.settings import ApiSettings
 from webjobs_events.commands import DeployJob, UploadKind
 from webjobs_events.jetstream import Bus
 from webjobs_rules.job import JobName, JobType
@@ -288,70 +283,24 @@ async def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(
     await nothing_is_left(bus)
 
 
-async def no_runner_takes_commands(_bus: Bus, _queue: str, _sequence: int) -> bool:
-    """The answer of NATS then; the fake runner takes them and waits."""
-    return False
-
-
-async def test_a_deploy_that_no_runner_takes_is_taken_back(
-    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, monkeypatch: pytest.MonkeyPatch
+async def test_a_deploy_that_no_runner_takes_in_time_waits_in_the_queue(
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    monkeypatch.setattr(Bus, "is_command_taken", no_runner_takes_commands)
     backend.may_take_job_commands.clear()
     status, text, answer = await put(api, JOB, b"echo", SCRIPT)
-    assert (status, answer.headers["Retry-After"]) == (503, "2")
-    assert "taken back" in text
+    assert (status, answer.headers["Retry-After"]) == (202, "1"), text
+    async with api.get(answer.headers["Location"]) as read:
+        assert (await read.json())["state"] == "queued"
+    async with api.get("/api/deployments") as listed:
+        assert [each["url"] for each in await listed.json()] == [answer.headers["Location"]]
+    backend.may_take_job_commands.set()
+    await eventually(lambda: _is_deployed(api))
     await nothing_is_left(bus)
 
 
-async def test_a_deploy_that_a_runner_works_on_is_waited_for(
-    settings: ApiSettings, backend: FakeBackend, bus: Bus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looked = asyncio.Event()
-    is_taken, carry_out = Bus.is_command_taken, backend._carry_out
-
-    async def look(self: Bus, queue: str, sequence: int) -> bool:
-        looked.set()
-        return await is_taken(self, queue, sequence)
-
-    async def work(command: Any) -> Any:
-        await looked.wait()
-        return await carry_out(command)
-
-    monkeypatch.setattr(Bus, "is_command_taken", look)
-    monkeypatch.setattr(backend, "_carry_out", work)
-    async with (
-        run_api(settings, {}, replace(SHORT, reply=0.3, work=30.0)) as url,
-        aiohttp.ClientSession(url) as api,
-    ):
-        status, text, _ = await put(api, JOB, b"echo", SCRIPT)
-        assert status == 200, text
-        await nothing_is_left(bus)
-
-
-async def test_a_deploy_that_a_runner_goes_on_with_is_not_said_to_be_taken_back(
-    settings: ApiSettings, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answered, carry_out = asyncio.Event(), backend._carry_out
-
-    async def work(command: Any) -> Any:
-        await answered.wait()
-        return await carry_out(command)
-
-    monkeypatch.setattr(backend, "_carry_out", work)
-    async with (
-        run_api(settings, {}, replace(SHORT, reply=0.3, work=0.3)) as url,
-        aiohttp.ClientSession(url) as api,
-    ):
-        status, text, _ = await put(api, JOB, b"echo", SCRIPT)
-        assert status == 503 and "did not say how the deploy of 'hello' ended" in text
-        answered.set()
-
-        async def is_there() -> bool:
-            async with api.get(JOB) as answer:
-                return answer.status == 200
-
-        await eventually(is_there)
+async def _is_deployed(api: aiohttp.ClientSession) -> bool:
+    async with api.get(JOB) as answer:
+        return answer.status == 200
 
 
 async def test_a_deploy_whose_reply_was_lost_is_recognised_by_its_definition(
@@ -395,16 +344,17 @@ async def _healthz_misses(api: aiohttp.ClientSession, what: str) -> bool:
 
 
 async def test_deploys_of_one_job_take_turns_and_a_long_one_is_said_to_be_busy(
-    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, monkeypatch: pytest.MonkeyPatch
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
 ) -> None:
-    monkeypatch.setattr(Bus, "is_command_taken", no_runner_takes_commands)
     answers = await asyncio.gather(*(put(api, JOB, f"echo {n}".encode(), SCRIPT) for n in range(4)))
     assert [status for status, _, _ in answers] == [200] * 4
     backend.may_take_job_commands.clear()
     first, second = await asyncio.gather(
         put(api, JOB, b"1", SCRIPT), put(api, "/api/jobs/triggered/other", b"1", SCRIPT)
     )
-    assert (first[0], second[0]) == (503, 503)
+    assert (first[0], second[0]) == (202, 202)
+    backend.may_take_job_commands.set()
+    await eventually(lambda: _is_deployed(api))
     await nothing_is_left(bus)
 
 

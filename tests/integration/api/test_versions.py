@@ -190,7 +190,7 @@ async def test_the_page_of_a_job_lists_its_versions_and_shows_what_a_restore_cha
     assert compared.replace("&", "&amp;") in text
     text = await text_of(api, compared)
     assert f"What restoring version {BEFORE[:12]} would change" in text
-    assert f'action="{PAGE}/versions/{BEFORE}/restore"' in text
+    assert f'action="{PAGE}/versions/{BEFORE}/restore?_once=' in text
     only = await text_of(api, f"{compared}&_regions=diff")
     assert only.strip().startswith('<section id="diff"') and "Versions" not in only
 

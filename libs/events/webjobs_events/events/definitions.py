@@ -67,7 +67,13 @@ class JobChanged(JobEvent, frozen=True, kw_only=True):
 
 
 class Deployed(JobChanged, frozen=True, kw_only=True, tag="Deployed"):
-    """The job has a new version of its files, or is new."""
+    """The job has a new version of its files, or is new.
+
+    Attributes:
+        requested_by: Who asked for it, such as `API (curl)`; empty for a dropped folder.
+    """
+
+    requested_by: str = ""
 
 
 class SettingsChanged(JobChanged, frozen=True, kw_only=True, tag="SettingsChanged"):
@@ -109,7 +115,15 @@ class Refused(JobEvent, frozen=True, kw_only=True):
 
 
 class DeployFailed(Refused, frozen=True, kw_only=True, tag="DeployFailed"):
-    """An upload or a dropped folder was refused; the version before, if any, stays."""
+    """An upload or a dropped folder was refused; the version before, if any, stays.
+
+    Attributes:
+        code: How the command was answered, one of `ReplyCode`; empty for a dropped folder.
+        requested_by: As in `Deployed`.
+    """
+
+    code: str = ""
+    requested_by: str = ""
 
 
 class SettingsRefused(Refused, frozen=True, kw_only=True, tag="SettingsRefused"):

@@ -229,7 +229,13 @@ class Bus(Streams):
         )
 
     async def publish(
-        self, subject: str, data: bytes, *, message_id: str | None = None, trace: Trace | None = None
+        self,
+        subject: str,
+        data: bytes,
+        *,
+        message_id: str | None = None,
+        trace: Trace | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> int:
         """Give a stream a message; answers its sequence.
 
@@ -237,10 +243,12 @@ class Bus(Streams):
             MessageTooLarge: NATS takes no message of this size.
             BusUnavailable: NATS does not answer; the message may or may not be stored.
         """
-        headers = {MESSAGE_ID_HEADER: message_id} if message_id else {}
+        sent = dict(headers or {})
+        if message_id:
+            sent[MESSAGE_ID_HEADER] = message_id
         if trace is not None:
-            headers |= trace.headers
-        return await self._publisher.publish(subject, data, headers)
+            sent |= trace.headers
+        return await self._publisher.publish(subject, data, sent)
 
     # Unreadable messages
 

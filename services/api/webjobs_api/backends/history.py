@@ -26,6 +26,7 @@ _runs = msgspec.json.Decoder(queries.Runs)
 _all_runs = msgspec.json.Decoder(queries.AllRuns)
 _found_run = msgspec.json.Decoder(queries.FoundRun)
 _statuses = msgspec.json.Decoder(queries.Statuses)
+_deployments = msgspec.json.Decoder(queries.Deployments)
 _acknowledgements = msgspec.json.Decoder(queries.Acknowledgements)
 
 
@@ -122,6 +123,11 @@ class History:
                 return found
             last = found[-1]
             query = msgspec.structs.replace(query, after=(last.job_type, last.job_name, last.kind))
+
+    async def deployments(self, query: queries.DeploymentsQuery) -> queries.Deployments:
+        """A page of the deployments that have ended, newest first, or the one that is asked for."""
+        query = msgspec.structs.replace(query, at_least=self._floor(query.at_least))
+        return await self._ask(queries.DEPLOYMENTS, query, _deployments)
 
     async def _ask(self, name: str, query: Query, decoder: msgspec.json.Decoder[A]) -> A:
         data = await self._bus.ask(name, _encoder.encode(query))

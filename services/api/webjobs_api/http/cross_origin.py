@@ -16,6 +16,7 @@ EXPOSED_HEADERS = (
     "ETag",
     "Link",
     "Location",
+    "Preference-Applied",
     "Retry-After",
     "SCM-DEPLOYMENT-ID",
     "Webjobs-Sequence",

@@ -7,7 +7,6 @@ from http import HTTPStatus
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from webjobs_events.commands import ReplyCode
 from webjobs_events.errors import (
     BusUnavailable,
     MessageTooLarge,
@@ -30,6 +29,7 @@ from webjobs_service.options import methods_of
 
 from webjobs_api.http.errors import CommandFailed
 from webjobs_api.http.file_errors import FilesRefused
+from webjobs_api.http.reply_statuses import REPLY_STATUSES
 from webjobs_api.http.tracing import about
 
 log = structlog.stdlib.get_logger(__name__)
@@ -49,20 +49,6 @@ STATUSES: Mapping[type[WebJobsError], int] = {
     StorageFull: 507,
 }
 """Of the errors of the libraries; those of the api have theirs in `http_status`."""
-
-REPLY_STATUSES: Mapping[ReplyCode, int] = {
-    ReplyCode.BAD_UPLOAD: 400,
-    ReplyCode.NO_RUNNABLE_SCRIPT: 400,
-    ReplyCode.INVALID_SETTINGS: 400,
-    ReplyCode.INVALID_DEPENDENCIES: 400,
-    ReplyCode.DEPENDENCIES_UNAVAILABLE: 503,
-    ReplyCode.TOO_LARGE: 413,
-    ReplyCode.JOB_NOT_FOUND: 404,
-    ReplyCode.VERSION_GONE: 410,
-    ReplyCode.PRECONDITION: 412,
-    ReplyCode.FAILED: 500,
-    ReplyCode.NO_SPACE: 507,
-}
 
 FAULT_STATUSES: Mapping[Fault, int] = {
     Fault.BAD_PATH: 400,

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from webjobs_events.commands import ReplyCode
+from webjobs_events.commands import DeployJob, ReplyCode
+from webjobs_events.deployment_id import deployment_id_of
 from webjobs_events.queries import RunView
 from webjobs_rules.errors import WebJobsError
 from webjobs_rules.job import JobType
@@ -310,6 +311,36 @@ class CommandUnanswered(WebJobsError):
         super().__init__(
             f"The runner did not say how the {verb} of {job_name!r} ended. Look at the job, then try again."
         )
+
+
+class DeploymentGoesOn(WebJobsError):
+    """A deployment takes longer than its request waits; no error of the deployment.
+
+    Attributes:
+        command: The deployment.
+        deployment_id: Names it.
+    """
+
+    http_status = 202
+
+    def __init__(self, command: DeployJob) -> None:
+        self.command = command
+        self.deployment_id = deployment_id_of(command.command_id) or ""
+        super().__init__(
+            f"The deployment of {command.job_name!r} goes on. "
+            f"GET /api/deployments/{self.deployment_id} says how far it is."
+        )
+
+
+class DeploymentNotFound(WebJobsError):
+    """There is no deployment of this id, or no longer."""
+
+    http_status = 404
+
+    def __init__(self, deployment_id: str) -> None:
+        self.deployment_id = deployment_id
+        which = "There is no deployment yet" if deployment_id == "latest" else "There is no such deployment"
+        super().__init__(f"{which}: {deployment_id[:100]!r}. GET /api/deployments lists those that are kept.")
 
 
 class NoRunnerAlive(WebJobsError):

@@ -17,10 +17,12 @@ from webjobs_events.commands import (
     JOB_QUEUE,
     CommandReply,
     DeleteJob,
+    DeployJob,
     JobCommand,
     ReplyCode,
     StopContinuousJob,
 )
+from webjobs_events.deployment_id import deploy_command_id
 from webjobs_events.errors import BusUnavailable, CommandRefused
 from webjobs_events.jetstream import Bus
 from webjobs_rules.job import JobName, JobType
@@ -30,7 +32,14 @@ from webjobs_api.backends.known_jobs import KnownJobs
 from webjobs_api.backends.runners import Runners
 from webjobs_api.backends.storage import Storage
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import CommandFailed, CommandUnanswered, CommandWithdrawn, JobIsBusy, JobNotFound
+from webjobs_api.http.errors import (
+    CommandFailed,
+    CommandUnanswered,
+    CommandWithdrawn,
+    DeploymentGoesOn,
+    JobIsBusy,
+    JobNotFound,
+)
 from webjobs_api.http.tracing import trace_of
 
 C = TypeVar("C", bound=JobCommand)
@@ -50,6 +59,8 @@ class Patience:
     """For the runner's reply, or for a runner to take the command."""
     work: float = 3600.0
     """For the reply of a runner that has taken it: a large upload is unpacked, packed and stored."""
+    deployment: float = 45.0
+    """For the reply to a deployment; it goes on afterwards."""
     last_words: float = 5.0
     """For the reply to a command that could not be taken back, because a runner is done with it."""
     runners_gone: float = 5.0
@@ -62,12 +73,16 @@ def command_from(
     request: web.Request, command_type: type[C], job_type: JobType, job_name: JobName, **facts: Any
 ) -> C:
     """The command about a job that a request asks for; `facts` are the fields that only its type has."""
-    trace = trace_of(request)
+    trace, now = trace_of(request), datetime.now(UTC)
+    if issubclass(command_type, DeployJob):
+        command_id = deploy_command_id(now, secrets.token_hex(6))
+    else:
+        command_id = f"{command_type.verb}/{secrets.token_hex(12)}"
     return command_type(
-        command_id=f"{command_type.verb}/{secrets.token_hex(12)}",
+        command_id=command_id,
         job_type=job_type,
         job_name=job_name,
-        requested_at=datetime.now(UTC),
+        requested_at=now,
         requested_by=request_context.trigger(request),
         traceparent=trace.traceparent,
         tracestate=trace.tracestate,
@@ -95,10 +110,15 @@ class JobCommands:
         self._patience = patience or Patience()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def send(self, command: JobCommand) -> CommandReply:
+    async def send(self, command: JobCommand, seconds: float | None = None) -> CommandReply:
         """Have a command carried out, and return the reply; every later read of this api shows its effect.
 
+        Args:
+            command: What to do.
+            seconds: How long a deployment is waited for at most; None: as long as any.
+
         Raises:
+            DeploymentGoesOn: A deployment takes longer; its runner goes on.
             NoSpaceLeft: No runner has room on its disk; nothing was sent, or it was taken back.
             NoRunnerAlive: No runner would carry it out; nothing was sent.
             JobIsBusy: Another command of this verb for this job took too long; nothing was sent.
@@ -112,7 +132,7 @@ class JobCommands:
             self._storage.require_room()
         await self._runners.require_one()
         async with self._turn(command):
-            reply = await self._send_and_wait(command)
+            reply = await self._send_and_wait(command, seconds)
         if reply.code is ReplyCode.JOB_NOT_FOUND:
             raise JobNotFound(command.job_type, command.job_name)
         if reply.code is not ReplyCode.DONE:
@@ -140,7 +160,7 @@ class JobCommands:
         finally:
             lock.release()
 
-    async def _send_and_wait(self, command: JobCommand) -> CommandReply:
+    async def _send_and_wait(self, command: JobCommand, seconds: float | None) -> CommandReply:
         answer: asyncio.Future[CommandReply] = asyncio.get_running_loop().create_future()
 
         def on_reply(data: bytes) -> None:
@@ -150,7 +170,7 @@ class JobCommands:
         async with self._bus.await_replies(on_reply) as inbox:
             sequence = await self._publish(replace(command, reply_to=inbox))
             try:
-                return await self._answer(command, sequence, answer)
+                return await self._answer(command, sequence, answer, seconds)
             except BusUnavailable as error:
                 # From here on the command is in the queue: its sender must not take it for unsent.
                 log.warning("reply not awaited", command=command.command_id, error=str(error))
@@ -169,10 +189,19 @@ class JobCommands:
             delay = min(delay * 1.5, 0.25)
 
     async def _answer(
-        self, command: JobCommand, sequence: int, answer: asyncio.Future[CommandReply]
+        self,
+        command: JobCommand,
+        sequence: int,
+        answer: asyncio.Future[CommandReply],
+        seconds: float | None,
     ) -> CommandReply:
-        if await self._replied(answer, self._patience.reply):
+        is_deployment = isinstance(command, DeployJob)
+        patience = self._patience.deployment if is_deployment else self._patience.reply
+        if await self._replied(answer, patience if seconds is None else min(seconds, patience)):
             return answer.result()
+        can_go_on = self._runners.any_alive and not self._storage.shortage
+        if isinstance(command, DeployJob) and can_go_on and await self._is_waiting(command, sequence):
+            raise DeploymentGoesOn(command)
         if await self._is_taken(sequence):
             if await self._replied(answer, self._patience.work):
                 return answer.result()
@@ -190,6 +219,10 @@ class JobCommands:
         if not self._runners.any_alive or self._storage.shortage:
             return False
         return await self._bus.is_command_taken(JOB_QUEUE, sequence)
+
+    async def _is_waiting(self, command: JobCommand, sequence: int) -> bool:
+        waiting = await self._bus.pending_command(command.subject(self._bus.subjects))
+        return waiting is not None and waiting.sequence == sequence
 
     async def _replied(self, answer: asyncio.Future[CommandReply], seconds: float) -> bool:
         """Whether the reply came in time; without a runner there is no use in waiting long."""

@@ -21,12 +21,14 @@ from webjobs_api.http.requests import Upload, upload_of
 from webjobs_api.http.upload_body import ReceivedUpload, check_length, receive_upload
 from webjobs_api.http.upload_errors import EmptyUpload
 from webjobs_api.jobs import handlers as jobs
+from webjobs_api.jobs.accepted import accepting, preference
 from webjobs_api.jobs.commands import COMMANDS, command_from
 from webjobs_api.jobs.deployments import DEPLOYMENTS
 
 log = structlog.stdlib.get_logger(__name__)
 
 
+@accepting
 async def put_job(request: web.Request) -> web.Response:
     """`PUT /api/jobs/{type}/{job}`: the upload is all of the job's files. ARM sends settings here."""
     if request_context.is_arm(request) and request.content_type == "application/json":
@@ -34,6 +36,7 @@ async def put_job(request: web.Request) -> web.Response:
     return await _put(request, merge=False)
 
 
+@accepting
 async def put_zip(request: web.Request) -> web.Response:
     """`PUT /api/zip/site/wwwroot/App_Data/jobs/{type}/{job}`: the archive is laid over the job's files."""
     return await _put(request, merge=True)
@@ -90,6 +93,7 @@ async def deploy_body(request: web.Request, job_type: JobType, name: JobName, *,
         merge: Whether the files that the job has stay beside those in the archive.
 
     Raises:
+        DeploymentGoesOn: It takes longer than the client waits.
         WebJobsError: Nothing was deployed.
     """
     check_length(request)
@@ -102,7 +106,8 @@ async def deploy_body(request: web.Request, job_type: JobType, name: JobName, *,
         received.file.close()
         raise
     name = known.job_name if known else name
-    await request.app[DEPLOYMENTS].deploy(_command(request, job_type, name, upload), received.file)
+    command = _command(request, job_type, name, upload)
+    await request.app[DEPLOYMENTS].deploy(command, received.file, preference(request).seconds)
     return name
 
 

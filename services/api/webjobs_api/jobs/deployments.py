@@ -11,7 +11,7 @@ from webjobs_events.commands import CommandReply, DeployJob, ImportRuns
 from webjobs_events.jetstream import Bus
 from webjobs_service.lifetime import cancel_all
 
-from webjobs_api.http.errors import CommandFailed, CommandUnanswered, JobNotFound
+from webjobs_api.http.errors import CommandFailed, CommandUnanswered, DeploymentGoesOn, JobNotFound
 from webjobs_api.jobs.commands import JobCommands
 
 T = TypeVar("T")
@@ -34,7 +34,9 @@ class Deployments:
     async def __aexit__(self, *exc_info: object) -> None:
         await cancel_all(*self._going_on)
 
-    async def deploy(self, command: DeployJob | ImportRuns, file: BinaryIO) -> CommandReply:
+    async def deploy(
+        self, command: DeployJob | ImportRuns, file: BinaryIO, seconds: float | None = None
+    ) -> CommandReply:
         """Store a file as `command.upload`, have the command carried out, close the file, return the reply.
 
         Once begun this goes on when the client leaves: half a deployment is of no use.
@@ -42,15 +44,17 @@ class Deployments:
         Raises:
             WebJobsError: As `JobCommands.send`.
         """
-        return await asyncio.shield(self._begin(self._deploy(command, file)))
+        return await asyncio.shield(self._begin(self._deploy(command, file, seconds)))
 
-    async def _deploy(self, command: DeployJob | ImportRuns, file: BinaryIO) -> CommandReply:
+    async def _deploy(
+        self, command: DeployJob | ImportRuns, file: BinaryIO, seconds: float | None
+    ) -> CommandReply:
         with file:
             try:
                 await self._bus.packages.put(command.upload, file)
-                return await self._commands.send(command)
-            except (CommandFailed, CommandUnanswered, JobNotFound):
-                raise  # a runner has taken the command, and removes the upload itself
+                return await self._commands.send(command, seconds)
+            except (CommandFailed, CommandUnanswered, DeploymentGoesOn, JobNotFound):
+                raise  # a runner has taken the command, or will, and removes the upload itself
             except BaseException:
                 self._begin(self._discard(command.upload))
                 raise

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from webjobs_api.http.deployment_json import DeploymentJson
 from webjobs_api.http.if_running import IF_RUNNING, IfRunning, JoinedRunJson
 from webjobs_api.http.legacy_responses import ContinuousJobJson, RunJson, RunsJson, TriggeredJobJson
 from webjobs_api.http.operation import JSON, Body, Operation, Parameter, json_of, list_of, nothing
@@ -92,6 +93,18 @@ _IF_MATCH = Parameter(
 _SETTINGS_ARE_OTHERS = {412: "The settings are not those that If-Match names. Read them again."}
 _ANY_JOB = {"anyOf": [TriggeredJobJson, ContinuousJobJson]}
 _DEPLOYED = json_of(_ANY_JOB, "Deployed: the job as its GET shows it.", **_WARNED)
+GOES_ON = json_of(
+    DeploymentJson,
+    "It takes longer than the request waits, and goes on.",
+    Location="Of the deployment, which says how far it is and how it ended.",
+    Preference_Applied="What was heeded of Prefer.",
+)
+PREFER = Parameter(
+    name="Prefer",
+    schema={"type": "string", "examples": ["respond-async"]},
+    description="`respond-async` asks for 202 at once, `wait=10` after 10 s; without it, a deployment is "
+    "waited for 45 s (RFC 7240).",
+)
 _DELETED = nothing("Deleted, or was not there.")
 _RECURSIVE = Parameter(
     name="recursive",
@@ -237,9 +250,9 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=_BOTH,
         summary="Deploy a job",
         description="The body becomes all of its files. When it fails, the version before stays as it was.",
-        headers=(DISPOSITION,),
+        headers=(DISPOSITION, PREFER),
         body=UPLOAD,
-        answers={200: _DEPLOYED},
+        answers={200: _DEPLOYED, 202: GOES_ON},
         errors=(409, 413, 415),
     ),
     "DELETE /api/jobs/{type}/{job}": Operation(
@@ -281,7 +294,7 @@ OPERATIONS: Mapping[str, Operation] = {
         errors=(404, 409, 412, 413, 415),
         error_texts=_SETTINGS_ARE_OTHERS,
     ),
-    **version_operations(_DEPLOYED),
+    **version_operations(_DEPLOYED, GOES_ON, PREFER),
     "GET /api/triggeredwebjobsswagger": Operation(
         tag=_TRIGGERED,
         summary="Describe every triggered job as an operation",
@@ -292,9 +305,9 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=_BOTH,
         summary="Lay an archive over a job's files",
         description="Adds and replaces, and removes nothing.",
-        headers=(DISPOSITION,),
+        headers=(DISPOSITION, PREFER),
         body=UPLOAD,
-        answers={200: _DEPLOYED},
+        answers={200: _DEPLOYED, 202: GOES_ON},
         errors=(409, 413, 415),
     ),
     "DELETE /api/vfs/site/wwwroot/App_Data/jobs/{type}/{job}": Operation(

@@ -16,8 +16,8 @@ _AGAINST = Parameter(
 )
 
 
-def version_operations(deployed: Answer) -> Mapping[str, Operation]:
-    """The operations about versions; `deployed` is the answer to a deployment."""
+def version_operations(deployed: Answer, goes_on: Answer, prefer: Parameter) -> Mapping[str, Operation]:
+    """The operations about versions; the arguments are answers to a deployment, and its header."""
     return {
         "GET /api/jobs/{type}/{job}/versions": Operation(
             tag=TAG,
@@ -43,7 +43,8 @@ def version_operations(deployed: Answer) -> Mapping[str, Operation]:
             summary="Restore an earlier version",
             description="Deploys its files again. The settings stay as they are. The first 8 digits of the "
             "digest or more name a version; restoring the present one changes nothing.",
-            answers={200: deployed},
+            headers=(prefer,),
+            answers={200: deployed, 202: goes_on},
             errors=(404, 409, 410),
             error_texts=_GONE,
         ),

@@ -15,6 +15,7 @@ from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
 from webjobs_api.http.errors import CommandFailed, JobNotFound, VersionGone, VersionNotFound
 from webjobs_api.http.keys import BUS
+from webjobs_api.jobs.accepted import accepting, preference
 from webjobs_api.jobs.commands import COMMANDS, command_from
 from webjobs_api.jobs.deploy import deployed
 
@@ -53,6 +54,7 @@ async def list_versions(request: web.Request) -> web.Response:
     return request_context.json(await versions_json(request.app[BUS], definition))
 
 
+@accepting
 async def restore(request: web.Request) -> web.Response:
     """`POST /api/jobs/{type}/{job}/versions/{digest}/restore`: the job as its GET shows it."""
     definition = await restore_version(request)
@@ -90,6 +92,7 @@ async def restore_version(request: web.Request) -> JobDefinition:
         The job as it was before.
 
     Raises:
+        DeploymentGoesOn: It takes longer than the client waits.
         VersionNotFound: The job has no such version.
         VersionGone: Its package is not kept any more.
         WebJobsError: As `JobCommands.send`.
@@ -109,7 +112,7 @@ async def restore_version(request: web.Request) -> JobDefinition:
         kind=UploadKind.PACKAGE,
     )
     try:
-        await request.app[COMMANDS].send(command)
+        await request.app[COMMANDS].send(command, preference(request).seconds)
     except CommandFailed as error:
         if error.code is ReplyCode.VERSION_GONE:
             raise VersionGone(version.digest) from error

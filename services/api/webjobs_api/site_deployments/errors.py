@@ -13,15 +13,15 @@ class InvalidDeployment(WebJobsError):
         super().__init__(f"Invalid deployment: {reason}")
 
 
-class DeploymentNotFound(WebJobsError):
-    """There is no deployment of this id, or no longer."""
+class InvalidDeploymentFilter(WebJobsError):
+    """A parameter of the list of deployments has a value that none can have."""
 
-    http_status = 404
+    http_status = 400
 
-    def __init__(self, deployment_id: str) -> None:
-        self.deployment_id = deployment_id
-        which = "There is no deployment yet" if deployment_id == "latest" else "There is no such deployment"
-        super().__init__(f"{which}: {deployment_id[:100]!r}. GET /api/deployments lists those that are kept.")
+    def __init__(self, name: str, value: str, reason: str) -> None:
+        self.name = name
+        self.value = value
+        super().__init__(f"{name}={value[:100]!r} filters no deployments: {reason}.")
 
 
 class DeploymentInProgress(WebJobsError):

@@ -8,11 +8,15 @@ from urllib.parse import urlencode
 import structlog
 from aiohttp import web
 from webjobs_events.errors import BusUnavailable
+from webjobs_rules.job import JobName, JobType
 from webjobs_rules.job_warnings import HEADER, header_values
 
+from webjobs_api.backends.job_deployments import JOB_DEPLOYMENTS
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.http import request_context
+from webjobs_api.http.deployment_json import PATH, job_deployment_json
+from webjobs_api.http.dialects import KUDU
 from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.http.upload_body import check_length, receive_upload
@@ -21,12 +25,14 @@ from webjobs_api.site_deployments.deployer import SITE_DEPLOYMENTS
 from webjobs_api.site_deployments.record import Deployment
 from webjobs_api.site_deployments.request import (
     DeploymentRequest,
+    list_filter,
+    place_of,
     publish_request,
     recorded_deployment,
     refuse_package_uri,
     zip_deploy_request,
 )
-from webjobs_api.site_deployments.responses import PATH, RuntimeJson, SystemJson, deployment_json, log_json
+from webjobs_api.site_deployments.responses import RuntimeJson, SystemJson, deployment_json, log_json
 from webjobs_api.site_deployments.store import LATEST
 
 log = structlog.stdlib.get_logger(__name__)
@@ -50,15 +56,34 @@ async def publish(request: web.Request) -> web.StreamResponse:
 
 
 async def list_deployments(request: web.Request) -> web.StreamResponse:
-    """`GET /api/deployments`: those that are kept, newest first."""
-    known = await request.app[SITE_DEPLOYMENTS].store.all()
+    """`GET /api/deployments`: those of jobs and of packages that are kept, newest first, by pages."""
+    wanted = list_filter(request.query)
+    job = await _job(request, wanted.job) if wanted.job else None
+    page, has_more = await request.app[JOB_DEPLOYMENTS].page(job, before=wanted.before, limit=wanted.limit)
+    known = [] if job else await request.app[SITE_DEPLOYMENTS].store.all()
     base, site = request_context.base(request), _site_name(request)
-    return request_context.json([deployment_json(each, known, base, site) for each in known])
+    urls, now = KUDU.urls(base), datetime.now(UTC)
+    shown = {each.id: job_deployment_json(each, urls, site, now) for each in page}
+    for each in known:
+        key = place_of(each)
+        is_of_page = (wanted.before is None or key < wanted.before) and not (has_more and key < page[-1].id)
+        if is_of_page:
+            shown[key] = deployment_json(each, known, base, site)
+    places = sorted(shown, reverse=True)
+    response = request_context.json([shown[place] for place in places[: wanted.limit]])
+    if has_more or len(places) > wanted.limit:
+        following = request.rel_url.update_query(before=places[: wanted.limit][-1]).raw_query_string
+        response.headers["Link"] = f'<{base}{PATH}?{following}>; rel="next"'
+    return response
 
 
 async def get_deployment(request: web.Request) -> web.StreamResponse:
     """`GET /api/deployments/{deployment}`: one of them; `latest` is 202 as long as it is in progress."""
     deployment_id, store = request.match_info["deployment"], request.app[SITE_DEPLOYMENTS].store
+    of_job = await request.app[JOB_DEPLOYMENTS].find(deployment_id)
+    if of_job is not None:
+        urls = KUDU.urls(request_context.base(request))
+        return request_context.json(job_deployment_json(of_job, urls, _site_name(request), datetime.now(UTC)))
     deployment = await store.get(deployment_id)
     response = await _shown(request, deployment)
     if deployment_id == LATEST and not deployment.is_complete:
@@ -68,8 +93,14 @@ async def get_deployment(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def _job(request: web.Request, wanted: tuple[JobType, JobName]) -> tuple[JobType, JobName]:
+    """The job with its name as its owner spells it; one that does not exist stays as it is."""
+    known = await request.app[DEFINITIONS].find(*wanted)
+    return (known.job_type, known.job_name) if known else wanted
+
+
 async def get_log(request: web.Request) -> web.StreamResponse:
-    """`GET /api/deployments/{deployment}/log`."""
+    """`GET /api/deployments/{deployment}/log` of a package."""
     store = request.app[SITE_DEPLOYMENTS].store
     deployment = await store.get(request.match_info["deployment"])
     return request_context.json(log_json(await store.read_log(deployment.id)))

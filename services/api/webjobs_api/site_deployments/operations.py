@@ -1,10 +1,11 @@
-"""Deployments of packages, as clients of Azure make them."""
+"""Deployments: of packages as clients of Azure make them, and the list of these and of those of jobs."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from webjobs_api.http.operation import Body, Operation, Parameter, json_of, list_of
-from webjobs_api.site_deployments.responses import DeploymentJson, LogEntryJson, RuntimeJson
+from webjobs_api.http.deployment_json import DeploymentJson
+from webjobs_api.http.operation import JSON, TEXT, Answer, Body, Operation, Parameter, json_of
+from webjobs_api.site_deployments.responses import LogEntryJson, RuntimeJson
 
 _TAG = "Deployments"
 _ANY = {"type": "string"}
@@ -75,13 +76,30 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /api/deployments": Operation(
         tag=_TAG,
         summary="List the deployments",
-        description="The newest 50, newest first.",
+        description="Of jobs and of packages, newest first. The newest 50 of each job and the newest 50 "
+        "packages are kept. `Link` leads to the next page.",
         query=(
+            _parameter(
+                "job", "Those of this job alone.", {"type": "string", "examples": ["triggered/hello"]}
+            ),
+            _parameter("before", "Those after this place of the list, as the `Link` of a page has it."),
+            Parameter(
+                name="limit",
+                schema={"type": "integer", "minimum": 1, "maximum": 1000, "default": 50},
+                description="At most this many.",
+            ),
             _parameter("$orderby", "Accepted; the newest is always the first."),
             _parameter("$top", "Accepted, without effect."),
             _parameter("warmup", "Accepted, without effect."),
         ),
-        answers={200: list_of(DeploymentJson, "The deployments.")},
+        answers={
+            200: json_of(
+                {"type": "array", "items": DeploymentJson},
+                "The deployments.",
+                Link="The next page, with rel=next, if there is one.",
+            )
+        },
+        errors=(400,),
     ),
     "GET /api/deployments/{deployment}": Operation(
         tag=_TAG,
@@ -123,7 +141,17 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /api/deployments/{deployment}/log": Operation(
         tag=_TAG,
         summary="Read the log of a deployment",
-        answers={200: list_of(LogEntryJson, "The entries, oldest first.")},
+        description="Of a job it is text, which `follow` sends as it grows; of a package it is a list.",
+        query=(_parameter("follow", "With true, of a job: until the deployment has ended.", _FLAG),),
+        answers={
+            200: Answer(
+                description="The log, oldest entry first.",
+                content={
+                    JSON: {"type": "array", "items": LogEntryJson},
+                    TEXT: {"type": "string"},
+                },
+            )
+        },
         errors=(404,),
     ),
     "GET /diagnostics/runtime": Operation(

@@ -7,11 +7,14 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from webjobs_rules.errors import InvalidJobName
+from webjobs_rules.job import JobName, JobType, parse_job_name
+from webjobs_rules.run_id import run_id_at
 from webjobs_rules.trace import Trace
 
 from webjobs_api.http.errors import InvalidFlag
 from webjobs_api.http.json_body import json_text
-from webjobs_api.site_deployments.errors import InvalidDeployment
+from webjobs_api.site_deployments.errors import InvalidDeployment, InvalidDeploymentFilter
 from webjobs_api.site_deployments.record import Deployment, Status, ended
 
 WWWROOT = "site/wwwroot"
@@ -26,6 +29,8 @@ _SITE = re.compile(r"site/wwwroot(?:/|$)", re.IGNORECASE)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _FLAGS = {"true": True, "1": True, "false": False, "0": False, "": False}
 _LONGEST_NAME, _LONGEST_MESSAGE = 200, 2000  # characters that are kept
+_PAGE, _LARGEST_PAGE = 50, 1000
+_PLACE = re.compile(r"\d{18}-[A-Za-z0-9_.-]{1,100}")
 _ZIP_DEPLOY, _ONE_DEPLOY = "ZipDeploy", "OneDeploy"
 
 
@@ -56,6 +61,48 @@ class DeploymentRequest:
     message: str
     trace: Trace | None = None
     site_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListFilter:
+    """Which deployments to list.
+
+    Attributes:
+        job: Type and name of a job; None: of all jobs and of packages.
+        before: Those whose place sorts before this text; None: from the newest on.
+        limit: At most this many.
+    """
+
+    job: tuple[JobType, JobName] | None
+    before: str | None
+    limit: int
+
+
+def list_filter(query: Mapping[str, str]) -> ListFilter:
+    """The filter of `GET /api/deployments`.
+
+    Raises:
+        InvalidDeploymentFilter: A value is none that the parameter can have.
+    """
+    job, before, limit = query.get("job"), query.get("before"), query.get("limit", str(_PAGE))
+    if before is not None and not _PLACE.fullmatch(before):
+        raise InvalidDeploymentFilter("before", before, "take it from the Link of the page before")
+    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= _LARGEST_PAGE):
+        raise InvalidDeploymentFilter("limit", limit, f"it is a number from 1 to {_LARGEST_PAGE}")
+    return ListFilter(_job(job) if job is not None else None, before, int(limit))
+
+
+def place_of(deployment: Deployment) -> str:
+    """Where a deployment is in the list of all: text that sorts as the ids of deployments of jobs."""
+    return f"{run_id_at(deployment.received_at)}-{deployment.id}"
+
+
+def _job(text: str) -> tuple[JobType, JobName]:
+    job_type, _, name = text.partition("/")
+    try:
+        return JobType(job_type.lower()), parse_job_name(name)
+    except (ValueError, InvalidJobName) as error:
+        raise InvalidDeploymentFilter("job", text, "it is a job such as triggered/hello") from error
 
 
 def zip_deploy_request(query: Mapping[str, str]) -> DeploymentRequest:

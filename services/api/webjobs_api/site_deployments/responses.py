@@ -1,42 +1,17 @@
-"""Deployments → the JSON that clients of Kudu read; pure.
+"""Deployments of packages → the JSON that clients of Kudu read; pure.
 
-Source: Kudu: DeployResult, LogEntry. `warnings` is ours.
+Source: Kudu: DeployResult, LogEntry.
 """
 
 from collections.abc import Iterable, Sequence
-from urllib.parse import quote
 
 import msgspec
 
+from webjobs_api.http.deployment_json import DeployErrorJson, DeploymentJson, deployment_url
 from webjobs_api.http.kudu_responses import instant
 from webjobs_api.site_deployments.record import Deployment, LogEntry, Status, active_id
 
-PATH = "/api/deployments"
-
-
-class DeploymentJson(msgspec.Struct, frozen=True, kw_only=True):
-    """One deployment; `status` is 2 while it is in progress, 3 when it failed, 4 when it succeeded."""
-
-    id: str
-    status: int
-    status_text: str
-    author_email: str
-    author: str
-    deployer: str
-    message: str
-    progress: str
-    received_time: str
-    start_time: str
-    end_time: str | None
-    last_success_end_time: str | None
-    complete: bool
-    active: bool
-    is_temp: bool
-    is_readonly: bool
-    url: str
-    log_url: str
-    site_name: str
-    warnings: list[str]
+_STATES = {Status.PENDING: "queued", Status.FAILED: "failed", Status.SUCCESS: "deployed"}
 
 
 class SystemJson(msgspec.Struct, frozen=True):
@@ -65,7 +40,7 @@ def deployment_json(
     deployment: Deployment, known: Sequence[Deployment], base: str, site_name: str
 ) -> DeploymentJson:
     """One deployment among all that are known."""
-    url = f"{base}{PATH}/{quote(deployment.id, safe='')}"
+    url = deployment_url(base, deployment.id)
     end = instant(deployment.ended_at) if deployment.ended_at else None
     is_success = deployment.status is Status.SUCCESS
     return DeploymentJson(
@@ -89,6 +64,22 @@ def deployment_json(
         log_url=f"{url}/log",
         site_name=site_name,
         warnings=deployment.warnings,
+        kind="package",
+        state=_STATES.get(deployment.status, "preparing"),
+        stage="",
+        seconds=round(
+            max(
+                0.0,
+                ((deployment.ended_at or deployment.renewed_at) - deployment.received_at).total_seconds(),
+            ),
+            3,
+        ),
+        requested_by=deployment.deployer,
+        job=None,
+        result=None,
+        error=DeployErrorJson(status=500, detail=deployment.status_text)
+        if deployment.status is Status.FAILED
+        else None,
     )
 
 

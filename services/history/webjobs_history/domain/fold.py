@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from msgspec.structs import replace
+from webjobs_events.commands import ReplyCode
 from webjobs_events.events import (
     ContinuousEvent,
     Event,
@@ -15,13 +16,14 @@ from webjobs_events.events import (
     RunImported,
     RunProgressed,
 )
-from webjobs_events.queries import AcknowledgementView, RunView
+from webjobs_events.queries import AcknowledgementView, DeploymentView, RunView
 from webjobs_rules.errors import IllegalTransition
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.run_id import RunId
 from webjobs_rules.status import Status, is_terminal
 
 from webjobs_history.domain.acknowledgements import EndAcknowledgements, PutAcknowledgement, job_of
+from webjobs_history.domain.deployments import DropDeployments, PutDeployment
 from webjobs_history.domain.job_statistics import with_ended
 from webjobs_history.domain.projection import (
     Change,
@@ -108,6 +110,8 @@ class Fold:
         self.dropped_runs: set[RunKey] = set()
         self.dropped_instance_jobs: set[JobName] = set()
         self.dropped_acknowledgements: set[AcknowledgementKey] = set()
+        self._deployments: dict[str, DeploymentView] = {}
+        self.dropped_deployment_jobs: set[tuple[JobType, str]] = set()
         self.headless: set[JobName] = set()
         """Jobs whose latest run was purged: only the stored runs show which one is the latest now."""
         self.failures: Counter[datetime] = Counter()
@@ -152,6 +156,11 @@ class Fold:
         keys = self._touched_acknowledgements
         return [self._acknowledgements[key] for key in keys if key in self._acknowledgements]
 
+    @property
+    def deployments_to_put(self) -> list[DeploymentView]:
+        """Deployments that have ended."""
+        return list(self._deployments.values())
+
     def apply(self, event: Event) -> None:
         """Fold one more event; one that is not allowed is counted and changes nothing."""
         try:
@@ -181,6 +190,15 @@ class Fold:
             case PutAcknowledgement(row):
                 self._acknowledgements[_key_of(row)] = row
                 self._touched_acknowledgements.add(_key_of(row))
+            case PutDeployment(row):
+                known = self._deployments.get(row.id)
+                if known is None or known.code != ReplyCode.DONE:  # a repeat of its command may fail
+                    self._deployments[row.id] = row
+            case DropDeployments(job_type, job_name):
+                self.dropped_deployment_jobs.add((job_type, job_name))
+                job = (job_type, job_name)
+                kept = [row for row in self._deployments.values() if (row.job_type, row.job_name) != job]
+                self._deployments = {row.id: row for row in kept}
             case EndAcknowledgements():
                 for row in [row for row in self._acknowledgements.values() if change.ends(row)]:
                     del self._acknowledgements[_key_of(row)]

@@ -41,6 +41,7 @@ from webjobs_rules.status import Reason, Status, is_terminal, next_status
 
 from webjobs_history.domain.acknowledgements import AcknowledgementChange, acknowledgement_changes
 from webjobs_history.domain.crashes import crashes_after
+from webjobs_history.domain.deployments import DeploymentChange, deployment_changes
 from webjobs_history.domain.rows import InstanceRow
 
 
@@ -75,7 +76,7 @@ class DropInstances(msgspec.Struct, frozen=True):
     job_name: JobName
 
 
-Change = PutRun | DropRuns | DropJob | PutInstance | DropInstances | AcknowledgementChange
+Change = PutRun | DropRuns | DropJob | PutInstance | DropInstances | AcknowledgementChange | DeploymentChange
 
 
 class Rows(Protocol):
@@ -101,7 +102,7 @@ def project(rows: Rows, event: Event) -> list[Change]:
     rule = _RULES.get(type(event))
     changes = [] if rule is None else rule(rows, event)
     instance = rows.instance(event.job_name, event.instance) if isinstance(event, ContinuousEvent) else None
-    return [*changes, *acknowledgement_changes(instance, event)]
+    return [*changes, *acknowledgement_changes(instance, event), *deployment_changes(event)]
 
 
 # Runs

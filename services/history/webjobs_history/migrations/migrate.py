@@ -9,7 +9,7 @@ from webjobs_history.tables import metadata, positions
 
 log = structlog.stdlib.get_logger(__name__)
 
-HEAD = "0012"
+HEAD = "0013"
 """The version this release works with: the last one in `versions/`."""
 
 KNOWN = frozenset(f"{number:04}" for number in range(1, int(HEAD) + 1))

@@ -198,7 +198,7 @@ class Deployment:
         assert written is not None
         definition, revision, is_written = written
         if is_written or definition.cause == cause:
-            self._publish(Deployed, definition, revision, trace)
+            self._publish(Deployed, definition, revision, trace, requested_by=deployed_by)
         if before and is_written:
             self._packages.supersede(before[0], definition)
         # The removal of superseded packages may have run before this one was wanted again.
@@ -434,12 +434,22 @@ class Deployment:
                 return None
         return revision
 
-    def publish_deployed(self, definition: JobDefinition, revision: int, trace: Trace | None = None) -> None:
+    def publish_deployed(
+        self, definition: JobDefinition, revision: int, trace: Trace | None = None, *, requested_by: str = ""
+    ) -> None:
         """Publish a deployment again, whose author may have died before: a repeat does no harm."""
-        self._publish(Deployed, definition, revision, trace)
+        self._publish(Deployed, definition, revision, trace, requested_by=requested_by)
 
     def publish_failure(
-        self, job_type: JobType, job_name: JobName, cause: str, reason: str, trace: Trace | None = None
+        self,
+        job_type: JobType,
+        job_name: JobName,
+        cause: str,
+        reason: str,
+        trace: Trace | None = None,
+        *,
+        code: str = "",
+        requested_by: str = "",
     ) -> None:
         """Publish that an upload or a dropped folder was refused."""
         self._outbox.add(
@@ -451,6 +461,8 @@ class Deployment:
                 revision=0,
                 cause=cause,
                 reason=reason[:_LONGEST_REASON],
+                code=code,
+                requested_by=requested_by,
             ),
             _caused(cause, trace),
         )
@@ -503,7 +515,12 @@ class Deployment:
         )
 
     def _publish(
-        self, event_type: type[JobChanged], definition: JobDefinition, revision: int, trace: Trace | None
+        self,
+        event_type: type[JobChanged],
+        definition: JobDefinition,
+        revision: int,
+        trace: Trace | None,
+        **facts: str,
     ) -> None:
         settings, names, is_abridged = shown_settings(definition.settings)
         self._outbox.add(
@@ -522,6 +539,7 @@ class Deployment:
                 env_digest=env_digest(definition.settings, definition.digest_key),
                 warnings=definition.all_warnings,
                 is_abridged=is_abridged,
+                **facts,
             ),
             _caused(definition.cause, trace),
         )

@@ -44,6 +44,7 @@ from webjobs_runner.files.package import unpack_package
 from webjobs_runner.files.upload import place_archive, place_merged, place_script
 from webjobs_runner.files.versions import Versions
 from webjobs_runner.jobs.deployment import Deployment
+from webjobs_runner.jobs.deployment_log import MOST_ATTEMPTS, DeploymentLog, DeploymentLogs
 from webjobs_runner.jobs.reconciler import Reconciler
 from webjobs_runner.jobs.refusals import Refusals
 from webjobs_runner.jobs.run_imports import RunImports
@@ -59,6 +60,18 @@ _REFUSALS: tuple[tuple[type[WebJobsError], ReplyCode], ...] = (
     (BadUpload, ReplyCode.BAD_UPLOAD),
     (FolderRefused, ReplyCode.BAD_UPLOAD),
     (UnreadableDefinition, ReplyCode.BAD_UPLOAD),  # nothing can be merged into it
+)
+
+_BEGINNINGS = {
+    UploadKind.SCRIPT: "Reading the script.",
+    UploadKind.ZIP: "Unpacking the archive.",
+    UploadKind.MERGE: "Laying the archive over the files of the job.",
+    UploadKind.PACKAGE: "Reading the earlier version.",
+}
+_UPLOAD_GONE = "The upload is not there any more; send it again."
+_ABANDONED = (
+    f"Runners have begun this deployment {MOST_ATTEMPTS} times and never finished it. "
+    "Look at their logs, then deploy again."
 )
 
 
@@ -87,7 +100,9 @@ class JobCommands:
         disk: DiskWatch,
         refusals: Refusals,
         imports: RunImports,
+        logs: DeploymentLogs,
     ) -> None:
+        self._logs = logs
         self._bus = bus
         self._definitions = definitions
         self._deployment = deployment
@@ -224,11 +239,38 @@ class JobCommands:
 
     # Deployment
 
+    def failed(self, command: DeployJob, reply: CommandReply) -> None:
+        """Publish that a deployment ended without a new version, unless an earlier event says how it ended.
+
+        Raises:
+            OSError: There is no room for the event.
+        """
+        if reply.message == _UPLOAD_GONE:
+            return
+        self._deployment.publish_failure(
+            command.job_type,
+            command.job_name,
+            command.command_id,
+            reply.message,
+            command.trace,
+            code=reply.code,
+            requested_by=command.requested_by,
+        )
+
     async def _deploy(self, command: DeployJob) -> CommandReply:
+        async with self._logs.of(command) as log:
+            if log.attempt > MOST_ATTEMPTS:
+                reply = CommandReply(code=ReplyCode.FAILED, message=_ABANDONED)
+            else:
+                reply = await self._deploy_logged(command, log)
+            log.end(reply)
+            return reply
+
+    async def _deploy_logged(self, command: DeployJob, log: DeploymentLog) -> CommandReply:
         work = self._versions.new_path()
         upload, folder = work.with_suffix(".upload"), work.with_suffix(".folder")
         try:
-            reply = await self._deploy_if_there_is_room(command, upload, folder)
+            reply = await self._deploy_if_there_is_room(command, upload, folder, log)
             may_hold_secrets = reply.code is not ReplyCode.DONE or has_settings(folder)
         finally:
             upload.unlink(missing_ok=True)
@@ -242,20 +284,24 @@ class JobCommands:
             logger.warning("upload left behind", upload=command.upload, error=str(error))
         return reply
 
-    async def _deploy_if_there_is_room(self, command: DeployJob, upload: Path, folder: Path) -> CommandReply:
+    async def _deploy_if_there_is_room(
+        self, command: DeployJob, upload: Path, folder: Path, log: DeploymentLog
+    ) -> CommandReply:
         if refusal := self._disk.refusal():
             return no_space(refusal)
         try:
-            return await self._deploy_upload(command, upload, folder)
+            return await self._deploy_upload(command, upload, folder, log)
         except (StorageFull, OSError) as error:
             if isinstance(error, OSError) and not lacks_space(error):
                 raise
             return no_space(str(error))
 
-    async def _deploy_upload(self, command: DeployJob, upload: Path, folder: Path) -> CommandReply:
+    async def _deploy_upload(
+        self, command: DeployJob, upload: Path, folder: Path, log: DeploymentLog
+    ) -> CommandReply:
         found = await self._definitions.readable(command.job_type, command.job_name)
         if found is not None and found[0].cause == command.command_id:  # done before, by a runner that died
-            self._deployment.publish_deployed(*found, command.trace)
+            self._deployment.publish_deployed(*found, command.trace, requested_by=command.requested_by)
             return CommandReply(code=ReplyCode.DONE, revision=found[1])
         is_restored = command.kind is UploadKind.PACKAGE
         if is_restored and (found is None or command.upload not in found[0].kept_packages):
@@ -265,8 +311,8 @@ class JobCommands:
         except ObjectNotFound:  # its sender gave up, or it was refused and the answer was lost
             if is_restored:
                 return _version_gone(command)
-            gone = "The upload is not there any more; send it again."
-            return CommandReply(code=ReplyCode.BAD_UPLOAD, message=gone)
+            return CommandReply(code=ReplyCode.BAD_UPLOAD, message=_UPLOAD_GONE)
+        log.write("unpack", _BEGINNINGS[command.kind])
         try:
             left_out = await self._place(command, upload, folder)
             settings = None
@@ -284,16 +330,11 @@ class JobCommands:
                 disabled=True if is_disabled(folder) else None,
                 unless_same=is_restored,
                 warnings=left_out_warnings(left_out),
+                report=log.write,
             )
         except DependenciesUnavailable as error:  # nothing is wrong with the upload
-            self._deployment.publish_failure(
-                command.job_type, command.job_name, command.command_id, str(error), command.trace
-            )
             return CommandReply(code=ReplyCode.DEPENDENCIES_UNAVAILABLE, message=str(error))
         except tuple(refusal for refusal, _ in _REFUSALS) as error:
-            self._deployment.publish_failure(
-                command.job_type, command.job_name, command.command_id, str(error), command.trace
-            )
             await self._refusals.put_sent(
                 RefusalSource.UPLOAD, command.job_type, command.job_name, str(error)
             )

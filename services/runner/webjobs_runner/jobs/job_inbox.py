@@ -95,6 +95,11 @@ class JobInbox:
         except Exception as error:
             logger.exception("command failed", command=command.verb, job=command.job_name)
             reply = CommandReply(code=ReplyCode.FAILED, message=f"The runner failed: {error}")
+        if isinstance(command, DeployJob) and reply.code is not ReplyCode.DONE:
+            try:
+                self._commands.failed(command, reply)
+            except OSError as error:
+                logger.error("failed deployment not published", job=command.job_name, error=str(error))
         # Out of the queue before the answer: who has the answer may send the next command at once.
         await self._finish(message)
         if command.reply_to:

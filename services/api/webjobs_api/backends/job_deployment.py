@@ -1,0 +1,65 @@
+"""A deployment of a job as every reader sees it; pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from webjobs_events.commands import ReplyCode
+from webjobs_rules.job import JobName, JobType
+
+
+class DeploymentState(StrEnum):
+    """How far a deployment is."""
+
+    QUEUED = "queued"
+    """No runner has taken it."""
+    PREPARING = "preparing"
+    """A runner performs it."""
+    DEPLOYED = "deployed"
+    """The job has this version."""
+    FAILED = "failed"
+    """The job is as it was before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDeployment:
+    """A deployment of a job.
+
+    Attributes:
+        id: Names it; ids sort by the time of the request.
+        job_type: Of the job.
+        job_name: Of the job.
+        requested_at: When it was requested, UTC.
+        requested_by: Who asked for it, as far as known.
+        state: How far it is.
+        stage: What its runner does: `unpack`, a stage of `PreparationStage`, `done`; empty when not known.
+        ended_at: When it had ended; None before.
+        code: How it ended; None before.
+        text: Why it failed.
+        digest: Names the version; empty before it is deployed.
+        script: Of this version.
+        warnings: About its files and settings.
+    """
+
+    id: str
+    job_type: JobType
+    job_name: JobName
+    requested_at: datetime
+    requested_by: str
+    state: DeploymentState
+    stage: str = ""
+    ended_at: datetime | None = None
+    code: ReplyCode | None = None
+    text: str = ""
+    digest: str = ""
+    script: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has ended."""
+        return self.ended_at is not None
+
+    def seconds(self, now: datetime) -> float:
+        """How long it takes or took, from its request on."""
+        return max(0.0, ((self.ended_at or now) - self.requested_at).total_seconds())

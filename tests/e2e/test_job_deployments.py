@@ -1,0 +1,136 @@
+"""Deployments of jobs as resources: how far each is, how it ended, its log, and crashes of runners."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from support.archives import zip_of
+from support.background import in_background
+from support.client import PATIENCE, Client, client_of, unique
+from support.eventually import eventually
+from support.package_index import PackageIndex, package_index, wheel
+from support.stack import RunningStack, webjobs_up
+
+ZIP = {"Content_Type": "application/zip"}
+ASYNC = {**ZIP, "Prefer": "respond-async"}
+PRINTS = "import alpha, beta\nprint(alpha.VERSION, beta.VERSION)\n"
+
+
+@pytest.fixture(scope="module")
+def index() -> Iterator[PackageIndex]:
+    with package_index(wheel("alpha"), wheel("beta"), wheel("gamma")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def prepared_stack(tmp_path_factory: pytest.TempPathFactory, index: PackageIndex) -> Iterator[RunningStack]:
+    data = tmp_path_factory.mktemp("prepared") / "data"
+    with in_background(webjobs_up(data, **index.variables)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def client(prepared_stack: RunningStack) -> AsyncIterator[Client]:
+    async with client_of(prepared_stack.url) as speaking:
+        yield speaking
+
+
+async def ended(client: Client, url: str) -> Any:
+    async def complete() -> Any:
+        answer = await client.get(url)
+        assert answer.status == 200, answer.text
+        assert answer.json["complete"], answer.text
+        return answer.json
+
+    return await eventually(complete, PATIENCE)
+
+
+async def test_a_deployment_with_packages_is_accepted_at_once_and_followed_to_its_end(client: Client) -> None:
+    name = unique("packages")
+    files = {"run.py": PRINTS, "requirements.txt": "alpha\nbeta\n"}
+    begun = await client.put(f"/api/triggeredwebjobs/{name}", zip_of(files), **ASYNC)
+    assert begun.status == 202, begun.text
+    assert begun.headers["Preference-Applied"] == "respond-async"
+    url = begun.headers["Location"]
+    assert (begun.json["kind"], begun.json["state"], begun.json["url"]) == ("job", "queued", url)
+    followed = await client.get(f"{url}/log?follow=true")
+    done = await ended(client, url)
+    assert (done["state"], done["stage"], done["status"], done["error"]) == ("deployed", "done", 4, None)
+    assert done["job"]["name"] == name
+    assert (done["result"]["script"], len(done["result"]["version"])) == ("run.py", 64)
+    assert 0 < done["seconds"] < PATIENCE
+    log = (await client.get(f"{url}/log")).text
+    assert log == followed.text
+    assert "Dependencies are declared in requirements.txt" in log
+    assert log.splitlines()[-1].endswith("INFO] Deployed.")
+    listed = await client.json(f"/api/deployments?job=triggered/{name}")
+    assert [each["id"] for each in listed] == [done["id"]]
+    assert (await client.json("/api/deployments?limit=1"))[0]["kind"] in ("job", "package")
+    assert (await client.delete(f"/api/triggeredwebjobs/{name}")).status == 200
+    assert (await client.get(url)).status == 404
+
+
+async def test_a_deployment_that_fails_says_so_as_the_answer_to_a_waiting_client_does(client: Client) -> None:
+    name = unique("unknown")
+    package = zip_of({"run.py": "print(1)", "requirements.txt": "gamma-is-nowhere\n"})
+    waited = await client.put(f"/api/triggeredwebjobs/{name}", package, **ZIP)
+    begun = await client.put(f"/api/triggeredwebjobs/{name}", package, **ASYNC)
+    failed = await ended(client, begun.headers["Location"])
+    assert (failed["state"], failed["status"], failed["result"]) == ("failed", 3, None)
+    assert failed["error"] == {"status": waited.status, "detail": waited.text}
+    assert failed["status_text"] == waited.text
+    log = (await client.get(failed["log_url"])).text
+    assert "ERROR]" in log.splitlines()[-1]
+    first, second = await client.json(f"/api/deployments?job=triggered/{name}")
+    assert first["error"] == second["error"]
+    page = await client.get(f"/api/deployments?job=triggered/{name}&limit=1")
+    assert 'rel="next"' in page.headers["Link"]
+    following = page.headers["Link"].partition("<")[2].partition(">")[0]
+    assert [each["id"] for each in await client.json(following)] == [second["id"]]
+
+
+async def test_a_restored_version_and_a_script_are_deployments_too(client: Client) -> None:
+    name = unique("restored")
+    for text in ("echo one\n", "echo two\n"):
+        assert await client.put_script("triggered", name, text)
+    _, old = await client.json(f"/api/jobs/triggered/{name}/versions")
+    begun = await client.post(
+        f"/api/jobs/triggered/{name}/versions/{old['digest'][:12]}/restore", headers={"Prefer": "wait=0"}
+    )
+    assert (begun.status, begun.headers["Preference-Applied"]) == (202, "wait=0")
+    done = await ended(client, begun.headers["Location"])
+    assert (done["state"], done["result"]["version"]) == ("deployed", old["digest"])
+    assert len(await client.json(f"/api/deployments?job=triggered/{name}")) == 3
+
+
+async def test_what_is_no_deployment_is_not_found_and_bad_filters_are_refused(client: Client) -> None:
+    for unknown in ("202601020304056789-0123456789ab", "nothing", "999999999999999999-0123456789ab"):
+        for path in (f"/api/deployments/{unknown}", f"/api/deployments/{unknown}/log"):
+            assert (await client.get(path)).status == 404
+    for query in ("job=hello", "limit=0", "limit=x", "before=1"):
+        assert (await client.get(f"/api/deployments?{query}")).status == 400
+
+
+async def test_a_deployment_whose_runner_is_killed_is_done_all_the_same(
+    client: Client, prepared_stack: RunningStack, index: PackageIndex
+) -> None:
+    name = unique("killed")
+    package = zip_of({"run.py": "import gamma\n", "requirements.txt": "gamma\n"})
+    index.held.clear()
+    try:
+        begun = await client.put(f"/api/jobs/triggered/{name}", package, **ASYNC)
+        url = begun.headers["Location"]
+
+        async def is_held() -> bool:
+            found = await client.json(url)
+            assert (found["state"], bool(found["stage"])) == ("preparing", True), found
+            return any("/files/gamma" in request for request in index.requests)
+
+        await eventually(is_held, PATIENCE)
+        prepared_stack.kill("runner")
+    finally:
+        index.held.set()
+    done = await ended(client, url)
+    assert done["state"] == "deployed", done
+    assert "begun again" in (await client.get(f"{url}/log")).text
