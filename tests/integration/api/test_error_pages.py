@@ -6,8 +6,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from integration.api.conftest import OwnNats
 from integration.api.test_hooks import finish_run
+from support.dashboard import ran
 from support.fake_backend import INSTANCE, FakeBackend
+from support.outages import crash
 from webjobs_events.events import Deleted, Purged
 from webjobs_events.jetstream import Bus
 from webjobs_rules.job import JobName, JobType
@@ -67,10 +70,10 @@ async def test_every_error_is_a_page_in_a_browser(
     why: str,
     advice: str,
 ) -> None:
-    async def fail(_: object) -> None:
+    async def fail(*_: object) -> None:
         raise RuntimeError("as never before")
 
-    monkeypatch.setattr("webjobs_api.pages.system._queue", fail)
+    monkeypatch.setattr("webjobs_api.monitoring.system._queue", fail)
     for asked, kind in ((BROWSER, "text/html"), ({}, "text/plain")):
         request = {**more, "headers": {**asked, **more.get("headers", {})}}
         async with api.request(method, path, allow_redirects=False, **request) as answer:
@@ -93,7 +96,10 @@ async def test_lists_stay_while_history_is_away_with_their_age_and_the_part_that
     api: aiohttp.ClientSession, backend: FakeBackend
 ) -> None:
     await backend.define(JobType.TRIGGERED, "hello")
-    for path in ("/", "/pages/runs", "/?text=hel"):
+    await backend.define(JobType.CONTINUOUS, "worker")
+    run_id = await ran(api, backend, "hello")
+    jobs = ("/pages/triggered/hello", f"/pages/triggered/hello/history/{run_id}", "/pages/continuous/worker")
+    for path in ("/", "/pages/runs?status=Failed", "/?text=hel", *jobs):
         await answer_of(api, path, 200)
     backend.history_away = True
     for path in ("/", "/?text=hel"):
@@ -103,7 +109,10 @@ async def test_lists_stay_while_history_is_away_with_their_age_and_the_part_that
         assert 'href="/pages/triggered/hello"' in text
         assert re.search("What is shown is from <time[^>]*>[^<]*(just now|ago)</time>", text)
         assert "data-events" in text, "it follows when history is back"
-    _, text = await answer_of(api, "/pages/runs", 503)
+    for path in jobs:
+        _, text = await answer_of(api, path, 503)
+        assert "History is away" in text and '<main id="main" class="stale">' in text, path
+    _, text = await answer_of(api, "/pages/runs?status=Failed", 503)
     assert "History is away" in text and "No run matches" in text
     _, text = await answer_of(api, "/?text=other", 503)
     assert "Postgres is away" in text and 'class="stale"' not in text, "this address was never shown"
@@ -130,3 +139,16 @@ async def test_a_run_that_history_has_forgotten_is_gone_and_its_events_are_shown
     other = f"{datetime.now(UTC):%Y%m%d}0000000000"
     _, text = await answer_of(api, f"/pages/triggered/hello/history/{other}", 404)
     assert "has no run" in text
+
+
+async def test_what_nats_alone_knows_stays_while_it_is_away(own_nats: OwnNats) -> None:
+    await own_nats.backend.define(JobType.TRIGGERED, "hello", settings={"schedule": "0 0 3 * * *"})
+    paths = ("/pages/events", "/pages/schedule")
+    for path in paths:
+        await answer_of(own_nats.api, path, 200)
+    await crash(own_nats.server)
+    for path in paths:
+        _, text = await answer_of(own_nats.api, path, 503)
+        assert "NATS is away" in text and '<main id="main" class="stale">' in text, path
+    _, text = await answer_of(own_nats.api, "/pages/events?event=Failed", 503)
+    assert 'class="stale"' not in text, "this address was never shown"

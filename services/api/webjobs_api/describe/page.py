@@ -2,7 +2,8 @@
 
 from aiohttp import web
 
-from webjobs_api.pages.frame import Page, show
+from webjobs_api.pages.frame import show
+from webjobs_api.pages.page import Page
 
 _PAGE = Page(template="docs", title="API", section="api")
 

@@ -32,7 +32,8 @@ from webjobs_api.pages.bulk_view import (
 )
 from webjobs_api.pages.errors import NothingChosen, NumberChanged
 from webjobs_api.pages.form_fields import form_lists
-from webjobs_api.pages.frame import Page, page_urls, show
+from webjobs_api.pages.frame import page_urls, show
+from webjobs_api.pages.page import Page
 
 JOBS_PATH = "/pages/jobs/actions"
 RUNS_PATH = "/pages/runs/actions"

@@ -21,17 +21,19 @@ from webjobs_api.http.keys import BUS
 from webjobs_api.http.urls import Urls, quoted
 from webjobs_api.http.viewer import visible
 from webjobs_api.overview.job_facts import JobFacts
+from webjobs_api.pages import terminal
 from webjobs_api.pages.file_list import REGION, files_view
-from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
+from webjobs_api.pages.frame import live, page_urls, show, show_fault
 from webjobs_api.pages.instance_lines import instance_line
 from webjobs_api.pages.instance_log import instance_log, named_instance, shown_log
 from webjobs_api.pages.job_lines import status_of_all
 from webjobs_api.pages.job_view import job_view, unusual
 from webjobs_api.pages.log_lines import show_lines
 from webjobs_api.pages.log_part import START_LINE
+from webjobs_api.pages.page import Page
 from webjobs_api.pages.starts import Start, starts_of
 from webjobs_api.pages.uptime import uptime_of
-from webjobs_api.pages.versions import REGIONS, versions_view
+from webjobs_api.pages.versions import REGIONS, restorable, versions_view
 from webjobs_api.why.causes import causes_of
 from webjobs_api.why.state import state_of
 from webjobs_api.wording.amounts import counted, took
@@ -79,6 +81,7 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
         "instances": [
             instance_line(definition, each, usage.get(each.instance), _end(each)) for each in alive
         ],
+        "in_terminal": lambda shell: terminal.of_continuous_job(shell, name, restorable(versions)),
         "job_log": urls.job_log(name),
         "application_log": urls.application_log(name),
         **versions,
@@ -90,6 +93,7 @@ async def show_continuous_job(request: web.Request, fault: WebJobsError | None =
         section="overview",
         regions=("head", "instances", "uptime", REGION, *REGIONS),
         events=f"type=continuous&job={quoted(name)}",
+        is_remembered=True,
         path=Urls("").page(JobType.CONTINUOUS, name),
     )
     return show(request, page, view, fault)

@@ -1,7 +1,5 @@
 """The page of events: `GET /pages/events`: the last ones in words, newest first, and more as they happen."""
 
-from collections.abc import Mapping
-from shlex import quote
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -9,11 +7,12 @@ from webjobs_rules.errors import WebJobsError
 
 from webjobs_api.backends.event_filter import KINDS, NAMES, event_filter_of
 from webjobs_api.backends.latest_events import latest_events
-from webjobs_api.http import request_context
 from webjobs_api.http.keys import BUS
+from webjobs_api.pages import terminal
 from webjobs_api.pages.event_lines import event_line
 from webjobs_api.pages.form_fields import proposed_jobs
-from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
+from webjobs_api.pages.frame import live, page_urls, show, show_fault
+from webjobs_api.pages.page import Page
 
 _EVENTS = 100
 _FILTERS = ("type", "job", "event")
@@ -40,16 +39,15 @@ async def show_events(request: web.Request) -> web.Response:
         "names": NAMES,
         "jobs": proposed_jobs(request),
         "most": _EVENTS,
-        "command": _command(request_context.base(request), chosen),
-        "nats": f"nats subscribe {quote(wanted.subjects(bus.subjects)[0])}",
-        "curl": f"curl -N {quote(request_context.base(request) + path)}",
+        "in_terminal": lambda shell: terminal.of_events(shell, chosen, wanted.subjects(bus.subjects)[0]),
         "twin": f"{urls.base}{path}",
     }
-    page = Page(template="events", title="Events", section="events", regions=("list",), events=query)
+    page = Page(
+        template="events",
+        title="Events",
+        section="events",
+        regions=("list",),
+        events=query,
+        is_remembered=True,
+    )
     return show(request, page, view)
-
-
-def _command(base: str, chosen: Mapping[str, str]) -> str:
-    """The command line that follows the same events."""
-    filters = "".join(f" --filter {quote(f'{name}={value}')}" for name, value in chosen.items())
-    return f"webjobs events -f{filters} --url {quote(base)}"

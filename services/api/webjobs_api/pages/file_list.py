@@ -13,7 +13,7 @@ from webjobs_rules.script import SCRIPT_HOSTS, choose_script
 
 from webjobs_api.backends.runner_files import FILES
 from webjobs_api.http import request_context
-from webjobs_api.pages.frame import is_asked_for, page_urls
+from webjobs_api.pages.frame import PARTIAL, is_asked_for, page_urls
 from webjobs_api.pages.job_folder import JobFolder
 from webjobs_api.wording.amounts import size
 
@@ -29,8 +29,10 @@ async def files_view(request: web.Request, definition: JobDefinition) -> Mapping
     Viewers see none: files may hold secrets.
     """
     view: dict[str, Any] = {"files": None, "files_fault": "", "more_files": False, "candidates": 0}
-    if request_context.requester(request).is_viewer or not is_asked_for(request, REGION):
+    if request_context.requester(request).is_viewer:
         return view
+    if not is_asked_for(request, REGION):
+        return view | {PARTIAL: True}
     try:
         async with asyncio.timeout(_PATIENCE):
             folder = JobFolder(await request.app[FILES].of(None), definition)

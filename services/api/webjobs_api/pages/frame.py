@@ -1,14 +1,13 @@
 """What every page has around its own regions, and how a page or only some of its regions are sent."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
 from aiohttp import web
-from webjobs_events.errors import BusUnavailable
+from webjobs_events.errors import BusUnavailable, NoResponders
 from webjobs_rules.errors import WebJobsError
 from webjobs_service.release import VERSION
 
@@ -24,12 +23,15 @@ from webjobs_api.http.page_policy import new_nonce, page_policy
 from webjobs_api.http.templates import render, render_parts
 from webjobs_api.http.urls import Urls
 from webjobs_api.pages import formats
-from webjobs_api.pages.fault_words import fault_words
+from webjobs_api.pages.fault_words import away, fault_words
 from webjobs_api.pages.form_fields import TYPED
 from webjobs_api.pages.formats import clocks_of
+from webjobs_api.pages.last_known import LAST_KNOWN, Address
 from webjobs_api.pages.once import PARAMETER, key_of
+from webjobs_api.pages.page import Page
 from webjobs_api.pages.tab import TAB
 from webjobs_api.pages.tab_state import UNKNOWN, TabIcon
+from webjobs_api.pages.terminal import Shell, TerminalLine
 from webjobs_api.runs.start import INVOCATIONS
 from webjobs_api.wording.amounts import counted
 
@@ -42,6 +44,9 @@ _STOPPED_SCHEDULES = "WEBJOBS_DISABLE_SCHEDULE"
 
 SEQUENCE = web.RequestKey("sequence", int)
 """Up to where in the stream of events the page goes."""
+
+PARTIAL = "is_partial"
+"""Of a view: it lacks what only a region shows that was not asked for, and does not replace a whole one."""
 
 PageHandler = Callable[..., Awaitable[web.Response]]
 
@@ -58,38 +63,9 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
 """The navigation: path and words of each section."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """A page: a folder of templates, `page.html` with the whole and one file for each region.
-
-    Attributes:
-        template: Name of the folder.
-        title: In the tab, before the name of the site.
-        section: Of the navigation, which it belongs to; empty: none.
-        regions: Names of its regions.
-        events: Filter of `/api/events` for what makes a region stale; empty: all events; None: none.
-        job_zone: Time zone of the job that it is about; empty: none.
-        path: Where it is, when it answers forms of other paths; empty: one step above such a form.
-    """
-
-    template: str
-    title: str
-    section: str = ""
-    regions: tuple[str, ...] = ()
-    events: str | None = None
-    job_zone: str = ""
-    path: str = ""
-
-
 def page_urls(request: web.Request) -> Urls:
     """Addresses on a page, without scheme and host: the browser knows them."""
     return Urls(request_context.root(request))
-
-
-def without_regions(request: web.Request) -> str:
-    """The address of a page, without the regions and rows that are asked for: the key of what it shows."""
-    query = [(name, value) for name, value in request.query.items() if name not in _OF_SCRIPT]
-    return f"{request_context.root(request)}{request.rel_url.with_query(query)}"
 
 
 def is_select_mode(request: web.Request) -> bool:
@@ -124,6 +100,8 @@ def show(
         view: What its templates show.
         fault: What went wrong, for a note above the page and the status of the answer; None: nothing.
     """
+    if page.is_remembered and fault is None and request.method == "GET" and not view.get(PARTIAL):
+        request.app[LAST_KNOWN].keep(_address(request), page, view, request.get(SEQUENCE))
     nonce, status = new_nonce(), status_of(fault) if fault else 200
     context = {
         "user": request_context.requester(request),
@@ -143,7 +121,7 @@ def show(
     if wanted:
         parts = [f"{page.template}/{name}.html" for name in wanted]
         return render_parts(parts, context, page_policy(nonce), status)
-    context |= {"nonce": nonce, **_frame(request, page)}
+    context |= {"nonce": nonce, "terminal": _terminal(request, view), **_frame(request, page)}
     return render(f"{page.template}/page.html", context, page_policy(nonce), status)
 
 
@@ -151,6 +129,14 @@ def is_asked_for(request: web.Request, region: str) -> bool:
     """Whether the answer has this region: a page has all of them, the script asks for some."""
     wanted = request.query.get(_REGIONS)
     return not wanted or region in wanted.split(",")
+
+
+def _terminal(request: web.Request, view: Mapping[str, Any]) -> list[TerminalLine]:
+    """The lines of a terminal that the page shows to this user: those of `in_terminal` of its view."""
+    lines_of: Callable[[Shell], Iterable[TerminalLine]] = view.get("in_terminal", lambda _: ())
+    user = request_context.requester(request)
+    shell = Shell(request_context.base(request), user.name or "")
+    return [line for line in lines_of(shell) if not (line.changes and user.is_viewer)]
 
 
 def _rows_asked_for(request: web.Request) -> Callable[[str], bool]:
@@ -162,11 +148,35 @@ def _rows_asked_for(request: web.Request) -> Callable[[str], bool]:
 
 
 def show_fault(request: web.Request, fault: WebJobsError, section: str = "") -> web.Response:
-    """Send a page that only says what went wrong, why, and what to do."""
+    """Send a page that only says what went wrong, why, and what to do.
+
+    While a part is away, it is the page as it was last shown here, greyed and with its age, if that is known.
+    """
     status = status_of(fault)
+    if status == _AWAY and request.method == "GET":
+        if (page := _last_known(request, fault)) is not None:
+            return page
     words = fault_words(status)
     view = {"words": words, "comes_back": status == _AWAY and request.method == "GET"}
     return show(request, Page(template="fault", title=words.title, section=section), view, fault)
+
+
+def _last_known(request: web.Request, fault: WebJobsError) -> web.Response | None:
+    known = request.app[LAST_KNOWN].of(_address(request))
+    if known is None:
+        return None
+    if known.sequence is not None:
+        request[SEQUENCE] = known.sequence  # from there on the page follows when the part is back
+    is_nats = isinstance(fault, BusUnavailable) and not isinstance(fault, NoResponders)
+    note = away("NATS" if is_nats else "History", known.at)
+    return show(request, known.page, {**known.view, "stale": note}, fault)
+
+
+def _address(request: web.Request) -> Address:
+    """The address of a page, without the regions and rows that are asked for, and for whom it is shown."""
+    query = [(name, value) for name, value in request.query.items() if name not in _OF_SCRIPT]
+    address = f"{request_context.root(request)}{request.rel_url.with_query(query)}"
+    return Address(address, request_context.requester(request).is_viewer)
 
 
 def _frame(request: web.Request, page: Page) -> dict[str, Any]:

@@ -15,9 +15,11 @@ from webjobs_api.hooks.handlers import change_hook, hook_asked_for, make_hook
 from webjobs_api.hooks.hook import EVERYTHING, Hook
 from webjobs_api.hooks.hooks import HOOKS
 from webjobs_api.http.urls import quoted
+from webjobs_api.pages import terminal
 from webjobs_api.pages.form_fields import form_fields, proposed_jobs
-from webjobs_api.pages.frame import Page, page_urls, show, show_fault
+from webjobs_api.pages.frame import page_urls, show, show_fault
 from webjobs_api.pages.hook_lines import call_bars, call_line, hook_line
+from webjobs_api.pages.page import Page
 
 _CALLS = 100
 _PATH = "/pages/hooks"
@@ -37,6 +39,7 @@ async def show_hooks(request: web.Request, fault: WebJobsError | None = None) ->
         "lines": [
             hook_line(hook, hooks.latest_state(hook), recent.get(hook.id, ()), base) for hook in hooks.all()
         ],
+        "in_terminal": terminal.of_hooks,
         **_choices(request),
     }
     return show(request, _PAGE, view, fault)
@@ -56,6 +59,7 @@ async def show_hook(request: web.Request, fault: WebJobsError | None = None) -> 
         "bars": call_bars(calls[::-1]),
         "calls": [call_line(each) for each in calls[:_CALLS]],
         **_choices(request),
+        "in_terminal": lambda shell: terminal.of_hook(shell, hook.id),
     }
     page = Page(
         template="hook",

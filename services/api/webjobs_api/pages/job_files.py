@@ -21,9 +21,10 @@ from webjobs_api.pages.errors import NotEditable, SavedOnly
 from webjobs_api.pages.file_list import entries_view
 from webjobs_api.pages.form_fields import form_fields
 from webjobs_api.pages.formats import short_digest
-from webjobs_api.pages.frame import Page, page_urls, show, show_fault
+from webjobs_api.pages.frame import page_urls, show, show_fault
 from webjobs_api.pages.job_folder import MOST_ENTRIES, JobFolder
 from webjobs_api.pages.new_job import asks_for_run, run_now
+from webjobs_api.pages.page import Page
 from webjobs_api.wording.amounts import size
 
 _MOST_FORM_BYTES = 7 * MAX_BYTES  # a line end takes six bytes in a form

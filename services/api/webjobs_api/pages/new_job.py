@@ -20,8 +20,10 @@ from webjobs_api.http.tracing import trace_of
 from webjobs_api.http.urls import quoted
 from webjobs_api.jobs.deploy import deploy_body
 from webjobs_api.jobs.handlers import merge_settings
+from webjobs_api.pages import terminal
 from webjobs_api.pages.errors import DeployedOnly, UnknownNextStep
-from webjobs_api.pages.frame import Page, page_urls, show
+from webjobs_api.pages.frame import page_urls, show
+from webjobs_api.pages.page import Page
 from webjobs_api.runs.start import INVOCATIONS, RunRequest
 from webjobs_api.schedules.handlers import schedule_as_typed
 from webjobs_api.schedules.typed_schedule import TypedScheduleJson
@@ -114,6 +116,7 @@ async def _show(request: web.Request, typed: _Typed, fault: WebJobsError | None 
         "preview": preview,
         "schedule_fault": schedule_fault,
         "action": _action(request, typed),
+        "in_terminal": lambda shell: terminal.of_new_job(shell, typed.type, typed.name),
         "limit": request.app[SETTINGS].upload_limit_bytes,
     }
     return show(request, _PAGE, view, fault)

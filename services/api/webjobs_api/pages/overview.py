@@ -10,11 +10,12 @@ from webjobs_api.overview.acknowledge_request import CHOICES
 from webjobs_api.overview.overview_json import CountsJson
 from webjobs_api.overview.read import read_overview
 from webjobs_api.overview.selection import JobState, job_filter_of
+from webjobs_api.pages import terminal
 from webjobs_api.pages.acknowledgement_lines import acknowledged_line
 from webjobs_api.pages.bulk_view import JOB_WORDS
-from webjobs_api.pages.frame import Page, is_select_mode, live, page_urls, show, show_fault
+from webjobs_api.pages.frame import is_select_mode, live, page_urls, show, show_fault
 from webjobs_api.pages.job_lines import attention_line, job_line, page_address, running_line
-from webjobs_api.pages.last_known import show_current, show_last_known
+from webjobs_api.pages.page import Page
 from webjobs_api.pages.tab import TAB
 from webjobs_api.pages.tab_state import TabState
 
@@ -36,6 +37,7 @@ _PAGE = Page(
     section="overview",
     regions=("attention", "acknowledged", "figures", "running", "due", "jobs"),
     events="",
+    is_remembered=True,
     path="/",
 )
 
@@ -52,7 +54,7 @@ async def show_index(request: web.Request, fault: WebJobsError | None = None) ->
         wanted = job_filter_of({name: value for name, value in given.items() if value})
         read = await read_overview(request.app, wanted, urls, now)
     except WebJobsError as error:
-        return show_last_known(request, _PAGE, error) or show_fault(request, error, "overview")
+        return show_fault(request, error, "overview")
     overview = read.json
     select = "1" if is_select_mode(request) else ""
 
@@ -83,10 +85,11 @@ async def show_index(request: web.Request, fault: WebJobsError | None = None) ->
             (words, address(filter=word), word == given["filter"]) for word, words in _FILTERS.items()
         ],
         "types": [(words, address(type=word), word == given["type"]) for word, words in _TYPES.items()],
+        "in_terminal": lambda shell: terminal.of_overview(shell, given),
         "actions": _ACTIONS,
     }
     request.app[TAB].keep(TabState(attention=overview.counts.attention, running=overview.counts.running))
-    return show(request, _PAGE, view, fault) if fault else show_current(request, _PAGE, view)
+    return show(request, _PAGE, view, fault)
 
 
 def _figures(counts: CountsJson, base: str) -> list[tuple[str, str, str, bool]]:

@@ -17,7 +17,8 @@ from webjobs_api.http.keys import BUS
 from webjobs_api.pages.errors import RunRemoved
 from webjobs_api.pages.event_lines import EventLine, event_line
 from webjobs_api.pages.fault_words import fault_words
-from webjobs_api.pages.frame import Page, page_urls, show
+from webjobs_api.pages.frame import page_urls, show
+from webjobs_api.pages.page import Page
 from webjobs_api.wording.amounts import counted
 from webjobs_api.wording.sentence import Sentence
 

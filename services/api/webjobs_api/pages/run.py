@@ -16,10 +16,12 @@ from webjobs_api.http.requests import Page as RunsPage
 from webjobs_api.http.urls import quoted
 from webjobs_api.logs.handlers import current_run, source_of_run
 from webjobs_api.logs.line_window import LineReader
-from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
+from webjobs_api.pages import terminal
+from webjobs_api.pages.frame import live, page_urls, show, show_fault
 from webjobs_api.pages.log_lines import show_lines
 from webjobs_api.pages.log_part import START_LINE, ShownLog
 from webjobs_api.pages.log_view import LogView, log_view
+from webjobs_api.pages.page import Page
 from webjobs_api.pages.removed_run import show_removed_run
 from webjobs_api.pages.run_rows import headline, run_row, story, usual
 
@@ -56,6 +58,9 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
         "is_new_version": bool(older) and bool(run.digest) and older[0].digest != run.digest,
         "twin": f"{urls.base}/api/runs/{quoted(run.job_name)}/{run.run_id}",
         "live_log": _live_log(urls.run(run.job_name, run.run_id), run, log),
+        "in_terminal": lambda shell: terminal.of_run(
+            shell, run.job_name, run.run_id, is_over=is_terminal(run.status)
+        ),
         "tools_events": "Success Failed Aborted",
     }
     page = Page(
@@ -63,6 +68,7 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
         title=f"{run.status.value}: {run.job_name}",
         section="runs",
         regions=("head", "log_tools"),
+        is_remembered=True,
         events=f"type=triggered&job={quoted(run.job_name)}" if not is_terminal(run.status) else None,
     )
     return show(request, page, view, fault)

@@ -11,10 +11,11 @@ from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.run_filter import STATUS_WORDS, RunFilter, cursor_of, run_filter_of
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.http.legacy_responses import in_name_order
+from webjobs_api.pages import terminal
 from webjobs_api.pages.bulk_form import run_filters
 from webjobs_api.pages.bulk_view import RUN_WORDS
-from webjobs_api.pages.frame import Page, is_select_mode, live, page_urls, show_fault
-from webjobs_api.pages.last_known import show_current, show_last_known
+from webjobs_api.pages.frame import is_select_mode, live, page_urls, show, show_fault
+from webjobs_api.pages.page import Page
 from webjobs_api.pages.run_rows import run_row
 from webjobs_api.runs.all_runs import of_defined_jobs
 
@@ -22,7 +23,14 @@ _FILTERS = ("status", "job", "trigger", "runner", "since", "until", "before", "l
 _WORDS = {"active": "Running now", "Failed": "Failed", "Success": "Succeeded", "Aborted": "Aborted"}
 _ACTIONS = [(action.value, words.verb) for action, words in RUN_WORDS.items()]
 
-_PAGE = Page(template="runs", title="Runs", section="runs", regions=("list",), events="type=triggered")
+_PAGE = Page(
+    template="runs",
+    title="Runs",
+    section="runs",
+    regions=("list",),
+    events="type=triggered",
+    is_remembered=True,
+)
 
 
 @live
@@ -34,9 +42,10 @@ async def show_runs(request: web.Request) -> web.Response:
         wanted = of_defined_jobs(request.app[DEFINITIONS], run_filter_of(given))
         found = await request.app[RUNS].of_all(wanted)
     except WebJobsError as error:
-        return show_last_known(request, _PAGE, error) or show_fault(request, error, "runs")
+        return show_fault(request, error, "runs")
     urls, now = page_urls(request), datetime.now(UTC)
     path, select = f"{urls.base}/pages/runs", is_select_mode(request)
+    filters = dict(given)
     if select:
         given["select"] = ["1"]
     older = _address(path, given, before=[cursor_of(found.next)]) if found.next else ""
@@ -55,10 +64,11 @@ async def show_runs(request: web.Request) -> web.Response:
         "select": select,
         "selection": _address(path, given, select=[] if select else ["1"]),
         "given": run_filters(given),
+        "in_terminal": lambda shell: terminal.of_runs(shell, filters),
         "actions": _ACTIONS,
         "twin": _address(f"{urls.base}/api/runs", given, select=[]),
     }
-    return show_current(request, _PAGE, view)
+    return show(request, _PAGE, view)
 
 
 def _is_chosen(wanted: RunFilter, status: str) -> bool:

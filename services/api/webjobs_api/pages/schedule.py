@@ -25,9 +25,11 @@ from webjobs_api.backends.runs import RUNS, Runs
 from webjobs_api.backends.ticks import TICKS
 from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.urls import Urls
+from webjobs_api.pages import terminal
 from webjobs_api.pages.bars import Bars
 from webjobs_api.pages.day import KINDS, Day, Passed, band_of, coming_in, day_of
-from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
+from webjobs_api.pages.frame import live, page_urls, show, show_fault
+from webjobs_api.pages.page import Page
 from webjobs_api.wording.amounts import counted
 
 _JOBS = 50  # on a page
@@ -48,7 +50,12 @@ _WORDS = {
     Status.ABORTED: "aborted",
 }
 _PAGE = Page(
-    template="schedule", title="Schedule", section="schedule", regions=("day",), events="type=triggered"
+    template="schedule",
+    title="Schedule",
+    section="schedule",
+    regions=("day",),
+    events="type=triggered",
+    is_remembered=True,
 )
 
 
@@ -149,6 +156,7 @@ async def show_schedule(request: web.Request) -> web.Response:
         "more_busy": max(0, len(busy) - _SHOWN_SECONDS),
         "is_cut": len(events) == _MOST_TICKS and events[-1].at < day.end,
         "outcomes_fault": fault,
+        "in_terminal": terminal.of_schedule,
         "before": address(day.neighbour(-1)),
         "today": f"{urls.base}/pages/schedule?" + urlencode({"zone": day.zone}),
         "behind": address(day.neighbour(1)),

@@ -9,8 +9,10 @@ from webjobs_rules.errors import WebJobsError
 
 from webjobs_api.app_settings.handlers import remove, set_all
 from webjobs_api.http.keys import LIVE_SETTINGS
+from webjobs_api.pages import terminal
 from webjobs_api.pages.form_fields import form_fields
-from webjobs_api.pages.frame import Page, page_urls, show
+from webjobs_api.pages.frame import page_urls, show
+from webjobs_api.pages.page import Page
 
 EFFECTS: Mapping[str, str] = {
     "WEBJOBS_RESTART_TIME": "Seconds before a continuous job starts again",
@@ -53,6 +55,7 @@ async def show_settings(request: web.Request, fault: WebJobsError | None = None)
     obeyed = {name for name in UNDERSTOOD if live.get(name) is not None}
     view = {
         "lines": setting_lines(live.stored().keys(), obeyed),
+        "in_terminal": terminal.of_settings,
         "unset": {name: effect for name, effect in EFFECTS.items() if name not in obeyed},
     }
     return show(request, _PAGE, view, fault)

@@ -12,7 +12,9 @@ from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.refusals import REFUSALS
 from webjobs_api.http.urls import Urls
 from webjobs_api.monitoring.system import HistoryJson, SystemJson, read_system
-from webjobs_api.pages.frame import Page, live, page_urls, show
+from webjobs_api.pages import terminal
+from webjobs_api.pages.frame import live, page_urls, show
+from webjobs_api.pages.page import Page
 from webjobs_api.wording.amounts import counted, size
 
 _MOST_REFUSALS = 100
@@ -92,7 +94,7 @@ async def show_system(request: web.Request) -> web.Response:
         "more_refusals": max(0, len(refusals) - _MOST_REFUSALS),
         "streams": list(stream_lines(system)),
     }
-    return show(request, _PAGE, view)
+    return show(request, _PAGE, {**view, "in_terminal": terminal.of_system})
 
 
 def part_lines(system: SystemJson) -> Iterator[PartLine]:

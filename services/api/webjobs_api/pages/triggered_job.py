@@ -15,12 +15,14 @@ from webjobs_api.http import request_context
 from webjobs_api.http.requests import Page as RunsPage
 from webjobs_api.http.urls import Urls, quoted
 from webjobs_api.http.viewer import visible
+from webjobs_api.pages import terminal
 from webjobs_api.pages.bars import Result, bars_of
 from webjobs_api.pages.file_list import REGION, files_view
-from webjobs_api.pages.frame import Page, live, page_urls, show, show_fault
+from webjobs_api.pages.frame import live, page_urls, show, show_fault
 from webjobs_api.pages.job_view import job_view, unusual
+from webjobs_api.pages.page import Page
 from webjobs_api.pages.run_rows import run_row, usual, version_note, why
-from webjobs_api.pages.versions import REGIONS, versions_view
+from webjobs_api.pages.versions import REGIONS, restorable, versions_view
 from webjobs_api.schedules.handlers import schedule_of_job
 from webjobs_api.schedules.preview import ScheduleJson
 from webjobs_api.why.causes import causes_of
@@ -58,6 +60,9 @@ async def show_triggered_job(request: web.Request, fault: WebJobsError | None = 
         "due": [datetime.fromisoformat(each.due) for each in schedule.next],
         "ticks": [(tick, datetime.fromisoformat(tick.due)) for tick in schedule.last],
         "arguments": list(dict.fromkeys(run.arguments for run in runs if run.arguments))[:10],
+        "in_terminal": lambda shell: terminal.of_triggered_job(
+            shell, definition.job_name, restorable(versions)
+        ),
         "last_arguments": next((run.arguments for run in runs if run.arguments), ""),
         **versions,
         **files,
@@ -68,6 +73,7 @@ async def show_triggered_job(request: web.Request, fault: WebJobsError | None = 
         section="overview",
         regions=("head", "runs", "schedule", REGION, *REGIONS),
         events=f"type=triggered&job={quoted(definition.job_name)}",
+        is_remembered=True,
         job_zone=schedule.time_zone,
         path=Urls("").triggered_page(definition.job_name),
     )

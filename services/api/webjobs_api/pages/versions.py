@@ -10,7 +10,7 @@ from webjobs_rules.errors import WebJobsError
 from webjobs_api.http import request_context
 from webjobs_api.jobs.version_diff import AGAINST, VERSION_DIFFS
 from webjobs_api.jobs.versions import version_named
-from webjobs_api.pages.version_view import diff_view, version_rows
+from webjobs_api.pages.version_view import DiffView, diff_view, version_rows
 
 REGIONS = ("diff", "versions")
 _VERSION = "version"
@@ -32,3 +32,9 @@ async def versions_view(request: web.Request, definition: JobDefinition) -> Mapp
     except WebJobsError as error:
         return view | {"diff_fault": str(error)}
     return view | {"diff": diff_view(diff, definition)}
+
+
+def restorable(versions: Mapping[str, Any]) -> str:
+    """Digest of the version that the page offers to restore; empty without one."""
+    diff: DiffView | None = versions["diff"]
+    return diff.digest if diff is not None and not diff.is_current else ""
