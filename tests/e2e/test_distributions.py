@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from support.programs import find_program
 
 ROOT = Path(__file__).parents[2]
-CLIENT_PACKAGES = {"webjobs_cli", "webjobs_client", "webjobs_rules"}
+CLIENT_PACKAGES = {"webjobs_cli", "webjobs_client", "webjobs_job", "webjobs_rules"}
 UV = Path(sys.executable).with_name("uv")
 # Read at once: tests run without the caller's variables.
 FROM_INDEX = bool(os.environ.get("WEBJOBS_TEST_INDEX"))
@@ -109,7 +109,8 @@ def test_the_client_requires_no_other_versions_than_the_whole() -> None:
         for path in (ROOT / "pyproject.toml", ROOT / "release" / "client" / "pyproject.toml")
     )
     required = {each.name: each.specifier for each in map(Requirement, whole["dependencies"])}
-    for each in map(Requirement, [*client["dependencies"], *client["optional-dependencies"]["async"]]):
+    extras = client["optional-dependencies"]
+    for each in map(Requirement, [*client["dependencies"], *extras["async"], *extras["nats"]]):
         assert required[each.name] == each.specifier
     assert client["scripts"] == whole["scripts"] and client["requires-python"] == whole["requires-python"]
 

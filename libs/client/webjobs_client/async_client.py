@@ -71,10 +71,35 @@ def _iterates(
     return method
 
 
+def _iterates_over_events() -> Callable[..., AsyncGenerator[Event, None]]:
+    """The method `events`: by the api, or by NATS where the client has its address."""
+
+    @wraps(flows.events)
+    def method(client: "AsyncClient", /, **selection: Any) -> AsyncGenerator[Event, None]:
+        if client._nats is None:
+            return client._emitted(flows.events(client._terms, **selection))
+        from webjobs_client import nats_events
+
+        return nats_events.follow(
+            client._nats,
+            namespace=client._nats_namespace,
+            retry_for=client._terms.retry_for,
+            **selection,
+        )
+
+    describe_as_method(method, skipped=1)
+    return method
+
+
 class AsyncClient:
     """Speaks to one api of webjobs as `Client` does, with the same arguments.
 
     Each method is awaited, or iterated over with `async for`.
+
+    Args:
+        nats: Address of NATS, with a login where that is needed: then `events` reads from its stream instead
+            of from the api. Needs nats-py: `pip install webjobs-client[nats]`.
+        nats_namespace: `WEBJOBS_NAMESPACE` of the services.
     """
 
     def __init__(
@@ -87,11 +112,15 @@ class AsyncClient:
         retry_for: float = 10.0,
         user_agent: str = "webjobs-client",
         tls: "ssl.SSLContext | None" = None,
+        nats: str | None = None,
+        nats_namespace: str = "webjobs",
     ) -> None:
         address = address_of(url, username, password, os.environ)
         self.url = address.url
         """Address of the api, without credentials."""
         self._terms = Terms(address.url, retry_for)
+        self._nats = nats
+        self._nats_namespace = nats_namespace
         self._transport = AiohttpTransport(address, timeout, user_agent, tls)
 
     jobs = _iterates(JobRow, flows.jobs)
@@ -147,7 +176,7 @@ class AsyncClient:
     redeliver = _returns(operations.redeliver)
     test_hook = _returns(operations.test_hook)
 
-    events = _iterates(Event, flows.events)
+    events = _iterates_over_events()
     health = _returns(operations.health)
     system = _returns(operations.system)
     request = _returns(operations.request)

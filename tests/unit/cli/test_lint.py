@@ -125,7 +125,7 @@ def said_by_a_runner(folder: Path, programs: Programs) -> set[str]:
     """What a runner refuses a deployment of the folder for, and what it warns of otherwise."""
     nothing = cast(Any, None)
     starter = cast(Any, Starter(programs))
-    deployment = Deployment(nothing, nothing, nothing, nothing, starter, nothing, nothing)
+    deployment = Deployment(nothing, nothing, nothing, nothing, starter, nothing, nothing, nothing)
     said: set[str] = set()
     try:
         said |= set(asyncio.run(deployment._read(folder, [])).warnings)
