@@ -433,12 +433,10 @@ def test_zsh_completes_at_its_prompt(cli: CommandLine) -> None:
     shell.sendline('autoload -Uz compinit; compinit -u -D; eval "$(webjobs completion zsh)"; echo $((40+2))')
     shell.expect("42")
     until(lambda: "cli-tool" in cli(COMP_WORDS="webjobs run c", COMP_CWORD="2", **_ASK_BASH).stdout)
-    shell.send("webjobs run cli-t\t")
-    shell.expect("cli-tool ")
-    shell.sendintr()
-    shell.send("webjobs sched\t")
-    shell.expect("schedule ")
-    shell.sendintr()
+    for typed, completed in (("webjobs run cli-t\t", "cli-tool "), ("webjobs sched\t", "schedule ")):
+        shell.send(typed)
+        shell.expect(completed)
+        shell.sendcontrol("u")  # the line is gone, and the prompt stays
     shell.sendline("exit")
     shell.expect(pexpect.EOF)
     shell.close()
