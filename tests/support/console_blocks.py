@@ -3,6 +3,7 @@
 REPLAYED = (
     "README.md",
     "docs/cli.md",
+    "docs/how_to/coming_from_azure.md",
     "docs/how_to/coming_from_cron.md",
     "docs/how_to/coming_from_supervisor.md",
     "docs/http_api.md",
@@ -27,6 +28,7 @@ EXAMPLES = {
 """The beginning of the first command of a block, and why no test replays it."""
 
 SHELL_PAGES = {
+    "docs/how_to/coming_from_azure.md": "the archives come from a site on Azure",
     "CONTRIBUTING.md": "make and git",
     "README.md": "make and nats, which the tests themselves are run by",
     "docs/cli.md": "a line for ~/.bashrc",

@@ -58,6 +58,9 @@ class Scene:
         (self.folder / "job.zip").write_bytes(zip_of({"run.py": SERVER}))
         (self.folder / "more.zip").write_bytes(zip_of({"notes/more.txt": "more\n"}))
         (self.folder / "site.zip").write_bytes(zip_of({"App_Data/jobs/triggered/packed/run.sh": HELLO}))
+        past = '{"Status": "Success", "StartTime": "2018-03-23T12:34:57Z", "EndTime": "2018-03-23T12:35:57Z"}'
+        runs = {"201803221234567890/status": "", "201803231234567890/status": past}
+        (self.folder / "runs.zip").write_bytes(zip_of(runs))
         await self.hello(HELLO)
         await self.client.put_script("triggered", "report", FAILING)
         await self.client.put_script("continuous", "worker", SERVER, "run.py")

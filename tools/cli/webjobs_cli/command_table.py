@@ -20,6 +20,10 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "deploy": Entry(
             "deploy:deploy", "Upload a folder, a script or a zip archive as a job, all of its files."
         ),
+        "import": Entry(
+            "import_site:import_group",
+            "Take over the jobs of another system, with their settings and their history.",
+        ),
         "delete": Entry("delete:delete", "Delete a job with its logs and its history, after a question."),
         "start": Entry("control:start", "Start a continuous job that was stopped."),
         "stop": Entry("control:stop", "Stop a continuous job on every runner, until it is started."),
