@@ -14,9 +14,11 @@ import pytest
 from webjobs_cli.errors import CommandError
 from webjobs_cli.job_check import CheckedJob, Programs, checked_job
 from webjobs_cli.main import main
+from webjobs_rules.dependencies.policy import DependencyPolicy
 from webjobs_rules.errors import WebJobsError
 from webjobs_rules.job import JobType, parse_job_name
 from webjobs_rules.settings_check import warnings_of
+from webjobs_runner.environments import preparation
 from webjobs_runner.files.definition_files import read_settings, settings_warnings
 from webjobs_runner.files.upload import place_script
 from webjobs_runner.jobs.deployment import Deployment
@@ -95,6 +97,16 @@ FOLDERS: dict[str, tuple[Maker, list[str]]] = {
     "schedule in doubt": (settings('{"schedule": "@daily"}'), ["schedule_in_doubt"]),
     "zone": (settings('{"schedule": "@daily", "time_zone": "Berlin"}'), ["invalid_settings"]),
     "not for this type": (settings('{"health_check": {}}'), ["invalid_settings"]),
+    "dependencies": (files(run__py="1", requirements__txt="alpha==1\n"), []),
+    "an index": (files(run__py="1", requirements__txt="-i https://x\n"), ["invalid_dependencies"]),
+    "two declarations": (
+        files(run__py="# /// script\n# dependencies = ['a']\n# ///\n", requirements__txt="a\n"),
+        ["dependencies_in_doubt"],
+    ),
+    "dependencies off": (
+        files(run__py="1", requirements__txt="-i https://x\n", settings__job='{"dependencies": "off"}'),
+        [],
+    ),
     "script and settings": (files(settings__job="no"), ["no_runnable_script", "invalid_settings"]),
 }  # fmt: skip
 
@@ -128,7 +140,13 @@ def said_by_a_runner(folder: Path, programs: Programs) -> set[str]:
     deployment = Deployment(nothing, nothing, nothing, nothing, starter, nothing, nothing, nothing)
     said: set[str] = set()
     try:
-        said |= set(asyncio.run(deployment._read(folder, [])).warnings)
+        version = asyncio.run(deployment._read(folder, []))
+        said |= set(version.warnings)
+        own = folder / "settings.job"
+        is_off = own.exists() and b'"off"' in own.read_bytes()
+        if not is_off:
+            declared = preparation._find(folder, version.manifest, version.script, {}, DependencyPolicy())
+            said |= set(declared.warnings) if declared else set()
     except WebJobsError as error:
         said.add(str(error))
     try:

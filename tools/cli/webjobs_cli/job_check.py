@@ -10,9 +10,12 @@ from datetime import datetime
 from pathlib import Path
 
 from webjobs_rules.cron_words import cron_in_words
+from webjobs_rules.dependencies.declaration import Declaration, find_declaration
+from webjobs_rules.dependencies.policy import DependencyPolicy
 from webjobs_rules.environment import inherited_environment
 from webjobs_rules.errors import (
     BadUpload,
+    DependenciesRefused,
     FolderRefused,
     InvalidJobName,
     InvalidJobSettings,
@@ -29,7 +32,7 @@ from webjobs_rules.job_folder import (
     counting_file,
     readable_paths,
 )
-from webjobs_rules.job_settings import JobSettings
+from webjobs_rules.job_settings import DependencySwitch, JobSettings
 from webjobs_rules.left_out import left_out_warnings
 from webjobs_rules.schedule import schedule_of
 from webjobs_rules.script import SCRIPT_HOSTS, ChosenScript, ScriptHost, doubt, extend_hosts
@@ -44,6 +47,8 @@ from webjobs_cli.shapes import DueTime, LintFinding, SchedulePreview
 
 DUE_TIMES = 5
 
+LONGEST_LOCK = 16 * 1024 * 1024  # bytes
+
 _MOST_NAMED = 5
 
 _REFUSALS: Mapping[type[WebJobsError], str] = {
@@ -53,6 +58,7 @@ _REFUSALS: Mapping[type[WebJobsError], str] = {
     NoRunnableScript: "no_runnable_script",
     MissingInterpreter: "missing_interpreter",
     InvalidJobSettings: "invalid_settings",
+    DependenciesRefused: "invalid_dependencies",
 }
 """Codes of what a server refuses."""
 
@@ -72,6 +78,7 @@ class CheckedJob:
     cleaning: str = ""
     settings: JobSettings | None = None
     schedule: SchedulePreview | None = None
+    dependencies: Declaration | None = None
     findings: list[LintFinding] = field(default_factory=list)
 
     @property
@@ -92,6 +99,10 @@ class Programs:
     """The programs that a runner would find on this machine, with the environment of this process."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
+        self.dependency_policy = DependencyPolicy(
+            job_indexes=environment.get("WEBJOBS_JOB_INDEXES", "").lower() in ("1", "true", "yes", "on"),
+            build_packages=() if environment.get("WEBJOBS_BUILD_PACKAGES", "none") == "none" else ("all",),
+        )
         own_programs = str(Path(sys.executable).parent) if sys.prefix != sys.base_prefix else None
         self.inherited = inherited_environment(environment, own_programs)
         try:
@@ -144,6 +155,7 @@ def checked_job(
         return job
     _check_script(job, source, programs)
     _check_settings(job, source, site_zone, now)
+    _check_dependencies(job, source, programs)
     job.warn("left_out", left_out_warnings(source.content.left_out))
     job.findings += _other_scripts(source, job.script)
     if source.kept_here:
@@ -211,6 +223,25 @@ def _check_settings(job: CheckedJob, source: JobSource, site_zone: str | None, n
                 for due in itertools.islice(schedule.due_times(now), DUE_TIMES)
             ],
         )
+
+
+def _check_dependencies(job: CheckedJob, source: JobSource, programs: Programs) -> None:
+    settings = job.settings or JobSettings()
+    if not job.script or settings.dependencies is DependencySwitch.OFF:
+        return
+    try:
+        job.dependencies = find_declaration(
+            job.script,
+            source.content.files,
+            lambda path: source.read(path, LONGEST_LOCK) or b"",
+            programs.dependency_policy,
+            is_in_place=settings.is_in_place is True,
+        )
+    except DependenciesRefused as error:
+        job.refuse(error)
+        return
+    if job.dependencies is not None:
+        job.warn("dependencies_in_doubt", job.dependencies.warnings)
 
 
 def _other_scripts(source: JobSource, script: str) -> Iterator[LintFinding]:

@@ -78,6 +78,12 @@ def differences(job: CheckedJob, app_settings: Mapping[str, str]) -> Iterator[Di
     )
     given = f"those given are {', '.join(app_settings)}" if app_settings else "give them by --setting"
     yield Difference("app_settings", f"The app settings of a server are not read; {given}.")
+    if job.dependencies is not None:
+        yield Difference(
+            "dependencies",
+            f"The packages that {job.dependencies.source} declares are not installed: it finds those of this "
+            "machine.",
+        )
     if settings.runs_in_place(job.script):
         yield Difference(
             "working_copy",
