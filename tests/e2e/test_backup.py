@@ -21,6 +21,7 @@ from support.stack import WEBJOBS, RunningStack, webjobs_up
 
 SECRET = "hunter2-of-the-backup"
 YEARLY = json.dumps({"schedule": "0 0 0 1 1 *", "env": {"TOKEN": SECRET}})
+QUEUE = '{"concurrency": {"policy": "queue", "limit": 1}}'
 SETTINGS = {"WEBJOBS_HOOKS_ALLOW_PRIVATE": "true"}
 JOBS = ("triggered/hello", "triggered/bad", "triggered/yearly", "triggered/long", "continuous/keeper")
 
@@ -105,6 +106,9 @@ async def populate(client: Client) -> str:
     assert (await client.post("/api/hooks", json=hook)).status in (200, 201)
     noted = {"type": "triggered", "job": "bad", "note": "known"}
     assert (await client.post("/api/acknowledgements", json=noted)).status == 201
+    await client.put_zip("triggered", "queued", {"run.sh": "sleep 600", "settings.job": QUEUE})
+    await client.begun("queued", await client.run("queued"))
+    await client.run("queued", "waits")
     run = await client.run("long")
     await client.begun("long", run)
     return run
@@ -164,6 +168,9 @@ async def test_restored_answers_are_those_of_before_though_the_restore_was_kille
     async with webjobs_up(data, **SETTINGS) as stack, client_of(stack.url) as client:
         assert await answers_of(client) == source.answers
         await the_open_run_is_shown_truthfully(client, source)
+        waited, ran = (await client.json("/api/runs?job=queued"))["runs"]
+        assert (waited["arguments"], waited["status"], ran["status"]) == ("waits", "Aborted", "Aborted")
+        assert "was not started after the restore" in json.dumps(waited)
         busy = await client.runs_of("busy")
         assert busy and all(run["status"] in ("Success", "Aborted") for run in busy)
         run = await client.run_to_end("hello", "again")
