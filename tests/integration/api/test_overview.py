@@ -317,3 +317,21 @@ async def test_a_failure_is_acknowledged_as_soon_as_its_event_is_stored(
     await eventually(lambda: backend.questions > questions)
     backend.may_project.set()
     assert (await asked)["kinds"] == ["failed"]
+
+
+async def test_all_tabs_together_lead_to_one_read(api: aiohttp.ClientSession, backend: FakeBackend) -> None:
+    await backend.define(JobType.TRIGGERED, "bad")
+    await run(api, backend, "bad", exit_code=3)
+    await eventually_with_attention(api, 1)
+
+    async def tab() -> Any:
+        async with api.get("/pages/tab") as answer:
+            return await answer.json()
+
+    await overview(api)
+    before = backend.questions
+    await overview(api)
+    of_one = backend.questions - before
+    found = await asyncio.gather(*(tab() for _ in range(30)))
+    assert found == [{"attention": 1, "running": 0}] * 30
+    assert backend.questions - before - of_one <= of_one

@@ -215,14 +215,14 @@ def of_hook(shell: Shell, hook_id: str) -> list[TerminalLine]:
 
 def of_settings(shell: Shell) -> list[TerminalLine]:
     """Lines for app settings."""
-    app, key = ["--app"], "GREETING"
-    change = shell.cli("settings set", f"{key}=hello", options=app)
+    app, key = ["--app"], "MODE"
+    change = shell.cli("settings set", f"{key}=test", options=app)
     remove = shell.cli("settings unset", key, options=app)
     return [
         shell.read(
             "Read them, with values", "/api/settings", shell.cli("settings get", options=app), is_secret=True
         ),
-        shell.change("Set one", "POST", "/api/settings", change, {key: "hello"}),
+        shell.change("Set one", "POST", "/api/settings", change, {key: "test"}),
         shell.change("Take one away", "DELETE", f"/api/settings/{key}", remove),
     ]
 
