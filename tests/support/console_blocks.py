@@ -37,7 +37,7 @@ SHELL_PAGES = {
     "docs/scaling.md": "three servers, or make and pytest themselves",
     "docs/scripts.md": "lines of a script, tried by tests/integration/runner",
     "docs/tutorial.md": "starts the stack, which a test does in its own way",
-    "docs/how_to/back_up.md": "systemd",
+    "docs/how_to/back_up.md": "tried by the tests of `webjobs backup` and `webjobs restore`",
     "docs/how_to/systemd.md": "systemd",
     "docs/how_to/upgrade.md": "systemd and pip",
 }
