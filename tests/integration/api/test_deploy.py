@@ -1,6 +1,7 @@
 """Uploads and deletions: what is accepted, what is refused and how, and that nothing is left behind."""
 
 import asyncio
+import errno
 import gzip
 import io
 import time
@@ -12,6 +13,7 @@ import aiohttp
 import pytest
 from support.eventually import eventually
 from support.fake_backend import FakeBackend
+from webjobs_api.http import upload_body
 from webjobs_events.commands import DeployJob, UploadKind
 from webjobs_events.jetstream import Bus
 from webjobs_rules.job import JobName, JobType
@@ -433,3 +435,31 @@ async def test_a_compressed_body_is_refused_for_its_end_may_be_missing(
     async with api.put(address, data=io.BytesIO(cut), headers=headers) as answer:
         assert answer.status == 415
         assert await answer.text() == "Send the file as it is, without Content-Encoding: gzip."
+
+
+async def test_an_upload_that_the_disk_of_the_api_does_not_take_is_507(
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(_target: object, _chunk: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(upload_body, "_write", write)
+    for content in (b"echo", b"e" * 1_000_000):
+        status, text, _ = await put(api, JOB, content, SCRIPT)
+        assert status == 507, text
+        assert "no space left: the api cannot store the upload in" in text
+    assert backend.seen == []
+    await nothing_is_left(bus)
+
+
+async def test_a_form_is_searched_piece_by_piece(
+    api: aiohttp.ClientSession, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload_body, "_WINDOW_BYTES", 7)
+    content = b"echo hello\n--not-the-boundary\r\n" * 200
+    form = aiohttp.FormData()
+    form.add_field("before", "1")
+    form.add_field("file", content, filename="run.sh", content_type="application/x-sh")
+    async with api.post("/pages/triggered/hello/files", data=form) as answer:
+        assert answer.status == 200, await answer.text()
+    assert backend.files[JobType.TRIGGERED, JobName("hello")] == {"run.sh": content}

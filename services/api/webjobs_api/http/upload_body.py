@@ -1,23 +1,29 @@
 """Receives the body of an upload: the file itself, or the one file of a form."""
 
 import asyncio
-import mmap
+import errno
+import io
+import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from aiohttp import StreamReader, web
 
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import UploadTooLarge
+from webjobs_api.http.errors import NoSpaceLeft, UploadTooLarge
 from webjobs_api.http.form_file import boundary_of, files_in_form
 from webjobs_api.http.keys import SETTINGS
 from webjobs_api.http.requests import FORM, HEAD_BYTES
 from webjobs_api.http.upload_errors import NotOneFile
 
 LIMIT_VARIABLE = "WEBJOBS_UPLOAD_LIMIT_MB"
-_COPY_BYTES = 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
+_WINDOW_BYTES = 4 * 1024 * 1024  # in which a form is searched at once
+_AT_ONCE_BYTES = 1024 * 1024  # of an upload that is written without a thread
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +73,32 @@ async def receive_upload(request: web.Request) -> ReceivedUpload:
     Raises:
         EncodedUpload, UploadTooLarge: As `check_length`, or it goes on beyond the limit.
         BrokenForm, NotOneFile, InvalidFileName: It is a form that does not hold exactly one file.
+        NoSpaceLeft: The disk of this api is full.
     """
     limit = check_length(request)
-    file: BinaryIO = tempfile.TemporaryFile()
+    with _full_disk():
+        file: BinaryIO = tempfile.TemporaryFile(buffering=0)
     try:
-        await _receive(request.content, file, limit, LIMIT_VARIABLE)
+        with _full_disk():
+            await _receive(request.content, file, limit, LIMIT_VARIABLE)
         boundary = boundary_of(request.headers.get("Content-Type", "")) if is_form(request) else None
         if boundary is None:
-            return _received(file, request.content_type)
+            return _received(file, 0, _size(file), request.content_type)
         return await asyncio.to_thread(_unwrapped, file, boundary)
     except BaseException:
         file.close()
         raise
+
+
+@contextmanager
+def _full_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        place = tempfile.gettempdir()
+        raise NoSpaceLeft(f"the api cannot store the upload in {place}") from error
 
 
 async def _receive(body: StreamReader, target: BinaryIO, limit_bytes: int, variable: str) -> None:
@@ -86,7 +106,7 @@ async def _receive(body: StreamReader, target: BinaryIO, limit_bytes: int, varia
 
     Args:
         body: Of the request.
-        target: Open for writing.
+        target: Open for writing, without a buffer.
         limit_bytes: Most that is taken.
         variable: The setting of the limit, named in the error.
 
@@ -98,34 +118,95 @@ async def _receive(body: StreamReader, target: BinaryIO, limit_bytes: int, varia
         received += len(chunk)
         if received > limit_bytes:
             raise UploadTooLarge(limit_bytes, variable)
-        target.write(chunk)
-    target.seek(0)
+        if received > _AT_ONCE_BYTES:  # a disk that is busy with gigabytes keeps a writer waiting
+            await asyncio.to_thread(_write, target, chunk)
+        else:
+            _write(target, chunk)
 
 
-def _received(file: BinaryIO, content_type: str, file_name: str | None = None) -> ReceivedUpload:
-    size = file.seek(0, 2)
-    file.seek(0)
-    head = file.read(HEAD_BYTES)
-    file.seek(0)
-    return ReceivedUpload(file, size, head, content_type, file_name)
+def _write(target: BinaryIO, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[target.write(rest) :]
+
+
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _received(
+    file: BinaryIO, start: int, end: int, content_type: str, file_name: str | None = None
+) -> ReceivedUpload:
+    part = cast(BinaryIO, io.BufferedReader(_Part(file, start, end), _CHUNK_BYTES))
+    head = part.read(HEAD_BYTES)
+    part.seek(0)
+    return ReceivedUpload(part, end - start, head, content_type, file_name)
 
 
 def _unwrapped(file: BinaryIO, boundary: bytes) -> ReceivedUpload:
-    if not file.seek(0, 2):  # nothing can be mapped
-        return _received(file, FORM)
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as body:
-        found = files_in_form(body, boundary)
-        if found is None:
-            return _received(file, FORM)
-        if len(found) != 1:
-            raise NotOneFile([each.name for each in found])
-        (form_file,) = found
-        content: BinaryIO = tempfile.TemporaryFile()
-        try:
-            for at in range(form_file.start, form_file.end, _COPY_BYTES):
-                content.write(body[at : min(at + _COPY_BYTES, form_file.end)])
-        except BaseException:
-            content.close()
-            raise
-    file.close()
-    return _received(content, form_file.content_type, form_file.name)
+    found = files_in_form(_Searched(file.fileno(), _size(file)), boundary)
+    if found is None:
+        return _received(file, 0, _size(file), FORM)
+    if len(found) != 1:
+        raise NotOneFile([each.name for each in found])
+    (form_file,) = found
+    return _received(file, form_file.start, form_file.end, form_file.content_type, form_file.name)
+
+
+class _Part(io.RawIOBase):
+    """A part of a file as a file of its own; it owns the file."""
+
+    def __init__(self, file: BinaryIO, start: int, end: int) -> None:
+        self._file = file
+        self._start = start
+        self._size = end - start
+        self._at = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a position in the part."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        """Read the next bytes; 0 at the end of the part."""
+        wanted = max(0, min(len(buffer), self._size - self._at))
+        data = os.pread(self._file.fileno(), wanted, self._start + self._at)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        """Close the file too."""
+        self._file.close()
+        super().close()
+
+
+class _Searched:
+    """A file that is searched piece by piece: mapped into memory, all of it would count as the api's own."""
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        self._descriptor = descriptor
+        self._size = size
+
+    def find(self, sub: bytes, start: int = 0, end: int | None = None, /) -> int:
+        """Position of the first occurrence; -1 when there is none."""
+        at, end = max(0, start), self._size if end is None else min(end, self._size)
+        while at + len(sub) <= end:
+            window = os.pread(self._descriptor, min(_WINDOW_BYTES + len(sub) - 1, end - at), at)
+            if (found := window.find(sub)) >= 0:
+                return at + found
+            at += _WINDOW_BYTES
+        return -1
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        start, stop, _ = part.indices(self._size)
+        return os.pread(self._descriptor, max(0, stop - start), start)
