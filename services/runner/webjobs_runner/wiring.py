@@ -6,6 +6,7 @@ from pathlib import Path
 
 from webjobs_events.jetstream import Bus, Definitions, JobKey, LiveSettings, Tunnels
 from webjobs_events.job import JobDefinition
+from webjobs_rules.archive_entries import UploadLimits
 from webjobs_rules.job import JobType
 from webjobs_rules.script import SCRIPT_HOSTS, extend_hosts
 from webjobs_rules.status import Reason
@@ -23,7 +24,6 @@ from webjobs_runner.environments.environments import Environments
 from webjobs_runner.environments.preparation import Preparations
 from webjobs_runner.environments.upkeep import Upkeep
 from webjobs_runner.environments.wiring import EnvironmentSettings, build_environments
-from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.in_place import InPlaceFiles
 from webjobs_runner.files.installed_folders import InstalledFolders

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -220,3 +221,20 @@ def test_what_the_script_reports_is_in_the_report(
     assert json.loads(done.stdout) == report
     warnings = [text for level, text in lines(done.stderr) if level == "SYS WARN"]
     assert [text.startswith(warning) for text in warnings] == ([True] if warning else [])
+
+
+def test_a_zip_is_run_and_its_folder_removed(tmp_path: Path) -> None:
+    folder = job(tmp_path / "report", 'echo "$1 from $WEBJOBS_NAME"; cat data.txt; exit 3')
+    (folder / "data.txt").write_text("data\n")
+    archive = shutil.make_archive(str(tmp_path / "report"), "zip", folder)
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    ended = execute(archive, "--quiet", "--", "hello", TMPDIR=str(temporary))
+    assert ended.returncode == 3, ended.stderr
+    said = [text for _, text in lines(ended.stdout)]
+    assert "hello from report" in said and "data" in said
+    assert list(temporary.iterdir()) == []
+    (tmp_path / "report.zip").write_bytes(Path(archive).read_bytes()[:-30])
+    refused = execute(archive, TMPDIR=str(temporary))
+    assert refused.returncode == 125 and "cut short" in refused.stderr
+    assert list(temporary.iterdir()) == []

@@ -15,7 +15,7 @@ from webjobs_api.backends.runner_files import FilesOfRunner
 from webjobs_events import files as messages
 from webjobs_events.files import decode_reply, encode, operation_of
 from webjobs_events.jetstream import Bus
-from webjobs_runner.files.archive_entries import UploadLimits
+from webjobs_rules.archive_entries import UploadLimits
 from webjobs_runner.files.site import Site
 from webjobs_runner.instance import Instance
 from webjobs_runner.vfs.file_service import FileService

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from webjobs_rules.archive_entries import UploadLimits
 from webjobs_rules.errors import BadUpload
-from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.archive_guard import unpack_upload
 
 LIMITS = UploadLimits()

@@ -22,9 +22,9 @@ from support.zip_makers import (
     unicode_path,
     unix_attributes,
 )
+from webjobs_rules.archive_entries import UploadLimits
 from webjobs_rules.errors import BadUpload
 from webjobs_rules.left_out import LeftOut, Why, left_out_warnings
-from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.archive_guard import unpack_upload
 from webjobs_runner.files.package import scan_folder
 

@@ -5,9 +5,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from webjobs_rules.archive_entries import UploadLimits
 from webjobs_rules.errors import BadUpload
 from webjobs_rules.uploaded_script import script_file_name
-from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.upload import place_archive, place_merged, place_script
 
 LIMITS = UploadLimits()

@@ -126,11 +126,11 @@ def checked_job(
     site_zone: str | None,
     now: datetime,
 ) -> CheckedJob:
-    """Check a folder, or a single script.
+    """Check a folder, a zip, or a single script; `source` of what is returned is to be closed.
 
     Args:
-        path: Of the folder or script.
-        name: Of the job; by default that of the folder, or of the script without its extension.
+        path: Of the folder, zip or script.
+        name: Of the job; by default that of the folder, or of the file without its extension.
         job_type: Of the job; by default as the folder above says, else triggered.
         programs: Of this machine.
         site_zone: WEBSITE_TIME_ZONE.

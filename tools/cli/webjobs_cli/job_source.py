@@ -1,10 +1,11 @@
-"""Reads a job's files from a folder or from a single script, for commands that need no server."""
+"""Reads a job's files from a folder, a zip or a single script, for commands that need no server."""
 
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from webjobs_rules.errors import FolderRefused
@@ -14,6 +15,8 @@ from webjobs_rules.shebang import HEAD_BYTES, Shebang, names_interpreter, parse_
 from webjobs_rules.uploaded_script import checked_script
 
 from webjobs_cli.errors import CommandError
+
+ARCHIVE_SUFFIX = ".zip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class JobSource:
         is_script: Whether the job is a single file of the folder.
         sizes: Of the files in bytes.
         kept_here: Paths that `webjobs deploy` leaves out; those of folders end with `/`.
+        unpacked: The folder, when it was made of a zip; None: it is the person's own.
     """
 
     folder: Path
@@ -33,6 +37,12 @@ class JobSource:
     is_script: bool
     sizes: dict[str, int]
     kept_here: list[str]
+    unpacked: "tempfile.TemporaryDirectory[str] | None" = None
+
+    def close(self) -> None:
+        """Remove the folder that was made of a zip."""
+        if self.unpacked is not None:
+            self.unpacked.cleanup()
 
     def shebang_of(self, path: str) -> Shebang | None:
         """The interpreter that a file names in its first line."""
@@ -61,10 +71,10 @@ class JobSource:
 
 
 def read_source(path: Path, job_name: str) -> JobSource:
-    """Read what a folder holds, or take a file as the only one of a job.
+    """Read what a folder or a zip holds, or take a file as the only one of a job; to be closed.
 
     Raises:
-        CommandError: There is no such folder or file, or it is an archive.
+        CommandError: There is no such folder or file, or a zip cannot be unpacked here.
         FolderRefused, BadUpload: No job can be made of it, as a server would say.
     """
     try:
@@ -72,22 +82,40 @@ def read_source(path: Path, job_name: str) -> JobSource:
     except OSError as error:
         raise CommandError("no_such_path", f"{path} cannot be read: {error.strerror}.") from error
     if stat.S_ISDIR(mode):
-        return _of_folder(path.resolve(), job_name)
-    if path.suffix.lower() == ".zip":
-        raise CommandError(
-            "is_an_archive", f"{path} is an archive.", "Unpack it, and name the folder.", exit_code=2
-        )
+        folder = path.resolve()
+        return _of_folder(folder, job_name, _ignored(folder))
+    if path.suffix.lower() == ARCHIVE_SUFFIX:
+        return _of_archive(path, job_name)
     size = path.stat().st_size
     name = checked_script(path.name, size)
     entries = [FolderEntry(name, stat.S_IFREG | 0o755)]
     return JobSource(path.resolve().parent, folder_content(job_name, entries), True, {name: size}, [])
 
 
-def _of_folder(folder: Path, job_name: str) -> JobSource:
+def _of_archive(archive: Path, job_name: str) -> JobSource:
+    from webjobs_cli.job_archive import unpack_archive
+
+    unpacked = tempfile.TemporaryDirectory(prefix="webjobs-zip-")
+    try:
+        folder = Path(unpacked.name)
+        try:
+            left_out = unpack_archive(archive, folder, os.environ)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise CommandError("cannot_unpack", f"{archive} cannot be unpacked: {reason}.") from error
+        source = _of_folder(folder, job_name, IgnorePatterns([]))  # a zip is deployed as it is
+        content = replace(source.content, left_out=(*left_out, *source.content.left_out))
+        return replace(source, content=content, unpacked=unpacked)
+    except BaseException:
+        unpacked.cleanup()
+        raise
+
+
+def _of_folder(folder: Path, job_name: str, ignored: IgnorePatterns) -> JobSource:
     sizes: dict[str, int] = {}
     kept_here: list[str] = []
     try:
-        entries = list(_walk(folder, "", _ignored(folder), sizes, kept_here))
+        entries = list(_walk(folder, "", ignored, sizes, kept_here))
         content = folder_content(job_name, entries)
         for path in content.files:
             with open(folder / path, "rb"):

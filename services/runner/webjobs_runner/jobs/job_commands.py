@@ -23,6 +23,7 @@ from webjobs_events.errors import BusUnavailable, StorageFull, UnreadableDefinit
 from webjobs_events.events import Deleted
 from webjobs_events.jetstream import Bus, Definitions, JobKey, ObjectNotFound, lacks_space
 from webjobs_events.refusal import RefusalSource
+from webjobs_rules.archive_entries import UploadLimits
 from webjobs_rules.errors import (
     BadUpload,
     DependenciesRefused,
@@ -38,7 +39,6 @@ from webjobs_rules.settings_patch import merged, settings_tag
 
 from webjobs_runner.disk_watch import DiskWatch
 from webjobs_runner.errors import DependenciesUnavailable, SettingsAreOthers
-from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.definition_files import has_settings, is_disabled, read_settings, settings_warnings
 from webjobs_runner.files.package import unpack_package
 from webjobs_runner.files.upload import place_archive, place_merged, place_script

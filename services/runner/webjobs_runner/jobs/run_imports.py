@@ -16,6 +16,7 @@ from webjobs_events.commands import ImportedRun, ImportOutcome, ImportRuns
 from webjobs_events.envelope import cause_in
 from webjobs_events.events import Deleted, Event, RunImported, RunInitializing
 from webjobs_events.jetstream import Bus, StreamMessage
+from webjobs_rules.archive_entries import UploadLimits
 from webjobs_rules.azure_run import (
     ERROR_LOG,
     LARGEST_STATUS,
@@ -32,7 +33,6 @@ from webjobs_rules.job import JobName, JobType
 from webjobs_rules.log_format import LineCount, chunk_headers, error_log, output_log
 from webjobs_rules.run_id import RunId, instant_of
 
-from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.files.archive_guard import unpack_upload
 from webjobs_runner.instance import Instance
 from webjobs_runner.outbox import Outbox

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from webjobs_events import files
 from webjobs_events.files import Fault
 from webjobs_events.jetstream import Bus
+from webjobs_rules.archive_entries import UploadLimits
 from webjobs_rules.errors import BadUpload, WebJobsError
 from webjobs_rules.job_warnings import bounded_warnings
 from webjobs_rules.trace import Trace
@@ -21,7 +22,6 @@ from webjobs_service.lifetime import LongLived, side_tasks
 
 from webjobs_runner.domain.precondition import PreconditionFailed
 from webjobs_runner.domain.site_path import BadPath, SitePath, parse_path
-from webjobs_runner.files.archive_entries import UploadLimits
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
 from webjobs_runner.vfs import errors

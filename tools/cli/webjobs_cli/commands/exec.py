@@ -3,14 +3,18 @@
 import os
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from webjobs_cli.errors import CommandError
 from webjobs_cli.invocation import invocation, json_option
+from webjobs_cli.job_options import job_options
 from webjobs_cli.lazy_group import Command
 from webjobs_cli.shapes import ExecReport
+
+if TYPE_CHECKING:
+    from webjobs_cli.job_check import CheckedJob, Programs
 
 _FAILED = 125
 
@@ -18,13 +22,7 @@ _FAILED = 125
 @click.command("exec", cls=Command)
 @click.argument("path", type=click.Path(path_type=Path))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@click.option("--name", metavar="JOB", help="Name of the job. Default: that of the folder or script.")
-@click.option(
-    "--type",
-    "job_type",
-    type=click.Choice(["triggered", "continuous"]),
-    help="Default: as the folder above PATH is called, else triggered.",
-)
+@job_options
 @click.option(
     "--setting", "given", multiple=True, metavar="NAME=VALUE", help="An app setting; may be repeated."
 )
@@ -38,7 +36,7 @@ def exec_job(
     given: tuple[str, ...],
     quiet: bool,
 ) -> int:
-    """Run a job's folder or script here as a runner would.
+    """Run a job's folder, zip or script here as a runner would.
 
     The script is chosen as on a server, and runs in a working copy with the arguments behind `--` and the
     environment of a job. Its log is printed with its marks; with --json it goes to the standard error.
@@ -49,11 +47,9 @@ def exec_job(
     """
     from datetime import UTC, datetime
 
-    from webjobs_rules.errors import WebJobsError
     from webjobs_rules.job import JobType
 
     from webjobs_cli.job_check import Programs, checked_job
-    from webjobs_cli.job_run import differences, run_job
 
     output = invocation().output
     output.check_fields(ExecReport)
@@ -61,6 +57,27 @@ def exec_job(
     programs = Programs(os.environ)
     kind = JobType(job_type) if job_type else None
     job = checked_job(path, name, kind, programs, site_zone=None, now=datetime.now(UTC))
+    try:
+        return _executed(job, path, arguments, settings, programs, quiet=quiet)
+    finally:
+        if job.source is not None:
+            job.source.close()
+
+
+def _executed(
+    job: "CheckedJob",
+    path: Path,
+    arguments: tuple[str, ...],
+    settings: dict[str, str],
+    programs: "Programs",
+    *,
+    quiet: bool,
+) -> int:
+    from webjobs_rules.errors import WebJobsError
+
+    from webjobs_cli.job_run import differences, run_job
+
+    output = invocation().output
     refused = [each.message for each in job.findings if each.level == "error"]
     if refused:
         raise CommandError("job_refused", " ".join(refused), f"See `webjobs lint {path}`.", exit_code=_FAILED)

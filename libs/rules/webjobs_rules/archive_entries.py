@@ -1,20 +1,24 @@
-"""Reads the table of contents of an untrusted zip, and refuses what is not safe."""
+"""The table of contents of an untrusted zip → what is to be unpacked, or a refusal; pure.
+
+Runners unpack with these rules what is deployed, and the command line what it checks or runs.
+"""
 
 import re
 import stat
 import struct
 import unicodedata
-import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 from webjobs_rules.errors import BadUpload
 from webjobs_rules.left_out import LeftOut, Why
 from webjobs_rules.litter import is_litter
 
 MIB = 1024 * 1024
-_READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others can need memory without bound
+_READABLE = (0, 8)  # stored, deflated (APPNOTE.TXT, 4.4.5); others can need memory without bound
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _UTF8_FLAG = 0x800
 _UNICODE_PATH = 0x7075  # "Info-ZIP Unicode Path Extra Field" of APPNOTE.TXT, 4.6.9
@@ -44,6 +48,20 @@ class UploadLimits:
     directory_bytes: int = 16 * MIB
 
 
+class EntryInfo(Protocol):
+    """What `zipfile.ZipInfo` says about an entry."""
+
+    orig_filename: str
+    external_attr: int
+    create_system: int
+    flag_bits: int
+    compress_type: int
+    compress_size: int
+    file_size: int
+    header_offset: int
+    extra: bytes
+
+
 class EntryKind(Enum):
     """What an entry becomes."""
 
@@ -62,16 +80,17 @@ class ArchiveEntry:
     path: str
     kind: EntryKind
     executable: bool | None
-    info: zipfile.ZipInfo
+    info: EntryInfo
 
 
-def read_entries(package: zipfile.ZipFile, limits: UploadLimits) -> tuple[list[ArchiveEntry], list[LeftOut]]:
+def read_entries(
+    infos: Sequence[EntryInfo], limits: UploadLimits
+) -> tuple[list[ArchiveEntry], list[LeftOut]]:
     """Returns what is to be unpacked, and what is left out; links are not yet followed.
 
     Raises:
         BadUpload: An entry is not safe, or there are too many.
     """
-    infos = package.infolist()
     if len(infos) > limits.entries:
         raise BadUpload(f"it holds {len(infos)} entries, and {limits.entries} are allowed")
     if sum(info.file_size for info in infos) > limits.unpacked_bytes:
@@ -89,7 +108,7 @@ def read_entries(package: zipfile.ZipFile, limits: UploadLimits) -> tuple[list[A
     return entries, left_out
 
 
-def entry_name(info: zipfile.ZipInfo) -> str:
+def entry_name(info: EntryInfo) -> str:
     """An entry's name as its maker meant it, `/` between parts.
 
     The field for Unicode names counts first, if it belongs to the name, then UTF-8 with or without the
@@ -139,12 +158,12 @@ def _unicode_name(extra: bytes, raw_name: bytes) -> str | None:
     return None
 
 
-def _unix_mode(info: zipfile.ZipInfo) -> int:
+def _unix_mode(info: EntryInfo) -> int:
     """An entry's mode on unix; 0 when it was made elsewhere."""
     return info.external_attr >> 16 if info.create_system in _UNIX else 0
 
 
-def _entry(info: zipfile.ZipInfo, limits: UploadLimits, has_modes: bool) -> ArchiveEntry | LeftOut | None:
+def _entry(info: EntryInfo, limits: UploadLimits, has_modes: bool) -> ArchiveEntry | LeftOut | None:
     name = entry_name(info)
     path = _safe_path(name, limits)
     if info.header_offset < 0:
@@ -164,7 +183,7 @@ def _entry(info: zipfile.ZipInfo, limits: UploadLimits, has_modes: bool) -> Arch
     return ArchiveEntry(path, kind, executable, info) if path else None
 
 
-def _kind(info: zipfile.ZipInfo, name: str) -> EntryKind | None:
+def _kind(info: EntryInfo, name: str) -> EntryKind | None:
     """None for what no package carries."""
     mode = stat.S_IFMT(_unix_mode(info))
     if mode == stat.S_IFLNK:
