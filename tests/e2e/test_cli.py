@@ -232,7 +232,7 @@ def test_a_deployment_says_what_it_uploads_leaves_out_and_runs(cli: CommandLine)
     assert cli("run", "cli-new", "--follow").stdout == "of env\n"
     (folder / "run.sh").write_text("echo changed\n")
     script = cli("deploy", "cli-new/run.sh", "--name", "cli-new")
-    assert script.stdout.startswith("uploaded 1 file, 13 bytes\ntriggered job cli-new runs run.sh\n")
+    assert script.stdout.startswith("uploaded 1 file, 13 B\ntriggered job cli-new runs run.sh\n")
     assert cli("run", "cli-new", "--follow").stdout == "changed\n"
     assert cli.error("deploy", "cli-new/notes.txt", "--json")["code"] == "invalid_request"
 

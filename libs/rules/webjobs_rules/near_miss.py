@@ -1,14 +1,18 @@
 """Which known name was meant by one that is not known; pure."""
 
+import difflib
 from collections.abc import Iterable
 
+_LONGEST = 64  # characters; what is longer is no slip of the pen, and comparing it takes long
+_ALIKE = 0.6  # of 1, for names that are alike
 _LEAST_FOR_ONE_EDIT, _LEAST_FOR_TWO = 4, 6  # letters of a name
 
 
-def closest_name(written: str, known: Iterable[str]) -> str | None:
+def closest_name(written: str, known: Iterable[str], *, is_refused: bool = False) -> str | None:
     """Returns the known name that differs in case, separators or a few letters; None when there is none.
 
-    Up to two edits (a letter more, less, another, or two exchanged) count, fewer in short names.
+    Up to two edits (a letter more, less, another, or two exchanged) count, fewer in short names. With
+    `is_refused`, of a name that no one can use, one that is only alike counts too, such as an abbreviation.
     """
     plain = _plain(written)
     names = list(known)
@@ -19,7 +23,16 @@ def closest_name(written: str, known: Iterable[str]) -> str | None:
             return name
     distances = {name: _edits(plain, _plain(name)) for name in names}
     near = [name for name in names if distances[name] <= _allowed(len(_plain(name)))]
-    return min(near, key=lambda name: distances[name], default=None)
+    closest = min(near, key=lambda name: distances[name], default=None)
+    return _alike(written, names) if closest is None and is_refused else closest
+
+
+def _alike(written: str, names: list[str]) -> str | None:
+    if len(written) > _LONGEST:
+        return None
+    by_lower = {each.lower(): each for each in names}
+    close = difflib.get_close_matches(written.lower(), by_lower, n=1, cutoff=_ALIKE)
+    return by_lower[close[0]] if close else None
 
 
 def _allowed(letters: int) -> int:

@@ -13,8 +13,8 @@ from webjobs_api.pages.formats import (
     relative,
     shown,
 )
-from webjobs_api.wording.amounts import counted, elapsed, ordinal, rough, size, took
 from webjobs_api.wording.sentence import Elapsed, Sentence
+from webjobs_rules.amounts import counted, elapsed, ordinal, rough, size, took
 from webjobs_rules.word_list import listed
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -103,7 +103,7 @@ def test_a_tap_shows_each_clock_once() -> None:
 
 @pytest.mark.parametrize(
     ("given_bytes", "text"),
-    [(0, "0 B"), (999, "999 B"), (4_200, "4.2 kB"), (104_000_000, "104 MB"), (5_000_000_000_000, "5,000 GB")],
+    [(0, "0 B"), (999, "999 B"), (4_200, "4.2 kB"), (104_000_000, "104 MB"), (5_000_000_000_000, "5.0 TB")],
 )
 def test_sizes(given_bytes: int, text: str) -> None:
     assert size(given_bytes) == text

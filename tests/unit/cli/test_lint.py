@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +15,15 @@ import pytest
 from webjobs_cli.errors import CommandError
 from webjobs_cli.job_check import CheckedJob, Programs, checked_job
 from webjobs_cli.main import main
+from webjobs_rules.archive_entries import UploadLimits
 from webjobs_rules.dependencies.policy import DependencyPolicy
-from webjobs_rules.errors import WebJobsError
+from webjobs_rules.errors import BadUpload, WebJobsError
 from webjobs_rules.job import JobType, parse_job_name
+from webjobs_rules.left_out import left_out_warnings
 from webjobs_rules.settings_check import warnings_of
 from webjobs_runner.environments import preparation
 from webjobs_runner.files.definition_files import read_settings, settings_warnings
-from webjobs_runner.files.upload import place_script
+from webjobs_runner.files.upload import place_archive, place_script
 from webjobs_runner.jobs.deployment import Deployment
 
 NOW = datetime(2026, 3, 28, 12, tzinfo=UTC)
@@ -251,9 +254,6 @@ def test_files_beside_the_script_are_not_cleaned_and_that_is_said(tmp_path: Path
 def test_what_cannot_be_looked_at_is_a_failure_of_the_command(tmp_path: Path, programs: Programs) -> None:
     with pytest.raises(CommandError, match="cannot be read: No such file"):
         lint(tmp_path / "nowhere", programs)
-    (tmp_path / "job.zip").write_bytes(b"PK")
-    with pytest.raises(CommandError, match="is an archive"):
-        lint(tmp_path / "job.zip", programs)
     with pytest.raises(CommandError, match="WEBJOBS_SCRIPT_HOSTS is not usable"):
         Programs({"WEBJOBS_SCRIPT_HOSTS": "{"})
 
@@ -284,5 +284,90 @@ def test_people_get_lines(tmp_path: Path) -> None:
         check=True,
     )
     lines = process.stdout.splitlines()
-    assert lines[0].startswith("a (triggered): 1 file, 4 bytes")
+    assert lines[0].startswith("a (triggered): 1 file, 4 B")
     assert lines[-1] == "no errors, no warnings"
+
+
+def zipped(place: Path, *entries: tuple[str | zipfile.ZipInfo, bytes]) -> Path:
+    path = place / "report.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, content in entries:
+            target.writestr(name, content)
+    return path
+
+
+def zip_link(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.create_system, info.external_attr = 3, 0o120777 << 16
+    return info
+
+
+RUN = ("run.sh", b"echo")
+ZIPS: dict[str, Callable[[Path], Path]] = {
+    "good": lambda place: zipped(place, RUN, ("settings.job", b'{"schedule": "0 0 3 * * *"}')),
+    "a folder in it": lambda place: zipped(place, ("report/run.py", b"pass"), ("report/lib/a", b"1")),
+    "litter and links": lambda place: zipped(
+        place, RUN, ("__MACOSX/._run.sh", b"1"), (zip_link("out"), b"../../etc"), (zip_link("in"), b"run.sh")
+    ),
+    "empty": lambda place: zipped(place),
+    "only folders": lambda place: zipped(place, ("a/", b"")),
+    "no script": lambda place: zipped(place, ("notes.md", b"# Notes")),
+    "slip": lambda place: zipped(place, RUN, ("../../evil.sh", b"echo")),
+    "absolute": lambda place: zipped(place, ("/etc/evil.sh", b"echo")),
+    "twice": lambda place: zipped(place, RUN, ("a", b"1"), ("a/b", b"2")),
+    "through a link": lambda place: zipped(place, RUN, (zip_link("lib"), b"/tmp"), ("lib/x", b"1")),
+    "bomb": lambda place: zipped(place, RUN, ("zeros", bytes(8_000_000))),
+    "bad settings": lambda place: zipped(place, RUN, ("settings.job", b"{")),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("make", ZIPS.values(), ids=ZIPS)
+def test_a_zip_is_refused_and_taken_as_a_runner_does(
+    make: Callable[[Path], Path], tmp_path: Path, programs: Programs
+) -> None:
+    archive, target = make(tmp_path), tmp_path / "unpacked"
+    refusal = ""
+    try:
+        left_out = place_archive(archive, target, UploadLimits())
+    except BadUpload as error:
+        refusal = str(error)
+    checked = lint(archive, programs)
+    assert checked.name == "report"
+    if refusal:
+        assert [each.message for each in checked.findings] == [refusal] and checked.source is None
+        return
+    assert checked.source is not None
+    try:
+        from_folder = lint(target, programs, name="report")
+        wanted = {(each.code, each.message) for each in from_folder.findings if each.code != "left_out"}
+        found = {(each.code, each.message) for each in checked.findings if each.code != "left_out"}
+        assert found == wanted and checked.script == from_folder.script
+        said = [each.message for each in checked.findings if each.code == "left_out"]
+        assert said == left_out_warnings(left_out)
+    finally:
+        checked.source.close()
+    assert not checked.source.folder.exists()
+
+
+@pytest.mark.parametrize("end", [slice(0, -30), slice(0, 0)])
+def test_a_zip_that_is_cut_short_is_refused(end: slice, tmp_path: Path, programs: Programs) -> None:
+    archive = zipped(tmp_path, RUN)
+    archive.write_bytes(archive.read_bytes()[end])
+    (finding,) = lint(archive, programs).findings
+    assert finding.level == "error" and "it is not a zip archive, or it is cut short" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [
+        ("WEBJOBS_UPLOAD_LIMIT_MB", "larger than the 1 MiB allowed, which WEBJOBS_UPLOAD_LIMIT_MB raises"),
+        ("WEBJOBS_UNPACKED_LIMIT_MB", "unpacks to more than the 1 MiB allowed"),
+    ],
+)
+def test_a_zip_has_the_limits_of_the_server(
+    limit: str, says: str, tmp_path: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(limit, "1")
+    (finding,) = lint(zipped(tmp_path, RUN, ("noise", os.urandom(1_200_000))), programs).findings
+    assert finding.level == "error" and says in finding.message

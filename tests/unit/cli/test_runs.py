@@ -90,7 +90,7 @@ def deployed(**fields: Any) -> Deployed:
                 "warning: main.py is not run.",
             ],
         ),
-        ({"dry_run": True, "script": None, "files": 1, "bytes": 57}, ["would upload 1 file, 57 bytes"]),
+        ({"dry_run": True, "script": None, "files": 1, "bytes": 57}, ["would upload 1 file, 57 B"]),
         ({"files": None, "script": None}, ["uploaded an archive, 82 kB"]),
         (
             {"left_out": {f"{n}.pyc": 1 for n in range(7)}, "script": None},

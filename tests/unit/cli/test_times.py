@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 import pytest
-from webjobs_cli.times import Since, ago_text, bytes_text, duration_text, seconds_of
+from webjobs_cli.times import Since, ago_text, seconds_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -46,26 +46,8 @@ def test_what_is_no_instant_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.012, "12 ms"), (0.4, "0.4 s"), (9.94, "9.9 s"), (12.4, "12 s"), (60, "1 min"), (200, "3 min 20 s"),
-     (3600, "1 h"), (7500, "2 h 5 min"), (86_400 * 3 + 4 * 3600, "3 d 4 h"), (-1, "0 ms")],
-)  # fmt: skip
-def test_a_duration_is_written_in_two_units_at_most(seconds: float, text: str) -> None:
-    assert duration_text(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "now"), (5, "5 s ago"), (7200, "2 h ago"), (-90, "in 1 min 30 s")]
+    ("seconds", "text"), [(0, "just now"), (5, "5 s ago"), (7200, "2 h ago"), (-90, "in 1 min")]
 )
 def test_an_age_is_written(seconds: float, text: str) -> None:
     assert ago_text(NOW - timedelta(seconds=seconds), NOW) == text
     assert ago_text(None, NOW) == ""
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(0, "0 bytes"), (1, "1 byte"), (57, "57 bytes"), (82_000, "82 kB"), (1_400_000, "1.4 MB"),
-     (999_600, "1.0 MB"), (3e13, "30 TB")],
-)  # fmt: skip
-def test_a_size_is_written(size: float, text: str) -> None:
-    assert bytes_text(size) == text

@@ -65,8 +65,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "repair": Entry("repair:repair", "Repair what damage has left."),
     },
     "Jobs without a server": {
-        "exec": Entry("exec:exec_job", "Run a job's folder or script here as a runner would."),
-        "lint": Entry("lint:lint", "Check a job's folder or script as a server does, without one."),
+        "exec": Entry("exec:exec_job", "Run a job's folder, zip or script here as a runner would."),
+        "lint": Entry("lint:lint", "Check a job's folder, zip or script as a server does, without one."),
     },
     "This command line": {
         "context": Entry("context:context", "Name the servers that you work with, and choose one."),

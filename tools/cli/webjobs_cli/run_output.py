@@ -1,12 +1,14 @@
 """A run as commands print it."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from webjobs_client.models import RunDetails
+from webjobs_rules.amounts import took
 
 from webjobs_cli.shapes import RunShown
 from webjobs_cli.table import Column, printable
-from webjobs_cli.times import duration_text, local_text
+from webjobs_cli.times import local_text
 
 COLOURS = {
     "Success": "green",
@@ -23,7 +25,7 @@ COLUMNS: list[Column[RunShown]] = [
     Column("RUN", lambda run: run.run),
     Column("STATUS", lambda run: run.status, lambda run: COLOURS.get(run.status, "")),
     Column("STARTED", lambda run: local_text(run.started_at)),
-    Column("TOOK", lambda run: duration_text(run.seconds)),
+    Column("TOOK", lambda run: took(timedelta(seconds=run.seconds))),
     Column("TRIGGER", lambda run: run.trigger),
     Column("END", lambda run: ending_of(run)),
 ]
@@ -74,9 +76,9 @@ def ending_of(run: RunShown) -> str:
 
 def summary_of(run: RunShown) -> str:
     """One line about a run: `hello/2026… Failed after 3 s: exit code 3`."""
-    took = f" after {duration_text(run.seconds)}" if run.ended_at else ""
+    after = f" after {took(timedelta(seconds=run.seconds))}" if run.ended_at else ""
     ending = ending_of(run)
-    return f"{printable(run.run)} {run.status}{took}" + (f": {ending}" if ending else "")
+    return f"{printable(run.run)} {run.status}{after}" + (f": {ending}" if ending else "")
 
 
 def story_lines(run: RunShown) -> Iterator[tuple[str, str]]:

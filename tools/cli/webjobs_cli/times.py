@@ -1,9 +1,10 @@
-"""Durations, instants and sizes, as people write and read them."""
+"""Durations and instants, as people write and read them."""
 
 import re
 from datetime import datetime, timedelta
 
 import click
+from webjobs_rules.amounts import distance
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
@@ -64,47 +65,11 @@ class Since(click.ParamType[datetime]):
             self.fail(f"{text!r} is no time. Write it as 2h, or as 2026-01-02T03:04:05Z.", param, ctx)
 
 
-def duration_text(seconds: float) -> str:
-    """A duration in two units at most: `12 ms`, `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
-    if seconds < 0.095:
-        return f"{max(seconds, 0) * 1000:.0f} ms"
-    if seconds < 9.95:
-        return f"{max(seconds, 0):.1f} s"
-    whole = round(seconds)
-    for unit, name, smaller, smaller_name in (
-        (86_400, "d", 3600, "h"),
-        (3600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if whole >= unit:
-            rest = whole % unit // smaller
-            return f"{whole // unit} {name}" + (f" {rest} {smaller_name}" if rest else "")
-    return f"{whole} s"
-
-
 def ago_text(at: datetime | None, now: datetime) -> str:
     """How long ago, or in how long; empty without an instant."""
-    if at is None:
-        return ""
-    seconds = (now - at).total_seconds()
-    if abs(seconds) < 1:
-        return "now"
-    whole = duration_text(round(abs(seconds)) if abs(seconds) >= 9.95 else abs(seconds))
-    whole = whole.replace(".0 s", " s")
-    return f"{whole} ago" if seconds > 0 else f"in {whole}"
+    return "" if at is None else distance((now - at).total_seconds())
 
 
 def local_text(at: datetime | None) -> str:
     """An instant by the clock of this machine, to the second; empty without one."""
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else ""
-
-
-def bytes_text(size: float) -> str:
-    """A size in steps of 1,000: `82 kB`, `1.4 MB`."""
-    if size < 1000:
-        return f"{size:g} bytes" if size != 1 else "1 byte"
-    for unit in ("kB", "MB", "GB", "TB"):
-        size /= 1000
-        if size < 999.5 or unit == "TB":
-            break
-    return f"{size:.1f} {unit}" if size < 9.95 and unit != "kB" else f"{size:.0f} {unit}"

@@ -7,7 +7,7 @@ from webjobs_events.deployment_id import deployment_id_of
 from webjobs_events.queries import RunView
 from webjobs_rules.errors import WebJobsError
 from webjobs_rules.job import JobType
-from webjobs_rules.names import similar_name
+from webjobs_rules.near_miss import closest_name
 
 
 class JobNotFound(WebJobsError):
@@ -490,7 +490,7 @@ class UnknownParameter(WebJobsError):
     def __init__(self, kind: str, name: str, known: Sequence[str], hint: str = "") -> None:
         self.name = name
         self.known = tuple(known)
-        close = similar_name(name, known)
+        close = closest_name(name, known, is_refused=True)
         meant = f" Did you mean {close!r}?" if close else ""
         takes = f"takes: {', '.join(known)}" if known else f"takes no {kind}s"
         super().__init__(f"Unknown {kind} {name[:100]!r}.{meant} This address {takes}.{hint and ' '}{hint}")

@@ -12,13 +12,13 @@ from webjobs_events.events import TickOutcome
 from webjobs_events.instant import Instant
 from webjobs_events.queries import InstanceView, RunView
 from webjobs_events.refusal import Refusal
+from webjobs_rules.amounts import ordinal, took
 from webjobs_rules.run_id import RunId
 from webjobs_rules.status import Reason, Status
 
 from webjobs_api.backends.failing_hook import FailingHook
 from webjobs_api.backends.known_job import error_of
 from webjobs_api.overview.job_facts import JobFacts, JobKey
-from webjobs_api.wording.amounts import ordinal, took
 from webjobs_api.wording.sentence import Elapsed, Sentence
 
 _TIMES_MEDIAN = 3

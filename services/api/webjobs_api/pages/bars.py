@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from webjobs_rules.amounts import counted
 from webjobs_rules.status import Status
 from webjobs_rules.word_list import listed
-
-from webjobs_api.wording.amounts import counted
 
 _HALF = 16  # units of height above the line, and as many below
 _LEAST = 3  # units of the smallest bar

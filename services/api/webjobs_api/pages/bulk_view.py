@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
+from webjobs_rules.amounts import counted
 
 from webjobs_api.bulk_actions.request import Action
 from webjobs_api.bulk_actions.run_request import RunAction
-from webjobs_api.wording.amounts import counted
 
 _SHOWN = 100  # names in a question
 _IN_COMMAND = 10  # names in a command line

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 from webjobs_events.job import JobDefinition
 from webjobs_events.queries import InstanceView
+from webjobs_rules.amounts import counted, took
 from webjobs_rules.errors import WebJobsError
 from webjobs_rules.job import JobType
 from webjobs_rules.status import Status
@@ -36,7 +37,6 @@ from webjobs_api.pages.uptime import uptime_of
 from webjobs_api.pages.versions import REGIONS, restorable, versions_view
 from webjobs_api.why.causes import causes_of
 from webjobs_api.why.state import state_of
-from webjobs_api.wording.amounts import counted, took
 from webjobs_api.wording.sentence import Elapsed, Sentence
 
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from itertools import takewhile
 
-from webjobs_api.wording.amounts import size
+from webjobs_rules.amounts import size
 
 MAX_BYTES = 256 * 1024
 """Of a file that is edited in a browser."""

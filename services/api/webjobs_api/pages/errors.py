@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
+from webjobs_rules.amounts import counted
 from webjobs_rules.errors import WebJobsError
-
-from webjobs_api.wording.amounts import counted
 
 
 class HttpFault(WebJobsError):

@@ -30,13 +30,13 @@ from webjobs_events.events import (
     Term,
 )
 from webjobs_events.redaction import redacted_event
+from webjobs_rules.amounts import counted, rough, size
 from webjobs_rules.job import JobType
 from webjobs_rules.status import Status
 
 from webjobs_api.events.cloud_event import cloud_event_json
 from webjobs_api.http.urls import Urls
 from webjobs_api.pages.formats import short_digest
-from webjobs_api.wording.amounts import counted, rough, size
 from webjobs_api.wording.sentence import Sentence
 
 _STATUSES = frozenset(Status)

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 from webjobs_events.files import FileInfo, Kind
 from webjobs_events.job import JobDefinition
+from webjobs_rules.amounts import size
 from webjobs_rules.errors import NoRunnableScript, WebJobsError
 from webjobs_rules.script import SCRIPT_HOSTS, choose_script
 
@@ -15,7 +16,6 @@ from webjobs_api.backends.runner_files import FILES
 from webjobs_api.http import request_context
 from webjobs_api.pages.frame import PARTIAL, is_asked_for, page_urls
 from webjobs_api.pages.job_folder import JobFolder
-from webjobs_api.wording.amounts import size
 
 REGION = "files"
 

@@ -6,8 +6,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from markupsafe import Markup, escape
-
-from webjobs_api.wording.amounts import distance, elapsed
+from webjobs_rules.amounts import distance, elapsed
 
 _LONG_WORD = 14  # characters after which a name may break at its marks
 _BREAKS_AFTER = "-_./: "

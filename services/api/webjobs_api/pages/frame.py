@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 from webjobs_events.errors import BusUnavailable, NoResponders
+from webjobs_rules.amounts import counted
 from webjobs_rules.errors import WebJobsError
 from webjobs_service.release import VERSION
 
@@ -33,7 +34,6 @@ from webjobs_api.pages.tab import TAB
 from webjobs_api.pages.tab_state import UNKNOWN, TabIcon
 from webjobs_api.pages.terminal import Shell, TerminalLine
 from webjobs_api.runs.start import INVOCATIONS
-from webjobs_api.wording.amounts import counted
 
 CLOCK_COOKIE = "webjobs_clock"
 _REGIONS = "_regions"  # the query parameter by which the script asks for stale regions only

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from webjobs_rules.amounts import counted, took
 from webjobs_rules.status import Status
 from webjobs_rules.word_list import listed
 
@@ -12,7 +13,6 @@ from webjobs_api.hooks.responses import answer_words
 from webjobs_api.hooks.target import shown
 from webjobs_api.http.urls import quoted
 from webjobs_api.pages.bars import Bars, Result, bars_of
-from webjobs_api.wording.amounts import counted, took
 
 _BARS = 20
 _NEVER = "Never"

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from webjobs_events.job import JobDefinition
 from webjobs_events.queries import InstanceView
 from webjobs_events.usage import ProcessUsage
+from webjobs_rules.amounts import counted, size, took
 from webjobs_rules.status import Status
 
 from webjobs_api.overview.overview_json import Role, role_of
-from webjobs_api.wording.amounts import counted, size, took
 
 _ROLES = {Role.EACH: "on each runner", Role.SINGLETON: "singleton", Role.STANDBY: "standby"}
 

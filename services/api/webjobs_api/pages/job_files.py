@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from aiohttp import web
 from webjobs_events.files import Fault, JobOutcome, Kind, Written
 from webjobs_events.job import JobDefinition
+from webjobs_rules.amounts import size
 from webjobs_rules.errors import WebJobsError
 from webjobs_rules.job import JobType
 from webjobs_rules.settings_text import parse_settings
@@ -25,7 +26,6 @@ from webjobs_api.pages.frame import page_urls, show, show_fault
 from webjobs_api.pages.job_folder import MOST_ENTRIES, JobFolder
 from webjobs_api.pages.new_job import asks_for_run, run_now
 from webjobs_api.pages.page import Page
-from webjobs_api.wording.amounts import size
 
 _MOST_FORM_BYTES = 7 * MAX_BYTES  # a line end takes six bytes in a form
 _LONGEST_TAG = 100  # characters

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from webjobs_events.job import JobDefinition
 from webjobs_events.queries import InstanceView
+from webjobs_rules.amounts import took
 from webjobs_rules.job import JobType
 from webjobs_rules.status import Status
 
@@ -15,7 +16,6 @@ from webjobs_api.http.urls import Urls, quoted
 from webjobs_api.overview.attention import AttentionKind
 from webjobs_api.overview.overview_json import SHOWN_RESULTS, AttentionJson, JobRowJson, RunningJson
 from webjobs_api.pages.bars import Bars, Result, bars_of
-from webjobs_api.wording.amounts import took
 from webjobs_api.wording.sentence import Sentence
 
 NEVER = "Never"

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from webjobs_events.job import JobDefinition
+from webjobs_rules.amounts import counted, size
 from webjobs_rules.settings_patch import settings_tag
 
 from webjobs_api.backends.known_job import error_of
@@ -15,7 +16,6 @@ from webjobs_api.http.urls import Urls
 from webjobs_api.pages.formats import short_digest
 from webjobs_api.pages.settings_form import SettingField, setting_fields
 from webjobs_api.why.causes import Cause, CauseCode
-from webjobs_api.wording.amounts import counted, size
 
 _USUAL = {
     CauseCode.RUNNING,

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+from webjobs_rules.amounts import counted
 from webjobs_rules.log_format import LineCount, LogChunk
 
 from webjobs_api.pages.bars import Bars, boxes
-from webjobs_api.wording.amounts import counted
 
 BUCKETS = 200
 """Parts of a log that have marks of their own."""

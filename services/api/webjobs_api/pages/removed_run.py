@@ -8,6 +8,7 @@ from webjobs_events.envelope import decode_event
 from webjobs_events.errors import UndecodableMessage
 from webjobs_events.events import Deleted, Purged
 from webjobs_events.jetstream import Bus, StreamMessage, first_since
+from webjobs_rules.amounts import counted
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.run_id import instant_of, parse_run_id
 
@@ -19,7 +20,6 @@ from webjobs_api.pages.event_lines import EventLine, event_line
 from webjobs_api.pages.fault_words import fault_words
 from webjobs_api.pages.frame import page_urls, show
 from webjobs_api.pages.page import Page
-from webjobs_api.wording.amounts import counted
 from webjobs_api.wording.sentence import Sentence
 
 _CLOCKS_DIFFER = timedelta(seconds=5)  # of the api, which mints ids, and of NATS

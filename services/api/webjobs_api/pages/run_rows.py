@@ -7,11 +7,11 @@ from statistics import median
 
 import msgspec
 from webjobs_events.queries import RunView, TriggerKind
+from webjobs_rules.amounts import counted, size, took
 from webjobs_rules.status import Status, is_terminal
 
 from webjobs_api.http.urls import Urls
 from webjobs_api.pages.formats import short_digest
-from webjobs_api.wording.amounts import counted, size, took
 from webjobs_api.wording.sentence import Elapsed, Sentence
 
 _BY_THEMSELVES = (Status.SUCCESS, Status.FAILED)

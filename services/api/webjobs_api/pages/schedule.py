@@ -12,6 +12,7 @@ from aiohttp import web
 from webjobs_events.events import ScheduleTicked, TickOutcome
 from webjobs_events.job import JobDefinition
 from webjobs_events.queries import RunView, TriggerKind
+from webjobs_rules.amounts import counted
 from webjobs_rules.cron_words import cron_in_words
 from webjobs_rules.errors import WebJobsError
 from webjobs_rules.job import JobName, JobType
@@ -30,7 +31,6 @@ from webjobs_api.pages.bars import Bars
 from webjobs_api.pages.day import KINDS, Day, Passed, band_of, coming_in, day_of
 from webjobs_api.pages.frame import live, page_urls, show, show_fault
 from webjobs_api.pages.page import Page
-from webjobs_api.wording.amounts import counted
 
 _JOBS = 50  # on a page
 _MOST_DUE_TIMES = 100  # of a job and a day that are looked at for the note

@@ -15,9 +15,8 @@ from webjobs_events.events import (
 )
 from webjobs_events.events.continuous import ProcessEnded
 from webjobs_events.queries import InstanceView
+from webjobs_rules.amounts import took
 from webjobs_rules.status import Status
-
-from webjobs_api.wording.amounts import took
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from aiohttp import web
 from webjobs_events.refusal import Refusal, RefusalSource
+from webjobs_rules.amounts import counted, size
 from webjobs_rules.job import JobName, JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
@@ -15,7 +16,6 @@ from webjobs_api.monitoring.system import HistoryJson, SystemJson, read_system
 from webjobs_api.pages import terminal
 from webjobs_api.pages.frame import live, page_urls, show
 from webjobs_api.pages.page import Page
-from webjobs_api.wording.amounts import counted, size
 
 _MOST_REFUSALS = 100
 _SOURCES = {

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 from webjobs_events.queries import RunView
+from webjobs_rules.amounts import ordinal
 from webjobs_rules.errors import WebJobsError
 from webjobs_rules.job import JobType
 from webjobs_rules.status import Status, is_terminal
@@ -27,7 +28,6 @@ from webjobs_api.schedules.handlers import schedule_of_job
 from webjobs_api.schedules.preview import ScheduleJson
 from webjobs_api.why.causes import causes_of
 from webjobs_api.why.state import state_of
-from webjobs_api.wording.amounts import ordinal
 from webjobs_api.wording.sentence import Sentence
 
 _BARS = 50

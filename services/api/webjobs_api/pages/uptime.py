@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from webjobs_rules.amounts import counted, took
+
 from webjobs_api.pages.bars import Bars, boxes
 from webjobs_api.pages.starts import Start
-from webjobs_api.wording.amounts import counted, took
 
 _UNITS = 480  # of width: of 24 hours each has three minutes
 _ROW = 16  # units of height of an instance

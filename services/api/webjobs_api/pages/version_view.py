@@ -7,12 +7,12 @@ from itertools import groupby
 
 import msgspec
 from webjobs_events.job import JobDefinition, JobVersion
+from webjobs_rules.amounts import counted, size
 
 from webjobs_api.jobs.package_diff import FileChange
 from webjobs_api.jobs.settings_diff import SettingChange
 from webjobs_api.jobs.version_diff import VersionDiffJson
 from webjobs_api.pages.formats import short_digest
-from webjobs_api.wording.amounts import counted, size
 
 MAX_FILES = 50
 """Whose lines are shown."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from webjobs_api.wording.amounts import distance, took
+from webjobs_rules.amounts import distance, took
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import click
 from webjobs_client import Client, ClientError, JobNotFound
 from webjobs_client.models import JobDetails, JobType
 from webjobs_client.packing import Package, package_of
+from webjobs_rules.amounts import size
 
 from webjobs_cli.connection import connect
 from webjobs_cli.invocation import invocation, json_option, server_options
@@ -20,7 +21,6 @@ from webjobs_cli.names import parse_job
 from webjobs_cli.output import Output
 from webjobs_cli.shapes import Deployed
 from webjobs_cli.table import printable
-from webjobs_cli.times import bytes_text
 
 _LOOK_SECONDS = 0.5  # between two looks at a folder that is watched
 _BAR_BYTES = 1_000_000  # from which an upload has a progress bar
@@ -186,7 +186,7 @@ def lines_of(deployed: Deployed) -> Iterator[str]:
         else f"{deployed.files:,} files"
     )
     left_out = f"; left out {_left_out(deployed.left_out)}" if deployed.left_out else ""
-    yield f"{verb} {files}, {bytes_text(deployed.bytes)}{left_out}"
+    yield f"{verb} {files}, {size(deployed.bytes)}{left_out}"
     if deployed.script is not None:
         yield f"{deployed.type} job {printable(deployed.name)} runs {printable(deployed.script)}"
     for warning in deployed.warnings:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from webjobs_cli.count import Count
 from webjobs_cli.errors import CommandError
 from webjobs_cli.invocation import invocation, json_option, server_options
+from webjobs_cli.job_options import data_option, port_option
 from webjobs_cli.lazy_group import Command
 from webjobs_cli.shapes import DoctorCheck
 from webjobs_cli.table import Column, painted, printable
@@ -19,22 +19,8 @@ _COLUMNS: list[Column[DoctorCheck]] = []
 
 
 @click.command(cls=Command)
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=Path(".webjobs"),
-    show_default=True,
-    help="The data folder of `webjobs up`.",
-)
-@click.option(
-    "--port",
-    envvar="WEBJOBS_PORT",
-    show_envvar=True,
-    type=Count(1, 65_535),
-    default=8080,
-    show_default=True,
-    help="The port of the api of `webjobs up`.",
-)
+@data_option
+@port_option
 @server_options
 @json_option
 def doctor(data: Path, port: int) -> int:

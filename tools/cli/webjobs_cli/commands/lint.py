@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from webjobs_rules.amounts import counted, size
 
 from webjobs_cli.invocation import invocation, json_option
+from webjobs_cli.job_options import job_options
 from webjobs_cli.lazy_group import Command
 from webjobs_cli.shapes import LintFinding, LintReport
 from webjobs_cli.table import painted, printable
@@ -16,13 +18,7 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 
 @click.command(cls=Command)
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--name", metavar="JOB", help="Name of the job. Default: that of the folder or script.")
-@click.option(
-    "--type",
-    "job_type",
-    type=click.Choice(["triggered", "continuous"]),
-    help="Default: as the folder above PATH is called, else triggered.",
-)
+@job_options
 @click.option(
     "--zone",
     metavar="ZONE",
@@ -32,7 +28,7 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 )
 @json_option
 def lint(path: Path, name: str | None, job_type: str | None, zone: str | None) -> int:
-    """Check a job's folder or script as a server does, without one.
+    """Check a job's folder, zip or script as a server does, without one.
 
     It looks for the script and its interpreter, for Windows line ends and executable bits, reads
     settings.job, and lists the next times of the schedule. Interpreters are those of this machine, and those
@@ -47,14 +43,10 @@ def lint(path: Path, name: str | None, job_type: str | None, zone: str | None) -
     output = invocation().output
     output.check_fields(LintReport)
     programs = Programs(os.environ)
-    job = checked_job(
-        path,
-        name,
-        JobType(job_type) if job_type else None,
-        programs,
-        site_zone=zone,
-        now=datetime.now(UTC),
-    )
+    kind = JobType(job_type) if job_type else None
+    job = checked_job(path, name, kind, programs, site_zone=zone, now=datetime.now(UTC))
+    if job.source is not None:
+        job.source.close()
     sizes = job.source.sizes if job.source else {}
     interpreter = job.chosen.interpreter if job.chosen else ""
     report = LintReport(
@@ -75,7 +67,7 @@ def lint(path: Path, name: str | None, job_type: str | None, zone: str | None) -
 
 
 def _lines(report: LintReport, *, colours: bool) -> Iterator[str]:
-    files = f"{report.files:,} file{'' if report.files == 1 else 's'}, {report.size:,} bytes"
+    files = f"{counted(report.files, 'file')}, {size(report.size)}"
     yield f"{printable(report.name)} ({report.type}): {files}"
     if report.script is not None:
         program = f" with {report.interpreter}" if report.interpreter else ""

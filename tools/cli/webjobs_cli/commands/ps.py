@@ -1,10 +1,11 @@
 """`webjobs ps`: what runs now."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import click
 from webjobs_client import Client
+from webjobs_rules.amounts import took
 
 from webjobs_cli.connection import connect
 from webjobs_cli.invocation import invocation, json_option, server_options
@@ -12,7 +13,6 @@ from webjobs_cli.lazy_group import Command
 from webjobs_cli.run_output import COLOURS
 from webjobs_cli.shapes import Running
 from webjobs_cli.table import Column
-from webjobs_cli.times import duration_text
 
 _AWAY = ("Stopped", "InactiveInstance")
 
@@ -29,7 +29,7 @@ def ps() -> None:
     columns: list[Column[Running]] = [
         Column("JOB", lambda row: f"{row.job}/{row.run}" if row.run else row.job),
         Column("STATUS", lambda row: row.status, lambda row: COLOURS.get(row.status, "")),
-        Column("FOR", lambda row: "" if row.seconds is None else duration_text(row.seconds)),
+        Column("FOR", lambda row: "" if row.seconds is None else took(timedelta(seconds=row.seconds))),
         Column("RUNNER", lambda row: row.instance or ""),
         Column("ARGUMENTS", lambda row: row.arguments or ""),
     ]

@@ -1,11 +1,13 @@
 """`webjobs show`: a run and its story."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import click
 import msgspec
 from webjobs_client import Client
 from webjobs_client.models import RunDetails
+from webjobs_rules.amounts import size, took
 
 from webjobs_cli.completion import runs
 from webjobs_cli.connection import connect
@@ -16,7 +18,7 @@ from webjobs_cli.names import parse_run
 from webjobs_cli.run_output import ending_of, shown, story_lines
 from webjobs_cli.shapes import RunStory, StoryLine
 from webjobs_cli.table import printable
-from webjobs_cli.times import bytes_text, duration_text, local_text
+from webjobs_cli.times import local_text
 
 
 @click.command(cls=Command)
@@ -75,10 +77,8 @@ def _lines(run: RunStory) -> Iterator[str]:
         if value:
             yield f"  {name + ':':<12}{printable(value)}"
     if run.cpu_seconds is not None:
-        memory = (
-            f", {bytes_text(run.peak_memory_bytes)} of memory" if run.peak_memory_bytes is not None else ""
-        )
-        yield f"  {'Used:':<12}{duration_text(run.cpu_seconds)} of CPU{memory}"
+        memory = f", {size(run.peak_memory_bytes)} of memory" if run.peak_memory_bytes is not None else ""
+        yield f"  {'Used:':<12}{took(timedelta(seconds=run.cpu_seconds))} of CPU{memory}"
     if run.first_error is not None:
         yield f"  {'Error:':<12}line {run.first_error_line}: {printable(run.first_error)}"
     yield ""

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import click
 from webjobs_client import Client
 from webjobs_client.models import Runner, System
+from webjobs_rules.amounts import size
 
 from webjobs_cli.connection import connect
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
 from webjobs_cli.shapes import Part, StatusShown
 from webjobs_cli.table import Column, painted, printable, table_lines
-from webjobs_cli.times import bytes_text
 
 
 @click.command(cls=Command)
@@ -103,4 +103,4 @@ def _lines(shown: StatusShown, colours: bool) -> Iterator[str]:
 
 def _fact(name: str, value: float) -> str:
     words = name.removesuffix("_bytes").replace("_", " ")
-    return f"{words} {bytes_text(value)}" if name.endswith("_bytes") else f"{words} {value:g}"
+    return f"{words} {size(int(value))}" if name.endswith("_bytes") else f"{words} {value:g}"

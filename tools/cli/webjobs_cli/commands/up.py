@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from webjobs_cli.count import Count
+from webjobs_cli.job_options import data_option, port_option
 from webjobs_cli.stack_errors import stack_errors
 
 _VARIABLES_OF_UP = """\b
@@ -29,13 +30,7 @@ python -m webjobs_api --help, and likewise webjobs_runner, webjobs_history.
 
 
 @click.command(epilog=_VARIABLES_OF_UP)
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=Path(".webjobs"),
-    show_default=True,
-    help="Folder of everything: jobs, logs, history.",
-)
+@data_option
 @click.option(
     "--host",
     envvar="WEBJOBS_HOST",
@@ -44,15 +39,7 @@ python -m webjobs_api --help, and likewise webjobs_runner, webjobs_history.
     show_default=True,
     help="Address of the api.",
 )
-@click.option(
-    "--port",
-    envvar="WEBJOBS_PORT",
-    show_envvar=True,
-    type=Count(1, 65_535),
-    default=8080,
-    show_default=True,
-    help="Port of the api.",
-)
+@port_option
 @click.option("--runners", type=Count(1, 100), default=1, show_default=True, help="How many runners.")
 def up(data: Path, host: str, port: int, runners: int) -> None:
     """Run the whole stack here, NATS and Postgres included, until Ctrl-C."""

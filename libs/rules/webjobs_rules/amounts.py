@@ -1,4 +1,4 @@
-"""Durations, sizes and counts in words; pure."""
+"""Durations, sizes and counts in words, on pages, in answers and in terminals; pure."""
 
 from datetime import timedelta
 
@@ -69,9 +69,9 @@ def size(bytes_: int) -> str:
     if bytes_ < 1000:
         return f"{bytes_} B"
     value = float(bytes_)
-    for unit in ("kB", "MB", "GB"):
+    for unit in ("kB", "MB", "GB", "TB"):
         value /= 1000
-        if value < 999.5 or unit == "GB":
+        if value < 999.5 or unit == "TB":
             break
     return f"{value:.1f} {unit}" if value < 10 else f"{value:,.0f} {unit}"
 
