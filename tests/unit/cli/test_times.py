@@ -46,7 +46,7 @@ def test_what_is_no_instant_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "just now"), (5, "5 s ago"), (7200, "2 h ago"), (-90, "in 1 min")]
+    ("seconds", "text"), [(0, "now"), (5, "5 s ago"), (7200, "2 h ago"), (-90, "in 1 min")]
 )
 def test_an_age_is_written(seconds: float, text: str) -> None:
     assert ago_text(NOW - timedelta(seconds=seconds), NOW) == text

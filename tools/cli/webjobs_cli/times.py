@@ -67,7 +67,10 @@ class Since(click.ParamType[datetime]):
 
 def ago_text(at: datetime | None, now: datetime) -> str:
     """How long ago, or in how long; empty without an instant."""
-    return "" if at is None else distance((now - at).total_seconds())
+    if at is None:
+        return ""
+    seconds = (now - at).total_seconds()
+    return "now" if abs(seconds) < 1 else distance(seconds)  # a column is as wide as its longest text
 
 
 def local_text(at: datetime | None) -> str:
