@@ -1,6 +1,8 @@
 """Deployments of jobs as resources: how far each is, how it ended, its log, and crashes of runners."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,9 +10,11 @@ import pytest_asyncio
 from support.archives import zip_of
 from support.background import in_background
 from support.client import PATIENCE, Client, client_of, unique
+from support.command_line import CommandLine
 from support.eventually import eventually
 from support.package_index import PackageIndex, package_index, wheel
 from support.stack import RunningStack, webjobs_up
+from webjobs_events.deployment_id import is_deployment_id
 
 ZIP = {"Content_Type": "application/zip"}
 ASYNC = {**ZIP, "Prefer": "respond-async"}
@@ -64,6 +68,18 @@ async def test_a_deployment_with_packages_is_accepted_at_once_and_followed_to_it
     assert log == followed.text
     assert "Dependencies are declared in requirements.txt" in log
     assert log.splitlines()[-1].endswith("INFO] Deployed.")
+    needed = await client.json(f"/api/jobs/triggered/{name}/dependencies?lock=true")
+    assert [(each["name"], each["version"]) for each in needed["packages"]] == [
+        ("alpha", "1.0"),
+        ("beta", "1.0"),
+    ]
+    assert (needed["kind"], needed["jobs"]) == ("requirements", [{"type": "triggered", "name": name}])
+    assert needed["prepared"]["key"] and "--hash=sha256:" in needed["lock"]
+    page = (await client.get(f"/pages/deployments/{done['id']}")).text
+    assert "Deployed" in page and "Dependencies are declared in requirements.txt" in page
+    assert "<noscript>" not in page
+    of_job = (await client.get(f"/pages/triggered/{name}")).text
+    assert "2 packages" in of_job and "<code>alpha 1.0</code>" in of_job
     listed = await client.json(f"/api/deployments?job=triggered/{name}")
     assert [each["id"] for each in listed] == [done["id"]]
     assert (await client.json("/api/deployments?limit=1"))[0]["kind"] in ("job", "package")
@@ -90,6 +106,42 @@ async def test_a_deployment_that_fails_says_so_as_the_answer_to_a_waiting_client
     assert [each["id"] for each in await client.json(following)] == [second["id"]]
 
 
+async def test_an_upgrade_chooses_versions_anew(client: Client, index: PackageIndex) -> None:
+    name = unique("upgraded")
+    files = {"run.py": "print(1)\n", "requirements.txt": "delta\n"}
+    index.add(wheel("delta", "1.0"))
+    await client.put_zip("triggered", name, files)
+    index.add(wheel("delta", "2.0"))
+    for query, version in (("", "1.0"), ("?upgrade=true", "2.0"), ("", "2.0")):
+        answer = await client.put(f"/api/jobs/triggered/{name}{query}", zip_of(files), **ZIP)
+        assert answer.status == 200, answer.text
+        needed = await client.json(f"/api/jobs/triggered/{name}/dependencies")
+        assert [each["version"] for each in needed["packages"]] == [version]
+
+
+def test_the_command_line_shows_lines_and_differences_or_does_not_wait(
+    prepared_stack: RunningStack, index: PackageIndex, tmp_path: Path
+) -> None:
+    cli, name = CommandLine(prepared_stack.url, tmp_path), unique("typed")
+    index.add(wheel("epsilon", "1.0"))
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "run.py").write_text("print(1)\n")
+    (tmp_path / name / "requirements.txt").write_text("epsilon\n")
+    deployed = cli("deploy", name)
+    assert deployed.returncode == 0, deployed.stderr
+    assert "Dependencies are declared in requirements.txt" in deployed.stderr
+    index.add(wheel("epsilon", "2.0"))
+    upgraded = cli("deploy", name, "--upgrade")
+    assert "~ epsilon 1.0 -> 2.0" in upgraded.stdout.splitlines(), upgraded.stderr
+    listed = cli("deps", name).stdout
+    assert "declared in requirements.txt" in listed and "  epsilon 2.0" in listed
+    begun = cli("deploy", name, "--no-wait", "--json=deployment")
+    assert is_deployment_id(json.loads(begun.stdout)["deployment"]), begun.stderr
+    (tmp_path / name / "requirements.txt").write_text("nowhere-to-be-found\n")
+    refused = cli("deploy", name)
+    assert refused.returncode != 0 and "nowhere-to-be-found" in refused.stderr
+
+
 async def test_a_restored_version_and_a_script_are_deployments_too(client: Client) -> None:
     name = unique("restored")
     for text in ("echo one\n", "echo two\n"):
@@ -105,6 +157,7 @@ async def test_a_restored_version_and_a_script_are_deployments_too(client: Clien
 
 
 async def test_what_is_no_deployment_is_not_found_and_bad_filters_are_refused(client: Client) -> None:
+    assert (await client.get("/pages/deployments/202601020304056789-0123456789ab")).status == 404
     for unknown in ("202601020304056789-0123456789ab", "nothing", "999999999999999999-0123456789ab"):
         for path in (f"/api/deployments/{unknown}", f"/api/deployments/{unknown}/log"):
             assert (await client.get(path)).status == 404

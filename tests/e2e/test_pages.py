@@ -9,6 +9,7 @@ from support.background import in_background
 from support.client import Client, client_of
 from support.console_blocks import REPLAYED
 from support.http_api_page import Scene, prepare
+from support.package_index import PackageIndex, package_index, wheel
 from support.programs import need_program
 from support.stack import RunningStack, webjobs_up
 from support.transcripts import ADDRESS, replay, steps_of
@@ -33,8 +34,20 @@ BY_ITSELF = ("README.md", "docs/http_api.md")
 
 
 @pytest.fixture(scope="module")
-def pages_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+def package_index_of_tutorial() -> Iterator[PackageIndex]:
+    """The packages of the tutorial, as far as it uses them."""
+    humanize = wheel("humanize", files={"humanize.py": "def naturalsize(size):\n    return f'{size} B'\n"})
+    tabulate = wheel("tabulate", files={"tabulate.py": "def tabulate(rows):\n    return repr(rows)\n"})
+    with package_index(humanize, tabulate) as index:
+        yield index
+
+
+@pytest.fixture(scope="module")
+def pages_stack(
+    tmp_path_factory: pytest.TempPathFactory, package_index_of_tutorial: PackageIndex
+) -> Iterator[RunningStack]:
     settings = {
+        **package_index_of_tutorial.variables,
         "WEBJOBS_RESTART_TIME": "1",
         "WEBJOBS_HOOKS_ALLOW_PRIVATE": "true",
         "WEBJOBS_CORS_ORIGINS": "http://localhost:3000",

@@ -38,6 +38,7 @@ SHELL_PAGES = {
     "docs/scripts.md": "lines of a script, tried by tests/integration/runner",
     "docs/tutorial.md": "starts the stack, which a test does in its own way",
     "docs/how_to/back_up.md": "tried by the tests of `webjobs backup` and `webjobs restore`",
+    "docs/how_to/packages.md": "one command, tried by tests/e2e/test_job_deployments.py",
     "docs/how_to/systemd.md": "systemd",
     "docs/how_to/upgrade.md": "systemd and pip",
 }

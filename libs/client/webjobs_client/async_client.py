@@ -236,10 +236,16 @@ class AsyncClient:
         job_type: JobType = "triggered",
         progress: Callable[[int], None] | None = None,
         watch: Callable[[str], None] | None = None,
+        upgrade: bool = False,
     ) -> JobDetails:
         upload = package.upload.counted(progress) if progress else package.upload
         operation = operations.deploy_upload(
-            job, upload, job_type=job_type, file_name=package.file_name, is_async=watch is not None
+            job,
+            upload,
+            job_type=job_type,
+            file_name=package.file_name,
+            is_async=watch is not None,
+            upgrade=upgrade,
         )
         plan = flows.deployed(self._terms, operation, job, job_type, follow=watch is not None)
         return await self._value(plan, watch)

@@ -245,6 +245,7 @@ class Client:
         job_type: JobType = "triggered",
         progress: Callable[[int], None] | None = None,
         watch: Callable[[str], None] | None = None,
+        upgrade: bool = False,
     ) -> JobDetails:
         """Makes what `packing.package_of` returned all of a job's files; waits however long it takes.
 
@@ -254,10 +255,16 @@ class Client:
             job_type: `triggered` or `continuous`.
             progress: Is called with the bytes that were sent so far.
             watch: Is called with each line of the log of the deployment.
+            upgrade: Whether the versions of its packages are chosen again.
         """
         upload = package.upload.counted(progress) if progress else package.upload
         operation = operations.deploy_upload(
-            job, upload, job_type=job_type, file_name=package.file_name, is_async=watch is not None
+            job,
+            upload,
+            job_type=job_type,
+            file_name=package.file_name,
+            is_async=watch is not None,
+            upgrade=upgrade,
         )
         plan = flows.deployed(self._terms, operation, job, job_type, follow=watch is not None)
         return self._value(plan, watch)

@@ -116,7 +116,13 @@ def overview(
 
 
 def deploy_upload(
-    job: str, upload: Upload, *, job_type: JobType, file_name: str | None, is_async: bool = False
+    job: str,
+    upload: Upload,
+    *,
+    job_type: JobType,
+    file_name: str | None,
+    is_async: bool = False,
+    upgrade: bool = False,
 ) -> Operation[JobDetails | Deployment]:
     """Makes an upload all of a job's files: a zip archive, or a script with a file name.
 
@@ -131,7 +137,12 @@ def deploy_upload(
         ]
     if is_async:
         headers.append(_ASYNC)
-    request = Request(method="PUT", target=_job_path(job, job_type), headers=tuple(headers), body=upload)
+    request = Request(
+        method="PUT",
+        target=_job_path(job, job_type) + ("?upgrade=true" if upgrade else ""),
+        headers=tuple(headers),
+        body=upload,
+    )
     return Operation(request, _deployed)
 
 

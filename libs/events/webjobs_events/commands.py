@@ -122,6 +122,7 @@ class DeployJob(Command, frozen=True, kw_only=True, tag="deploy"):
         upload: Name of the object in the bucket of packages. The runner removes an upload afterwards.
         kind: How to read it.
         file_name: Name of the script when `kind` is `script`.
+        upgrade: Whether the versions of its packages are chosen again, though the declaration is the same.
     """
 
     verb: ClassVar[str] = "deploy"
@@ -129,6 +130,7 @@ class DeployJob(Command, frozen=True, kw_only=True, tag="deploy"):
     upload: Text
     kind: UploadKind
     file_name: Text | None = None
+    upgrade: bool = False
 
 
 class DeleteJob(Command, frozen=True, kw_only=True, tag="delete"):

@@ -26,6 +26,7 @@ from webjobs_api.backends.failing_hooks import FAILING_HOOKS
 from webjobs_api.backends.history import HISTORY, History
 from webjobs_api.backends.job_deployments import JOB_DEPLOYMENTS, JobDeployments
 from webjobs_api.backends.known_jobs import DEFINITIONS, KnownJobs
+from webjobs_api.backends.locks import LOCKS, Locks
 from webjobs_api.backends.refusals import REFUSALS, Refusals
 from webjobs_api.backends.runner_files import FILES, RunnerFiles
 from webjobs_api.backends.runners import RUNNERS, Runners
@@ -164,6 +165,7 @@ async def open_app(
                 dialect: LateDocument(partial(encoded_document, defined, VERSION, dialect))
                 for dialect in (None, *NAMES)
             }
+            app[LOCKS] = Locks(bus)
             app[LAST_KNOWN] = LastKnown()
             app[LOGINS] = logins
             app[LIVE] = Live(tails, live_terms)

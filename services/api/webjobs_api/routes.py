@@ -20,6 +20,7 @@ from webjobs_api.http.negotiation import by_accept
 from webjobs_api.http.urls import KUDU_JOB_LOG_FILE, SCHEDULER_LOG_FILE
 from webjobs_api.jobs import (
     continuous,
+    dependencies,
     deploy,
     refusal_list,
     run_imports,
@@ -39,6 +40,7 @@ from webjobs_api.overview import handlers as overview
 from webjobs_api.pages import acknowledgements as acknowledgements_page
 from webjobs_api.pages import actions, continuous_job, job_files, new_job, triggered_job
 from webjobs_api.pages import bulk as bulk_pages
+from webjobs_api.pages import deployment as deployment_page
 from webjobs_api.pages import events as events_page
 from webjobs_api.pages import hooks as hooks_page
 from webjobs_api.pages import overview as overview_page
@@ -162,6 +164,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/pages/system", system_page.show_system),
         web.get(TAB, get_tab),
         web.get("/pages/new", new_job.show_form),
+        web.get(f"{deployment_page.PATH}/{{deployment}}", deployment_page.show_deployment),
         web.get(f"/pages/triggered/{_JOB}", triggered_job.show_triggered_job),
         web.get(f"/pages/triggered/{_JOB}/history/{{id}}", run_page.show_run),
         web.get(f"/pages/triggered/{_JOB}/history/{{id}}/lines", run_page.show_run_lines),
@@ -230,6 +233,7 @@ def _job_routes(dialect: Dialect) -> list[web.RouteDef]:
         web.put(f"{jobs_of_type}/{_JOB}/settings", jobs.put_settings),
         web.patch(f"{jobs_of_type}/{_JOB}/settings", jobs.patch_settings),
         web.get(f"{jobs_of_type}/{_JOB}/why", why.get_causes),
+        web.get(f"{jobs_of_type}/{_JOB}/dependencies", dependencies.get_dependencies),
         web.get(f"{jobs_of_type}/{_JOB}/versions", versions.list_versions),
         web.get(f"{jobs_of_type}/{_JOB}/versions/{{digest}}/diff", version_diff.get_diff),
         web.post(f"{jobs_of_type}/{_JOB}/versions/{{digest}}/restore", versions.restore),

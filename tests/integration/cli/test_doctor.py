@@ -146,6 +146,28 @@ def test_each_fault_of_a_machine_fails_and_says_what_to_do(tmp_path: Path) -> No
     assert all(each["remedy"] == "" for each in checks.values() if each["level"] == "ok")
 
 
+def test_a_configuration_of_pip_that_is_not_read_is_named(tmp_path: Path) -> None:
+    config = tmp_path / ".config" / "pip" / "pip.conf"
+    config.parent.mkdir(parents=True)
+    config.write_text("[global]\nindex-url = https://name:secret@packages.example.com/simple\n")
+    given = {"PATH": "", "HOME": str(tmp_path), "PIP_INDEX_URL": "https://name:secret@example.com"}
+    checks = {each.id: each for each in machine_checks(tmp_path, 65_432, given)}
+    found = checks["package_index"]
+    assert (found.level, str(config) in found.message) == ("warning", True)
+    assert "PIP_INDEX_URL" in found.message and "secret" not in found.message
+    given["UV_DEFAULT_INDEX"] = "https://example.com"
+    assert "package_index" not in {each.id for each in machine_checks(tmp_path, 65_432, given)}
+
+
+def test_environments_are_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "site" / "data" / ".environments" / "python"
+    folder.mkdir(parents=True)
+    for name, text in (("a", '{"contents": {"bytes": 3145728}}'), ("b", "half"), ("c", "[]")):
+        (folder / f"{name}.json").write_text(text)
+    checks = {each.id: each for each in machine_checks(tmp_path, 65_432, {"PATH": ""})}
+    assert checks["environments"].message == "1 environment with packages of jobs, 3 MB"
+
+
 def test_people_get_a_line_for_each_check_and_one_for_what_to_do(tmp_path: Path) -> None:
     with server(NOT_READY, status=503) as url:
         done = doctor(tmp_path, "--url", url, "--port", str(url.rpartition(":")[2]))

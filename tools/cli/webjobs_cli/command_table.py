@@ -24,6 +24,10 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             "import_site:import_group",
             "Take over the jobs of another system, with their settings and their history.",
         ),
+        "deps": Entry(
+            "deps:deps",
+            "Show the packages that a job needs, its lock, and the jobs that share its environment.",
+        ),
         "delete": Entry("delete:delete", "Delete a job with its logs and its history, after a question."),
         "start": Entry("control:start", "Start a continuous job that was stopped."),
         "stop": Entry("control:stop", "Stop a continuous job on every runner, until it is started."),

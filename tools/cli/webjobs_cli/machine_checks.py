@@ -1,5 +1,6 @@
 """What `webjobs doctor` looks at on this machine."""
 
+import json
 import os
 import platform
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -40,8 +42,10 @@ def machine_checks(data: Path, port: int, environment: Mapping[str, str]) -> Ite
     yield DoctorCheck("version", "ok", f"webjobs {installed_version()}")
     yield _embedded_servers()
     yield from _interpreters(environment)
+    yield from _indexes(environment)
     yield _time_zones()
     yield _data_folder(data)
+    yield from _environments(data)
     yield _disk(data, environment)
     yield _temporary_folder()
     yield _port(data, port)
@@ -65,6 +69,22 @@ def _embedded_servers() -> DoctorCheck:
         return DoctorCheck("embedded_servers", "ok", ", ".join(found))
     message = f"{' and '.join(missing)} are not installed: `webjobs up` needs them, other commands do not."
     return DoctorCheck("embedded_servers", "note", message, "Run `pip install webjobs`.")
+
+
+def _indexes(environment: Mapping[str, str]) -> Iterator[DoctorCheck]:
+    """What pip would take packages from, and the installer of jobs does not read."""
+    home = environment.get("HOME", "")
+    files = [environment.get("PIP_CONFIG_FILE", ""), "/etc/pip.conf"]
+    files += [f"{home}/.config/pip/pip.conf", f"{home}/.pip/pip.conf"] if home else []
+    found = [path for path in files if path and Path(path).is_file()]
+    found += [name for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL") if environment.get(name)]
+    if found and not (environment.get("UV_DEFAULT_INDEX") or environment.get("UV_INDEX")):
+        yield DoctorCheck(
+            "package_index",
+            "warning",
+            f"Packages of jobs are not taken from what {' and '.join(found)} says.",
+            "Name the index by UV_DEFAULT_INDEX in the environment of the runner.",
+        )
 
 
 def _interpreters(environment: Mapping[str, str]) -> Iterator[DoctorCheck]:
@@ -124,6 +144,18 @@ def _data_folder(data: Path) -> DoctorCheck:
         return DoctorCheck("data_folder", "failed", message, "Change its owner, or name another by --data.")
     there = f"{data} is there" if data.is_dir() else f"{data} can be made"
     return DoctorCheck("data_folder", "ok", f"{there}, and is written by this user.")
+
+
+def _environments(data: Path) -> Iterator[DoctorCheck]:
+    """How many environments with packages of jobs there are, and their size when they were built."""
+    sizes = []
+    for marker in (data / "site" / "data" / ".environments").glob("*/*.json"):
+        with suppress(OSError, ValueError, LookupError, TypeError):
+            sizes.append(int(json.loads(marker.read_bytes())["contents"]["bytes"]))
+    if sizes:
+        megabytes = f"{sum(sizes) / MEGABYTE:,.0f} MB"
+        many = "1 environment" if len(sizes) == 1 else f"{len(sizes):,} environments"
+        yield DoctorCheck("environments", "ok", f"{many} with packages of jobs, {megabytes}")
 
 
 def _disk(data: Path, environment: Mapping[str, str]) -> DoctorCheck:

@@ -231,6 +231,48 @@ class Deployed(msgspec.Struct, frozen=True):
     warnings: list[str]
     dry_run: bool
     url: str | None
+    deployment: str | None = None
+    """With `--no-wait`: the id of the deployment, which goes on."""
+    upgraded: list[str] | None = None
+    """With `--upgrade`: how the packages differ from those before, such as `~ requests 2.31 -> 2.32`."""
+
+
+class LockedPackage(msgspec.Struct, frozen=True):
+    """A package with its version."""
+
+    name: str
+    version: str
+
+
+class LockUser(msgspec.Struct, frozen=True):
+    """A job that uses a lock."""
+
+    type: str
+    name: str
+
+
+class Preparation(msgspec.Struct, frozen=True):
+    """The last preparation of an environment; `key` names the environment."""
+
+    key: str
+    at: datetime
+    runner: str
+    seconds: float
+    reused: bool
+
+
+class DependenciesShown(msgspec.Struct, frozen=True):
+    """What a job needs: `deps`. `kind` is null when its files declare nothing."""
+
+    kind: str | None
+    input_digest: str
+    lock_digest: str
+    requires_python: str
+    packages: list[LockedPackage]
+    jobs: list[LockUser]
+    prepared: Preparation | None
+    lock: str | None
+    """With `--lock`: the lock itself."""
 
 
 ImportOutcome = Literal["imported", "unchanged", "differs", "refused"]
@@ -446,6 +488,7 @@ PRINTED: dict[str, Printed] = {
     "restart": Printed("object", Done),
     "deploy": Printed("object", Deployed),
     "import azure": Printed("object", ImportReport),
+    "deps": Printed("object", DependenciesShown),
     "delete": Printed("object", Done),
     "status": Printed("object", StatusShown),
     "settings get": Printed("object", SettingsShown),

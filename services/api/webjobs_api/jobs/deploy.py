@@ -83,7 +83,9 @@ async def _put(request: web.Request, *, merge: bool) -> web.Response:
     return await deployed(request, job_type, await deploy_body(request, job_type, name, merge=merge))
 
 
-async def deploy_body(request: web.Request, job_type: JobType, name: JobName, *, merge: bool) -> JobName:
+async def deploy_body(
+    request: web.Request, job_type: JobType, name: JobName, *, merge: bool, seconds: float | None = None
+) -> JobName:
     """Deploy the body of a request as the files of a job; returns the name as the job's owner spells it.
 
     Args:
@@ -91,6 +93,7 @@ async def deploy_body(request: web.Request, job_type: JobType, name: JobName, *,
         job_type: Of the job.
         name: Of the job, as the client spells it.
         merge: Whether the files that the job has stay beside those in the archive.
+        seconds: How long to wait at most; None: as the client asks for, or as long as any.
 
     Raises:
         DeploymentGoesOn: It takes longer than the client waits.
@@ -106,8 +109,9 @@ async def deploy_body(request: web.Request, job_type: JobType, name: JobName, *,
         received.file.close()
         raise
     name = known.job_name if known else name
+    seconds = preference(request).seconds if seconds is None else seconds
     command = _command(request, job_type, name, upload)
-    await request.app[DEPLOYMENTS].deploy(command, received.file, preference(request).seconds)
+    await request.app[DEPLOYMENTS].deploy(command, received.file, seconds)
     return name
 
 
@@ -133,6 +137,7 @@ def _command(request: web.Request, job_type: JobType, name: JobName, upload: Upl
         upload=f"upload-{secrets.token_hex(16)}",
         kind=upload.kind,
         file_name=upload.file_name,
+        upgrade="upgrade" in request.query and request_context.is_set(request, "upgrade"),
     )
 
 

@@ -9,6 +9,7 @@ from webjobs_api.http.legacy_responses import ContinuousJobJson, RunJson, RunsJs
 from webjobs_api.http.operation import JSON, Body, Operation, Parameter, json_of, list_of, nothing
 from webjobs_api.http.parameters import RUN_ID
 from webjobs_api.http.requests import MAX_PAGE, MOST_REASON
+from webjobs_api.jobs.dependencies import DependenciesJson
 from webjobs_api.jobs.refusal_list import RefusalJson
 from webjobs_api.jobs.run_imports import ImportJson
 from webjobs_api.jobs.script_choice import FileNamesJson, ScriptChoiceJson
@@ -104,6 +105,11 @@ PREFER = Parameter(
     schema={"type": "string", "examples": ["respond-async"]},
     description="`respond-async` asks for 202 at once, `wait=10` after 10 s; without it, a deployment is "
     "waited for 45 s (RFC 7240).",
+)
+UPGRADE = Parameter(
+    name="upgrade",
+    schema={"type": "string", "examples": ["true"]},
+    description="With true, versions of packages are chosen again, though the same ones are declared.",
 )
 _DELETED = nothing("Deleted, or was not there.")
 _RECURSIVE = Parameter(
@@ -250,6 +256,7 @@ OPERATIONS: Mapping[str, Operation] = {
         tag=_BOTH,
         summary="Deploy a job",
         description="The body becomes all of its files. When it fails, the version before stays as it was.",
+        query=(UPGRADE,),
         headers=(DISPOSITION, PREFER),
         body=UPLOAD,
         answers={200: _DEPLOYED, 202: GOES_ON},
@@ -293,6 +300,20 @@ OPERATIONS: Mapping[str, Operation] = {
         answers={200: nothing("They are in effect.", **_WARNED)},
         errors=(404, 409, 412, 413, 415),
         error_texts=_SETTINGS_ARE_OTHERS,
+    ),
+    "GET /api/jobs/{type}/{job}/dependencies": Operation(
+        tag=_BOTH,
+        summary="Read the dependencies of a job",
+        description="The packages that its lock names, the jobs that share it, and its last preparation.",
+        query=(
+            Parameter(
+                name="lock",
+                schema={"type": "string", "examples": ["true"]},
+                description="With true, the lock itself too.",
+            ),
+        ),
+        answers={200: json_of(DependenciesJson, "The dependencies; `kind` is null when there are none.")},
+        errors=(400, 404, 409),
     ),
     **version_operations(_DEPLOYED, GOES_ON, PREFER),
     "GET /api/triggeredwebjobsswagger": Operation(

@@ -85,8 +85,12 @@ async def versions_json(bus: Bus, definition: JobDefinition) -> list[VersionJson
     ]
 
 
-async def restore_version(request: web.Request) -> JobDefinition:
+async def restore_version(request: web.Request, seconds: float | None = None) -> JobDefinition:
     """Deploy the package of an earlier version again; the present version is left as it is.
+
+    Args:
+        request: Names the job and the version.
+        seconds: How long to wait at most; None: as the client asks for, or as long as any.
 
     Returns:
         The job as it was before.
@@ -112,7 +116,7 @@ async def restore_version(request: web.Request) -> JobDefinition:
         kind=UploadKind.PACKAGE,
     )
     try:
-        await request.app[COMMANDS].send(command, preference(request).seconds)
+        await request.app[COMMANDS].send(command, preference(request).seconds if seconds is None else seconds)
     except CommandFailed as error:
         if error.code is ReplyCode.VERSION_GONE:
             raise VersionGone(version.digest) from error

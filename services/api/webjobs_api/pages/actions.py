@@ -10,7 +10,7 @@ from webjobs_rules.job import JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import NameNotRepeated
+from webjobs_api.http.errors import DeploymentGoesOn, NameNotRepeated
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.requests import settings_of
@@ -20,6 +20,7 @@ from webjobs_api.jobs import continuous, versions
 from webjobs_api.jobs import handlers as jobs
 from webjobs_api.jobs.commands import COMMANDS, command_from
 from webjobs_api.pages.continuous_job import show_continuous_job
+from webjobs_api.pages.deployment import WAIT_SECONDS, deployment_page
 from webjobs_api.pages.form_fields import TYPED, form_fields
 from webjobs_api.pages.formats import Clock, known_zone
 from webjobs_api.pages.frame import CLOCK_COOKIE, page_urls
@@ -123,7 +124,9 @@ async def restore_version(request: web.Request) -> web.Response:
     """`POST /pages/{type}/{job}/versions/{digest}/restore`: to the job's page."""
     job_type = request_context.job_type(request)
     try:
-        definition = await versions.restore_version(request)
+        definition = await versions.restore_version(request, WAIT_SECONDS)
+    except DeploymentGoesOn as going_on:
+        raise web.HTTPSeeOther(deployment_page(page_urls(request), going_on.deployment_id)) from going_on
     except WebJobsError as error:
         return await _SHOW_JOB[job_type](request, error)
     raise web.HTTPSeeOther(page_urls(request).page(job_type, definition.job_name))

@@ -14,6 +14,7 @@ from webjobs_rules.job import JobType
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import status_of
+from webjobs_api.http.errors import DeploymentGoesOn
 from webjobs_api.http.keys import SETTINGS
 from webjobs_api.http.negotiation import wants_page
 from webjobs_api.http.tracing import trace_of
@@ -21,6 +22,7 @@ from webjobs_api.http.urls import quoted
 from webjobs_api.jobs.deploy import deploy_body
 from webjobs_api.jobs.handlers import merge_settings
 from webjobs_api.pages import terminal
+from webjobs_api.pages.deployment import WAIT_SECONDS, deployment_page
 from webjobs_api.pages.errors import DeployedOnly, UnknownNextStep
 from webjobs_api.pages.frame import page_urls, show
 from webjobs_api.pages.page import Page
@@ -66,13 +68,22 @@ async def deploy_files(request: web.Request) -> web.Response:
     try:
         await schedule_as_typed(request, schedule, "", 0)  # refused before anything is deployed
         is_run = asks_for_run(request.query.get("then", ""))
-        name = await deploy_body(request, job_type, request_context.job_name(request), merge=False)
+        follows = bool(schedule) or is_run  # needs the end of the deployment
+        name = await deploy_body(
+            request,
+            job_type,
+            request_context.job_name(request),
+            merge=False,
+            seconds=None if follows else WAIT_SECONDS,
+        )
         definition = await request.app[DEFINITIONS].get(job_type, name)
         to = page_urls(request).page(job_type, name)
         if schedule:
             await _afterwards(merge_settings(request, definition, {"schedule": schedule}))
         if is_run and job_type is JobType.TRIGGERED:
             to = await _afterwards(run_now(request, definition))
+    except DeploymentGoesOn as going_on:
+        to = deployment_page(page_urls(request), going_on.deployment_id, is_unset=follows)
     except WebJobsError as error:
         if is_script:
             return web.json_response({"fault": str(error)}, status=status_of(error))

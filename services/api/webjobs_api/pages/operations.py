@@ -124,6 +124,9 @@ _NEW = (
     Parameter(name="type", schema=_TEXT, description="Of the job: triggered or continuous."),
     Parameter(name="schedule", schema=_TEXT, description="Of the job: a cron expression."),
 )
+_DEPLOYMENT = (
+    Parameter(name="unset", schema=_TEXT, description="With 1, what was to follow it is left out."),
+)
 _THEN = Parameter(
     name="then",
     schema={"type": "string", "enum": ["", "run"]},
@@ -302,6 +305,7 @@ OPERATIONS: Mapping[str, Operation] = {
         errors=(503,),
         problems=True,
     ),
+    "GET /pages/deployments/{deployment}": _page("Show a deployment of a job", 404, 503, query=_DEPLOYMENT),
     "GET /pages/new": _page("Show the form for a new job", query=_NEW),
     "GET /pages/triggered/{job}": _page("Show a triggered job", 400, 404, 503, query=_VERSION),
     "GET /pages/triggered/{job}/history/{id}": _page(

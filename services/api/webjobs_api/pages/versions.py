@@ -8,6 +8,7 @@ from webjobs_events.job import JobDefinition
 from webjobs_rules.errors import WebJobsError
 
 from webjobs_api.http import request_context
+from webjobs_api.jobs.dependencies import dependencies_of
 from webjobs_api.jobs.version_diff import AGAINST, VERSION_DIFFS
 from webjobs_api.jobs.versions import version_named
 from webjobs_api.pages.version_view import DiffView, diff_view, version_rows
@@ -17,11 +18,16 @@ _VERSION = "version"
 
 
 async def versions_view(request: web.Request, definition: JobDefinition) -> Mapping[str, Any]:
-    """What the templates `diff` and `versions` show: the versions, and the difference that the query names.
+    """What a page shows of the versions of a job, the difference that the query names, and its dependencies.
 
     Viewers see no difference: files may hold secrets.
     """
-    view: dict[str, Any] = {"versions": version_rows(definition), "diff": None, "diff_fault": ""}
+    view: dict[str, Any] = {
+        "versions": version_rows(definition),
+        "diff": None,
+        "diff_fault": "",
+        "dependencies": await dependencies_of(request.app, definition),
+    }
     shown = request.query.get(_VERSION, "")
     if not shown or request_context.requester(request).is_viewer:
         return view

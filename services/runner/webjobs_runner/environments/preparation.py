@@ -74,6 +74,7 @@ class Preparations:
         cause: str,
         trace: Trace | None,
         report: ReportProgress,
+        upgrade: bool = False,
     ) -> PreparedDependencies:
         """Have the packages installed that the files in a folder declare; publishes what became of it.
 
@@ -92,7 +93,7 @@ class Preparations:
                 return PreparedDependencies()
             report(PreparationStage.READ, f"Dependencies are declared in {declaration.source}")
             digest = input_digest(declaration, self._policy)
-            lock = await self._known_lock(digest, now)
+            lock = None if upgrade else await self._known_lock(digest, now)
             if lock is None:
                 lock = await self._resolve(declaration, report)
             await self._environments.store_lock(lock)

@@ -108,6 +108,7 @@ class Deployment:
         warnings: Sequence[str] = (),
         settings_warnings: Sequence[str] = (),
         report: ReportProgress = report_nothing,
+        upgrade: bool = False,
     ) -> tuple[JobDefinition, int]:
         """Make a folder the job's version; a repeat with the same cause changes nothing.
 
@@ -126,6 +127,7 @@ class Deployment:
             settings_warnings: About how `settings` were read; those that the settings themselves cause
                 are added here.
             report: Takes each line about the preparation of dependencies, as it comes.
+            upgrade: Whether the versions of its packages are chosen again.
 
         Returns:
             The definition as it is now, and its revision.
@@ -150,6 +152,7 @@ class Deployment:
             cause=cause,
             trace=trace,
             report=report,
+            upgrade=upgrade,
         )
         before: list[JobDefinition] = []
 

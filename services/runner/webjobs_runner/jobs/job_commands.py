@@ -331,6 +331,7 @@ class JobCommands:
                 unless_same=is_restored,
                 warnings=left_out_warnings(left_out),
                 report=log.write,
+                upgrade=command.upgrade,
             )
         except DependenciesUnavailable as error:  # nothing is wrong with the upload
             return CommandReply(code=ReplyCode.DEPENDENCIES_UNAVAILABLE, message=str(error))

@@ -15,11 +15,13 @@ from webjobs_client.packing import Package, package_of
 from webjobs_rules.amounts import size
 
 from webjobs_cli.connection import connect
+from webjobs_cli.dependencies import dependencies_of, difference
+from webjobs_cli.deployment_progress import DeploymentProgress
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
 from webjobs_cli.names import parse_job
 from webjobs_cli.output import Output
-from webjobs_cli.shapes import Deployed
+from webjobs_cli.shapes import Deployed, LockedPackage
 from webjobs_cli.table import printable
 
 _LOOK_SECONDS = 0.5  # between two looks at a folder that is watched
@@ -43,6 +45,12 @@ _SHOWN_PATHS = 5
     help="Upload this too, which is left out by default, such as .env; may be repeated.",
 )
 @click.option("--watch", is_flag=True, help="Upload again whenever the files change, until Ctrl-C.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until the deployment has ended; print its id.")
+@click.option(
+    "--upgrade",
+    is_flag=True,
+    help="Choose the versions of its packages again, and print how they differ from those before.",
+)
 @click.option("--dry-run", is_flag=True, help="Upload nothing; say what would be.")
 @server_options
 @json_option
@@ -52,6 +60,8 @@ def deploy(
     job_type: JobType | None,
     include: tuple[str, ...],
     watch: bool,
+    no_wait: bool,
+    upgrade: bool,
     dry_run: bool,
 ) -> None:
     """Upload a folder, a script or a zip archive as a job, all of its files.
@@ -67,11 +77,15 @@ def deploy(
     chosen: JobType = (
         "continuous" if kind == "continuous" else "triggered" if kind else _type_of(client, job.name)
     )
-    deployment = _Deployment(client, output, path, job.name, chosen, include)
+    if upgrade and (no_wait or watch):
+        raise click.UsageError("--upgrade waits for one deployment: leave out --no-wait and --watch.")
+    deployment = _Deployment(client, output, path, job.name, chosen, include, upgrade=upgrade)
     if dry_run:
         deployment.show_package()
     elif watch:
         deployment.watch()
+    elif no_wait:
+        deployment.begin()
     else:
         deployment.once()
 
@@ -106,7 +120,10 @@ class _Deployment:
         name: str,
         job_type: JobType,
         include: tuple[str, ...],
+        *,
+        upgrade: bool,
     ) -> None:
+        self._upgrade = upgrade
         self._client = client
         self._output = output
         self._path = path
@@ -123,6 +140,18 @@ class _Deployment:
         """Upload."""
         with self._package() as package:
             self._upload(package)
+
+    def begin(self) -> None:
+        """Upload, and leave the rest to the server."""
+        with self._package() as package:
+            with _progress(self._output, package.upload.size, self._name) as progress:
+                begun = self._client.begin_deployment(
+                    self._name, package, job_type=self._type, progress=progress
+                )
+            if isinstance(begun, JobDetails):  # a server of an earlier release has waited
+                self._print(package, begun)
+            else:
+                self._print(package, None, deployment=begun.id)
 
     def watch(self) -> None:
         """Upload, and again after each change that has come to rest; a refusal is printed, and it goes on."""
@@ -155,11 +184,36 @@ class _Deployment:
         return package_of(self._path, include=self._include)
 
     def _upload(self, package: Package) -> None:
-        with _progress(self._output, package.upload.size, self._name) as progress:
-            job = self._client.deploy_package(self._name, package, job_type=self._type, progress=progress)
-        self._print(package, job)
+        before = self._packages() if self._upgrade else []
+        with (
+            DeploymentProgress(is_on=not self._output.is_json) as shown,
+            _progress(self._output, package.upload.size, self._name) as progress,
+        ):
+            job = self._client.deploy_package(
+                self._name,
+                package,
+                job_type=self._type,
+                progress=progress,
+                watch=shown.line,
+                upgrade=self._upgrade,
+            )
+        self._print(package, job, upgraded=difference(before, self._packages()) if self._upgrade else None)
 
-    def _print(self, package: Package, job: JobDetails | None) -> None:
+    def _packages(self) -> list[LockedPackage]:
+        """Those of the job as it is; none when it is new."""
+        try:
+            return dependencies_of(self._client, self._type, self._name).packages
+        except JobNotFound:
+            return []
+
+    def _print(
+        self,
+        package: Package,
+        job: JobDetails | None,
+        *,
+        deployment: str | None = None,
+        upgraded: list[str] | None = None,
+    ) -> None:
         deployed = Deployed(
             name=self._name,
             type=self._type,
@@ -169,8 +223,10 @@ class _Deployment:
             digest=package.digest,
             left_out=package.left_out,
             warnings=job.warnings if job else [],
-            dry_run=job is None,
+            dry_run=job is None and deployment is None,
             url=job.url if job else None,
+            deployment=deployment,
+            upgraded=upgraded,
         )
         self._output.one(deployed, lines_of(deployed))
 
@@ -189,6 +245,10 @@ def lines_of(deployed: Deployed) -> Iterator[str]:
     yield f"{verb} {files}, {size(deployed.bytes)}{left_out}"
     if deployed.script is not None:
         yield f"{deployed.type} job {printable(deployed.name)} runs {printable(deployed.script)}"
+    if deployed.deployment is not None:
+        yield f"deployment {deployed.deployment} goes on: webjobs api /api/deployments/{deployed.deployment}"
+    if deployed.upgraded is not None:
+        yield from deployed.upgraded or ["the packages stay as they are"]
     for warning in deployed.warnings:
         yield f"warning: {printable(warning)}"
 

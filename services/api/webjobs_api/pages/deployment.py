@@ -1,0 +1,93 @@
+"""The page of a deployment of a job: its stages, how it ended, its log."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from aiohttp import web
+from webjobs_rules.dependencies.vocabulary import PreparationStage
+from webjobs_rules.errors import WebJobsError
+
+from webjobs_api.backends.job_deployment import DeploymentState, JobDeployment
+from webjobs_api.backends.job_deployments import JOB_DEPLOYMENTS
+from webjobs_api.http.errors import DeploymentNotFound
+from webjobs_api.http.urls import Urls
+from webjobs_api.logs.deployment_log import stored_log
+from webjobs_api.pages.frame import page_urls, show, show_fault
+from webjobs_api.pages.page import Page
+
+PATH = "/pages/deployments"
+
+WAIT_SECONDS = 3.0
+"""How long a form waits for its deployment before it leads to this page."""
+
+_STATUS = {
+    DeploymentState.QUEUED: "Initializing",
+    DeploymentState.PREPARING: "Running",
+    DeploymentState.DEPLOYED: "Success",
+    DeploymentState.FAILED: "Failed",
+}
+_WORDS = {
+    "unpack": "Unpack the files",
+    PreparationStage.READ.value: "Read what is declared",
+    PreparationStage.RESOLVE.value: "Choose versions",
+    PreparationStage.INSTALL.value: "Install packages",
+    PreparationStage.CHECK.value: "Check them",
+    "done": "Put the version in its place",
+}
+_LONGEST_LOG = 200_000  # characters that the page shows, of its end
+
+
+@dataclass(frozen=True, slots=True)
+class StageLine:
+    """A stage in words, and whether it is reached or in progress."""
+
+    words: str
+    is_reached: bool
+    is_current: bool
+
+
+async def show_deployment(request: web.Request) -> web.Response:
+    """`GET /pages/deployments/{deployment}`."""
+    deployment_id = request.match_info["deployment"]
+    try:
+        deployment = await request.app[JOB_DEPLOYMENTS].find(deployment_id)
+        if deployment is None:
+            raise DeploymentNotFound(deployment_id)
+        log = (await stored_log(request, deployment)).decode("utf-8", "replace")
+    except WebJobsError as error:
+        return show_fault(request, error)
+    urls = page_urls(request)
+    view = {
+        "deployment": deployment,
+        "status": _STATUS[deployment.state],
+        "stages": list(stage_lines(deployment)),
+        "took": f"{deployment.seconds(datetime.now(UTC)):.1f} s",
+        "log": log[-_LONGEST_LOG:],
+        "job_page": urls.page(deployment.job_type, deployment.job_name),
+        "is_unset": request.query.get("unset") == "1",
+    }
+    page = Page(
+        template="deployment",
+        title=f"Deployment of {deployment.job_name}",
+        section="overview",
+        regions=("head", "log"),
+        path=f"{PATH}/{deployment_id}",
+    )
+    return show(request, page, view)
+
+
+def stage_lines(deployment: JobDeployment) -> Iterator[StageLine]:
+    """The stages of a deployment, in their order."""
+    names = list(_WORDS)
+    place = names.index(deployment.stage) if deployment.stage in names else -1
+    is_done = deployment.state is DeploymentState.DEPLOYED
+    for number, name in enumerate(names):
+        is_current = number == place and not deployment.is_complete
+        yield StageLine(_WORDS[name], is_done or number <= place, is_current)
+
+
+def deployment_page(urls: Urls, deployment_id: str, *, is_unset: bool = False) -> str:
+    """Address of the page; `is_unset` says that what was to follow the deployment was left out."""
+    address = f"{urls.base}{PATH}/{deployment_id}"
+    return f"{address}?unset=1" if is_unset else address

@@ -1,0 +1,35 @@
+"""Dependencies of a job, asked of a server, and the difference between two locks."""
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+import msgspec
+from webjobs_client import Client
+
+from webjobs_cli.shapes import DependenciesShown, LockedPackage
+
+
+def dependencies_of(client: Client, job_type: str, name: str, *, lock: bool = False) -> DependenciesShown:
+    """The dependencies of a job.
+
+    Raises:
+        JobNotFound: There is no such job.
+    """
+    path = f"/api/jobs/{job_type}/{quote(name, safe='')}/dependencies"
+    answer = client.request("GET", f"{path}?lock=true" if lock else path)
+    return msgspec.json.decode(answer.body, type=DependenciesShown)
+
+
+def difference(before: Sequence[LockedPackage], after: Sequence[LockedPackage]) -> list[str]:
+    """What differs between the packages of two locks, a line for each: `~ requests 2.31 -> 2.32`."""
+    old = {each.name: each.version for each in before}
+    new = {each.name: each.version for each in after}
+    lines = []
+    for name in sorted(old.keys() | new.keys()):
+        if name not in old:
+            lines.append(f"+ {name} {new[name]}")
+        elif name not in new:
+            lines.append(f"- {name} {old[name]}")
+        elif old[name] != new[name]:
+            lines.append(f"~ {name} {old[name]} -> {new[name]}")
+    return lines
