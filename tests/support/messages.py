@@ -50,6 +50,7 @@ _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     RunId: run_ids,
     SentRunId: run_ids,
     Any: _json,
+    msgspec.Raw: _json.map(lambda value: msgspec.Raw(msgspec.json.encode(value))),
     float: st.floats(allow_nan=False, allow_infinity=False),
 }
 

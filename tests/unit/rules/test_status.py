@@ -80,5 +80,7 @@ def test_every_status_of_a_job_type_can_be_reached_and_no_run_can_be_stuck(job_t
 @pytest.mark.parametrize(("key", "event_type"), sorted(EVENT_TYPES.items(), key=lambda item: item[0]))
 def test_an_event_that_enters_a_status_bears_its_name(key: tuple[str, str], event_type: type) -> None:
     status = getattr(event_type, "status", None)
+    if not isinstance(status, Status):
+        status = None  # a field, as of an imported run
     assert (status is None) == (key[1] not in {word.value for word in Status})
     assert status is None or status.value == key[1]

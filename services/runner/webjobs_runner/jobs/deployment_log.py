@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import partial
 
 from webjobs_events.commands import CommandReply, DeployJob, ReplyCode
 from webjobs_events.deployment_id import (
@@ -13,7 +14,7 @@ from webjobs_events.deployment_id import (
     STAGE_HEADER,
     deployment_id_of,
 )
-from webjobs_events.errors import BusUnavailable, MessageTooLarge
+from webjobs_events.errors import MessageTooLarge
 from webjobs_events.jetstream import Bus
 from webjobs_rules.log_format import Level, LineCount, chunk_headers, decode_chunk, line_mark
 from webjobs_service.lifetime import cancel_all
@@ -41,6 +42,7 @@ class DeploymentLog:
 
     def __init__(self, bus: Bus, instance: Instance, subject: str | None) -> None:
         self._bus = bus
+        self._outage = bus.connection.outage_of("publishing the log of a deployment")
         self._instance = instance
         self._subject = subject
         self._offset = 0
@@ -114,14 +116,11 @@ class DeploymentLog:
                 ATTEMPT_HEADER: str(self.attempt),
                 **({END_HEADER: "1"} if is_last else {}),
             }
-            try:
-                await self._bus.publish(str(self._subject), data, headers=headers)
+            publish = partial(self._bus.publish, str(self._subject), data, headers=headers)
+            try:  # a chunk that was stored although its try failed is passed over by readers
+                await self._outage.retry(publish, delay=_RETRY_SECONDS)
             except MessageTooLarge as error:
                 logger.error("log of a deployment not published", error=str(error))
-            except BusUnavailable as error:  # a chunk that was stored after all is passed over by readers
-                logger.debug("log of a deployment waits", error=str(error))
-                await asyncio.sleep(_RETRY_SECONDS)
-                continue
             self._waiting = self._waiting[len(data) :]
             self._offset += len(data)
             self._count = self._count.after(data)
