@@ -58,7 +58,7 @@ def pages_stack(
 
 @pytest_asyncio.fixture
 async def reader(pages_stack: RunningStack, tmp_path: Path) -> AsyncIterator[Client]:
-    """A client of the stack that a reader's folder belongs to; afterwards there is no job any more."""
+    """A client of the stack that a reader's folder belongs to; afterwards it has no job, hook, setting."""
     need_program("curl")
     (tmp_path / ".webjobs").symlink_to(pages_stack.data)
     async with client_of(pages_stack.url) as client:
@@ -67,6 +67,8 @@ async def reader(pages_stack: RunningStack, tmp_path: Path) -> AsyncIterator[Cli
             await client.delete(f"/api/jobs/{job['type']}/{job['name']}")
         for hook in await client.json("/api/hooks"):
             await client.delete(f"/api/hooks/{hook['id']}")
+        for setting in await client.json("/api/settings"):
+            await client.delete(f"/api/settings/{setting}")
 
 
 @pytest.mark.parametrize("page", [page for page in REPLAYED if page not in BY_ITSELF])

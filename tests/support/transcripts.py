@@ -163,7 +163,7 @@ async def replay(step: Step, folder: Path, instead: dict[str, str]) -> str:
         (folder / step.file).parent.mkdir(parents=True, exist_ok=True)
         (folder / step.file).write_text(text)
         return ""
-    # A read is taken again until the run, or the job, has come as far as the page shows it.
-    return await (
-        as_printed() if _CHANGES.search(step.command) else eventually(partial(as_printed), PATIENCE)
-    )
+    # A read is taken again until the run, or the job, is as the page shows it; so is what is refused there.
+    is_refused = any('"title":"Conflict"' in line for line in step.prints)
+    is_change = _CHANGES.search(step.command) and not is_refused
+    return await (as_printed() if is_change else eventually(partial(as_printed), PATIENCE))
