@@ -3,12 +3,15 @@
 import asyncio
 import io
 import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest_asyncio
 from integration.files.conftest import Files, Got, uploads_of
 from support.client import unique
 from support.eventually import eventually
+from support.history import serving
 from support.runners import zipped
 from support.zip_makers import finder_zip
 from webjobs_api.app import run_api
@@ -17,6 +20,7 @@ from webjobs_api.site_deployments.record import Deployment, Status
 from webjobs_api.site_deployments.store import DeploymentStore
 from webjobs_events.jetstream import Bus
 from webjobs_events.subjects import Subjects
+from webjobs_history.settings import HistorySettings
 from webjobs_rules.job import JobType
 
 JOBS = "App_Data/jobs"
@@ -46,8 +50,18 @@ async def log_of(files: Files, deployment: str) -> list[tuple[int, str]]:
     return [(each["type"], each["message"]) for each in entries]
 
 
+@pytest_asyncio.fixture
+async def history(nats_url: str, database_url: str, namespace: str) -> AsyncIterator[None]:
+    """Keeps the deployments of jobs, which the list names beside those of packages."""
+    settings = HistorySettings(
+        nats_url=nats_url, database_url=database_url, namespace=namespace, health_port=0
+    )
+    async with serving(settings):
+        yield
+
+
 async def test_a_package_is_laid_over_wwwroot_and_its_jobs_are_jobs_with_the_answer(
-    files: Files, bus: Bus
+    files: Files, bus: Bus, history: None
 ) -> None:
     good, bad, kept = unique("good"), unique("bad"), unique("kept")
     first = zipped({f"{JOBS}/triggered/{kept}/run.sh": "echo", "index.html": "1", "old.txt": "1"})
@@ -130,7 +144,9 @@ async def _is_complete(files: Files) -> bool:
     return bool(json_of(await files.get("/api/deployments/latest"))["complete"])
 
 
-async def test_what_is_too_large_or_no_package_is_refused_before_it_is_a_deployment(files: Files) -> None:
+async def test_what_is_too_large_or_no_package_is_refused_before_it_is_a_deployment(
+    files: Files, history: None
+) -> None:
     too_large = bytes(9 * 1024 * 1024)
     by_url = json.dumps({"packageUri": "https://example.com/a.zip"}).encode()
     for method in ("POST", "PUT"):
