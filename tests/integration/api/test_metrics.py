@@ -5,15 +5,23 @@ import time
 from pathlib import Path
 
 import aiohttp
+import pytest
 from nats.aio.msg import Msg
 from support.eventually import eventually
 from support.fake_backend import INSTANCE
 from webjobs_api.backends.runners import Runners
+from webjobs_api.http.metrics import REQUEST_SECONDS
 from webjobs_api.monitoring import all_metrics
 from webjobs_api.monitoring.all_metrics import AllMetrics
 from webjobs_events.jetstream import Bus, connect_bus, metrics_served
 from webjobs_events.subjects import Subjects
 from webjobs_stack.nats_server import run_nats_server
+
+
+@pytest.fixture(autouse=True)
+def no_requests_yet() -> None:
+    """The metrics of this process, which are sent as those of other parts here, fit into one message."""
+    REQUEST_SECONDS.clear()
 
 
 async def metrics(api: aiohttp.ClientSession) -> str:
@@ -61,6 +69,14 @@ async def test_what_does_not_reply_is_shown_as_down_within_a_bounded_time(
         took = time.monotonic() - began
     assert took < all_metrics.TIMEOUT + 10
     assert ups(await metrics(api)) == {("runner", "a1b2c3"): 0, ("runner", INSTANCE): 0, ("history", ""): 0}
+
+
+async def test_methods_that_no_route_has_count_together(api: aiohttp.ClientSession) -> None:
+    for method in ("PROPFIND", "MKCOL", "COPY"):
+        async with api.request(method, "/api/jobs") as answer:
+            assert answer.status == 405
+    methods = set(re.findall(r'webjobs_api_request_seconds_count\{method="(\w+)"', await metrics(api)))
+    assert methods == {"other"}
 
 
 async def test_what_cannot_be_read_is_left_out(api: aiohttp.ClientSession, bus: Bus) -> None:

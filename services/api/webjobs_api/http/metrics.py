@@ -1,12 +1,12 @@
 """How long requests take, by route and status, for Prometheus."""
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from prometheus_client import Counter, Histogram
 
 from webjobs_api.http.timed_response import timed_response
 
-_SECONDS = Histogram(
+REQUEST_SECONDS = Histogram(
     "webjobs_api_request_seconds",
     "Time from the request's headers to the end of its handler.",
     ["method", "route", "status"],
@@ -18,11 +18,12 @@ HOOK_CALLS = Counter("webjobs_api_hook_calls", "Calls of hooks, by how each ende
 
 @web.middleware
 async def metrics_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Measure every request; unknown addresses count together."""
+    """Measure every request; unknown addresses count together, and so do unknown methods."""
 
     def observe(status: int, seconds: float) -> None:
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "unknown"
-        _SECONDS.labels(request.method, route, status).observe(seconds)
+        method = request.method if request.method in hdrs.METH_ALL else "other"
+        REQUEST_SECONDS.labels(method, route, status).observe(seconds)
 
     return await timed_response(request, handler, observe)
