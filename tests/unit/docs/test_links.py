@@ -44,8 +44,8 @@ def test_a_link_to_a_decision_shows_its_number(page: Path) -> None:
     assert [(shown, number) for shown, number in links if shown != number] == []
 
 
-def test_each_decision_has_a_number_of_its_own() -> None:
-    numbers = [path.name[:4] for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md")]
-    assert len(numbers) == len(set(numbers))  # gaps are those of decisions that are not merged yet
+def test_decisions_are_numbered_without_a_gap() -> None:
+    numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    assert numbers == list(range(1, len(numbers) + 1))
     for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md"):
         assert path.read_text("utf-8").startswith(f"# {path.name[:4]} ")
