@@ -5,6 +5,7 @@ import errno
 import random
 import socket
 import time
+from collections import deque
 from pathlib import Path
 
 from webjobs_stack.errors import AddressUnusable
@@ -13,18 +14,21 @@ _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST = 10_000
 # The kernel closes the sockets of a killed process a moment after it is gone.
 _CLOSING_SECONDS = 1.0
+_returned: deque[int] = deque(maxlen=500)
 
 
 def free_port(host: str = "127.0.0.1") -> int:
     """Returns a free port, below those the kernel gives to outgoing connections.
 
     A server that is down must find its port again: a client that reconnects from a port of the kernel's range
-    could otherwise take it, or even connect to itself.
+    could otherwise take it, or even connect to itself. A port that was returned a moment ago is not returned
+    again: nothing may listen there yet.
     """
     highest = _first_ephemeral() - 1
     for _ in range(200):
         port = random.randint(_LOWEST, highest)
-        if is_free(host, port):
+        if port not in _returned and is_free(host, port):
+            _returned.append(port)
             return port
     with socket.socket() as listener:
         listener.bind((host, 0))

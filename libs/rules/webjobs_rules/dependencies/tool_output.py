@@ -11,10 +11,10 @@ _CREDENTIALS = re.compile(r"(?i)(_authToken|_auth|_password|password|token)\s*[=
 _OUTAGE = re.compile(
     r"(?i)failed to fetch|error sending request|dns error|tcp connect|connection refused|connection reset"
     r"|connection closed|timed? ?out|could not connect|401 unauthorized|403 forbidden|\b(?:429|50[0-9]) \w"
-    r"|lack of valid authentication|ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|E401|E403|E5\d\d"
-    r"|network is unreachable|certificate|tls handshake|request failed after"
+    r"|\b(?:ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|E40[13]|E5\d\d)\b"
+    r"|lack of valid authentication|network is unreachable|certificate|tls handshake|request failed after"
 )
-_LOG_FILE = re.compile(r"A complete log of this run can be found in")
+_NO_NEWS = re.compile(r"A complete log of this run can be found in|^Using Python \S+ environment at")
 _NO_SPACE = re.compile(r"(?i)no space left on device|os error 28|ENOSPC|disk quota exceeded|os error 122")
 
 
@@ -25,7 +25,7 @@ def without_addresses(text: str) -> str:
 
 def sentences(lines: Sequence[str]) -> str:
     """The last lines of a tool as one text of at most 20 lines, without addresses."""
-    kept = (line for line in lines if not _LOG_FILE.search(line))
+    kept = (line for line in lines if not _NO_NEWS.search(line))
     cleaned = [without_addresses(line).rstrip()[:_LONGEST_LINE] for line in kept]
     return "\n".join([line for line in cleaned if line.strip()][-MOST_LINES:])
 

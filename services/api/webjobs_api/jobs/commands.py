@@ -196,6 +196,9 @@ class JobCommands:
         seconds: float | None,
     ) -> CommandReply:
         is_deployment = isinstance(command, DeployJob)
+        if isinstance(command, DeployJob) and seconds == 0:
+            if self._runners.any_alive and not self._storage.shortage:
+                raise DeploymentGoesOn(command)
         patience = self._patience.deployment if is_deployment else self._patience.reply
         if await self._replied(answer, patience if seconds is None else min(seconds, patience)):
             return answer.result()

@@ -53,7 +53,7 @@ def build_environments(
     downloads: Path,
 ) -> tuple[Environments, Preparations, Upkeep]:
     """Construct what builds environments under `root`, prepares deployments, and removes what is unused."""
-    home = downloads / "home"
+    home = downloads.with_name("home")
     home.mkdir(parents=True, exist_ok=True)
     own_programs = str(Path(sys.executable).parent) if sys.prefix != sys.base_prefix else None
     search_path = inherited_environment(environment, own_programs)["PATH"]

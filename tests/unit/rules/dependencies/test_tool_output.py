@@ -27,6 +27,7 @@ def test_no_address_and_no_credential_is_shown(text: str) -> None:
 def test_the_last_lines_are_shown() -> None:
     shown = sentences([f"line {number}" for number in range(100)] + ["", "  "]).splitlines()
     assert (len(shown), shown[-1]) == (MOST_LINES, "line 99")
+    assert sentences(["Using Python 3.11.7 environment at: .tmp-1", "error: no"]) == "error: no"
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,8 @@ def test_the_last_lines_are_shown() -> None:
         ("  Caused by: tcp connect error: Connection refused (os error 111)", True),
         ("hint: an index returned a 401 Unauthorized", True),
         ("npm error code ECONNREFUSED", True),
+        ("npm error code E503", True),
+        ("Using Python 3.11.7 environment at: .tmp-fb215cb2a16bbfc7-10253-6fe554", False),
         ("  Because alpha was not found in the package registry, we can conclude", False),
         ("  x No solution found when resolving dependencies:", False),
     ],
