@@ -50,8 +50,12 @@ def test_a_release_without_changes_is_refused(unreleased: str) -> None:
 
 
 def test_the_files_of_this_tree_can_be_released(tmp_path: Path) -> None:
-    for name in ("pyproject.toml", "CHANGELOG.md"):
-        (tmp_path / name).write_text((ROOT / name).read_text())
+    """A line more is added: the commit of a release lists nothing that is not released."""
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert "## [Unreleased]\n" in changelog
+    more = changelog.replace("## [Unreleased]\n", "## [Unreleased]\n\n- One line more.\n", 1)
+    (tmp_path / "CHANGELOG.md").write_text(more)
     prepare.write_release(tmp_path, "9999.0", "2026-02-03")
     assert 'version = "9999.0"' in (tmp_path / "pyproject.toml").read_text()
     assert "## [9999.0] - 2026-02-03" in (tmp_path / "CHANGELOG.md").read_text()
