@@ -24,8 +24,10 @@ async def test_a_folder_of_an_earlier_release_has_everything(release: str, tmp_p
         assert [job["error"] for job in triggered] == [None] * 3
         hello = triggered[2]
         assert hello["settings"] == {"schedule": "0 30 2 * * *", "stopping_wait_time": 7}
-        runs = (await client.json("/api/triggeredwebjobs/hello/history"))["runs"]
-        assert [run["id"] for run in runs] == SUCCEEDED
+        # Its schedule has been due since: one due time of the last minutes may have been made up for.
+        history = (await client.json("/api/triggeredwebjobs/hello/history"))["runs"]
+        runs = [run for run in history if run["id"] in SUCCEEDED]
+        assert [run["id"] for run in runs] == SUCCEEDED and len(history) <= 4
         assert [run["status"] for run in runs] == ["Success"] * 3
         assert [run["arguments"] for run in runs] == ["number-3", "number-2", "number-1"]
         log = await client.get(runs[0]["output_url"])
@@ -39,6 +41,8 @@ async def test_a_folder_of_an_earlier_release_has_everything(release: str, tmp_p
         await client.until_status("worker", "Running")
         await client.until_status("halted", "Stopped")
         overview = await client.json("/api/overview")
-        assert [(each["job"], each["kind"]) for each in overview["attention"]] == [("failing", "failed")]
+        found = [(each["job"], each["kind"]) for each in overview["attention"]]
+        assert [each for each in found if each != ("hello", "missed")] == [("failing", "failed")]
         run = await client.run_to_end("hello")
-        assert run["status"] == "Success" and len(await client.runs_of("hello")) == 4
+        ids = {each["id"] for each in await client.runs_of("hello")}
+        assert run["status"] == "Success" and ids >= {run["id"], *SUCCEEDED}
