@@ -196,15 +196,14 @@ class JobCommands:
         seconds: float | None,
     ) -> CommandReply:
         is_deployment = isinstance(command, DeployJob)
-        if isinstance(command, DeployJob) and seconds == 0:
-            if self._runners.any_alive and not self._storage.shortage:
-                raise DeploymentGoesOn(command)
+        if isinstance(command, DeployJob) and seconds == 0 and self._can_work_go_on:
+            raise DeploymentGoesOn(command)
         patience = self._patience.deployment if is_deployment else self._patience.reply
         if await self._replied(answer, patience if seconds is None else min(seconds, patience)):
             return answer.result()
-        can_go_on = self._runners.any_alive and not self._storage.shortage
-        if isinstance(command, DeployJob) and can_go_on and await self._is_waiting(command, sequence):
-            raise DeploymentGoesOn(command)
+        if isinstance(command, DeployJob) and self._can_work_go_on:
+            if await self._is_waiting(command, sequence):
+                raise DeploymentGoesOn(command)
         if await self._is_taken(sequence):
             if await self._replied(answer, self._patience.work):
                 return answer.result()
@@ -217,11 +216,14 @@ class JobCommands:
             return answer.result()
         return await self._read_outcome(command)
 
+    @property
+    def _can_work_go_on(self) -> bool:
+        """Whether a runner is there, and NATS has room for what it would write."""
+        return self._runners.any_alive and not self._storage.shortage
+
     async def _is_taken(self, sequence: int) -> bool:
         """Whether it is worth waiting on: a runner works on it, and nothing speaks against its end."""
-        if not self._runners.any_alive or self._storage.shortage:
-            return False
-        return await self._bus.is_command_taken(JOB_QUEUE, sequence)
+        return self._can_work_go_on and await self._bus.is_command_taken(JOB_QUEUE, sequence)
 
     async def _is_waiting(self, command: JobCommand, sequence: int) -> bool:
         waiting = await self._bus.pending_command(command.subject(self._bus.subjects))
