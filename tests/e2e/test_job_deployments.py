@@ -58,10 +58,11 @@ async def test_a_deployment_with_packages_is_accepted_at_once_and_followed_to_it
     assert begun.headers["Preference-Applied"] == "respond-async"
     url = begun.headers["Location"]
     assert (begun.json["kind"], begun.json["state"], begun.json["url"]) == ("job", "queued", url)
+    requested_at = begun.json["received_time"]
     followed = await client.get(f"{url}/log?follow=true")
     done = await ended(client, url)
     assert (done["state"], done["stage"], done["status"], done["error"]) == ("deployed", "done", 4, None)
-    assert done["job"]["name"] == name
+    assert (done["job"]["name"], done["received_time"]) == (name, requested_at)
     assert (done["result"]["script"], len(done["result"]["version"])) == ("run.py", 64)
     assert 0 < done["seconds"] < PATIENCE
     log = (await client.get(f"{url}/log")).text
@@ -96,13 +97,20 @@ async def test_a_deployment_that_fails_says_so_as_the_answer_to_a_waiting_client
     assert (failed["state"], failed["status"], failed["result"]) == ("failed", 3, None)
     assert failed["error"] == {"status": waited.status, "detail": waited.text}
     assert failed["status_text"] == waited.text
+
+    async def names_its_stage() -> bool:  # its log is stored a moment after the event
+        return (await client.json(begun.headers["Location"]))["stage"] == "resolve"
+
+    await eventually(names_its_stage, PATIENCE)
+    page = (await client.get(f"/pages/deployments/{failed['id']}")).text
+    assert "Choose versions: failed" in page
     log = (await client.get(failed["log_url"])).text
     assert "ERROR]" in log.splitlines()[-1]
     first, second = await client.json(f"/api/deployments?job=triggered/{name}")
     assert first["error"] == second["error"]
-    page = await client.get(f"/api/deployments?job=triggered/{name}&limit=1")
-    assert 'rel="next"' in page.headers["Link"]
-    following = page.headers["Link"].partition("<")[2].partition(">")[0]
+    part = await client.get(f"/api/deployments?job=triggered/{name}&limit=1")
+    assert 'rel="next"' in part.headers["Link"]
+    following = part.headers["Link"].partition("<")[2].partition(">")[0]
     assert [each["id"] for each in await client.json(following)] == [second["id"]]
 
 

@@ -37,3 +37,9 @@ def test_the_difference_of_two_locks() -> None:
     after = [LockedPackage("b", "2"), LockedPackage("c", "1"), LockedPackage("d", "1")]
     assert difference(before, after) == ["- a 1", "~ b 1 -> 2", "+ d 1"]
     assert difference(after, after) == []
+
+
+def test_a_package_may_have_several_versions_in_a_lock() -> None:
+    before = [LockedPackage("numpy", "1"), LockedPackage("numpy", "2"), LockedPackage("numpy", "2")]
+    assert difference(before, [LockedPackage("numpy", "2")]) == ["~ numpy 1, 2 -> 2"]
+    assert difference(before, before) == []

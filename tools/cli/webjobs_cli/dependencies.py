@@ -21,9 +21,11 @@ def dependencies_of(client: Client, job_type: str, name: str, *, lock: bool = Fa
 
 
 def difference(before: Sequence[LockedPackage], after: Sequence[LockedPackage]) -> list[str]:
-    """What differs between the packages of two locks, a line for each: `~ requests 2.31 -> 2.32`."""
-    old = {each.name: each.version for each in before}
-    new = {each.name: each.version for each in after}
+    """What differs between the packages of two locks, a line for each: `~ requests 2.31 -> 2.32`.
+
+    A package may have several versions: one for each version of Python, or in several places of Node.js.
+    """
+    old, new = _versions(before), _versions(after)
     lines = []
     for name in sorted(old.keys() | new.keys()):
         if name not in old:
@@ -33,3 +35,10 @@ def difference(before: Sequence[LockedPackage], after: Sequence[LockedPackage]) 
         elif old[name] != new[name]:
             lines.append(f"~ {name} {old[name]} -> {new[name]}")
     return lines
+
+
+def _versions(packages: Sequence[LockedPackage]) -> dict[str, str]:
+    versions: dict[str, dict[str, None]] = {}
+    for each in packages:
+        versions.setdefault(each.name, {})[each.version] = None
+    return {name: ", ".join(found) for name, found in versions.items()}

@@ -242,6 +242,8 @@ class LockedPackage(msgspec.Struct, frozen=True):
 
     name: str
     version: str
+    marker: str = ""
+    """Where it is installed, such as `python_full_version < '3.12'`; empty: everywhere."""
 
 
 class LockUser(msgspec.Struct, frozen=True):

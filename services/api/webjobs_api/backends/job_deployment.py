@@ -32,7 +32,8 @@ class JobDeployment:
         requested_at: When it was requested, UTC.
         requested_by: Who asked for it, as far as known.
         state: How far it is.
-        stage: What its runner does: `unpack`, a stage of `PreparationStage`, `done`; empty when not known.
+        stage: What its runner does, or did when it failed: `unpack`, a stage of `PreparationStage`, `done`;
+            empty when not known.
         ended_at: When it had ended; None before.
         code: How it ended; None before.
         text: Why it failed.

@@ -1,5 +1,7 @@
 """Deployments of jobs: ended ones as history has them, the others from the queue and their logs."""
 
+import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -81,11 +83,20 @@ class JobDeployments:
             and not (found.has_more and ended and each.id < ended[-1].id)
         ]
         both = sorted([*ended, *more], key=lambda each: each.id, reverse=True)
-        return both[:limit], found.has_more or len(both) > limit
+        shown = await asyncio.gather(*(self._with_stage(each) for each in both[:limit]))
+        return shown, found.has_more or len(both) > limit
 
     async def _ended(self, deployment_id: str) -> JobDeployment | None:
         found = (await self._history.deployments(DeploymentsQuery(id=deployment_id))).deployments
-        return _of_row(found[0]) if found else None
+        return await self._with_stage(_of_row(found[0])) if found else None
+
+    async def _with_stage(self, ended: JobDeployment) -> JobDeployment:
+        """A failed deployment with the stage in which it failed: the last one that its log names."""
+        if ended.state is not DeploymentState.FAILED:
+            return ended
+        subject = self._bus.subjects.deployment_log(ended.job_type, ended.job_name, ended.id)
+        last = await self._bus.last_message(self._bus.subjects.logs_stream, subject)
+        return ended if last is None else replace(ended, stage=last.headers.get(STAGE_HEADER, ""))
 
     async def _waiting(self) -> list[JobDeployment]:
         """Deployments whose command is in the queue."""
@@ -108,7 +119,7 @@ class JobDeployments:
                     id=deployment_id,
                     job_type=command.job_type,
                     job_name=command.job_name,
-                    requested_at=command.requested_at,
+                    requested_at=requested_at_of(deployment_id),
                     requested_by=command.requested_by,
                     state=state,
                     stage="" if last is None else last.headers.get(STAGE_HEADER, ""),

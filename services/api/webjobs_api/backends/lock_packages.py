@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 import msgspec
 
-_PINNED = re.compile(r"(?m)^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==([^\s;\\]+)")
+_PINNED = re.compile(
+    r"(?m)^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==([^\s;\\]+)[ \t]*(?:;[ \t]*([^\\\n]*))?"
+)
 _REQUIRES = re.compile(r"(?m)^# requires-python: (.*)$")
 _NODE_FOLDER = "node_modules/"
 
@@ -15,6 +17,8 @@ class LockedPackage(NamedTuple):
 
     name: str
     version: str
+    marker: str = ""
+    """Where it is installed, such as `python_full_version < '3.12'`; empty: everywhere."""
 
 
 class Lock(NamedTuple):
@@ -26,12 +30,16 @@ class Lock(NamedTuple):
     """Versions of Python that it is for; empty for packages of JavaScript."""
 
 
-class _NodePackage(msgspec.Struct):
+class _NodePackage(msgspec.Struct, frozen=True):
     version: str = ""
 
 
-class _NodeLock(msgspec.Struct):
+class _PackageLock(msgspec.Struct, frozen=True):
     packages: dict[str, _NodePackage] = {}
+
+
+class _NodeLock(msgspec.Struct, frozen=True):
+    lock: _PackageLock = _PackageLock()
 
 
 _node = msgspec.json.Decoder(_NodeLock)
@@ -42,13 +50,13 @@ def read_lock(text: str) -> Lock:
     if text.lstrip().startswith("{"):
         return Lock(tuple(sorted(set(_of_node(text)))))
     requires = _REQUIRES.search(text)
-    found = {LockedPackage(name, version) for name, version in _PINNED.findall(text)}
+    found = {LockedPackage(name, version, marker.strip()) for name, version, marker in _PINNED.findall(text)}
     return Lock(tuple(sorted(found)), requires[1].strip() if requires else "")
 
 
 def _of_node(text: str) -> list[LockedPackage]:
     try:
-        packages = _node.decode(text).packages
+        packages = _node.decode(text).lock.packages
     except (msgspec.DecodeError, UnicodeEncodeError):
         return []
     return [

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import wraps
 
 from aiohttp import web
+from webjobs_events.deployment_id import requested_at_of
 
 from webjobs_api.backends.job_deployment import DeploymentState, JobDeployment
 from webjobs_api.http import request_context
@@ -45,7 +46,7 @@ def _accepted(request: web.Request, going_on: DeploymentGoesOn) -> web.Response:
         id=going_on.deployment_id,
         job_type=command.job_type,
         job_name=command.job_name,
-        requested_at=command.requested_at,
+        requested_at=requested_at_of(going_on.deployment_id),
         requested_by=command.requested_by,
         state=DeploymentState.QUEUED,
     )

@@ -18,10 +18,11 @@ from webjobs_api.jobs.versions import definition_now
 
 
 class PackageJson(msgspec.Struct, frozen=True):
-    """A package with its version."""
+    """A package with its version; `marker` says where it is installed, and is empty for everywhere."""
 
     name: str
     version: str
+    marker: str
 
 
 class UserJson(msgspec.Struct, frozen=True):
@@ -91,7 +92,7 @@ async def dependencies_of(
         input_digest=needed.input_digest,
         lock_digest=needed.lock_digest,
         requires_python=lock.requires_python if lock else "",
-        packages=[PackageJson(each.name, each.version) for each in lock.packages] if lock else [],
+        packages=[PackageJson(*each) for each in lock.packages] if lock else [],
         jobs=_users(app[DEFINITIONS], needed.lock_digest),
         prepared=await _prepared(app[BUS], definition),
         lock=await app[LOCKS].text(needed.lock_digest) if with_lock else None,

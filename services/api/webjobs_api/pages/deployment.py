@@ -40,11 +40,12 @@ _LONGEST_LOG = 200_000  # characters that the page shows, of its end
 
 @dataclass(frozen=True, slots=True)
 class StageLine:
-    """A stage in words, and whether it is reached or in progress."""
+    """A stage in words, and whether it is reached, in progress, or the one that failed."""
 
     words: str
     is_reached: bool
     is_current: bool
+    is_failed: bool
 
 
 async def show_deployment(request: web.Request) -> web.Response:
@@ -83,8 +84,13 @@ def stage_lines(deployment: JobDeployment) -> Iterator[StageLine]:
     place = names.index(deployment.stage) if deployment.stage in names else -1
     is_done = deployment.state is DeploymentState.DEPLOYED
     for number, name in enumerate(names):
-        is_current = number == place and not deployment.is_complete
-        yield StageLine(_WORDS[name], is_done or number <= place, is_current)
+        is_here = number == place
+        yield StageLine(
+            _WORDS[name],
+            is_reached=is_done or number <= place,
+            is_current=is_here and not deployment.is_complete,
+            is_failed=is_here and deployment.state is DeploymentState.FAILED,
+        )
 
 
 def deployment_page(urls: Urls, deployment_id: str, *, is_unset: bool = False) -> str:

@@ -56,4 +56,6 @@ def lines_of(shown: DependenciesShown, name: str) -> Iterator[str]:
         )
     if len(shown.jobs) > 1:
         yield f"shared by {', '.join(printable(f'{each.type}/{each.name}') for each in shown.jobs)}"
-    yield from (f"  {printable(each.name)} {printable(each.version)}" for each in shown.packages)
+    for each in shown.packages:
+        where = f"  where {printable(each.marker)}" if each.marker else ""
+        yield f"  {printable(each.name)} {printable(each.version)}{where}"
