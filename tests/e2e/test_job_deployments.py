@@ -104,6 +104,12 @@ async def test_a_deployment_that_fails_says_so_as_the_answer_to_a_waiting_client
     await eventually(names_its_stage, PATIENCE)
     page = (await client.get(f"/pages/deployments/{failed['id']}")).text
     assert "Choose versions: failed" in page
+    for query in ("", f"?job=triggered/{name}"):
+        listed = (await client.get(f"/pages/deployments{query}")).text
+        assert f'href="/pages/deployments/{failed["id"]}"' in listed
+        assert "requirements.txt cannot be resolved" in listed and ">Failed<" in listed
+    refused = await client.get("/pages/deployments?job=hello")
+    assert refused.status == 400 and "it is a job such as triggered/hello" in refused.text
     log = (await client.get(failed["log_url"])).text
     assert "ERROR]" in log.splitlines()[-1]
     first, second = await client.json(f"/api/deployments?job=triggered/{name}")

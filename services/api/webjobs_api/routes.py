@@ -41,6 +41,7 @@ from webjobs_api.pages import acknowledgements as acknowledgements_page
 from webjobs_api.pages import actions, continuous_job, job_files, new_job, triggered_job
 from webjobs_api.pages import bulk as bulk_pages
 from webjobs_api.pages import deployment as deployment_page
+from webjobs_api.pages import deployments as deployments_page
 from webjobs_api.pages import events as events_page
 from webjobs_api.pages import hooks as hooks_page
 from webjobs_api.pages import overview as overview_page
@@ -164,6 +165,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/pages/system", system_page.show_system),
         web.get(TAB, get_tab),
         web.get("/pages/new", new_job.show_form),
+        web.get(deployment_page.PATH, deployments_page.show_deployments),
         web.get(f"{deployment_page.PATH}/{{deployment}}", deployment_page.show_deployment),
         web.get(f"/pages/triggered/{_JOB}", triggered_job.show_triggered_job),
         web.get(f"/pages/triggered/{_JOB}/history/{{id}}", run_page.show_run),

@@ -41,6 +41,7 @@ async def test_the_lines_of_every_page_reach_the_api(
         "/pages/settings",
         "/pages/system",
         "/pages/new?name=made",
+        "/pages/deployments?job=triggered/hello",
     ):
         async with api.get(path) as answer:
             lines = list(curls_of(await answer.text()))

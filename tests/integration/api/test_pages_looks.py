@@ -48,6 +48,7 @@ async def test_pages_fit_in_every_look(
         "select": "/?select=1",
         "run": f"/pages/triggered/{LONG}/history/{run_id}?line=2-3&q=green",
         "continuous": "/pages/continuous/worker",
+        "deployments": "/pages/deployments",
     }
     for kind, look in _LOOKS.items():
         async with tab(browser, api_url, **look) as page:

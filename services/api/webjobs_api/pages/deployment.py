@@ -3,16 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 from aiohttp import web
 from webjobs_rules.dependencies.vocabulary import PreparationStage
 from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobName, JobType
 
 from webjobs_api.backends.job_deployment import DeploymentState, JobDeployment
 from webjobs_api.backends.job_deployments import JOB_DEPLOYMENTS
 from webjobs_api.http.errors import DeploymentNotFound
 from webjobs_api.http.urls import Urls
 from webjobs_api.logs.deployment_log import stored_log
+from webjobs_api.pages import terminal
 from webjobs_api.pages.frame import page_urls, show, show_fault
 from webjobs_api.pages.page import Page
 
@@ -21,12 +24,17 @@ PATH = "/pages/deployments"
 WAIT_SECONDS = 3.0
 """How long a form waits for its deployment before it leads to this page."""
 
-_STATUS = {
+STATUSES = {
     DeploymentState.QUEUED: "Initializing",
     DeploymentState.PREPARING: "Running",
     DeploymentState.DEPLOYED: "Success",
     DeploymentState.FAILED: "Failed",
 }
+"""The status of a run that looks like each state."""
+
+STATE_WORDS = {"Initializing": "Queued", "Running": "Preparing", "Success": "Deployed", "Failed": "Failed"}
+"""What pages call each of these."""
+
 _WORDS = {
     "unpack": "Unpack the files",
     PreparationStage.READ.value: "Read what is declared",
@@ -61,12 +69,15 @@ async def show_deployment(request: web.Request) -> web.Response:
     urls = page_urls(request)
     view = {
         "deployment": deployment,
-        "status": _STATUS[deployment.state],
+        "state_words": STATE_WORDS,
+        "status": STATUSES[deployment.state],
         "stages": list(stage_lines(deployment)),
         "took": f"{deployment.seconds(datetime.now(UTC)):.1f} s",
         "log": log[-_LONGEST_LOG:],
         "job_page": urls.page(deployment.job_type, deployment.job_name),
         "is_unset": request.query.get("unset") == "1",
+        "all_of_job": deployments_page(urls, deployment.job_type, deployment.job_name),
+        "in_terminal": lambda shell: terminal.of_deployment(shell, deployment_id),
     }
     page = Page(
         template="deployment",
@@ -91,6 +102,16 @@ def stage_lines(deployment: JobDeployment) -> Iterator[StageLine]:
             is_current=is_here and not deployment.is_complete,
             is_failed=is_here and deployment.state is DeploymentState.FAILED,
         )
+
+
+def stage_words(stage: str) -> str:
+    """A stage in words; empty when it is not known."""
+    return _WORDS.get(stage, "")
+
+
+def deployments_page(urls: Urls, job_type: JobType, job_name: JobName) -> str:
+    """Address of the list of a job's deployments."""
+    return f"{urls.base}{PATH}?{urlencode({'job': f'{job_type}/{job_name}'})}"
 
 
 def deployment_page(urls: Urls, deployment_id: str, *, is_unset: bool = False) -> str:

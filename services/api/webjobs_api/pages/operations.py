@@ -124,6 +124,11 @@ _NEW = (
     Parameter(name="type", schema=_TEXT, description="Of the job: triggered or continuous."),
     Parameter(name="schedule", schema=_TEXT, description="Of the job: a cron expression."),
 )
+_DEPLOYMENTS = (
+    Parameter(name="job", schema=_TEXT, description="Only those of this job, such as triggered/hello."),
+    Parameter(name="before", schema=_TEXT, description="Only those before this place in the list."),
+    Parameter(name="limit", schema=_TEXT, description="At most this many."),
+)
 _DEPLOYMENT = (
     Parameter(name="unset", schema=_TEXT, description="With 1, what was to follow it is left out."),
 )
@@ -305,6 +310,7 @@ OPERATIONS: Mapping[str, Operation] = {
         errors=(503,),
         problems=True,
     ),
+    "GET /pages/deployments": _page("Show the deployments of jobs", 400, 503, query=_DEPLOYMENTS),
     "GET /pages/deployments/{deployment}": _page("Show a deployment of a job", 404, 503, query=_DEPLOYMENT),
     "GET /pages/new": _page("Show the form for a new job", query=_NEW),
     "GET /pages/triggered/{job}": _page("Show a triggered job", 400, 404, 503, query=_VERSION),

@@ -167,6 +167,20 @@ def of_run(shell: Shell, job_name: str, run_id: str, *, is_over: bool) -> list[T
     ]
 
 
+def of_deployments(shell: Shell, given: Mapping[str, str]) -> list[TerminalLine]:
+    """Lines for the list of deployments; `given`: the parameters of the page."""
+    return [shell.read("List these deployments", f"/api/deployments{_query(given)}")]
+
+
+def of_deployment(shell: Shell, deployment_id: str) -> list[TerminalLine]:
+    """Lines for a deployment."""
+    path = f"/api/deployments/{quoted(deployment_id)}"
+    return [
+        shell.read("Read the deployment", path),
+        shell.read("Follow its log to its end", f"{path}/log?follow=true"),
+    ]
+
+
 def of_schedule(shell: Shell) -> list[TerminalLine]:
     """Lines for the page of all schedules."""
     path = f"/api/overview{_query({'filter': 'scheduled'})}"
