@@ -5,9 +5,10 @@ import json
 
 import msgspec
 import pytest
+from webjobs_cli.commands.why import Cause, lines_of
 from webjobs_cli.errors import CommandError
 from webjobs_cli.output import Output, has_colours
-from webjobs_cli.table import Column, printable, table_lines, width_of
+from webjobs_cli.table import Column, first_line, in_one_line, printable, table_lines, width_of
 
 
 class Row(msgspec.Struct):
@@ -96,3 +97,20 @@ def test_a_text_cannot_steer_the_terminal() -> None:
 )
 def test_colours_follow_the_environment(variables: dict[str, str], expected: bool) -> None:
     assert has_colours(io.StringIO(), variables) is expected
+
+
+def test_a_sentence_of_several_lines_is_joined_cut_or_indented() -> None:
+    reason = "run.py cannot be resolved:\nerror: No solution\n  cause: \x1b[31mx"
+    assert in_one_line(reason) == "run.py cannot be resolved: error: No solution cause: \\x1b[31mx"
+    assert (first_line(reason), first_line("one"), first_line("")) == (
+        "run.py cannot be resolved …",
+        "one",
+        "",
+    )
+    cause = Cause(code="refused", text=reason, since=None, until=None, remedy="Deploy again.")
+    assert lines_of(cause) == [
+        "refused: run.py cannot be resolved:",
+        "    error: No solution",
+        "    cause: \\x1b[31mx",
+        "  Deploy again.",
+    ]

@@ -27,6 +27,17 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def in_one_line(text: str) -> str:
+    """A sentence of a server, its lines joined by spaces, without characters that steer a terminal."""
+    return printable(" ".join(line.strip() for line in text.splitlines()))
+
+
+def first_line(text: str) -> str:
+    """The first line of a sentence of a server, for a cell of a table; `…` stands for what follows it."""
+    first, *rest = text.strip().splitlines() or [""]
+    return f"{first.rstrip(':')} …" if rest else first
+
+
 def width_of(text: str) -> int:
     """How many cells of a terminal the text takes."""
     if text.isascii():

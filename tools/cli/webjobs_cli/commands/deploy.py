@@ -22,7 +22,7 @@ from webjobs_cli.lazy_group import Command
 from webjobs_cli.names import parse_job
 from webjobs_cli.output import Output
 from webjobs_cli.shapes import Deployed, LockedPackage
-from webjobs_cli.table import printable
+from webjobs_cli.table import in_one_line, printable
 
 _LOOK_SECONDS = 0.5  # between two looks at a folder that is watched
 _BAR_BYTES = 1_000_000  # from which an upload has a progress bar
@@ -250,7 +250,7 @@ def lines_of(deployed: Deployed) -> Iterator[str]:
     if deployed.upgraded is not None:
         yield from deployed.upgraded or ["the packages stay as they are"]
     for warning in deployed.warnings:
-        yield f"warning: {printable(warning)}"
+        yield f"warning: {in_one_line(warning)}"
 
 
 def _left_out(left_out: dict[str, int]) -> str:

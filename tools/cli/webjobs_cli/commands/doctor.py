@@ -11,7 +11,7 @@ from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.job_options import data_option, port_option
 from webjobs_cli.lazy_group import Command
 from webjobs_cli.shapes import DoctorCheck
-from webjobs_cli.table import Column, painted, printable
+from webjobs_cli.table import Column, in_one_line, painted
 
 _MARKS = {"ok": "✓", "note": "-", "warning": "!", "failed": "✗"}
 _COLOURS = {"ok": "green", "note": "dim", "warning": "yellow", "failed": "red"}
@@ -53,8 +53,8 @@ def _lines(checks: list[DoctorCheck], *, colours: bool) -> Iterator[str]:
     for each in checks:
         mark = _MARKS[each.level]
         shown = painted(mark, _COLOURS[each.level]) if colours else mark
-        yield f"{shown} {each.id.ljust(width)}  {printable(each.message)}"
+        yield f"{shown} {each.id.ljust(width)}  {in_one_line(each.message)}"
         if each.remedy:
-            yield f"  {' ' * width}  → {printable(each.remedy)}"
+            yield f"  {' ' * width}  → {in_one_line(each.remedy)}"
     failed = sum(each.level == "failed" for each in checks)
     yield f"{failed or 'no'} check{'' if failed == 1 else 's'} failed"

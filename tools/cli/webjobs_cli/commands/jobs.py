@@ -11,7 +11,7 @@ from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
 from webjobs_cli.run_output import COLOURS
 from webjobs_cli.shapes import JobShown
-from webjobs_cli.table import Column
+from webjobs_cli.table import Column, first_line
 from webjobs_cli.times import ago_text
 
 
@@ -43,7 +43,9 @@ def jobs(text: str | None, chosen: str | None, job_type: JobType | None) -> None
         Column("LAST", lambda row: ago_text(row.latest_at, now)),
         Column("NEXT", lambda row: ago_text(row.next_due, now)),
         Column(
-            "ATTENTION", lambda row: row.error or (row.attention or "").replace("_", " "), lambda _: "yellow"
+            "ATTENTION",
+            lambda row: first_line(row.error) if row.error else (row.attention or "").replace("_", " "),
+            lambda _: "yellow",
         ),
     ]
     which = " of these" if chosen or text or job_type else ""

@@ -11,7 +11,7 @@ from webjobs_cli.invocation import invocation, json_option
 from webjobs_cli.job_options import job_options
 from webjobs_cli.lazy_group import Command
 from webjobs_cli.shapes import LintFinding, LintReport
-from webjobs_cli.table import painted, printable
+from webjobs_cli.table import in_one_line, painted, printable
 
 _COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 
@@ -86,7 +86,7 @@ def _lines(report: LintReport, *, colours: bool) -> Iterator[str]:
 
 
 def _text(finding: LintFinding) -> str:
-    return printable(finding.message)
+    return in_one_line(finding.message)
 
 
 def _counted(count: int, what: str) -> str:

@@ -16,7 +16,7 @@ from webjobs_cli.lookup import Job, find_job
 from webjobs_cli.names import near, parse_job
 from webjobs_cli.setting_values import patch_of, removal_of, value_at
 from webjobs_cli.shapes import SettingsChanged, SettingsShown
-from webjobs_cli.table import printable
+from webjobs_cli.table import in_one_line, printable
 
 _app = click.option("--app", is_flag=True, help="App settings, instead of those of a job.")
 
@@ -162,7 +162,7 @@ def _print_changed(chosen: _Chosen, keys: list[str], warnings: list[str]) -> Non
     whose = printable(name) if name else "all jobs"
     line = f"changed of {whose}: {', '.join(keys)}" if keys else "nothing was changed"
     changed = SettingsChanged(name, job_type, keys, warnings)
-    invocation().output.one(changed, [line, *(f"warning: {printable(warning)}" for warning in warnings)])
+    invocation().output.one(changed, [line, *(f"warning: {in_one_line(warning)}" for warning in warnings)])
 
 
 def _named(chosen: _Chosen) -> tuple[str | None, str | None]:

@@ -17,7 +17,7 @@ from webjobs_cli.lookup import find_run
 from webjobs_cli.names import parse_run
 from webjobs_cli.run_output import ending_of, shown, story_lines
 from webjobs_cli.shapes import RunStory, StoryLine
-from webjobs_cli.table import printable
+from webjobs_cli.table import in_one_line, printable
 from webjobs_cli.times import local_text
 
 
@@ -83,4 +83,4 @@ def _lines(run: RunStory) -> Iterator[str]:
         yield f"  {'Error:':<12}line {run.first_error_line}: {printable(run.first_error)}"
     yield ""
     for each in run.story:
-        yield f"  {local_text(each.at):<19}  {printable(each.text)}"
+        yield f"  {local_text(each.at):<19}  {in_one_line(each.text)}"

@@ -11,7 +11,7 @@ from webjobs_cli.connection import connect
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
 from webjobs_cli.shapes import Part, StatusShown
-from webjobs_cli.table import Column, painted, printable, table_lines
+from webjobs_cli.table import Column, in_one_line, painted, table_lines
 
 
 @click.command(cls=Command)
@@ -84,11 +84,11 @@ def _lines(shown: StatusShown, colours: bool) -> Iterator[str]:
     word = painted(shown.status, "green" if shown.status == "ready" else "red") if colours else shown.status
     yield f"webjobs{version} at {shown.url}: {word}"
     for name, reason in shown.problems.items():
-        yield f"  {name}: {printable(reason)}"
+        yield f"  {name}: {in_one_line(reason)}"
     for name, note in shown.notes.items():
-        yield f"  note on {name}: {printable(note)}"
+        yield f"  note on {name}: {in_one_line(note)}"
     for warning in shown.warnings:
-        yield f"  warning: {printable(warning)}"
+        yield f"  warning: {in_one_line(warning)}"
     if shown.counts:
         yield ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in shown.counts.items())
     columns: list[Column[Part]] = [

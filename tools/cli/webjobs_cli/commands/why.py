@@ -37,10 +37,15 @@ def why(job: str) -> None:
         output.rows(Cause, causes, [])
         return
     for cause in causes:
-        when = _between(cause.since, cause.until)
-        output.lines(
-            [f"{cause.code}: {printable(cause.text)}{when}", *([f"  {cause.remedy}"] if cause.remedy else [])]
-        )
+        output.lines(lines_of(cause))
+
+
+def lines_of(cause: Cause) -> list[str]:
+    """What is printed of a cause for people: its text may have several lines."""
+    first, *rest = [printable(line.strip()) for line in cause.text.splitlines()] or [""]
+    lines = [f"{cause.code}: {first}", *(f"    {line}" for line in rest)]
+    lines[-1] += _between(cause.since, cause.until)
+    return [*lines, f"  {cause.remedy}"] if cause.remedy else lines
 
 
 def _between(since: datetime | None, until: datetime | None) -> str:
