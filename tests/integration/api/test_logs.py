@@ -8,7 +8,7 @@ import pytest
 from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
 from support.sse import reading
-from webjobs_api.http.errors import LogIncomplete
+from webjobs_api.http.log_errors import LogIncomplete
 from webjobs_api.logs.assembly import Piece
 from webjobs_api.logs.reader import FinalLog, LogSource, read_log
 from webjobs_events.jetstream import Bus

@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 from webjobs_api.http.body_encoding import decoded
-from webjobs_api.http.errors import BrokenEncoding, UnknownEncoding
+from webjobs_api.http.request_errors import BrokenEncoding, UnknownEncoding
 
 TEXT = b'{"arguments": "one two"}' * 20
 BARE = zlib.compressobj(wbits=-15)

@@ -14,7 +14,7 @@ from webjobs_api.bulk_actions.request import (
     check_matching,
 )
 from webjobs_api.bulk_actions.run_request import NamedRun, RunAction, bulk_run_action_of
-from webjobs_api.http.errors import InvalidRunFilter
+from webjobs_api.http.run_errors import InvalidRunFilter
 from webjobs_api.overview.errors import InvalidJobFilter
 from webjobs_api.overview.selection import JobFilter, JobState
 from webjobs_rules.job import JobName, JobType

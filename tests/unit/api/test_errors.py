@@ -1,8 +1,9 @@
 import pytest
 from webjobs_api.hooks.errors import HookConflict
 from webjobs_api.http.error_responses import headers_of, status_of
-from webjobs_api.http.errors import CommandFailed, JobNotFound
 from webjobs_api.http.file_errors import FilesRefused
+from webjobs_api.http.job_errors import JobNotFound
+from webjobs_api.http.runner_errors import CommandFailed
 from webjobs_events.commands import ReplyCode
 from webjobs_events.errors import BusUnavailable, NoResponders
 from webjobs_events.files import Fault

@@ -1,6 +1,6 @@
 import pytest
 from webjobs_api.backends.event_filter import EventFilter, event_filter_of, start_of
-from webjobs_api.http.errors import InvalidEventFilter
+from webjobs_api.http.request_errors import InvalidEventFilter
 from webjobs_events.subjects import Subjects
 
 HELLO_FAILED = "webjobs.events.triggered.hello.Failed"

@@ -1,9 +1,8 @@
 """Files in forms, and bodies that are only called forms."""
 
 import pytest
-from webjobs_api.http.errors import InvalidFileName
 from webjobs_api.http.form_file import boundary_of, files_in_form
-from webjobs_api.http.upload_errors import BrokenForm
+from webjobs_api.http.upload_errors import BrokenForm, InvalidFileName
 
 EDGE = b"x-y"
 

@@ -6,8 +6,8 @@ import pytest
 from webjobs_api.app_settings.requests import app_settings_of
 from webjobs_api.hooks.errors import InvalidHook
 from webjobs_api.hooks.hook_request import hook_of
-from webjobs_api.http.errors import InvalidSettingsBody
 from webjobs_api.http.json_body import json_text
+from webjobs_api.http.request_errors import InvalidSettingsBody
 from webjobs_api.http.requests import arm_settings_of, settings_of
 
 ENCODINGS = pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

@@ -4,7 +4,7 @@ import pytest
 from webjobs_api.bulk_actions.errors import TooManyAtOnce
 from webjobs_api.bulk_actions.request import Action, NamedJob
 from webjobs_api.bulk_actions.run_request import NamedRun, RunAction
-from webjobs_api.http.errors import InvalidForm
+from webjobs_api.http.request_errors import InvalidForm
 from webjobs_api.overview.selection import JobFilter, JobState
 from webjobs_api.pages.bulk_form import Fields, confirmed_count, job_action_of, run_action_of
 from webjobs_api.pages.bulk_view import JOB_WORDS, RUN_WORDS, Failure, command_line, outcome, question

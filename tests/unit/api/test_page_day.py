@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from webjobs_api.http.errors import InvalidPage
+from webjobs_api.http.request_errors import InvalidPage
 from webjobs_api.pages.day import KINDS, Passed, band_of, coming_in, day_of, summary_of
 from webjobs_rules.schedule import parse_schedule
 

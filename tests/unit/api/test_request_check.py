@@ -1,8 +1,8 @@
 import pytest
 from webjobs_api.describe.operations import OPERATIONS
 from webjobs_api.describe.request_check import CLIENT_PARAMETERS, refuse_unknown_parameters
-from webjobs_api.http.errors import RepeatedParameter, UnknownParameter
 from webjobs_api.http.operation import Operation, Parameter
+from webjobs_api.http.request_errors import RepeatedParameter, UnknownParameter
 
 LIST = Operation(
     tag="",

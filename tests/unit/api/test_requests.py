@@ -1,13 +1,7 @@
 import pytest
 from webjobs_api.app_settings.errors import InvalidAppSettingsBody
 from webjobs_api.app_settings.requests import app_settings_of
-from webjobs_api.http.errors import (
-    FileNameMissing,
-    InvalidFileName,
-    InvalidPage,
-    InvalidSettingsBody,
-    UnsupportedUpload,
-)
+from webjobs_api.http.request_errors import InvalidPage, InvalidSettingsBody
 from webjobs_api.http.requests import (
     Page,
     Upload,
@@ -19,6 +13,7 @@ from webjobs_api.http.requests import (
     settings_of,
     upload_of,
 )
+from webjobs_api.http.upload_errors import FileNameMissing, InvalidFileName, UnsupportedUpload
 from webjobs_events.commands import UploadKind
 from webjobs_rules.errors import InvalidAppSetting, InvalidJobSettings
 from webjobs_rules.run_id import RunId

@@ -1,7 +1,8 @@
 """Arguments of a run: from wherever a request may name them, and nothing else is let pass in silence."""
 
 import pytest
-from webjobs_api.http.errors import RepeatedParameter, UnknownParameter, UnsupportedArgumentsBody
+from webjobs_api.http.request_errors import RepeatedParameter, UnknownParameter
+from webjobs_api.http.run_errors import UnsupportedArgumentsBody
 from webjobs_api.runs.run_arguments import given_arguments
 from webjobs_rules.errors import InvalidArguments
 

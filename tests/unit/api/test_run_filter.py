@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from webjobs_api.backends.run_filter import RunFilter, cursor_of, key_of, run_filter_of
-from webjobs_api.http.errors import InvalidRunFilter
+from webjobs_api.http.run_errors import InvalidRunFilter
 from webjobs_events.queries import AllRuns, RunView, TriggerKind
 from webjobs_rules.job import JobName
 from webjobs_rules.run_id import RunId

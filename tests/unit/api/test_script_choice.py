@@ -1,7 +1,7 @@
 """Which script a runner would choose, by the names of a folder's files alone."""
 
 import pytest
-from webjobs_api.http.errors import InvalidNames
+from webjobs_api.jobs.errors import InvalidNames
 from webjobs_api.jobs.script_choice import MAX_NAMES, names_of, script_choice
 
 CHOICES = {

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
-from webjobs_api.http.errors import InvalidFlag
+from webjobs_api.http.request_errors import InvalidFlag
 from webjobs_api.site_deployments.errors import DeploymentExists, DeploymentInProgress, InvalidDeployment
 from webjobs_api.site_deployments.record import (
     MOST_KEPT,

@@ -9,7 +9,7 @@ from webjobs_events.subjects import Subjects, token_of
 from webjobs_rules.errors import InvalidJobName
 from webjobs_rules.job import parse_job_name
 
-from webjobs_api.http.errors import InvalidEventFilter
+from webjobs_api.http.request_errors import InvalidEventFilter
 
 KINDS = sorted({kind for kind, _ in EVENT_TYPES})
 NAMES = sorted({name for _, name in EVENT_TYPES})

@@ -14,7 +14,7 @@ from webjobs_rules.job import JobName, JobType
 
 from webjobs_api.backends.known_job import KnownJob, known_job, unreadable_job
 from webjobs_api.backends.refusals import Refusals
-from webjobs_api.http.errors import JobNotFound
+from webjobs_api.http.job_errors import JobNotFound
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from webjobs_rules.job import JobName, JobType, parse_job_name
 from webjobs_rules.run_id import RESOLUTION, parse_run_id, run_id_at
 from webjobs_rules.status import RUN_STATUSES, TERMINAL_STATUSES, Status
 
-from webjobs_api.http.errors import InvalidRunFilter
+from webjobs_api.http.run_errors import InvalidRunFilter
 
 MAX_RUNS = 1000
 DEFAULT_RUNS = 100

@@ -16,8 +16,8 @@ from webjobs_service.lifetime import cancel_all
 
 from webjobs_api.backends.downloads import READ_AHEAD, Downloads, each, in_flight
 from webjobs_api.backends.runners import Runners
-from webjobs_api.http.errors import NoRunnerAlive
 from webjobs_api.http.file_errors import FilesRefused, InstanceNotAlive
+from webjobs_api.http.runner_errors import NoRunnerAlive
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.queries import InstanceView
 from webjobs_events.subjects import Subjects
 
-from webjobs_api.http.errors import NoRunnerAlive
+from webjobs_api.http.runner_errors import NoRunnerAlive
 
 _PATIENCE = 1.5  # seconds that a runner which is just starting has to appear
 

@@ -12,7 +12,7 @@ from webjobs_events.heartbeat import DiskReport, decode_heartbeat
 from webjobs_events.jetstream import Bus
 
 from webjobs_api.backends.runners import Runners
-from webjobs_api.http.errors import NoSpaceLeft
+from webjobs_api.http.runner_errors import NoSpaceLeft
 
 log = structlog.stdlib.get_logger(__name__)
 

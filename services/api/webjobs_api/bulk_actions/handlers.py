@@ -29,9 +29,9 @@ from webjobs_api.bulk_actions.request import (
     check_matching,
 )
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import RunHasEnded
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.problems import with_problems
+from webjobs_api.http.run_errors import RunHasEnded
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.jobs import continuous
 from webjobs_api.jobs.commands import COMMANDS, command_from

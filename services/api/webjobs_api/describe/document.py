@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 from webjobs_events.schemas import schema_components
 
-from webjobs_api.describe.errors import EVERYWHERE, GUARDED, OF_BODIES, STATUS_DESCRIPTIONS
+from webjobs_api.describe.error_statuses import EVERYWHERE, GUARDED, OF_BODIES, STATUS_DESCRIPTIONS
 from webjobs_api.http.operation import PROBLEM, TEXT, Answer, Body, Operation, Parameter, Schema
 from webjobs_api.http.parameters import PATH_PARAMETERS
 from webjobs_api.http.problems import Problem

@@ -7,11 +7,11 @@ from aiohttp import web
 from webjobs_service.health import health_routes
 
 from webjobs_api.describe.document import build_document, canonical
+from webjobs_api.describe.errors import UnknownDialect
 from webjobs_api.describe.late_document import OPENAPI
 from webjobs_api.describe.operations import OPERATIONS
 from webjobs_api.describe.selection import NAMES, is_described
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import UnknownDialect
 
 _HERE = b'"servers":[{"url":"/"'
 

@@ -14,15 +14,15 @@ from webjobs_service.route_spelling import RouteSpelling, SpelledRoute
 from webjobs_api.backends.storage import STORAGE
 from webjobs_api.describe.document import is_refused_without_room, keys_of
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import (
+from webjobs_api.http.operation import Operation
+from webjobs_api.http.problems import with_problems
+from webjobs_api.http.request_errors import (
     BrokenEncoding,
     RepeatedParameter,
     UnexpectedBody,
     UnknownEncoding,
     UnknownParameter,
 )
-from webjobs_api.http.operation import Operation
-from webjobs_api.http.problems import with_problems
 from webjobs_api.http.viewer import refuse_viewer
 from webjobs_api.runs.run_arguments import BLANK_BODIES
 

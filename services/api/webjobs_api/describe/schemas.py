@@ -7,7 +7,7 @@ from aiohttp import web
 from webjobs_events.schemas import event_schemas, schema_of
 from webjobs_rules.job_settings import JobSettings
 
-from webjobs_api.http.errors import SchemaNotFound
+from webjobs_api.describe.errors import SchemaNotFound
 from webjobs_api.http.problems import with_problems
 
 MEDIA_TYPE = "application/schema+json"

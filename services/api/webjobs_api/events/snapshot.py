@@ -6,8 +6,8 @@ from aiohttp.typedefs import Handler
 from webjobs_api.backends.event_filter import sequence_of
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.known_jobs import DEFINITIONS
-from webjobs_api.http.errors import InvalidEventFilter
 from webjobs_api.http.keys import BUS
+from webjobs_api.http.request_errors import InvalidEventFilter
 
 SEQUENCE_HEADER = "Webjobs-Sequence"
 

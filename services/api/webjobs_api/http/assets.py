@@ -7,11 +7,20 @@ from functools import cache
 from importlib.resources import files
 
 from aiohttp import web
-
-from webjobs_api.http.errors import AssetNotFound
+from webjobs_rules.errors import WebJobsError
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _FOR_EVER = "public, max-age=31536000, immutable"
+
+
+class AssetNotFound(WebJobsError):
+    """Pages have no file of this name, or one of another version had."""
+
+    http_status = 404
+
+    def __init__(self, file_name: str) -> None:
+        self.file_name = file_name
+        super().__init__(f"There is no file {file_name[:200]!r} of pages here. Load the page again.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import zlib
 
-from webjobs_api.http.errors import BrokenEncoding, UnknownEncoding
+from webjobs_api.http.request_errors import BrokenEncoding, UnknownEncoding
 
 READABLE = ("gzip", "deflate")
 """The encodings that are decoded, as `Accept-Encoding` names them."""

@@ -11,9 +11,9 @@ import msgspec
 from webjobs_events.commands import ReplyCode
 
 from webjobs_api.backends.job_deployment import DeploymentState, JobDeployment
-from webjobs_api.http.errors import CommandFailed
 from webjobs_api.http.kudu_responses import instant
 from webjobs_api.http.reply_statuses import REPLY_STATUSES
+from webjobs_api.http.runner_errors import CommandFailed
 from webjobs_api.http.urls import Urls
 
 PATH = "/api/deployments"

@@ -27,9 +27,9 @@ from webjobs_rules.errors import (
 from webjobs_service.connections import BodyTimedOut
 from webjobs_service.options import methods_of
 
-from webjobs_api.http.errors import CommandFailed
 from webjobs_api.http.file_errors import FilesRefused
 from webjobs_api.http.reply_statuses import REPLY_STATUSES
+from webjobs_api.http.runner_errors import CommandFailed
 from webjobs_api.http.tracing import about
 
 log = structlog.stdlib.get_logger(__name__)

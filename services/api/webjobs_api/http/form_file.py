@@ -4,9 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from webjobs_api.http.errors import FileNameMissing
 from webjobs_api.http.requests import script_name
-from webjobs_api.http.upload_errors import BrokenForm
+from webjobs_api.http.upload_errors import BrokenForm, FileNameMissing
 
 _BOUNDARY = re.compile(
     r';\s*boundary\s*=\s*(?:"(?P<quoted>[^"]{1,200})"|(?P<bare>[^;\s"]{1,200}))', re.IGNORECASE

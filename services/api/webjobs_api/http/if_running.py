@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from webjobs_api.http.errors import InvalidPage
+from webjobs_api.http.request_errors import InvalidPage
 
 IF_RUNNING = "if_running"
 """The query parameter."""

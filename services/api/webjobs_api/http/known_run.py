@@ -9,7 +9,7 @@ from webjobs_rules.run_id import parse_run_id
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import RunNotFound
+from webjobs_api.http.run_errors import RunNotFound
 
 
 async def known_run(request: web.Request) -> tuple[JobDefinition, RunView]:

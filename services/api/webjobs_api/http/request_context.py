@@ -14,12 +14,13 @@ from webjobs_api.http import arm
 from webjobs_api.http.body_encoding import decoded, is_plain
 from webjobs_api.http.dialects import LEGACY, Dialect, Responses, dialect_of
 from webjobs_api.http.entity_tags import entity_tag
-from webjobs_api.http.errors import EncodedUpload, InvalidFlag, UploadTooLarge
 from webjobs_api.http.keys import SETTINGS
 from webjobs_api.http.public_address import FORWARDED_HEADERS, Peer, PublicAddress, parse_proxies
 from webjobs_api.http.public_address import public_address as address_of
+from webjobs_api.http.request_errors import InvalidFlag
 from webjobs_api.http.requester import REQUESTER, UNNAMED, Requester
 from webjobs_api.http.requests import requested_by, requested_on_page
+from webjobs_api.http.upload_errors import EncodedUpload, UploadTooLarge
 from webjobs_api.http.urls import Urls
 
 MAX_BODY_BYTES = 1024 * 1024

@@ -12,15 +12,10 @@ from webjobs_rules.errors import InvalidRunId
 from webjobs_rules.run_id import RunId, parse_run_id
 from webjobs_rules.settings_check import too_deep
 
-from webjobs_api.http.errors import (
-    FileNameMissing,
-    InvalidFileName,
-    InvalidIdempotencyKey,
-    InvalidPage,
-    InvalidSettingsBody,
-    UnsupportedUpload,
-)
 from webjobs_api.http.json_body import json_text
+from webjobs_api.http.request_errors import InvalidPage, InvalidSettingsBody
+from webjobs_api.http.run_errors import InvalidIdempotencyKey
+from webjobs_api.http.upload_errors import FileNameMissing, InvalidFileName, UnsupportedUpload
 
 _ZIP_TYPES = frozenset(
     {"application/zip", "application/x-zip-compressed", "application/x-zip", "multipart/x-zip"}

@@ -13,11 +13,11 @@ from typing import BinaryIO, cast
 from aiohttp import StreamReader, web
 
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import NoSpaceLeft, UploadTooLarge
 from webjobs_api.http.form_file import boundary_of, files_in_form
 from webjobs_api.http.keys import SETTINGS
 from webjobs_api.http.requests import FORM, HEAD_BYTES
-from webjobs_api.http.upload_errors import NotOneFile
+from webjobs_api.http.runner_errors import NoSpaceLeft
+from webjobs_api.http.upload_errors import NotOneFile, UploadTooLarge
 
 LIMIT_VARIABLE = "WEBJOBS_UPLOAD_LIMIT_MB"
 _CHUNK_BYTES = 256 * 1024

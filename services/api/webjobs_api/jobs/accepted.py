@@ -10,7 +10,7 @@ from webjobs_events.deployment_id import requested_at_of
 from webjobs_api.backends.job_deployment import DeploymentState, JobDeployment
 from webjobs_api.http import request_context
 from webjobs_api.http.deployment_json import deployment_url, job_deployment_json
-from webjobs_api.http.errors import DeploymentGoesOn
+from webjobs_api.http.job_errors import DeploymentGoesOn
 from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.preference import Preference, preference_of
 

@@ -32,14 +32,8 @@ from webjobs_api.backends.known_jobs import KnownJobs
 from webjobs_api.backends.runners import Runners
 from webjobs_api.backends.storage import Storage
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import (
-    CommandFailed,
-    CommandUnanswered,
-    CommandWithdrawn,
-    DeploymentGoesOn,
-    JobIsBusy,
-    JobNotFound,
-)
+from webjobs_api.http.job_errors import DeploymentGoesOn, JobIsBusy, JobNotFound
+from webjobs_api.http.runner_errors import CommandFailed, CommandUnanswered, CommandWithdrawn
 from webjobs_api.http.tracing import trace_of
 
 C = TypeVar("C", bound=JobCommand)

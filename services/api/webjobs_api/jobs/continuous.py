@@ -10,7 +10,7 @@ from webjobs_api.backends.known_job import require_readable
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import JobIsStopped, JobNotEnabled, JobsAreStopped
+from webjobs_api.http.job_errors import JobIsStopped, JobNotEnabled, JobsAreStopped
 from webjobs_api.http.keys import LIVE_SETTINGS
 from webjobs_api.http.legacy_responses import JobJson, in_name_order
 from webjobs_api.http.viewer import visible

@@ -15,8 +15,8 @@ from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runners import RUNNERS
 from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import status_of
-from webjobs_api.http.errors import JobNotFound
 from webjobs_api.http.file_errors import FilesRefused, FolderNotEmpty
+from webjobs_api.http.job_errors import JobNotFound
 from webjobs_api.http.requests import Upload, upload_of
 from webjobs_api.http.upload_body import ReceivedUpload, check_length, receive_upload
 from webjobs_api.http.upload_errors import EmptyUpload

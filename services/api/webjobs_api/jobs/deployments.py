@@ -11,7 +11,8 @@ from webjobs_events.commands import CommandReply, DeployJob, ImportRuns
 from webjobs_events.jetstream import Bus
 from webjobs_service.lifetime import cancel_all
 
-from webjobs_api.http.errors import CommandFailed, CommandUnanswered, DeploymentGoesOn, JobNotFound
+from webjobs_api.http.job_errors import DeploymentGoesOn, JobNotFound
+from webjobs_api.http.runner_errors import CommandFailed, CommandUnanswered
 from webjobs_api.jobs.commands import JobCommands
 
 T = TypeVar("T")

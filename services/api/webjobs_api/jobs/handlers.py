@@ -13,9 +13,9 @@ from webjobs_rules.settings_patch import settings_tag
 from webjobs_api.backends.known_job import require_readable
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import UnsupportedPatch
 from webjobs_api.http.legacy_responses import JobJson
 from webjobs_api.http.problems import with_problems
+from webjobs_api.http.request_errors import UnsupportedPatch
 from webjobs_api.http.requests import arm_settings_of, settings_of
 from webjobs_api.http.viewer import visible
 from webjobs_api.jobs import continuous, triggered

@@ -8,8 +8,8 @@ from webjobs_rules.errors import NoRunnableScript
 from webjobs_rules.litter import is_litter
 from webjobs_rules.script import SCRIPT_HOSTS, choose_script, doubt, script_folder
 
-from webjobs_api.http.errors import InvalidNames
 from webjobs_api.http.json_body import json_text
+from webjobs_api.jobs.errors import InvalidNames
 
 PATH = "/api/script-choice"
 

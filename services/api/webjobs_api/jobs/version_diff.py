@@ -11,7 +11,7 @@ from webjobs_events.jetstream import Bus, ObjectNotFound
 from webjobs_events.job import JobDefinition, JobVersion
 
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import VersionGone
+from webjobs_api.http.job_errors import VersionGone
 from webjobs_api.jobs.package_diff import FileChange, PackageDiff, PackageUnreadable, package_diff
 from webjobs_api.jobs.settings_diff import SettingChange, settings_diff
 from webjobs_api.jobs.versions import definition_now, version_named

@@ -13,8 +13,9 @@ from webjobs_events.job import JobDefinition, JobVersion
 from webjobs_api.backends.known_job import require_readable
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import CommandFailed, JobNotFound, VersionGone, VersionNotFound
+from webjobs_api.http.job_errors import JobNotFound, VersionGone, VersionNotFound
 from webjobs_api.http.keys import BUS
+from webjobs_api.http.runner_errors import CommandFailed
 from webjobs_api.jobs.accepted import accepting, preference
 from webjobs_api.jobs.commands import COMMANDS, command_from
 from webjobs_api.jobs.deploy import deployed

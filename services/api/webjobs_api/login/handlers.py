@@ -7,9 +7,9 @@ from aiohttp import web
 from webjobs_api.http import request_context
 from webjobs_api.http.access_errors import CredentialsWanted, TooManyWrongPasswords
 from webjobs_api.http.assets import asset_path
-from webjobs_api.http.errors import FormTooLarge
 from webjobs_api.http.logins import LOGINS
 from webjobs_api.http.page_policy import new_nonce, page_policy
+from webjobs_api.http.request_errors import FormTooLarge
 from webjobs_api.http.session_cookie import begin_session, end_session
 from webjobs_api.http.sessions import next_path
 from webjobs_api.http.templates import render

@@ -10,7 +10,7 @@ from webjobs_events.jetstream import Bus, StreamMessage
 from webjobs_service.lifetime import cancel_all
 
 from webjobs_api.backends.tail import Follower, Tails
-from webjobs_api.http.errors import LogIncomplete
+from webjobs_api.http.log_errors import LogIncomplete
 from webjobs_api.logs.assembly import Piece
 from webjobs_api.logs.merged_log import MergedLog
 from webjobs_api.logs.reader import FinalLog, LogSource, read_log

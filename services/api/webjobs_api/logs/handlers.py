@@ -18,12 +18,12 @@ from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import status_of
-from webjobs_api.http.errors import LogIncomplete, LogNotFound
 from webjobs_api.http.file_errors import RangeNotSatisfiable
 from webjobs_api.http.files import range_of
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.live import LIVE
+from webjobs_api.http.log_errors import LogIncomplete, LogNotFound
 from webjobs_api.http.urls import KUDU_OUTPUT_FILE
 from webjobs_api.http.viewer import refuse_viewer
 from webjobs_api.logs.assembly import Piece

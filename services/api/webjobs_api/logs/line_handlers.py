@@ -8,9 +8,9 @@ from webjobs_events.queries import RunView
 from webjobs_rules.log_format import output_log
 
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import InvalidPage
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.problems import with_problems
+from webjobs_api.http.request_errors import InvalidPage
 from webjobs_api.logs.handlers import current_run, source_of_run
 from webjobs_api.logs.line_view import LogLine, RawLine, line_view
 from webjobs_api.logs.line_window import LineReader

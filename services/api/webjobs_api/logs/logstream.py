@@ -18,11 +18,11 @@ from webjobs_rules.log_format import LogChunk, decode_chunk, has_every_line, out
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.tail import Follower
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import LogIncomplete, LogNotFound
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import run_of
 from webjobs_api.http.live import LIVE
 from webjobs_api.http.live_response import LiveAnswer, log
+from webjobs_api.http.log_errors import LogIncomplete, LogNotFound
 from webjobs_api.logs.assembly import Piece
 from webjobs_api.logs.follow import following, with_pauses
 from webjobs_api.logs.handlers import source_of_run

@@ -8,7 +8,7 @@ from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream import Bus, StreamMessage, StreamReader
 from webjobs_service.lifetime import cancel_all
 
-from webjobs_api.http.errors import LogIncomplete
+from webjobs_api.http.log_errors import LogIncomplete
 from webjobs_api.logs.assembly import Piece
 from webjobs_api.logs.merged_log import MergedLog
 

@@ -9,13 +9,13 @@ from webjobs_rules.log_format import output_log
 
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import InvalidEventFilter
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.live import LIVE
 from webjobs_api.http.live_response import LiveAnswer, log
 from webjobs_api.http.operation import EVENT_STREAM
 from webjobs_api.http.problems import with_problems
+from webjobs_api.http.request_errors import InvalidEventFilter
 from webjobs_api.http.sse import sse_event, sse_heartbeat
 from webjobs_api.logs import handlers as logs
 from webjobs_api.logs import line_handlers

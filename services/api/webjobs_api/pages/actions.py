@@ -10,7 +10,7 @@ from webjobs_rules.job import JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import DeploymentGoesOn, NameNotRepeated
+from webjobs_api.http.job_errors import DeploymentGoesOn
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.requests import settings_of
@@ -21,6 +21,7 @@ from webjobs_api.jobs import handlers as jobs
 from webjobs_api.jobs.commands import COMMANDS, command_from
 from webjobs_api.pages.continuous_job import show_continuous_job
 from webjobs_api.pages.deployment import WAIT_SECONDS, deployment_page
+from webjobs_api.pages.errors import NameNotRepeated
 from webjobs_api.pages.form_fields import TYPED, form_fields
 from webjobs_api.pages.formats import Clock, known_zone
 from webjobs_api.pages.frame import CLOCK_COOKIE, page_urls

@@ -8,7 +8,7 @@ from webjobs_rules.job import JobType
 
 from webjobs_api.bulk_actions.request import Action, BulkAction, NamedJob, check_named
 from webjobs_api.bulk_actions.run_request import BulkRunAction, NamedRun, RunAction, wanted_runs
-from webjobs_api.http.errors import InvalidForm
+from webjobs_api.http.request_errors import InvalidForm
 from webjobs_api.overview.selection import job_filter_of
 
 JOB_FILTERS = ("text", "filter", "type")

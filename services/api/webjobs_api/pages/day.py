@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from webjobs_rules.schedule import Schedule
 from webjobs_rules.word_list import listed
 
-from webjobs_api.http.errors import InvalidPage
+from webjobs_api.http.request_errors import InvalidPage
 from webjobs_api.pages.bars import Bars, boxes
 from webjobs_api.pages.formats import known_zone
 

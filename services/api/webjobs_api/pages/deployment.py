@@ -12,7 +12,7 @@ from webjobs_rules.job import JobName, JobType
 
 from webjobs_api.backends.job_deployment import DeploymentState, JobDeployment
 from webjobs_api.backends.job_deployments import JOB_DEPLOYMENTS
-from webjobs_api.http.errors import DeploymentNotFound
+from webjobs_api.http.job_errors import DeploymentNotFound
 from webjobs_api.http.urls import Urls
 from webjobs_api.logs.deployment_log import stored_log
 from webjobs_api.pages import terminal

@@ -127,3 +127,16 @@ class SavedOnly(WebJobsError):
     def __init__(self, reason: str, http_status: int) -> None:
         self.http_status = http_status
         super().__init__(f"The file is saved, but not all of the rest was done. {reason}")
+
+
+class NameNotRepeated(WebJobsError):
+    """A job is to be deleted by a form that does not repeat its name."""
+
+    http_status = 400
+
+    def __init__(self, job_name: str, typed: str) -> None:
+        self.job_name = job_name
+        self.typed = typed
+        super().__init__(
+            f"Nothing was deleted: to delete the job, type its name, {job_name!r}; {typed[:200]!r} was typed."
+        )

@@ -8,7 +8,7 @@ from webjobs_rules.job import JobName, JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import FormTooLarge, InvalidForm
+from webjobs_api.http.request_errors import FormTooLarge, InvalidForm
 
 TYPED = web.RequestKey("typed", Mapping)
 """The fields that the request sent: what a person typed, for the page that says why it was not taken."""

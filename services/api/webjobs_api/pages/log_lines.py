@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
-from webjobs_api.http.errors import InvalidPage
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.page_policy import new_nonce, page_policy
+from webjobs_api.http.request_errors import InvalidPage
 from webjobs_api.http.templates import render
 from webjobs_api.logs.line_handlers import LINES, read_window
 from webjobs_api.logs.line_window import LineReader

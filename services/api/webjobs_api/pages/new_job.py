@@ -14,7 +14,7 @@ from webjobs_rules.job import JobType
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import status_of
-from webjobs_api.http.errors import DeploymentGoesOn
+from webjobs_api.http.job_errors import DeploymentGoesOn
 from webjobs_api.http.keys import SETTINGS
 from webjobs_api.http.negotiation import wants_page
 from webjobs_api.http.tracing import trace_of

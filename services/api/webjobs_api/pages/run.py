@@ -9,10 +9,10 @@ from webjobs_rules.log_format import output_log
 from webjobs_rules.status import Status, is_terminal
 
 from webjobs_api.backends.runs import RUNS
-from webjobs_api.http.errors import RunNotFound
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.requests import Page as RunsPage
+from webjobs_api.http.run_errors import RunNotFound
 from webjobs_api.http.urls import quoted
 from webjobs_api.logs.handlers import current_run, source_of_run
 from webjobs_api.logs.line_window import LineReader

@@ -10,9 +10,9 @@ from yarl import URL
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.http import request_context
 from webjobs_api.http.auth import refuse_page_of_another_site
-from webjobs_api.http.errors import JobAnswerBroken, JobNotServing
 from webjobs_api.http.keys import LIVE_SETTINGS, SETTINGS
 from webjobs_api.http.viewer import refuse_viewer
+from webjobs_api.passthrough.errors import JobAnswerBroken, JobNotServing
 from webjobs_api.passthrough.forwarding import (
     INSTANCE_HEADER,
     SANDBOX,

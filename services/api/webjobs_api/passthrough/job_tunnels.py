@@ -12,7 +12,7 @@ from webjobs_events.tunnel import NOT_RUNNING, TunnelRefused, TunnelRequest
 from webjobs_rules.job import JobName
 
 from webjobs_api.backends.runners import Runners
-from webjobs_api.http.errors import JobNotServing
+from webjobs_api.passthrough.errors import JobNotServing
 
 _MOST_REMEMBERED = 10_000
 _LONGEST_LINE = 64 * 1024  # bytes of a header of the job's answer

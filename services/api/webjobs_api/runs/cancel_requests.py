@@ -8,7 +8,7 @@ from webjobs_events.queries import RunView
 from webjobs_events.subjects import Subjects
 from webjobs_rules.status import is_terminal
 
-from webjobs_api.http.errors import RunHasEnded
+from webjobs_api.http.run_errors import RunHasEnded
 
 
 async def cancel(bus: Bus, run: RunView, requested_by: str, now: datetime, reason: str | None = None) -> None:

@@ -10,12 +10,12 @@ from webjobs_rules.job import JobType
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import UploadTooLarge
 from webjobs_api.http.if_running import JoinedRunJson, if_running_of
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.problems import with_problems
 from webjobs_api.http.requests import IDEMPOTENCY_KEY, idempotency_key, page_of
 from webjobs_api.http.tracing import trace_of
+from webjobs_api.http.upload_errors import UploadTooLarge
 from webjobs_api.runs.idempotency import IDEMPOTENT_INVOCATIONS
 from webjobs_api.runs.run_arguments import MAX_BODY_BYTES, given_arguments
 from webjobs_api.runs.start import INVOCATIONS, RunRequest

@@ -12,14 +12,10 @@ from webjobs_events.jetstream import Bus, Entry
 from webjobs_rules.run_id import RunId
 
 from webjobs_api.backends.runs import Runs
-from webjobs_api.http.errors import (
-    IdempotencyKeyReused,
-    JobNotEnabled,
-    JobsAreStopped,
-    NoRunnerAlive,
-    RunAlreadyInProgress,
-)
 from webjobs_api.http.if_running import IfRunning
+from webjobs_api.http.job_errors import JobNotEnabled, JobsAreStopped
+from webjobs_api.http.run_errors import IdempotencyKeyReused, RunAlreadyInProgress
+from webjobs_api.http.runner_errors import NoRunnerAlive
 from webjobs_api.runs.start import Invocations, RunRequest, Started
 
 KEPT_SECONDS = 48 * 3600

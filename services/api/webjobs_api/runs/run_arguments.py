@@ -8,8 +8,9 @@ from webjobs_events.errors import MALFORMED
 from webjobs_rules.arguments import MAX_ARGUMENTS_BYTES, check_arguments
 from webjobs_rules.errors import InvalidArguments
 
-from webjobs_api.http.errors import RepeatedParameter, UnknownParameter, UnsupportedArgumentsBody
 from webjobs_api.http.json_body import json_text
+from webjobs_api.http.request_errors import RepeatedParameter, UnknownParameter
+from webjobs_api.http.run_errors import UnsupportedArgumentsBody
 
 FIELD = "arguments"
 

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import InvalidPage
 from webjobs_api.http.if_running import if_running_of
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
 from webjobs_api.http.problems import with_problems
+from webjobs_api.http.request_errors import InvalidPage
 from webjobs_api.http.requests import MOST_REASON
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.runs.cancel_requests import cancel

@@ -24,8 +24,9 @@ from webjobs_api.backends.known_job import require_readable
 from webjobs_api.backends.runners import Runners
 from webjobs_api.backends.runs import Runs
 from webjobs_api.backends.storage import Storage
-from webjobs_api.http.errors import JobNotEnabled, JobsAreStopped, RunAlreadyInProgress
 from webjobs_api.http.if_running import IfRunning
+from webjobs_api.http.job_errors import JobNotEnabled, JobsAreStopped
+from webjobs_api.http.run_errors import RunAlreadyInProgress
 
 _ENDING = 2.0  # seconds in which the command of a run that has ended leaves the queue
 _RETRY_DELAY = 0.005  # seconds

@@ -10,11 +10,13 @@ from webjobs_rules.job import JobType
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.ticks import TICKS
 from webjobs_api.http import request_context
-from webjobs_api.http.errors import InvalidPage, LogNotFound, ScheduleMissing
 from webjobs_api.http.held_back import holding_schedules
 from webjobs_api.http.keys import LIVE_SETTINGS
+from webjobs_api.http.log_errors import LogNotFound
 from webjobs_api.http.problems import with_problems
+from webjobs_api.http.request_errors import InvalidPage
 from webjobs_api.http.urls import SCHEDULER_LOG_FILE
+from webjobs_api.schedules.errors import ScheduleMissing
 from webjobs_api.schedules.preview import LAST_TICKS, MOST_DUE_TIMES, ScheduleJson, schedule_json
 from webjobs_api.schedules.scheduler_log import scheduler_log
 from webjobs_api.schedules.typed_schedule import TypedScheduleJson, typed_schedule

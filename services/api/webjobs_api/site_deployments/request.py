@@ -12,8 +12,8 @@ from webjobs_rules.job import JobName, JobType, parse_job_name
 from webjobs_rules.run_id import run_id_at
 from webjobs_rules.trace import Trace
 
-from webjobs_api.http.errors import InvalidFlag
 from webjobs_api.http.json_body import json_text
+from webjobs_api.http.request_errors import InvalidFlag
 from webjobs_api.site_deployments.errors import InvalidDeployment, InvalidDeploymentFilter
 from webjobs_api.site_deployments.record import Deployment, Status, ended
 

@@ -8,7 +8,7 @@ import structlog
 from webjobs_events.errors import MALFORMED, BusUnavailable, RevisionConflict
 from webjobs_events.jetstream import Bus
 
-from webjobs_api.http.errors import DeploymentNotFound
+from webjobs_api.http.job_errors import DeploymentNotFound
 from webjobs_api.site_deployments.record import (
     MOST_KEPT,
     Deployment,

@@ -15,7 +15,6 @@ from webjobs_events.instant import Instant
 from webjobs_api.backends.runner_files import FILES, FilesOfRunner, OpenedFile
 from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import status_of
-from webjobs_api.http.errors import UploadTooLarge
 from webjobs_api.http.file_errors import FilesRefused, PartOfFile, RangeNotSatisfiable
 from webjobs_api.http.files import (
     condition_of,
@@ -27,6 +26,7 @@ from webjobs_api.http.files import (
     range_of_file,
 )
 from webjobs_api.http.upload_body import LIMIT_VARIABLE, check_length, is_form, receive_upload
+from webjobs_api.http.upload_errors import UploadTooLarge
 
 log = structlog.stdlib.get_logger(__name__)
 
