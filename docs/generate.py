@@ -13,7 +13,7 @@ import click
 import msgspec
 from webjobs_cli.command_table import SECTIONS
 from webjobs_cli.main import cli
-from webjobs_cli.shapes import PRINTED
+from webjobs_cli.shapes.printed import PRINTED
 
 ROOT = Path(__file__).parents[1]
 CODE = ("libs", "services", "tools")

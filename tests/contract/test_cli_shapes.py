@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from webjobs_cli.shapes import PRINTED
+from webjobs_cli.shapes.printed import PRINTED
 
 SAMPLES = Path(__file__).parent / "cli"
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from webjobs_cli.machine_checks import machine_checks
 from webjobs_cli.server_checks import server_checks
-from webjobs_cli.shapes import DoctorCheck
+from webjobs_cli.shapes.doctor import DoctorCheck
 from webjobs_cli.target import Target
 
 PROGRAM = (sys.executable, "-c", "from webjobs_cli.main import main; main()")

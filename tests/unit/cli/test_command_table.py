@@ -10,7 +10,7 @@ import pytest
 from webjobs_cli.command_table import COMMANDS
 from webjobs_cli.lazy_group import LazyGroup
 from webjobs_cli.main import cli
-from webjobs_cli.shapes import PRINTED
+from webjobs_cli.shapes.printed import PRINTED
 
 HEAVY = (
     "typer", "pydantic", "aiohttp", "rich", "asyncio", "nats", "webjobs_events", "webjobs_service",

@@ -4,7 +4,7 @@ import io
 
 from webjobs_cli.dependencies import difference
 from webjobs_cli.deployment_progress import DeploymentProgress
-from webjobs_cli.shapes import LockedPackage
+from webjobs_cli.shapes.deps import LockedPackage
 
 MARK = "[01/02/2026 03:04:05 > 327e1e: INFO] "
 

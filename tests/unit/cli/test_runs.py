@@ -8,7 +8,8 @@ from webjobs_cli.commands.deploy import lines_of
 from webjobs_cli.commands.status import parts_of
 from webjobs_cli.exit_codes import exit_code_of
 from webjobs_cli.log_lines import LogRow, row_of
-from webjobs_cli.shapes import Deployed, Part
+from webjobs_cli.shapes.deploy import Deployed
+from webjobs_cli.shapes.status import Part
 from webjobs_client.models import Disk, HistoryService, Queue, RunDetails, Runner, Stream, System
 
 AT = datetime(2013, 11, 8, 2, 56, tzinfo=UTC)

@@ -24,7 +24,7 @@ from webjobs_rules.run_id import RunId
 from webjobs_cli.azure_needs import advice_of, needs_of, settings_named_by
 from webjobs_cli.azure_site import AzureJob
 from webjobs_cli.job_check import CheckedJob, Programs, checked_job
-from webjobs_cli.shapes import ImportedJob, ImportOutcome, SkippedPart
+from webjobs_cli.shapes.azure_import import ImportedJob, ImportOutcome, SkippedPart
 
 HISTORY_SIZE = "WEBJOBS_HISTORY_SIZE"
 _DEFAULT_HISTORY_SIZE = 50

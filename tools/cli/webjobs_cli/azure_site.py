@@ -14,7 +14,7 @@ from webjobs_rules.azure_run import is_run_id
 from webjobs_rules.litter import is_litter
 
 from webjobs_cli.errors import CommandError
-from webjobs_cli.shapes import SkippedPart
+from webjobs_cli.shapes.azure_import import SkippedPart
 
 _TYPES: tuple[JobType, ...] = ("triggered", "continuous")
 # Where jobs are below a home, a `site`, a `wwwroot` and a `jobs` folder. The first that has a job counts.

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import msgspec
 from webjobs_client import Client
 
-from webjobs_cli.shapes import DependenciesShown, LockedPackage
+from webjobs_cli.shapes.deps import DependenciesShown, LockedPackage
 
 
 def dependencies_of(client: Client, job_type: str, name: str, *, lock: bool = False) -> DependenciesShown:

@@ -43,7 +43,8 @@ from webjobs_rules.shebang import names_interpreter
 
 from webjobs_cli.errors import CommandError
 from webjobs_cli.job_source import JobSource, read_source
-from webjobs_cli.shapes import DueTime, LintFinding, SchedulePreview
+from webjobs_cli.shapes.lint import LintFinding
+from webjobs_cli.shapes.schedule import DueTime, SchedulePreview
 
 DUE_TIMES = 5
 

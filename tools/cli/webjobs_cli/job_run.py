@@ -28,7 +28,7 @@ from webjobs_cli.job_check import CheckedJob, Programs
 from webjobs_cli.job_copy import JobCopy, make_copy
 from webjobs_cli.reported import Reported, read_reported
 from webjobs_cli.script_process import MarkedLog, ScriptEnd, ScriptRun
-from webjobs_cli.shapes import Difference, ExecReport
+from webjobs_cli.shapes.exec import Difference, ExecReport
 
 INSTANCE = "000000"
 """Instead of the instance id of a runner, in marks and in the environment."""

@@ -21,7 +21,7 @@ from webjobs_rules.time_zone import parse_time_zone
 from webjobs_cli.errors import CommandError
 from webjobs_cli.job_check import Programs
 from webjobs_cli.release import installed_version
-from webjobs_cli.shapes import DoctorCheck
+from webjobs_cli.shapes.doctor import DoctorCheck
 from webjobs_cli.target import running_stack
 
 _OLDEST_PYTHON = (3, 11)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from webjobs_client.models import RunDetails
 from webjobs_rules.amounts import took
 
-from webjobs_cli.shapes import RunShown
+from webjobs_cli.shapes.runs import RunShown
 from webjobs_cli.table import Column, printable
 from webjobs_cli.times import local_text
 

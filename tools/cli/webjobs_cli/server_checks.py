@@ -12,7 +12,7 @@ from webjobs_client.exchange import Answer, Broken, Request
 from webjobs_client.http_transport import HttpTransport
 
 from webjobs_cli.release import installed_version
-from webjobs_cli.shapes import CheckLevel, DoctorCheck
+from webjobs_cli.shapes.doctor import CheckLevel, DoctorCheck
 from webjobs_cli.target import Target
 
 _PATIENCE = 10.0  # seconds

@@ -9,7 +9,7 @@ from webjobs_cli.lazy_group import Command
 from webjobs_cli.lookup import find_run
 from webjobs_cli.names import LAST, parse_run
 from webjobs_cli.run_output import shown, summary_of
-from webjobs_cli.shapes import RunShown
+from webjobs_cli.shapes.runs import RunShown
 
 
 @click.command(cls=Command)

@@ -10,7 +10,7 @@ from webjobs_cli.contexts import Context, Contexts, contexts_path, read_contexts
 from webjobs_cli.errors import CommandError
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Group
-from webjobs_cli.shapes import ContextRow, TargetShown
+from webjobs_cli.shapes.context import ContextRow, TargetShown
 from webjobs_cli.table import Column, printable
 from webjobs_cli.target import checked_url, find_target
 

@@ -11,7 +11,7 @@ from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
 from webjobs_cli.lookup import find_job
 from webjobs_cli.names import parse_job
-from webjobs_cli.shapes import Done
+from webjobs_cli.shapes.jobs import Done
 
 
 @click.command(cls=Command)

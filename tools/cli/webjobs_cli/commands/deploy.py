@@ -21,7 +21,8 @@ from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
 from webjobs_cli.names import parse_job
 from webjobs_cli.output import Output
-from webjobs_cli.shapes import Deployed, LockedPackage
+from webjobs_cli.shapes.deploy import Deployed
+from webjobs_cli.shapes.deps import LockedPackage
 from webjobs_cli.table import in_one_line, printable
 
 _LOOK_SECONDS = 0.5  # between two looks at a folder that is watched

@@ -11,7 +11,7 @@ from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
 from webjobs_cli.lookup import find_job
 from webjobs_cli.names import parse_job
-from webjobs_cli.shapes import DependenciesShown
+from webjobs_cli.shapes.deps import DependenciesShown
 from webjobs_cli.table import printable
 from webjobs_cli.times import local_text
 

@@ -10,7 +10,7 @@ from webjobs_cli.errors import CommandError
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.job_options import data_option, port_option
 from webjobs_cli.lazy_group import Command
-from webjobs_cli.shapes import DoctorCheck
+from webjobs_cli.shapes.doctor import DoctorCheck
 from webjobs_cli.table import Column, in_one_line, painted
 
 _MARKS = {"ok": "✓", "note": "-", "warning": "!", "failed": "✗"}

@@ -13,7 +13,7 @@ from webjobs_cli.connection import connect
 from webjobs_cli.errors import CommandError
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
-from webjobs_cli.shapes import EventShown
+from webjobs_cli.shapes.events import EventShown
 from webjobs_cli.table import printable
 from webjobs_cli.times import local_text
 

@@ -11,7 +11,7 @@ from webjobs_cli.errors import CommandError
 from webjobs_cli.invocation import invocation, json_option
 from webjobs_cli.job_options import job_options
 from webjobs_cli.lazy_group import Command
-from webjobs_cli.shapes import ExecReport
+from webjobs_cli.shapes.exec import ExecReport
 
 if TYPE_CHECKING:
     from webjobs_cli.job_check import CheckedJob, Programs

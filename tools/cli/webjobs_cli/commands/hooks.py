@@ -13,7 +13,7 @@ from webjobs_cli.errors import CommandError
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Group
 from webjobs_cli.names import chosen
-from webjobs_cli.shapes import DeliveryShown, HookDone, HookShown
+from webjobs_cli.shapes.hooks import DeliveryShown, HookDone, HookShown
 from webjobs_cli.table import Column
 from webjobs_cli.target import password_of
 from webjobs_cli.times import local_text

@@ -7,7 +7,7 @@ import click
 
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Group
-from webjobs_cli.shapes import ImportedJob, ImportReport, SkippedPart
+from webjobs_cli.shapes.azure_import import ImportedJob, ImportReport, SkippedPart
 from webjobs_cli.table import Column, painted, printable, table_lines
 
 _COLOURS = {"refused": "red", "differs": "yellow", "imported": "green"}

@@ -10,7 +10,7 @@ from webjobs_cli.connection import connect
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
 from webjobs_cli.run_output import COLOURS
-from webjobs_cli.shapes import JobShown
+from webjobs_cli.shapes.jobs import JobShown
 from webjobs_cli.table import Column, first_line
 from webjobs_cli.times import ago_text
 

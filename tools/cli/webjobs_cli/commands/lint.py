@@ -10,7 +10,7 @@ from webjobs_rules.amounts import counted, size
 from webjobs_cli.invocation import invocation, json_option
 from webjobs_cli.job_options import job_options
 from webjobs_cli.lazy_group import Command
-from webjobs_cli.shapes import LintFinding, LintReport
+from webjobs_cli.shapes.lint import LintFinding, LintReport
 from webjobs_cli.table import in_one_line, painted, printable
 
 _COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}

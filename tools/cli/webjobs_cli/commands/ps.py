@@ -11,7 +11,7 @@ from webjobs_cli.connection import connect
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
 from webjobs_cli.run_output import COLOURS
-from webjobs_cli.shapes import Running
+from webjobs_cli.shapes.jobs import Running
 from webjobs_cli.table import Column
 
 _AWAY = ("Stopped", "InactiveInstance")

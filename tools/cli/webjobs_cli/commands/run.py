@@ -19,7 +19,7 @@ from webjobs_cli.lookup import find_job, find_run
 from webjobs_cli.names import JobName, parse_job, parse_run
 from webjobs_cli.output import Output
 from webjobs_cli.run_output import shown, summary_of
-from webjobs_cli.shapes import Followed, RunShown
+from webjobs_cli.shapes.runs import Followed, RunShown
 from webjobs_cli.table import painted
 from webjobs_cli.times import Duration
 

@@ -12,7 +12,7 @@ from webjobs_cli.lazy_group import Command
 from webjobs_cli.lookup import find_job
 from webjobs_cli.names import parse_job
 from webjobs_cli.run_output import COLUMNS, shown
-from webjobs_cli.shapes import RunShown
+from webjobs_cli.shapes.runs import RunShown
 from webjobs_cli.times import Since
 
 _STATUSES = ("Initializing", "Running", "Success", "Failed", "Aborted", "active")

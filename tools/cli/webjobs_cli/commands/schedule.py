@@ -10,7 +10,7 @@ from webjobs_cli.count import Count
 from webjobs_cli.errors import CommandError
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Group
-from webjobs_cli.shapes import DueShown, DueTime, SchedulePreview
+from webjobs_cli.shapes.schedule import DueShown, DueTime, SchedulePreview
 from webjobs_cli.table import Column, printable
 from webjobs_cli.times import ago_text
 

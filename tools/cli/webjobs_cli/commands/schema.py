@@ -16,7 +16,7 @@ def schema(command: tuple[str, ...]) -> None:
     """
     import json
 
-    from webjobs_cli.shapes import PRINTED
+    from webjobs_cli.shapes.printed import PRINTED
 
     name = " ".join(command)
     if not name:

@@ -15,7 +15,7 @@ from webjobs_cli.lazy_group import Group
 from webjobs_cli.lookup import Job, find_job
 from webjobs_cli.names import near, parse_job
 from webjobs_cli.setting_values import patch_of, removal_of, value_at
-from webjobs_cli.shapes import SettingsChanged, SettingsShown
+from webjobs_cli.shapes.settings import SettingsChanged, SettingsShown
 from webjobs_cli.table import in_one_line, printable
 
 _app = click.option("--app", is_flag=True, help="App settings, instead of those of a job.")

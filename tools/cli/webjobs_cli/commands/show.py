@@ -16,7 +16,7 @@ from webjobs_cli.lazy_group import Command
 from webjobs_cli.lookup import find_run
 from webjobs_cli.names import parse_run
 from webjobs_cli.run_output import ending_of, shown, story_lines
-from webjobs_cli.shapes import RunStory, StoryLine
+from webjobs_cli.shapes.runs import RunStory, StoryLine
 from webjobs_cli.table import in_one_line, printable
 from webjobs_cli.times import local_text
 

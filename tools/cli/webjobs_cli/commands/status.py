@@ -10,7 +10,7 @@ from webjobs_rules.amounts import size
 from webjobs_cli.connection import connect
 from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import Command
-from webjobs_cli.shapes import Part, StatusShown
+from webjobs_cli.shapes.status import Part, StatusShown
 from webjobs_cli.table import Column, in_one_line, painted, table_lines
 
 

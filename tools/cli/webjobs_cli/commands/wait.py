@@ -9,7 +9,7 @@ from webjobs_cli.invocation import invocation, json_option, server_options
 from webjobs_cli.lazy_group import WaitingCommand
 from webjobs_cli.lookup import find_run
 from webjobs_cli.names import parse_run
-from webjobs_cli.shapes import RunShown
+from webjobs_cli.shapes.runs import RunShown
 from webjobs_cli.times import Duration
 
 
