@@ -5,7 +5,7 @@ import json
 
 import pytest
 import webjobs_client
-from webjobs_api.http import errors as of_the_api
+from webjobs_api.http import job_errors, log_errors, request_errors, run_errors, runner_errors, upload_errors
 from webjobs_client import (
     ERRORS,
     AlreadyRunning,
@@ -36,20 +36,20 @@ def plain(status: int, text: str, content_type: str = "text/plain; charset=utf-8
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (of_the_api.JobNotFound(JobType.TRIGGERED, "a. B' c"), JobNotFound),
-        (of_the_api.JobNotFound(JobType.CONTINUOUS, "w", "No script."), JobNotFound),
-        (of_the_api.RunNotFound("it's", "77"), RunNotFound),
-        (of_the_api.LogNotFound("x.log"), NotFound),
-        (of_the_api.RunAlreadyInProgress("j"), AlreadyRunning),
-        (of_the_api.RunAlreadyInProgress("j", 3), AlreadyRunning),
-        (of_the_api.JobsAreStopped(), Conflict),
-        (of_the_api.JobNotEnabled("j"), Conflict),
-        (of_the_api.VersionGone("aa"), Gone),
-        (of_the_api.IdempotencyKeyReused("j", "k", "1"), InvalidRequest),
-        (of_the_api.NoSpaceLeft("full"), NoSpace),
-        (of_the_api.NoRunnerAlive(), Unavailable),
-        (of_the_api.UploadTooLarge(5), InvalidRequest),
-        (of_the_api.UnknownParameter("query parameter", "x", ["y"]), InvalidRequest),
+        (job_errors.JobNotFound(JobType.TRIGGERED, "a. B' c"), JobNotFound),
+        (job_errors.JobNotFound(JobType.CONTINUOUS, "w", "No script."), JobNotFound),
+        (run_errors.RunNotFound("it's", "77"), RunNotFound),
+        (log_errors.LogNotFound("x.log"), NotFound),
+        (run_errors.RunAlreadyInProgress("j"), AlreadyRunning),
+        (run_errors.RunAlreadyInProgress("j", 3), AlreadyRunning),
+        (job_errors.JobsAreStopped(), Conflict),
+        (job_errors.JobNotEnabled("j"), Conflict),
+        (job_errors.VersionGone("aa"), Gone),
+        (run_errors.IdempotencyKeyReused("j", "k", "1"), InvalidRequest),
+        (runner_errors.NoSpaceLeft("full"), NoSpace),
+        (runner_errors.NoRunnerAlive(), Unavailable),
+        (upload_errors.UploadTooLarge(5), InvalidRequest),
+        (request_errors.UnknownParameter("query parameter", "x", ["y"]), InvalidRequest),
     ],
 )
 def test_each_error_of_the_api_is_one_of_the_client(error: Exception, kind: type[ClientError]) -> None:
