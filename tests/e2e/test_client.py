@@ -249,6 +249,9 @@ async def test_hooks(client: EitherClient) -> None:
     delivery = await client.do("test_hook", hook.id)
     assert delivery.outcome == "failed"
     assert (await client.do("hook_deliveries", hook.id))[0].delivery_id == delivery.delivery_id
+    with pytest.raises(Conflict) as raised:
+        await client.do("acknowledge_hook", hook.id, until="forever", note="known")
+    assert hook.id in str(raised.value)  # a call of `test_hook` is none that keeps failing
     await client.do("delete_hook", hook.id)
     with pytest.raises(NotFound):
         await client.do("hook", hook.id)

@@ -131,6 +131,7 @@ class AsyncClient:
     refusals = _returns(operations.refusals)
     why = _returns(operations.why)
     acknowledge = _returns(operations.acknowledge)
+    acknowledge_hook = _returns(operations.acknowledge_hook)
     acknowledgements = _returns(operations.acknowledgements)
     withdraw_acknowledgement = _returns(operations.withdraw_acknowledgement)
 

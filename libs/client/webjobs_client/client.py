@@ -113,6 +113,7 @@ class Client:
     refusals = _returns(operations.refusals)
     why = _returns(operations.why)
     acknowledge = _returns(operations.acknowledge)
+    acknowledge_hook = _returns(operations.acknowledge_hook)
     acknowledgements = _returns(operations.acknowledgements)
     withdraw_acknowledgement = _returns(operations.withdraw_acknowledgement)
 

@@ -235,18 +235,32 @@ def acknowledge(
         until: `change` of the evidence, `forever` (until the job recovers), or an instant.
         note: At most 1,000 characters.
     """
-    body = {
-        "type": job_type,
-        "job": job,
-        "kinds": None if kinds is None else list(kinds),
-        "until": until if isinstance(until, str) else _instant(until),
-        "note": note,
-    }
+    named = {"type": job_type, "job": job, "kinds": None if kinds is None else list(kinds)}
+    return _acknowledged(named, until, note)
+
+
+def acknowledge_hook(
+    hook_id: str, *, until: datetime | str = "change", note: str = ""
+) -> Operation[Acknowledgement]:
+    """Acknowledges that a hook keeps failing.
+
+    Args:
+        hook_id: Of the hook.
+        until: `change` of the evidence, `forever` (until the hook delivers), or an instant.
+        note: At most 1,000 characters.
+    """
+    return _acknowledged({"hook": hook_id}, until, note)
+
+
+def _acknowledged(
+    named: Mapping[str, object], until: datetime | str, note: str
+) -> Operation[Acknowledgement]:
+    body = {**named, "until": until if isinstance(until, str) else _instant(until), "note": note}
     return Operation(_post("/api/acknowledgements", body), _decoder(Acknowledgement))
 
 
 def acknowledgements() -> Operation[list[Acknowledgement]]:
-    """Returns the acknowledgements in force, by type and name of the job."""
+    """Returns the acknowledgements in force: of jobs by type and name, then of hooks."""
     return _get(list[Acknowledgement], "/api/acknowledgements")
 
 

@@ -25,6 +25,7 @@ from webjobs_api.hooks.back_off import HookTerms
 from webjobs_api.hooks.deliverer import durable_name
 from webjobs_api.hooks.signature import signature
 from webjobs_api.settings import ApiSettings
+from webjobs_client import AsyncClient
 from webjobs_events.events import Enabled, RunSuccess
 from webjobs_events.jetstream import Bus, ConsumerTerms, QueuedMessage, connect_bus, subscription_names
 from webjobs_events.subjects import Subjects
@@ -340,6 +341,10 @@ async def test_a_hook_that_keeps_failing_needs_attention_until_it_delivers(
     assert not overview["attention"]
     assert [each["acknowledgement"] for each in overview["acknowledged"]] == [given]
     assert await get_json(api, "/api/acknowledgements") == [given]
+    async with AsyncClient(str(api._base_url)) as client:
+        again = await client.acknowledge_hook(hook["id"], note="Known by another.")
+        assert (again.hook, again.job, again.until) == (hook["id"], "", "change")
+        assert await client.acknowledgements() == [again]
     receiver.statuses.clear()
     await eventually(needs_none)
     assert await get_json(api, "/api/acknowledgements") == []

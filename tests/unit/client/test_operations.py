@@ -64,6 +64,13 @@ REQUESTS: list[tuple[Any, str, str, dict[str, str], Any]] = [
         {"Content-Type": JSON},
         {"type": "triggered", "job": "j", "kinds": ["failed"], "until": "2030-01-02T00:00:00Z", "note": "n"},
     ),
+    (
+        operations.acknowledge_hook("h", until="forever", note="n"),
+        "POST",
+        "/api/acknowledgements",
+        {"Content-Type": JSON},
+        {"hook": "h", "until": "forever", "note": "n"},
+    ),
     (operations.acknowledgements(), "GET", "/api/acknowledgements", {}, None),
     (operations.withdraw_acknowledgement("a"), "DELETE", "/api/acknowledgements/a", {}, None),
     (
