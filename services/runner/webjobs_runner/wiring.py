@@ -32,10 +32,13 @@ from webjobs_runner.files.versions import Versions
 from webjobs_runner.files.working_copy import WorkingCopies
 from webjobs_runner.heartbeat import Peers
 from webjobs_runner.instance import Instance
+from webjobs_runner.job_events import JobEvents
 from webjobs_runner.jobs.changed_jobs import ChangedJobs
+from webjobs_runner.jobs.definition_changes import DefinitionChanges
 from webjobs_runner.jobs.deployment import Deployment
 from webjobs_runner.jobs.deployment_log import DeploymentLogs
 from webjobs_runner.jobs.edited_folders import EditedFolders
+from webjobs_runner.jobs.folder_drops import FolderDrops
 from webjobs_runner.jobs.job_commands import JobCommands
 from webjobs_runner.jobs.job_inbox import JobInbox
 from webjobs_runner.jobs.package_store import PackageStore
@@ -178,10 +181,11 @@ def build_components(
     starter = _starter(settings, resources, versions, environments)
     packages = PackageStore(bus, definitions, versions, resources.live)
     refusals = Refusals(bus, instance)
-    deployment = Deployment(bus, instance, definitions, outbox, starter, packages, refusals, preparations)
-    reconciler = Reconciler(
-        bus, site, definitions, deployment, versions, watcher, in_place, installed, refusals
-    )
+    job_events = JobEvents(instance, outbox)
+    deployment = Deployment(instance, definitions, starter, packages, refusals, preparations, job_events)
+    changes = DefinitionChanges(bus, instance, definitions, packages, refusals, job_events)
+    drops = FolderDrops(bus, site, definitions, deployment, changes, job_events)
+    reconciler = Reconciler(bus, site, definitions, drops, versions, watcher, in_place, installed, refusals)
     folders = EditedFolders(definitions, installed, reconciler)
     leases = SingletonLeases(bus, instance, terms)
     continuous_dependencies = ContinuousDependencies(
@@ -252,6 +256,8 @@ def build_components(
                 bus,
                 definitions,
                 deployment,
+                changes,
+                job_events,
                 versions,
                 reconciler,
                 upload_limits,

@@ -24,7 +24,7 @@ from webjobs_rules.settings_check import warnings_of
 from webjobs_runner.environments import preparation
 from webjobs_runner.files.definition_files import read_settings, settings_warnings
 from webjobs_runner.files.upload import place_archive, place_script
-from webjobs_runner.jobs.deployment import Deployment
+from webjobs_runner.jobs.new_version import read_version
 
 NOW = datetime(2026, 3, 28, 12, tzinfo=UTC)
 OWN = {"line_ends", "not_executable", "disabled"}  # what no runner says when a job is deployed
@@ -138,12 +138,10 @@ class Starter:
 
 def said_by_a_runner(folder: Path, programs: Programs) -> set[str]:
     """What a runner refuses a deployment of the folder for, and what it warns of otherwise."""
-    nothing = cast(Any, None)
     starter = cast(Any, Starter(programs))
-    deployment = Deployment(nothing, nothing, nothing, nothing, starter, nothing, nothing, nothing)
     said: set[str] = set()
     try:
-        version = asyncio.run(deployment._read(folder, []))
+        version = asyncio.run(read_version(folder, starter))
         said |= set(version.warnings)
         own = folder / "settings.job"
         is_off = own.exists() and b'"off"' in own.read_bytes()

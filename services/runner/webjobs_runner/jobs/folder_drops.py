@@ -2,11 +2,15 @@
 
 import asyncio
 import hashlib
+import json
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from webjobs_events.events import Removed
-from webjobs_events.jetstream import Definitions, JobKey
+from webjobs_events.jetstream import Bus, Definitions, JobKey
+from webjobs_events.job import JobDefinition
+from webjobs_events.redaction import sealed, without_env
 from webjobs_rules.errors import (
     DependenciesRefused,
     FolderRefused,
@@ -20,6 +24,8 @@ from webjobs_runner.domain.folder_diff import Drop, DropAction
 from webjobs_runner.errors import DependenciesUnavailable
 from webjobs_runner.files.job_files import InspectedFolder, forget_version, note_version
 from webjobs_runner.files.site import Site
+from webjobs_runner.job_events import JobEvents
+from webjobs_runner.jobs.definition_changes import DefinitionChanges
 from webjobs_runner.jobs.deployment import Deployment
 from webjobs_runner.log import logger
 
@@ -30,10 +36,21 @@ _BY_FOLDER = "Files in the folder"  # who asked for such a deployment, as far as
 class FolderDrops:
     """Deploys, changes and removes jobs as their folders were deployed, changed and removed."""
 
-    def __init__(self, site: Site, definitions: Definitions, deployment: Deployment) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        site: Site,
+        definitions: Definitions,
+        deployment: Deployment,
+        changes: DefinitionChanges,
+        events: JobEvents,
+    ) -> None:
+        self._bus = bus
         self._site = site
         self._definitions = definitions
         self._deployment = deployment
+        self._changes = changes
+        self._events = events
 
     async def take(
         self, key: JobKey, inspected: InspectedFolder, drop: Drop, trace: Trace | None = None
@@ -82,11 +99,11 @@ class FolderDrops:
             changed_at: int | None = revision
         else:
             if drop.action is DropAction.ENABLE_OR_DISABLE:
-                changed_at = await self._deployment.set_disabled(
+                changed_at = await self._changes.set_disabled(
                     job_type, job_name, drop.disabled, cause=cause, trace=trace
                 )
             else:
-                changed_at = await self._deployment.change_settings(
+                changed_at = await self._changes.change_settings(
                     job_type,
                     job_name,
                     drop.settings,
@@ -121,7 +138,7 @@ class FolderDrops:
         """A person took the job, or its script, away: it is no job any more, its history is kept."""
         job_type, job_name = key
         cause = f"file-drop/removed/{datetime.now(UTC).timestamp():.3f}"
-        revision = await self._deployment.remove(job_type, job_name, Removed, cause=cause, trace=trace)
+        revision = await self._changes.remove(job_type, job_name, Removed, cause=cause, trace=trace)
         await self._mirrored(revision)
 
     async def _mirrored(self, revision: int | None) -> None:
@@ -136,4 +153,34 @@ class FolderDrops:
         logger.error("dropped job refused", type=job_type.value, job=job_name, reason=reason)
         # The same fault has the same id, whichever runner of the folder publishes it.
         fault = hashlib.sha256(reason.encode("utf-8", "replace")).hexdigest()[:12]
-        self._deployment.publish_failure(job_type, job_name, f"file-drop/{what}/{fault}", reason, trace)
+        self._events.deploy_failed(job_type, job_name, f"file-drop/{what}/{fault}", reason, trace)
+
+    async def refuse_settings(self, key: JobKey, content: str, reason: str) -> None:
+        """Log and publish that the `settings.job` in a folder has faults, once for each content.
+
+        Args:
+            key: The job.
+            content: Names the saved file, without a digest of what it holds.
+            reason: A sentence saying what is wrong.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        # The same file is published again once other settings were good in between. The cause is public: a
+        # plain digest of what the file holds would let a reader test guesses of short secrets in it.
+        job_type, job_name = key
+        definition = self._definitions.get(job_type, job_name)
+        kept = json.dumps(_without_values(definition) if definition else {}, sort_keys=True)
+        cause = f"file-drop/settings/{hashlib.sha256(f'{content} {kept}'.encode()).hexdigest()[:16]}"
+        event = self._events.refusal_of_settings(job_type, job_name, cause, reason)
+        subjects = self._bus.subjects
+        newest = await self._bus.last_message(subjects.events_stream, event.subject(subjects))
+        if newest is None or newest.headers.get("ce-id") != event.event_id:
+            logger.error("settings.job refused", type=job_type.value, job=job_name, reason=reason)
+            self._events.publish(event)
+
+
+def _without_values(definition: JobDefinition) -> dict[str, Any]:
+    """The settings with a keyed digest instead of the values of `env`."""
+    key = definition.digest_key
+    return sealed(definition.settings, key) if key else without_env(definition.settings)

@@ -43,6 +43,8 @@ from webjobs_runner.files.definition_files import has_settings, is_disabled, rea
 from webjobs_runner.files.package import unpack_package
 from webjobs_runner.files.upload import place_archive, place_merged, place_script
 from webjobs_runner.files.versions import Versions
+from webjobs_runner.job_events import JobEvents
+from webjobs_runner.jobs.definition_changes import DefinitionChanges
 from webjobs_runner.jobs.deployment import Deployment
 from webjobs_runner.jobs.deployment_log import MOST_ATTEMPTS, DeploymentLog, DeploymentLogs
 from webjobs_runner.jobs.reconciler import Reconciler
@@ -94,6 +96,8 @@ class JobCommands:
         bus: Bus,
         definitions: Definitions,
         deployment: Deployment,
+        changes: DefinitionChanges,
+        events: JobEvents,
         versions: Versions,
         reconciler: Reconciler,
         limits: UploadLimits,
@@ -106,6 +110,8 @@ class JobCommands:
         self._bus = bus
         self._definitions = definitions
         self._deployment = deployment
+        self._changes = changes
+        self._events = events
         self._versions = versions
         self._reconciler = reconciler
         self._limits = limits
@@ -134,7 +140,7 @@ class JobCommands:
     async def _change(self, command: JobCommand) -> CommandReply:
         """Change or remove a definition."""
         if isinstance(command, DeleteJob):
-            revision = await self._deployment.remove(
+            revision = await self._changes.remove(
                 command.job_type, command.job_name, Deleted, cause=command.command_id, trace=command.trace
             )
             await self._refusals.forget_sent(command.job_type, command.job_name)
@@ -147,12 +153,12 @@ class JobCommands:
             except SettingsAreOthers as error:
                 return CommandReply(code=ReplyCode.PRECONDITION, message=str(error))
         elif isinstance(command, RestartContinuousJob):
-            revision = await self._deployment.request_restart(
+            revision = await self._changes.request_restart(
                 command.job_type, command.job_name, cause=command.command_id, trace=command.trace
             )
         else:
             is_start = isinstance(command, StartContinuousJob)
-            revision = await self._deployment.set_disabled(
+            revision = await self._changes.set_disabled(
                 command.job_type,
                 command.job_name,
                 not is_start,
@@ -177,7 +183,7 @@ class JobCommands:
             check_settings(settings, command.job_type)
             return settings
 
-        revision = await self._deployment.revise_settings(
+        revision = await self._changes.revise_settings(
             command.job_type, command.job_name, revise, cause=command.command_id, trace=command.trace
         )
         await self._refusals.forget_sent(command.job_type, command.job_name, RefusalSource.SETTINGS)
@@ -185,9 +191,7 @@ class JobCommands:
 
     async def _refuse_settings(self, command: ChangeJobSettings | PatchJobSettings, reason: str) -> None:
         job_type, job_name = command.job_type, command.job_name
-        self._deployment.publish_sent_settings_refused(
-            job_type, job_name, command.command_id, reason, command.trace
-        )
+        self._events.settings_refused(job_type, job_name, command.command_id, reason, command.trace)
         await self._refusals.put_sent(RefusalSource.SETTINGS, job_type, job_name, reason)
 
     async def _settled(self, key: JobKey, revision: int) -> None:
@@ -247,7 +251,7 @@ class JobCommands:
         """
         if reply.message == _UPLOAD_GONE:
             return
-        self._deployment.publish_failure(
+        self._events.deploy_failed(
             command.job_type,
             command.job_name,
             command.command_id,
@@ -301,7 +305,7 @@ class JobCommands:
     ) -> CommandReply:
         found = await self._definitions.readable(command.job_type, command.job_name)
         if found is not None and found[0].cause == command.command_id:  # done before, by a runner that died
-            self._deployment.publish_deployed(*found, command.trace, requested_by=command.requested_by)
+            self._events.deployed(*found, command.trace, requested_by=command.requested_by)
             return CommandReply(code=ReplyCode.DONE, revision=found[1])
         is_restored = command.kind is UploadKind.PACKAGE
         if is_restored and (found is None or command.upload not in found[0].kept_packages):

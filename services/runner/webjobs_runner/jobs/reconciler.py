@@ -32,7 +32,6 @@ from webjobs_runner.files.job_files import (
 )
 from webjobs_runner.files.site import Site
 from webjobs_runner.files.versions import Versions
-from webjobs_runner.jobs.deployment import Deployment
 from webjobs_runner.jobs.folder_drops import FolderDrops
 from webjobs_runner.jobs.refusals import Refusals
 from webjobs_runner.log import logger
@@ -59,7 +58,7 @@ class Reconciler:
         bus: Bus,
         site: Site,
         definitions: Definitions,
-        deployment: Deployment,
+        drops: FolderDrops,
         versions: Versions,
         watcher: FileDropWatcher,
         in_place: InPlaceFiles,
@@ -69,8 +68,7 @@ class Reconciler:
         self._bus = bus
         self._site = site
         self._definitions = definitions
-        self._deployment = deployment
-        self._drops = FolderDrops(site, definitions, deployment)
+        self._drops = drops
         self._versions = versions
         self._watcher = watcher
         self._in_place = in_place
@@ -251,7 +249,7 @@ class Reconciler:
             drop = decide_drop_of_unreadable(inspected.content, known)
         settings_fault = str(inspected.settings_fault or "")
         if at_rest and settings_fault:
-            await self._deployment.publish_settings_refused(*key, inspected.settings_version, settings_fault)
+            await self._drops.refuse_settings(key, inspected.settings_version, settings_fault)
         if drop.action in _DROPPED_HERE:
             if was_deleted:
                 self._publish(key, None)
