@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-unit test-integration test-e2e test-compose chaos check lint types imports pins format lock bench wheel docs site screenshots
+.PHONY: help setup up test test-unit test-integration test-e2e test-compose chaos chaos-deployments check lint types imports pins format lock bench wheel docs site screenshots
 
 help: ## print these verbs
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -56,7 +56,10 @@ test-compose: setup ## docker-compose.yml on a container engine; skipped with th
 
 chaos: setup ## kill, pause and cut off parts under load: ROUNDS=n from SEED=s, DURATION=t seconds of faults each, CLUSTER=3 servers of NATS
 	CHAOS_CLUSTER=$(CLUSTER) CHAOS_ROUNDS=$(or $(ROUNDS),10) CHAOS_SEED=$(SEED) CHAOS_SECONDS=$(or $(DURATION),6) \
-		$(BIN)/python -m pytest tests/chaos -v
+		$(BIN)/python -m pytest tests/chaos/test_chaos.py -v
+
+chaos-deployments: setup ## kill uv, npm, api, runner and servers while packages are installed: ROUNDS=n from SEED=s
+	CHAOS_ROUNDS=$(or $(ROUNDS),20) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos/test_deployment_kills.py -v --log-cli-level=INFO
 
 check: lint types imports pins ## all that a reviewer should not have to check
 

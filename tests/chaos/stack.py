@@ -88,7 +88,7 @@ class ChaosStack:
 
     async def is_ready(self) -> bool:
         """Whether every service says that it is healthy; what one says instead is in the error."""
-        return await _are_healthy(self.services.values())
+        return await are_healthy(self.services.values())
 
     def heal(self) -> None:
         """End every pause and cut, and make room on the disk."""
@@ -101,17 +101,17 @@ class ChaosStack:
     async def with_rebuilt_history(self) -> AsyncIterator[None]:
         """While the body runs, a history answers whose database was empty before, and no other."""
         usual = [self.services[name].part for name in ("history-1", "history-2")]
-        await _close_together(usual)
+        await close_together(usual)
         name = f"rebuilt_{secrets.token_hex(4)}"
         connection = await asyncpg.connect(self.postgres.url)
         try:
             await connection.execute(f"CREATE DATABASE {name}")
         finally:
             await connection.close()
-        rebuilt = _history("history-rebuilt", self.folder, self.nats, self.postgres.url_of(name))
+        rebuilt = history_part("history-rebuilt", self.folder, self.nats, self.postgres.url_of(name))
         await rebuilt.part.open()
         try:
-            await eventually(lambda: _are_healthy([rebuilt]), _READY_SECONDS, interval=0.1)
+            await eventually(lambda: are_healthy([rebuilt]), _READY_SECONDS, interval=0.1)
             yield
         finally:
             await rebuilt.part.close()
@@ -126,7 +126,7 @@ async def chaos_stack(folder: Path) -> AsyncIterator[ChaosStack]:
     postgres = Postgres(folder / "postgres", settings={"fsync": "off", "max_connections": "100"})
     servers = [*nats.parts, Part("postgres", postgres, signal.SIGINT)]
     async with contextlib.AsyncExitStack() as opened:
-        opened.push_async_callback(_close_together, servers)
+        opened.push_async_callback(close_together, servers)
         await asyncio.gather(*(part.open() for part in servers))
         line = await opened.enter_async_context(lines_to(nats))
         services = {each.name: each for each in _services(folder, nats, line.url, postgres.url)}
@@ -135,17 +135,19 @@ async def chaos_stack(folder: Path) -> AsyncIterator[ChaosStack]:
         parts = {part.name: part for part in [*servers, *(each.part for each in services.values())]}
         stack = ChaosStack(folder, nats, postgres, line, disk, services, parts)
         stack.sites[0].mkdir()
-        opened.push_async_callback(_close_together, [each.part for each in services.values()])
+        opened.push_async_callback(close_together, [each.part for each in services.values()])
         await asyncio.gather(*(each.part.open() for each in services.values()))
         await eventually(stack.is_ready, _READY_SECONDS, interval=0.1)
         yield stack
 
 
-async def _close_together(parts: Iterable[Part]) -> None:
+async def close_together(parts: Iterable[Part]) -> None:
+    """End processes for good."""
     await asyncio.gather(*(part.close() for part in parts))
 
 
-async def _are_healthy(services: Iterable[ServicePart]) -> bool:
+async def are_healthy(services: Iterable[ServicePart]) -> bool:
+    """Whether all say so; what one says instead is in the error."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
         for each in services:
             try:
@@ -158,22 +160,29 @@ async def _are_healthy(services: Iterable[ServicePart]) -> bool:
 
 def _services(folder: Path, nats: NatsNodes, line_url: str, database_url: str) -> list[ServicePart]:
     return [
-        *(_history(f"history-{number}", folder, nats, database_url) for number in (1, 2)),
-        _runner(1, folder, nats, folder / "near"),
-        _runner(2, folder, nats, folder / "near"),
-        _runner(3, folder, nats, folder / "far", line_url),
-        *(_service(f"api-{number}", folder, nats, {}) for number in (1, 2)),
+        *(history_part(f"history-{number}", folder, nats, database_url) for number in (1, 2)),
+        runner_part(1, folder, nats, folder / "near"),
+        runner_part(2, folder, nats, folder / "near"),
+        runner_part(3, folder, nats, folder / "far", line_url),
+        *(service_part(f"api-{number}", folder, nats, {}) for number in (1, 2)),
     ]
 
 
-def _history(name: str, folder: Path, nats: NatsNodes, database_url: str) -> ServicePart:
+def history_part(name: str, folder: Path, nats: NatsNodes, database_url: str) -> ServicePart:
+    """A history, not yet started."""
     variables = {"WEBJOBS_DATABASE_URL": database_url, "WEBJOBS_HISTORY_SIZE": "100000"}
-    return _service(name, folder, nats, variables)
+    return service_part(name, folder, nats, variables)
 
 
-def _runner(
-    number: int, folder: Path, nats: NatsNodes, data: Path, line_url: str | None = None
+def runner_part(
+    number: int,
+    folder: Path,
+    nats: NatsNodes,
+    data: Path,
+    line_url: str | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> ServicePart:
+    """A runner whose site folder is `data`, with `more` variables, not yet started."""
     variables = {
         "WEBJOBS_DATA": str(data),
         "WEBJOBS_TEMP": str(folder),
@@ -181,13 +190,15 @@ def _runner(
         "WEBJOBS_INSTANCE_ID": secrets.token_hex(3),
         "WEBJOBS_RESTART_TIME": "1",
         "WEBJOBS_SLOTS": "8",
+        **(more or {}),
     }
     if line_url is not None:
         variables["WEBJOBS_NATS_URL"] = line_url
-    return _service(f"runner-{number}", folder, nats, variables)
+    return service_part(f"runner-{number}", folder, nats, variables)
 
 
-def _service(name: str, folder: Path, nats: NatsNodes, variables: Mapping[str, str]) -> ServicePart:
+def service_part(name: str, folder: Path, nats: NatsNodes, variables: Mapping[str, str]) -> ServicePart:
+    """One of our services, not yet started."""
     kind, port = name.partition("-")[0], free_port()
     environment = {
         "PATH": os.environ["PATH"],

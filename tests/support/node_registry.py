@@ -7,7 +7,8 @@ import io
 import json
 import tarfile
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -21,12 +22,14 @@ class NodeRegistry:
         url: Its address.
         requests: Paths that were asked for, in their order.
         failing: Every request is answered with 503.
+        delay: Returns the seconds after which a request is answered.
     """
 
     url: str
     packages: dict[str, dict[str, tuple[dict[str, Any], bytes]]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     failing: bool = False
+    delay: Callable[[], float] = lambda: 0.0
 
     def add(self, name: str, version: str = "1.0.0", code: str = "", **facts: Any) -> None:
         """Offer a package with one module."""
@@ -70,6 +73,7 @@ def node_registry() -> Iterator[NodeRegistry]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             registry.requests.append(self.path)
+            time.sleep(registry.delay())  # as a slow registry does
             status, body = registry.answer(self.path)
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))

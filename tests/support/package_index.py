@@ -5,8 +5,9 @@ import contextlib
 import hashlib
 import io
 import threading
+import time
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
@@ -61,6 +62,7 @@ class PackageIndex:
         login: `name:password` that every request must have; empty: none.
         failing: Every request is answered with 503.
         held: While it is cleared, downloads of files wait.
+        delay: Returns the seconds after which a request is answered.
     """
 
     url: str
@@ -69,6 +71,7 @@ class PackageIndex:
     login: str = ""
     failing: bool = False
     held: threading.Event = field(default_factory=threading.Event)
+    delay: Callable[[], float] = lambda: 0.0
 
     def add(self, *packages: tuple[str, bytes]) -> None:
         """Offer packages."""
@@ -114,6 +117,7 @@ def package_index(*packages: tuple[str, bytes]) -> Iterator[PackageIndex]:
                     self.wfile.write(body)
 
         def _answer(self, with_body: bool) -> tuple[int, str, bytes]:
+            time.sleep(index.delay())  # as a slow index does
             if index.failing:
                 return 503, "text/plain", b"away"
             given = self.headers.get("Authorization", "").removeprefix("Basic ")
