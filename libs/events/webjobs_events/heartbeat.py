@@ -2,6 +2,8 @@
 
 import msgspec
 
+from webjobs_events.instant import Instant
+
 
 class DiskReport(msgspec.Struct, frozen=True, kw_only=True):
     """The disk of a runner's site folder, in bytes.
@@ -19,6 +21,47 @@ class DiskReport(msgspec.Struct, frozen=True, kw_only=True):
     is_low: bool
 
 
+class PreparingJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job whose packages a runner is installing.
+
+    Attributes:
+        job_type: Of the job.
+        job_name: Of the job.
+        since: When it began.
+        until: When a run, or the process of a continuous job, that waits for them is given up; None while
+            none waits.
+        is_new_version: They are those of files that are being deployed; the job goes on with its own.
+    """
+
+    job_type: str
+    job_name: str
+    since: Instant
+    until: Instant | None = None
+    is_new_version: bool = False
+
+
+class EnvironmentsReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The environments with packages of jobs in a runner's site folder.
+
+    Attributes:
+        count: How many there are; None before the first look.
+        bytes: Of all of them; None before the first look.
+        cache_bytes: Of what was downloaded; None before the first look.
+        environment_limit: Bytes that one of them may have.
+        cache_limit: Bytes that downloads may have together.
+        preparing: Jobs whose packages are being installed, those that began first.
+        preparing_count: How many such jobs there are.
+    """
+
+    count: int | None = None
+    bytes: int | None = None
+    cache_bytes: int | None = None
+    environment_limit: int | None = None
+    cache_limit: int | None = None
+    preparing: list[PreparingJob] = []
+    preparing_count: int = 0
+
+
 class Heartbeat(msgspec.Struct, frozen=True):
     """The value of a runner's lease.
 
@@ -28,6 +71,7 @@ class Heartbeat(msgspec.Struct, frozen=True):
         disk: Absent from runners of earlier releases.
         slots: Triggered runs that it handles at the same time; absent from runners of earlier releases.
         version: The release of the runner; absent from runners of earlier releases.
+        environments: Absent from runners of earlier releases.
     """
 
     boot: str
@@ -35,6 +79,7 @@ class Heartbeat(msgspec.Struct, frozen=True):
     disk: DiskReport | None = None
     slots: int | None = None
     version: str | None = None
+    environments: EnvironmentsReport | None = None
 
 
 _encoder = msgspec.json.Encoder()

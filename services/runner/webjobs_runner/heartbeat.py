@@ -17,6 +17,7 @@ from webjobs_service.lifetime import LongLived
 from webjobs_service.release import VERSION
 
 from webjobs_runner.disk_watch import DiskWatch
+from webjobs_runner.environments.report import EnvironmentsState
 from webjobs_runner.instance import Instance
 from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.log import logger
@@ -38,13 +39,21 @@ class Peers(LongLived):
     """
 
     def __init__(
-        self, bus: Bus, instance: Instance, outbox: Outbox, disk: DiskWatch, terms: LeaseTerms, slots: int
+        self,
+        bus: Bus,
+        instance: Instance,
+        outbox: Outbox,
+        disk: DiskWatch,
+        terms: LeaseTerms,
+        slots: int,
+        environments: EnvironmentsState,
     ) -> None:
         self._bus = bus
         self._instance = instance
         self._outbox = outbox
         self._disk = disk
         self._slots = slots
+        self._environments = environments
         self.terms = terms
         """Of the lease."""
         self._outage = bus.connection.outage_of("heartbeat")
@@ -64,6 +73,7 @@ class Peers(LongLived):
         self.lost: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         """Lost runners: the instance id and the boot of each."""
         disk.on_change(self.renew_soon)
+        environments.on_change(self.renew_soon)
 
     @asynccontextmanager
     async def _life(self) -> AsyncIterator[None]:
@@ -161,7 +171,11 @@ class Peers(LongLived):
         self._is_due = False
         sent_at = time.monotonic()
         heartbeat = Heartbeat(
-            boot=self._instance.boot, disk=self._disk.report, slots=self._slots, version=VERSION
+            boot=self._instance.boot,
+            disk=self._disk.report,
+            slots=self._slots,
+            version=VERSION,
+            environments=self._environments.report,
         )
         value = encode_heartbeat(heartbeat)
         try:

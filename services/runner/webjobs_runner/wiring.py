@@ -22,6 +22,7 @@ from webjobs_runner.continuous.usage_reports import UsageReports
 from webjobs_runner.disk_watch import DiskWatch
 from webjobs_runner.environments.environments import Environments
 from webjobs_runner.environments.preparation import Preparations
+from webjobs_runner.environments.report import EnvironmentsState
 from webjobs_runner.environments.upkeep import Upkeep
 from webjobs_runner.environments.wiring import EnvironmentSettings, build_environments
 from webjobs_runner.files.file_drop import FileDropWatcher
@@ -159,7 +160,10 @@ def build_components(
     """Construct every component, in the order of their dependencies."""
     bus, instance, site, outbox = resources.bus, resources.instance, resources.site, resources.outbox
     disk = DiskWatch(site.root, settings.disk_reserve_mb, instance, outbox)
-    peers = Peers(bus, instance, outbox, disk, terms, settings.slots)
+    packages_state = EnvironmentsState(
+        settings.environment_limit_mb * 1024 * 1024, settings.cache_limit_mb * 1024 * 1024
+    )
+    peers = Peers(bus, instance, outbox, disk, terms, settings.slots, packages_state)
     # On one disk with NATS, what is shipped would take the space that logs leave free.
     shipper = LogShipper(bus, may_ship=lambda: disk.room_for_logs() > 0)
     cap = LogCap(resources.live, disk.room_for_logs)
@@ -177,7 +181,7 @@ def build_components(
     watcher, in_place = FileDropWatcher(site), InPlaceFiles(resources.state / "in-place")
     installed = InstalledFolders(site, in_place, watcher)
     versions = Versions(bus, site, resources.copies, installed, resources.state / "downloads")
-    environments, preparations, upkeep = _environments(settings, resources, definitions)
+    environments, preparations, upkeep = _environments(settings, resources, definitions, packages_state)
     starter = _starter(settings, resources, versions, environments)
     packages = PackageStore(bus, definitions, versions, resources.live)
     refusals = Refusals(bus, instance)
@@ -291,7 +295,7 @@ def build_components(
 
 
 def _environments(
-    settings: RunnerSettings, resources: Resources, definitions: Definitions
+    settings: RunnerSettings, resources: Resources, definitions: Definitions, state: EnvironmentsState
 ) -> tuple[Environments, Preparations, Upkeep]:
     return build_environments(
         EnvironmentSettings(
@@ -310,6 +314,7 @@ def _environments(
         resources.environment,
         resources.site.root / "data" / ".environments",
         resources.state / "downloads",
+        state,
     )
 
 

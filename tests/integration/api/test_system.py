@@ -1,10 +1,18 @@
 """`GET /api/system`: runners, histories, queue and streams, and their releases."""
 
+from datetime import UTC, datetime, timedelta
+
 import aiohttp
 from support.eventually import eventually
 from support.fake_backend import INSTANCE, FakeBackend
 from support.http import get_json
-from webjobs_events.heartbeat import DiskReport, Heartbeat, encode_heartbeat
+from webjobs_events.heartbeat import (
+    DiskReport,
+    EnvironmentsReport,
+    Heartbeat,
+    PreparingJob,
+    encode_heartbeat,
+)
 from webjobs_events.jetstream import Bus, metrics_served
 from webjobs_events.subjects import Subjects
 from webjobs_rules.job import JobType
@@ -16,7 +24,22 @@ PATH = "/api/system"
 async def beats(bus: Bus, version: str | None) -> None:
     """Send what a runner of this release sends."""
     disk = DiskReport(free=3, total=9, reserve=1, is_low=False)
-    beat = encode_heartbeat(Heartbeat(boot="202601020304056789", disk=disk, slots=4, version=version))
+    since = datetime(2026, 1, 2, tzinfo=UTC)
+    preparing = PreparingJob(
+        job_type="continuous", job_name="w", since=since, until=since + timedelta(minutes=10)
+    )
+    environments = EnvironmentsReport(
+        count=2,
+        bytes=3_000_000,
+        cache_bytes=0,
+        environment_limit=4,
+        cache_limit=5_000_000,
+        preparing=[preparing],
+        preparing_count=1,
+    )
+    beat = encode_heartbeat(
+        Heartbeat(boot="202601020304056789", disk=disk, slots=4, version=version, environments=environments)
+    )
     await bus.leases.put(Subjects.instance_key(INSTANCE), beat, ttl=60)
     await bus.broadcast(bus.subjects.heartbeat(INSTANCE), beat)
 
@@ -43,10 +66,35 @@ async def test_the_parts_are_listed_with_their_figures_and_releases(
     assert (runner["id"], runner["up"], runner["version"], runner["slots"]) == (INSTANCE, True, VERSION, 4)
     assert runner["since"] == "2026-01-02T03:04:05.678900Z" and runner["heartbeat_seconds"] < 10
     assert runner["disk"] == {"free_bytes": 3, "total_bytes": 9, "reserve_bytes": 1, "is_low": False}
+    assert runner["environments"] == {
+        "count": 2,
+        "bytes": 3_000_000,
+        "cache_bytes": 0,
+        "environment_limit_bytes": 4,
+        "cache_limit_bytes": 5_000_000,
+        "preparing": 1,
+    }
     (history,) = system["histories"]
     assert (history["instance"], history["up"], history["version"]) == ("h", True, VERSION)
     streams = {each["name"]: each for each in system["streams"]}
     assert streams[bus.subjects.commands_stream]["messages"] == 1
+
+
+async def test_a_job_waits_for_the_packages_that_its_runner_installs(
+    api: aiohttp.ClientSession, backend: FakeBackend, bus: Bus
+) -> None:
+    await backend.define(JobType.CONTINUOUS, "w")
+    await beats(bus, VERSION)
+    cause = await eventually(lambda: _first_cause(api, "preparing_dependencies"))
+    assert (cause["since"], cause["until"]) == ("2026-01-02T00:00:00Z", "2026-01-02T00:10:00Z")
+    async with api.get("/pages/continuous/w") as answer:
+        page = await answer.text()
+    assert "What it waits for" in page and cause["text"] in page
+
+
+async def _first_cause(api: aiohttp.ClientSession, code: str) -> dict[str, str] | None:
+    first: dict[str, str] = (await get_json(api, "/api/jobs/continuous/w/why"))["causes"][0]
+    return first if first["code"] == code else None
 
 
 async def test_parts_of_different_releases_are_a_warning_here_and_on_the_page(
@@ -66,6 +114,7 @@ async def test_parts_of_different_releases_are_a_warning_here_and_on_the_page(
         f"Parts have different releases: this api is {VERSION}, runner {INSTANCE} is 0.0.7, "
         "history h is of an earlier release. Upgrade all to one."
     )
+    assert '<td data-label="Environments" class="number">2, 3.0 MB<' in page and "0 B of 5.0 MB" in page
     assert warning in page and '<td data-label="Release">0.0.7</td>' in page
 
 

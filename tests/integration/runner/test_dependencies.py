@@ -5,12 +5,13 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 from support.event_recorder import EventRecorder
-from support.eventually import eventually, stays
+from support.eventually import eventually
 from support.package_index import PackageIndex, package_index, source_archive, wheel
 from support.runners import Caller, RunningRunner, running_runner, zipped
 from support.site_paths import job_folder, output_log, run_folder
@@ -25,6 +26,7 @@ from webjobs_events.events import (
     RunFailed,
     RunSuccess,
 )
+from webjobs_events.heartbeat import EnvironmentsReport, PreparingJob, decode_heartbeat
 from webjobs_events.jetstream import Bus
 from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
@@ -293,7 +295,12 @@ async def test_a_second_runner_installs_from_the_stored_lock(
 
 
 async def test_a_run_waits_for_its_environment_and_fails_with_the_reason(
-    runner: RunningRunner, caller: Caller, recorder: EventRecorder, index: PackageIndex, tmp_path: Path
+    runner: RunningRunner,
+    caller: Caller,
+    recorder: EventRecorder,
+    index: PackageIndex,
+    bus: Bus,
+    tmp_path: Path,
 ) -> None:
     await caller.deploy(TRIGGERED, "job", {"run.py": PRINTS, "requirements.txt": "alpha\n"})
     environments = tmp_path / "site" / "data" / ".environments"
@@ -301,15 +308,53 @@ async def test_a_run_waits_for_its_environment_and_fails_with_the_reason(
     index.held.clear()
     run = await caller.run("job")
     await eventually(lambda: [each.name for each in recorder.of_run(run)] == ["Initializing"])
-    await stays(lambda: len(recorder.of_run(run)) == 1, 0.5)
+    (waited,) = await eventually(lambda: preparing_on(bus, runner.id), timeout=2)  # not by the next beat only
+    assert (waited.job_type, waited.job_name, waited.is_new_version) == ("triggered", "job", False)
+    assert waited.until is not None and waited.until - waited.since == timedelta(minutes=10)
+    assert len(recorder.of_run(run)) == 1
     index.held.set()
     assert isinstance(await recorder.end_of(run), RunSuccess)
+    await eventually(lambda: is_prepared_on(bus, runner.id), timeout=2)
     remove(environments)
     index.failing = True
     end = await recorder.end_of(await caller.run("job"))
     assert isinstance(end, RunFailed) and end.reason is Reason.DEPENDENCIES
     assert "an index of packages is away" in end.evidence
     assert recorder.of(DependenciesFailed)[0].stage is PreparationStage.INSTALL
+
+
+async def test_the_runner_reports_its_environments_as_soon_as_they_change(
+    runner: RunningRunner, caller: Caller, index: PackageIndex, bus: Bus, tmp_path: Path
+) -> None:
+    async def counted(count: int) -> bool:
+        report = await report_of(bus, runner.id)
+        return report.count == count and (report.bytes or 0) > 0 and (report.cache_bytes or 0) > 0
+
+    index.held.clear()
+    deploying = asyncio.create_task(
+        caller.deploy(TRIGGERED, "job", {"run.py": PRINTS, "requirements.txt": "alpha\n"})
+    )
+    (preparing,) = await eventually(lambda: preparing_on(bus, runner.id))
+    assert (preparing.is_new_version, preparing.until) == (True, None)
+    index.held.set()
+    await deploying
+    await eventually(lambda: counted(1))
+    await caller.deploy(TRIGGERED, "job", {"run.py": PRINTS, "requirements.txt": "beta\n"})
+    await eventually(lambda: counted(2))
+
+
+async def report_of(bus: Bus, instance_id: str) -> EnvironmentsReport:
+    entry = await bus.leases.get(Subjects.instance_key(instance_id))
+    assert entry is not None
+    return decode_heartbeat(entry.value).environments or EnvironmentsReport()
+
+
+async def preparing_on(bus: Bus, instance_id: str) -> list[PreparingJob]:
+    return (await report_of(bus, instance_id)).preparing
+
+
+async def is_prepared_on(bus: Bus, instance_id: str) -> bool:
+    return not await preparing_on(bus, instance_id)
 
 
 async def test_a_run_that_waits_for_its_environment_can_be_cancelled(

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 from webjobs_api.http.urls import Urls
 from webjobs_api.pages.run_rows import headline, run_row, story, trigger_words, version_note
+from webjobs_events.heartbeat import PreparingJob
 from webjobs_events.queries import RunView
 from webjobs_rules.job import JobName
 from webjobs_rules.run_id import RunId
@@ -48,6 +49,15 @@ ENDED = replace(
 )
 def test_the_state_of_a_run_is_a_sentence(run: RunView, sentence: str) -> None:
     assert headline(run, "1 s").text(NOW) == sentence
+
+
+def test_a_run_that_waits_for_packages_says_so() -> None:
+    run = replace(WAITING, instance="aaaaaa")
+    since, until = NOW - timedelta(seconds=20), NOW + timedelta(minutes=9)
+    preparing = PreparingJob(job_type="triggered", job_name="a b", since=since, until=until)
+    sentence = headline(run, "1 s", preparing)
+    assert sentence.text(NOW).startswith("Waits until the packages of its job are installed on aaaaaa, since")
+    assert {since, until} < set(sentence.parts)
 
 
 def test_a_row_counts_to_now_until_the_run_has_ended() -> None:

@@ -1,5 +1,6 @@
 """Every cause that can keep a job from running, by what is known of it."""
 
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -7,10 +8,12 @@ import pytest
 from msgspec.structs import replace
 from support.definitions import job_definition
 from unit.api.overview_facts import NOW, ago, failed, instance, run, tick
+from webjobs_api.backends.job_deployment import DeploymentState, JobDeployment
 from webjobs_api.backends.known_job import known_job
 from webjobs_api.why.causes import CauseCode, JobState, RunnerFacts, causes_of
 from webjobs_events.events import TickOutcome
-from webjobs_rules.job import JobType
+from webjobs_events.heartbeat import PreparingJob
+from webjobs_rules.job import JobName, JobType
 from webjobs_rules.job_settings import Concurrency
 from webjobs_rules.status import Reason, Status
 
@@ -20,6 +23,20 @@ FULL = {"aaaaaa": RunnerFacts(slots=2, running=2)}
 FREE = RunnerFacts()
 LOW = {"aaaaaa": RunnerFacts(slots=2, is_disk_low=True)}
 LACKING = instance(Status.PENDING_RESTART, ago(minutes=1), reason=Reason.MISSING_INTERPRETER)
+BEGUN = run(Status.INITIALIZING, ago(minutes=1), started_at=None)
+PREPARING = PreparingJob(job_type="triggered", job_name="job", since=ago(seconds=50), until=NOW)
+NEW_VERSION = PreparingJob(job_type="triggered", job_name="job", since=ago(seconds=9), is_new_version=True)
+INSTALLS = {"aaaaaa": RunnerFacts(preparing=[NEW_VERSION, PREPARING])}
+DEPLOYS = {"aaaaaa": RunnerFacts(preparing=[NEW_VERSION])}
+DEPLOYMENT = JobDeployment(
+    id="d1",
+    job_type=JobType.TRIGGERED,
+    job_name=JobName("job"),
+    requested_at=ago(seconds=10),
+    requested_by="",
+    state=DeploymentState.PREPARING,
+    stage="install",
+)
 WAITING = replace(run(Status.INITIALIZING, ago(minutes=1), started_at=None), instance="")
 UP = instance(Status.RUNNING, ago(hours=1))
 STANDBY = instance(Status.INACTIVE_INSTANCE, ago(hours=1))
@@ -86,6 +103,44 @@ CASES: list[tuple[str, JobState, list[str]]] = [
         ),
         ["back_off", "no_schedule"],
     ),
+    ("about to start", state(runs=[BEGUN]), ["starting", "no_schedule"]),
+    (
+        "its packages are installed",
+        state(runs=[BEGUN], runners=INSTALLS),
+        ["preparing_dependencies", "preparing_dependencies", "no_schedule"],
+    ),
+    (
+        "a folder with packages was dropped",
+        state(runners=DEPLOYS),
+        ["preparing_dependencies", "no_schedule"],
+    ),
+    (
+        "packages are deployed",
+        state(runners=DEPLOYS, deployment=DEPLOYMENT, runs=[run(Status.RUNNING, ago(minutes=1))]),
+        ["running", "preparing_dependencies", "no_schedule"],
+    ),
+    (
+        "files are deployed",
+        state(deployment=dataclasses.replace(DEPLOYMENT, stage="unpack")),
+        ["no_schedule"],
+    ),
+    (
+        "a process waits for its packages",
+        continuous(
+            runners=INSTALLS | {"bbbbbb": FREE}, instances=[instance(Status.STARTING, ago(minutes=1))]
+        ),
+        ["preparing_dependencies", "preparing_dependencies"],
+    ),
+    (
+        "not reported yet, for its packages are installed",
+        continuous(runners={"aaaaaa": RunnerFacts(preparing=[PREPARING])}),
+        ["preparing_dependencies"],
+    ),
+    (
+        "runs while the packages of its next version are installed",
+        continuous(runners={"aaaaaa": RunnerFacts(preparing=[PREPARING])}, instances=[UP]),
+        ["running"],
+    ),
     (
         "no interpreter",
         state(runs=[failed(ago(minutes=2), reason=Reason.MISSING_INTERPRETER)]),
@@ -138,6 +193,12 @@ def test_a_wait_says_until_when() -> None:
     crashing = instance(Status.PENDING_RESTART, ago(seconds=19))
     (cause,) = causes_of(continuous(instances=[crashing], restarts={crashing.instance: restart}))
     assert (cause.since, cause.until) == (ago(seconds=19), restart)
+
+
+def test_a_wait_for_packages_says_since_when_and_until_when() -> None:
+    cause = causes_of(state(runs=[BEGUN], runners=INSTALLS))[0]
+    assert (cause.since, cause.until) == (PREPARING.since, PREPARING.until)
+    assert cause.text == f"Run {BEGUN.run_id} waits: runner aaaaaa installs the packages of the job."
 
 
 def test_the_oldest_waiting_run_is_explained() -> None:

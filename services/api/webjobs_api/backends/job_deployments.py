@@ -98,9 +98,14 @@ class JobDeployments:
         last = await self._bus.last_message(self._bus.subjects.logs_stream, subject)
         return ended if last is None else replace(ended, stage=last.headers.get(STAGE_HEADER, ""))
 
-    async def _waiting(self) -> list[JobDeployment]:
-        """Deployments whose command is in the queue."""
-        (pattern,) = self._bus.subjects.job_commands((DeployJob.verb,))
+    async def in_progress(self, job_type: JobType, job_name: JobName) -> JobDeployment | None:
+        """The deployment of a job whose command is in the queue, where there is room for one."""
+        subject = self._bus.subjects.command(job_type, job_name, DeployJob.verb)
+        return next(iter(await self._waiting(subject)), None)
+
+    async def _waiting(self, pattern: str | None = None) -> list[JobDeployment]:
+        """Deployments whose command is in the queue; `pattern` of its subject leaves others out."""
+        pattern = pattern or self._bus.subjects.job_commands((DeployJob.verb,))[0]
         found = list[JobDeployment]()
         for message in await self._bus.pending_commands(pattern):
             try:

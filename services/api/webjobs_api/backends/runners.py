@@ -1,14 +1,15 @@
 """Which runners are alive, by their heartbeats."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from aiohttp import web
 from webjobs_events.errors import MALFORMED
-from webjobs_events.heartbeat import DiskReport, Heartbeat, decode_heartbeat
+from webjobs_events.heartbeat import DiskReport, Heartbeat, PreparingJob, decode_heartbeat
 from webjobs_events.jetstream import Bus, Entry
 from webjobs_events.queries import InstanceView
 from webjobs_events.subjects import Subjects
+from webjobs_rules.job import JobName, JobType
 
 from webjobs_api.http.runner_errors import NoRunnerAlive
 
@@ -62,6 +63,15 @@ class Runners:
     def heartbeats(self) -> Mapping[str, Heartbeat]:
         """The heartbeat in the lease of each runner alive."""
         return dict(self._alive)
+
+    def preparing(self, job_type: JobType, job_name: JobName) -> Mapping[str, Sequence[PreparingJob]]:
+        """The preparations of a job's packages that go on, by the runner that performs them."""
+        found: dict[str, list[PreparingJob]] = {}
+        for instance_id, heartbeat in self._alive.items():
+            for each in heartbeat.environments.preparing if heartbeat.environments else ():
+                if (each.job_type, each.job_name) == (job_type.value, job_name):
+                    found.setdefault(instance_id, []).append(each)
+        return found
 
     async def require_one(self) -> None:
         """Go on when there is a runner, at once or in a moment.

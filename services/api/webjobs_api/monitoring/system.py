@@ -36,6 +36,26 @@ class DiskJson(msgspec.Struct, frozen=True, kw_only=True):
     is_low: bool
 
 
+class EnvironmentsJson(msgspec.Struct, frozen=True, kw_only=True):
+    """The environments with packages of jobs in the site folder of a runner; null before its first look.
+
+    Attributes:
+        count: How many there are.
+        bytes: Of all of them.
+        cache_bytes: Of what was downloaded.
+        environment_limit_bytes: That one of them may have.
+        cache_limit_bytes: That downloads may have together.
+        preparing: For how many jobs packages are being installed.
+    """
+
+    count: int | None
+    bytes: int | None
+    cache_bytes: int | None
+    environment_limit_bytes: int | None
+    cache_limit_bytes: int | None
+    preparing: int
+
+
 class RunnerJson(msgspec.Struct, frozen=True, kw_only=True):
     """A runner that is alive, or was within the last five minutes.
 
@@ -50,6 +70,7 @@ class RunnerJson(msgspec.Struct, frozen=True, kw_only=True):
         continuous_jobs: That it supervises.
         events_waiting: That NATS has not acknowledged yet.
         disk: Null when it does not say.
+        environments: Null when it does not say. Runners of one site folder report the same ones.
     """
 
     id: str
@@ -62,6 +83,7 @@ class RunnerJson(msgspec.Struct, frozen=True, kw_only=True):
     continuous_jobs: int | None
     events_waiting: int | None
     disk: DiskJson | None
+    environments: EnvironmentsJson | None
 
 
 class HistoryJson(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,9 +213,24 @@ def runners_of(
                     reserve_bytes=disk.reserve,
                     is_low=disk.is_low,
                 ),
+                environments=_environments(heartbeat),
             )
         )
     return found
+
+
+def _environments(heartbeat: Heartbeat | None) -> EnvironmentsJson | None:
+    report = heartbeat.environments if heartbeat else None
+    if report is None:
+        return None
+    return EnvironmentsJson(
+        count=report.count,
+        bytes=report.bytes,
+        cache_bytes=report.cache_bytes,
+        environment_limit_bytes=report.environment_limit,
+        cache_limit_bytes=report.cache_limit,
+        preparing=report.preparing_count,
+    )
 
 
 def histories_of(parts: Iterable[PartMetrics]) -> list[HistoryJson]:

@@ -3,11 +3,14 @@
 from datetime import UTC, datetime
 
 from aiohttp import web
+from webjobs_events.heartbeat import PreparingJob
 from webjobs_events.queries import RunView
 from webjobs_rules.errors import WebJobsError
+from webjobs_rules.job import JobType
 from webjobs_rules.log_format import output_log
 from webjobs_rules.status import Status, is_terminal
 
+from webjobs_api.backends.runners import RUNNERS, Runners
 from webjobs_api.backends.runs import RUNS
 from webjobs_api.http.keys import BUS
 from webjobs_api.http.known_run import known_run
@@ -47,7 +50,7 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
     success = next((each for each in older if each.status is Status.SUCCESS), None)
     view = {
         "run": row,
-        "headline": headline(run, row.took),
+        "headline": headline(run, row.took, _preparing(request.app[RUNNERS], run)),
         "story": story(run),
         "usual": usual(older),
         "log": log,
@@ -72,6 +75,12 @@ async def show_run(request: web.Request, fault: WebJobsError | None = None) -> w
         events=f"type=triggered&job={quoted(run.job_name)}" if not is_terminal(run.status) else None,
     )
     return show(request, page, view, fault)
+
+
+def _preparing(runners: Runners, run: RunView) -> PreparingJob | None:
+    """The preparation of packages for which a run may wait on its runner; None without one."""
+    of_job = runners.preparing(JobType.TRIGGERED, run.job_name).get(run.instance, ())
+    return next((each for each in of_job if not each.is_new_version), None)
 
 
 def shown_log(request: web.Request, run: RunView) -> ShownLog:

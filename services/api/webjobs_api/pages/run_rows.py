@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 import msgspec
+from webjobs_events.heartbeat import PreparingJob
 from webjobs_events.queries import RunView, TriggerKind
 from webjobs_rules.amounts import counted, size, took
 from webjobs_rules.status import Status, is_terminal
@@ -181,10 +182,14 @@ def story(run: RunView) -> list[Step]:
     return steps
 
 
-def headline(run: RunView, length: str) -> Sentence:
-    """The state of a run as a sentence."""
+def headline(run: RunView, length: str, preparing: PreparingJob | None = None) -> Sentence:
+    """The state of a run as a sentence; `preparing`: what its runner prepares before it can start."""
     match run.status:
         case Status.INITIALIZING:
+            if preparing is not None:
+                text = f"Waits until the packages of its job are installed on {run.instance}, since "
+                until = (", until ", preparing.until, " at most") if preparing.until else ()
+                return Sentence(text, preparing.since, *until, ".")
             return Sentence("Waits for its start.")
         case Status.RUNNING:
             return Sentence("Runs ", Elapsed(run.started_at or run.requested_at), ".")

@@ -12,7 +12,7 @@ from webjobs_rules.job import JobName, JobType
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.refusals import REFUSALS
 from webjobs_api.http.urls import Urls
-from webjobs_api.monitoring.system import HistoryJson, SystemJson, read_system
+from webjobs_api.monitoring.system import EnvironmentsJson, HistoryJson, SystemJson, read_system
 from webjobs_api.pages import terminal
 from webjobs_api.pages.frame import live, page_urls, show
 from webjobs_api.pages.page import Page
@@ -53,6 +53,9 @@ class RunnerLine:
     free: str
     reserve: str
     is_low: bool
+    environments: str
+    downloads: str
+    preparing: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ def part_lines(system: SystemJson) -> Iterator[PartLine]:
 def runner_lines(system: SystemJson) -> Iterator[RunnerLine]:
     """A line for each runner."""
     for each in system.runners:
-        disk = each.disk
+        disk, packages = each.disk, each.environments
         used = "?" if each.slots_in_use is None else each.slots_in_use
         yield RunnerLine(
             id=each.id,
@@ -125,6 +128,11 @@ def runner_lines(system: SystemJson) -> Iterator[RunnerLine]:
             free=f"{size(disk.free_bytes)} of {size(disk.total_bytes)}" if disk else "",
             reserve=size(disk.reserve_bytes) if disk else "",
             is_low=disk is not None and disk.is_low,
+            environments=_environments(packages),
+            downloads=_downloads(packages),
+            preparing=f"prepares {counted(packages.preparing, 'job')}"
+            if packages and packages.preparing
+            else "",
         )
 
 
@@ -153,6 +161,20 @@ def refusal_lines(
         )
         for each in refusals
     ]
+
+
+def _environments(packages: EnvironmentsJson | None) -> str:
+    """How many environments of packages a runner has; empty when it does not say."""
+    if packages is None or packages.count is None or packages.bytes is None:
+        return ""
+    return f"{packages.count:,}, {size(packages.bytes)}" if packages.count else "none"
+
+
+def _downloads(packages: EnvironmentsJson | None) -> str:
+    """How much of what may be kept was downloaded; empty when the runner does not say."""
+    if packages is None or packages.cache_bytes is None or packages.cache_limit_bytes is None:
+        return ""
+    return f"{size(packages.cache_bytes)} of {size(packages.cache_limit_bytes)}"
 
 
 def _reads(histories: Sequence[HistoryJson]) -> str:

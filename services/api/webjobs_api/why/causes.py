@@ -7,13 +7,16 @@ from enum import StrEnum
 
 import msgspec
 from webjobs_events.events import ScheduleTicked, TickOutcome
+from webjobs_events.heartbeat import PreparingJob
 from webjobs_events.instant import Instant
 from webjobs_events.job import JobDefinition
 from webjobs_events.queries import InstanceView, RunView
+from webjobs_rules.dependencies.vocabulary import PreparationStage
 from webjobs_rules.job import JobType
 from webjobs_rules.job_settings import Concurrency
 from webjobs_rules.status import Reason, Status, is_terminal
 
+from webjobs_api.backends.job_deployment import DeploymentState, JobDeployment
 from webjobs_api.backends.known_job import error_of
 
 
@@ -46,8 +49,10 @@ class CauseCode(StrEnum):
     """It waits before it is tried or started again."""
     STANDBY = "standby"
     """A singleton waits on every runner that is alive."""
+    PREPARING_DEPENDENCIES = "preparing_dependencies"
+    """A runner installs the packages that its files declare, or those of files that are being deployed."""
     STARTING = "starting"
-    """A continuous job is about to run, or no runner has reported it yet."""
+    """A run or a continuous job is about to begin, or no runner has reported the continuous job yet."""
     SCHEDULES_DISABLED = "schedules_disabled"
     """A setting of the site keeps schedules from starting runs."""
     DUE_TIME_SKIPPED = "due_time_skipped"
@@ -91,11 +96,13 @@ class RunnerFacts:
         slots: Runs it may have at once; None when it does not say.
         running: Runs it has.
         is_disk_low: Whether it takes no new runs for want of disk space.
+        preparing: Preparations of the job's packages that go on there.
     """
 
     slots: int | None = None
     running: int = 0
     is_disk_low: bool = False
+    preparing: Sequence[PreparingJob] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +122,7 @@ class JobState:
         tick: The outcome of its last due time; None without any.
         instances: A continuous job on the runners alive.
         restarts: When it is started again, by instance id.
+        deployment: The one in progress; None without one.
     """
 
     definition: JobDefinition
@@ -129,6 +137,7 @@ class JobState:
     tick: ScheduleTicked | None = None
     instances: Sequence[InstanceView] = ()
     restarts: Mapping[str, datetime] = field(default_factory=dict)
+    deployment: JobDeployment | None = None
 
 
 def causes_of(state: JobState) -> list[Cause]:
@@ -181,15 +190,67 @@ def _triggered(state: JobState) -> Iterator[Cause]:
     begun = [run for run in state.runs if not is_terminal(run.status) and run.instance]
     waiting = [run for run in state.runs if waits(run)]
     for run in begun:
-        yield Cause(
-            code=CauseCode.RUNNING, text=f"Run {run.run_id} runs on {run.instance}.", since=run.started_at
-        )
+        yield _of_begun(state, run)
     if waiting:
         yield _of_waiting(state, begun, waiting[-1])
+    yield from _of_new_version(state)
     ended = next((run for run in state.runs if is_terminal(run.status)), None)
     if ended is not None and not begun and not waiting and ended.reason is Reason.MISSING_INTERPRETER:
         yield _no_interpreter(ended.evidence, ended.ended_at)
     yield from _of_schedule(state)
+
+
+def _of_begun(state: JobState, run: RunView) -> Cause:
+    """That a run goes on, or for what it waits on its runner."""
+    if run.status is not Status.INITIALIZING:
+        text = f"Run {run.run_id} runs on {run.instance}."
+        return Cause(code=CauseCode.RUNNING, text=text, since=run.started_at)
+    preparing = preparing_on(state.runners, run.instance)
+    if preparing is not None:
+        return _of_preparing(f"Run {run.run_id} waits", run.instance, preparing)
+    text = f"Run {run.run_id} is about to start on {run.instance}."
+    return Cause(code=CauseCode.STARTING, text=text, since=run.requested_at)
+
+
+def preparing_on(runners: Mapping[str, RunnerFacts], instance: str) -> PreparingJob | None:
+    """The preparation of the packages of the job's present version on a runner; None without one."""
+    runner = runners.get(instance)
+    return next((each for each in runner.preparing if not each.is_new_version), None) if runner else None
+
+
+def _of_preparing(waits: str, instance: str, preparing: PreparingJob) -> Cause:
+    return Cause(
+        code=CauseCode.PREPARING_DEPENDENCIES,
+        text=f"{waits}: runner {instance} installs the packages of the job.",
+        since=preparing.since,
+        until=preparing.until,
+    )
+
+
+_STAGES = frozenset(stage.value for stage in PreparationStage)
+
+
+def _of_new_version(state: JobState) -> Iterator[Cause]:
+    """That the packages of files which are being deployed are installed; the job goes on with its own."""
+    goes_on = "The job goes on as it is until then."
+    deployment = state.deployment
+    if deployment is not None:
+        if deployment.state is DeploymentState.PREPARING and deployment.stage in _STAGES:
+            yield Cause(
+                code=CauseCode.PREPARING_DEPENDENCIES,
+                text=f"The packages of deployment {deployment.id} are being prepared (stage "
+                f"{deployment.stage}). {goes_on}",
+                since=deployment.requested_at,
+            )
+        return
+    for instance, runner in state.runners.items():
+        for each in runner.preparing:
+            if each.is_new_version:  # of a folder that was dropped: no command deploys it
+                yield Cause(
+                    code=CauseCode.PREPARING_DEPENDENCIES,
+                    text=f"Runner {instance} prepares the packages of new files. {goes_on}",
+                    since=each.since,
+                )
 
 
 def _of_waiting(state: JobState, begun: Sequence[RunView], run: RunView) -> Cause:
@@ -278,6 +339,7 @@ def _continuous(state: JobState) -> Iterator[Cause]:
     if state.definition.disabled:
         text = "The job was stopped by request."
         yield Cause(code=CauseCode.STOPPED, text=text, remedy="Start the job.")
+    yield from _of_new_version(state)
     if state.definition.is_stopped:
         return
     for view in running:
@@ -302,7 +364,15 @@ def _continuous(state: JobState) -> Iterator[Cause]:
             "not expired yet.",
             since=max(view.since for view in standing_by),
         )
-    if state.runners and all(view.status in _BEGINNING for view in state.instances):
+    preparing = {
+        instance: found
+        for instance in state.runners
+        if instance not in {view.instance for view in state.instances if view.status not in _BEGINNING}
+        and (found := preparing_on(state.runners, instance)) is not None
+    }
+    for instance, found in preparing.items():
+        yield _of_preparing(f"Its start on {instance} waits", instance, found)
+    if state.runners and not preparing and all(view.status in _BEGINNING for view in state.instances):
         yield Cause(code=CauseCode.STARTING, text="The runners are about to start the job.")
 
 

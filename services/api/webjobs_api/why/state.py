@@ -18,6 +18,7 @@ from webjobs_rules.status import Status
 
 from webjobs_api.backends.history import HISTORY
 from webjobs_api.backends.instance_events import changes_since
+from webjobs_api.backends.job_deployments import JOB_DEPLOYMENTS
 from webjobs_api.backends.refusals import REFUSALS
 from webjobs_api.backends.run_filter import ACTIVE, STATUS_WORDS
 from webjobs_api.backends.runners import RUNNERS
@@ -54,6 +55,7 @@ async def state_of(
     """
     settings, disks = app[LIVE_SETTINGS], app[STORAGE].disks
     job = definition.job_type, definition.job_name
+    preparing = app[RUNNERS].preparing(*job)
     refused = [each.at for each in app[REFUSALS].all() if (each.job_type, each.folder_name) == job]
     state = JobState(
         definition=definition,
@@ -62,10 +64,13 @@ async def state_of(
         refused_since=max(refused, default=None),
         runners={
             instance: RunnerFacts(
-                slots=slots, is_disk_low=bool((disk := disks.get(instance)) and disk.is_low)
+                slots=slots,
+                is_disk_low=bool((disk := disks.get(instance)) and disk.is_low),
+                preparing=preparing.get(instance, ()),
             )
             for instance, slots in app[RUNNERS].slots.items()
         },
+        deployment=await app[JOB_DEPLOYMENTS].in_progress(*job),
     )
     now = datetime.now(UTC)
     if definition.job_type is JobType.TRIGGERED:

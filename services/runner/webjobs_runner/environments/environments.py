@@ -6,7 +6,7 @@ import hashlib
 import io
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +32,7 @@ from webjobs_rules.trace import Trace, derived_trace
 from webjobs_runner.environments.file_locks import locked
 from webjobs_runner.environments.language import Languages
 from webjobs_runner.environments.python_packages import LOCK_NAME
+from webjobs_runner.environments.report import EnvironmentsState, stored_in
 from webjobs_runner.errors import DependenciesUnavailable
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
@@ -82,6 +83,7 @@ class Environments:
         languages: What builds and keeps environments.
         policy: Of the site.
         downloads: A folder of the runner's own for files on their way.
+        state: What the heartbeat says of environments.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Environments:
         languages: Languages,
         policy: DependencyPolicy,
         downloads: Path,
+        state: EnvironmentsState,
     ) -> None:
         self._bus = bus
         self._instance = instance
@@ -99,6 +102,8 @@ class Environments:
         self._languages = languages
         self._policy = policy
         self._downloads = downloads
+        self._state = state
+        self._build_listeners: list[Callable[[], None]] = []
         self._keys: dict[str, str] = {}  # by the digest of the lock
         self._builds: dict[str, _Build] = {}  # by key
         self._ahead: set[str] = set()  # digests of the locks that are prepared in the background
@@ -113,13 +118,15 @@ class Environments:
         key = self._keys.get(definition.dependencies.lock_digest)
         if key is not None and (held := used.hold(key)) is not None:
             return held
+        waiting = self._state.preparing(definition.job_type, definition.job_name, patience=_RUN_PATIENCE)
         try:
-            async with asyncio.timeout(_RUN_PATIENCE):
-                for _ in range(_ATTEMPTS_TO_HOLD):
-                    prepared = await self._prepare_again(definition)
-                    if (held := used.hold(prepared.key)) is not None:
-                        return held
-                    await asyncio.sleep(0.1)  # it is being deleted
+            with waiting:
+                async with asyncio.timeout(_RUN_PATIENCE):
+                    for _ in range(_ATTEMPTS_TO_HOLD):
+                        prepared = await self._prepare_again(definition)
+                        if (held := used.hold(prepared.key)) is not None:
+                            return held
+                        await asyncio.sleep(0.1)  # it is being deleted
         except TimeoutError as error:
             raise DependenciesUnavailable(
                 PreparationStage.INSTALL,
@@ -167,6 +174,11 @@ class Environments:
                 finally:
                     del self._builds[key]
                 self._keys[lock_digest] = key
+                if not reused:
+                    with contextlib.suppress(OSError):  # the hourly look reports it
+                        self._state.measured(await asyncio.to_thread(stored_in, self._languages))
+                    for listener in self._build_listeners:
+                        listener()
                 seconds = round(time.monotonic() - started, 3)
                 return PreparedEnvironment(key, marker.packages, seconds, reused)
 
@@ -204,6 +216,10 @@ class Environments:
     def key_of(self, lock_digest: str) -> str | None:
         """The key of the environment that this runner uses for a lock, as far as known."""
         return self._keys.get(lock_digest)
+
+    def on_build(self, listener: Callable[[], None]) -> None:
+        """Call this whenever an environment was built."""
+        self._build_listeners.append(listener)
 
     def repair(self, definition: JobDefinition) -> None:
         """Have the environment of a definition checked, and built again if it was changed."""
@@ -339,7 +355,8 @@ class Environments:
     async def _prepare_ahead(self, definition: JobDefinition) -> None:
         with contextlib.suppress(DependenciesRefused, DependenciesUnavailable, OSError):  # published
             try:
-                await self._prepare_again(definition)
+                with self._state.preparing(definition.job_type, definition.job_name):
+                    await self._prepare_again(definition)
             except BusUnavailable as error:
                 logger.debug("environment is prepared at the next run", error=str(error))
             finally:

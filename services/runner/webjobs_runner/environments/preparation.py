@@ -20,6 +20,7 @@ from webjobs_rules.trace import Trace
 from webjobs_runner.environments.environments import Environments, digest_of
 from webjobs_runner.environments.folders import delete
 from webjobs_runner.environments.language import Languages
+from webjobs_runner.environments.report import EnvironmentsState
 from webjobs_runner.errors import DependenciesUnavailable
 from webjobs_runner.files.manifest import Manifest
 from webjobs_runner.files.package import read_file
@@ -42,6 +43,7 @@ class Preparations:
     Args:
         is_on: False: no job gets dependencies (WEBJOBS_DEPENDENCIES).
         scratch: A folder of the runner's own.
+        state: What the heartbeat says of environments.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Preparations:
         languages: Languages,
         policy: DependencyPolicy,
         scratch: Path,
+        state: EnvironmentsState,
         *,
         is_on: bool = True,
     ) -> None:
@@ -59,6 +62,7 @@ class Preparations:
         self._languages = languages
         self._policy = policy
         self._scratch = scratch
+        self._state = state
         self._is_on = is_on
 
     async def prepare(
@@ -93,11 +97,14 @@ class Preparations:
                 return PreparedDependencies()
             report(PreparationStage.READ, f"Dependencies are declared in {declaration.source}")
             digest = input_digest(declaration, self._policy)
-            lock = None if upgrade else await self._known_lock(digest, now)
-            if lock is None:
-                lock = await self._resolve(declaration, report)
-            await self._environments.store_lock(lock)
-            prepared = await self._environments.prepare(declaration.kind, lock, declaration.source, report)
+            with self._state.preparing(job_type, job_name, is_new_version=True):
+                lock = None if upgrade else await self._known_lock(digest, now)
+                if lock is None:
+                    lock = await self._resolve(declaration, report)
+                await self._environments.store_lock(lock)
+                prepared = await self._environments.prepare(
+                    declaration.kind, lock, declaration.source, report
+                )
         except (DependenciesRefused, DependenciesUnavailable, OSError) as error:
             self._environments.publish_failed(job_type, job_name, error, cause, trace)
             raise

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from prometheus_client import Gauge
 from webjobs_events.jetstream import Definitions
 from webjobs_events.job import JobDefinition
 
@@ -14,16 +13,14 @@ from webjobs_runner.environments.environments import Environments
 from webjobs_runner.environments.file_locks import try_lock
 from webjobs_runner.environments.folders import delete
 from webjobs_runner.environments.language import Languages
+from webjobs_runner.environments.report import EnvironmentsState, Stored
 from webjobs_runner.log import logger
-
-ENVIRONMENTS = Gauge("webjobs_runner_environments", "Environments with packages of jobs")
-ENVIRONMENT_BYTES = Gauge("webjobs_runner_environment_bytes", "Size of all of them")
-CACHE_BYTES = Gauge("webjobs_runner_package_cache_bytes", "Size of the downloaded packages")
 
 KEEP_SECONDS = 24 * 3600.0
 """That an environment stays which nothing needs."""
 
 _PERIOD = 3600.0  # seconds
+_LEAST_PAUSE = 1.0  # seconds from a build to a look at the cache: builds come in groups
 _LEFTOVER_SECONDS = 3600.0  # longer than any build
 
 
@@ -33,6 +30,8 @@ class _Looked:
 
     removed: int
     changed: frozenset[str]  # digests of locks
+    stored: Stored
+    cache_bytes: int
 
 
 class Upkeep:
@@ -43,6 +42,7 @@ class Upkeep:
         environments: Of this runner.
         languages: Where they lie, and what knows whether one is as it was built.
         most_cache_bytes: That downloads may have together.
+        state: What the heartbeat says of environments.
     """
 
     def __init__(
@@ -51,20 +51,44 @@ class Upkeep:
         environments: Environments,
         languages: Languages,
         most_cache_bytes: int,
+        state: EnvironmentsState,
     ) -> None:
         self._definitions = definitions
         self._environments = environments
         self._languages = languages
         self._most_cache_bytes = most_cache_bytes
+        self._state = state
+        self._built = asyncio.Event()
+        self._look_seconds = 0.0  # that the last look at the cache took
+        environments.on_build(self._built.set)
 
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
+            work_at = time.monotonic() + _PERIOD
             try:
                 await self.work()
             except OSError as error:
                 logger.warning("environments not looked after", error=str(error))
-            await asyncio.sleep(_PERIOD)
+            while (left := work_at - time.monotonic()) > 0:
+                await self._after_builds(left)
+
+    async def _after_builds(self, left: float) -> None:
+        """Look at the cache of downloads after a build, or return when `left` seconds are over.
+
+        The look goes over every file, so pauses between looks are a hundred times as long as one takes.
+        """
+        try:
+            async with asyncio.timeout(left):
+                await self._built.wait()
+                await asyncio.sleep(max(_LEAST_PAUSE, 100 * self._look_seconds))
+        except TimeoutError:
+            return
+        self._built.clear()
+        try:
+            self._state.cache_measured(await asyncio.to_thread(self._bounded_cache))
+        except OSError as error:
+            logger.warning("cache of packages not looked after", error=str(error))
 
     async def work(self) -> None:
         """Do once what is due.
@@ -78,7 +102,10 @@ class Upkeep:
             if definition.dependencies is not None:
                 needed[definition.dependencies.lock_digest] = definition
             kept |= definition.kept_objects
+        self._built.clear()
         looked = await asyncio.to_thread(self._look, kept, set(needed))
+        self._state.cache_measured(looked.cache_bytes)
+        self._state.measured(looked.stored)
         for lock_digest in looked.changed:
             self._environments.repair(needed[lock_digest])
         if looked.removed:
@@ -103,16 +130,14 @@ class Upkeep:
                     size += marker.contents.bytes
                     if lock_digest in needed and current == key and language.builder.whole(key) is None:
                         changed.add(lock_digest)
-        ENVIRONMENTS.set(count)
-        ENVIRONMENT_BYTES.set(size)
-        CACHE_BYTES.set(self._bounded_cache())
-        return _Looked(removed, frozenset(changed))
+        return _Looked(removed, frozenset(changed), Stored(count, size), self._bounded_cache())
 
     def _bounded_cache(self) -> int:
         """Remove the cache of downloads when it is too large and no build uses it; returns its bytes."""
         folders = self._languages.python.folders
-        cache = folders.cache
+        cache, began = folders.cache, time.monotonic()
         size = _size_of(cache)
+        self._look_seconds = time.monotonic() - began
         if size <= self._most_cache_bytes:
             return size
         descriptor = try_lock(folders.cache_lock)

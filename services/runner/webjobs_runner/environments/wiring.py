@@ -22,6 +22,7 @@ from webjobs_runner.environments.language import Language, Languages
 from webjobs_runner.environments.node_packages import NodePackages
 from webjobs_runner.environments.preparation import Preparations
 from webjobs_runner.environments.python_packages import PythonPackages, requires_python_of
+from webjobs_runner.environments.report import EnvironmentsState
 from webjobs_runner.environments.tools import Tools
 from webjobs_runner.environments.upkeep import Upkeep
 from webjobs_runner.instance import Instance
@@ -51,6 +52,7 @@ def build_environments(
     environment: Mapping[str, str],
     root: Path,
     downloads: Path,
+    state: EnvironmentsState,
 ) -> tuple[Environments, Preparations, Upkeep]:
     """Construct what builds environments under `root`, prepares deployments, and removes what is unused."""
     home = downloads.with_name("home")
@@ -95,7 +97,9 @@ def build_environments(
             npm.choose,
         ),
     )
-    environments = Environments(bus, instance, outbox, languages, policy, downloads)
-    preparations = Preparations(definitions, environments, languages, policy, downloads, is_on=settings.is_on)
-    upkeep = Upkeep(definitions, environments, languages, settings.most_cache_bytes)
+    environments = Environments(bus, instance, outbox, languages, policy, downloads, state)
+    preparations = Preparations(
+        definitions, environments, languages, policy, downloads, state, is_on=settings.is_on
+    )
+    upkeep = Upkeep(definitions, environments, languages, settings.most_cache_bytes, state)
     return environments, preparations, upkeep
