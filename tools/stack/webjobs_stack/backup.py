@@ -1,25 +1,19 @@
 """Backs up a running stack into a file, and restores such a file into a data folder that no stack runs on."""
 
-import asyncio
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from webjobs_service.credential_handover import DESCRIPTOR, hand_over
-
-from webjobs_stack.environment import history_spec, public_variables
+from webjobs_stack.environment import public_variables
 from webjobs_stack.errors import NoStackRuns
 from webjobs_stack.folder import DataFolder
+from webjobs_stack.history_command import REFUSED, HistoryCommand
 from webjobs_stack.nats_config import NatsLogins
 from webjobs_stack.nats_server import NatsServer
 from webjobs_stack.postgres import Postgres
 from webjobs_stack.stack import namespace_of
-
-REFUSED = 3
-"""Exit code of `python -m webjobs_history restore` when it changed nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +50,7 @@ async def back_up(options: BackupOptions) -> int:
         except OSError as error:
             raise NoStackRuns(folder.path) from error
     arguments = ["backup", str(options.file.absolute()), *(["--force"] if options.replace else [])]
-    return await _run(options, nats_url, "", arguments)
+    return await _command(options, arguments).run(nats_url)
 
 
 async def restore(options: BackupOptions, report: Callable[[str], None]) -> int:
@@ -96,31 +90,12 @@ async def restore(options: BackupOptions, report: Callable[[str], None]) -> int:
         was_unfinished = folder.unfinished_restore.exists()
         if is_embedded:
             folder.unfinished_restore.touch()
-        code = await _run(options, nats_url, database_url, ["restore", str(options.file.absolute())])
+        command = _command(options, ["restore", str(options.file.absolute())])
+        code = await command.run(nats_url, database_url)
         if code == 0 or (code == REFUSED and not was_unfinished):
             folder.unfinished_restore.unlink(missing_ok=True)
         return code
 
 
-async def _run(options: BackupOptions, nats_url: str, database_url: str, arguments: Sequence[str]) -> int:
-    """Run a command of history as a process of its own; what it says goes where ours does."""
-    spec = history_spec(
-        options.environment, nats_url, options.history_module, database_url=database_url, health_port=0
-    )
-    credentials = hand_over({name: value for name, value in spec.credentials.items() if value})
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-u", "-m", spec.module, *arguments),
-            stdin=asyncio.subprocess.DEVNULL,
-            env={"WEBJOBS_LOG_LEVEL": "warning", **spec.environment, DESCRIPTOR: str(credentials)},
-            pass_fds=[credentials],
-        )
-    finally:
-        os.close(credentials)
-    try:
-        return await process.wait()
-    except BaseException:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
-        raise
+def _command(options: BackupOptions, arguments: Sequence[str]) -> HistoryCommand:
+    return HistoryCommand(options.environment, options.history_module, arguments, log_level="warning")

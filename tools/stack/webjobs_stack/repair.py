@@ -1,25 +1,19 @@
 """Rebuilds the history of a data folder from its events, in a new database if the old one is damaged."""
 
-import asyncio
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from webjobs_service.credential_handover import DESCRIPTOR, hand_over
-
-from webjobs_stack.environment import history_spec, public_variables
+from webjobs_stack.environment import public_variables
 from webjobs_stack.errors import DataFolderUnusable, DidNotStart, HistoryNotRepaired
 from webjobs_stack.folder import DataFolder
+from webjobs_stack.history_command import REFUSED, HistoryCommand
 from webjobs_stack.nats_config import NatsLogins
 from webjobs_stack.nats_server import NatsServer
 from webjobs_stack.postgres import Postgres
 from webjobs_stack.stack import namespace_of
-
-REFUSED = 3
-"""Exit code of `python -m webjobs_history rebuild` when it would delete what it cannot bring back."""
 
 Report = Callable[[str], None]
 
@@ -110,32 +104,6 @@ async def _rebuild_embedded(options: RepairOptions, nats_url: str, postgres: Pos
 
 
 async def _rebuild(options: RepairOptions, nats_url: str, database_url: str) -> int:
-    """Run the rebuild as a process of its own; what it says goes to our standard error."""
-    spec = history_spec(
-        options.environment, nats_url, options.history_module, database_url=database_url, health_port=0
-    )
-    credentials = hand_over(spec.credentials)
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *(
-                sys.executable,
-                "-P",
-                "-u",
-                "-m",
-                spec.module,
-                "rebuild",
-                "--recreate-tables",
-                *options.rebuild,
-            ),
-            stdin=asyncio.subprocess.DEVNULL,
-            env={**spec.environment, DESCRIPTOR: str(credentials)},
-            pass_fds=[credentials],
-        )
-    finally:
-        os.close(credentials)
-    try:
-        return await process.wait()
-    except BaseException:
-        process.terminate()
-        await process.wait()
-        raise
+    arguments = ["rebuild", "--recreate-tables", *options.rebuild]
+    command = HistoryCommand(options.environment, options.history_module, arguments)
+    return await command.run(nats_url, database_url)
