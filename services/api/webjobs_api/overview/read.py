@@ -63,6 +63,25 @@ class Overview:
     sentences: Sequence[Sentence]
 
 
+@dataclass(frozen=True, slots=True)
+class _State:
+    """All jobs at an instant.
+
+    Attributes:
+        totals: Of all runs.
+        jobs: Every job.
+        in_queue: How many runs wait in the queue.
+        attention: All that needs attention, acknowledged or not.
+        acknowledgements: All that were given.
+    """
+
+    totals: RunTotals
+    jobs: list[JobFacts]
+    in_queue: int
+    attention: list[Attention]
+    acknowledgements: list[Given]
+
+
 async def read_overview(app: web.Application, wanted: JobFilter, urls: Urls, now: datetime) -> Overview:
     """The overview at an instant.
 
@@ -70,17 +89,14 @@ async def read_overview(app: web.Application, wanted: JobFilter, urls: Urls, now
         BusUnavailable: NATS or history does not answer.
         QueryRefused: History cannot answer.
     """
-    waiting = await app[RUNS].waiting()
-    (totals, jobs), acknowledgements = await asyncio.gather(
-        _totals_and_jobs(app, waiting, now), _acknowledgements(app)
-    )
-    attention, acknowledged = divided(_attention_of(app, jobs, now), acknowledgements, now)
+    state = await _read_state(app, now)
+    attention, acknowledged = divided(state.attention, state.acknowledgements, now)
     kinds = most_severe(attention)
-    known = {job.key for job in jobs}
-    page, following = page_of_jobs(jobs, wanted, kinds, now)
-    running = totals.longest_running[:_SHOWN_RUNNING]
+    known = {job.key for job in state.jobs}
+    page, following = page_of_jobs(state.jobs, wanted, kinds, now)
+    running = state.totals.longest_running[:_SHOWN_RUNNING]
     lines = await last_lines(app[BUS], [(run.job_name, run.run_id) for run in running])
-    summaries = {job.definition.job_name: job.summary for job in jobs if job.is_triggered}
+    summaries = {job.definition.job_name: job.summary for job in state.jobs if job.is_triggered}
     overview = OverviewJson(
         attention=[
             attention_json(each, (each.type, each.job) in known, urls, now)
@@ -90,19 +106,19 @@ async def read_overview(app: web.Application, wanted: JobFilter, urls: Urls, now
             acknowledged_json(each, by, (each.type, each.job) in known, urls, now)
             for each, by in acknowledged[:_SHOWN_ATTENTION]
         ],
-        counts=_counts(jobs, totals, len(waiting), len(attention), len(acknowledged)),
+        counts=_counts(state, len(attention), len(acknowledged)),
         running=[
             running_json(run, summaries.get(run.job_name), lines.get((run.job_name, run.run_id)), urls, now)
             for run in running
         ],
-        next_due=due_json(jobs, _SHOWN_DUE_TIMES, urls),
+        next_due=due_json(state.jobs, _SHOWN_DUE_TIMES, urls),
         jobs=[job_row(job, kinds.get(job.key), urls) for job in page],
         next=None,
     )
     return Overview(
         json=overview,
         after=following,
-        matching=sum(wanted.passes(job, now) for job in jobs),
+        matching=sum(wanted.passes(job, now) for job in state.jobs),
         sentences=[each.sentence for each in attention[:_SHOWN_ATTENTION]],
     )
 
@@ -114,11 +130,8 @@ async def read_attention(app: web.Application, now: datetime) -> tuple[list[Atte
         BusUnavailable: NATS or history does not answer.
         QueryRefused: History cannot answer.
     """
-    waiting = await app[RUNS].waiting()
-    (_, jobs), acknowledgements = await asyncio.gather(
-        _totals_and_jobs(app, waiting, now), _acknowledgements(app)
-    )
-    return _attention_of(app, jobs, now), acknowledgements
+    state = await _read_state(app, now)
+    return state.attention, state.acknowledgements
 
 
 async def read_counts(app: web.Application, now: datetime) -> CountsJson:
@@ -128,12 +141,9 @@ async def read_counts(app: web.Application, now: datetime) -> CountsJson:
         BusUnavailable: NATS or history does not answer.
         QueryRefused: History cannot answer.
     """
-    waiting = await app[RUNS].waiting()
-    (totals, jobs), acknowledgements = await asyncio.gather(
-        _totals_and_jobs(app, waiting, now), _acknowledgements(app)
-    )
-    attention, acknowledged = divided(_attention_of(app, jobs, now), acknowledgements, now)
-    return _counts(jobs, totals, len(waiting), len(attention), len(acknowledged))
+    state = await _read_state(app, now)
+    attention, acknowledged = divided(state.attention, state.acknowledgements, now)
+    return _counts(state, len(attention), len(acknowledged))
 
 
 async def jobs_that_pass(app: web.Application, wanted: JobFilter, now: datetime) -> list[JobDefinition]:
@@ -145,6 +155,14 @@ async def jobs_that_pass(app: web.Application, wanted: JobFilter, now: datetime)
     """
     _, jobs = await _totals_and_jobs(app, await app[RUNS].waiting(), now)
     return [job.definition for job in jobs if wanted.passes(job, now)]
+
+
+async def _read_state(app: web.Application, now: datetime) -> _State:
+    waiting = await app[RUNS].waiting()
+    (totals, jobs), acknowledgements = await asyncio.gather(
+        _totals_and_jobs(app, waiting, now), _acknowledgements(app)
+    )
+    return _State(totals, jobs, len(waiting), _attention_of(app, jobs, now), acknowledgements)
 
 
 async def _totals_and_jobs(
@@ -206,17 +224,15 @@ async def _acknowledgements(app: web.Application) -> list[Given]:
     return [*await app[HISTORY].acknowledgements(), *app[FAILING_HOOKS].acknowledgements()]
 
 
-def _counts(
-    jobs: Sequence[JobFacts], totals: RunTotals, in_queue: int, attention: int, acknowledged: int
-) -> CountsJson:
-    continuous = [job for job in jobs if not job.is_triggered]
+def _counts(state: _State, attention: int, acknowledged: int) -> CountsJson:
+    totals, continuous = state.totals, [job for job in state.jobs if not job.is_triggered]
     return CountsJson(
         running=totals.running,
-        waiting=max(0, in_queue - totals.begun),
+        waiting=max(0, state.in_queue - totals.begun),
         failed_24h=totals.failed,
         continuous_up=sum(job.is_up for job in continuous),
         continuous_total=sum(not job.is_disabled for job in continuous),
-        jobs=len(jobs),
+        jobs=len(state.jobs),
         attention=attention,
         acknowledged=acknowledged,
     )
