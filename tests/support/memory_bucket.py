@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 import structlog
@@ -159,6 +159,13 @@ class MemoryBus:
     ) -> tuple[list[StreamMessage], int]:
         found = [each for each in self._on(pattern) if each.sequence >= start_sequence]
         return found[:count], len(found[count:])
+
+    async def pages_from(
+        self, stream: str, pattern: str, *, start_sequence: int = 1, **_options: Any
+    ) -> AsyncGenerator[list[StreamMessage], None]:
+        found, _ = await self.messages_from(stream, pattern, start_sequence=start_sequence, count=10_000)
+        if found:
+            yield found
 
     async def last_message(self, _stream: str, pattern: str) -> StreamMessage | None:
         return next(reversed(self._on(pattern)), None)

@@ -102,6 +102,18 @@ async def test_pending_commands_are_read_oldest_first_however_many_there_are(bus
     assert await bus.pending_commands(bus.subjects.commands_of(JobType.CONTINUOUS, "*")) == []
 
 
+async def test_pages_hold_all_that_is_stored_from_a_sequence_on(bus: Bus) -> None:
+    stream, pattern = bus.subjects.events_stream, bus.subjects.all_events
+    assert [page async for page in bus.pages_from(stream, pattern)] == []
+    sequences = [await bus.publish_event(initializing(number)) for number in range(1, 6)]
+    pages = bus.pages_from(stream, pattern, start_sequence=sequences[0], count=2)
+    assert [[message.sequence for message in page] async for page in pages] == [
+        sequences[:2], sequences[2:4], sequences[4:]
+    ]  # fmt: skip
+    (page,) = [page async for page in bus.pages_from(stream, pattern, start_sequence=sequences[3])]
+    assert [message.sequence for message in page] == sequences[3:]
+
+
 async def test_a_repeated_event_is_stored_once(bus: Bus) -> None:
     first = await bus.publish_event(initializing(1))
     assert await bus.publish_event(initializing(1)) == first

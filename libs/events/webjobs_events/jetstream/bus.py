@@ -132,14 +132,9 @@ class Bus(Streams):
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        stream, found, more = self.subjects.commands_stream, list[StreamMessage](), 1
-        while more:
-            start = found[-1].sequence + 1 if found else 1
-            messages, more = await self.messages_from(
-                stream, pattern, start_sequence=start, count=_COMMANDS_AT_ONCE
-            )
-            found += messages
-        return found
+        pages = self.pages_from(self.subjects.commands_stream, pattern, count=_COMMANDS_AT_ONCE)
+        async with contextlib.aclosing(pages):
+            return [message async for page in pages for message in page]
 
     def work_queue(
         self,

@@ -108,6 +108,33 @@ class Streams:
             self.connection, stream, pattern, start_sequence, count, is_append_only=is_append_only
         )
 
+    async def pages_from(
+        self,
+        stream: str,
+        pattern: str,
+        *,
+        start_sequence: int = 1,
+        count: int = 256,
+        is_append_only: bool = False,
+    ) -> AsyncGenerator[list[StreamMessage], None]:
+        """All that is stored by now from a sequence on, a handful of messages at a time, oldest first.
+
+        To be closed, as with `aclosing`. The arguments are those of `messages_from`.
+
+        Raises:
+            BusUnavailable: NATS does not answer, or not with what it says there is.
+        """
+        left = 1
+        while left:
+            messages, left = await self.messages_from(
+                stream, pattern, start_sequence=start_sequence, count=count, is_append_only=is_append_only
+            )
+            if messages:
+                start_sequence = messages[-1].sequence + 1
+                yield messages
+            elif left:
+                raise BusUnavailable(f"reading {pattern}", f"none of {left} messages came")
+
     async def last_sequence(self, stream: str) -> int:
         """Sequence of the stream's last message, 0 when it never had one.
 

@@ -6,9 +6,10 @@ found by halves, in time that grows with the logarithm of the size of the log.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import NamedTuple
 
-from webjobs_events.jetstream import Bus
+from webjobs_events.jetstream import Bus, StreamMessage
 from webjobs_rules.log_format import LineCount, LogChunk, decode_chunk
 
 from webjobs_api.logs.reader import LogSource
@@ -124,23 +125,16 @@ class ChunkIndex:
 
     async def _first_from(self, sequence: int, limit: int | None) -> StoredChunk | None:
         """The first chunk from a sequence on, below the limit."""
-        while limit is None or sequence < limit:
-            messages, left = await self._bus.messages_from(
-                self._bus.subjects.logs_stream,
-                self._source.subject,
-                start_sequence=sequence,
-                count=_BATCH,
-                is_append_only=True,
-            )
-            for message in messages:
-                if limit is not None and message.sequence >= limit:
-                    return None
-                chunk = decode_chunk(message.headers, message.data)
-                if chunk.file_name == self._source.file_name:
-                    return StoredChunk(message.sequence, chunk, chunk.before) if chunk.before else None
-            if not left or not messages:
-                return None
-            sequence = messages[-1].sequence + 1
+        if limit is not None and sequence >= limit:
+            return None
+        async with aclosing(_pages_from(self._bus, self._source, sequence, _BATCH)) as pages:
+            async for page in pages:
+                for message in page:
+                    if limit is not None and message.sequence >= limit:
+                        return None
+                    chunk = decode_chunk(message.headers, message.data)
+                    if chunk.file_name == self._source.file_name:
+                        return StoredChunk(message.sequence, chunk, chunk.before) if chunk.before else None
         return None
 
 
@@ -152,17 +146,15 @@ async def chunks_from(
     Raises:
         BusUnavailable: NATS does not answer.
     """
-    left = 1
-    while left:
-        messages, left = await bus.messages_from(
-            bus.subjects.logs_stream,
-            source.subject,
-            start_sequence=sequence,
-            count=count,
-            is_append_only=True,
-        )
-        if not messages:
-            return
-        sequence = messages[-1].sequence + 1
-        chunks = (decode_chunk(message.headers, message.data) for message in messages)
-        yield [chunk for chunk in chunks if chunk.file_name == source.file_name]
+    async with aclosing(_pages_from(bus, source, sequence, count)) as pages:
+        async for page in pages:
+            chunks = (decode_chunk(message.headers, message.data) for message in page)
+            yield [chunk for chunk in chunks if chunk.file_name == source.file_name]
+
+
+def _pages_from(
+    bus: Bus, source: LogSource, sequence: int, count: int
+) -> AsyncGenerator[list[StreamMessage], None]:
+    return bus.pages_from(
+        bus.subjects.logs_stream, source.subject, start_sequence=sequence, count=count, is_append_only=True
+    )

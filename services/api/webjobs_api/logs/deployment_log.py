@@ -52,13 +52,10 @@ async def stored_log(request: web.Request, deployment: JobDeployment) -> bytes:
     """
     bus = request.app[BUS]
     subject = bus.subjects.deployment_log(deployment.job_type, deployment.job_name, deployment.id)
-    merged, pieces, start, more = MergedLog(DEPLOYMENT_LOG), list[bytes](), 1, 1
-    while more:
-        messages, more = await bus.messages_from(bus.subjects.logs_stream, subject, start_sequence=start)
-        pieces += [piece.data for piece in merged.add(messages)]
-        if not messages:
-            break
-        start = messages[-1].sequence + 1
+    merged, pieces = MergedLog(DEPLOYMENT_LOG), list[bytes]()
+    async with aclosing(bus.pages_from(bus.subjects.logs_stream, subject)) as pages:
+        async for page in pages:
+            pieces += [piece.data for piece in merged.add(page)]
     pieces += [piece.data for piece in merged.skip_gaps()]
     return b"".join(pieces)
 

@@ -167,16 +167,12 @@ class RunImports:
         self, job_name: JobName, event: type[Event], after: int
     ) -> AsyncGenerator[StreamMessage, None]:
         stream, subject = self._bus.subjects.events_stream, self._subject(job_name, event)
-        position = after
-        while True:
-            batch, left = await self._bus.messages_from(
-                stream, subject, start_sequence=position + 1, is_append_only=True
-            )
-            for message in batch:
-                position = message.sequence
-                yield message
-            if left == 0:
-                return
+        async with aclosing(
+            self._bus.pages_from(stream, subject, start_sequence=after + 1, is_append_only=True)
+        ) as pages:
+            async for page in pages:
+                for message in page:
+                    yield message
 
     def _subject(self, job_name: JobName, event: type[Event]) -> str:
         return self._bus.subjects.job_event(JobType.TRIGGERED, job_name, str(event.__struct_config__.tag))

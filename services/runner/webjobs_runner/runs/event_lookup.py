@@ -75,16 +75,12 @@ async def job_events(bus: Bus, job_name: JobName, after: int) -> AsyncGenerator[
         BusUnavailable: NATS does not answer.
     """
     stream, pattern = bus.subjects.events_stream, bus.subjects.job_event(JobType.TRIGGERED, job_name, "*")
-    position = after
-    while True:
-        batch, left = await bus.messages_from(
-            stream, pattern, start_sequence=position + 1, is_append_only=True
-        )
-        for message in batch:
-            position = message.sequence
-            yield message
-        if left == 0:
-            return
+    async with aclosing(
+        bus.pages_from(stream, pattern, start_sequence=after + 1, is_append_only=True)
+    ) as pages:
+        async for page in pages:
+            for message in page:
+                yield message
 
 
 def _is_about(message: StreamMessage, attempt: Attempt) -> bool:

@@ -1,6 +1,7 @@
 """Asking for the run of a due time: any number of times, by any number of runners, for one run."""
 
 import asyncio
+from contextlib import aclosing
 from datetime import datetime
 
 from webjobs_events.commands import RunTriggeredJob, decode_command
@@ -97,14 +98,12 @@ class ScheduledRuns:
         about = f"triggered/{token_of(job_name)}/"
         if newest is None or newest.sequence <= cursor.recorded_at:
             return False
-        position, left = cursor.recorded_at, 1
-        while left:
-            batch, left = await self._bus.messages_from(
-                subjects.events_stream, begun, start_sequence=position + 1
-            )
-            if any(message.headers.get("ce-subject") == about + run_id for message in batch):
-                return True
-            position = batch[-1].sequence if batch else position
+        async with aclosing(
+            self._bus.pages_from(subjects.events_stream, begun, start_sequence=cursor.recorded_at + 1)
+        ) as pages:
+            async for page in pages:
+                if any(message.headers.get("ce-subject") == about + run_id for message in page):
+                    return True
         return False
 
     async def _pending(self, subject: str) -> RunId | None:

@@ -1,5 +1,7 @@
 """Whether another outcome was recorded for a due time before its command came: so nothing starts."""
 
+from contextlib import aclosing
+
 from webjobs_events.commands import RunTriggeredJob
 from webjobs_events.events import TickOutcome
 from webjobs_events.jetstream import Bus
@@ -21,14 +23,14 @@ async def is_superseded(bus: Bus, command: RunTriggeredJob) -> bool:
     if command.scheduled_for is None:
         return False
     ticks = ticks_subject(bus.subjects, command.job_name)
-    position, left = command.looked_until, 1
-    while left:
-        messages, left = await bus.messages_from(
-            bus.subjects.events_stream, ticks, start_sequence=position + 1, count=_AT_A_TIME
+    async with aclosing(
+        bus.pages_from(
+            bus.subjects.events_stream, ticks, start_sequence=command.looked_until + 1, count=_AT_A_TIME
         )
-        for message in messages:
-            position = message.sequence
-            tick = tick_in(message)
-            if tick is not None:
-                return tick.due != command.scheduled_for or tick.outcome is not TickOutcome.RAN
+    ) as pages:
+        async for page in pages:
+            for message in page:
+                tick = tick_in(message)
+                if tick is not None:
+                    return tick.due != command.scheduled_for or tick.outcome is not TickOutcome.RAN
     return False  # requested first, and recorded then
