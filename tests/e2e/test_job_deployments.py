@@ -75,11 +75,17 @@ async def test_a_deployment_with_packages_is_accepted_at_once_and_followed_to_it
         ("beta", "1.0"),
     ]
     assert (needed["kind"], needed["jobs"]) == ("requirements", [{"type": "triggered", "name": name}])
+    assert needed["declared_in"] == ["requirements.txt"]
+    (environment,) = needed["environments"]
+    assert environment == needed["prepared"]
+    assert (environment["packages"], environment["interpreter"].split()[0]) == (2, "cpython")
+    assert environment["bytes"] > 1000
     assert needed["prepared"]["key"] and "--hash=sha256:" in needed["lock"]
     page = (await client.get(f"/pages/deployments/{done['id']}")).text
     assert "Deployed" in page and "Dependencies are declared in requirements.txt" in page
     assert "<noscript>" not in page
     of_job = (await client.get(f"/pages/triggered/{name}")).text
+    assert "declared in <code>requirements.txt</code>" in of_job and "for cpython 3." in of_job
     assert "2 packages" in of_job and "<code>alpha 1.0</code>" in of_job
     listed = await client.json(f"/api/deployments?job=triggered/{name}")
     assert [each["id"] for each in listed] == [done["id"]]

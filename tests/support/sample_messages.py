@@ -348,6 +348,15 @@ GROWN_EVENTS |= {
     )
     for kind in ("triggered", "continuous")
 }
+GROWN_EVENTS |= {
+    f"{kind}.DependenciesPrepared.bytes": replace(
+        EVENTS[f"{kind}.DependenciesPrepared"],
+        lock_digest=_DIGEST,
+        interpreter="cpython 3.12.1",
+        bytes=4_100_000,
+    )
+    for kind in ("triggered", "continuous")
+}
 GROWN_EVENTS["triggered.SettingsChanged.abridged"] = replace(
     EVENTS["triggered.SettingsChanged"], **_env, is_abridged=True
 )

@@ -147,12 +147,18 @@ class DependenciesPrepared(DependencyEvent, frozen=True, kw_only=True, tag="Depe
         packages: How many packages are installed in it.
         seconds: That the preparation took.
         reused: Whether the environment was there already.
+        lock_digest: Hex SHA-256 of the lock; empty from runners of earlier releases.
+        interpreter: That runs its scripts, such as `cpython 3.12.1`; empty from earlier releases.
+        bytes: Of all files in it; None from earlier releases.
     """
 
     key: str
     packages: int
     seconds: float
     reused: bool
+    lock_digest: str = ""
+    interpreter: str = ""
+    bytes: int | None = None
 
 
 class DependenciesFailed(DependencyEvent, frozen=True, kw_only=True, tag="DependenciesFailed"):

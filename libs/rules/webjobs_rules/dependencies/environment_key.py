@@ -27,6 +27,11 @@ class Interpreter:
     abi: str
     libc: str
 
+    @property
+    def name(self) -> str:
+        """For people, such as `cpython 3.12.1`."""
+        return f"{self.implementation} {self.version}"
+
 
 def environment_key(lock_digest: str, interpreter: Interpreter, policy: DependencyPolicy) -> str:
     """Hex SHA-256 that names the environment of a lock for an interpreter.

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 from webjobs_events.job import JobDefinition
+from webjobs_rules.amounts import size
 from webjobs_rules.errors import WebJobsError
 
 from webjobs_api.http import request_context
@@ -22,11 +23,14 @@ async def versions_view(request: web.Request, definition: JobDefinition) -> Mapp
 
     Viewers see no difference: files may hold secrets.
     """
+    dependencies = await dependencies_of(request.app, definition)
+    prepared_bytes = dependencies.prepared.bytes if dependencies.prepared else None
     view: dict[str, Any] = {
         "versions": version_rows(definition),
         "diff": None,
         "diff_fault": "",
-        "dependencies": await dependencies_of(request.app, definition),
+        "dependencies": dependencies,
+        "environment_size": "" if prepared_bytes is None else size(prepared_bytes),
     }
     shown = request.query.get(_VERSION, "")
     if not shown or request_context.requester(request).is_viewer:

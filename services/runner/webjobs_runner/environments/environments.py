@@ -30,6 +30,7 @@ from webjobs_rules.job import JobName, JobType
 from webjobs_rules.trace import Trace, derived_trace
 
 from webjobs_runner.environments.file_locks import locked
+from webjobs_runner.environments.folders import Marker
 from webjobs_runner.environments.language import Languages
 from webjobs_runner.environments.python_packages import LOCK_NAME
 from webjobs_runner.environments.report import EnvironmentsState, stored_in
@@ -53,12 +54,14 @@ class PreparedEnvironment:
         packages: How many are installed.
         seconds: That the preparation took.
         reused: Whether it was there before.
+        marker: What it is.
     """
 
     key: str
     packages: int
     seconds: float
     reused: bool
+    marker: Marker
 
 
 class _Build:
@@ -180,7 +183,7 @@ class Environments:
                     for listener in self._build_listeners:
                         listener()
                 seconds = round(time.monotonic() - started, 3)
-                return PreparedEnvironment(key, marker.packages, seconds, reused)
+                return PreparedEnvironment(key, marker.packages, seconds, reused, marker)
 
             build.task = asyncio.create_task(carry_out(), name=f"build {key[:12]}")
             build.task.add_done_callback(_note_failure)
@@ -248,6 +251,9 @@ class Environments:
                 packages=prepared.packages,
                 seconds=prepared.seconds,
                 reused=prepared.reused,
+                lock_digest=prepared.marker.lock_digest,
+                interpreter=prepared.marker.interpreter.name,
+                bytes=prepared.marker.contents.bytes,
             ),
             cause_in(trace or derived_trace(cause)),
         )

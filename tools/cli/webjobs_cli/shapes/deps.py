@@ -29,6 +29,9 @@ class Preparation(msgspec.Struct, frozen=True):
     runner: str
     seconds: float
     reused: bool
+    interpreter: str = ""
+    packages: int | None = None
+    bytes: int | None = None
 
 
 class DependenciesShown(msgspec.Struct, frozen=True):
@@ -43,3 +46,7 @@ class DependenciesShown(msgspec.Struct, frozen=True):
     prepared: Preparation | None
     lock: str | None
     """With `--lock`: the lock itself."""
+    declared_in: list[str] = []
+    """Paths in the folder of the job."""
+    environments: list[Preparation] = []
+    """The last preparation on each runner that is alive, as far as known."""
