@@ -146,8 +146,8 @@ def said_by_a_runner(folder: Path, programs: Programs) -> set[str]:
         own = folder / "settings.job"
         is_off = own.exists() and b'"off"' in own.read_bytes()
         if not is_off:
-            declared = preparation._find(folder, version.manifest, version.script, {}, DependencyPolicy())
-            said |= set(declared.warnings) if declared else set()
+            _, warnings = preparation._find(folder, version.manifest, version.script, {}, DependencyPolicy())
+            said |= set(warnings)
     except WebJobsError as error:
         said.add(str(error))
     try:

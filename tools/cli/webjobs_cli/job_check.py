@@ -12,6 +12,7 @@ from pathlib import Path
 from webjobs_rules.cron_words import cron_in_words
 from webjobs_rules.dependencies.declaration import Declaration, find_declaration
 from webjobs_rules.dependencies.policy import DependencyPolicy
+from webjobs_rules.dependencies.unread import unread_declarations
 from webjobs_rules.environment import inherited_environment
 from webjobs_rules.errors import (
     BadUpload,
@@ -230,19 +231,24 @@ def _check_dependencies(job: CheckedJob, source: JobSource, programs: Programs) 
     settings = job.settings or JobSettings()
     if not job.script or settings.dependencies is DependencySwitch.OFF:
         return
+
+    def read(path: str) -> bytes:
+        return source.read(path, LONGEST_LOCK) or b""
+
     try:
         job.dependencies = find_declaration(
             job.script,
             source.content.files,
-            lambda path: source.read(path, LONGEST_LOCK) or b"",
+            read,
             programs.dependency_policy,
             is_in_place=settings.is_in_place is True,
         )
     except DependenciesRefused as error:
         job.refuse(error)
         return
-    if job.dependencies is not None:
-        job.warn("dependencies_in_doubt", job.dependencies.warnings)
+    warnings = job.dependencies.warnings if job.dependencies else ()
+    unread = unread_declarations(job.script, source.content.files, read, job.dependencies)
+    job.warn("dependencies_in_doubt", [*warnings, *unread])
 
 
 def _other_scripts(source: JobSource, script: str) -> Iterator[LintFinding]:

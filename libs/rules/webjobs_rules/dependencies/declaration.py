@@ -28,7 +28,9 @@ from webjobs_rules.errors import DependenciesRefused
 REQUIREMENTS_IN = "webjobs-requirements.in"
 """The file of requirements that is written for those that are declared in TOML."""
 
-_NODE_EXTENSIONS = (".js", ".mjs", ".cjs", ".ts", ".mts")
+NODE_EXTENSIONS = (".js", ".mjs", ".cjs", ".ts", ".mts")
+"""Of scripts that packages of Node.js are installed for."""
+
 _REQUIREMENTS, _PYPROJECT, _UV_LOCK, _PYLOCK = (
     "requirements.txt",
     "pyproject.toml",
@@ -82,7 +84,7 @@ def find_declaration(
         DependenciesRefused: They are declared in a way that is not allowed or not understood.
     """
     files = _Files(script, paths, read)
-    if script.lower().endswith(_NODE_EXTENSIONS):
+    if script.lower().endswith(NODE_EXTENSIONS):
         return _found([_node], files, policy, is_in_place)
     return _found([_script, _requirements, _uv_lock, _pylock, _pyproject], files, policy, is_in_place)
 
@@ -264,7 +266,7 @@ def _project(content: Mapping[str, Any]) -> tuple[list[str], str]:
     project = content.get("project")
     if not isinstance(project, dict):
         return [], ""
-    if "dependencies" in project.get("dynamic", []):
+    if "dependencies" in _strings(project.get("dynamic", []), _PYPROJECT, "dynamic"):
         raise _refused(
             _PYPROJECT, "declares its dependencies as dynamic. Write them into dependencies of [project]"
         )
@@ -284,9 +286,9 @@ def _check_tool(content: Mapping[str, Any], source: str, policy: DependencyPolic
         )
 
 
-def _strings(value: object, source: str) -> list[str]:
+def _strings(value: object, source: str, key: str = "dependencies") -> list[str]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise _refused(source, 'has dependencies that are no list of texts. Write them like ["name>=1.0"]')
+        raise _refused(source, f'has {key} that are no list of texts. Write them like ["name>=1.0"]')
     return value
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from webjobs_rules.dependencies.vocabulary import PreparationStage
 from webjobs_rules.errors import DependenciesRefused
@@ -64,9 +64,11 @@ def node_lock(package: Mapping[str, Any], lock_text: str) -> str:
     """
     lock = _object(lock_text, PACKAGE_LOCK)
     packages = lock.get("packages")
-    if lock.get("lockfileVersion") not in (2, 3) or not isinstance(packages, dict):
+    if lock.get("lockfileVersion") not in (2, 3) or not _has_tables(packages):
         raise _refused(PACKAGE_LOCK, f"is of a form that is not read. {_ADVICE} with npm 7 or newer")
     root = packages.get("", {})
+    if not all(isinstance(root.get(table, {}), dict) for table in _TABLES):
+        raise _refused(PACKAGE_LOCK, f"is of a form that is not read. {_ADVICE} with npm 7 or newer")
     differing = {
         name
         for table in _TABLES
@@ -94,6 +96,10 @@ def files_of_lock(text: str) -> dict[str, bytes]:
         PACKAGE_JSON: json.dumps(both["package"]).encode(),
         PACKAGE_LOCK: json.dumps(both["lock"]).encode(),
     }
+
+
+def _has_tables(value: object) -> TypeGuard[dict[str, dict[str, Any]]]:
+    return isinstance(value, dict) and all(isinstance(each, dict) for each in value.values())
 
 
 def _object(text: str, source: str) -> dict[str, Any]:

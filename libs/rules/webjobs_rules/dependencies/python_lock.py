@@ -3,7 +3,9 @@
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from webjobs_rules.dependencies.names import canonical_name
 from webjobs_rules.dependencies.policy import DependencyPolicy
@@ -14,6 +16,54 @@ from webjobs_rules.errors import DependenciesRefused
 _NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(?:==|@)")
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*([^;@]*)")
 _ADVICE = "Run uv lock, and deploy both files"
+
+
+class _File(msgspec.Struct):
+    hashes: dict[str, str]
+
+
+class _PyPackage(msgspec.Struct):
+    name: str
+    version: str = ""
+    marker: str = ""
+    wheels: list[_File] = []
+    sdist: _File | None = None
+    vcs: Any = None
+    directory: Any = None
+    archive: Any = None
+
+
+class _PyLock(msgspec.Struct, rename="kebab"):
+    lock_version: str
+    packages: list[_PyPackage] = []
+
+
+class _Requirement(msgspec.Struct):
+    name: str
+    extras: list[str] = []
+    specifier: str = ""
+    marker: str = ""
+
+
+class _Manifest(msgspec.Struct):
+    requirements: list[_Requirement] | None = None
+
+
+class _Metadata(msgspec.Struct, rename="kebab"):
+    requires_dist: list[_Requirement] = []
+
+
+class _UvPackage(msgspec.Struct):
+    source: dict[str, Any] = {}
+    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
+
+
+class _UvLock(msgspec.Struct):
+    manifest: _Manifest = msgspec.field(default_factory=_Manifest)
+    package: list[_UvPackage] = []
+
+
+_Lock = TypeVar("_Lock", _PyLock, _UvLock)
 
 
 def locked_names(lock: str) -> list[str]:
@@ -40,19 +90,18 @@ def lock_of_pylock(content: str, source: str) -> str:
     Raises:
         DependenciesRefused: It is not such a file, or has packages that are not from an index.
     """
-    read = read_toml(content, source)
-    packages = read.get("packages", [])
-    if not isinstance(packages, list) or not str(read.get("lock-version", "")).startswith("1."):
+    read = _converted(read_toml(content, source), _PyLock, source, "uv export --format pylock.toml")
+    if not read.lock_version.startswith("1."):
         raise _refused(source, "is not a lock of version 1. Export it again, such as with uv export")
     lines = []
-    for package in packages:
-        name, version = str(package.get("name", "")), str(package.get("version", ""))
-        if not canonical_name(name) or not version or {"vcs", "directory", "archive"} & set(package):
-            raise _refused(source, f"has {name[:60]!r}, which is not a version from an index")
-        files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
-        hashes = [f"--hash={kind}:{value}" for each in files for kind, value in each["hashes"].items()]
-        marker = f" ; {package['marker']}" if package.get("marker") else ""
-        lines.append(" \\\n    ".join([f"{name}=={version}{marker}", *sorted(set(hashes))]))
+    for package in read.packages:
+        from_elsewhere = package.vcs or package.directory or package.archive
+        if not canonical_name(package.name) or not package.version or from_elsewhere:
+            raise _refused(source, f"has {package.name[:60]!r}, which is not a version from an index")
+        files = [*package.wheels, *([package.sdist] if package.sdist else [])]
+        hashes = {f"--hash={kind}:{value}" for each in files for kind, value in each.hashes.items()}
+        marker = f" ; {package.marker}" if package.marker else ""
+        lines.append(" \\\n    ".join([f"{package.name}=={package.version}{marker}", *sorted(hashes)]))
     return "".join(f"{line}\n" for line in sorted(lines))
 
 
@@ -62,17 +111,16 @@ def check_uv_lock(lock: Mapping[str, Any], wanted: Iterable[str], source: str) -
     Raises:
         DependenciesRefused: It was made for others.
     """
-    manifest = lock.get("manifest", {}).get("requirements")
-    if manifest is None:
-        roots = [
-            each for each in lock.get("package", []) if {"virtual", "editable"} & set(each.get("source", {}))
-        ]
-        root = next((each for each in roots if "." in each["source"].values()), None)
-        manifest = (root or {}).get("metadata", {}).get("requires-dist", [])
+    read = _converted(lock, _UvLock, source, "uv lock")
+    requirements = read.manifest.requirements
+    if requirements is None:
+        roots = [each for each in read.package if {"virtual", "editable"} & each.source.keys()]
+        root = next((each for each in roots if "." in each.source.values()), None)
+        requirements = root.metadata.requires_dist if root else []
     locked = {
-        _plain(each["name"], each.get("extras", []), each.get("specifier", ""))
-        for each in manifest
-        if "extra ==" not in each.get("marker", "")
+        _plain(each.name, each.extras, each.specifier)
+        for each in requirements
+        if "extra ==" not in each.marker
     }
     asked = set()
     for requirement in wanted:
@@ -95,6 +143,18 @@ def read_toml(content: str, source: str) -> dict[str, Any]:
         return tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
         raise _refused(source, f"is not TOML: {error}. Correct it") from error
+
+
+def _converted(content: Mapping[str, Any], form: type[_Lock], source: str, command: str) -> _Lock:
+    """What is used of a lock.
+
+    Raises:
+        DependenciesRefused: It has not the form that its tool writes.
+    """
+    try:
+        return msgspec.convert(content, form)
+    except msgspec.ValidationError as error:
+        raise _refused(source, f"has not the form of such a lock: {error}. Make it with {command}") from error
 
 
 def _plain(name: str, extras: Iterable[str], specifier: str) -> tuple[str, frozenset[str], frozenset[str]]:

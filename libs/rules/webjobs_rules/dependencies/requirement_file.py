@@ -1,5 +1,6 @@
 """Requirement files: what their lines ask for, and which lines are refused."""
 
+import codecs
 import posixpath
 import re
 from collections.abc import Callable, Iterator
@@ -52,8 +53,8 @@ def read_requirement_files(
         content = read(path)
         if content is None:
             raise _refused(entry, f"includes {path}, which the job does not have. Add it, or remove the line")
-        found[path] = content
-        for line in logical_lines(content, path):
+        found[path] = in_utf8(content)
+        for line in logical_lines(found[path], path):
             included = check_line(line, path, policy)
             if included is not None:
                 waiting.append(included)
@@ -71,7 +72,7 @@ def logical_lines(content: bytes, path: str) -> Iterator[str]:
     if len(content) > MAX_FILE_BYTES:
         raise _refused(path, f"is larger than {MAX_FILE_BYTES:,} bytes, which is the limit")
     try:
-        text = content.decode("utf-8-sig")
+        text = in_utf8(content).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _refused(path, "is not UTF-8. Save it as UTF-8") from error
     joined = ""
@@ -85,6 +86,22 @@ def logical_lines(content: bytes, path: str) -> Iterator[str]:
             yield whole
     if joined.strip():
         yield joined.strip()
+
+
+def in_utf8(content: bytes) -> bytes:
+    """A requirement file in UTF-8, where it is in a code that can be recognized; else as it is.
+
+    PowerShell writes UTF-16 by `pip freeze > requirements.txt`, and old editors comments in Latin-1.
+    """
+    try:
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return content.decode("utf-16").encode()
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+        if all(_COMMENT.sub("", line).isascii() for line in text.splitlines()):
+            return text.encode()
+    return content
 
 
 def check_line(line: str, path: str, policy: DependencyPolicy) -> str | None:
@@ -171,10 +188,11 @@ def check_requirement(requirement: str, path: str, policy: DependencyPolicy) -> 
         return
     is_file = text.startswith((".", "/", "~")) or "\\" in text or text.lower().endswith(_FILE_ENDS)
     if is_direct or is_file or target.startswith("file:") or (named and "/" in named[1] + named[2]):
+        advice = ": pip list --format=freeze writes versions alone" if is_direct else ""
         raise _refused(
             path,
             f"takes {_shown(text)} from a path: packages come from an index. Name the version instead, or "
-            "put the modules of the package beside the script",
+            f"put the modules of the package beside the script{advice}",
         )
     if named is None or not canonical_name(named[1]):
         raise _refused(path, f"has {_shown(text)}, which is not a requirement. Write it like name>=1.0")

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from webjobs_rules.dependencies.tool_advice import advice
+
 MOST_LINES = 20
 _LONGEST_LINE = 500
 _ADDRESS = re.compile(r"(?i)\b[a-z][a-z0-9+.-]*://[^\s'\"`<>)\]]+")
@@ -24,10 +26,12 @@ def without_addresses(text: str) -> str:
 
 
 def sentences(lines: Sequence[str]) -> str:
-    """The last lines of a tool as one text of at most 20 lines, without addresses."""
+    """The last lines of a tool, at most 20 and without addresses, and then what to do about them."""
     kept = (line for line in lines if not _NO_NEWS.search(line))
     cleaned = [without_addresses(line).rstrip()[:_LONGEST_LINE] for line in kept]
-    return "\n".join([line for line in cleaned if line.strip()][-MOST_LINES:])
+    what_to_do = advice(cleaned)
+    shown = [line for line in cleaned if line.strip()][-MOST_LINES:]
+    return "\n".join([*shown, what_to_do] if what_to_do else shown)
 
 
 def is_outage(lines: Sequence[str]) -> bool:

@@ -11,6 +11,7 @@ from webjobs_events.jetstream import Definitions
 from webjobs_events.job import JobDefinition, JobDependencies
 from webjobs_rules.dependencies.declaration import Declaration, find_declaration, input_digest
 from webjobs_rules.dependencies.policy import DependencyPolicy
+from webjobs_rules.dependencies.unread import unread_declarations
 from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress
 from webjobs_rules.errors import DependenciesRefused, FolderRefused, InvalidJobSettings
 from webjobs_rules.job import JobName, JobType
@@ -92,9 +93,11 @@ class Preparations:
         if not self._is_on or _is_off(settings):
             return PreparedDependencies()
         try:
-            declaration = await asyncio.to_thread(_find, folder, manifest, script, settings, self._policy)
+            declaration, warnings = await asyncio.to_thread(
+                _find, folder, manifest, script, settings, self._policy
+            )
             if declaration is None:
-                return PreparedDependencies()
+                return PreparedDependencies(warnings=warnings)
             report(PreparationStage.READ, f"Dependencies are declared in {declaration.source}")
             digest = input_digest(declaration, self._policy)
             with self._state.preparing(job_type, job_name, is_new_version=True):
@@ -110,7 +113,7 @@ class Preparations:
             raise
         self._environments.publish_prepared(job_type, job_name, prepared, cause, trace)
         found = JobDependencies(kind=declaration.kind, input_digest=digest, lock_digest=digest_of(lock))
-        return PreparedDependencies(found, declaration.warnings, lock)
+        return PreparedDependencies(found, warnings, lock)
 
     async def store(self, prepared: PreparedDependencies) -> None:
         """Store a lock again, which may have been removed before the definition named it.
@@ -156,7 +159,7 @@ def _is_off(settings: Mapping[str, Any]) -> bool:
 
 def _find(
     folder: Path, manifest: Manifest, script: str, settings: Mapping[str, Any], policy: DependencyPolicy
-) -> Declaration | None:
+) -> tuple[Declaration | None, Sequence[str]]:
     sizes = {file.path: file.size for file in manifest.files}
 
     def read(path: str) -> bytes:
@@ -164,6 +167,10 @@ def _find(
             raise FolderRefused(folder.name, path, f"it is larger than {_LARGEST_INPUT:,} bytes")
         return read_file(folder, path)
 
-    return find_declaration(
-        script, sizes.keys(), read, policy, is_in_place=settings.get("is_in_place") is True
-    )
+    def read_if_small(path: str) -> bytes:
+        return read(path) if sizes[path] <= _LARGEST_INPUT else b""
+
+    in_place = settings.get("is_in_place") is True
+    declaration = find_declaration(script, sizes.keys(), read, policy, is_in_place=in_place)
+    warnings = list(declaration.warnings) if declaration else []
+    return declaration, [*warnings, *unread_declarations(script, sizes.keys(), read_if_small, declaration)]

@@ -286,3 +286,63 @@ def test_a_script_of_another_type_has_no_packages_of_node(script: str) -> None:
 def test_a_package_json_without_dependencies_declares_none() -> None:
     assert found({"package.json": '{"type": "module"}'}, script="run.js") is None
     assert found({"package.json": PACKAGE, "node_modules/alpha/index.js": ""}, script="run.js") is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "alpha\r\nbeta==1\r\n".encode("utf-16"),
+        b"\xfe\xff" + "alpha\nbeta==1\n".encode("utf-16-be"),
+        "# f\xfcr alle\nalpha\nbeta==1\n".encode("latin-1"),
+    ],
+)
+def test_requirements_in_other_codes_are_read_and_handed_on_in_utf_8(content: bytes) -> None:
+    files = {"run.py": b"", "requirements.txt": content}
+    declaration = find_declaration("run.py", files, lambda path: files[path], WHEELS_ONLY)
+    assert declaration is not None
+    lines = declaration.files["requirements.txt"].decode().splitlines()
+    assert lines[-2:] == ["alpha", "beta==1"]
+
+
+@pytest.mark.parametrize("content", ["b\xe9ta\n".encode("latin-1"), b"\xff\xfea"])
+def test_requirements_that_cannot_be_read_are_refused(content: bytes) -> None:
+    files = {"run.py": b"", "requirements.txt": content}
+    with pytest.raises(DependenciesRefused, match="is not UTF-8"):
+        find_declaration("run.py", files, lambda path: files[path], WHEELS_ONLY)
+
+
+PROJECT = '[project]\nname = "x"\ndependencies = ["a"]\n'
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"uv.lock": "package = [1]\n", "pyproject.toml": PROJECT},
+        {"uv.lock": "manifest = 3\n", "pyproject.toml": PROJECT},
+        {
+            "uv.lock": "[[package]]\nsource = { virtual = '.' }\nmetadata = { requires-dist = [{}] }\n",
+            "pyproject.toml": PROJECT,
+        },
+        {"pylock.toml": "lock-version = '1.0'\npackages = [3]\n"},
+        {"pylock.toml": "lock-version = '1.0'\n[[packages]]\nname = 'a'\nversion = '1'\nwheels = 'x'\n"},
+        {"pylock.toml": "lock-version = 1\n"},
+        {"pylock.toml": "lock-version = '1.0'\n[[packages]]\nname = 'a'\nwheels = [{ url = 'x' }]\n"},
+        {"pyproject.toml": '[project]\nname = "x"\ndynamic = 3\n'},
+        {
+            "package.json": '{"dependencies": {"a": "1"}}',
+            "package-lock.json": '{"lockfileVersion": 3, "packages": {"": 3}}',
+        },
+        {
+            "package.json": '{"dependencies": {"a": "1"}}',
+            "package-lock.json": '{"lockfileVersion": 3, "packages": {"": {"dependencies": []}}}',
+        },
+    ],
+)
+def test_files_of_the_wrong_shape_are_refused(files: dict[str, str]) -> None:
+    with pytest.raises(DependenciesRefused):
+        found(files, "run.js" if "package.json" in files else "run.py")
+
+
+def test_a_frozen_path_is_refused_with_the_command_that_writes_versions() -> None:
+    with pytest.raises(DependenciesRefused, match="pip list --format=freeze"):
+        found({"requirements.txt": "certifi @ file:///croot/certifi\n"})

@@ -50,3 +50,40 @@ def test_an_index_that_is_away_is_not_a_fault_of_the_job(text: str, expected: bo
 def test_a_full_disk_is_seen() -> None:
     assert lacks_space(["Caused by: No space left on device (os error 28)"])
     assert not lacks_space(["all good"])
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (
+            "Because psycopg2==2.9.9 has no usable wheels and you require psycopg2==2.9.9, we",
+            "(psycopg2-binary has one), or have the operator allow the build: WEBJOBS_BUILD_PACK",
+        ),
+        ("Because all versions of sklearn have no usable wheels and you", "(scikit-learn has one)"),
+        ("Because pandas==1.0.0 has no usable wheels and", "WEBJOBS_BUILD_PACKAGES=pandas"),
+        (
+            "Because torch==1.0.0 has no wheels with a matching Python version tag (e.g., `cp311`) and",
+            "torch has no wheel for this version of Python",
+        ),
+        (
+            "Because pywin32==306 has no wheels with a matching platform tag (",
+            'pywin32; sys_platform == "win32"',
+        ),
+        ("Because requets was not found in the package registry and you", "Check how requets is spelled."),
+        ("Because json was not found in the package registry and", "The module json is a part of Python"),
+        ("Because python was not found in the package registry and", "requires-python"),
+        (
+            "Because the requested Python version (>=3.11) does not satisfy Python>=3.12 and",
+            "WEBJOBS_PYTHONS",
+        ),
+        ("error: Couldn't parse requirement in `requirements.txt` at position 0", "on a line of its own"),
+        ("error: Expected `--hash`, found `--x`: requirements.txt:1:10", "an option of pip"),
+        ("npm error code ETARGET", "Check the name and the version in package.json"),
+        ("npm error code ERESOLVE", "overrides"),
+        ("npm error code EINTEGRITY", "Make the lock again"),
+    ],
+)
+def test_the_last_line_says_what_to_do(line: str, words: str) -> None:
+    shown = sentences(["error: No solution found", f"  cause: {line}", "hint: more"]).splitlines()
+    assert words in shown[-1] and len(shown) == 4
+    assert sentences(["error: something else"]) == "error: something else"

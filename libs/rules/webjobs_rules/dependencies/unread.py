@@ -1,0 +1,110 @@
+"""What looks like a declaration of dependencies and is not read as one; pure."""
+
+import posixpath
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+from webjobs_rules.dependencies.declaration import NODE_EXTENSIONS, Declaration
+from webjobs_rules.dependencies.script_block import script_block
+from webjobs_rules.errors import DependenciesRefused
+
+_LONGEST_SCRIPT = 1024 * 1024
+_READ = "Dependencies are read from a block # /// script, requirements.txt or pyproject.toml"
+_OTHERS: Mapping[str, str] = {
+    "Pipfile": "pipenv requirements > requirements.txt",
+    "Pipfile.lock": "pipenv requirements > requirements.txt",
+    "poetry.lock": "poetry export -o requirements.txt",
+    "pdm.lock": "pdm export -o requirements.txt",
+    "environment.yml": "pip list --format=freeze > requirements.txt",
+    "environment.yaml": "pip list --format=freeze > requirements.txt",
+    "conda.yml": "pip list --format=freeze > requirements.txt",
+    "requirements.in": "uv pip compile requirements.in -o requirements.txt",
+    "requirements.yml": "pip list --format=freeze > requirements.txt",
+    "setup.py": "",
+    "setup.cfg": "",
+}
+"""Files of other tools, and the command that makes of them one that is read."""
+
+_POETRY = re.compile(r"(?m)^\s*\[\s*tool\s*\.\s*poetry\s*\.\s*dependencies\s*\]")
+_BLOCK = re.compile(r"(?mi)^[ \t]*#[ \t]*/{3}[ \t]*script\b.*$")
+_PIP = re.compile(r"(?m)^[^#\n]*\b(?:pip3?|-m[ \t]+pip|uv[ \t]+pip)[ \t]+install\b")
+
+
+def unread_declarations(
+    script: str,
+    paths: Collection[str],
+    read: Callable[[str], bytes],
+    declaration: Declaration | None,
+) -> list[str]:
+    """Warnings about files of a job that look like declarations of dependencies and are not read as such.
+
+    Args:
+        script: The chosen script.
+        paths: Of all files, relative to the folder of the job.
+        read: Returns the content of one of them.
+        declaration: What was found; None: nothing.
+    """
+    folder, name = posixpath.split(script)
+    beside = {path[len(folder) + 1 if folder else 0 :] for path in paths if posixpath.dirname(path) == folder}
+    text = read(script)[:_LONGEST_SCRIPT].decode("utf-8", "replace")
+    if declaration is not None:
+        return list(_calls_of_pip(name, text, declaration))
+    if name.lower().endswith(".php"):
+        return list(_of_php(beside, paths, folder))
+    if name.lower().endswith(NODE_EXTENSIONS):
+        return []
+    if not any(each.lower().endswith(".py") for each in (name, *beside)):
+        return []
+    return [*_of_block(name, text), *_of_python(beside, lambda path: read(posixpath.join(folder, path)))]
+
+
+def _calls_of_pip(name: str, text: str, declaration: Declaration) -> Iterator[str]:
+    if not declaration.kind.is_node and _PIP.search(text):
+        yield (
+            f"{name} calls pip install: the packages of {declaration.source} are installed already. Remove "
+            "the call: it costs time at each run, and the environment of the job has no pip."
+        )
+
+
+def _of_php(beside: Collection[str], paths: Collection[str], folder: str) -> Iterator[str]:
+    vendor = posixpath.join(folder, "vendor") + "/"
+    if "composer.json" in beside and not any(path.startswith(vendor) for path in paths):
+        yield "composer.json is not read. Run composer install, and deploy its folder vendor with the job."
+
+
+def _of_block(name: str, text: str) -> Iterator[str]:
+    found = _BLOCK.search(text) if name.lower().endswith(".py") else None
+    if found is None:
+        return
+    try:
+        if script_block(text, name) is not None:  # one that declares nothing
+            return
+    except DependenciesRefused:
+        return
+    yield (
+        f"{name} has the line {found[0].strip()[:40]!r}, which begins no block of dependencies: write it as "
+        "'# /// script', without spaces before or behind it."
+    )
+
+
+def _of_python(beside: Collection[str], read: Callable[[str], bytes]) -> Iterator[str]:
+    if any(name == "requirements.txt" for name in beside):
+        return  # it is read, and asks for nothing
+    for name in sorted(beside):
+        if name.lower() == "requirements.txt":
+            yield f"{name} is not read: call it requirements.txt, in lower case."
+            return
+    if "pyproject.toml" in beside and _POETRY.search(read("pyproject.toml").decode("utf-8", "replace")):
+        yield (
+            f"[tool.poetry.dependencies] of pyproject.toml is not read. {_READ}: write them into "
+            "dependencies of [project], or run poetry export -o requirements.txt."
+        )
+        return
+    if "uv.lock" in beside and "pyproject.toml" not in beside:
+        yield "uv.lock is not read, as pyproject.toml is missing beside it: deploy both files."
+        return
+    for name, command in _OTHERS.items():
+        if name in beside and (command or b"install_requires" in read(name)):
+            how = f": run {command}" if command else ""
+            yield f"{name} is not read. {_READ}{how}."
+            return
