@@ -4,11 +4,16 @@ A deployment is a command `deploy` and what became of it. Its id is that of the 
 begins with the instant of the request in the form of a run id, so that ids sort by time.
 """
 
+import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
 
+import msgspec
 from webjobs_rules.errors import InvalidRunId
 from webjobs_rules.run_id import instant_of, run_id_at
+
+from webjobs_events.commands import CommandReply
 
 DEPLOYMENT_LOG = "deployment.log"
 """File name in the chunks of the log of a deployment."""
@@ -21,6 +26,8 @@ ATTEMPT_HEADER = "Webjobs-Attempt"
 
 END_HEADER = "Webjobs-End"
 """Of the last chunk of such a log."""
+
+_RESULT_HEADER = "Webjobs-Result"
 
 _VERB = "deploy/"
 _ID = re.compile(r"\d{18}-[0-9a-f]{12}")
@@ -65,3 +72,25 @@ def requested_at_of(deployment_id: str) -> datetime:
         InvalidRunId: It is no id of a deployment.
     """
     return instant_of(deployment_id[:18])
+
+
+def end_headers(reply: CommandReply) -> dict[str, str]:
+    """Returns the headers of the last chunk of a log, which has the reply to the command."""
+    return {END_HEADER: "1", _RESULT_HEADER: json.dumps(msgspec.to_builtins(reply))}
+
+
+def reply_in(headers: Mapping[str, str]) -> CommandReply | None:
+    """Returns the reply in the headers of the newest chunk of a log.
+
+    None while the deployment goes on, and of a runner of an earlier release.
+    """
+    try:
+        return msgspec.json.decode(headers.get(_RESULT_HEADER, ""), type=CommandReply)
+    except msgspec.MsgspecError:
+        return None
+
+
+def next_attempt(headers: Mapping[str, str]) -> int:
+    """Returns which attempt follows that of the newest chunk of a log."""
+    attempts = headers.get(ATTEMPT_HEADER, "")
+    return (int(attempts) if attempts.isdecimal() else 0) + 1

@@ -76,14 +76,21 @@ class InFlightCommands:
         self._is_open = False
         await cancel_all(self._taking)
 
-    async def finish(self, patience_seconds: float) -> list[TakenMessage]:
-        """Wait for the tasks; returns the messages of those that took longer, which are cancelled."""
+    async def finish(self, patience_seconds: float, *, cancel_seconds: float = 0.0) -> list[TakenMessage]:
+        """Wait for the tasks; returns the messages of those that took longer, which are cancelled.
+
+        Args:
+            patience_seconds: How long they may take.
+            cancel_seconds: How long the cancelled ones may take to end.
+        """
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=patience_seconds)
-        unfinished = list(self._tasks)
-        for task in self._tasks.values():
+        unfinished = dict(self._tasks)
+        for task in unfinished.values():
             task.cancel()
-        return unfinished
+        if unfinished and cancel_seconds:
+            await asyncio.wait(unfinished.values(), timeout=cancel_seconds)
+        return list(unfinished)
 
     async def _watch_queue(self, taking: "asyncio.Task[None]") -> None:
         """Fail with the queue, but not when it is closed."""

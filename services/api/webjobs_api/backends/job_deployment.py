@@ -1,11 +1,17 @@
 """A deployment of a job as every reader sees it; pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from webjobs_events.commands import ReplyCode
+from webjobs_events.commands import CommandReply, ReplyCode
 from webjobs_rules.job import JobName, JobType
+
+_LOST_AFTER = timedelta(seconds=60)
+_LOST = (
+    "The runner that performed the deployment ended before it had said what became of it. "
+    "Look at the job, then deploy again."
+)
 
 
 class DeploymentState(StrEnum):
@@ -64,3 +70,28 @@ class JobDeployment:
     def seconds(self, now: datetime) -> float:
         """How long it takes or took, from its request on."""
         return max(0.0, ((self.ended_at or now) - self.requested_at).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class EndInLog:
+    """What a log says of a deployment that is in neither queue nor history; fields as in `JobDeployment`."""
+
+    state: DeploymentState
+    code: ReplyCode | None = None
+    text: str = ""
+
+
+def end_in_log(reply: CommandReply | None, age: timedelta) -> EndInLog:
+    """Returns how a deployment ended of which there is only a log, or that its end is on its way.
+
+    Args:
+        reply: In the newest chunk of the log; None when the runner did not write the end of the log.
+        age: Of this chunk.
+    """
+    if reply is not None and reply.code is not ReplyCode.DONE:
+        return EndInLog(DeploymentState.FAILED, reply.code, reply.message)
+    if age <= _LOST_AFTER:  # of what was deployed, history is about to have the rest
+        return EndInLog(DeploymentState.PREPARING)
+    if reply is not None:
+        return EndInLog(DeploymentState.DEPLOYED, reply.code)
+    return EndInLog(DeploymentState.FAILED, ReplyCode.FAILED, _LOST)

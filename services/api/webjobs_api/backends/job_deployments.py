@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import structlog
 from aiohttp import web
@@ -11,6 +11,7 @@ from webjobs_events.deployment_id import (
     STAGE_HEADER,
     deployment_id_of,
     is_deployment_id,
+    reply_in,
     requested_at_of,
 )
 from webjobs_events.errors import UndecodableMessage
@@ -20,15 +21,9 @@ from webjobs_events.subjects import Subjects
 from webjobs_rules.job import JobName, JobType
 
 from webjobs_api.backends.history import History
-from webjobs_api.backends.job_deployment import DeploymentState, JobDeployment
+from webjobs_api.backends.job_deployment import DeploymentState, JobDeployment, end_in_log
 
 log = structlog.stdlib.get_logger(__name__)
-
-_LOST_AFTER = timedelta(seconds=60)
-_LOST = (
-    "The runner that performed the deployment ended before it had said what became of it. "
-    "Look at the job, then deploy again."
-)
 
 
 class JobDeployments:
@@ -141,18 +136,18 @@ class JobDeployments:
         last = await self._bus.last_message(stream, first[0].subject) or first[0]
         written_at = last.stored_at
         job_type, job_name, _ = Subjects.parse_deployment_log(last.subject)
-        is_lost = datetime.now(UTC) - written_at > _LOST_AFTER
+        end = end_in_log(reply_in(last.headers), datetime.now(UTC) - written_at)
         return JobDeployment(
             id=deployment_id,
             job_type=job_type,
             job_name=job_name,
             requested_at=requested_at_of(deployment_id),
             requested_by="",
-            state=DeploymentState.FAILED if is_lost else DeploymentState.PREPARING,
+            state=end.state,
             stage=last.headers.get(STAGE_HEADER, ""),
-            ended_at=written_at if is_lost else None,
-            code=ReplyCode.FAILED if is_lost else None,
-            text=_LOST if is_lost else "",
+            ended_at=None if end.state is DeploymentState.PREPARING else written_at,
+            code=end.code,
+            text=end.text,
         )
 
 

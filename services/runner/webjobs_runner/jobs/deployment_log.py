@@ -10,9 +10,11 @@ from webjobs_events.commands import CommandReply, DeployJob, ReplyCode
 from webjobs_events.deployment_id import (
     ATTEMPT_HEADER,
     DEPLOYMENT_LOG,
-    END_HEADER,
     STAGE_HEADER,
     deployment_id_of,
+    end_headers,
+    next_attempt,
+    reply_in,
 )
 from webjobs_events.errors import MessageTooLarge
 from webjobs_events.jetstream import Bus
@@ -38,6 +40,7 @@ class DeploymentLog:
 
     Attributes:
         attempt: How many times a runner has begun this deployment, this time included.
+        outcome: How a runner has ended it that died before the command left the queue; None of others.
     """
 
     def __init__(self, bus: Bus, instance: Instance, subject: str | None) -> None:
@@ -50,9 +53,10 @@ class DeploymentLog:
         self._stage = ""
         self._waiting = b""
         self._dropped = False
-        self._is_ended = False
+        self._reply: CommandReply | None = None
         self._wake = asyncio.Event()
         self.attempt = 1
+        self.outcome: CommandReply | None = None
 
     async def begin(self) -> None:
         """Go on behind what another runner has written.
@@ -64,10 +68,12 @@ class DeploymentLog:
             return
         last = await self._bus.last_message(self._bus.subjects.logs_stream, self._subject)
         if last is not None:
+            self.outcome = reply_in(last.headers)
+            if self.outcome is not None:
+                return
             chunk = decode_chunk(last.headers, last.data)
             self._offset, self._count = chunk.end, (chunk.before or LineCount()).after(chunk.data)
-            attempts = last.headers.get(ATTEMPT_HEADER, "")
-            self.attempt = (int(attempts) if attempts.isdecimal() else 0) + 1
+            self.attempt = next_attempt(last.headers)
             self.write(_UNPACK, "The deployment is begun again: the runner that had it did not finish.")
 
     def write(self, stage: str, text: str, level: Level = "INFO") -> None:
@@ -75,7 +81,7 @@ class DeploymentLog:
         self._stage = stage
         mark = line_mark(datetime.now(UTC), self._instance.id, level)
         lines = b"".join(mark + line.encode(errors="replace") + b"\n" for line in text.splitlines())
-        if self._offset + len(self._waiting) + len(lines) > _MOST_BYTES and not self._is_ended:
+        if self._offset + len(self._waiting) + len(lines) > _MOST_BYTES and self._reply is None:
             if self._dropped:
                 return
             self._dropped = True
@@ -85,7 +91,7 @@ class DeploymentLog:
 
     def end(self, reply: CommandReply) -> None:
         """Write how the deployment ended."""
-        self._is_ended = True
+        self._reply = reply
         if reply.code is ReplyCode.DONE:
             self.write("done", "Deployed.")
         else:
@@ -100,21 +106,29 @@ class DeploymentLog:
             await self._publish()
 
     async def flush(self) -> None:
-        """Publish what is left; a NATS that is away loses it."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSING_SECONDS):
-                await self._publish()
+        """Publish what is left.
+
+        While NATS is away, an end is waited for: it must be known before its event is on its way, or the next
+        runner might end the deployment in another way.
+        """
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSING_SECONDS):
+                    await self._publish()
+                return
+            if self._reply is None or self._bus.is_connected:
+                return
 
     async def _publish(self) -> None:
         if self._subject is None:
             self._waiting = b""
         while self._waiting:
             data = self._waiting[:_CHUNK_BYTES]
-            is_last = self._is_ended and len(data) == len(self._waiting)
+            is_last = len(data) == len(self._waiting)
             headers = chunk_headers(DEPLOYMENT_LOG, self._offset, self._count) | {
                 STAGE_HEADER: self._stage,
                 ATTEMPT_HEADER: str(self.attempt),
-                **({END_HEADER: "1"} if is_last else {}),
+                **(end_headers(self._reply) if self._reply is not None and is_last else {}),
             }
             publish = partial(self._bus.publish, str(self._subject), data, headers=headers)
             try:  # a chunk that was stored although its try failed is passed over by readers

@@ -19,8 +19,15 @@ from webjobs_events.commands import (
     StartContinuousJob,
     UploadKind,
 )
-from webjobs_events.errors import BusUnavailable, StorageFull, UnreadableDefinition
-from webjobs_events.events import Deleted
+from webjobs_events.envelope import decode_event
+from webjobs_events.errors import (
+    BusUnavailable,
+    RevisionConflict,
+    StorageFull,
+    UndecodableMessage,
+    UnreadableDefinition,
+)
+from webjobs_events.events import Deleted, Deployed
 from webjobs_events.jetstream import Bus, Definitions, JobKey, ObjectNotFound, lacks_space
 from webjobs_events.refusal import RefusalSource
 from webjobs_rules.archive_entries import UploadLimits
@@ -107,6 +114,7 @@ class JobCommands:
         logs: DeploymentLogs,
     ) -> None:
         self._logs = logs
+        self._without_secrets: set[str] = set()  # names of uploads
         self._bus = bus
         self._definitions = definitions
         self._deployment = deployment
@@ -263,30 +271,47 @@ class JobCommands:
 
     async def _deploy(self, command: DeployJob) -> CommandReply:
         async with self._logs.of(command) as log:
+            if log.outcome is not None:
+                return log.outcome
             if log.attempt > MOST_ATTEMPTS:
                 reply = CommandReply(code=ReplyCode.FAILED, message=_ABANDONED)
             else:
-                reply = await self._deploy_logged(command, log)
+                reply = await self._deploy_or_fail(command, log)
             log.end(reply)
             return reply
 
-    async def _deploy_logged(self, command: DeployJob, log: DeploymentLog) -> CommandReply:
+    async def _deploy_or_fail(self, command: DeployJob, log: DeploymentLog) -> CommandReply:
+        try:
+            return await self._deploy_in_folder(command, log)
+        except (BusUnavailable, RevisionConflict):  # it is tried again
+            raise
+        except Exception as error:
+            logger.exception("command failed", command=command.verb, job=command.job_name)
+            return CommandReply(code=ReplyCode.FAILED, message=f"The runner failed: {error}")
+
+    async def _deploy_in_folder(self, command: DeployJob, log: DeploymentLog) -> CommandReply:
         work = self._versions.new_path()
         upload, folder = work.with_suffix(".upload"), work.with_suffix(".folder")
         try:
             reply = await self._deploy_if_there_is_room(command, upload, folder, log)
-            may_hold_secrets = reply.code is not ReplyCode.DONE or has_settings(folder)
+            if reply.code is ReplyCode.DONE and not has_settings(folder):
+                self._without_secrets.add(command.upload)
+            return reply
         finally:
             upload.unlink(missing_ok=True)
             await asyncio.to_thread(shutil.rmtree, folder, True)
+
+    async def remove_upload(self, command: DeployJob) -> None:
+        """Remove the upload of a deployment that has ended, which is in its log: none begins it again."""
+        may_hold_secrets = command.upload not in self._without_secrets
+        self._without_secrets.discard(command.upload)
         if command.kind is UploadKind.PACKAGE:  # no upload, but what versions of the job need
-            return reply
+            return
         remove = self._bus.packages.erase if may_hold_secrets else self._bus.packages.delete
         try:
             await remove(command.upload)
         except BusUnavailable as error:
             logger.warning("upload left behind", upload=command.upload, error=str(error))
-        return reply
 
     async def _deploy_if_there_is_room(
         self, command: DeployJob, upload: Path, folder: Path, log: DeploymentLog
@@ -306,6 +331,8 @@ class JobCommands:
         found = await self._definitions.readable(command.job_type, command.job_name)
         if found is not None and found[0].cause == command.command_id:  # done before, by a runner that died
             self._events.deployed(*found, command.trace, requested_by=command.requested_by)
+            return CommandReply(code=ReplyCode.DONE, revision=found[1])
+        if found is not None and await self._was_deployed(command):  # and the definition was changed since
             return CommandReply(code=ReplyCode.DONE, revision=found[1])
         is_restored = command.kind is UploadKind.PACKAGE
         if is_restored and (found is None or command.upload not in found[0].kept_packages):
@@ -347,6 +374,19 @@ class JobCommands:
             return CommandReply(code=code, message=str(error))
         await self._settled((command.job_type, command.job_name), revision)
         return CommandReply(code=ReplyCode.DONE, revision=revision)
+
+    async def _was_deployed(self, command: DeployJob) -> bool:
+        """Whether the newest version of the job is that of a command."""
+        subject = self._bus.subjects.job_event(command.job_type, command.job_name, Deployed.__name__)
+        newest = await self._bus.last_message(self._bus.subjects.events_stream, subject)
+        if newest is None:
+            return False
+        try:
+            event = decode_event(newest.subject, newest.headers, newest.data)
+        except UndecodableMessage as error:
+            logger.debug("event cannot be read", error=str(error))
+            return False
+        return isinstance(event, Deployed) and event.cause == command.command_id
 
     async def _place(self, command: DeployJob, upload: Path, folder: Path) -> list[LeftOut]:
         """Make the upload a folder of files; returns what was left out."""

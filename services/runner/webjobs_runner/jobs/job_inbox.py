@@ -25,6 +25,7 @@ from webjobs_runner.log import logger
 
 _ROOM = 16  # commands that are carried out at the same time; some wait long for packages
 _RETRY_DELAY = 1.0  # seconds
+_CANCEL_SECONDS = 2.0  # that a command may take to end which is left to another runner
 
 _encoder = msgspec.json.Encoder()
 
@@ -56,7 +57,8 @@ class JobInbox:
     async def close(self, patience_seconds: float) -> None:
         """Take no more, and finish those in progress; one that takes too long is left to another runner."""
         await self._in_flight.stop_taking()
-        for message in await self._in_flight.finish(patience_seconds):
+        # The next runner goes on in the log of a deployment only when this one writes no more.
+        for message in await self._in_flight.finish(patience_seconds, cancel_seconds=_CANCEL_SECONDS):
             await message.give_back(0)
 
     async def _work(self, message: QueuedMessage) -> None:
@@ -100,6 +102,8 @@ class JobInbox:
                 self._commands.failed(command, reply)
             except OSError as error:
                 logger.error("failed deployment not published", job=command.job_name, error=str(error))
+        if isinstance(command, DeployJob):
+            await self._commands.remove_upload(command)
         # Out of the queue before the answer: who has the answer may send the next command at once.
         await self._finish(message)
         if command.reply_to:
