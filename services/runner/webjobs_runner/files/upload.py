@@ -9,7 +9,7 @@ from webjobs_rules.archive_entries import UploadLimits
 from webjobs_rules.left_out import LeftOut
 from webjobs_rules.uploaded_script import checked_script
 
-from webjobs_runner.files.archive_guard import unpack_upload
+from webjobs_runner.files.archive_writer import unpack_upload
 from webjobs_runner.files.package import copy_version, make_folder, new_file
 
 

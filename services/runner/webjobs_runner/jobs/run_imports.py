@@ -33,7 +33,7 @@ from webjobs_rules.job import JobName, JobType
 from webjobs_rules.log_format import LineCount, chunk_headers, error_log, output_log
 from webjobs_rules.run_id import RunId, instant_of
 
-from webjobs_runner.files.archive_guard import unpack_upload
+from webjobs_runner.files.archive_writer import unpack_upload
 from webjobs_runner.instance import Instance
 from webjobs_runner.outbox import Outbox
 

@@ -10,7 +10,7 @@ from webjobs_rules.archive_entries import UploadLimits
 from webjobs_rules.left_out import left_out_warnings
 
 from webjobs_runner.domain.site_path import SitePath, is_kept, job_of
-from webjobs_runner.files.archive_guard import unpack_upload
+from webjobs_runner.files.archive_writer import unpack_upload
 from webjobs_runner.files.folder_walk import Entry, walk_folder
 from webjobs_runner.vfs.errors import FolderInTheWay
 from webjobs_runner.vfs.sessions import Placed

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from support.unpackers import UNPACKERS, Unpack
 from support.zip_makers import (
     APPLE_DOUBLE,
     DOS,
@@ -25,7 +26,7 @@ from support.zip_makers import (
 from webjobs_rules.archive_entries import UploadLimits
 from webjobs_rules.errors import BadUpload
 from webjobs_rules.left_out import LeftOut, Why, left_out_warnings
-from webjobs_runner.files.archive_guard import unpack_upload
+from webjobs_runner.files.archive_writer import unpack_upload
 from webjobs_runner.files.package import scan_folder
 
 LIMITS = UploadLimits()
@@ -36,16 +37,21 @@ PROJECT = {
 }
 
 
-def unpacked(place: Path, archive: bytes, name: str = "job") -> tuple[Path, list[str]]:
+@pytest.fixture(params=UNPACKERS)
+def unpack(request: pytest.FixtureRequest) -> Unpack:
+    return UNPACKERS[request.param]
+
+
+def unpacked(unpack: Unpack, place: Path, archive: bytes, name: str = "job") -> tuple[Path, list[str]]:
     """The folder, and the warnings."""
     (place / f"{name}.zip").write_bytes(archive)
-    left_out = unpack_upload(place / f"{name}.zip", place / name, LIMITS)
+    left_out = unpack(place / f"{name}.zip", place / name, LIMITS)
     return place / name, left_out_warnings(left_out)
 
 
-def refused(place: Path, archive: bytes) -> str:
+def refused(unpack: Unpack, place: Path, archive: bytes) -> str:
     with pytest.raises(BadUpload) as fault:
-        unpacked(place, archive, "refused")
+        unpacked(unpack, place, archive, "refused")
     return fault.value.reason
 
 
@@ -58,9 +64,11 @@ def is_executable(path: Path) -> bool:
 
 
 @pytest.mark.parametrize("maker", MAKERS)
-def test_a_project_arrives_whole_and_runnable_whoever_packed_it(tmp_path: Path, maker: str) -> None:
+def test_a_project_arrives_whole_and_runnable_whoever_packed_it(
+    unpack: Unpack, tmp_path: Path, maker: str
+) -> None:
     with_name = {**PROJECT, "myjob/Jämförelse.txt": "ä"}
-    job, warnings = unpacked(tmp_path, MAKERS[maker](with_name))
+    job, warnings = unpacked(unpack, tmp_path, MAKERS[maker](with_name))
     assert files_of(job) == with_name
     assert [is_executable(job / path) for path in with_name] == [True, True, False, False]
     assert bool(warnings) == (maker == "Finder")
@@ -68,8 +76,8 @@ def test_a_project_arrives_whole_and_runnable_whoever_packed_it(tmp_path: Path, 
         assert read_by_python.testzip() is None
 
 
-def test_what_finder_adds_is_left_out_with_a_warning(tmp_path: Path) -> None:
-    _, (warning,) = unpacked(tmp_path, finder_zip(PROJECT))
+def test_what_finder_adds_is_left_out_with_a_warning(unpack: Unpack, tmp_path: Path) -> None:
+    _, (warning,) = unpacked(unpack, tmp_path, finder_zip(PROJECT))
     assert warning.startswith("Left out 5 files that macOS or Windows added: __MACOSX/myjob/._run.sh, ")
 
 
@@ -89,9 +97,9 @@ LITTER = (
 NO_LITTER = (".env", "_run.sh", "MACOSX/x", "DS_Store", "thumbs.db.txt", "my desktop.ini", "a._b")
 
 
-def test_only_litter_is_left_out(tmp_path: Path) -> None:
+def test_only_litter_is_left_out(unpack: Unpack, tmp_path: Path) -> None:
     names = ["run.sh", *LITTER, *NO_LITTER]
-    job, warnings = unpacked(tmp_path, raw_zip(*(RawEntry(name.encode(), b"x") for name in names)))
+    job, warnings = unpacked(unpack, tmp_path, raw_zip(*(RawEntry(name.encode(), b"x") for name in names)))
     assert sorted(files_of(job)) == sorted(["run.sh", *NO_LITTER])
     assert len(warnings) == 1
 
@@ -136,9 +144,9 @@ NAMES = {
 
 
 @pytest.mark.parametrize("case", NAMES)
-def test_names_are_read_as_they_were_meant(tmp_path: Path, case: str) -> None:
+def test_names_are_read_as_they_were_meant(unpack: Unpack, tmp_path: Path, case: str) -> None:
     entry, name = NAMES[case]
-    job, _ = unpacked(tmp_path, raw_zip(entry))
+    job, _ = unpacked(unpack, tmp_path, raw_zip(entry))
     assert list(files_of(job)) == [name]
 
 
@@ -157,10 +165,10 @@ UNSAFE = (
 
 @pytest.mark.parametrize("name", UNSAFE)
 @pytest.mark.parametrize("system", [DOS, UNIX])
-def test_names_that_lead_out_are_refused(tmp_path: Path, name: bytes, system: int) -> None:
-    assert "leads out of the job's folder" in refused(tmp_path, raw_zip(RawEntry(name, b"x", system)))
+def test_names_that_lead_out_are_refused(unpack: Unpack, tmp_path: Path, name: bytes, system: int) -> None:
+    assert "leads out of the job's folder" in refused(unpack, tmp_path, raw_zip(RawEntry(name, b"x", system)))
     hidden = RawEntry(b"a.txt", b"x", system, extra=unicode_path(b"a.txt", name))
-    assert "leads out of the job's folder" in refused(tmp_path, raw_zip(hidden))
+    assert "leads out of the job's folder" in refused(unpack, tmp_path, raw_zip(hidden))
 
 
 PROGRAMS = {"a.sh": b"#!/bin/sh\n", "b": b"\x7fELF\x02\x01", "c": b"text #!", "d": b"", "e.exe": b"MZ\x90"}
@@ -169,23 +177,23 @@ PROGRAMS = {"a.sh": b"#!/bin/sh\n", "b": b"\x7fELF\x02\x01", "c": b"text #!", "d
 @pytest.mark.parametrize("system", [DOS, NTFS, 11, 14])
 @pytest.mark.parametrize("attributes", [0, 0x20, unix_attributes(stat.S_IFREG | 0o666)])
 def test_programs_are_executable_in_an_archive_without_modes(
-    tmp_path: Path, system: int, attributes: int
+    unpack: Unpack, tmp_path: Path, system: int, attributes: int
 ) -> None:
     entries = (
         RawEntry(name.encode(), content, system, attributes=attributes) for name, content in PROGRAMS.items()
     )
-    job, _ = unpacked(tmp_path, raw_zip(*entries))
+    job, _ = unpacked(unpack, tmp_path, raw_zip(*entries))
     assert {name for name in PROGRAMS if is_executable(job / name)} == {"a.sh", "b"}
 
 
-def test_modes_are_kept_in_an_archive_that_has_them(tmp_path: Path) -> None:
+def test_modes_are_kept_in_an_archive_that_has_them(unpack: Unpack, tmp_path: Path) -> None:
     plain, program = (unix_attributes(stat.S_IFREG | mode) for mode in (0o644, 0o755))
     entries = [
         RawEntry(b"plain.sh", b"#!/bin/sh\n", attributes=plain),
         RawEntry(b"program", b"text", attributes=program),
         RawEntry(b"unsaid.sh", b"#!/bin/sh\n", DOS),  # git archive says nothing of what is not a program
     ]
-    job, _ = unpacked(tmp_path, raw_zip(*entries))
+    job, _ = unpacked(unpack, tmp_path, raw_zip(*entries))
     names = ("plain.sh", "program", "unsaid.sh")
     assert [is_executable(job / name) for name in names] == [False, True, False]
 
@@ -223,17 +231,17 @@ TREE = {
 
 
 @pytest.mark.parametrize("maker", [info_zip, git_zip])
-def test_links_that_stay_inside_are_kept(tmp_path: Path, maker: object) -> None:
+def test_links_that_stay_inside_are_kept(unpack: Unpack, tmp_path: Path, maker: object) -> None:
     assert callable(maker)
-    job, warnings = unpacked(tmp_path, maker(TREE, INSIDE))
+    job, warnings = unpacked(unpack, tmp_path, maker(TREE, INSIDE))
     assert {path: os.readlink(job / path) for path in INSIDE} == INSIDE
     assert warnings == []
     assert {link.path: link.target for link in scan_folder(job).links} == INSIDE
 
 
-def test_links_that_lead_out_are_left_out_with_warnings(tmp_path: Path) -> None:
+def test_links_that_lead_out_are_left_out_with_warnings(unpack: Unpack, tmp_path: Path) -> None:
     links = {"current": "lib/v2"} | {path: target for path, (target, _) in OUTSIDE.items()}
-    job, warnings = unpacked(tmp_path, info_zip(TREE, links))
+    job, warnings = unpacked(unpack, tmp_path, info_zip(TREE, links))
     assert [path for path in links if (job / path).is_symlink()] == ["current"]
     assert warnings == left_out_warnings(LeftOut(path, why) for path, (_, why) in OUTSIDE.items())
     assert warnings[0].startswith("Left out 6 links that lead out of the job's folder: absolute, up, lib/up,")
@@ -259,12 +267,12 @@ def test_links_that_lead_out_are_left_out_with_warnings(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("target", ["/tmp", "..", "lib"])
 def test_no_file_is_written_through_a_link_of_the_archive(
-    tmp_path: Path, entries: tuple[str, str], target: str
+    unpack: Unpack, tmp_path: Path, entries: tuple[str, str], target: str
 ) -> None:
     link = unix_attributes(stat.S_IFLNK | 0o777)
     parts = [RawEntry(name.encode(), b"x") for name in entries if name != "out"]
     parts.insert(entries.index("out"), RawEntry(b"out", target.encode(), attributes=link))
-    refused(tmp_path, raw_zip(RawEntry(b"lib/a", b""), *parts))
+    refused(unpack, tmp_path, raw_zip(RawEntry(b"lib/a", b""), *parts))
     assert not list(tmp_path.rglob("x"))
 
 
@@ -277,23 +285,25 @@ def test_no_file_is_written_through_a_link_of_the_folder(tmp_path: Path) -> None
     (tmp_path / "a.zip").write_bytes(raw_zip(RawEntry(b"link/x", b"new")))
     with pytest.raises(BadUpload, match="needs a folder where the job has a link"):
         unpack_upload(tmp_path / "a.zip", job, LIMITS)
-    unpacked(tmp_path, raw_zip(RawEntry(b"link", b"new"), RawEntry(b"file", b"new")))
+    unpacked(unpack_upload, tmp_path, raw_zip(RawEntry(b"link", b"new"), RawEntry(b"file", b"new")))
     assert files_of(job) == {"lib/data": "kept", "link": "new", "file": "new"}
-    unpacked(tmp_path, info_zip({"run.sh": ""}, {"link": "lib"}))
+    unpacked(unpack_upload, tmp_path, info_zip({"run.sh": ""}, {"link": "lib"}))
     assert (job / "link" / "data").read_text() == "kept"
-    assert "is a folder in the job" in refused_over(tmp_path, info_zip({"run.sh": ""}, {"lib": "x"}))
+    assert "is a folder in the job" in refused_over(
+        unpack_upload, tmp_path, info_zip({"run.sh": ""}, {"lib": "x"})
+    )
 
 
-def refused_over(place: Path, archive: bytes) -> str:
+def refused_over(unpack: Unpack, place: Path, archive: bytes) -> str:
     with pytest.raises(BadUpload) as fault:
-        unpacked(place, archive)
+        unpacked(unpack, place, archive)
     return fault.value.reason
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR, stat.S_IFBLK])
-def test_what_is_no_file_is_left_out_with_a_warning(tmp_path: Path, kind: int) -> None:
+def test_what_is_no_file_is_left_out_with_a_warning(unpack: Unpack, tmp_path: Path, kind: int) -> None:
     odd = RawEntry(b"odd", b"/etc/passwd", attributes=unix_attributes(kind | 0o644))
-    job, warnings = unpacked(tmp_path, raw_zip(odd, RawEntry(b"run.sh", b"")))
+    job, warnings = unpacked(unpack, tmp_path, raw_zip(odd, RawEntry(b"run.sh", b"")))
     assert list(files_of(job)) == ["run.sh"]
     assert warnings == ["Left out a pipe, socket or device: odd."]
 
@@ -310,6 +320,8 @@ NOTHING = {
 
 
 @pytest.mark.parametrize("case", NOTHING)
-def test_an_archive_without_a_file_is_refused_with_the_reason(tmp_path: Path, case: str) -> None:
+def test_an_archive_without_a_file_is_refused_with_the_reason(
+    unpack: Unpack, tmp_path: Path, case: str
+) -> None:
     archive, words = NOTHING[case]
-    assert words in refused(tmp_path, archive)
+    assert words in refused(unpack, tmp_path, archive)
