@@ -1,16 +1,12 @@
 """A part that is away: answers that need it are 503 with a time to come back, and the rest goes on."""
 
 import asyncio
-import contextlib
-import os
-import signal
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable
 
-import psutil
 import pytest
 from support.client import Answer, Client, job_url, unique
 from support.eventually import eventually
-from support.stack import RunningStack
+from support.stack import RunningStack, halted
 
 NAMED = {"Content_Disposition": "attachement; filename=run.sh"}
 
@@ -18,20 +14,6 @@ NAMED = {"Content_Disposition": "attachement; filename=run.sh"}
 @pytest.fixture
 def stack(rough_stack: RunningStack) -> RunningStack:
     return rough_stack
-
-
-@contextlib.contextmanager
-def halted(stack: RunningStack, part: str) -> Iterator[None]:
-    """One part, with its children, neither answers nor ends: the supervisor sees it alive."""
-    process = psutil.Process(stack.pid_of(part))
-    family = [process, *process.children(recursive=True)]
-    for member in family:
-        os.kill(member.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for member in reversed(family):
-            os.kill(member.pid, signal.SIGCONT)
 
 
 async def are_away(*asked: Awaitable[Answer]) -> None:

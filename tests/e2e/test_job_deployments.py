@@ -1,5 +1,7 @@
-"""Deployments of jobs as resources: how far each is, how it ended, its log, and crashes of runners."""
+"""Deployments of jobs as resources: how far each is, how it ended, its log, and what is killed meanwhile."""
 
+import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,12 +11,15 @@ import pytest
 import pytest_asyncio
 from support.archives import zip_of
 from support.background import in_background
+from support.browser import chromium, tab
+from support.bus import SUBJECTS, replay
 from support.client import PATIENCE, Client, client_of, unique
 from support.command_line import CommandLine
 from support.eventually import eventually
 from support.package_index import PackageIndex, package_index, wheel
-from support.stack import RunningStack, webjobs_up
+from support.stack import RunningStack, halted, webjobs_up
 from webjobs_events.deployment_id import is_deployment_id
+from webjobs_rules.job import JobType
 
 ZIP = {"Content_Type": "application/zip"}
 ASYNC = {**ZIP, "Prefer": "respond-async"}
@@ -185,25 +190,111 @@ async def test_what_is_no_deployment_is_not_found_and_bad_filters_are_refused(cl
         assert (await client.get(f"/api/deployments?{query}")).status == 400
 
 
+@contextlib.asynccontextmanager
+async def held_deployment(client: Client, index: PackageIndex, package: str) -> AsyncIterator[str]:
+    """The address of a deployment whose package is not downloaded before the body has ended."""
+    name = unique(package)
+    index.add(wheel(package))
+    index.held.clear()
+    try:
+        files = zip_of({"run.py": f"import {package}\n", "requirements.txt": f"{package}\n"})
+        begun = await client.put(f"/api/jobs/triggered/{name}", files, **ASYNC)
+        url = begun.headers["Location"]
+        await eventually(lambda: any(f"/files/{package}" in path for path in index.requests), PATIENCE)
+        yield url
+    finally:
+        index.held.set()
+
+
+async def deployed_once(stack: RunningStack, client: Client, url: str) -> None:
+    """A deployment ends well, with one event."""
+    done = await ended(client, url)
+    assert done["state"] == "deployed", done
+    job = SUBJECTS.job_event(JobType.TRIGGERED, done["job"]["name"], "*")
+    names = [event.name for _, event in await replay(stack.nats_url, job)]
+    assert [each for each in names if each in ("Deployed", "DeployFailed")] == ["Deployed"], names
+
+
 async def test_a_deployment_whose_runner_is_killed_is_done_all_the_same(
     client: Client, prepared_stack: RunningStack, index: PackageIndex
 ) -> None:
-    name = unique("killed")
-    package = zip_of({"run.py": "import gamma\n", "requirements.txt": "gamma\n"})
+    async with held_deployment(client, index, "killed") as url:
+        found = await client.json(url)
+        assert (found["state"], bool(found["stage"])) == ("preparing", True), found
+        prepared_stack.kill("runner")
+    await deployed_once(prepared_stack, client, url)
+    assert "begun again" in (await client.get(f"{url}/log")).text
+
+
+async def test_a_deployment_goes_on_while_nats_is_killed(
+    client: Client, prepared_stack: RunningStack, index: PackageIndex
+) -> None:
+    async with held_deployment(client, index, "restarted") as url:
+        prepared_stack.kill("nats")
+    await deployed_once(prepared_stack, client, url)
+
+
+async def test_while_postgres_is_away_a_deployment_goes_on_and_is_never_not_found(
+    client: Client, prepared_stack: RunningStack, index: PackageIndex
+) -> None:
+    async with held_deployment(client, index, "unseen") as url:
+        name = (await client.json(url))["job"]["name"]
+        with halted(prepared_stack, "postgres"):
+            addresses = (url, f"{url}/log", f"/api/deployments?job=triggered/{name}")
+            before = await asyncio.gather(*(client.get(address) for address in addresses))
+            index.held.set()
+            files = prepared_stack.data / "site" / "wwwroot" / "app_data" / "jobs" / "triggered" / name
+            await eventually((files / "run.py").exists, PATIENCE)
+            after = await asyncio.gather(*(client.get(address) for address in addresses))
+            for answer in (*before, *after):
+                assert (answer.status, int(answer.headers["Retry-After"]) > 0) == (503, True), answer.text
+    await eventually(lambda: is_back(client, url), PATIENCE)
+    await deployed_once(prepared_stack, client, url)
+
+
+async def is_back(client: Client, url: str) -> bool:
+    return (await client.get(url)).status == 200
+
+
+async def test_the_page_of_a_deployment_follows_it_without_being_loaded_again(
+    client: Client, index: PackageIndex
+) -> None:
+    async with chromium() as browser, tab(browser, client.base) as watched:
+        page = watched.page
+        async with held_deployment(client, index, "watched") as url:
+            await watched.open(f"/pages/deployments/{url.rpartition('/')[2]}")
+            await page.evaluate("window.isSame = true")
+            await page.locator("#head .status.Running").wait_for()
+            await page.get_by_text("Dependencies are declared in requirements.txt").wait_for()
+            await watched.check()
+        await page.locator("#head .status.Success").wait_for()
+        await page.get_by_text("INFO] Deployed.").wait_for()
+        assert await page.evaluate("window.isSame")
+        await watched.check()
+
+
+async def test_a_form_whose_deployment_takes_long_leads_to_its_page(
+    client: Client, index: PackageIndex, tmp_path: Path
+) -> None:
+    name = unique("typed-in")
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "run.py").write_text("import slow\n")
+    (folder / "requirements.txt").write_text("slow\n")
+    index.add(wheel("slow"))
     index.held.clear()
     try:
-        begun = await client.put(f"/api/jobs/triggered/{name}", package, **ASYNC)
-        url = begun.headers["Location"]
-
-        async def is_held() -> bool:
-            found = await client.json(url)
-            assert (found["state"], bool(found["stage"])) == ("preparing", True), found
-            return any("/files/gamma" in request for request in index.requests)
-
-        await eventually(is_held, PATIENCE)
-        prepared_stack.kill("runner")
+        async with chromium() as browser, tab(browser, client.base) as watched:
+            page = watched.page
+            await watched.open("/pages/new")
+            await page.locator("#folder").set_input_files(folder)
+            await page.get_by_role("button", name="Deploy", exact=True).click()
+            await page.wait_for_url("**/pages/deployments/*")
+            await page.locator("#head .status.Running").wait_for()
+            index.held.set()
+            await page.locator("#head .status.Success").wait_for()
+            await page.get_by_role("link", name=name).first.click()
+            await page.wait_for_url(f"**/pages/triggered/{name}")
+            await watched.check()
     finally:
         index.held.set()
-    done = await ended(client, url)
-    assert done["state"] == "deployed", done
-    assert "begun again" in (await client.get(f"{url}/log")).text

@@ -7,9 +7,10 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psutil
 from support.clusters import put_cluster
 from support.eventually import eventually
 from support.process_search import processes_with, processes_working_in
@@ -144,6 +145,20 @@ async def webjobs_up(
         except TimeoutError:
             process.kill()
             await process.wait()
+
+
+@contextlib.contextmanager
+def halted(stack: RunningStack, part: str) -> Iterator[None]:
+    """One part, with its children, neither answers nor ends: the supervisor sees it alive."""
+    process = psutil.Process(stack.pid_of(part))
+    family = [process, *process.children(recursive=True)]
+    for member in family:
+        os.kill(member.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for member in reversed(family):
+            os.kill(member.pid, signal.SIGCONT)
 
 
 def _environment(pid: int) -> bytes:
