@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from support.programs import find_program
 
 ROOT = Path(__file__).parents[2]
-CLIENT_PACKAGES = {"webjobs_cli", "webjobs_client", "webjobs_job", "webjobs_rules"}
+CLIENT_PACKAGES = {"webjobs_cli", "webjobs_client", "webjobs_environments", "webjobs_job", "webjobs_rules"}
 UV = Path(sys.executable).with_name("uv")
 # Read at once: tests run without the caller's variables.
 FROM_INDEX = bool(os.environ.get("WEBJOBS_TEST_INDEX"))

@@ -24,6 +24,7 @@ FROM_INDEX = bool(os.environ.get("WEBJOBS_TEST_INDEX"))
 """Whether the requirements are downloaded; otherwise those installed here are linked."""
 PACKAGES = (
     "libs/rules/webjobs_rules",
+    "libs/environments/webjobs_environments",
     "libs/client/webjobs_client",
     "libs/job/webjobs_job",
     "libs/events/webjobs_events",

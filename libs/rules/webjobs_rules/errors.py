@@ -162,3 +162,12 @@ class DependenciesRefused(WebJobsError):
         self.stage = stage
         self.reason = reason
         super().__init__(reason)
+
+
+class DependenciesUnavailable(WebJobsError):
+    """Packages of a job could not be had now; another try may succeed."""
+
+    def __init__(self, stage: PreparationStage, reason: str) -> None:
+        self.stage = stage
+        self.reason = reason
+        super().__init__(reason)

@@ -1,6 +1,5 @@
 """The runner's own errors: why settings were not changed, or a script not started."""
 
-from webjobs_rules.dependencies.vocabulary import PreparationStage
 from webjobs_rules.errors import WebJobsError
 
 
@@ -42,12 +41,3 @@ class InstanceInUse(WebJobsError):
             f"Another runner with the instance id {instance_id} is alive, on this machine or on this data "
             "folder. Stop it, or give this one another data folder or instance id."
         )
-
-
-class DependenciesUnavailable(WebJobsError):
-    """Packages of a job could not be had now; another try may succeed."""
-
-    def __init__(self, stage: PreparationStage, reason: str) -> None:
-        self.stage = stage
-        self.reason = reason
-        super().__init__(reason)

@@ -12,15 +12,15 @@ from chaos.deployments.stack import DeploymentStack
 from support.bus import SUBJECTS, replay
 from support.client import Answer, Client
 from support.eventually import eventually
+from webjobs_environments.contents import contents_of
+from webjobs_environments.file_locks import try_lock
+from webjobs_environments.folders import EnvironmentFolders
 from webjobs_events.deployment_id import deployment_id_of
 from webjobs_events.events import DependenciesFailed, DependenciesPrepared, Deployed, DeployFailed, Event
 from webjobs_events.jetstream import Bus, connect_bus
 from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
 from webjobs_rules.job import JobType
-from webjobs_runner.environments.contents import contents_of
-from webjobs_runner.environments.file_locks import try_lock
-from webjobs_runner.environments.folders import EnvironmentFolders
 
 LOST = (aiohttp.ClientError, TimeoutError, ConnectionError)
 """What a client sees whose api is killed."""

@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from webjobs_environments.folder_swap import swap_folders
 from webjobs_events.files import Condition
 from webjobs_rules.errors import WebJobsError
 from webjobs_runner.domain.site_path import parse_path
-from webjobs_runner.files.folder_swap import swap_folders
 from webjobs_runner.files.site import Site
 from webjobs_runner.vfs.site_files import SiteFiles
 from webjobs_runner.vfs.zip_stream import zip_pieces

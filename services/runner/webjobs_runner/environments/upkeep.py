@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from webjobs_environments.file_locks import try_lock
+from webjobs_environments.folders import delete
+from webjobs_environments.language import Languages
 from webjobs_events.jetstream import Definitions
 from webjobs_events.job import JobDefinition
 
 from webjobs_runner.environments.environments import Environments
-from webjobs_runner.environments.file_locks import try_lock
-from webjobs_runner.environments.folders import delete
-from webjobs_runner.environments.language import Languages
 from webjobs_runner.environments.report import EnvironmentsState, Stored
 from webjobs_runner.log import logger
 

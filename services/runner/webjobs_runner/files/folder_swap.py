@@ -1,17 +1,12 @@
 """Puts a new version of a folder in the place of the old one, so that a crash leaves one of them whole."""
 
-import ctypes
-import errno
 import os
 import shutil
 from pathlib import Path
 
-from webjobs_runner.files.site import STAGING
+from webjobs_environments.folder_swap import flush_disk, swap_folders
 
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2
-_NOT_SUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV})
-_libc = ctypes.CDLL(None, use_errno=True)
+from webjobs_runner.files.site import STAGING
 
 
 class Staging:
@@ -63,28 +58,3 @@ class Staging:
         """Make the folder vanish at one stroke, then delete it."""
         self.folder.rename(self.gone)
         self.clear()
-
-
-def swap_folders(one: Path, other: Path) -> bool:
-    """Let two paths of one file system change places in a single step; False where that is not possible."""
-    try:
-        renameat2 = _libc.renameat2
-    except AttributeError:
-        return False
-    arguments = (_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
-    if renameat2(*arguments) == 0:
-        return True
-    number = ctypes.get_errno()
-    if number in _NOT_SUPPORTED:
-        return False
-    raise OSError(number, os.strerror(number), str(one), None, str(other))
-
-
-def flush_disk(folder: Path) -> None:
-    """Bring the file system of a folder to disk: a power cut must not leave empty files under new names."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        if _libc.syncfs(descriptor) != 0:
-            os.sync()
-    finally:
-        os.close(descriptor)

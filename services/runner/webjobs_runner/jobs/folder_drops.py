@@ -13,6 +13,7 @@ from webjobs_events.job import JobDefinition
 from webjobs_events.redaction import sealed, without_env
 from webjobs_rules.errors import (
     DependenciesRefused,
+    DependenciesUnavailable,
     FolderRefused,
     MissingInterpreter,
     NoRunnableScript,
@@ -21,7 +22,6 @@ from webjobs_rules.errors import (
 from webjobs_rules.trace import Trace
 
 from webjobs_runner.domain.folder_diff import Drop, DropAction
-from webjobs_runner.errors import DependenciesUnavailable
 from webjobs_runner.files.job_files import InspectedFolder, forget_version, note_version
 from webjobs_runner.files.site import Site
 from webjobs_runner.job_events import JobEvents

@@ -34,6 +34,7 @@ from webjobs_rules.archive_entries import UploadLimits
 from webjobs_rules.errors import (
     BadUpload,
     DependenciesRefused,
+    DependenciesUnavailable,
     FolderRefused,
     InvalidJobSettings,
     MissingInterpreter,
@@ -45,7 +46,7 @@ from webjobs_rules.settings_check import check_bounds, check_settings
 from webjobs_rules.settings_patch import merged, settings_tag
 
 from webjobs_runner.disk_watch import DiskWatch
-from webjobs_runner.errors import DependenciesUnavailable, SettingsAreOthers
+from webjobs_runner.errors import SettingsAreOthers
 from webjobs_runner.files.definition_files import has_settings, is_disabled, read_settings, settings_warnings
 from webjobs_runner.files.package import unpack_package
 from webjobs_runner.files.upload import place_archive, place_merged, place_script

@@ -9,14 +9,13 @@ from webjobs_events.errors import BusUnavailable, RevisionConflict
 from webjobs_events.jetstream import Bus, Definitions, JobKey, Listener, ObjectNotFound
 from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
-from webjobs_rules.errors import FolderRefused, WebJobsError
+from webjobs_rules.errors import DependenciesUnavailable, FolderRefused, WebJobsError
 from webjobs_rules.job import JobName
 from webjobs_rules.trace import Trace
 from webjobs_service.lifetime import cancel_all
 
 from webjobs_runner.deploy_errors import FolderChangedMeanwhile, JobsFolderMissing, OutsideSite
 from webjobs_runner.domain.folder_diff import DropAction, KnownContent, decide_drop, decide_drop_of_unreadable
-from webjobs_runner.errors import DependenciesUnavailable
 from webjobs_runner.files.drop_reports import NameRefused
 from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.folder_walk import Snapshot, snapshot_folder

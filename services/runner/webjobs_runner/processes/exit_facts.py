@@ -1,11 +1,15 @@
 """What the end of a script's process, or its failure to start, says in an event."""
 
-from webjobs_rules.errors import DependenciesRefused, MissingInterpreter, NoRunnableScript
+from webjobs_rules.errors import (
+    DependenciesRefused,
+    DependenciesUnavailable,
+    MissingInterpreter,
+    NoRunnableScript,
+)
 from webjobs_rules.exit_facts import ExitFacts, exit_code_evidence
 from webjobs_rules.status import Reason
 from webjobs_rules.wine import is_wines_own
 
-from webjobs_runner.errors import DependenciesUnavailable
 from webjobs_runner.processes.process import ProcessExit
 
 

@@ -33,7 +33,7 @@ from webjobs_runner.files.text_search import mentions_shutdown_file
 from webjobs_runner.files.versions import Versions
 from webjobs_runner.instance import Instance
 from webjobs_runner.logs.script_log import ScriptLog
-from webjobs_runner.processes.held_environment import EnvironmentSource
+from webjobs_runner.processes.environment_source import EnvironmentSource
 from webjobs_runner.processes.process import Launcher, ScriptProcess
 from webjobs_runner.processes.script_stop import ScriptEnd, Wakeup, stop_script
 from webjobs_runner.processes.wine_prefix import WinePrefixes

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from webjobs_rules.dependencies.environment_key import Interpreter
 
-from webjobs_runner.environments.file_locks import try_lock
+from webjobs_environments.file_locks import try_lock
 
 _WRITABLE = 0o200
 _TEMPORARY, _TRASH = ".tmp-", ".trash-"

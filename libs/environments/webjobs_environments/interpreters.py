@@ -1,18 +1,18 @@
 """The interpreters of Python on this machine: found, asked for their facts, and chosen."""
 
 import json
+import logging
 import os
 from collections.abc import Callable, Sequence
 
 from webjobs_rules.dependencies.environment_key import Interpreter
 from webjobs_rules.dependencies.python_version import fits, release_of
 from webjobs_rules.dependencies.vocabulary import PreparationStage
-from webjobs_rules.errors import DependenciesRefused
+from webjobs_rules.errors import DependenciesRefused, WebJobsError
 
-from webjobs_runner.environments.tools import Tools
-from webjobs_runner.errors import ScriptNotStarted
-from webjobs_runner.log import logger
+from webjobs_environments.tools import Tools
 
+_log = logging.getLogger("webjobs.environments")
 _FACTS = """
 import json, platform, sys, sysconfig
 print(json.dumps({
@@ -64,7 +64,7 @@ class Interpreters:
             path = self._find(name)
             interpreter = await self._facts(path) if path else None
             if interpreter is None:
-                logger.warning("interpreter of WEBJOBS_PYTHONS does not start", name=name)
+                _log.warning("interpreter %s of WEBJOBS_PYTHONS does not start", name)
             elif interpreter not in found:
                 found.append(interpreter)
         return found
@@ -83,6 +83,6 @@ class Interpreters:
             output = await self._tools.ask([path, "-I", "-c", _FACTS], folder="/")
             facts = json.loads(output.stdout)
             return Interpreter(**(facts | {"path": os.path.realpath(facts["path"])}))
-        except (ScriptNotStarted, ValueError, TypeError, KeyError) as error:
-            logger.warning("interpreter cannot be asked", path=path, error=str(error))
+        except (WebJobsError, ValueError, TypeError, KeyError) as error:
+            _log.warning("interpreter %s cannot be asked: %s", path, error)
             return None

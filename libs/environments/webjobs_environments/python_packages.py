@@ -13,7 +13,7 @@ from webjobs_rules.dependencies.python_lock import check_lock
 from webjobs_rules.dependencies.python_version import release_of
 from webjobs_rules.dependencies.vocabulary import DependencyKind, PreparationStage, ReportProgress
 
-from webjobs_runner.environments.tools import Tools
+from webjobs_environments.tools import Tools
 
 LOCK_NAME = "webjobs-lock.txt"
 """The lock in an environment."""

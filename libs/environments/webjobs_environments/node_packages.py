@@ -13,8 +13,8 @@ from webjobs_rules.dependencies.node_lock import PACKAGE_LOCK, files_of_lock, no
 from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress
 from webjobs_rules.errors import DependenciesRefused
 
-from webjobs_runner.environments.python_packages import LOCK_NAME, write_files
-from webjobs_runner.environments.tools import Tools
+from webjobs_environments.python_packages import LOCK_NAME, write_files
+from webjobs_environments.tools import Tools
 
 _FACTS = """
 const header = process.report.getReport().header

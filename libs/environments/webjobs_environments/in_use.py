@@ -4,9 +4,9 @@ import os
 from dataclasses import dataclass
 from functools import partial
 
-from webjobs_runner.environments.file_locks import try_lock
-from webjobs_runner.environments.folders import EnvironmentFolders
-from webjobs_runner.processes.held_environment import HeldEnvironment
+from webjobs_environments.file_locks import try_lock
+from webjobs_environments.folders import EnvironmentFolders
+from webjobs_environments.held_environment import HeldEnvironment
 
 
 @dataclass(slots=True)

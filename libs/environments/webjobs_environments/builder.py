@@ -1,6 +1,7 @@
 """Builds environments: beside their place, put there at one stroke, each once on a host."""
 
 import asyncio
+import logging
 import time
 from pathlib import Path
 from typing import Protocol
@@ -9,13 +10,13 @@ from webjobs_rules.dependencies.environment_key import Interpreter
 from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress
 from webjobs_rules.errors import DependenciesRefused
 
-from webjobs_runner.environments.contents import contents_of, protect
-from webjobs_runner.environments.file_locks import locked
-from webjobs_runner.environments.folders import EnvironmentFolders, Marker, delete
-from webjobs_runner.files.folder_swap import flush_disk, swap_folders
-from webjobs_runner.log import logger
+from webjobs_environments.contents import contents_of, protect
+from webjobs_environments.file_locks import locked
+from webjobs_environments.folder_swap import flush_disk, swap_folders
+from webjobs_environments.folders import EnvironmentFolders, Marker, delete
 
 _MEGABYTE = 1024 * 1024
+_log = logging.getLogger("webjobs.environments")
 
 
 class Installer(Protocol):
@@ -101,14 +102,14 @@ class Builder:
         try:
             now = contents_of(folder)
         except OSError as error:
-            logger.error("environment cannot be read; it is built again", key=key, error=str(error))
+            _log.error("environment %s cannot be read; it is built again: %s", key, error)
             return None
         if now != marker.contents:
-            logger.error(
-                "environment was changed since it was built; it is built again",
-                key=key,
-                files=now.files - marker.contents.files,
-                bytes=now.bytes - marker.contents.bytes,
+            _log.error(
+                "environment %s was changed since it was built (%+d files, %+d bytes); it is built again",
+                key,
+                now.files - marker.contents.files,
+                now.bytes - marker.contents.bytes,
             )
             return None
         return marker

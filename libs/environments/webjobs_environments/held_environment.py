@@ -4,9 +4,6 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
-
-from webjobs_events.job import JobDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +40,3 @@ class HeldEnvironment:
         temporary = f"{folder}/.node_modules-{secrets.token_hex(4)}"
         os.symlink(target, temporary)
         os.replace(temporary, link)
-
-
-class EnvironmentSource(Protocol):
-    """Has the environments of jobs."""
-
-    async def acquire(self, definition: JobDefinition) -> HeldEnvironment:
-        """The environment of a definition that has dependencies, built first if it is not here.
-
-        Raises:
-            DependenciesRefused, DependenciesUnavailable: It cannot be built.
-            BusUnavailable: Its lock is not here, and NATS does not answer.
-        """
-        ...

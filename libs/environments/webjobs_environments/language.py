@@ -9,9 +9,9 @@ from webjobs_rules.dependencies.declaration import Declaration
 from webjobs_rules.dependencies.environment_key import Interpreter
 from webjobs_rules.dependencies.vocabulary import DependencyKind, ReportProgress
 
-from webjobs_runner.environments.builder import Builder
-from webjobs_runner.environments.folders import EnvironmentFolders
-from webjobs_runner.environments.in_use import UsedEnvironments
+from webjobs_environments.builder import Builder
+from webjobs_environments.folders import EnvironmentFolders
+from webjobs_environments.in_use import UsedEnvironments
 
 
 class Resolver(Protocol):

@@ -5,7 +5,7 @@ import os
 import stat
 from pathlib import Path
 
-from webjobs_runner.environments.folders import Contents
+from webjobs_environments.folders import Contents
 
 _WRITE_BITS = 0o222
 

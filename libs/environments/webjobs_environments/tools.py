@@ -1,4 +1,4 @@
-"""Runs uv and interpreters under the launcher of scripts, with limits and an environment of their own."""
+"""Runs uv, npm and interpreters, with limits and an environment of their own."""
 
 import asyncio
 import errno
@@ -6,13 +6,11 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from webjobs_rules.dependencies.tool_output import is_outage, lacks_space, sentences, without_addresses
 from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress, report_nothing
-from webjobs_rules.errors import DependenciesRefused
-
-from webjobs_runner.errors import DependenciesUnavailable
-from webjobs_runner.processes.process import Launcher
+from webjobs_rules.errors import DependenciesRefused, DependenciesUnavailable
 
 _LONGEST_SECONDS = 15 * 60.0
 _MOST_OUTPUT = 1024 * 1024  # bytes
@@ -20,6 +18,51 @@ _LONGEST_LINE = 8192
 _AT_ONCE = 2
 # The second limit is of a single file. Address space is not limited: Node.js reserves much and uses little.
 _LIMITED = 'ulimit -c 0; ulimit -d "$0"; exec "$@"'
+
+
+class ProgramEnd(Protocol):
+    """How a program ended."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """None when a signal ended it, or nothing is known."""
+        ...
+
+
+class Program(Protocol):
+    """A program that was started, with all that it starts itself."""
+
+    def limit(self, instant: float) -> None:
+        """Have it killed at this monotonic instant."""
+        ...
+
+    def kill(self) -> None:
+        """Kill it."""
+        ...
+
+    async def wait(self) -> ProgramEnd:
+        """How it ended, when it has."""
+        ...
+
+
+class ProgramStarter(Protocol):
+    """Starts programs so that they do not outlive this process."""
+
+    async def spawn(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        env: Mapping[str, str],
+        on_stdout: Callable[[bytes], None],
+        on_stderr: Callable[[bytes], None],
+    ) -> Program:
+        """Start a program with exactly this environment; its output goes to the callbacks as it comes.
+
+        Raises:
+            WebJobsError: It cannot be started.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +92,14 @@ class Tools:
     """Starts programs that prepare environments, two at once.
 
     Args:
-        launcher: Of scripts: when the runner dies, they die with it.
+        starter: When this process dies, they die with it.
         environment: Of these programs, which holds nothing of the services.
     """
 
     def __init__(
-        self, launcher: Launcher, environment: Mapping[str, str], limits: ToolLimits | None = None
+        self, starter: ProgramStarter, environment: Mapping[str, str], limits: ToolLimits | None = None
     ) -> None:
-        self._launcher = launcher
+        self._starter = starter
         self.environment = environment
         self._limits = limits or ToolLimits()
         self._room = asyncio.Semaphore(_AT_ONCE)
@@ -74,7 +117,7 @@ class Tools:
         If the caller is cancelled, the program is killed.
 
         Raises:
-            ScriptNotStarted: It cannot be started.
+            WebJobsError: It cannot be started.
         """
         async with self._room:
             return await self.ask(arguments, folder=folder, on_line=on_line, variables=variables)
@@ -90,11 +133,11 @@ class Tools:
         """The same at once, for programs that take a moment.
 
         Raises:
-            ScriptNotStarted: It cannot be started.
+            WebJobsError: It cannot be started.
         """
         output, lines = _Output(on_line), _Output(on_line)
         kibibytes = str(self._limits.memory_bytes // 1024)
-        process = await self._launcher.spawn(
+        process = await self._starter.spawn(
             ["/bin/sh", "-c", _LIMITED, kibibytes, *arguments],
             cwd=folder,
             env={**self.environment, **(variables or {})},

@@ -1,0 +1,1 @@
+"""Environments with the packages of jobs: resolved, built, held in use. Runner and command line share it."""
