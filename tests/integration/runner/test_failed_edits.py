@@ -15,7 +15,7 @@ from webjobs_events.subjects import Subjects
 from webjobs_rules.job import JobType
 from webjobs_runner.files.package import scan_folder
 from webjobs_runner.jobs import reconciler
-from webjobs_runner.jobs.deployment import Deployment
+from webjobs_runner.jobs.deployment import Deployment, NewFiles
 
 TRIGGERED = JobType.TRIGGERED
 HELLO = Subjects.definition_key(TRIGGERED, "hello")
@@ -32,9 +32,9 @@ async def edited(
     await eventually(lambda: (folder / "run.sh").exists(), 10)
     failed, deploy = asyncio.Event(), Deployment.deploy
 
-    async def fail_at_edits(*args: Any, **kwargs: Any) -> Any:
-        if not kwargs["cause"].startswith("file-drop/") or failed.is_set():
-            return await deploy(*args, **kwargs)
+    async def fail_at_edits(deployment: Deployment, wanted: NewFiles, *report: Any) -> Any:
+        if not wanted.cause.startswith("file-drop/") or failed.is_set():
+            return await deploy(deployment, wanted, *report)
         failed.set()
         raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +27,7 @@ from webjobs_runner.files.job_files import InspectedFolder, forget_version, note
 from webjobs_runner.files.site import Site
 from webjobs_runner.job_events import JobEvents
 from webjobs_runner.jobs.definition_changes import DefinitionChanges
-from webjobs_runner.jobs.deployment import Deployment
+from webjobs_runner.jobs.deployment import Deployment, NewFiles
 from webjobs_runner.log import logger
 
 _MIRROR_SECONDS = 5.0
@@ -70,10 +71,10 @@ class FolderDrops:
         cause = f"file-drop/{content.digest}/{datetime.now(UTC).timestamp():.3f}"
         if drop.action is DropAction.DEPLOY:
             try:
-                definition, revision = await self._deployment.deploy(
-                    job_type,
-                    job_name,
-                    inspected.folder,
+                files = NewFiles(
+                    job_type=job_type,
+                    job_name=job_name,
+                    folder=inspected.folder,
                     cause=cause,
                     deployed_by=_BY_FOLDER,
                     trace=trace,
@@ -82,36 +83,21 @@ class FolderDrops:
                     unless_same=True,
                     settings_warnings=doubts,
                 )
+                definition, revision = await self._deployment.deploy(files)
             except DependenciesUnavailable as error:  # it is tried again
                 self.refuse(key, content.digest, str(error), trace)
                 raise
             except (NoRunnableScript, MissingInterpreter, FolderRefused, DependenciesRefused) as error:
                 self.refuse(key, content.digest, str(error), trace)
-                if isinstance(error, FolderRefused | DependenciesRefused) or self._lacks_interpreter_only(
-                    key, inspected, error
-                ):
-                    return str(error)
-                await self._remove(key, trace)
-                # What is left is not the installed version: restoring that later makes it a job again.
-                await asyncio.to_thread(forget_version, self._site, job_type, job_name)
+                if self._takes_job_away(key, inspected, error):
+                    await self._remove(key, trace)
+                    # What is left is not the installed version: restoring that later makes it a job again.
+                    await asyncio.to_thread(forget_version, self._site, job_type, job_name)
                 return str(error)
             digest, cause = definition.digest, definition.cause
             changed_at: int | None = revision
         else:
-            if drop.action is DropAction.ENABLE_OR_DISABLE:
-                changed_at = await self._changes.set_disabled(
-                    job_type, job_name, drop.disabled, cause=cause, trace=trace
-                )
-            else:
-                changed_at = await self._changes.change_settings(
-                    job_type,
-                    job_name,
-                    drop.settings,
-                    cause=cause,
-                    trace=trace,
-                    disabled=drop.disabled,
-                    warnings=doubts,
-                )
+            changed_at = await self._change(key, drop, cause, trace, doubts)
             digest = content.digest
         # What the folder itself holds: what the definition has from elsewhere is brought here next.
         await asyncio.to_thread(
@@ -127,12 +113,24 @@ class FolderDrops:
         await self._mirrored(changed_at)
         return ""
 
-    def _lacks_interpreter_only(self, key: JobKey, inspected: InspectedFolder, error: WebJobsError) -> bool:
-        """Whether the job's script is still there, and this runner just has no program to run it."""
+    async def _change(
+        self, key: JobKey, drop: Drop, cause: str, trace: Trace | None, doubts: Sequence[str]
+    ) -> int | None:
+        """Change what a definition says beside its files; returns its revision, None without a job."""
+        if drop.action is DropAction.ENABLE_OR_DISABLE:
+            return await self._changes.set_disabled(*key, drop.disabled, cause=cause, trace=trace)
+        return await self._changes.change_settings(
+            *key, drop.settings, cause=cause, trace=trace, disabled=drop.disabled, warnings=doubts
+        )
+
+    def _takes_job_away(self, key: JobKey, inspected: InspectedFolder, error: WebJobsError) -> bool:
+        """Whether a refused folder has no script any more that any runner could run."""
+        if isinstance(error, FolderRefused | DependenciesRefused):
+            return False
         definition = self._definitions.get(*key)
         if definition is None or not isinstance(error, MissingInterpreter):
-            return False
-        return (inspected.folder / definition.script).is_file()
+            return True
+        return not (inspected.folder / definition.script).is_file()  # else this runner just lacks a program
 
     async def _remove(self, key: JobKey, trace: Trace | None) -> None:
         """A person took the job, or its script, away: it is no job any more, its history is kept."""

@@ -53,7 +53,7 @@ from webjobs_runner.files.upload import place_archive, place_merged, place_scrip
 from webjobs_runner.files.versions import Versions
 from webjobs_runner.job_events import JobEvents
 from webjobs_runner.jobs.definition_changes import DefinitionChanges
-from webjobs_runner.jobs.deployment import Deployment
+from webjobs_runner.jobs.deployment import Deployment, NewFiles
 from webjobs_runner.jobs.deployment_log import MOST_ATTEMPTS, DeploymentLog, DeploymentLogs
 from webjobs_runner.jobs.reconciler import Reconciler
 from webjobs_runner.jobs.refusals import Refusals
@@ -350,10 +350,10 @@ class JobCommands:
             settings = None
             if has_settings(folder):
                 settings = await asyncio.to_thread(read_settings, folder, command.job_type)
-            _, revision = await self._deployment.deploy(
-                command.job_type,
-                command.job_name,
-                folder,
+            files = NewFiles(
+                job_type=command.job_type,
+                job_name=command.job_name,
+                folder=folder,
                 cause=command.command_id,
                 deployed_by=command.requested_by,
                 trace=command.trace,
@@ -362,9 +362,9 @@ class JobCommands:
                 disabled=True if is_disabled(folder) else None,
                 unless_same=is_restored,
                 warnings=left_out_warnings(left_out),
-                report=log.write,
                 upgrade=command.upgrade,
             )
+            _, revision = await self._deployment.deploy(files, log.write)
         except DependenciesUnavailable as error:  # nothing is wrong with the upload
             return CommandReply(code=ReplyCode.DEPENDENCIES_UNAVAILABLE, message=str(error))
         except tuple(refusal for refusal, _ in _REFUSALS) as error:
