@@ -46,7 +46,8 @@ def unread_declarations(
     """
     folder, name = posixpath.split(script)
     beside = {path[len(folder) + 1 if folder else 0 :] for path in paths if posixpath.dirname(path) == folder}
-    text = read(script)[:_LONGEST_SCRIPT].decode("utf-8", "replace")
+    head = read(script)[:_LONGEST_SCRIPT] if script in paths else b""  # it may be a link
+    text = head.decode("utf-8", "replace")
     if declaration is not None:
         return list(_calls_of_pip(name, text, declaration))
     if name.lower().endswith(".php"):

@@ -80,3 +80,10 @@ def test_a_script_that_installs_its_packages_itself_is_named(line: str) -> None:
     assert "the packages of requirements.txt are installed already" in warning
     assert warnings_of({**files, "run.sh": f"# {line}\n"}, "run.sh") == []
     assert warnings_of({"run.sh": f"{line}\n"}, "run.sh") == []
+
+
+@pytest.mark.parametrize("script", ["run.sh", "run.py"])
+def test_a_script_that_is_a_link_is_none_of_the_files(script: str) -> None:
+    content = {"Pipfile": ""}
+    (*warnings,) = unread_declarations(script, content, lambda path: content[path].encode(), None)
+    assert bool(warnings) == (script == "run.py")
