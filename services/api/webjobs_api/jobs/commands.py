@@ -22,7 +22,7 @@ from webjobs_events.commands import (
     ReplyCode,
     StopContinuousJob,
 )
-from webjobs_events.deployment_id import deploy_command_id
+from webjobs_events.deployment_id import deploy_command_id, deployment_id_of, reply_in
 from webjobs_events.errors import BusUnavailable, CommandRefused
 from webjobs_events.jetstream import Bus
 from webjobs_rules.job import JobName, JobType
@@ -50,7 +50,7 @@ class Patience:
     turn: float = 10.0
     """For another command of the same job and verb to end."""
     reply: float = 60.0
-    """For the runner's reply, or for a runner to take the command."""
+    """For the runner's reply, or for a runner to take the command; between two looks at the queue."""
     work: float = 3600.0
     """For the reply of a runner that has taken it: a large upload is unpacked, packed and stored."""
     deployment: float = 45.0
@@ -198,11 +198,13 @@ class JobCommands:
         if isinstance(command, DeployJob) and self._can_work_go_on:
             if await self._is_waiting(command, sequence):
                 raise DeploymentGoesOn(command)
-        if await self._is_taken(sequence):
-            if await self._replied(answer, self._patience.work):
-                return answer.result()
-            if await self._is_taken(sequence):  # taken back it would be carried out all the same
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._patience.work
+        while await self._is_taken(command, sequence):
+            if (left := give_up_at - loop.time()) <= 0:  # taken back it would be carried out all the same
                 return await self._read_outcome(command)
+            if await self._replied(answer, min(left, self._patience.reply)):
+                return answer.result()
         if await self._bus.withdraw_command(sequence):
             self._storage.require_room()
             raise CommandWithdrawn(command.job_name, command.verb)
@@ -215,9 +217,16 @@ class JobCommands:
         """Whether a runner is there, and NATS has room for what it would write."""
         return self._runners.any_alive and not self._storage.shortage
 
-    async def _is_taken(self, sequence: int) -> bool:
-        """Whether it is worth waiting on: a runner works on it, and nothing speaks against its end."""
-        return self._can_work_go_on and await self._bus.is_command_taken(JOB_QUEUE, sequence)
+    async def _is_taken(self, command: JobCommand, sequence: int) -> bool:
+        """Whether it is worth waiting on: a runner works on it, and nothing speaks against its end.
+
+        A command that is not in the queue any more is done, and its reply was lost.
+        """
+        return (
+            self._can_work_go_on
+            and await self._is_waiting(command, sequence)
+            and await self._bus.is_command_taken(JOB_QUEUE, sequence)
+        )
 
     async def _is_waiting(self, command: JobCommand, sequence: int) -> bool:
         waiting = await self._bus.pending_command(command.subject(self._bus.subjects))
@@ -240,14 +249,25 @@ class JobCommands:
         return answer.done()
 
     async def _read_outcome(self, command: JobCommand) -> CommandReply:
-        """How a command ended whose reply was lost, as far as the definition shows it."""
+        """How a command ended whose reply was lost, as far as definition or log of the deployment show it."""
         definition = await self._definitions.read(command.job_type, command.job_name)
         if isinstance(command, DeleteJob) and definition is None:
             return CommandReply(code=ReplyCode.DONE)
         if definition is not None and definition.cause == command.command_id:
             revision = await self._definitions.revision(command.job_type, command.job_name)
             return CommandReply(code=ReplyCode.DONE, revision=revision)
+        if isinstance(command, DeployJob) and (reply := await self._reply_in_log(command)) is not None:
+            return reply
         raise CommandUnanswered(command.job_name, command.verb)
+
+    async def _reply_in_log(self, command: DeployJob) -> CommandReply | None:
+        deployment_id = deployment_id_of(command.command_id)
+        if deployment_id is None:
+            return None
+        subjects = self._bus.subjects
+        subject = subjects.deployment_log(command.job_type, command.job_name, deployment_id)
+        last = await self._bus.last_message(subjects.logs_stream, subject)
+        return reply_in(last.headers) if last is not None else None
 
     async def _note_events(self) -> None:
         """Later reads include the events that the command caused."""
