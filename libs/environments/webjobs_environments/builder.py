@@ -90,7 +90,8 @@ class Builder:
                 await asyncio.to_thread(self._put_in_place, key, temporary, marker)
             finally:
                 await asyncio.to_thread(delete, temporary)
-            report(PreparationStage.CHECK, f"{packages} packages are installed")
+            installed = "1 package is" if packages == 1 else f"{packages} packages are"
+            report(PreparationStage.CHECK, f"{installed} installed")
             return marker, False
 
     def whole(self, key: str) -> Marker | None:

@@ -8,7 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from webjobs_rules.dependencies.tool_output import is_outage, lacks_space, sentences, without_addresses
+from webjobs_rules.dependencies.tool_output import (
+    is_news,
+    is_outage,
+    lacks_space,
+    sentences,
+    without_addresses,
+)
 from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress, report_nothing
 from webjobs_rules.errors import DependenciesRefused, DependenciesUnavailable
 
@@ -183,7 +189,7 @@ class Tools:
         output = await self.run(
             arguments,
             folder=folder,
-            on_line=lambda line: report(stage, without_addresses(line)),
+            on_line=lambda line: report(stage, without_addresses(line)) if is_news(line) else None,
             variables=variables,
         )
         if output.exit_code == 0:

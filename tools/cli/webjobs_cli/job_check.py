@@ -5,13 +5,14 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from webjobs_rules.cron_words import cron_in_words
 from webjobs_rules.dependencies.declaration import Declaration, find_declaration
-from webjobs_rules.dependencies.policy import DependencyPolicy
+from webjobs_rules.dependencies.policy import DependencyPolicy, read_build_packages
 from webjobs_rules.dependencies.unread import unread_declarations
 from webjobs_rules.environment import inherited_environment
 from webjobs_rules.errors import (
@@ -103,9 +104,10 @@ class Programs:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.dependency_policy = DependencyPolicy(
             job_indexes=environment.get("WEBJOBS_JOB_INDEXES", "").lower() in ("1", "true", "yes", "on"),
-            build_packages=() if environment.get("WEBJOBS_BUILD_PACKAGES", "none") == "none" else ("all",),
+            build_packages=_build_packages(environment.get("WEBJOBS_BUILD_PACKAGES", "")),
         )
         own_programs = str(Path(sys.executable).parent) if sys.prefix != sys.base_prefix else None
+        self.environment = environment
         self.inherited = inherited_environment(environment, own_programs)
         try:
             self.hosts: Sequence[ScriptHost] = extend_hosts(
@@ -117,6 +119,21 @@ class Programs:
     def find(self, program: str) -> str | None:
         """Where a program is; None when it is not installed."""
         return shutil.which(program, path=self.inherited["PATH"])
+
+    def with_first(self, folder: str) -> "Programs":
+        """The same programs, but for those in a folder, which come first."""
+        found = copy(self)
+        found.inherited = {**self.inherited, "PATH": f"{folder}:{self.inherited['PATH']}"}
+        return found
+
+
+def _build_packages(text: str) -> tuple[str, ...]:
+    try:
+        return read_build_packages(text)
+    except ValueError as error:
+        raise CommandError(
+            "invalid_use", f"WEBJOBS_BUILD_PACKAGES={text!r}: {error}.", exit_code=2
+        ) from error
 
 
 def checked_job(

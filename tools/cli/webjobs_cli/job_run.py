@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from webjobs_environments.held_environment import HeldEnvironment
 from webjobs_rules.arguments import check_arguments
 from webjobs_rules.environment import ScriptFacts, script_environment
 from webjobs_rules.exit_facts import exit_code_evidence, exit_code_line
@@ -57,19 +58,24 @@ def run_job(
     app_settings: Mapping[str, str],
     programs: Programs,
     write: Callable[[bytes], None],
+    packages: HeldEnvironment | None = None,
 ) -> Ended:
-    """Run the script of a job in a working copy, and write its log with marks.
+    """Run the script of a job in a working copy, with its packages, and write its log with marks.
 
     Raises:
         WebJobsError: It cannot be started with these arguments.
     """
     text = check_arguments(shlex.join(arguments) if arguments else None) or ""
     with TemporaryDirectory(prefix="webjobs-exec-") as root:
-        return _run(job, arguments, text, app_settings, programs, write, Path(os.path.realpath(root)))
+        return _run(
+            job, arguments, text, app_settings, programs, write, packages, Path(os.path.realpath(root))
+        )
 
 
-def differences(job: CheckedJob, app_settings: Mapping[str, str]) -> Iterator[Difference]:
-    """In what the run differs from one by a runner."""
+def differences(
+    job: CheckedJob, app_settings: Mapping[str, str], *, has_packages: bool
+) -> Iterator[Difference]:
+    """In what the run differs from one by a runner; `has_packages`: whether it gets those of the job."""
     assert job.settings is not None and job.chosen is not None
     settings, host = job.settings, job.chosen.host
     yield Difference(
@@ -78,11 +84,11 @@ def differences(job: CheckedJob, app_settings: Mapping[str, str]) -> Iterator[Di
     )
     given = f"those given are {', '.join(app_settings)}" if app_settings else "give them by --setting"
     yield Difference("app_settings", f"The app settings of a server are not read; {given}.")
-    if job.dependencies is not None:
+    if job.dependencies is not None and not has_packages:
         yield Difference(
             "dependencies",
-            f"The packages that {job.dependencies.source} declares are not installed: it finds those of this "
-            "machine.",
+            f"The packages that {job.dependencies.source} declares are not installed, by --dependencies off: "
+            "it finds those of this machine.",
         )
     if settings.runs_in_place(job.script):
         yield Difference(
@@ -108,6 +114,7 @@ def _run(
     app_settings: Mapping[str, str],
     programs: Programs,
     write: Callable[[bytes], None],
+    packages: HeldEnvironment | None,
     root: Path,
 ) -> Ended:
     assert job.source is not None and job.chosen is not None and job.settings is not None
@@ -115,6 +122,10 @@ def _run(
     copy = make_copy(root, job.source, job.job_type, job.name, job.script)
     run_id = run_id_at(datetime.now(UTC)) if job.job_type is JobType.TRIGGERED else ""
     host, script = job.chosen.host, str(copy.folder / job.script)
+    inherited = programs.inherited
+    if packages is not None:
+        packages.link_into(os.path.dirname(script))
+        programs = programs.with_first(f"{packages.folder}/bin")
     command = process_arguments(
         host,
         script,
@@ -127,7 +138,9 @@ def _run(
     run_folder = copy.data / run_id if run_id else None
     if run_folder is not None:
         run_folder.mkdir()
-    environment = _environment(job, copy, run_id, run_folder, text, port, app_settings, programs)
+    environment = _environment(job, copy, run_id, run_folder, text, port, app_settings, inherited)
+    if packages is not None:
+        environment |= packages.variables(environment["PATH"])
     if job.job_type is JobType.TRIGGERED:
         log.system(f"{STATUS_CHANGED}{Status.INITIALIZING}")
     log.system(f"Run script '{job.script}' with script host - '{host.name}'")
@@ -170,7 +183,7 @@ def _run(
         exit_code=end.exit_code if end else None,
         signal=end.signal if end else None,
         duration_seconds=round(time.monotonic() - started, 3),
-        differences=list(differences(job, app_settings)),
+        differences=list(differences(job, app_settings, has_packages=packages is not None)),
         result=reported.result.value if reported.result else None,
         result_bytes=reported.result.size if reported.result else None,
         progress=reported.progress.share if reported.progress else None,
@@ -208,7 +221,7 @@ def _environment(
     arguments: str,
     port: int | None,
     app_settings: Mapping[str, str],
-    programs: Programs,
+    inherited: Mapping[str, str],
 ) -> dict[str, str]:
     settings = job.settings or JobSettings()
     temporary = copy.root / "tmp"
@@ -232,7 +245,7 @@ def _environment(
         port=port,
         fencing_token=1 if settings.is_singleton and job.job_type is JobType.CONTINUOUS else None,
     )
-    environment = script_environment(programs.inherited, app_settings, settings.env, facts)
+    environment = script_environment(inherited, app_settings, settings.env, facts)
     if job.chosen is not None and job.chosen.host.by_wine:
         prefix = environment.get(PREFIX_VARIABLE) or str(copy.root / "wine")
         os.makedirs(prefix, exist_ok=True)

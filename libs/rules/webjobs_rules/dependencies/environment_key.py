@@ -50,3 +50,8 @@ def environment_key(lock_digest: str, interpreter: Interpreter, policy: Dependen
         str(_LAYOUT),
     )
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
+
+
+def digest_of(lock: str) -> str:
+    """Hex SHA-256 of a lock."""
+    return hashlib.sha256(lock.encode()).hexdigest()

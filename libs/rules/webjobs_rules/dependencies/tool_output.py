@@ -34,6 +34,11 @@ def sentences(lines: Sequence[str]) -> str:
     return "\n".join([*shown, what_to_do] if what_to_do else shown)
 
 
+def is_news(line: str) -> bool:
+    """Whether a line of a tool says something to people."""
+    return bool(line.strip()) and not _NO_NEWS.search(line)
+
+
 def is_outage(lines: Sequence[str]) -> bool:
     """Whether a tool failed as an index was away or refused the login, so that another try may help."""
     return any(map(_OUTAGE.search, lines))

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import io
 import secrets
 import time
@@ -22,7 +21,7 @@ from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import DependenciesFailed, DependenciesPrepared
 from webjobs_events.jetstream import Bus, ObjectNotFound
 from webjobs_events.job import JobDefinition
-from webjobs_rules.dependencies.environment_key import environment_key
+from webjobs_rules.dependencies.environment_key import digest_of, environment_key
 from webjobs_rules.dependencies.policy import DependencyPolicy
 from webjobs_rules.dependencies.vocabulary import (
     DependencyKind,
@@ -367,11 +366,6 @@ class Environments:
             finally:
                 assert definition.dependencies is not None
                 self._ahead.discard(definition.dependencies.lock_digest)
-
-
-def digest_of(lock: str) -> str:
-    """Hex SHA-256 of a lock."""
-    return hashlib.sha256(lock.encode()).hexdigest()
 
 
 def _note_failure(task: "asyncio.Task[PreparedEnvironment]") -> None:

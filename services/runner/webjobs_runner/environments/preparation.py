@@ -12,6 +12,7 @@ from webjobs_environments.language import Languages
 from webjobs_events.jetstream import Definitions
 from webjobs_events.job import JobDefinition, JobDependencies
 from webjobs_rules.dependencies.declaration import Declaration, find_declaration, input_digest
+from webjobs_rules.dependencies.environment_key import digest_of
 from webjobs_rules.dependencies.policy import DependencyPolicy
 from webjobs_rules.dependencies.unread import unread_declarations
 from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress
@@ -25,7 +26,7 @@ from webjobs_rules.job import JobName, JobType
 from webjobs_rules.job_settings import DependencySwitch, read_job_settings
 from webjobs_rules.trace import Trace
 
-from webjobs_runner.environments.environments import Environments, digest_of
+from webjobs_runner.environments.environments import Environments
 from webjobs_runner.environments.report import EnvironmentsState
 from webjobs_runner.files.manifest import Manifest
 from webjobs_runner.files.package import read_file

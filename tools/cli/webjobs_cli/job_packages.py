@@ -1,0 +1,151 @@
+"""Has the packages of a job installed in the cache folder of this user, by the same code as a runner."""
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from webjobs_environments.file_locks import locked
+from webjobs_environments.folders import delete
+from webjobs_environments.held_environment import HeldEnvironment
+from webjobs_environments.language import Language, Languages
+from webjobs_environments.wiring import EnvironmentPlace, build_languages
+from webjobs_rules.dependencies.declaration import Declaration, input_digest
+from webjobs_rules.dependencies.environment_key import digest_of, environment_key
+from webjobs_rules.dependencies.policy import DependencyPolicy
+from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress
+from webjobs_rules.errors import DependenciesRefused, DependenciesUnavailable
+
+from webjobs_cli.child_programs import ChildPrograms
+from webjobs_cli.errors import FAILED, CommandError
+
+_KEEP_SECONDS = 30 * 24 * 3600.0
+_LEFTOVER_SECONDS = 3600.0  # longer than any build
+_LARGEST_MB = 2048
+
+
+def installed(
+    declaration: Declaration,
+    environment: Mapping[str, str],
+    policy: DependencyPolicy,
+    report: ReportProgress,
+) -> HeldEnvironment:
+    """The environment with the packages that are declared, built first if it is not there.
+
+    Args:
+        declaration: Of the job.
+        environment: Of this process.
+        policy: What is allowed.
+        report: Takes each line about what is done.
+
+    Raises:
+        DependenciesRefused, DependenciesUnavailable: They cannot be installed.
+        CommandError: uv is missing.
+        OSError: The disk is full, or the folder cannot be written.
+    """
+    return asyncio.run(_installed(declaration, environment, policy, report))
+
+
+def cache_folder(environment: Mapping[str, str]) -> Path:
+    """Where environments of this user lie."""
+    base = environment.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(base, "webjobs", "environments")
+
+
+async def _installed(
+    declaration: Declaration,
+    environment: Mapping[str, str],
+    policy: DependencyPolicy,
+    report: ReportProgress,
+) -> HeldEnvironment:
+    root = cache_folder(environment)
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="webjobs-packages-") as scratch:
+        home = Path(scratch, "home")
+        home.mkdir()
+        place = EnvironmentPlace(
+            root=root,
+            home=home,
+            uv="" if declaration.kind.is_node else _uv(environment),
+            pythons=environment.get("WEBJOBS_PYTHONS", ""),
+            largest_bytes=_largest_mb(environment) * 1024 * 1024,
+        )
+        languages = build_languages(place, ChildPrograms(), environment, policy)
+        await asyncio.to_thread(_remove_unused, languages)
+        language = languages.of(declaration.kind)
+        lock = await _lock(declaration, language, policy, root / "locks", Path(scratch, "resolve"), report)
+        interpreter = await language.choose_for_lock(lock)
+        key = environment_key(digest_of(lock), interpreter, policy)
+        if (held := language.used.hold(key)) is not None:
+            return held
+        await language.builder.build(key, lock, digest_of(lock), declaration.source, interpreter, report)
+        if (held := language.used.hold(key)) is None:
+            raise DependenciesUnavailable(
+                PreparationStage.CHECK, "The environment of the job vanishes as soon as it is built."
+            )
+        return held
+
+
+async def _lock(
+    declaration: Declaration,
+    language: Language,
+    policy: DependencyPolicy,
+    locks: Path,
+    scratch: Path,
+    report: ReportProgress,
+) -> str:
+    """The lock that the same files had before, if a Python for it is still here, else a new one."""
+    stored = locks / input_digest(declaration, policy)
+    with contextlib.suppress(FileNotFoundError, UnicodeDecodeError, DependenciesRefused):
+        lock = stored.read_text("utf-8")
+        await language.choose_for_lock(lock)
+        return lock
+    interpreter = await language.choose(declaration.requires_python)
+    scratch.mkdir()
+    language.folders.root.mkdir(parents=True, exist_ok=True)
+    async with locked(language.folders.cache_lock, shared=True):
+        lock = await language.resolver.resolve(declaration, interpreter, scratch, report)
+    locks.mkdir(exist_ok=True)
+    temporary = locks / f".{secrets.token_hex(8)}"
+    temporary.write_text(lock, "utf-8")
+    temporary.replace(stored)
+    return lock
+
+
+def _remove_unused(languages: Languages) -> None:
+    """Remove environments that were not used for 30 days, and what killed builds have left."""
+    now = time.time()
+    for folders in (each.folders for each in languages.all):
+        for leftover in folders.leftovers(now - _LEFTOVER_SECONDS):
+            delete(leftover)
+        for key in folders.keys():
+            if now - folders.used_at(key) > _KEEP_SECONDS:
+                folders.remove(key)
+
+
+def _uv(environment: Mapping[str, str]) -> str:
+    """Path of uv: that of the Python that this runs in, else the one on PATH."""
+    if importlib.util.find_spec("uv") is not None:
+        from uv import find_uv_bin
+
+        with contextlib.suppress(FileNotFoundError):
+            return find_uv_bin()
+    if (found := shutil.which("uv", path=environment.get("PATH"))) is not None:
+        return found
+    raise CommandError(
+        "not_installed",
+        "The packages of the job are installed by uv, which is not here.",
+        "Install it: pip install 'webjobs-client[packages]'. Or run without: --dependencies off.",
+        exit_code=FAILED,
+    )
+
+
+def _largest_mb(environment: Mapping[str, str]) -> int:
+    text = environment.get("WEBJOBS_ENVIRONMENT_LIMIT_MB") or str(_LARGEST_MB)
+    return int(text) if text.isdecimal() and text.isascii() and len(text) < 9 else _LARGEST_MB
