@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from support.archives import zip_of
@@ -298,3 +299,35 @@ async def test_a_form_whose_deployment_takes_long_leads_to_its_page(
             await watched.check()
     finally:
         index.held.set()
+
+
+async def test_what_is_to_follow_a_long_deployment_follows_though_its_runner_is_killed(
+    client: Client, prepared_stack: RunningStack, index: PackageIndex
+) -> None:
+    name = unique("followed")
+    index.add(wheel("slower"))
+    index.held.clear()
+    try:
+        package = zip_of({"run.py": "import slower\n", "requirements.txt": "slower\n"})
+        form = aiohttp.FormData()
+        form.add_field("file", package, filename="job.zip", content_type="application/zip")
+        query = "schedule=0+0+2+1+1+*&then=run"
+        begun = await client.post(f"/pages/triggered/{name}/files?{query}", data=form)
+        page = begun.json["url"]  # after the 3 s that a form waits
+        url = f"/api/deployments/{page.rpartition('/')[2].partition('?')[0]}"
+        assert "follows when the job has this version" in (await client.get(page)).text
+        await eventually(lambda: any("/files/slower" in path for path in index.requests), PATIENCE)
+        prepared_stack.kill("runner")
+    finally:
+        index.held.set()
+    await deployed_once(prepared_stack, client, url)
+    log, run_id = (await client.get(f"{url}/log")).text, page.rpartition("=")[2]
+    assert "begun again" in log and f"Run {run_id} is requested." in log
+    assert f"/pages/triggered/{name}/history/{run_id}" in (await client.get(page)).text
+    assert await client.json(f"/api/jobs/triggered/{name}/settings") == {"schedule": "0 0 2 1 1 *"}
+
+    async def has_run() -> bool:
+        runs = (await client.json(f"/api/triggeredwebjobs/{name}/history"))["runs"]
+        return [(each["id"], each["status"]) for each in runs] == [(run_id, "Success")]
+
+    await eventually(has_run, PATIENCE)

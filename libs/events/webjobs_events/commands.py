@@ -14,7 +14,7 @@ from webjobs_rules.trace import TRACEPARENT, TRACESTATE, Trace, derived_trace, p
 
 from webjobs_events.errors import MALFORMED, UndecodableMessage
 from webjobs_events.instant import Instant
-from webjobs_events.subjects import Subjects
+from webjobs_events.subjects import Subjects, token_of
 
 Text = Annotated[str, Meta(max_length=1000)]
 """What a command repeats in events and headers, none of which may grow with what a publisher writes."""
@@ -123,6 +123,8 @@ class DeployJob(Command, frozen=True, kw_only=True, tag="deploy"):
         kind: How to read it.
         file_name: Name of the script when `kind` is `script`.
         upgrade: Whether the versions of its packages are chosen again, though the declaration is the same.
+        patch: What changes in the settings of the job with this version: a JSON merge patch (RFC 7396).
+        run_id: The run of the triggered job that is requested when it has this version; None: none is.
     """
 
     verb: ClassVar[str] = "deploy"
@@ -131,6 +133,26 @@ class DeployJob(Command, frozen=True, kw_only=True, tag="deploy"):
     kind: UploadKind
     file_name: Text | None = None
     upgrade: bool = False
+    patch: dict[str, Any] = {}
+    run_id: SentRunId | None = None
+
+    @property
+    def follow_up(self) -> RunTriggeredJob | None:
+        """The command for the run that follows, the same whenever it is sent; None: none follows."""
+        if self.run_id is None or self.job_type is not JobType.TRIGGERED:
+            return None
+        return RunTriggeredJob(
+            command_id=f"run/{token_of(self.job_name)}/{self.run_id}",
+            job_type=self.job_type,
+            job_name=self.job_name,
+            requested_at=self.requested_at,
+            requested_by=self.requested_by,
+            traceparent=self.traceparent,
+            tracestate=self.tracestate,
+            run_id=self.run_id,
+            slot=self.run_id,
+            may_repeat=True,
+        )
 
 
 class DeleteJob(Command, frozen=True, kw_only=True, tag="delete"):
@@ -269,12 +291,17 @@ class CommandReply(msgspec.Struct, frozen=True, kw_only=True):
         message: A sentence for the person who asked; empty when done.
         revision: Revision of the definition after the command; 0 when there is none.
         runs: To `ImportRuns`: each run of the upload, oldest first.
+        has_followed: To `DeployJob`: `patch` and `run_id` were regarded too; runners of earlier releases
+            pass them over.
+        run_fault: To `DeployJob`: why the run that was to follow was not requested; else empty.
     """
 
     code: ReplyCode
     message: str = ""
     revision: int = 0
     runs: list[ImportedRun] = []
+    has_followed: bool = False
+    run_fault: str = ""
 
 
 _decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)

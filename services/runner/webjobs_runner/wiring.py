@@ -269,6 +269,7 @@ def build_components(
                 refusals,
                 RunImports(bus, instance, outbox, upload_limits),
                 DeploymentLogs(bus, instance),
+                resources.live,
             ),
             leave_deployments=lambda: disk.is_low and peers.has_room_elsewhere(),
         ),

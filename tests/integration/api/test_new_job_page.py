@@ -152,6 +152,22 @@ async def test_a_form_without_scripts_deploys_schedules_and_runs(
         assert await answer.json() == {"schedule": "0 0 2 * * *"}
 
 
+async def test_a_form_whose_deployment_takes_long_leads_to_it_and_leaves_what_follows_to_the_runner(
+    api: aiohttp.ClientSession, backend: FakeBackend
+) -> None:
+    backend.may_take_job_commands.clear()
+    form = aiohttp.FormData()
+    form.add_field("file", b"echo 1\n", filename="run.sh")
+    query = "schedule=0+0+2+*+*+*&then=run"
+    async with api.post(f"/pages/triggered/hello/files?{query}", data=form) as answer:
+        url = (await answer.json(content_type=None))["url"]
+    backend.may_take_job_commands.set()
+    await eventually(lambda: backend.seen)
+    (command,) = backend.seen
+    assert url.startswith("/pages/deployments/") and url.endswith(f"?run={command.run_id}")
+    assert command.patch == {"schedule": "0 0 2 * * *"} and command.follow_up.run_id == command.run_id
+
+
 async def test_a_schedule_and_the_script_are_known_before_there_is_a_job(api: aiohttp.ClientSession) -> None:
     async with api.get(
         "/api/schedules/preview",

@@ -199,6 +199,50 @@ async def test_a_deployment_that_is_handed_out_again_is_told_once(
     assert recorder.changes("job") == ["Deployed", "Deployed"]
 
 
+async def test_what_follows_a_deployment_is_done_once_however_often_it_is_handed_out(
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
+) -> None:
+    run_id = caller.run_command("job").run_id
+    command = caller.command(
+        DeployJob,
+        TRIGGERED,
+        "job",
+        upload=await caller.upload(zipped({"run.sh": "echo", "settings.job": '{"timeout": 5}'})),
+        kind=UploadKind.ZIP,
+        patch={"schedule": "0 0 2 1 1 *", "timeout": None},
+        run_id=run_id,
+    )
+    async with running_runner(bus, nats_url, tmp_path):
+        reply = await caller.ask(command)
+        assert (reply.code, reply.has_followed, reply.run_fault) == (ReplyCode.DONE, True, "")
+        entry = await bus.jobs.get(Subjects.definition_key(TRIGGERED, "job"))
+        assert entry is not None
+        settings = msgspec.json.decode(entry.value, type=JobDefinition).settings
+        assert settings == {"schedule": "0 0 2 1 1 *"}
+        end = await recorder.end_of(run_id)
+        assert isinstance(end, RunSuccess) and end.digest
+        again = await caller.ask_again(command)
+        assert (again.revision, again.has_followed) == (reply.revision, True)
+        await eventually(lambda: caller.is_free("job"))
+        await recorder.until_published()
+    assert [each.name for each in recorder.of_run(run_id)] == ["Initializing", "Running", "Success"]
+
+
+@pytest.mark.parametrize("patch", [{"enabled": False}, {"schedule": "often"}])
+async def test_a_job_that_may_not_run_is_not_run_after_its_deployment(
+    runner: RunningRunner, caller: Caller, patch: dict[str, object]
+) -> None:
+    upload = await caller.upload(zipped({"run.sh": "echo"}))
+    run_id = caller.run_command("job").run_id
+    facts = {"upload": upload, "kind": UploadKind.ZIP, "patch": patch, "run_id": run_id}
+    reply = await caller.ask(caller.command(DeployJob, TRIGGERED, "job", **facts))
+    if "enabled" in patch:
+        assert (reply.code, "enabled is false" in reply.run_fault) == (ReplyCode.DONE, True)
+    else:
+        assert (reply.code, "six fields" in reply.message) == (ReplyCode.INVALID_SETTINGS, True)
+    assert await caller.is_free("job")
+
+
 async def test_a_superseded_package_goes_unless_another_job_uses_it(
     bus: Bus,
     nats_url: str,

@@ -1,15 +1,20 @@
 """Handlers that upload and remove a job's files."""
 
 import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from webjobs_events.commands import DeleteJob, DeployJob
+from msgspec.structs import replace
+from webjobs_events.commands import CommandReply, DeleteJob, DeployJob
 from webjobs_events.files import Fault
 from webjobs_rules.errors import WebJobsError
 from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
 from webjobs_api.backends.runners import RUNNERS
@@ -80,13 +85,29 @@ def folder_deletion(delete_item: Handler) -> Handler:
 
 async def _put(request: web.Request, *, merge: bool) -> web.Response:
     job_type, name = request_context.job_type(request), request_context.job_name(request)
-    return await deployed(request, job_type, await deploy_body(request, job_type, name, merge=merge))
+    done = await deploy_body(request, job_type, name, merge=merge)
+    return await deployed(request, job_type, done.command.job_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A deployment that has ended well: its command, which has the name as it is spelled, and the reply."""
+
+    command: DeployJob
+    reply: CommandReply
 
 
 async def deploy_body(
-    request: web.Request, job_type: JobType, name: JobName, *, merge: bool, seconds: float | None = None
-) -> JobName:
-    """Deploy the body of a request as the files of a job; returns the name as the job's owner spells it.
+    request: web.Request,
+    job_type: JobType,
+    name: JobName,
+    *,
+    merge: bool,
+    seconds: float | None = None,
+    patch: Mapping[str, Any] | None = None,
+    run_id: RunId | None = None,
+) -> Done:
+    """Deploy the body of a request as the files of a job.
 
     Args:
         request: Its body is a zip archive, a script, or a form that holds one of them.
@@ -94,6 +115,8 @@ async def deploy_body(
         name: Of the job, as the client spells it.
         merge: Whether the files that the job has stay beside those in the archive.
         seconds: How long to wait at most; None: as the client asks for, or as long as any.
+        patch: What changes in the settings of the job then, as a JSON merge patch.
+        run_id: The run that is to be requested then.
 
     Raises:
         DeploymentGoesOn: It takes longer than the client waits.
@@ -110,9 +133,8 @@ async def deploy_body(
         raise
     name = known.job_name if known else name
     seconds = preference(request).seconds if seconds is None else seconds
-    command = _command(request, job_type, name, upload)
-    await request.app[DEPLOYMENTS].deploy(command, received.file, seconds)
-    return name
+    command = replace(_command(request, job_type, name, upload), patch=dict(patch or {}), run_id=run_id)
+    return Done(command, await request.app[DEPLOYMENTS].deploy(command, received.file, seconds))
 
 
 def _upload(request: web.Request, received: ReceivedUpload, *, merge: bool) -> Upload:

@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 from webjobs_rules.dependencies.vocabulary import PreparationStage
-from webjobs_rules.errors import WebJobsError
+from webjobs_rules.errors import InvalidRunId, WebJobsError
 from webjobs_rules.job import JobName, JobType
+from webjobs_rules.run_id import RunId, parse_run_id
 
 from webjobs_api.backends.job_deployment import DeploymentState, JobDeployment
 from webjobs_api.backends.job_deployments import JOB_DEPLOYMENTS
@@ -66,7 +67,7 @@ async def show_deployment(request: web.Request) -> web.Response:
         log = (await stored_log(request, deployment)).decode("utf-8", "replace")
     except WebJobsError as error:
         return show_fault(request, error)
-    urls = page_urls(request)
+    urls, run_id = page_urls(request), _run_id(request)
     view = {
         "deployment": deployment,
         "state_words": STATE_WORDS,
@@ -75,7 +76,8 @@ async def show_deployment(request: web.Request) -> web.Response:
         "took": f"{deployment.seconds(datetime.now(UTC)):.1f} s",
         "log": log[-_LONGEST_LOG:],
         "job_page": urls.page(deployment.job_type, deployment.job_name),
-        "is_unset": request.query.get("unset") == "1",
+        "run_id": run_id,
+        "run_page": urls.run_page(deployment.job_name, run_id) if run_id else "",
         "all_of_job": deployments_page(urls, deployment.job_type, deployment.job_name),
         "in_terminal": lambda shell: terminal.of_deployment(shell, deployment_id),
     }
@@ -114,7 +116,15 @@ def deployments_page(urls: Urls, job_type: JobType, job_name: JobName) -> str:
     return f"{urls.base}{PATH}?{urlencode({'job': f'{job_type}/{job_name}'})}"
 
 
-def deployment_page(urls: Urls, deployment_id: str, *, is_unset: bool = False) -> str:
-    """Address of the page; `is_unset` says that what was to follow the deployment was left out."""
+def deployment_page(urls: Urls, deployment_id: str, *, run_id: RunId | None = None) -> str:
+    """Address of the page; `run_id`: of the run that is to follow the deployment."""
     address = f"{urls.base}{PATH}/{deployment_id}"
-    return f"{address}?unset=1" if is_unset else address
+    return f"{address}?run={run_id}" if run_id else address
+
+
+def _run_id(request: web.Request) -> RunId | None:
+    """The run that is to follow, as the address of the page says."""
+    try:
+        return parse_run_id(request.query.get("run", ""))
+    except InvalidRunId:
+        return None

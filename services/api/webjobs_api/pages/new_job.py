@@ -12,6 +12,7 @@ from webjobs_rules.errors import WebJobsError
 from webjobs_rules.job import JobType
 
 from webjobs_api.backends.known_jobs import DEFINITIONS
+from webjobs_api.backends.runs import RUNS
 from webjobs_api.http import request_context
 from webjobs_api.http.error_responses import status_of
 from webjobs_api.http.job_errors import DeploymentGoesOn
@@ -19,7 +20,7 @@ from webjobs_api.http.keys import SETTINGS
 from webjobs_api.http.negotiation import wants_page
 from webjobs_api.http.tracing import trace_of
 from webjobs_api.http.urls import quoted
-from webjobs_api.jobs.deploy import deploy_body
+from webjobs_api.jobs.deploy import Done, deploy_body
 from webjobs_api.jobs.handlers import merge_settings
 from webjobs_api.pages import terminal
 from webjobs_api.pages.deployment import WAIT_SECONDS, deployment_page
@@ -68,22 +69,19 @@ async def deploy_files(request: web.Request) -> web.Response:
     try:
         await schedule_as_typed(request, schedule, "", 0)  # refused before anything is deployed
         is_run = asks_for_run(request.query.get("then", ""))
-        follows = bool(schedule) or is_run  # needs the end of the deployment
-        name = await deploy_body(
+        is_run = is_run and job_type is JobType.TRIGGERED
+        done = await deploy_body(
             request,
             job_type,
             request_context.job_name(request),
             merge=False,
-            seconds=None if follows else WAIT_SECONDS,
+            seconds=WAIT_SECONDS,
+            patch={"schedule": schedule} if schedule else None,
+            run_id=request.app[INVOCATIONS].new_id(datetime.now(UTC)) if is_run else None,
         )
-        definition = await request.app[DEFINITIONS].get(job_type, name)
-        to = page_urls(request).page(job_type, name)
-        if schedule:
-            await _afterwards(merge_settings(request, definition, {"schedule": schedule}))
-        if is_run and job_type is JobType.TRIGGERED:
-            to = await _afterwards(run_now(request, definition))
+        to = await _afterwards(_follow(request, done))
     except DeploymentGoesOn as going_on:
-        to = deployment_page(page_urls(request), going_on.deployment_id, is_unset=follows)
+        to = deployment_page(page_urls(request), going_on.deployment_id, run_id=going_on.command.run_id)
     except WebJobsError as error:
         if is_script:
             return web.json_response({"fault": str(error)}, status=status_of(error))
@@ -91,6 +89,25 @@ async def deploy_files(request: web.Request) -> web.Response:
     if is_script:
         return web.json_response({"url": to})
     raise web.HTTPSeeOther(to)
+
+
+async def _follow(request: web.Request, done: Done) -> str:
+    """The page that a form leads to; a runner of an earlier release leaves what follows to us."""
+    command, reply = done.command, done.reply
+    name, run = command.job_name, command.follow_up
+    if reply.run_fault:
+        raise DeployedOnly(reply.run_fault, 409)
+    if not reply.has_followed:
+        definition = await request.app[DEFINITIONS].get(command.job_type, name)
+        if command.patch:
+            await merge_settings(request, definition, command.patch)
+        if run is not None:
+            asked = RunRequest(definition, None, run.requested_by, run.trace)
+            await request.app[INVOCATIONS].send(run, asked)
+    elif run is not None:
+        request.app[RUNS].started(name, run.run_id)
+    urls = page_urls(request)
+    return urls.page(command.job_type, name) if run is None else urls.run_page(name, run.run_id)
 
 
 def asks_for_run(then: str) -> bool:

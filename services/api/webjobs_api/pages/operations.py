@@ -129,9 +129,7 @@ _DEPLOYMENTS = (
     Parameter(name="before", schema=_TEXT, description="Only those before this place in the list."),
     Parameter(name="limit", schema=_TEXT, description="At most this many."),
 )
-_DEPLOYMENT = (
-    Parameter(name="unset", schema=_TEXT, description="With 1, what was to follow it is left out."),
-)
+_DEPLOYMENT = (Parameter(name="run", schema=_TEXT, description="The run that is to follow the deployment."),)
 _THEN = Parameter(
     name="then",
     schema={"type": "string", "enum": ["", "run"]},

@@ -95,6 +95,10 @@ class Invocations:
         """
         return await self.send(self.command(asked, now), asked)
 
+    def new_id(self, now: datetime) -> RunId:
+        """An id for a run that is requested by other means than `start`."""
+        return self._mint.next(now)
+
     def command(self, asked: RunRequest, now: datetime) -> RunTriggeredJob:
         """The command that asks for a new run."""
         name, run_id = asked.definition.job_name, self._mint.next(now)

@@ -1,7 +1,7 @@
 """Makes a folder of files a job's new version."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from webjobs_events.redaction import new_digest_key
 from webjobs_rules.dependencies.vocabulary import ReportProgress, report_nothing
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.job_warnings import bounded_warnings
-from webjobs_rules.settings_check import warnings_of
+from webjobs_rules.settings_check import check_settings, warnings_of
+from webjobs_rules.settings_patch import merged
 from webjobs_rules.settings_text import readable_settings
 from webjobs_rules.trace import Trace
 
@@ -38,6 +39,7 @@ class NewFiles:
         deployed_by: Who asked for it, in words.
         trace: To which the event belongs; None: one is derived from `cause`.
         settings: New content of `settings.job`; None keeps what the definition says, without faults.
+        patch: What changes in these settings, as a JSON merge patch (RFC 7396).
         disabled: Whether it is disabled; None keeps what the definition says.
         unless_same: Leave a definition alone that says all of this already: another runner of the same site
             folder was faster.
@@ -53,6 +55,7 @@ class NewFiles:
     deployed_by: str
     trace: Trace | None = None
     settings: Mapping[str, Any] | None
+    patch: Mapping[str, Any] = field(default_factory=dict)
     disabled: bool | None
     unless_same: bool = False
     warnings: Sequence[str] = ()
@@ -96,6 +99,7 @@ class Deployment:
         Raises:
             NoRunnableScript, MissingInterpreter: It has no script this runner could run.
             FolderRefused, FolderChangedMeanwhile: It cannot be read whole.
+            InvalidJobSettings: What the patch makes of the settings has faults.
             DependenciesRefused, DependenciesUnavailable: Its packages cannot be installed.
             BusUnavailable: NATS does not answer.
         """
@@ -136,7 +140,7 @@ class Deployment:
             wanted.folder,
             version.manifest,
             version.script,
-            (now.settings if now else {}) if wanted.settings is None else wanted.settings,
+            _settings(wanted, now.settings if now else {}),
             now=now,
             cause=wanted.cause,
             trace=wanted.trace,
@@ -153,9 +157,10 @@ class Deployment:
         written_at: datetime,
     ) -> JobDefinition:
         """The definition that names the new files; it keeps of the present one what is not given."""
-        kept = readable_settings(now.settings) if now else {}
-        settings = dict(kept if wanted.settings is None else wanted.settings)
-        if wanted.settings is None:
+        settings = _settings(wanted, readable_settings(now.settings) if now else {})
+        if wanted.patch:
+            check_settings(settings, wanted.job_type)
+        if wanted.settings is None and not wanted.patch:
             doubts = now.settings_warnings if now else []
         else:
             doubts = bounded_warnings([*wanted.settings_warnings, *warnings_of(settings)])
@@ -189,6 +194,11 @@ class Deployment:
             versions=self._packages.versions_of(now, remembered),
             dependencies=prepared.dependencies,
         )
+
+
+def _settings(wanted: NewFiles, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the new version; `kept` are those that the job has."""
+    return merged(kept if wanted.settings is None else wanted.settings, wanted.patch)
 
 
 def _is_alike(one: JobDefinition, other: JobDefinition) -> bool:

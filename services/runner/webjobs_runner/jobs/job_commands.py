@@ -1,6 +1,7 @@
 """What the commands about definitions ask for: deploy, delete, start, stop, restart, settings."""
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,13 +23,15 @@ from webjobs_events.commands import (
 from webjobs_events.envelope import decode_event
 from webjobs_events.errors import (
     BusUnavailable,
+    CommandRefused,
     RevisionConflict,
     StorageFull,
     UndecodableMessage,
     UnreadableDefinition,
 )
 from webjobs_events.events import Deleted, Deployed
-from webjobs_events.jetstream import Bus, Definitions, JobKey, ObjectNotFound, lacks_space
+from webjobs_events.jetstream import Bus, Definitions, JobKey, LiveSettings, ObjectNotFound, lacks_space
+from webjobs_events.job import JobDefinition
 from webjobs_events.refusal import RefusalSource
 from webjobs_rules.archive_entries import UploadLimits
 from webjobs_rules.errors import (
@@ -113,7 +116,9 @@ class JobCommands:
         refusals: Refusals,
         imports: RunImports,
         logs: DeploymentLogs,
+        live: LiveSettings,
     ) -> None:
+        self._live = live
         self._logs = logs
         self._without_secrets: set[str] = set()  # names of uploads
         self._bus = bus
@@ -332,9 +337,9 @@ class JobCommands:
         found = await self._definitions.readable(command.job_type, command.job_name)
         if found is not None and found[0].cause == command.command_id:  # done before, by a runner that died
             self._events.deployed(*found, command.trace, requested_by=command.requested_by)
-            return CommandReply(code=ReplyCode.DONE, revision=found[1])
+            return await self._followed(command, *found, log)
         if found is not None and await self._was_deployed(command):  # and the definition was changed since
-            return CommandReply(code=ReplyCode.DONE, revision=found[1])
+            return await self._followed(command, *found, log)
         is_restored = command.kind is UploadKind.PACKAGE
         if is_restored and (found is None or command.upload not in found[0].kept_packages):
             return _version_gone(command)
@@ -358,13 +363,14 @@ class JobCommands:
                 deployed_by=command.requested_by,
                 trace=command.trace,
                 settings=settings,
+                patch=command.patch,
                 settings_warnings=await asyncio.to_thread(settings_warnings, folder),
                 disabled=True if is_disabled(folder) else None,
                 unless_same=is_restored,
                 warnings=left_out_warnings(left_out),
                 upgrade=command.upgrade,
             )
-            _, revision = await self._deployment.deploy(files, log.write)
+            definition, revision = await self._deployment.deploy(files, log.write)
         except DependenciesUnavailable as error:  # nothing is wrong with the upload
             return CommandReply(code=ReplyCode.DEPENDENCIES_UNAVAILABLE, message=str(error))
         except tuple(refusal for refusal, _ in _REFUSALS) as error:
@@ -374,7 +380,30 @@ class JobCommands:
             code = next(code for refusal, code in _REFUSALS if isinstance(error, refusal))
             return CommandReply(code=code, message=str(error))
         await self._settled((command.job_type, command.job_name), revision)
-        return CommandReply(code=ReplyCode.DONE, revision=revision)
+        return await self._followed(command, definition, revision, log)
+
+    async def _followed(
+        self, command: DeployJob, definition: JobDefinition, revision: int, log: DeploymentLog
+    ) -> CommandReply:
+        """Request the run that is to follow a deployment, once however often this is done; the reply to it.
+
+        Raises:
+            BusUnavailable: NATS does not answer.
+        """
+        run, fault = command.follow_up, ""
+        if run is not None:
+            fault = self._why_no_run(definition)
+            if not fault:
+                with contextlib.suppress(CommandRefused):  # it is in the queue already
+                    await self._bus.publish_command(run)
+            log.write("done", fault or f"Run {run.run_id} is requested.")
+        return CommandReply(code=ReplyCode.DONE, revision=revision, has_followed=True, run_fault=fault)
+
+    def _why_no_run(self, definition: JobDefinition) -> str:
+        """Why the run that is to follow a deployment may not begin; empty when it may."""
+        if definition.settings.get("enabled") is False:
+            return "The job was not run: enabled is false in settings.job."
+        return "The job was not run: WEBJOBS_STOPPED is set." if self._live.flag("WEBJOBS_STOPPED") else ""
 
     async def _was_deployed(self, command: DeployJob) -> bool:
         """Whether the newest version of the job is that of a command."""
