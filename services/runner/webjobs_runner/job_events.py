@@ -7,8 +7,6 @@ from webjobs_events.envelope import cause_in
 from webjobs_events.event_settings import shown_settings
 from webjobs_events.events import (
     Deleted,
-    DependenciesFailed,
-    DependenciesPrepared,
     Deployed,
     DeployFailed,
     JobChanged,
@@ -18,14 +16,13 @@ from webjobs_events.events import (
 )
 from webjobs_events.job import JobDefinition
 from webjobs_events.redaction import env_digest
-from webjobs_rules.dependencies.vocabulary import PreparationStage
 from webjobs_rules.job import JobName, JobType
 from webjobs_rules.trace import Trace, derived_trace
 
 from webjobs_runner.instance import Instance
 from webjobs_runner.outbox import Outbox
 
-_LONGEST_REASON = 2000  # characters
+LONGEST_REASON = 2000  # characters, of an event
 
 
 class JobEvents:
@@ -66,7 +63,7 @@ class JobEvents:
         trace: Trace | None = None,
     ) -> None:
         """Publish that a definition was removed."""
-        self.publish(event_type(**self._facts(job_type, job_name, cause, revision)), trace)
+        self.publish(event_type(**self.facts(job_type, job_name, cause, revision)), trace)
 
     def deploy_failed(
         self,
@@ -80,8 +77,8 @@ class JobEvents:
         requested_by: str = "",
     ) -> None:
         """Publish that an upload or a dropped folder was refused."""
-        facts = self._facts(job_type, job_name, cause)
-        event = DeployFailed(**facts, reason=reason[:_LONGEST_REASON], code=code, requested_by=requested_by)
+        facts = self.facts(job_type, job_name, cause)
+        event = DeployFailed(**facts, reason=reason[:LONGEST_REASON], code=code, requested_by=requested_by)
         self.publish(event, trace)
 
     def settings_refused(
@@ -94,38 +91,7 @@ class JobEvents:
         self, job_type: JobType, job_name: JobName, cause: str, reason: str
     ) -> SettingsRefused:
         """Returns the event that settings were refused, for `publish`."""
-        return SettingsRefused(**self._facts(job_type, job_name, cause), reason=reason[:_LONGEST_REASON])
-
-    def dependencies_prepared(
-        self,
-        job_type: JobType,
-        job_name: JobName,
-        cause: str,
-        trace: Trace | None = None,
-        *,
-        key: str,
-        packages: int,
-        seconds: float,
-        reused: bool,
-    ) -> None:
-        """Publish that the environment of a job is there."""
-        facts = self._facts(job_type, job_name, cause)
-        event = DependenciesPrepared(**facts, key=key, packages=packages, seconds=seconds, reused=reused)
-        self.publish(event, trace)
-
-    def dependencies_failed(
-        self,
-        job_type: JobType,
-        job_name: JobName,
-        cause: str,
-        trace: Trace | None = None,
-        *,
-        stage: PreparationStage,
-        reason: str,
-    ) -> None:
-        """Publish that the environment of a job could not be built."""
-        facts = self._facts(job_type, job_name, cause)
-        self.publish(DependenciesFailed(**facts, stage=stage, reason=reason[:_LONGEST_REASON]), trace)
+        return SettingsRefused(**self.facts(job_type, job_name, cause), reason=reason[:LONGEST_REASON])
 
     def publish(self, event: JobEvent, trace: Trace | None = None) -> None:
         """Put an event about a job into the outbox."""
@@ -135,7 +101,7 @@ class JobEvents:
         """What an event says about a definition that was written."""
         settings, names, is_abridged = shown_settings(definition.settings)
         return {
-            **self._facts(definition.job_type, definition.job_name, definition.cause, revision),
+            **self.facts(definition.job_type, definition.job_name, definition.cause, revision),
             "at": definition.changed_at,
             "digest": definition.digest,
             "script": definition.script,
@@ -147,8 +113,8 @@ class JobEvents:
             "is_abridged": is_abridged,
         }
 
-    def _facts(self, job_type: JobType, job_name: JobName, cause: str, revision: int = 0) -> dict[str, Any]:
-        """What every event about a job says; the revision is 0 where no definition was written."""
+    def facts(self, job_type: JobType, job_name: JobName, cause: str, revision: int = 0) -> dict[str, Any]:
+        """Returns what every event about a job says; the revision is 0 where no definition was written."""
         return {
             "at": datetime.now(UTC),
             "instance": self._instance.id,

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from uv import find_uv_bin
+from webjobs_environments.wiring import EnvironmentPlace, build_languages
 from webjobs_events.jetstream import Bus, Definitions, JobKey, LiveSettings, Tunnels
 from webjobs_events.job import JobDefinition
 from webjobs_rules.archive_entries import UploadLimits
+from webjobs_rules.dependencies.policy import DependencyPolicy, read_build_packages
 from webjobs_rules.job import JobType
 from webjobs_rules.script import SCRIPT_HOSTS, extend_hosts
 from webjobs_rules.status import Reason
@@ -24,7 +27,6 @@ from webjobs_runner.environments.environments import Environments
 from webjobs_runner.environments.preparation import Preparations
 from webjobs_runner.environments.report import EnvironmentsState
 from webjobs_runner.environments.upkeep import Upkeep
-from webjobs_runner.environments.wiring import EnvironmentSettings, build_environments
 from webjobs_runner.files.file_drop import FileDropWatcher
 from webjobs_runner.files.in_place import InPlaceFiles
 from webjobs_runner.files.installed_folders import InstalledFolders
@@ -181,11 +183,13 @@ def build_components(
     watcher, in_place = FileDropWatcher(site), InPlaceFiles(resources.state / "in-place")
     installed = InstalledFolders(site, in_place, watcher)
     versions = Versions(bus, site, resources.copies, installed, resources.state / "downloads")
-    environments, preparations, upkeep = _environments(settings, resources, definitions, packages_state)
+    job_events = JobEvents(instance, outbox)
+    environments, preparations, upkeep = _environments(
+        settings, resources, definitions, job_events, packages_state
+    )
     starter = _starter(settings, resources, versions, environments)
     packages = PackageStore(bus, definitions, versions, resources.live)
     refusals = Refusals(bus, instance)
-    job_events = JobEvents(instance, outbox)
     deployment = Deployment(instance, definitions, starter, packages, refusals, preparations, job_events)
     changes = DefinitionChanges(bus, instance, definitions, packages, refusals, job_events)
     drops = FolderDrops(bus, site, definitions, deployment, changes, job_events)
@@ -296,27 +300,32 @@ def build_components(
 
 
 def _environments(
-    settings: RunnerSettings, resources: Resources, definitions: Definitions, state: EnvironmentsState
+    settings: RunnerSettings,
+    resources: Resources,
+    definitions: Definitions,
+    events: JobEvents,
+    state: EnvironmentsState,
 ) -> tuple[Environments, Preparations, Upkeep]:
-    return build_environments(
-        EnvironmentSettings(
-            is_on=settings.dependencies == "on",
-            pythons=settings.pythons,
-            build_packages=settings.build_packages,
-            job_indexes=settings.job_indexes,
-            largest_bytes=settings.environment_limit_mb * 1024 * 1024,
-            most_cache_bytes=settings.cache_limit_mb * 1024 * 1024,
-        ),
-        resources.bus,
-        resources.instance,
-        resources.outbox,
-        resources.launcher,
-        definitions,
-        resources.environment,
-        resources.site.root / "data" / ".environments",
-        resources.state / "downloads",
-        state,
+    """What builds environments, what prepares those of deployments, and what removes unused ones."""
+    downloads, home = resources.state / "downloads", resources.state / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    policy = DependencyPolicy(
+        build_packages=read_build_packages(settings.build_packages), job_indexes=settings.job_indexes
     )
+    place = EnvironmentPlace(
+        root=resources.site.root / "data" / ".environments",
+        home=home,
+        uv=find_uv_bin(),
+        pythons=settings.pythons,
+        largest_bytes=settings.environment_limit_mb * 1024 * 1024,
+    )
+    languages = build_languages(place, resources.launcher, resources.environment, policy)
+    bus, instance = resources.bus, resources.instance
+    environments = Environments(bus, instance, events, languages, policy, downloads, state)
+    is_on = settings.dependencies == "on"
+    preparations = Preparations(definitions, environments, languages, policy, downloads, state, is_on=is_on)
+    upkeep = Upkeep(definitions, environments, languages, settings.cache_limit_mb * 1024 * 1024, state)
+    return environments, preparations, upkeep
 
 
 def _starter(

@@ -18,10 +18,11 @@ from webjobs_cli.main import main
 from webjobs_rules.archive_entries import UploadLimits
 from webjobs_rules.dependencies.policy import DependencyPolicy
 from webjobs_rules.errors import BadUpload, WebJobsError
-from webjobs_rules.job import JobType, parse_job_name
+from webjobs_rules.job import JobName, JobType, parse_job_name
 from webjobs_rules.left_out import left_out_warnings
 from webjobs_rules.settings_check import warnings_of
 from webjobs_runner.environments import preparation
+from webjobs_runner.environments.preparation import UnpreparedVersion
 from webjobs_runner.files.definition_files import read_settings, settings_warnings
 from webjobs_runner.files.upload import place_archive, place_script
 from webjobs_runner.jobs.new_version import read_version
@@ -146,7 +147,18 @@ def said_by_a_runner(folder: Path, programs: Programs) -> set[str]:
         own = folder / "settings.job"
         is_off = own.exists() and b'"off"' in own.read_bytes()
         if not is_off:
-            _, warnings = preparation._find(folder, version.manifest, version.script, {}, DependencyPolicy())
+            unprepared = UnpreparedVersion(
+                job_type=JobType.TRIGGERED,
+                job_name=JobName("report"),
+                folder=folder,
+                manifest=version.manifest,
+                script=version.script,
+                settings={},
+                now=None,
+                cause="",
+                trace=None,
+            )
+            _, warnings = preparation._find(unprepared, DependencyPolicy())
             said |= set(warnings)
     except WebJobsError as error:
         said.add(str(error))

@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from webjobs_environments.file_locks import locked
@@ -16,7 +15,6 @@ from webjobs_environments.folders import Marker
 from webjobs_environments.held_environment import HeldEnvironment
 from webjobs_environments.language import Languages
 from webjobs_environments.python_packages import LOCK_NAME
-from webjobs_events.envelope import cause_in
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.events import DependenciesFailed, DependenciesPrepared
 from webjobs_events.jetstream import Bus, ObjectNotFound
@@ -31,14 +29,13 @@ from webjobs_rules.dependencies.vocabulary import (
 )
 from webjobs_rules.errors import DependenciesRefused, DependenciesUnavailable, WebJobsError
 from webjobs_rules.job import JobName, JobType
-from webjobs_rules.trace import Trace, derived_trace
+from webjobs_rules.trace import Trace
 
 from webjobs_runner.environments.report import EnvironmentsState, stored_in
 from webjobs_runner.instance import Instance
+from webjobs_runner.job_events import LONGEST_REASON, JobEvents
 from webjobs_runner.log import logger
-from webjobs_runner.outbox import Outbox
 
-_LONGEST_REASON = 2000  # characters
 _RUN_PATIENCE = 10 * 60.0  # seconds that a run waits for its environment
 _ATTEMPTS_TO_HOLD = 5
 
@@ -80,7 +77,7 @@ class Environments:
     Args:
         bus: Whose store of packages holds the locks.
         instance: Of this runner.
-        outbox: For the events.
+        events: Takes those about jobs.
         languages: What builds and keeps environments.
         policy: Of the site.
         downloads: A folder of the runner's own for files on their way.
@@ -91,7 +88,7 @@ class Environments:
         self,
         bus: Bus,
         instance: Instance,
-        outbox: Outbox,
+        events: JobEvents,
         languages: Languages,
         policy: DependencyPolicy,
         downloads: Path,
@@ -99,7 +96,7 @@ class Environments:
     ) -> None:
         self._bus = bus
         self._instance = instance
-        self._outbox = outbox
+        self._events = events
         self._languages = languages
         self._policy = policy
         self._downloads = downloads
@@ -237,24 +234,17 @@ class Environments:
         trace: Trace | None = None,
     ) -> None:
         """Publish that the environment of a job is there."""
-        self._outbox.add(
-            DependenciesPrepared(
-                at=datetime.now(UTC),
-                instance=self._instance.id,
-                job_type=job_type,
-                job_name=job_name,
-                revision=0,
-                cause=cause,
-                key=prepared.key,
-                packages=prepared.packages,
-                seconds=prepared.seconds,
-                reused=prepared.reused,
-                lock_digest=prepared.marker.lock_digest,
-                interpreter=prepared.marker.interpreter.name,
-                bytes=prepared.marker.contents.bytes,
-            ),
-            cause_in(trace or derived_trace(cause)),
+        event = DependenciesPrepared(
+            **self._events.facts(job_type, job_name, cause),
+            key=prepared.key,
+            packages=prepared.packages,
+            seconds=prepared.seconds,
+            reused=prepared.reused,
+            lock_digest=prepared.marker.lock_digest,
+            interpreter=prepared.marker.interpreter.name,
+            bytes=prepared.marker.contents.bytes,
         )
+        self._events.publish(event, trace)
 
     def publish_failed(
         self,
@@ -267,19 +257,9 @@ class Environments:
         """Publish that the environment of a job could not be built."""
         stage = getattr(error, "stage", PreparationStage.INSTALL)
         logger.warning("dependencies not prepared", job=job_name, stage=str(stage), error=str(error))
-        self._outbox.add(
-            DependenciesFailed(
-                at=datetime.now(UTC),
-                instance=self._instance.id,
-                job_type=job_type,
-                job_name=job_name,
-                revision=0,
-                cause=cause,
-                stage=stage,
-                reason=str(error)[:_LONGEST_REASON],
-            ),
-            cause_in(trace or derived_trace(cause)),
-        )
+        facts = self._events.facts(job_type, job_name, cause)
+        event = DependenciesFailed(**facts, stage=stage, reason=str(error)[:LONGEST_REASON])
+        self._events.publish(event, trace)
 
     async def stored_lock(self, lock_digest: str) -> str | None:
         """The lock of a digest from the store; None when it is not there, or damaged.

@@ -34,6 +34,35 @@ from webjobs_runner.files.package import read_file
 _LARGEST_INPUT = 16 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnpreparedVersion:
+    """The files of a job whose dependencies are not prepared.
+
+    Attributes:
+        job_type: Of the job.
+        job_name: Of the job.
+        folder: The files.
+        manifest: What they are.
+        script: The chosen script.
+        settings: Of the job, as it is deployed.
+        now: The definition that the new one replaces; None: there is none.
+        cause: Id of the command, or of the drop.
+        trace: To which the events belong; None: one is derived from `cause`.
+        upgrade: Whether versions of packages are chosen although a lock is known.
+    """
+
+    job_type: JobType
+    job_name: JobName
+    folder: Path
+    manifest: Manifest
+    script: str
+    settings: Mapping[str, Any]
+    now: JobDefinition | None
+    cause: str
+    trace: Trace | None
+    upgrade: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class PreparedDependencies:
     """What a definition says of its dependencies, None when it has none; warnings about them; the lock."""
@@ -71,21 +100,7 @@ class Preparations:
         self._state = state
         self._is_on = is_on
 
-    async def prepare(
-        self,
-        job_type: JobType,
-        job_name: JobName,
-        folder: Path,
-        manifest: Manifest,
-        script: str,
-        settings: Mapping[str, Any],
-        *,
-        now: JobDefinition | None,
-        cause: str,
-        trace: Trace | None,
-        report: ReportProgress,
-        upgrade: bool = False,
-    ) -> PreparedDependencies:
+    async def prepare(self, version: UnpreparedVersion, report: ReportProgress) -> PreparedDependencies:
         """Have the packages installed that the files in a folder declare; publishes what became of it.
 
         Raises:
@@ -95,18 +110,17 @@ class Preparations:
             BusUnavailable: NATS does not answer.
             OSError: The disk is full.
         """
-        if not self._is_on or _is_off(settings):
+        if not self._is_on or _is_off(version.settings):
             return PreparedDependencies()
+        key = version.job_type, version.job_name
         try:
-            declaration, warnings = await asyncio.to_thread(
-                _find, folder, manifest, script, settings, self._policy
-            )
+            declaration, warnings = await asyncio.to_thread(_find, version, self._policy)
             if declaration is None:
                 return PreparedDependencies(warnings=warnings)
             report(PreparationStage.READ, f"Dependencies are declared in {declaration.source}")
             digest = input_digest(declaration, self._policy)
-            with self._state.preparing(job_type, job_name, is_new_version=True):
-                lock = None if upgrade else await self._known_lock(digest, now)
+            with self._state.preparing(*key, is_new_version=True):
+                lock = None if version.upgrade else await self._known_lock(digest, version.now)
                 if lock is None:
                     lock = await self._resolve(declaration, report)
                 await self._environments.store_lock(lock)
@@ -114,9 +128,9 @@ class Preparations:
                     declaration.kind, lock, declaration.source, report
                 )
         except (DependenciesRefused, DependenciesUnavailable, OSError) as error:
-            self._environments.publish_failed(job_type, job_name, error, cause, trace)
+            self._environments.publish_failed(*key, error, version.cause, version.trace)
             raise
-        self._environments.publish_prepared(job_type, job_name, prepared, cause, trace)
+        self._environments.publish_prepared(*key, prepared, version.cause, version.trace)
         found = JobDependencies(kind=declaration.kind, input_digest=digest, lock_digest=digest_of(lock))
         return PreparedDependencies(found, warnings, lock)
 
@@ -162,10 +176,9 @@ def _is_off(settings: Mapping[str, Any]) -> bool:
         return settings.get("dependencies") == DependencySwitch.OFF.value
 
 
-def _find(
-    folder: Path, manifest: Manifest, script: str, settings: Mapping[str, Any], policy: DependencyPolicy
-) -> tuple[Declaration | None, Sequence[str]]:
-    sizes = {file.path: file.size for file in manifest.files}
+def _find(version: UnpreparedVersion, policy: DependencyPolicy) -> tuple[Declaration | None, Sequence[str]]:
+    folder, script = version.folder, version.script
+    sizes = {file.path: file.size for file in version.manifest.files}
 
     def read(path: str) -> bytes:
         if sizes[path] > _LARGEST_INPUT:
@@ -175,7 +188,7 @@ def _find(
     def read_if_small(path: str) -> bytes:
         return read(path) if sizes[path] <= _LARGEST_INPUT else b""
 
-    in_place = settings.get("is_in_place") is True
+    in_place = version.settings.get("is_in_place") is True
     declaration = find_declaration(script, sizes.keys(), read, policy, is_in_place=in_place)
     warnings = list(declaration.warnings) if declaration else []
     return declaration, [*warnings, *unread_declarations(script, sizes.keys(), read_if_small, declaration)]

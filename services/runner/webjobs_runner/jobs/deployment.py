@@ -18,7 +18,7 @@ from webjobs_rules.settings_text import readable_settings
 from webjobs_rules.trace import Trace
 
 from webjobs_runner.domain.schedule_start import scheduled_since
-from webjobs_runner.environments.preparation import Preparations, PreparedDependencies
+from webjobs_runner.environments.preparation import Preparations, PreparedDependencies, UnpreparedVersion
 from webjobs_runner.instance import Instance
 from webjobs_runner.job_events import JobEvents
 from webjobs_runner.jobs.new_version import NewVersion, read_version
@@ -134,19 +134,19 @@ class Deployment:
     ) -> PreparedDependencies:
         known = await self._definitions.readable(wanted.job_type, wanted.job_name)
         now = known[0] if known else None
-        return await self._preparations.prepare(
-            wanted.job_type,
-            wanted.job_name,
-            wanted.folder,
-            version.manifest,
-            version.script,
-            _settings(wanted, now.settings if now else {}),
+        unprepared = UnpreparedVersion(
+            job_type=wanted.job_type,
+            job_name=wanted.job_name,
+            folder=wanted.folder,
+            manifest=version.manifest,
+            script=version.script,
+            settings=_settings(wanted, now.settings if now else {}),
             now=now,
             cause=wanted.cause,
             trace=wanted.trace,
-            report=report,
             upgrade=wanted.upgrade,
         )
+        return await self._preparations.prepare(unprepared, report)
 
     def _definition(
         self,
