@@ -314,7 +314,7 @@ def run_page(
     Args:
         job: Only runs of this job, or of these.
         status: `Initializing`, `Running`, `Success`, `Failed`, `Aborted`; `active` is the first two.
-        trigger: `api`, `schedule` or `rerun`.
+        trigger: `api`, `schedule`, `rerun` or `import`.
         runner: Only runs on this runner, or on these.
         since: Only runs requested then or later.
         until: Only runs requested before.

@@ -3,14 +3,17 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import click
 import pytest
 from webjobs_cli.commands.deploy import lines_of
+from webjobs_cli.commands.runs import runs
 from webjobs_cli.commands.status import parts_of
 from webjobs_cli.exit_codes import exit_code_of
 from webjobs_cli.log_lines import LogRow, row_of
 from webjobs_cli.shapes.deploy import Deployed
 from webjobs_cli.shapes.status import Part
 from webjobs_client.models import Disk, HistoryService, Queue, RunDetails, Runner, Stream, System
+from webjobs_events.queries import TriggerKind
 
 AT = datetime(2013, 11, 8, 2, 56, tzinfo=UTC)
 
@@ -125,3 +128,9 @@ def test_status_shows_each_part_with_its_release_and_figures() -> None:
             "1",
         ),
     ]
+
+
+def test_runs_are_filtered_by_every_trigger_that_the_api_knows() -> None:
+    (option,) = (each for each in runs.params if each.name == "trigger")
+    assert isinstance(option.type, click.Choice)
+    assert set(option.type.choices) == set(TriggerKind)

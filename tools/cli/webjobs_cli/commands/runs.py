@@ -31,7 +31,7 @@ _STATUSES = ("Initializing", "Running", "Success", "Failed", "Aborted", "active"
 @click.option(
     "--trigger",
     multiple=True,
-    type=click.Choice(["api", "schedule", "rerun"]),
+    type=click.Choice(["api", "schedule", "rerun", "import"]),
     help="Only runs started by this.",
 )
 @click.option(
