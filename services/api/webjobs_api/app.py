@@ -1,7 +1,7 @@
 """The wiring of the api, and its life from the first connection to the last answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -127,25 +127,9 @@ async def open_app(
             JobTunnels(bus, runners) as job_tunnels,
             SentForms(bus) as sent_forms,
         ):
-            app = web.Application(
-                middlewares=[
-                    metrics_middleware,
-                    access_log_middleware,
-                    compression_middleware,
-                    error_middleware,
-                    error_pages,
-                    preflight_middleware,
-                    access_guard(logins),
-                    options_middleware,
-                    snapshot_middleware,
-                ],
-            )
+            app = _application(logins)
             defined = routes()
-            app[ASYNCAPI] = LateDocument(
-                lambda: msgspec.json.encode(
-                    build_asyncapi(bus.subjects, VERSION, parse_servers(settings.nats_url).addresses)
-                )
-            )
+            _describe(app, defined, bus.subjects, settings)
             app[BUS] = bus
             app[COMMANDS] = commands
             app[DEFINITIONS] = definitions
@@ -161,10 +145,6 @@ async def open_app(
             app[JOB_DEPLOYMENTS] = JobDeployments(bus, history)
             app[JOB_TUNNELS] = job_tunnels
             app[LIVE_SETTINGS] = live_settings
-            app[OPENAPI] = {
-                dialect: LateDocument(partial(encoded_document, defined, VERSION, dialect))
-                for dialect in (None, *NAMES)
-            }
             app[LOCKS] = Locks(bus)
             app[LAST_KNOWN] = LastKnown()
             app[LOGINS] = logins
@@ -186,17 +166,54 @@ async def open_app(
                 tails.end()
 
             app.on_shutdown.append(end_live_responses)
-            app.on_response_prepare.append(limit_buffer)
-            app.on_response_prepare.append(add_cors_headers)
-            app.on_response_prepare.append(_add_version)
             app[ALL_METRICS] = AllMetrics(bus, runners)
             health = health_routes(
                 checks(bus, storage, runners, history), bus.streams.notes, app[ALL_METRICS].text
             )
-            served = [*defined, *health]
-            app[SPELLING] = spelling_of(served, OPERATIONS)
-            app.add_routes(with_trailing_slashes(checked(served, OPERATIONS)))
+            _serve(app, [*defined, *health])
             yield app
+
+
+def _application(logins: Logins) -> web.Application:
+    """An application without routes: what is done for each request and each answer."""
+    app = web.Application(
+        middlewares=[
+            metrics_middleware,
+            access_log_middleware,
+            compression_middleware,
+            error_middleware,
+            error_pages,
+            preflight_middleware,
+            access_guard(logins),
+            options_middleware,
+            snapshot_middleware,
+        ],
+    )
+    app.on_response_prepare.append(limit_buffer)
+    app.on_response_prepare.append(add_cors_headers)
+    app.on_response_prepare.append(_add_version)
+    return app
+
+
+def _describe(
+    app: web.Application, defined: list[web.RouteDef], subjects: Subjects, settings: ApiSettings
+) -> None:
+    """Give the application its descriptions, each made when it is first asked for."""
+    app[ASYNCAPI] = LateDocument(
+        lambda: msgspec.json.encode(
+            build_asyncapi(subjects, VERSION, parse_servers(settings.nats_url).addresses)
+        )
+    )
+    app[OPENAPI] = {
+        dialect: LateDocument(partial(encoded_document, defined, VERSION, dialect))
+        for dialect in (None, *NAMES)
+    }
+
+
+def _serve(app: web.Application, served: Sequence[web.RouteDef]) -> None:
+    """Give the application its routes, each with the checks of its operation."""
+    app[SPELLING] = spelling_of(served, OPERATIONS)
+    app.add_routes(with_trailing_slashes(checked(served, OPERATIONS)))
 
 
 @asynccontextmanager
