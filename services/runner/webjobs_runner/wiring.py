@@ -53,7 +53,8 @@ from webjobs_runner.logs.log_cap import LogCap
 from webjobs_runner.logs.log_shipper import LogShipper
 from webjobs_runner.outbox import Outbox
 from webjobs_runner.processes.process import Launcher
-from webjobs_runner.processes.script_start import ScriptStarter
+from webjobs_runner.processes.script_programs import ScriptPrograms
+from webjobs_runner.processes.script_start import ScriptPlace, ScriptStarter
 from webjobs_runner.processes.wine_prefix import WinePrefixes
 from webjobs_runner.restoration import Restoration
 from webjobs_runner.retention import Retention
@@ -187,10 +188,11 @@ def build_components(
     environments, preparations, upkeep = _environments(
         settings, resources, definitions, job_events, packages_state
     )
-    starter = _starter(settings, resources, versions, environments)
+    programs = ScriptPrograms(extend_hosts(SCRIPT_HOSTS, settings.script_hosts), resources.environment)
+    starter = _starter(settings, resources, programs, versions, environments)
     packages = PackageStore(bus, definitions, versions, resources.live)
     refusals = Refusals(bus, instance)
-    deployment = Deployment(instance, definitions, starter, packages, refusals, preparations, job_events)
+    deployment = Deployment(instance, definitions, programs, packages, refusals, preparations, job_events)
     changes = DefinitionChanges(bus, instance, definitions, packages, refusals, job_events)
     drops = FolderDrops(bus, site, definitions, deployment, changes, job_events)
     reconciler = Reconciler(bus, site, definitions, drops, versions, watcher, in_place, installed, refusals)
@@ -329,24 +331,20 @@ def _environments(
 
 
 def _starter(
-    settings: RunnerSettings, resources: Resources, versions: Versions, environments: Environments
+    settings: RunnerSettings,
+    resources: Resources,
+    programs: ScriptPrograms,
+    versions: Versions,
+    environments: Environments,
 ) -> ScriptStarter:
-    wine = WinePrefixes(
-        resources.site.root / "data" / ".wine",
-        resources.temporary / "jobs" / "wine",
-        resources.instance.id,
-        resources.launcher,
-    )
+    instance, site = resources.instance, resources.site
+    prefixes = resources.temporary / "jobs" / "wine"
     return ScriptStarter(
-        resources.instance,
-        resources.site,
+        ScriptPlace(instance, site, resources.temporary, settings.namespace),
+        programs,
         resources.launcher,
         versions,
-        wine,
-        resources.live,
-        extend_hosts(SCRIPT_HOSTS, settings.script_hosts),
-        resources.environment,
-        resources.temporary,
-        settings.namespace,
         environments,
+        WinePrefixes(site.root / "data" / ".wine", prefixes, instance.id, resources.launcher),
+        resources.live,
     )

@@ -126,7 +126,7 @@ def programs(tmp_path: Path) -> Programs:
     return Programs({"PATH": str(folder)})
 
 
-class Starter:
+class RunnerPrograms:
     """As much of a runner's as choosing a script needs."""
 
     def __init__(self, programs: Programs) -> None:
@@ -139,10 +139,10 @@ class Starter:
 
 def said_by_a_runner(folder: Path, programs: Programs) -> set[str]:
     """What a runner refuses a deployment of the folder for, and what it warns of otherwise."""
-    starter = cast(Any, Starter(programs))
+    of_runner = cast(Any, RunnerPrograms(programs))
     said: set[str] = set()
     try:
-        version = asyncio.run(read_version(folder, starter))
+        version = asyncio.run(read_version(folder, of_runner))
         said |= set(version.warnings)
         own = folder / "settings.job"
         is_off = own.exists() and b'"off"' in own.read_bytes()

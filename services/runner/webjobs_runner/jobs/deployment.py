@@ -24,7 +24,7 @@ from webjobs_runner.job_events import JobEvents
 from webjobs_runner.jobs.new_version import NewVersion, read_version
 from webjobs_runner.jobs.package_store import PackageStore
 from webjobs_runner.jobs.refusals import Refusals
-from webjobs_runner.processes.script_start import ScriptStarter
+from webjobs_runner.processes.script_programs import ScriptPrograms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ class Deployment:
         self,
         instance: Instance,
         definitions: Definitions,
-        starter: ScriptStarter,
+        programs: ScriptPrograms,
         packages: PackageStore,
         refusals: Refusals,
         preparations: Preparations,
@@ -78,7 +78,7 @@ class Deployment:
     ) -> None:
         self._instance = instance
         self._definitions = definitions
-        self._starter = starter
+        self._programs = programs
         self._packages = packages
         self._refusals = refusals
         self._preparations = preparations
@@ -103,7 +103,7 @@ class Deployment:
             DependenciesRefused, DependenciesUnavailable: Its packages cannot be installed.
             BusUnavailable: NATS does not answer.
         """
-        version = await read_version(wanted.folder, self._starter, wanted.warnings)
+        version = await read_version(wanted.folder, self._programs, wanted.warnings)
         await self._packages.store(wanted.folder, version.manifest)
         prepared = await self._prepare(wanted, version, report)
         before: list[JobDefinition] = []

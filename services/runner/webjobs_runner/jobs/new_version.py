@@ -19,7 +19,7 @@ from webjobs_runner.files.package import scan_folder
 from webjobs_runner.files.readme import readme_of
 from webjobs_runner.files.script_file import cleaning_of, is_program, shebang_of
 from webjobs_runner.files.text_search import mentions_shutdown_file
-from webjobs_runner.processes.script_start import ScriptStarter
+from webjobs_runner.processes.script_programs import ScriptPrograms
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,12 @@ class NewVersion:
         )
 
 
-async def read_version(folder: Path, starter: ScriptStarter, warnings: Sequence[str] = ()) -> NewVersion:
+async def read_version(folder: Path, programs: ScriptPrograms, warnings: Sequence[str] = ()) -> NewVersion:
     """Read a folder, and choose its script.
 
     Args:
         folder: The files.
-        starter: Knows which script hosts this runner has.
+        programs: Of this runner.
         warnings: About the files, of what made the folder; an error about a missing script names them.
 
     Raises:
@@ -99,7 +99,7 @@ async def read_version(folder: Path, starter: ScriptStarter, warnings: Sequence[
     """
     manifest = await asyncio.to_thread(scan_folder, folder)
     left_out = left_out_warnings(manifest.left_out)
-    script, chosen = await asyncio.to_thread(_choose, manifest, folder, starter, warnings)
+    script, chosen = await asyncio.to_thread(_choose, manifest, folder, programs, warnings)
     paths = [file.path for file in manifest.files]
     watches = await asyncio.to_thread(mentions_shutdown_file, folder, paths)
     cleaning = await asyncio.to_thread(cleaning_of, folder, script)
@@ -109,14 +109,14 @@ async def read_version(folder: Path, starter: ScriptStarter, warnings: Sequence[
 
 
 def _choose(
-    manifest: Manifest, folder: Path, starter: ScriptStarter, warnings: Sequence[str]
+    manifest: Manifest, folder: Path, programs: ScriptPrograms, warnings: Sequence[str]
 ) -> tuple[str, ChosenScript]:
     return choose_in_folder(
         manifest.all_paths,
         manifest.readable_paths,
         manifest.left_out,
-        starter.hosts,
-        starter.is_available,
+        programs.hosts,
+        programs.is_available,
         lambda path: shebang_of(folder / path),
         lambda path: is_program(folder / path),
         warnings,

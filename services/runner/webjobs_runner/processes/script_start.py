@@ -4,7 +4,6 @@ import asyncio
 import os
 import secrets
 import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,12 +13,12 @@ from pathlib import Path
 from webjobs_events.jetstream import LiveSettings
 from webjobs_events.job import JobDefinition
 from webjobs_rules.arguments import split_arguments
-from webjobs_rules.environment import ScriptFacts, inherited_environment, script_environment
-from webjobs_rules.errors import FolderRefused, MissingInterpreter
+from webjobs_rules.environment import ScriptFacts, script_environment
+from webjobs_rules.errors import FolderRefused
 from webjobs_rules.job import JobType
 from webjobs_rules.job_settings import JobSettings, read_job_settings
 from webjobs_rules.run_report import PROGRESS_FILE, RESULT_FILE
-from webjobs_rules.script import ScriptHost, host_of, process_arguments
+from webjobs_rules.script import process_arguments
 from webjobs_rules.stop_plan import stop_plan
 from webjobs_rules.trace import Trace
 from webjobs_rules.wine import PREFIX_VARIABLE, wine_environment
@@ -35,6 +34,7 @@ from webjobs_runner.instance import Instance
 from webjobs_runner.logs.script_log import ScriptLog
 from webjobs_runner.processes.environment_source import EnvironmentSource
 from webjobs_runner.processes.process import Launcher, ScriptProcess
+from webjobs_runner.processes.script_programs import ScriptPrograms
 from webjobs_runner.processes.script_stop import ScriptEnd, Wakeup, stop_script
 from webjobs_runner.processes.wine_prefix import WinePrefixes
 
@@ -100,67 +100,58 @@ class StartedScript:
         return await stop_script(self.process, plan, Path(self.shutdown_file), woken, shorter_grace)
 
 
+@dataclass(frozen=True, slots=True)
+class ScriptPlace:
+    """Where the scripts of a runner run.
+
+    Attributes:
+        instance: Of the runner.
+        site: Its site folder.
+        temporary_folder: Of the runner; scripts have it too.
+        site_name: The site's name in the environment of jobs, unless the environment or a setting names one.
+    """
+
+    instance: Instance
+    site: Site
+    temporary_folder: Path
+    site_name: str
+
+
 class ScriptStarter:
     """Starts scripts, triggered and continuous alike.
 
     Args:
-        environment: Of the runner, as it was started.
+        place: Where they run.
+        programs: What they are run by.
+        launcher: What their processes are started by.
+        versions: Has their files.
         environments: Have the packages of jobs.
-        site_name: The site's name in the environment of jobs, unless the environment or a setting names one.
+        wine: Makes prefixes for those that Wine runs.
+        settings: App settings, for their environment.
     """
 
     def __init__(
         self,
-        instance: Instance,
-        site: Site,
+        place: ScriptPlace,
+        programs: ScriptPrograms,
         launcher: Launcher,
         versions: Versions,
+        environments: EnvironmentSource,
         wine: WinePrefixes,
         settings: LiveSettings,
-        hosts: Sequence[ScriptHost],
-        environment: Mapping[str, str],
-        temporary_folder: Path,
-        site_name: str,
-        environments: EnvironmentSource,
     ) -> None:
-        self._environments = environments
-        self._instance = instance
-        self._site = site
+        self._place = place
+        self._programs = programs
         self._launcher = launcher
         self._versions = versions
+        self._environments = environments
         self._wine = wine
         self._settings = settings
-        self._hosts = hosts
-        self._temporary_folder = str(temporary_folder)
-        self._shutdown_files = f"{temporary_folder}/JobsShutdown"
+        self._temporary_folder = str(place.temporary_folder)
+        self._shutdown_files = f"{place.temporary_folder}/JobsShutdown"
+        self._home = str(place.site.root)
+        self._webroot = str(place.site.root / "site" / "wwwroot")
         self._watching: dict[str, bool] = {}  # by digest, where the definition does not say it
-        self._home = str(site.root)
-        self._webroot = str(site.root / "site" / "wwwroot")
-        self._site_name = site_name
-        own_programs = str(Path(sys.executable).parent) if sys.prefix != sys.base_prefix else None
-        self._inherited = inherited_environment(environment, own_programs)
-        self._found: dict[str, str | None] = {}  # looking through PATH takes longer than all the rest here
-
-    def find(self, program: str) -> str | None:
-        """Where a script host's program is on this runner; None when it is not installed."""
-        known = self._found.get(program)
-        if known is None or not os.access(known, os.X_OK):
-            known = self._found[program] = shutil.which(program, path=self._inherited["PATH"])
-        return known
-
-    def _find_beside(self, folder: str, program: str) -> str | None:
-        """Where a program is, in a folder first, whatever path the script host or script names for it."""
-        own = f"{folder}/{program.rpartition('/')[2]}"
-        return own if os.access(own, os.X_OK) else self.find(program)
-
-    def is_available(self, program: str) -> bool:
-        """Whether a script host's program is installed on this runner."""
-        return self.find(program) is not None
-
-    @property
-    def hosts(self) -> Sequence[ScriptHost]:
-        """The table of script hosts, in order."""
-        return self._hosts
 
     async def start(
         self,
@@ -200,10 +191,7 @@ class ScriptStarter:
             WebJobsError: `MissingInterpreter`, `NoRunnableScript`, `InvalidArguments`, `DependenciesRefused`,
                 `DependenciesUnavailable`, or what kept the job's files from being there.
         """
-        host = host_of(definition.script, self._hosts)
-        program = next(filter(None, map(self.find, host.interpreters)), "")
-        if not program and not host.reads_shebang:
-            raise MissingInterpreter(definition.script, host.interpreters[0], host.product)
+        host, program = self._programs.host_of(definition.script)
         words = split_arguments(arguments or "")
         settings = read_job_settings(definition.settings)
         in_place = runs_in_place(definition)
@@ -220,10 +208,10 @@ class ScriptStarter:
                 name=definition.job_name,
                 type=definition.job_type.value,
                 data_path=self._data_folder(definition),
-                instance_id=self._instance.id,
+                instance_id=self._place.instance.id,
                 home=self._home,
                 webroot_path=self._webroot,
-                site_name=self._site_name,
+                site_name=self._place.site_name,
                 temporary_folder=self._temporary_folder,
                 run_id=run_id,
                 command_arguments=arguments or "",
@@ -235,17 +223,17 @@ class ScriptStarter:
                 fencing_token=fencing_token,
             )
             environment = script_environment(
-                self._inherited, self._settings.app_settings(), settings.env, facts
+                self._programs.inherited, self._settings.app_settings(), settings.env, facts
             )
             if host.by_wine:
                 environment = await self._with_wine(environment, program, held)
-            find = self.find
+            find = self._programs.find
             if definition.dependencies is not None:
                 packages = await self._environments.acquire(definition)
                 held.callback(packages.release)
                 environment |= packages.variables(environment["PATH"])
                 packages.link_into(os.path.dirname(script))
-                find = partial(self._find_beside, f"{packages.folder}/bin")
+                find = partial(self._programs.find_beside, f"{packages.folder}/bin")
             command = process_arguments(
                 host,
                 script,
@@ -320,7 +308,7 @@ class ScriptStarter:
         return wine_environment(environment, prefix)
 
     def _data_folder(self, definition: JobDefinition) -> str:
-        folder = self._site.data_path(definition.job_type, definition.job_name)
+        folder = self._place.site.data_path(definition.job_type, definition.job_name)
         if not os.path.isdir(folder):
             os.makedirs(folder, exist_ok=True)
         return folder
