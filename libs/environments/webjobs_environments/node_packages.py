@@ -9,7 +9,13 @@ from pathlib import Path
 
 from webjobs_rules.dependencies.declaration import Declaration
 from webjobs_rules.dependencies.environment_key import Interpreter
-from webjobs_rules.dependencies.node_lock import PACKAGE_LOCK, files_of_lock, node_lock, read_package
+from webjobs_rules.dependencies.node_lock import (
+    PACKAGE_LOCK,
+    files_of_lock,
+    node_lock,
+    read_package,
+    scripts_of_lock,
+)
 from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress
 from webjobs_rules.errors import DependenciesRefused
 
@@ -103,11 +109,30 @@ class NodePackages:
             failure=f"The packages of {source} cannot be installed",
             report=report,
         )
+        await self._run_scripts(lock, source, folder, report)
         (folder / LOCK_NAME).write_text(lock, encoding="utf-8")
         modules = folder / "node_modules"
         modules.mkdir(exist_ok=True)  # where every package is for another system
         installed = modules / ".package-lock.json"
         return len(json.loads(installed.read_bytes())["packages"]) if installed.exists() else 0
+
+    async def _run_scripts(self, lock: str, source: str, folder: Path, report: ReportProgress) -> None:
+        """Run the scripts of the packages that may run them; of the others say that they are not run."""
+        allowed, others = scripts_of_lock(lock)
+        if others:
+            named = ", ".join(others[:5]) + (" and others" if len(others) > 5 else "")
+            report(PreparationStage.INSTALL, f"Scripts of packages are not run: {named}")
+        if not allowed:
+            return
+        report(PreparationStage.INSTALL, f"Running the scripts of {', '.join(allowed)}")
+        quiet = [each for each in _QUIET if each != "--ignore-scripts"]
+        await self.tools.must(
+            [self._npm, "rebuild", "--ignore-scripts=false", "--foreground-scripts", *quiet, *allowed],
+            folder=str(folder),
+            stage=PreparationStage.INSTALL,
+            failure=f"A script of the packages of {source} failed",
+            report=report,
+        )
 
     @property
     def _npm(self) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,7 +100,8 @@ class Tools:
 
     Args:
         starter: When this process dies, they die with it.
-        environment: Of these programs, which holds nothing of the services.
+        environment: Of these programs, which holds nothing of the services; each gets a new folder in its
+            HOME as its own.
     """
 
     def __init__(
@@ -143,20 +145,22 @@ class Tools:
         """
         output, lines = _Output(on_line), _Output(on_line)
         kibibytes = str(self._limits.memory_bytes // 1024)
-        process = await self._starter.spawn(
-            ["/bin/sh", "-c", _LIMITED, kibibytes, *arguments],
-            cwd=folder,
-            env={**self.environment, **(variables or {})},
-            on_stdout=output.take,
-            on_stderr=lines.take,
-        )
-        limit = time.monotonic() + self._limits.seconds
-        process.limit(limit)
-        try:
-            ended = await process.wait()
-        except BaseException:
-            process.kill()
-            raise
+        # A home of its own: what a script of a package writes there must not become settings of the next one.
+        with tempfile.TemporaryDirectory(dir=self.environment["HOME"], ignore_cleanup_errors=True) as home:
+            process = await self._starter.spawn(
+                ["/bin/sh", "-c", _LIMITED, kibibytes, *arguments],
+                cwd=folder,
+                env={**self.environment, "HOME": home, **(variables or {})},
+                on_stdout=output.take,
+                on_stderr=lines.take,
+            )
+            limit = time.monotonic() + self._limits.seconds
+            process.limit(limit)
+            try:
+                ended = await process.wait()
+            except BaseException:
+                process.kill()
+                raise
         text = output.end()
         lines.end()
         return ToolOutput(ended.exit_code, text, [*lines.lines, *output.lines], time.monotonic() >= limit)

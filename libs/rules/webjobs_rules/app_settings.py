@@ -42,6 +42,7 @@ START_VARIABLES = frozenset(
         "HEALTH_PORT",
         "HOOKS_ALLOW_PRIVATE",
         "HOST",
+        "INSTALL_SCRIPTS",
         "INSTANCE_ID",
         "JOB_INDEXES",
         "LOG_FORMAT",

@@ -61,6 +61,11 @@ class RunnerSettings(ServiceSettings):
         description="Python packages that may be built from their source, which runs code of theirs on the "
         "runner: none, all, or names separated by commas.",
     )
+    install_scripts: Literal["none", "listed"] = Field(
+        default="none",
+        description="Whether packages of Node.js run scripts of theirs when they are installed: none, or "
+        "listed: those that allowScripts of package.json lists.",
+    )
     job_indexes: bool = Field(
         default=False, description="Whether the files of jobs may name indexes and addresses of packages."
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uv import find_uv_bin
+from webjobs_environments.folders import delete
 from webjobs_environments.wiring import EnvironmentPlace, build_languages
 from webjobs_events.jetstream import Bus, Definitions, JobKey, LiveSettings, Tunnels
 from webjobs_events.job import JobDefinition
@@ -310,9 +311,12 @@ def _environments(
 ) -> tuple[Environments, Preparations, Upkeep]:
     """What builds environments, what prepares those of deployments, and what removes unused ones."""
     downloads, home = resources.state / "downloads", resources.state / "home"
-    home.mkdir(parents=True, exist_ok=True)
+    delete(home)  # with what killed programs have left in it
+    home.mkdir(parents=True)
     policy = DependencyPolicy(
-        build_packages=read_build_packages(settings.build_packages), job_indexes=settings.job_indexes
+        build_packages=read_build_packages(settings.build_packages),
+        job_indexes=settings.job_indexes,
+        install_scripts=settings.install_scripts == "listed",
     )
     place = EnvironmentPlace(
         root=resources.site.root / "data" / ".environments",

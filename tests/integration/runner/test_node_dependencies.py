@@ -139,3 +139,58 @@ async def test_a_registry_that_is_away_is_no_fault_of_the_upload(
         expect=ReplyCode.DEPENDENCIES_UNAVAILABLE,
     )
     assert registry.url not in reply.message
+
+
+WRITES = {"postinstall": "node -e \"require('fs').writeFileSync('made', JSON.stringify(process.env))\""}
+HAS = "console.log(['alpha', 'delta'].filter(n => require('fs').existsSync(`node_modules/${n}/made`)))\n"
+LISTS = json.dumps(
+    {"dependencies": {"alpha": "1", "delta": "1"}, "allowScripts": {"delta": True, "alpha": False}}
+)
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"), [("none", "[]"), ("listed", "[ 'delta' ]")], ids=["none", "listed"]
+)
+async def test_scripts_run_of_packages_that_the_job_lists_where_the_operator_allows_it(
+    bus: Bus,
+    nats_url: str,
+    caller: Caller,
+    recorder: EventRecorder,
+    registry: NodeRegistry,
+    tmp_path: Path,
+    setting: str,
+    expected: str,
+) -> None:
+    for name in ("alpha", "delta"):
+        registry.add(name, scripts=WRITES, hasInstallScript=True)
+    canary = {"SECRET_OF_SERVICE": "canary", "NPM_TOKEN": "canary"}
+    settings = {"install_scripts": setting}
+    variables = {**registry.variables, **canary}
+    async with running_runner(bus, nats_url, tmp_path, environment=variables, settings=settings):
+        await caller.deploy(TRIGGERED, "job", {"run.js": HAS, "package.json": LISTS})
+        run = await caller.run("job")
+        assert isinstance(await recorder.end_of(run), RunSuccess)
+    assert f"INFO] {expected}\n" in output_log(tmp_path, "job", run).read_text()
+    (deployed,) = recorder.of(Deployed)
+    is_warned = any("WEBJOBS_INSTALL_SCRIPTS=listed" in each for each in deployed.warnings)
+    assert is_warned == (setting == "none")
+    written = list((tmp_path / "site/data/.environments/node").glob("*/node_modules/*/made"))
+    assert len(written) == (0 if setting == "none" else 1)
+    assert not any("canary" in path.read_text() for path in written)
+
+
+async def test_a_script_of_a_package_that_fails_is_a_refusal(
+    bus: Bus, nats_url: str, caller: Caller, registry: NodeRegistry, tmp_path: Path
+) -> None:
+    registry.add("delta", scripts={"install": "echo no compiler >&2; exit 3"}, hasInstallScript=True)
+    async with running_runner(
+        bus, nats_url, tmp_path, environment=registry.variables, settings={"install_scripts": "listed"}
+    ):
+        reply = await caller.deploy(
+            TRIGGERED,
+            "job",
+            {"run.js": HAS, "package.json": LISTS.replace('"alpha": "1", ', "")},
+            expect=ReplyCode.INVALID_DEPENDENCIES,
+        )
+    assert "A script of the packages of package.json failed" in reply.message
+    assert "no compiler" in reply.message

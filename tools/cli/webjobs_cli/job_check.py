@@ -104,6 +104,7 @@ class Programs:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.dependency_policy = DependencyPolicy(
             job_indexes=environment.get("WEBJOBS_JOB_INDEXES", "").lower() in ("1", "true", "yes", "on"),
+            install_scripts=environment.get("WEBJOBS_INSTALL_SCRIPTS") == "listed",
             build_packages=_build_packages(environment.get("WEBJOBS_BUILD_PACKAGES", "")),
         )
         own_programs = str(Path(sys.executable).parent) if sys.prefix != sys.base_prefix else None

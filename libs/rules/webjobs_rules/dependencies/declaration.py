@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from webjobs_rules.dependencies.install_scripts import ALLOW_SCRIPTS, listed_packages
 from webjobs_rules.dependencies.node_lock import (
     PACKAGE_JSON,
     PACKAGE_LOCK,
@@ -239,6 +240,14 @@ def _node(files: _Files, policy: DependencyPolicy, is_in_place: bool) -> Declara
             "working copy. Remove is_in_place, or put the packages into node_modules of the job",
         )
     warnings = [".npmrc is not read: the operator sets the registry."] if files.has(".npmrc") else []
+    listed = listed_packages(package.get(ALLOW_SCRIPTS))
+    if not policy.install_scripts:
+        package.pop(ALLOW_SCRIPTS, None)
+        if listed:
+            warnings.append(
+                f"Scripts of packages are not run, though allowScripts of package.json lists "
+                f"{', '.join(listed)[:200]}: the operator allows it with WEBJOBS_INSTALL_SCRIPTS=listed."
+            )
     content = {PACKAGE_JSON: json.dumps(package, sort_keys=True).encode()}
     if files.has(PACKAGE_LOCK):
         lock = node_lock(package, files.text(PACKAGE_LOCK))

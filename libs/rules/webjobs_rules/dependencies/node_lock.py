@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
+from webjobs_rules.dependencies.install_scripts import ALLOW_SCRIPTS, allowed_scripts, packages_with_scripts
 from webjobs_rules.dependencies.vocabulary import PreparationStage
 from webjobs_rules.errors import DependenciesRefused
 
@@ -18,6 +19,7 @@ _KEPT = (
     "devDependencies",
     "peerDependencies",
     "overrides",
+    ALLOW_SCRIPTS,
 )
 _TABLES = ("dependencies", "optionalDependencies", "devDependencies", "peerDependencies")
 _RUNTIME = ("dependencies", "optionalDependencies")
@@ -28,7 +30,7 @@ _ELSEWHERE = re.compile(
 
 
 def read_package(text: str) -> dict[str, Any]:
-    """What npm needs of a `package.json`; its scripts are not in it.
+    """What npm needs of a `package.json`, and which scripts of packages it allows; its own are not in it.
 
     Raises:
         DependenciesRefused: It is not such a file, or takes packages from elsewhere than a registry.
@@ -86,16 +88,29 @@ def node_lock(package: Mapping[str, Any], lock_text: str) -> str:
             raise _refused(PACKAGE_LOCK, f"has no hash for {path[:100]}. {_ADVICE}")
         kept[path] = {name: value for name, value in entry.items() if name != "resolved"}
     lock = {"name": lock.get("name", "job"), "lockfileVersion": 3, "requires": True, "packages": kept}
-    return json.dumps({"package": package, "lock": lock}, indent=1, sort_keys=True) + "\n"
+    both: dict[str, Any] = {"package": package, "lock": lock}
+    if ALLOW_SCRIPTS in package:
+        both["scripts"] = allowed_scripts(package[ALLOW_SCRIPTS], kept)
+    return json.dumps(both, indent=1, sort_keys=True) + "\n"
 
 
 def files_of_lock(text: str) -> dict[str, bytes]:
     """The two files that npm installs from."""
     both = json.loads(text)
+    package = {key: value for key, value in both["package"].items() if key != ALLOW_SCRIPTS}
+    allowed = {each.rpartition("@")[0]: True for each in both.get("scripts", ())}
     return {
-        PACKAGE_JSON: json.dumps(both["package"]).encode(),
+        PACKAGE_JSON: json.dumps({**package, **({ALLOW_SCRIPTS: allowed} if allowed else {})}).encode(),
         PACKAGE_LOCK: json.dumps(both["lock"]).encode(),
     }
+
+
+def scripts_of_lock(text: str) -> tuple[list[str], list[str]]:
+    """Name and version of the packages that run scripts at installation, and of those that may not."""
+    both = json.loads(text)
+    allowed = both.get("scripts", [])
+    having = packages_with_scripts(both["lock"]["packages"])
+    return allowed, [each for each in having if each not in allowed]
 
 
 def _has_tables(value: object) -> TypeGuard[dict[str, dict[str, Any]]]:
