@@ -35,7 +35,7 @@ ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
 FIRST_SEED = int(os.environ.get("CHAOS_SEED") or secrets.randbelow(10**6))
 _READY_SECONDS = 60.0
 _ANSWERED_SECONDS = 90.0
-_USUAL_SECONDS = {"uv": 2.0, "npm": 4.0}  # that the programs of two deployments at once take here
+_USUAL_SECONDS = {"uv": 1.2, "npm": 2.5}  # that the programs of two deployments at once take here
 
 log = logging.getLogger(__name__)
 

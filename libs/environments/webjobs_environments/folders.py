@@ -103,7 +103,7 @@ class EnvironmentFolders:
     def write_marker(self, key: str, marker: Marker) -> None:
         """Write the marker at one stroke, onto the disk."""
         path = self.marker(key)
-        temporary = path.with_name(f"{_TEMPORARY}{path.name}-{secrets.token_hex(3)}")
+        temporary = self.new_temporary(key)  # a build that was killed here is cleared up by the next one
         with open(temporary, "xb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(marker)) + b"\n")
             file.flush()

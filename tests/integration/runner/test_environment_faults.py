@@ -14,12 +14,15 @@ import pytest
 from support.event_recorder import EventRecorder
 from support.eventually import eventually, stays
 from support.package_index import PackageIndex, package_index, wheel
+from support.processes import is_alive
 from support.runners import Caller, RunningRunner, runner_process, running_runner
 from support.site_paths import output_log
 from support.small_disk import small_disk
+from webjobs_environments.folders import Contents, EnvironmentFolders, Marker
 from webjobs_events.commands import ReplyCode
 from webjobs_events.events import DependenciesFailed, DependenciesPrepared, RunAborted, RunSuccess
 from webjobs_events.jetstream import Bus
+from webjobs_rules.dependencies.environment_key import Interpreter
 from webjobs_rules.job import JobType
 from webjobs_runner.environments import upkeep
 
@@ -62,17 +65,20 @@ async def test_a_runner_that_is_killed_while_it_prepares_leaves_nothing_that_is_
     instance_id: str,
     tmp_path: Path,
 ) -> None:
-    chance = random.Random()
+    chance, begun = random.Random(), list[psutil.Process]()
     for number in range(3):
         start = runner_process(bus, nats_url, tmp_path, instance_id=instance_id, environment=index.variables)
         async with start as killed:
             deploying = asyncio.create_task(caller.deploy(TRIGGERED, f"job{number}", FILES))
             await asyncio.sleep(chance.uniform(0.05, 0.9))  # seconds; a preparation takes about 0.8
             await killed.kill()
+            begun += tools(tmp_path)
             deploying.cancel()
             await asyncio.gather(deploying, return_exceptions=True)
     async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id, environment=index.variables):
-        assert not tools(tmp_path)  # they died with their runner
+        assert not [
+            tool for tool in begun if tool.is_running() and is_alive(tool.pid)
+        ]  # they died with their runner
         await caller.deploy(TRIGGERED, "job", FILES)
         run = await caller.run("job")
         assert isinstance(await recorder.end_of(run), RunSuccess)
@@ -137,6 +143,59 @@ async def test_the_cache_may_vanish(
     index.add(wheel("beta"))
     await caller.deploy(TRIGGERED, "job", {**FILES, "requirements.txt": "alpha\nbeta\n"})
     assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
+
+
+async def test_the_cache_may_vanish_under_a_script_that_runs(
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, index: PackageIndex, tmp_path: Path
+) -> None:
+    waits = (
+        "import os, time\ngo = os.environ['WEBJOBS_DATA_PATH'] + '/go'\n"
+        "while not os.path.exists(go): time.sleep(0.05)\n"
+        "import alpha\nfrom alpha import part299\nprint(alpha.VERSION)\n"
+    )
+    await caller.deploy(TRIGGERED, "job", {**FILES, "run.py": waits})
+    run = await caller.run("job")
+    await eventually(lambda: len(recorder.of_run(run)) == 2)
+    shutil.rmtree(environments(tmp_path) / "cache")
+    await caller.deploy(TRIGGERED, "other", {**FILES, "requirements.txt": "alpha==1.0\n"})
+    data = tmp_path / "site" / "data" / "jobs" / "triggered" / "job"
+    data.mkdir(parents=True, exist_ok=True)
+    (data / "go").touch()
+    assert isinstance(await recorder.end_of(run), RunSuccess)
+    assert isinstance(await recorder.end_of(await caller.run("other")), RunSuccess)
+
+
+async def test_everything_in_an_environment_is_protected_from_writes(
+    runner: RunningRunner, caller: Caller, tmp_path: Path
+) -> None:
+    await caller.deploy(TRIGGERED, "job", FILES)
+    (key,) = keys(tmp_path)
+    environment = environments(tmp_path) / "python" / key
+    writable = [
+        path
+        for path in (environment, *environment.rglob("*"))
+        if not path.is_symlink() and path.stat().st_mode & 0o222
+    ]
+    assert writable == []
+
+
+def test_a_marker_that_is_half_written_has_a_name_that_the_next_build_clears_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders, key = EnvironmentFolders(tmp_path, "bin/python"), "ab" * 32
+    nothing = Contents(files=0, bytes=0, fingerprint="")
+    python = Interpreter(path="/python", implementation="cpython", version="3.11.7", abi="cpython", libc="")
+    marker = Marker(lock_digest="cd", interpreter=python, packages=0, contents=nothing, seconds=0.1)
+
+    def die(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(os, "fsync", die)
+        folders.write_marker(key, marker)
+    assert len(list(tmp_path.glob(f"{folders.temporary_prefix(key)}*"))) == len(list(tmp_path.iterdir())) == 1
+    folders.write_marker(key, marker)
+    assert folders.read_marker(key) == marker
 
 
 WRITES = {

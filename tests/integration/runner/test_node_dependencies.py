@@ -1,16 +1,20 @@
 """JavaScript jobs whose package.json declares packages."""
 
+import asyncio
 import json
+import random
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 from support.event_recorder import EventRecorder
+from support.eventually import eventually
 from support.node_registry import NodeRegistry, node_registry
 from support.programs import need_program
 from support.runners import Caller, RunningRunner, running_runner
 from support.site_paths import job_folder, output_log
+from support.small_disk import small_disk
 from webjobs_events.commands import ReplyCode
 from webjobs_events.events import DependenciesPrepared, Deployed, RunSuccess
 from webjobs_events.jetstream import Bus
@@ -126,6 +130,36 @@ async def test_packages_that_the_job_brings_are_left_alone(
     assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
     assert not registry.requests and not recorder.of(DependenciesPrepared)
     assert recorder.of(Deployed)
+
+
+async def test_a_full_disk_refuses_a_deployment_and_leaves_nothing(
+    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, registry: NodeRegistry, tmp_path: Path
+) -> None:
+    noise = random.Random(1).randbytes(30_000_000).hex()
+    registry.add("large", code=f"module.exports = '{noise}'\n")
+    large = json.dumps({"name": "job", "version": "1.0.0", "dependencies": {"large": "1.0.0"}})
+    limits = {"disk_reserve_mb": 0}
+    with small_disk(tmp_path / "disk", 48) as disk:
+        node = disk.path / "site" / "data" / ".environments" / "node"
+        async with running_runner(bus, nats_url, disk.path, environment=registry.variables, settings=limits):
+            await caller.deploy(TRIGGERED, "job", {"run.js": COMMON, "package.json": PACKAGE})
+            await caller.deploy(
+                TRIGGERED, "job", {"run.js": "", "package.json": large}, expect=ReplyCode.NO_SPACE
+            )
+            assert not list(node.glob(".tmp-*"))
+            assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
+
+
+async def test_eight_deployments_of_one_lock_build_it_once(
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
+) -> None:
+    files = {"run.js": COMMON, "package.json": PACKAGE}
+    deploying = (caller.deploy(TRIGGERED, f"job{number}", files) for number in range(8))
+    await asyncio.gather(*deploying)
+    await eventually(lambda: len(recorder.of(DependenciesPrepared)) == 8)
+    (key,) = {each.key for each in recorder.of(DependenciesPrepared)}
+    node = tmp_path / "site" / "data" / ".environments" / "node"
+    assert [each.name for each in node.iterdir() if each.is_dir()] == [key]
 
 
 async def test_a_registry_that_is_away_is_no_fault_of_the_upload(
