@@ -24,6 +24,7 @@ from webjobs_events.events import DependenciesFailed, DependenciesPrepared, RunA
 from webjobs_events.jetstream import Bus
 from webjobs_rules.dependencies.environment_key import Interpreter
 from webjobs_rules.job import JobType
+from webjobs_rules.status import Reason
 from webjobs_runner.environments import upkeep
 
 TRIGGERED, CONTINUOUS = JobType.TRIGGERED, JobType.CONTINUOUS
@@ -245,6 +246,36 @@ async def test_an_interpreter_that_is_gone_is_seen_before_a_run_starts(
     assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
     await eventually(lambda: len(recorder.of(DependenciesPrepared)) == 2)
     assert recorder.of(DependenciesPrepared)[1].cause.startswith("environment/")
+
+
+@pytest.mark.parametrize("job_type", [TRIGGERED, CONTINUOUS])
+async def test_an_environment_with_an_interpreter_that_does_not_start_is_built_again_for_the_next_try(
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path, job_type: JobType
+) -> None:
+    seen = tmp_path / "seen"
+    await caller.set("WEBJOBS_RESTART_TIME", "0.2")
+    settings = (
+        {"settings.job": '{"retry": {"backoff": 0, "max_attempts": 2}}'} if job_type is TRIGGERED else {}
+    )
+    script = f"import alpha, time\nopen({str(seen)!r}, 'a').write('x')\n"
+    rest = "" if job_type is TRIGGERED else "time.sleep(1000)\n"
+    if job_type is CONTINUOUS:
+        await caller.deploy(CONTINUOUS, "job", {**FILES, "run.py": "raise SystemExit(1)"})
+        await caller.stop("job")
+    await caller.deploy(job_type, "job", {**FILES, **settings, "run.py": script + rest})
+    (key,) = keys(tmp_path)
+    programs = environments(tmp_path) / "python" / key / "bin"
+    programs.chmod(0o755)
+    (programs / "python").unlink()
+    (programs / "python").write_text("no program\n")
+    (programs / "python").chmod(0o755)
+    if job_type is TRIGGERED:
+        end = await recorder.end_of(await caller.run("job"))
+        assert end.reason is Reason.START_ERROR and end.next_run_id is not None
+        assert isinstance(await recorder.end_of(end.next_run_id), RunSuccess)
+    else:
+        await caller.start("job")
+    await eventually(lambda: seen.exists() and seen.read_text() == "x")
 
 
 async def test_unused_environments_go_a_day_later_and_used_ones_stay(

@@ -108,6 +108,7 @@ class ScriptSession:
             port = self._dependencies.ports.take(definition.job_name)
             started = await self._start(port)
         except (WebJobsError, OSError) as error:
+            self._dependencies.starter.not_started(definition, error)
             return ExitFacts(reason_not_started(error), str(error))
         if started is None:
             return None

@@ -17,3 +17,7 @@ class EnvironmentSource(Protocol):
             BusUnavailable: Its lock is not here, and NATS does not answer.
         """
         ...
+
+    def repair(self, definition: JobDefinition) -> None:
+        """Check the environment of a definition, and build it again for its next use if it was changed."""
+        ...

@@ -19,6 +19,7 @@ from webjobs_rules.job import JobType
 from webjobs_rules.job_settings import JobSettings, read_job_settings
 from webjobs_rules.run_report import PROGRESS_FILE, RESULT_FILE
 from webjobs_rules.script import process_arguments
+from webjobs_rules.status import Reason
 from webjobs_rules.stop_plan import stop_plan
 from webjobs_rules.trace import Trace
 from webjobs_rules.wine import PREFIX_VARIABLE, wine_environment
@@ -33,6 +34,7 @@ from webjobs_runner.files.versions import Versions
 from webjobs_runner.instance import Instance
 from webjobs_runner.logs.script_log import ScriptLog
 from webjobs_runner.processes.environment_source import EnvironmentSource
+from webjobs_runner.processes.exit_facts import reason_not_started
 from webjobs_runner.processes.process import Launcher, ScriptProcess
 from webjobs_runner.processes.script_programs import ScriptPrograms
 from webjobs_runner.processes.script_stop import ScriptEnd, Wakeup, stop_script
@@ -283,6 +285,16 @@ class ScriptStarter:
             prepared.watches_shutdown_file,
             prepared.warnings,
         )
+
+    def not_started(self, definition: JobDefinition, error: Exception) -> None:
+        """Let the next try find the packages of a job whole, whose script was not started.
+
+        Args:
+            definition: Of the job.
+            error: What `prepare`, `begin` or `start` raised.
+        """
+        if definition.dependencies is not None and reason_not_started(error) is Reason.START_ERROR:
+            self._environments.repair(definition)
 
     async def _watches_shutdown_file(self, definition: JobDefinition, folder: Path) -> bool:
         """Whether the package mentions its shutdown file; looked for here if the definition is old."""

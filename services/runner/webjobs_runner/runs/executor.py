@@ -186,6 +186,7 @@ class RunExecution:
         try:
             started = await self._start(self._preparing)
         except (WebJobsError, OSError) as error:
+            self._executor.starter.not_started(self._definition, error)
             return not_started(reason_not_started(error), str(error))
         if started is None:
             return self._request.outcome.result()
