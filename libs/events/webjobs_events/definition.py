@@ -1,24 +1,62 @@
 """The stored definition of a job: read and written in one place, for every service."""
 
 from pathlib import PurePosixPath
+from typing import Any
 
 import msgspec
 from webjobs_rules.errors import InvalidJobName
 from webjobs_rules.job import JobName, JobType, parse_job_name
 
 from webjobs_events.errors import MALFORMED, InvalidToken, UnreadableDefinition
-from webjobs_events.job import JobDefinition
+from webjobs_events.job import JobDefinition, JobVersion
 from webjobs_events.subjects import Subjects
 
 _LONGEST_REASON = 300  # characters
 
 _decoder = msgspec.json.Decoder(JobDefinition)
+_raw_decoder = msgspec.json.Decoder(dict[str, Any])
 _encoder = msgspec.json.Encoder()
 
 
 def encode_definition(definition: JobDefinition) -> bytes:
     """A definition as JSON."""
     return _encoder.encode(definition)
+
+
+def encode_change(definition: JobDefinition, before: bytes) -> bytes:
+    """A definition as JSON, with the fields of its stored form that this release does not know.
+
+    A later release has written them about certain files, so they stay with these: those of the definition
+    while its digest stays, and those of each version with its digest.
+
+    Args:
+        definition: What is to be stored.
+        before: What is stored; bytes that are no definition have nothing that stays.
+    """
+    try:
+        stored = _raw_decoder.decode(before)
+    except MALFORMED:
+        return encode_definition(definition)
+    unknown = _unknown(stored, JobDefinition) if stored.get("digest") == definition.digest else {}
+    of_versions = {
+        version.get("digest"): found
+        for version in _versions_of(stored)
+        if (found := _unknown(version, JobVersion))
+    }
+    if not unknown and not of_versions:
+        return encode_definition(definition)
+    value: dict[str, Any] = msgspec.to_builtins(definition)
+    value["versions"] = [each | of_versions.get(each["digest"], {}) for each in value["versions"]]
+    return _encoder.encode(value | unknown)
+
+
+def _unknown(stored: dict[str, Any], known: type[msgspec.Struct]) -> dict[str, Any]:
+    return {name: value for name, value in stored.items() if name not in known.__struct_encode_fields__}
+
+
+def _versions_of(stored: dict[str, Any]) -> list[dict[str, Any]]:
+    versions = stored.get("versions")
+    return [each for each in versions if isinstance(each, dict)] if isinstance(versions, list) else []
 
 
 def defined_job(key: str) -> tuple[JobType, JobName]:

@@ -1,5 +1,6 @@
 """The mirror of definitions: what it keeps, whom it calls, and how a definition is changed."""
 
+import json
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -94,6 +95,40 @@ async def test_a_change_is_decided_again_after_each_conflict() -> None:
 
     changed = await followed(jobs)[0].change(*KEY, decide)
     assert changed == (replace(NIGHTLY, digest="b"), 4, True) and len(seen) == 3
+
+
+def of_a_later_release(**facts: Any) -> bytes:
+    """A stored definition with fields that this release does not know."""
+    version = {"digest": "a", "script": "run.sh", "deployed_at": "2026-01-02T03:04:05Z"}
+    older = {**version, "digest": "z", "later": "of z"}
+    known = json.loads(encode_definition(replace(NIGHTLY, **facts)))
+    return json.dumps(
+        known | {"later": {"x": [1]}, "versions": [version | {"later": "of a"}, older]}
+    ).encode()
+
+
+async def test_a_change_keeps_what_a_later_release_has_written() -> None:
+    jobs = Jobs(of_a_later_release())
+    await followed(jobs)[0].change(*KEY, lambda now: now and replace(now, settings={"timeout": 5}))
+    assert jobs.entry is not None
+    stored = json.loads(jobs.entry.value)
+    assert (stored["settings"], stored["later"]) == ({"timeout": 5}, {"x": [1]})
+    assert [each["later"] for each in stored["versions"]] == ["of a", "of z"]
+
+
+async def test_what_a_later_release_has_written_about_other_files_is_not_kept_for_new_ones() -> None:
+    jobs = Jobs(of_a_later_release())
+
+    def deploy(now: JobDefinition | None) -> JobDefinition:
+        assert now is not None
+        version = replace(now.versions[0], digest="b")
+        return replace(now, digest="b", versions=[version, *now.versions])
+
+    await followed(jobs)[0].change(*KEY, deploy)
+    assert jobs.entry is not None
+    stored = json.loads(jobs.entry.value)
+    assert "later" not in stored
+    assert [each.get("later") for each in stored["versions"]] == [None, "of a", "of z"]
 
 
 async def test_a_change_that_always_meets_another_one_gives_up() -> None:

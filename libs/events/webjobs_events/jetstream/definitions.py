@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from webjobs_rules.job import JobName, JobType
 
-from webjobs_events.definition import decode_definition, defined_job, encode_definition
+from webjobs_events.definition import decode_definition, defined_job, encode_change, encode_definition
 from webjobs_events.errors import InvalidToken, RevisionConflict, UnreadableDefinition
 from webjobs_events.jetstream.bus import Bus
 from webjobs_events.jetstream.entry import Entry
@@ -134,10 +134,10 @@ class Definitions:
                     raise fault
                 return (now, entry.revision, False) if now and entry else None
             try:
-                value = encode_definition(wanted)
                 if entry:
+                    value = encode_change(wanted, entry.value)
                     return wanted, await self._bus.jobs.update(key, value, entry.revision), True
-                return wanted, await self._bus.jobs.create(key, value), True
+                return wanted, await self._bus.jobs.create(key, encode_definition(wanted)), True
             except RevisionConflict:
                 continue
         raise RevisionConflict(key)
