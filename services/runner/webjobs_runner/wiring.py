@@ -39,16 +39,20 @@ from webjobs_runner.instance import Instance
 from webjobs_runner.job_events import JobEvents
 from webjobs_runner.jobs.changed_jobs import ChangedJobs
 from webjobs_runner.jobs.definition_changes import DefinitionChanges
+from webjobs_runner.jobs.deploy_commands import DeployCommands
 from webjobs_runner.jobs.deployment import Deployment
 from webjobs_runner.jobs.deployment_log import DeploymentLogs
 from webjobs_runner.jobs.edited_folders import EditedFolders
 from webjobs_runner.jobs.folder_drops import FolderDrops
+from webjobs_runner.jobs.follow_up import FollowUps
+from webjobs_runner.jobs.import_commands import ImportCommands
 from webjobs_runner.jobs.job_commands import JobCommands
 from webjobs_runner.jobs.job_inbox import JobInbox
 from webjobs_runner.jobs.package_store import PackageStore
 from webjobs_runner.jobs.reconciler import Reconciler
 from webjobs_runner.jobs.refusals import Refusals
 from webjobs_runner.jobs.run_imports import RunImports
+from webjobs_runner.jobs.uploaded_folder import UploadedFolders
 from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.logs.log_cap import LogCap
 from webjobs_runner.logs.log_shipper import LogShipper
@@ -242,6 +246,21 @@ def build_components(
     ticks = Ticks(bus)
     due_times = DueTimes(instance, resources.live, ticks, ScheduledRuns(bus), clock)
     upload_limits = UploadLimits(unpacked_bytes=settings.unpacked_limit_mb * 1024 * 1024)
+    uploads = UploadedFolders(definitions, versions, upload_limits)
+    deploys = DeployCommands(
+        bus,
+        definitions,
+        uploads,
+        deployment,
+        reconciler,
+        disk,
+        refusals,
+        job_events,
+        DeploymentLogs(bus, instance),
+        FollowUps(bus, resources.live),
+    )
+    run_imports = RunImports(bus, instance, outbox, upload_limits)
+    imports = ImportCommands(bus, definitions, uploads, disk, run_imports)
     return Components(
         disk=disk,
         peers=peers,
@@ -263,21 +282,7 @@ def build_components(
         recovery=Recovery(dependencies, finish, orphaned_runs),
         jobs=JobInbox(
             bus,
-            JobCommands(
-                bus,
-                definitions,
-                deployment,
-                changes,
-                job_events,
-                versions,
-                reconciler,
-                upload_limits,
-                disk,
-                refusals,
-                RunImports(bus, instance, outbox, upload_limits),
-                DeploymentLogs(bus, instance),
-                resources.live,
-            ),
+            JobCommands(deploys, imports, changes, reconciler, refusals, job_events),
             leave_deployments=lambda: disk.is_low and peers.has_room_elsewhere(),
         ),
         reconciler=reconciler,

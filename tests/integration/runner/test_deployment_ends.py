@@ -26,9 +26,10 @@ from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
 from webjobs_rules.job import JobType
 from webjobs_rules.log_format import LineCount, chunk_headers
+from webjobs_runner.jobs.deploy_commands import DeployCommands
 from webjobs_runner.jobs.deployment_log import MOST_ATTEMPTS
-from webjobs_runner.jobs.job_commands import JobCommands
 from webjobs_runner.jobs.job_inbox import JobInbox
+from webjobs_runner.jobs.reconciler import Reconciler
 
 TRIGGERED = JobType.TRIGGERED
 FILES = {"run.py": "import alpha\n", "requirements.txt": "alpha\n"}
@@ -95,7 +96,7 @@ async def test_a_runner_that_dies_before_it_publishes_a_failure_leaves_that_to_t
 ) -> None:
     sent = await command(caller, {"run.py": "", "requirements.txt": "nowhere\n"})
     with monkeypatch.context() as patched:
-        reached = die_at(patched, JobCommands, "failed", is_async=False)
+        reached = die_at(patched, DeployCommands, "_publish_failure", is_async=False)
         async with running_runner(bus, nats_url, tmp_path, environment=index.variables) as dying:
             await bus.publish_command(sent)
             await asyncio.wait_for(reached.wait(), 30)
@@ -151,7 +152,7 @@ async def test_a_version_is_deployed_once_although_its_settings_were_changed_bef
 ) -> None:
     sent = await command(caller, {**PLAIN, "settings.job": '{"stopping_wait_time": 5}'})
     with monkeypatch.context() as patched:
-        reached = die_at(patched, JobCommands, "_settled", is_async=True)
+        reached = die_at(patched, Reconciler, "follow", is_async=True)
         async with running_runner(bus, nats_url, tmp_path) as dying:
             await bus.publish_command(sent)
             await asyncio.wait_for(reached.wait(), 30)

@@ -20,7 +20,8 @@ from webjobs_events.errors import BusUnavailable, RevisionConflict, StorageFull,
 from webjobs_events.jetstream import Bus, JobKey, QueuedMessage
 
 from webjobs_runner.in_flight import InFlightCommands
-from webjobs_runner.jobs.job_commands import JobCommands, no_space
+from webjobs_runner.jobs.job_commands import JobCommands
+from webjobs_runner.jobs.replies import no_space
 from webjobs_runner.log import logger
 
 _ROOM = 16  # commands that are carried out at the same time; some wait long for packages
@@ -97,13 +98,7 @@ class JobInbox:
         except Exception as error:
             logger.exception("command failed", command=command.verb, job=command.job_name)
             reply = CommandReply(code=ReplyCode.FAILED, message=f"The runner failed: {error}")
-        if isinstance(command, DeployJob) and reply.code is not ReplyCode.DONE:
-            try:
-                self._commands.failed(command, reply)
-            except OSError as error:
-                logger.error("failed deployment not published", job=command.job_name, error=str(error))
-        if isinstance(command, DeployJob):
-            await self._commands.remove_upload(command)
+        await self._commands.ended(command, reply)
         # Out of the queue before the answer: who has the answer may send the next command at once.
         await self._finish(message)
         if command.reply_to:

@@ -44,6 +44,8 @@ _DROPPED_HERE = frozenset(
     {DropAction.DEPLOY, DropAction.CHANGE_SETTINGS, DropAction.ENABLE_OR_DISABLE, DropAction.REMOVE}
 )
 
+_CONVERGENCE_PATIENCE = 5.0  # seconds that a reply waits for the files of this runner
+
 
 class Reconciler:
     """One job at a time is brought in line, whichever side has changed.
@@ -128,6 +130,15 @@ class Reconciler:
         """Wait until nothing is due for a job."""
         while (task := self._working.get(key)) is not None:
             await asyncio.wait({task})
+
+    async def follow(self, key: JobKey, revision: int) -> None:
+        """Wait until this runner's files of a job are those of a revision, if they are so soon."""
+        try:
+            async with asyncio.timeout(_CONVERGENCE_PATIENCE):
+                await self._definitions.reached(revision)
+                await self.settled(key)
+        except TimeoutError:
+            logger.debug("answer sent before the files followed", job=key[1])
 
     def _definition_changed(self, key: JobKey) -> None:
         if key in self._untaken:
