@@ -25,12 +25,13 @@ from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
 from webjobs_runner.processes.leftovers import kill_leftovers
 from webjobs_runner.processes.process import Launcher
+from webjobs_runner.resources import Resources
 from webjobs_runner.runs.run_journal import RunJournal
 from webjobs_runner.runs.status_file import StatusFiles
 from webjobs_runner.schedule.due_times import Clock
 from webjobs_runner.schedule.schedules import wall_clock
 from webjobs_runner.settings import RunnerSettings
-from webjobs_runner.wiring import Components, Resources, build_components
+from webjobs_runner.wiring import Components, build_components
 
 _PATIENCE = 5.0  # seconds that runs get to be finished and published; the rest is published at the next start
 _PATIENCE_WITHOUT_NATS = 1.0

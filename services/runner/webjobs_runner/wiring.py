@@ -1,20 +1,11 @@
 """The parts of a runner and how they hang together; `app` says when each of them starts and stops."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from uv import find_uv_bin
-from webjobs_environments.folders import delete
-from webjobs_environments.wiring import EnvironmentPlace, build_languages
-from webjobs_events.jetstream import Bus, Definitions, JobKey, LiveSettings, Tunnels
+from webjobs_events.jetstream import Definitions, JobKey, Tunnels
 from webjobs_events.job import JobDefinition
-from webjobs_rules.archive_entries import UploadLimits
-from webjobs_rules.dependencies.policy import DependencyPolicy, read_build_packages
 from webjobs_rules.job import JobType
-from webjobs_rules.script import SCRIPT_HOSTS, extend_hosts
 from webjobs_rules.status import Reason
-from webjobs_service.loop_watchdog import LoopWatchdog
 
 from webjobs_runner.continuous.continuous_jobs import ContinuousJobs
 from webjobs_runner.continuous.continuous_status import EventNumbers
@@ -25,42 +16,20 @@ from webjobs_runner.continuous.singleton import SingletonLeases
 from webjobs_runner.continuous.usage_reports import UsageReports
 from webjobs_runner.disk_watch import DiskWatch
 from webjobs_runner.environments.environments import Environments
-from webjobs_runner.environments.preparation import Preparations
 from webjobs_runner.environments.report import EnvironmentsState
 from webjobs_runner.environments.upkeep import Upkeep
 from webjobs_runner.files.file_drop import FileDropWatcher
-from webjobs_runner.files.in_place import InPlaceFiles
-from webjobs_runner.files.installed_folders import InstalledFolders
-from webjobs_runner.files.site import Site
-from webjobs_runner.files.versions import Versions
-from webjobs_runner.files.working_copy import WorkingCopies
 from webjobs_runner.heartbeat import Peers
-from webjobs_runner.instance import Instance
-from webjobs_runner.job_events import JobEvents
+from webjobs_runner.job_wiring import build_jobs
 from webjobs_runner.jobs.changed_jobs import ChangedJobs
-from webjobs_runner.jobs.definition_changes import DefinitionChanges
-from webjobs_runner.jobs.deploy_commands import DeployCommands
-from webjobs_runner.jobs.deployment import Deployment
-from webjobs_runner.jobs.deployment_log import DeploymentLogs
-from webjobs_runner.jobs.edited_folders import EditedFolders
-from webjobs_runner.jobs.folder_drops import FolderDrops
-from webjobs_runner.jobs.follow_up import FollowUps
-from webjobs_runner.jobs.import_commands import ImportCommands
-from webjobs_runner.jobs.job_commands import JobCommands
 from webjobs_runner.jobs.job_inbox import JobInbox
 from webjobs_runner.jobs.package_store import PackageStore
 from webjobs_runner.jobs.reconciler import Reconciler
 from webjobs_runner.jobs.refusals import Refusals
-from webjobs_runner.jobs.run_imports import RunImports
-from webjobs_runner.jobs.uploaded_folder import UploadedFolders
 from webjobs_runner.lease_terms import LeaseTerms
 from webjobs_runner.logs.log_cap import LogCap
 from webjobs_runner.logs.log_shipper import LogShipper
-from webjobs_runner.outbox import Outbox
-from webjobs_runner.processes.process import Launcher
-from webjobs_runner.processes.script_programs import ScriptPrograms
-from webjobs_runner.processes.script_start import ScriptPlace, ScriptStarter
-from webjobs_runner.processes.wine_prefix import WinePrefixes
+from webjobs_runner.resources import Resources
 from webjobs_runner.restoration import Restoration
 from webjobs_runner.retention import Retention
 from webjobs_runner.runs.cancel_requests import CancelRequests
@@ -78,10 +47,8 @@ from webjobs_runner.runs.orphaned_runs import OrphanedRuns
 from webjobs_runner.runs.queue_signals import QueueSignals
 from webjobs_runner.runs.recovery import Recovery
 from webjobs_runner.runs.run_inbox import RunInbox
-from webjobs_runner.runs.run_journal import RunJournal
 from webjobs_runner.runs.run_log import RunLogs
 from webjobs_runner.runs.run_registry import RunRegistry
-from webjobs_runner.runs.status_file import StatusFiles
 from webjobs_runner.runs.unstarted_runs import UnstartedRuns
 from webjobs_runner.schedule.due_times import Clock, DueTimes
 from webjobs_runner.schedule.scheduled_runs import ScheduledRuns
@@ -90,41 +57,6 @@ from webjobs_runner.schedule.ticks import Ticks
 from webjobs_runner.settings import RunnerSettings
 from webjobs_runner.vfs.file_service import FileService
 from webjobs_runner.vfs.site_files import SiteFiles
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What is opened before all components, and closed after them.
-
-    Attributes:
-        instance: The identity of this runner.
-        site: The site folder.
-        state: The runner's own folder in it.
-        temporary: The runner's own temporary folder.
-        copies: Working copies, in the temporary folder.
-        bus: To NATS.
-        live: App settings as they are now.
-        outbox: Of events.
-        journal: Of unfinished runs, on disk.
-        statuses: Status files of runs.
-        launcher: Of scripts.
-        environment: Of the runner, as it was started.
-        watchdog: Of the event loop.
-    """
-
-    instance: Instance
-    site: Site
-    state: Path
-    temporary: Path
-    copies: WorkingCopies
-    bus: Bus
-    live: LiveSettings
-    outbox: Outbox
-    journal: RunJournal
-    statuses: StatusFiles
-    launcher: Launcher
-    environment: Mapping[str, str]
-    watchdog: LoopWatchdog
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,22 +118,8 @@ def build_components(
     finish = Finish(dependencies, resources.statuses, peers, signals)
     disk.on_change(resources.statuses.write_kept)
     orphaned_runs = OrphanedRuns(dependencies, finish, peers)
-    watcher, in_place = FileDropWatcher(site), InPlaceFiles(resources.state / "in-place")
-    installed = InstalledFolders(site, in_place, watcher)
-    versions = Versions(bus, site, resources.copies, installed, resources.state / "downloads")
-    job_events = JobEvents(instance, outbox)
-    environments, preparations, upkeep = _environments(
-        settings, resources, definitions, job_events, packages_state
-    )
-    programs = ScriptPrograms(extend_hosts(SCRIPT_HOSTS, settings.script_hosts), resources.environment)
-    starter = _starter(settings, resources, programs, versions, environments)
-    packages = PackageStore(bus, definitions, versions, resources.live)
-    refusals = Refusals(bus, instance)
-    deployment = Deployment(instance, definitions, programs, packages, refusals, preparations, job_events)
-    changes = DefinitionChanges(bus, instance, definitions, packages, refusals, job_events)
-    drops = FolderDrops(bus, site, definitions, deployment, changes, job_events)
-    reconciler = Reconciler(bus, site, definitions, drops, versions, watcher, in_place, installed, refusals)
-    folders = EditedFolders(definitions, installed, reconciler)
+    jobs = build_jobs(settings, resources, definitions, disk, packages_state)
+    starter, folders = jobs.starter, jobs.folders
     leases = SingletonLeases(bus, instance, terms)
     continuous_dependencies = ContinuousDependencies(
         instance,
@@ -236,31 +154,15 @@ def build_components(
         if definition is None:
             resources.copies.discard(job_type, job_name)
         else:
-            environments.define(definition)
+            jobs.environments.define(definition)
 
     def is_running(key: JobKey) -> bool:
         job_type, job_name = key
         return (continuous if job_type is JobType.CONTINUOUS else registry).has_run_of(job_name)
 
-    reconciler.on_definition(defined)
+    jobs.reconciler.on_definition(defined)
     ticks = Ticks(bus)
     due_times = DueTimes(instance, resources.live, ticks, ScheduledRuns(bus), clock)
-    upload_limits = UploadLimits(unpacked_bytes=settings.unpacked_limit_mb * 1024 * 1024)
-    uploads = UploadedFolders(definitions, versions, upload_limits)
-    deploys = DeployCommands(
-        bus,
-        definitions,
-        uploads,
-        deployment,
-        reconciler,
-        disk,
-        refusals,
-        job_events,
-        DeploymentLogs(bus, instance),
-        FollowUps(bus, resources.live),
-    )
-    run_imports = RunImports(bus, instance, outbox, upload_limits)
-    imports = ImportCommands(bus, definitions, uploads, disk, run_imports)
     return Components(
         disk=disk,
         peers=peers,
@@ -282,78 +184,26 @@ def build_components(
         recovery=Recovery(dependencies, finish, orphaned_runs),
         jobs=JobInbox(
             bus,
-            JobCommands(deploys, imports, changes, reconciler, refusals, job_events),
+            jobs.commands,
             leave_deployments=lambda: disk.is_low and peers.has_room_elsewhere(),
         ),
-        reconciler=reconciler,
-        refusals=refusals,
-        watcher=watcher,
-        packages=packages,
+        reconciler=jobs.reconciler,
+        refusals=jobs.refusals,
+        watcher=jobs.watcher,
+        packages=jobs.packages,
         retention=Retention(
             bus, site, definitions, resources.state / "retention", is_running, continuous.discard_log
         ),
-        restoration=Restoration(bus, site, outbox, claims, packages, resources.journal),
+        restoration=Restoration(bus, site, outbox, claims, jobs.packages, resources.journal),
         schedules=Schedules(definitions, resources.live, ticks, due_times, clock),
         files=FileService(
             bus,
             instance,
             SiteFiles(site, resources.state / "uploads"),
-            upload_limits,
+            jobs.upload_limits,
             without_room=disk.refusal,
-            deploy=ChangedJobs(definitions, reconciler).deploy,
+            deploy=ChangedJobs(definitions, jobs.reconciler).deploy,
         ),
-        environments=environments,
-        upkeep=upkeep,
-    )
-
-
-def _environments(
-    settings: RunnerSettings,
-    resources: Resources,
-    definitions: Definitions,
-    events: JobEvents,
-    state: EnvironmentsState,
-) -> tuple[Environments, Preparations, Upkeep]:
-    """What builds environments, what prepares those of deployments, and what removes unused ones."""
-    downloads, home = resources.state / "downloads", resources.state / "home"
-    delete(home)  # with what killed programs have left in it
-    home.mkdir(parents=True)
-    policy = DependencyPolicy(
-        build_packages=read_build_packages(settings.build_packages),
-        job_indexes=settings.job_indexes,
-        install_scripts=settings.install_scripts == "listed",
-    )
-    place = EnvironmentPlace(
-        root=resources.site.root / "data" / ".environments",
-        home=home,
-        uv=find_uv_bin(),
-        pythons=settings.pythons,
-        largest_bytes=settings.environment_limit_mb * 1024 * 1024,
-    )
-    languages = build_languages(place, resources.launcher, resources.environment, policy)
-    bus, instance = resources.bus, resources.instance
-    environments = Environments(bus, instance, events, languages, policy, downloads, state)
-    is_on = settings.dependencies == "on"
-    preparations = Preparations(definitions, environments, languages, policy, downloads, state, is_on=is_on)
-    upkeep = Upkeep(definitions, environments, languages, settings.cache_limit_mb * 1024 * 1024, state)
-    return environments, preparations, upkeep
-
-
-def _starter(
-    settings: RunnerSettings,
-    resources: Resources,
-    programs: ScriptPrograms,
-    versions: Versions,
-    environments: Environments,
-) -> ScriptStarter:
-    instance, site = resources.instance, resources.site
-    prefixes = resources.temporary / "jobs" / "wine"
-    return ScriptStarter(
-        ScriptPlace(instance, site, resources.temporary, settings.namespace),
-        programs,
-        resources.launcher,
-        versions,
-        environments,
-        WinePrefixes(site.root / "data" / ".wine", prefixes, instance.id, resources.launcher),
-        resources.live,
+        environments=jobs.environments,
+        upkeep=jobs.upkeep,
     )
