@@ -87,6 +87,9 @@ async def test_a_deployment_with_packages_is_accepted_at_once_and_followed_to_it
     assert (environment["packages"], environment["interpreter"].split()[0]) == (2, "cpython")
     assert environment["bytes"] > 1000
     assert needed["prepared"]["key"] and "--hash=sha256:" in needed["lock"]
+    await client.put_zip("triggered", unique("sharer"), files)
+    shared = await client.json(f"/api/jobs/triggered/{name}/dependencies")
+    assert len(shared["jobs"]) == 2 and shared["environments"] == [environment], "as it was built"
     page = (await client.get(f"/pages/deployments/{done['id']}")).text
     assert "Deployed" in page and "Dependencies are declared in requirements.txt" in page
     assert "<noscript>" not in page

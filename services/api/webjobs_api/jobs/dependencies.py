@@ -78,8 +78,8 @@ class DependenciesJson(msgspec.Struct, frozen=True, kw_only=True):
         packages: That the lock names.
         jobs: Those that use the lock, and so share its environments; this one among them.
         prepared: The last preparation for this job.
-        environments: The last preparation on each runner alive, for this job or one that shares the lock, as
-            far as known.
+        environments: The environment on each runner alive as it was built, for this job or one that shares
+            the lock, as far as known; `reused` when its build is not among the latest events.
         lock: The lock itself when `lock=true` asks for it, else null.
     """
 
@@ -176,7 +176,7 @@ async def _prepared(bus: Bus, definition: JobDefinition) -> PreparedJson | None:
 async def _environments(
     app: web.Application, definition: JobDefinition, users: Sequence[UserJson]
 ) -> list[PreparedJson]:
-    """The last preparation of the job's lock on each runner alive, of those that the latest events say."""
+    """The environment of the job's lock on each runner alive, as it was built, by the latest events."""
     if definition.dependencies is None:
         return []
     bus, lock_digest = app[BUS], definition.dependencies.lock_digest
@@ -190,9 +190,11 @@ async def _environments(
     async with aclosing(stored) as batches:
         async for batch in batches:
             for event in filter(None, map(_event_in, batch)):
-                if event.lock_digest == lock_digest and app[RUNNERS].is_alive(event.instance):
+                known = found.get(event.instance)
+                is_known = event.reused and known is not None and known.key == event.key
+                if event.lock_digest == lock_digest and not is_known:
                     found[event.instance] = _prepared_json(event)
-    return [found[runner] for runner in sorted(found)]
+    return [found[runner] for runner in sorted(found) if app[RUNNERS].is_alive(runner)]
 
 
 def _subject(bus: Bus, job_type: str, job_name: str) -> str:

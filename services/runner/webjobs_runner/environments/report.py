@@ -80,7 +80,9 @@ class EnvironmentsState:
     def cache_measured(self, cache_bytes: int) -> None:
         """Report the bytes of what was downloaded."""
         CACHE_BYTES.set(cache_bytes)
-        self._cache_bytes = cache_bytes
+        if cache_bytes != self._cache_bytes:
+            self._cache_bytes = cache_bytes
+            self._changed()
 
     @contextmanager
     def preparing(

@@ -49,4 +49,4 @@ class DependenciesShown(msgspec.Struct, frozen=True):
     declared_in: list[str] = []
     """Paths in the folder of the job."""
     environments: list[Preparation] = []
-    """The last preparation on each runner that is alive, as far as known."""
+    """The environment on each runner that is alive, as it was built, as far as known."""
