@@ -114,7 +114,7 @@ async def test_parts_of_different_releases_are_a_warning_here_and_on_the_page(
         f"Parts have different releases: this api is {VERSION}, runner {INSTANCE} is 0.0.7, "
         "history h is of an earlier release. Upgrade all to one."
     )
-    assert '<td data-label="Environments" class="number">2, 3.0 MB<' in page and "0 B of 5.0 MB" in page
+    assert '<td data-label="Packages">2 environments, 3.0 MB<' in page and "downloads 0 B of 5.0 MB" in page
     assert warning in page and '<td data-label="Release">0.0.7</td>' in page
 
 

@@ -167,14 +167,14 @@ def _environments(packages: EnvironmentsJson | None) -> str:
     """How many environments of packages a runner has; empty when it does not say."""
     if packages is None or packages.count is None or packages.bytes is None:
         return ""
-    return f"{packages.count:,}, {size(packages.bytes)}" if packages.count else "none"
+    return f"{counted(packages.count, 'environment')}, {size(packages.bytes)}" if packages.count else "none"
 
 
 def _downloads(packages: EnvironmentsJson | None) -> str:
     """How much of what may be kept was downloaded; empty when the runner does not say."""
     if packages is None or packages.cache_bytes is None or packages.cache_limit_bytes is None:
         return ""
-    return f"{size(packages.cache_bytes)} of {size(packages.cache_limit_bytes)}"
+    return f"downloads {size(packages.cache_bytes)} of {size(packages.cache_limit_bytes)}"
 
 
 def _reads(histories: Sequence[HistoryJson]) -> str:
