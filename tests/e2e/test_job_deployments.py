@@ -223,8 +223,12 @@ async def test_a_deployment_whose_runner_is_killed_is_done_all_the_same(
     client: Client, prepared_stack: RunningStack, index: PackageIndex
 ) -> None:
     async with held_deployment(client, index, "killed") as url:
-        found = await client.json(url)
-        assert (found["state"], bool(found["stage"])) == ("preparing", True), found
+
+        async def has_a_log() -> bool:
+            found = await client.json(url)
+            return found["state"] == "preparing" and bool(found["stage"])
+
+        await eventually(has_a_log, PATIENCE)
         prepared_stack.kill("runner")
     await deployed_once(prepared_stack, client, url)
     assert "begun again" in (await client.get(f"{url}/log")).text
