@@ -1,21 +1,19 @@
 """What is known of one job at one moment, as attention, filters and rows need it; pure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 from webjobs_events.events import ScheduleTicked
 from webjobs_events.job import JobDefinition
 from webjobs_events.queries import InstanceView, JobSummary, RunView
 from webjobs_events.usage import ProcessUsage
+from webjobs_rules.crash_loop import CRASHES, LONG_LIFE
 from webjobs_rules.job import JobType
 from webjobs_rules.status import Status
 
 JobKey = tuple[str, str]
 """Type and name of a job, or of a folder that is none."""
-
-CRASHES = 3  # in a row, with which a crash loop begins
-LONG_RUN = timedelta(minutes=2)  # after which a process does not count as crashing any more
 
 
 class JobFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +76,6 @@ class JobFacts(msgspec.Struct, frozen=True, kw_only=True):
             view
             for view in self.instances
             if view.crashes >= CRASHES
-            and not (view.status is Status.RUNNING and now - view.since >= LONG_RUN)
+            and not (view.status is Status.RUNNING and now - view.since >= LONG_LIFE)
         ]
         return max(looping, key=lambda view: view.crashes, default=None)

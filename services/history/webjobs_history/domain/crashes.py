@@ -1,13 +1,12 @@
 """How often in a row the process of a continuous job crashed, which shows a crash loop; pure."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from webjobs_events.events import ContinuousEvent, ContinuousPendingRestart, ProcessEnded
+from webjobs_rules.crash_loop import LONG_LIFE
 from webjobs_rules.status import Status
 
 from webjobs_history.domain.rows import InstanceRow
-
-LONG_RUN = timedelta(minutes=2)  # after which the runner starts a process again without a delay
 
 _ENDS_A_LOOP = frozenset({Status.INITIALIZING, Status.STOPPING, Status.STOPPED, Status.INACTIVE_INSTANCE})
 
@@ -35,4 +34,4 @@ def has_recovered(current: InstanceRow, event: ContinuousEvent) -> bool:
 
 
 def _ran_long(current: InstanceRow, event: ContinuousEvent) -> bool:
-    return current.status is Status.RUNNING and event.at - current.since >= LONG_RUN
+    return current.status is Status.RUNNING and event.at - current.since >= LONG_LIFE

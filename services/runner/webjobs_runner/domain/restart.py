@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from webjobs_rules.crash_loop import LONG_LIFE
 from webjobs_rules.job_settings import Backoff
 
 DEFAULT_RESTART_DELAY = timedelta(seconds=60)
-LONG_RUN = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def restart_delay(lived: timedelta, restart_time: timedelta = DEFAULT_RESTART_DE
 
     Source: Kudu wiki, WEBJOBS_RESTART_TIME; Kudu, ContinuousJobRunner.cs (two minutes, 60 s).
     """
-    return timedelta(0) if lived >= LONG_RUN else max(restart_time, timedelta(0))
+    return timedelta(0) if lived >= LONG_LIFE else max(restart_time, timedelta(0))
 
 
 def restart_after(
@@ -49,6 +49,6 @@ def restart_after(
     """
     if backoff is None:
         return Restart(restart_delay(lived, restart_time), 0)
-    long_run = min(LONG_RUN, timedelta(seconds=max(backoff.min, backoff.max)))
+    long_run = min(LONG_LIFE, timedelta(seconds=max(backoff.min, backoff.max)))
     before = 0 if lived >= long_run else short_runs
     return Restart(timedelta(seconds=backoff.delay_seconds(before)), before + 1)
