@@ -32,7 +32,7 @@ CMD ["/opt/webjobs/bin/python", "-P", "-m", "webjobs_history"]
 FROM base AS runner
 USER root
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends bash nodejs php-cli \
+    && apt-get install --yes --no-install-recommends bash nodejs npm php-cli \
     && rm -rf /var/lib/apt/lists/* \
     && install --directory --owner webjobs --group webjobs /data
 USER webjobs

@@ -71,6 +71,13 @@ _ADVICE: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = (
         re.compile(r"Couldn't parse requirement|Failed to parse"),
         lambda _: "Write each requirement on a line of its own, like name, name>=1.0 or name==1.0.",
     ),
+    (
+        re.compile(r"invalid peer certificate|SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY|GET)"),
+        lambda _: (
+            "The certificate of the index is of an authority that is not known here. The operator names it "
+            "in SSL_CERT_FILE or NODE_EXTRA_CA_CERTS, or sets UV_SYSTEM_CERTS=true where the system knows it."
+        ),
+    ),
     (re.compile(r"Expected `--hash`"), lambda _: "Remove what follows the version: it is an option of pip."),
     (
         re.compile(r"npm error code (?:E404|ETARGET|ENOVERSIONS)\b"),

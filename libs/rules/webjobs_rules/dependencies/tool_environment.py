@@ -42,7 +42,9 @@ def tool_environment(base: Mapping[str, str], home: str, cache: str) -> dict[str
     environment = {
         name: value
         for name, value in base.items()
-        if (name in _PASSED or name.upper().startswith(_PREFIXES)) and name.upper() not in _KEPT_BACK
+        if value  # a setup may pass on a variable that is not set as an empty one
+        and (name in _PASSED or name.upper().startswith(_PREFIXES))
+        and name.upper() not in _KEPT_BACK
     }
     environment.setdefault("UV_HTTP_TIMEOUT", "120")
     environment.setdefault("UV_PYTHON_DOWNLOADS", "never")

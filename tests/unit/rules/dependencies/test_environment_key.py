@@ -64,3 +64,11 @@ def test_the_tools_see_their_own_variables_and_no_secret_of_the_services() -> No
 def test_no_script_inherits_what_the_tools_log_in_with() -> None:
     inherited = inherited_environment(RUNNER, None)
     assert set(inherited) == {"PATH", "HTTPS_PROXY", "SSL_CERT_FILE", "CLOUD_SECRET"}
+
+
+def test_an_empty_variable_is_as_one_that_is_not_set() -> None:
+    environment = tool_environment(
+        {"UV_DEFAULT_INDEX": "", "NPM_CONFIG_REGISTRY": "", "UV_HTTP_TIMEOUT": ""}, "/h", "/c"
+    )
+    assert "UV_DEFAULT_INDEX" not in environment and "NPM_CONFIG_REGISTRY" not in environment
+    assert environment["UV_HTTP_TIMEOUT"] == "120"

@@ -78,6 +78,8 @@ def test_a_full_disk_is_seen() -> None:
         ),
         ("error: Couldn't parse requirement in `requirements.txt` at position 0", "on a line of its own"),
         ("error: Expected `--hash`, found `--x`: requirements.txt:1:10", "an option of pip"),
+        ("invalid peer certificate: UnknownIssuer", "UV_SYSTEM_CERTS=true"),
+        ("npm error code SELF_SIGNED_CERT_IN_CHAIN", "NODE_EXTRA_CA_CERTS"),
         ("npm error code ETARGET", "Check the name and the version in package.json"),
         ("npm error code ERESOLVE", "overrides"),
         ("npm error code EINTEGRITY", "Make the lock again"),
