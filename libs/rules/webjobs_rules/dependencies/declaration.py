@@ -11,6 +11,7 @@ from webjobs_rules.dependencies.install_scripts import ALLOW_SCRIPTS, listed_pac
 from webjobs_rules.dependencies.node_lock import (
     PACKAGE_JSON,
     PACKAGE_LOCK,
+    SHRINKWRAP,
     has_packages,
     node_lock,
     read_package,
@@ -249,12 +250,10 @@ def _node(files: _Files, policy: DependencyPolicy, is_in_place: bool) -> Declara
                 f"{', '.join(listed)[:200]}: the operator allows it with WEBJOBS_INSTALL_SCRIPTS=listed."
             )
     content = {PACKAGE_JSON: json.dumps(package, sort_keys=True).encode()}
-    if files.has(PACKAGE_LOCK):
-        lock = node_lock(package, files.text(PACKAGE_LOCK))
-        return Declaration(
-            DependencyKind.PACKAGE_LOCK, PACKAGE_LOCK, PACKAGE_LOCK, content, lock, "", warnings
-        )
-    other = next(filter(files.has, ("pnpm-lock.yaml", "yarn.lock")), None)
+    if (source := next(filter(files.has, (SHRINKWRAP, PACKAGE_LOCK)), None)) is not None:
+        lock = node_lock(package, files.text(source), source)
+        return Declaration(DependencyKind.PACKAGE_LOCK, source, PACKAGE_LOCK, content, lock, "", warnings)
+    other = next(filter(files.has, ("pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb")), None)
     if other is not None:
         raise _refused(other, "is not read. Add package-lock.json: npm install --package-lock-only")
     return Declaration(DependencyKind.PACKAGE_JSON, PACKAGE_JSON, PACKAGE_JSON, content, None, "", warnings)

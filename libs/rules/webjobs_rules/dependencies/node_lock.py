@@ -9,7 +9,7 @@ from webjobs_rules.dependencies.install_scripts import ALLOW_SCRIPTS, allowed_sc
 from webjobs_rules.dependencies.vocabulary import PreparationStage
 from webjobs_rules.errors import DependenciesRefused
 
-PACKAGE_JSON, PACKAGE_LOCK = "package.json", "package-lock.json"
+PACKAGE_JSON, PACKAGE_LOCK, SHRINKWRAP = "package.json", "package-lock.json", "npm-shrinkwrap.json"
 
 _KEPT = (
     "name",
@@ -23,10 +23,16 @@ _KEPT = (
 )
 _TABLES = ("dependencies", "optionalDependencies", "devDependencies", "peerDependencies")
 _RUNTIME = ("dependencies", "optionalDependencies")
+_DEEPEST = 20  # overrides in overrides
 _ADVICE = "Run npm install --package-lock-only, and deploy both files"
+# An address, a path, a repository, an archive; of the schemes, only npm: means a registry.
 _ELSEWHERE = re.compile(
-    r"(?i)^\s*(?:[a-z+]+://|git@|(?:file|link|workspace|github|gitlab|bitbucket|gist):|[./~]|[\w.-]+/[\w.-]+)"
+    r"(?i)^\s*(?:(?!npm:)[a-z][a-z0-9+.-]*:|git@|[./~\\]|[\w.-]+/[\w.-]+)|\.(?:tgz|tar|tar\.gz)\s*$"
 )
+_ALIAS = re.compile(r"(?i)^\s*npm:((?:@[^/@]+/)?[^/@]+)(?:@(.*))?$")
+_FOLDER = r"node_modules/(?:@[^/]+/)?(?!\.{1,2}(?:/|$))[^/@][^/]*"
+_PLACE = re.compile(rf"{_FOLDER}(?:/{_FOLDER})*")
+_HASH = re.compile(r"(?:sha(?:1|256|384|512)-\S+\s*)+")
 
 
 def read_package(text: str) -> dict[str, Any]:
@@ -38,18 +44,51 @@ def read_package(text: str) -> dict[str, Any]:
     package = _object(text, PACKAGE_JSON)
     if package.get("workspaces"):
         raise _refused(PACKAGE_JSON, "has workspaces. Deploy the job as a package of its own")
-    kept = {name: package[name] for name in _KEPT if name in package}
+    kept = {name: package[name] for name in _KEPT if package.get(name) is not None}
     for table in _TABLES:
         if not isinstance(kept.get(table, {}), dict):
-            raise _refused(PACKAGE_JSON, f"has {table} that are not an object")
-        for name, version in kept.get(table, {}).items():
-            if not isinstance(version, str) or _ELSEWHERE.match(version):
+            raise _refused(
+                PACKAGE_JSON, f"has {table} that are not an object. Write names with versions in it"
+            )
+        for name, version in list(kept.get(table, {}).items()):
+            if not isinstance(version, str):
+                raise _refused(
+                    PACKAGE_JSON, f"has a version of {name[:60]} that is not a text. Write it in quotes"
+                )
+            if not is_from_elsewhere(version):
+                continue
+            if table == "devDependencies":  # never installed
+                del kept[table][name]
+                continue
+            raise _refused(
+                PACKAGE_JSON,
+                f"takes {name[:60]} from elsewhere than a registry. Name a version, or put the package "
+                "into node_modules of the job",
+            )
+    _check_overrides(kept.get("overrides", {}))
+    return {"name": "job", "version": "0.0.0", **kept}
+
+
+def is_from_elsewhere(version: str) -> bool:
+    """Whether what stands for a version is an address, a path or a repository."""
+    alias = _ALIAS.match(version)
+    return bool(_ELSEWHERE.search((alias[2] or "") if alias else version))
+
+
+def _check_overrides(overrides: object, depth: int = 0) -> None:
+    if not isinstance(overrides, dict) or depth > _DEEPEST:
+        raise _refused(
+            PACKAGE_JSON, "has overrides that are not an object of names and versions. Correct them"
+        )
+    for name, value in overrides.items():
+        if isinstance(value, str):
+            if is_from_elsewhere(value):
                 raise _refused(
                     PACKAGE_JSON,
-                    f"takes {name[:60]} from elsewhere than a registry. Name a version, or put the package "
-                    "into node_modules of the job",
+                    f"overrides {name[:60]} from elsewhere than a registry. Name a version of it",
                 )
-    return {"name": "job", "version": "0.0.0", **kept}
+        else:
+            _check_overrides(value, depth + 1)
 
 
 def has_packages(package: Mapping[str, Any]) -> bool:
@@ -57,20 +96,23 @@ def has_packages(package: Mapping[str, Any]) -> bool:
     return any(package.get(table) for table in _RUNTIME)
 
 
-def node_lock(package: Mapping[str, Any], lock_text: str) -> str:
-    """The lock of a package: both files without addresses, in one text.
+def node_lock(package: Mapping[str, Any], lock_text: str, source: str = PACKAGE_LOCK) -> str:
+    """The lock of a package: both files without addresses, in one text; `source` is the name of the second.
 
     Raises:
         DependenciesRefused: The lock is of an old form, was made for other dependencies, or has a package
             without a hash.
     """
-    lock = _object(lock_text, PACKAGE_LOCK)
+    lock = _object(lock_text, source)
     packages = lock.get("packages")
     if lock.get("lockfileVersion") not in (2, 3) or not _has_tables(packages):
-        raise _refused(PACKAGE_LOCK, f"is of a form that is not read. {_ADVICE} with npm 7 or newer")
-    root = packages.get("", {})
+        raise _refused(source, f"is of a form that is not read. {_ADVICE} with npm 7 or newer")
+    root = dict(packages.get("", {}))
     if not all(isinstance(root.get(table, {}), dict) for table in _TABLES):
-        raise _refused(PACKAGE_LOCK, f"is of a form that is not read. {_ADVICE} with npm 7 or newer")
+        raise _refused(source, f"is of a form that is not read. {_ADVICE} with npm 7 or newer")
+    if "devDependencies" in root:
+        developing = root["devDependencies"].items()
+        root["devDependencies"] = {name: each for name, each in developing if not _is_elsewhere(each)}
     differing = {
         name
         for table in _TABLES
@@ -79,14 +121,15 @@ def node_lock(package: Mapping[str, Any], lock_text: str) -> str:
     }
     if differing:
         named = ", ".join(sorted(differing)[:5])
-        raise _refused(PACKAGE_LOCK, f"was made for other dependencies ({named[:200]}). {_ADVICE}")
-    kept = {}
+        raise _refused(source, f"was made for other dependencies ({named[:200]}). {_ADVICE}")
+    kept = {"": {name: value for name, value in root.items() if name != "resolved"}}
     for path, entry in packages.items():
-        if path and (entry.get("link") or not path.startswith("node_modules/")):
-            raise _refused(PACKAGE_LOCK, f"takes {path[:100]} from a folder. Name a version of it")
-        if path and not entry.get("integrity") and not entry.get("inBundle"):
-            raise _refused(PACKAGE_LOCK, f"has no hash for {path[:100]}. {_ADVICE}")
-        kept[path] = {name: value for name, value in entry.items() if name != "resolved"}
+        if path and (problem := _problem(path, entry)):
+            if entry.get("dev") is True:  # never installed
+                continue
+            raise _refused(source, problem)
+        if path:
+            kept[path] = {name: value for name, value in entry.items() if name != "resolved"}
     lock = {"name": lock.get("name", "job"), "lockfileVersion": 3, "requires": True, "packages": kept}
     both: dict[str, Any] = {"package": package, "lock": lock}
     if ALLOW_SCRIPTS in package:
@@ -111,6 +154,22 @@ def scripts_of_lock(text: str) -> tuple[list[str], list[str]]:
     allowed = both.get("scripts", [])
     having = packages_with_scripts(both["lock"]["packages"])
     return allowed, [each for each in having if each not in allowed]
+
+
+def _is_elsewhere(version: object) -> bool:
+    return not isinstance(version, str) or is_from_elsewhere(version)
+
+
+def _problem(path: str, entry: Mapping[str, Any]) -> str:
+    """Why an entry of a lock is not installed; empty when it is."""
+    if entry.get("link") or not _PLACE.fullmatch(path):
+        return f"takes {path[:100]} from a folder. Name a version of it"
+    texts = (entry.get(name, "") for name in ("name", "version", "integrity"))
+    if not all(isinstance(each, str) for each in texts):
+        return f"has values of the wrong kind for {path[:100]}. {_ADVICE}"
+    if not entry.get("inBundle") and not _HASH.fullmatch(entry.get("integrity", "")):
+        return f"has no hash for {path[:100]}. {_ADVICE}"
+    return ""
 
 
 def _has_tables(value: object) -> TypeGuard[dict[str, dict[str, Any]]]:

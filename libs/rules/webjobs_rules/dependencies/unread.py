@@ -53,9 +53,9 @@ def unread_declarations(
     if name.lower().endswith(".php"):
         return list(_of_php(beside, paths, folder))
     if name.lower().endswith(NODE_EXTENSIONS):
-        return []
+        return list(_of_node(beside))
     if not any(each.lower().endswith(".py") for each in (name, *beside)):
-        return []
+        return list(_of_shell(beside, paths, folder, lambda path: read(posixpath.join(folder, path))))
     return [*_of_block(name, text), *_of_python(beside, lambda path: read(posixpath.join(folder, path)))]
 
 
@@ -71,6 +71,28 @@ def _of_php(beside: Collection[str], paths: Collection[str], folder: str) -> Ite
     vendor = posixpath.join(folder, "vendor") + "/"
     if "composer.json" in beside and not any(path.startswith(vendor) for path in paths):
         yield "composer.json is not read. Run composer install, and deploy its folder vendor with the job."
+
+
+def _of_node(beside: Collection[str]) -> Iterator[str]:
+    if "package-lock.json" in beside and "package.json" not in beside:
+        yield "package-lock.json is not read, as package.json is missing beside it: deploy both files."
+
+
+def _of_shell(
+    beside: Collection[str], paths: Collection[str], folder: str, read: Callable[[str], bytes]
+) -> Iterator[str]:
+    """A script of a shell may start node, which finds no packages then."""
+    modules = posixpath.join(folder, "node_modules") + "/"
+    if (
+        "package.json" in beside
+        and b"ependencies" in read("package.json")
+        and any(each.endswith(NODE_EXTENSIONS) for each in beside)
+        and not any(path.startswith(modules) for path in paths)
+    ):
+        yield (
+            "package.json is not read: packages of Node.js are installed for scripts of JavaScript. Make one "
+            "of them the script, or deploy node_modules with the job."
+        )
 
 
 def _of_block(name: str, text: str) -> Iterator[str]:

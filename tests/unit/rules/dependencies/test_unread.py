@@ -60,6 +60,19 @@ def test_what_is_read_or_is_no_declaration_is_no_matter(files: dict[str, str], s
     assert warnings_of(files, script) == []
 
 
+def test_a_script_of_a_shell_gets_no_packages_of_javascript() -> None:
+    files = {"run.sh": "node main.js", "main.js": "", "package.json": '{"dependencies": {"a": "1"}}'}
+    (warning,) = warnings_of(files, "run.sh")
+    assert warning.startswith("package.json is not read: packages of Node.js are installed for scripts of")
+    assert warnings_of({**files, "node_modules/a/index.js": ""}, "run.sh") == []
+    assert warnings_of({**files, "package.json": '{"type": "module"}'}, "run.sh") == []
+
+
+def test_a_lock_of_npm_alone_is_named() -> None:
+    (warning,) = warnings_of({"package-lock.json": "{}"}, "run.js")
+    assert "package.json is missing beside it" in warning
+
+
 def test_packages_of_php_come_with_the_job() -> None:
     (warning,) = warnings_of({"composer.json": "{}"}, "run.php")
     assert warning.startswith("composer.json is not read. Run composer install")
