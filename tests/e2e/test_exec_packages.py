@@ -93,7 +93,7 @@ def test_a_script_that_is_run_from_the_desk_sees_no_login_of_an_index(
 async def test_ctrl_c_ends_an_installation_and_leaves_no_half_environment(
     index: PackageIndex, job: Path, tmp_path: Path
 ) -> None:
-    environment = variables(index, tmp_path)
+    environment = variables(index, tmp_path, UV_HTTP_TIMEOUT="120")  # it is interrupted before
     index.held.clear()
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(

@@ -18,7 +18,6 @@ from webjobs_events import events, files, queries
 from webjobs_events.commands import (
     ChangeJobSettings,
     Command,
-    CommandReply,
     DeployJob,
     PatchJobSettings,
     ReplyCode,
@@ -92,7 +91,7 @@ async def definition_of(bus: Bus, job_type: JobType, name: str) -> tuple[JobDefi
 async def test_jobs_are_deployed_changed_and_deleted(backend: Backend, bus: Bus, caller: Caller) -> None:
     reply = await caller.deploy(TRIGGERED, "job", {"run.sh": "echo", "data.txt": "x"})
     definition, revision = await definition_of(bus, TRIGGERED, "job")
-    assert reply == CommandReply(code=ReplyCode.DONE, revision=revision)
+    assert (reply.code, reply.revision) == (ReplyCode.DONE, revision)
     assert (definition.job_type, definition.job_name, definition.script) == (TRIGGERED, "job", "run.sh")
     assert (definition.changed_by, definition.settings, definition.disabled) == (backend.instance, {}, False)
     await caller.deploy(TRIGGERED, "job", {"more.txt": "x"}, kind=UploadKind.MERGE)
@@ -102,7 +101,7 @@ async def test_jobs_are_deployed_changed_and_deleted(backend: Backend, bus: Bus,
 
     reply = await caller.change_settings("job", {"is_singleton": True})
     definition, revision = await definition_of(bus, CONTINUOUS, "job")
-    assert reply == CommandReply(code=ReplyCode.DONE, revision=revision)
+    assert (reply.code, reply.revision) == (ReplyCode.DONE, revision)
     assert definition.settings == {"is_singleton": True}
     for change, is_disabled in ((caller.stop, True), (caller.start, False)):
         reply = await change("job")

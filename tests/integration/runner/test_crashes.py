@@ -135,8 +135,9 @@ async def test_survivors_end_the_runs_of_a_runner_that_never_comes_back(
             await survivor.stop()
             await recorder.until_published()
             assert ends_of(recorder, run_id) == ["Aborted"]
-            (lost,) = recorder.of(InstanceLost)
-            assert lost.about_instance == instance_id
+            # On a machine that stands still for two seconds, the others may be taken for lost too.
+            lost = [event.about_instance for event in recorder.of(InstanceLost)]
+            assert lost.count(instance_id) == 1
 
 
 async def test_a_runner_that_was_cut_off_ends_no_run_a_second_time_and_stops_what_others_have_ended(
