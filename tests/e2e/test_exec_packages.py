@@ -90,8 +90,9 @@ def test_a_script_that_is_run_from_the_desk_sees_no_login_of_an_index(
     assert "UV_" not in run.stdout.replace("has", "") and "NPM_TOKEN" not in run.stdout
 
 
-async def test_ctrl_c_ends_an_installation_and_leaves_no_half_environment(
-    index: PackageIndex, job: Path, tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_ends_an_installation_and_leaves_no_half_environment(
+    index: PackageIndex, job: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     environment = variables(index, tmp_path, UV_HTTP_TIMEOUT="120")  # it is interrupted before
     index.held.clear()
@@ -103,10 +104,10 @@ async def test_ctrl_c_ends_an_installation_and_leaves_no_half_environment(
         await eventually(lambda: any("files/" in path for path in list(index.requests)), 30)
         children = psutil.Process(process.pid).children(recursive=True)
         assert children
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         async with asyncio.timeout(30):
             await process.communicate()
-        assert process.returncode == 130
+        assert process.returncode == 128 + number
         gone, alive = psutil.wait_procs(children, timeout=30)
         assert (len(gone), alive) == (len(children), [])
     finally:
@@ -132,6 +133,52 @@ def test_environments_that_are_unused_for_long_are_removed(
     (job / "run.py").write_text("import alpha\n")
     assert executed(job, environment).returncode == 0
     assert not (folder / key).exists()
+
+
+def test_an_environment_that_was_unused_for_long_is_used_again_without_an_index(
+    index: PackageIndex, job: Path, tmp_path: Path
+) -> None:
+    environment = variables(index, tmp_path)
+    assert executed(job, environment).returncode == 0
+    long_ago = time.time() - 31 * 24 * 3600
+    for path in (tmp_path / "cache/webjobs/environments/python").iterdir():
+        os.utime(path, (long_ago, long_ago))
+    index.failing = True
+    assert executed(job, environment).returncode == 0
+
+
+def test_an_environment_that_was_changed_is_built_again(
+    index: PackageIndex, job: Path, tmp_path: Path
+) -> None:
+    environment = variables(index, tmp_path)
+    assert executed(job, environment).returncode == 0
+    (module,) = (tmp_path / "cache").glob("webjobs/environments/python/*/lib/python*/site-packages/alpha.py")
+    module.parent.chmod(0o755)
+    module.unlink()
+    again = executed(job, environment)
+    assert again.returncode == 0, again.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code", "says"),
+    [
+        ("WEBJOBS_ENVIRONMENT_LIMIT_MB", "2GB", 2, "not a number of megabytes"),
+        ("WEBJOBS_INSTALL_SCRIPTS", "all", 2, "expected none or listed"),
+        ("WEBJOBS_DEPENDENCIES", "no", 2, "expected on or off"),
+        ("XDG_CACHE_HOME", "/dev/null/x", 125, "were not installed"),
+    ],
+)
+def test_wrong_settings_and_folders_are_named(
+    index: PackageIndex, job: Path, tmp_path: Path, name: str, value: str, code: int, says: str
+) -> None:
+    run = executed(job, variables(index, tmp_path, **{name: value}))
+    assert run.returncode == code and says in run.stderr, run.stderr
+
+
+def test_the_variable_of_the_site_leaves_packages_out(index: PackageIndex, job: Path, tmp_path: Path) -> None:
+    run = executed(job, variables(index, tmp_path, WEBJOBS_DEPENDENCIES="off"))
+    assert run.returncode == 1 and "No module named 'alpha'" in run.stdout
+    assert not index.requests
 
 
 def test_without_uv_it_says_what_to_install(index: PackageIndex, job: Path, tmp_path: Path) -> None:

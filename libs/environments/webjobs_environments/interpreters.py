@@ -52,7 +52,7 @@ class Interpreters:
             there = ", ".join(each.version for each in found) or "none"
             raise DependenciesRefused(
                 PreparationStage.READ,
-                f"No Python of this runner fits requires-python {requires!r}: it has {there}. Change "
+                f"No Python here fits requires-python {requires!r}: it has {there}. Change "
                 "requires-python, or have the operator install another one and name it in WEBJOBS_PYTHONS.",
             )
         return max(fitting, key=lambda each: release_of(each.version))

@@ -179,7 +179,7 @@ REFUSED = {
     "no interpreter": (
         {"run.py": '# /// script\n# requires-python = ">=4"\n# dependencies = ["alpha"]\n# ///\n'},
         PreparationStage.READ,
-        "No Python of this runner fits",
+        "No Python here fits",
     ),
 }
 

@@ -104,9 +104,10 @@ class Programs:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.dependency_policy = DependencyPolicy(
             job_indexes=environment.get("WEBJOBS_JOB_INDEXES", "").lower() in ("1", "true", "yes", "on"),
-            install_scripts=environment.get("WEBJOBS_INSTALL_SCRIPTS") == "listed",
+            install_scripts=_one_of(environment, "WEBJOBS_INSTALL_SCRIPTS", ("none", "listed")) == "listed",
             build_packages=_build_packages(environment.get("WEBJOBS_BUILD_PACKAGES", "")),
         )
+        self.with_dependencies = _one_of(environment, "WEBJOBS_DEPENDENCIES", ("on", "off")) == "on"
         own_programs = str(Path(sys.executable).parent) if sys.prefix != sys.base_prefix else None
         self.environment = environment
         self.inherited = inherited_environment(environment, own_programs)
@@ -126,6 +127,14 @@ class Programs:
         found = copy(self)
         found.inherited = {**self.inherited, "PATH": f"{folder}:{self.inherited['PATH']}"}
         return found
+
+
+def _one_of(environment: Mapping[str, str], name: str, words: Sequence[str]) -> str:
+    """The value of a setting; the first of its words when it is not set."""
+    text = environment.get(name) or words[0]
+    if text not in words:
+        raise CommandError("invalid_use", f"{name}={text!r}: expected {' or '.join(words)}.", exit_code=2)
+    return text
 
 
 def _build_packages(text: str) -> tuple[str, ...]:
@@ -247,7 +256,7 @@ def _check_settings(job: CheckedJob, source: JobSource, site_zone: str | None, n
 
 def _check_dependencies(job: CheckedJob, source: JobSource, programs: Programs) -> None:
     settings = job.settings or JobSettings()
-    if not job.script or settings.dependencies is DependencySwitch.OFF:
+    if not job.script or settings.dependencies is DependencySwitch.OFF or not programs.with_dependencies:
         return
 
     def read(path: str) -> bytes:

@@ -6,10 +6,12 @@ import importlib.util
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
+from typing import Any
 
 from webjobs_environments.file_locks import locked
 from webjobs_environments.folders import delete
@@ -46,16 +48,41 @@ def installed(
 
     Raises:
         DependenciesRefused, DependenciesUnavailable: They cannot be installed.
-        CommandError: uv is missing.
+        CommandError: uv is missing, a setting is wrong, or a signal came.
         OSError: The disk is full, or the folder cannot be written.
     """
-    return asyncio.run(_installed(declaration, environment, policy, report))
+    return asyncio.run(_unless_ended(_installed(declaration, environment, policy, report)))
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:
     """Where environments of this user lie."""
-    base = environment.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    base = environment.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(base):  # as the standard has it
+        base = os.path.join(os.path.expanduser("~"), ".cache")
     return Path(base, "webjobs", "environments")
+
+
+async def _unless_ended(work: Coroutine[Any, Any, HeldEnvironment]) -> HeldEnvironment:
+    """The result of some work, which SIGTERM and SIGHUP end with all that it has started, as Ctrl-C does."""
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+    came: list[signal.Signals] = []
+
+    def end(number: signal.Signals) -> None:
+        came.append(number)
+        task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, end, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not came:
+            raise
+        message = f"{came[0].name} came before the packages of the job were installed."
+        raise CommandError("interrupted", message, exit_code=128 + came[0]) from None
+    finally:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(number)
 
 
 async def _installed(
@@ -77,19 +104,30 @@ async def _installed(
             largest_bytes=_largest_mb(environment) * 1024 * 1024,
         )
         languages = build_languages(place, ChildPrograms(), environment, policy)
-        await asyncio.to_thread(_remove_unused, languages)
         language = languages.of(declaration.kind)
         lock = await _lock(declaration, language, policy, root / "locks", Path(scratch, "resolve"), report)
-        interpreter = await language.choose_for_lock(lock)
-        key = environment_key(digest_of(lock), interpreter, policy)
-        if (held := language.used.hold(key)) is not None:
-            return held
-        await language.builder.build(key, lock, digest_of(lock), declaration.source, interpreter, report)
-        if (held := language.used.hold(key)) is None:
-            raise DependenciesUnavailable(
-                PreparationStage.CHECK, "The environment of the job vanishes as soon as it is built."
-            )
+        held = await _built(declaration, language, policy, lock, report)
+        await asyncio.to_thread(_remove_unused, languages)  # what is held stays
         return held
+
+
+async def _built(
+    declaration: Declaration, language: Language, policy: DependencyPolicy, lock: str, report: ReportProgress
+) -> HeldEnvironment:
+    """The environment of a lock, built if it is not there or was changed."""
+    interpreter = await language.choose_for_lock(lock)
+    key = environment_key(digest_of(lock), interpreter, policy)
+    held = language.used.hold(key)
+    if held is not None and await asyncio.to_thread(language.builder.whole, key) is not None:
+        return held
+    if held is not None:
+        held.release()
+    await language.builder.build(key, lock, digest_of(lock), declaration.source, interpreter, report)
+    if (held := language.used.hold(key)) is None:
+        raise DependenciesUnavailable(
+            PreparationStage.CHECK, "The environment of the job vanishes as soon as it is built."
+        )
+    return held
 
 
 async def _lock(
@@ -103,9 +141,9 @@ async def _lock(
     """The lock that the same files had before, if a Python for it is still here, else a new one."""
     stored = locks / input_digest(declaration, policy)
     with contextlib.suppress(FileNotFoundError, UnicodeDecodeError, DependenciesRefused):
-        lock = stored.read_text("utf-8")
-        await language.choose_for_lock(lock)
-        return lock
+        if lock := stored.read_text("utf-8"):
+            await language.choose_for_lock(lock)
+            return lock
     interpreter = await language.choose(declaration.requires_python)
     scratch.mkdir()
     language.folders.root.mkdir(parents=True, exist_ok=True)
@@ -113,7 +151,10 @@ async def _lock(
         lock = await language.resolver.resolve(declaration, interpreter, scratch, report)
     locks.mkdir(exist_ok=True)
     temporary = locks / f".{secrets.token_hex(8)}"
-    temporary.write_text(lock, "utf-8")
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(lock)
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(stored)
     return lock
 
@@ -148,4 +189,7 @@ def _uv(environment: Mapping[str, str]) -> str:
 
 def _largest_mb(environment: Mapping[str, str]) -> int:
     text = environment.get("WEBJOBS_ENVIRONMENT_LIMIT_MB") or str(_LARGEST_MB)
-    return int(text) if text.isdecimal() and text.isascii() and len(text) < 9 else _LARGEST_MB
+    if not (text.isdecimal() and text.isascii() and 0 < int(text[:9])):
+        message = f"WEBJOBS_ENVIRONMENT_LIMIT_MB={text!r} is not a number of megabytes."
+        raise CommandError("invalid_use", message, exit_code=2)
+    return int(text[:9])

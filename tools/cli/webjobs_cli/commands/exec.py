@@ -124,7 +124,11 @@ def _packages(job: "CheckedJob", programs: "Programs", *, quiet: bool) -> "HeldE
         if not quiet:
             output.note(printable(line))
 
-    return installed(job.dependencies, programs.environment, programs.dependency_policy, report)
+    try:
+        return installed(job.dependencies, programs.environment, programs.dependency_policy, report)
+    except OSError as error:
+        message = f"The packages of the job were not installed: {error}."
+        raise CommandError("not_started", message, exit_code=_FAILED) from error
 
 
 def _write(sink: BinaryIO, data: bytes) -> None:
