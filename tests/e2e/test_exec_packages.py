@@ -97,8 +97,10 @@ async def test_a_signal_ends_an_installation_and_leaves_no_half_environment(
     environment = variables(index, tmp_path, UV_HTTP_TIMEOUT="120")  # it is interrupted before
     index.held.clear()
     pipe = asyncio.subprocess.PIPE
+    # Tests that are started in the background of a shell ignore SIGINT, and so would what they start.
+    code = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {MAIN[2]}"
     process = await asyncio.create_subprocess_exec(
-        *MAIN, "exec", str(job), env=environment, stdout=pipe, stderr=pipe
+        *MAIN[:2], code, "exec", str(job), env=environment, stdout=pipe, stderr=pipe
     )
     try:
         await eventually(lambda: any("files/" in path for path in list(index.requests)), 30)

@@ -92,7 +92,13 @@ async def test_without_a_login_events_are_followed_and_replayed(server: NatsServ
             await runner.publish(EVENT, b"{}")
             assert (await live.next_msg(5)).subject == EVENT
         stream = anybody.jetstream()
-        assert (await stream.stream_info("WEBJOBS_EVENTS")).state.messages >= 1
+
+        async def is_stored() -> (
+            bool
+        ):  # what is published without an acknowledgement is stored a moment later
+            return (await stream.stream_info("WEBJOBS_EVENTS")).state.messages >= 1
+
+        await eventually(is_stored)
         for durable in (None, "my-subscriber"):
             replay = await stream.pull_subscribe(
                 EVENT, durable, stream="WEBJOBS_EVENTS", config=from_the_first()
