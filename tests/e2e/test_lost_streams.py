@@ -35,17 +35,15 @@ async def is_ready(client: Client) -> bool:
 
 
 async def set_to(client: Client, name: str, value: str) -> None:
-    assert (await client.post("/api/settings", json={name: value})).status == 204
+    response = await client.post("/api/settings", json={name: value})
+    assert response.status == 204, (response.status, response.text)
 
 
 async def until_done(step: object, *arguments: object) -> object:
-    """Repeat a request while it is refused because a stream is just missing."""
+    """Repeat a request while it is refused because a stream is just missing; the last refusal is the failure's text."""
 
     async def done() -> object:
-        try:
-            return await step(*arguments) or True  # type: ignore[operator]
-        except AssertionError:
-            return None
+        return await step(*arguments) or True  # type: ignore[operator]
 
     return await eventually(done, PATIENCE, interval=0.2)
 

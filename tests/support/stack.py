@@ -139,6 +139,9 @@ async def webjobs_up(
         if wait:
             await stack.until_said(READY)
         yield stack
+    except AssertionError as error:
+        error.add_note(f"The stack said:\n{stack.said[-_LAST_SAID:]}")
+        raise
     finally:
         try:
             await stack.stop()

@@ -1,6 +1,7 @@
 """Watches the streams, buckets and their replicas: creates missing ones again, reports losses."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,6 +26,9 @@ LOST = Counter(
 
 _CHECK_SECONDS = 2.0  # between looks at all streams
 _SOON_SECONDS = 0.25  # between looks while one is missing, and at least between two looks
+_DELETION_SECONDS = 1.0
+"""That a stream is missing before it is made again: nats-server says so before it has removed the files, and
+takes those of a new stream along, which then loses what it acknowledges."""
 _SEQUENCE_GAP = 1_000_000
 """Added to the last known sequence of a lost stream: what it took since the last look stays below that."""
 
@@ -48,12 +52,21 @@ class StreamWatch:
     service that created it may not have known them.
     """
 
-    def __init__(self, connection: Connection, subjects: Subjects, replicas: int = 1) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        subjects: Subjects,
+        replicas: int = 1,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._connection = connection
+        self._clock = clock
         self._configs = {config.name or "": config for config in stream_configs(subjects, replicas)}
         self._replicas = Replicas(connection, replicas)
         self._last_seen: dict[str, _LastSeen] = {}
         self._missing: dict[str, str] = {}
+        self._missing_since: dict[str, float] = {}
         self._lost_at: dict[str, datetime] = {}
         self._events = subjects.events_stream
         self._missing_events = 0
@@ -139,7 +152,7 @@ class StreamWatch:
         self._missing = missing
 
     async def _check(self, name: str) -> str | None:
-        """Look at a stream and make it if it does not exist; returns why that failed, None when it exists.
+        """Look at a stream, and make one that is missing long enough; returns why there is none, else None.
 
         Raises:
             BusUnavailable: NATS does not answer.
@@ -151,12 +164,16 @@ class StreamWatch:
             except js_errors.NotFoundError as error:
                 if not is_stream_missing(error):
                     raise
-                if name not in self._missing:
+                if name not in self._missing_since:
+                    self._missing_since[name] = self._clock()
                     self._log_loss(name)
+                if self._clock() < self._missing_since[name] + _DELETION_SECONDS:
+                    return "found missing just now"
                 why = await self._make(name)
                 if why is not None:
                     return why
                 info = await self._connection.js.stream_info(name)
+        self._missing_since.pop(name, None)
         self._record(name, info)
         await self._replicas.check(name, info)
         return None
