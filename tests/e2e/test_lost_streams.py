@@ -40,7 +40,7 @@ async def set_to(client: Client, name: str, value: str) -> None:
 
 
 async def until_done(step: object, *arguments: object) -> object:
-    """Repeat a request while it is refused because a stream is just missing; the last refusal is the failure's text."""
+    """Repeat a request while it is refused because a stream is just missing; the last refusal is shown."""
 
     async def done() -> object:
         return await step(*arguments) or True  # type: ignore[operator]

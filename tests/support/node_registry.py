@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 
 
@@ -31,11 +32,18 @@ class NodeRegistry:
     failing: bool = False
     delay: Callable[[], float] = lambda: 0.0
 
-    def add(self, name: str, version: str = "1.0.0", code: str = "", **facts: Any) -> None:
-        """Offer a package with one module."""
+    def add(
+        self,
+        name: str,
+        version: str = "1.0.0",
+        code: str = "",
+        files: Mapping[str, str] = MappingProxyType({}),
+        **facts: Any,
+    ) -> None:
+        """Offer a package with one module, and other files."""
         manifest = {"name": name, "version": version, "main": "index.js", **facts}
         code = code or f"module.exports = {{VERSION: {version!r}}}\n"
-        content = _packed({"package.json": json.dumps(manifest), "index.js": code})
+        content = _packed({"package.json": json.dumps(manifest), "index.js": code, **files})
         self.packages.setdefault(name, {})[version] = manifest, content
 
     @property

@@ -13,9 +13,9 @@ from webjobs_rules.dependencies.node_lock import (
     PACKAGE_LOCK,
     files_of_lock,
     node_lock,
-    read_package,
     scripts_of_lock,
 )
+from webjobs_rules.dependencies.node_package import read_package
 from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress
 from webjobs_rules.errors import DependenciesRefused
 
@@ -31,6 +31,8 @@ console.log(JSON.stringify({
 }))
 """
 _QUIET = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+# Of npm from 11 on; older ones take no notice, and what they resolve elsewhere is refused afterwards.
+_REGISTRY_ONLY = [f"--allow-{what}=none" for what in ("git", "remote", "file", "directory")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +85,14 @@ class NodePackages:
         await asyncio.to_thread(write_files, scratch, declaration.files)
         report(PreparationStage.RESOLVE, f"Resolving {declaration.source} for Node.js {interpreter.version}")
         await self.tools.must(
-            [self._npm, "install", "--package-lock-only", *_QUIET],
+            [self._npm, "install", "--package-lock-only", *_QUIET, *_REGISTRY_ONLY],
             folder=str(scratch),
             stage=PreparationStage.RESOLVE,
             failure=f"{declaration.source} cannot be resolved",
             report=report,
         )
         package = read_package(declaration.files[declaration.entry].decode())
-        return node_lock(package, (scratch / PACKAGE_LOCK).read_text("utf-8"))
+        return node_lock(package, (scratch / PACKAGE_LOCK).read_text("utf-8"), declaration.source)
 
     async def install(
         self, lock: str, source: str, interpreter: Interpreter, folder: Path, report: ReportProgress
@@ -103,7 +105,7 @@ class NodePackages:
         folder.mkdir()
         await asyncio.to_thread(write_files, folder, files_of_lock(lock))
         await self.tools.must(
-            [self._npm, "ci", "--omit=dev", *_QUIET],
+            [self._npm, "ci", "--omit=dev", *_QUIET, *_REGISTRY_ONLY],
             folder=str(folder),
             stage=PreparationStage.INSTALL,
             failure=f"The packages of {source} cannot be installed",

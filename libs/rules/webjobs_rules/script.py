@@ -253,7 +253,7 @@ def _refuse_what_cmd_would_run(arguments: Sequence[str]) -> None:
 def extend_hosts(hosts: Sequence[ScriptHost], text: str) -> tuple[ScriptHost, ...]:
     """Add the extensions of the setting WEBJOBS_SCRIPT_HOSTS, last in the order.
 
-    `{".rb": ["ruby"], ".ts": ["node", "--experimental-strip-types"]}`: the program, its options; the
+    `{".rb": ["ruby"], ".ts": ["deno", "run"]}`: the program, its options; the
     script's path is added. An extension the table has already keeps its place and changes its program.
 
     Raises:

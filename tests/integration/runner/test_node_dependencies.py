@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import os
 import random
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -99,6 +101,122 @@ async def test_a_lock_is_installed_as_it_is_and_without_its_addresses(
         TRIGGERED, "job", {**files, "package.json": stale}, expect=ReplyCode.INVALID_DEPENDENCIES
     )
     assert "package-lock.json was made for other dependencies (beta)" in reply.message
+
+
+async def test_a_lock_as_npm_makes_it_is_installed_whatever_the_package_json_has(
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, registry: NodeRegistry, tmp_path: Path
+) -> None:
+    inner = {"package.json": '{"name": "inner", "version": "1.0.0"}', "index.js": "exports.IN = 'inner'\n"}
+    registry.add("inner")
+    registry.add(
+        "bundler",
+        code="module.exports = require('inner')\n",
+        files={f"node_modules/inner/{path}": text for path, text in inner.items()},
+        dependencies={"inner": "^1.0.0"},
+        bundleDependencies=["inner"],
+    )
+    registry.add("both", dependencies={"alpha": "^1.0.0"})
+    registry.add("tests", dependencies={"helper": f"{registry.url}helper/-/helper-1.0.0.tgz"})
+    registry.add("helper")
+    package = {
+        "name": "My Job",
+        "dependencies": {"bundler": "^1.0.0", "both": "^9.0.0", "named": "npm:alpha@^1.0.0"},
+        "optionalDependencies": {"both": "^1.0.0"},
+        "devDependencies": {"tests": f"{registry.url}tests/-/tests-1.0.0.tgz"},
+    }
+    desk = tmp_path / "desk"
+    desk.mkdir()
+    (desk / "package.json").write_text(json.dumps(package))
+    made = await asyncio.create_subprocess_exec(
+        *(
+            "npm",
+            "install",
+            "--package-lock-only",
+            "--no-audit",
+            "--no-fund",
+            f"--cache={tmp_path / 'cache'}",
+        ),
+        cwd=desk,
+        env={**os.environ, **registry.variables},
+    )
+    assert await made.wait() == 0
+    script = "console.log(require('bundler').IN, require('both').VERSION, require('named').VERSION)\n"
+    files = {name: (desk / name).read_text() for name in ("package.json", "package-lock.json")}
+    assert '"inBundle": true' in files["package-lock.json"] and '"dev": true' in files["package-lock.json"]
+    await caller.deploy(TRIGGERED, "job", {"run.js": script, **files})
+    run = await caller.run("job")
+    assert isinstance(await recorder.end_of(run), RunSuccess)
+    assert "inner 1.0.0 1.0.0" in output_log(tmp_path, "job", run).read_text()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[NodeRegistry]:
+    """What offers the same as the registry, and is asked by no installation."""
+    with node_registry() as found:
+        found.add("alpha", code="exports.VERSION = 'elsewhere'\n")
+        yield found
+
+
+def _address_in(field: str, address: str) -> dict[str, Any]:
+    """What stands in the lock for alpha so that npm would fetch it from an address."""
+    return {
+        "resolved": {"resolved": address},
+        "_resolved": {"_resolved": address},
+        "version": {"version": address},
+        "name": {"name": f"alpha@{address}#"},
+        "dependencies": {"dependencies": {"more": address}},
+        "bundled": {"version": address, "integrity": "", "inBundle": True},
+    }[field]
+
+
+@pytest.mark.parametrize(
+    ("field", "is_installed"),
+    [
+        ("resolved", True),
+        ("_resolved", True),
+        ("version", False),
+        ("name", False),
+        ("dependencies", False),
+        ("bundled", False),
+    ],
+)
+async def test_no_field_of_a_lock_has_npm_ask_an_address(
+    runner: RunningRunner,
+    caller: Caller,
+    recorder: EventRecorder,
+    registry: NodeRegistry,
+    elsewhere: NodeRegistry,
+    tmp_path: Path,
+    field: str,
+    is_installed: bool,
+) -> None:
+    content = registry.packages["alpha"]["1.0.0"][1]
+    entry = {"version": "1.0.0", "integrity": registry._dist("alpha", "1.0.0", content)["integrity"]}
+    entry |= _address_in(field, f"{elsewhere.url}alpha/-/alpha-1.0.0.tgz")
+    package = {"dependencies": {"alpha": "*"}}
+    lock = {"lockfileVersion": 3, "packages": {"": package, "node_modules/alpha": entry}}
+    files = {"run.js": COMMON, "package.json": json.dumps(package), "package-lock.json": json.dumps(lock)}
+    reply = await caller.deploy(
+        *(TRIGGERED, "job", files), expect=ReplyCode.DONE if is_installed else ReplyCode.INVALID_DEPENDENCIES
+    )
+    assert elsewhere.requests == [] and elsewhere.url not in reply.message
+    if is_installed:
+        run = await caller.run("job")
+        assert isinstance(await recorder.end_of(run), RunSuccess)
+        assert "alpha 1.0.0" in output_log(tmp_path, "job", run).read_text()
+
+
+async def test_a_package_that_asks_for_an_address_is_refused_without_asking_it(
+    runner: RunningRunner, caller: Caller, registry: NodeRegistry, elsewhere: NodeRegistry
+) -> None:
+    registry.add("gamma", dependencies={"alpha": f"{elsewhere.url}alpha/-/alpha-1.0.0.tgz"})
+    package = json.dumps({"dependencies": {"gamma": "*"}})
+    reply = await caller.deploy(
+        *(TRIGGERED, "job", {"run.js": COMMON, "package.json": package}),
+        expect=ReplyCode.INVALID_DEPENDENCIES,
+    )
+    assert elsewhere.requests == [] and elsewhere.url not in reply.message
+    assert "from elsewhere than a registry" in reply.message
 
 
 REFUSED = {

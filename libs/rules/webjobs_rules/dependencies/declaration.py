@@ -8,14 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from webjobs_rules.dependencies.install_scripts import ALLOW_SCRIPTS, listed_packages
-from webjobs_rules.dependencies.node_lock import (
-    PACKAGE_JSON,
-    PACKAGE_LOCK,
-    SHRINKWRAP,
-    has_packages,
-    node_lock,
-    read_package,
-)
+from webjobs_rules.dependencies.node_lock import PACKAGE_LOCK, SHRINKWRAP, node_lock
+from webjobs_rules.dependencies.node_package import PACKAGE_JSON, read_package, unread_overrides
 from webjobs_rules.dependencies.policy import DependencyPolicy
 from webjobs_rules.dependencies.python_lock import check_lock, check_uv_lock, lock_of_pylock, read_toml
 from webjobs_rules.dependencies.requirement_file import (
@@ -30,7 +24,7 @@ from webjobs_rules.errors import DependenciesRefused
 REQUIREMENTS_IN = "webjobs-requirements.in"
 """The file of requirements that is written for those that are declared in TOML."""
 
-NODE_EXTENSIONS = (".js", ".mjs", ".cjs", ".ts", ".mts")
+NODE_EXTENSIONS = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
 """Of scripts that packages of Node.js are installed for."""
 
 _REQUIREMENTS, _PYPROJECT, _UV_LOCK, _PYLOCK = (
@@ -115,9 +109,10 @@ class _Files:
     def has(self, path: str) -> bool:
         return posixpath.join(self._folder, path) in self._paths
 
-    def holds_folder(self, name: str) -> bool:
-        prefix = posixpath.join(self._folder, name) + "/"
-        return any(path.startswith(prefix) for path in self._paths)
+    def brings_modules(self) -> bool:
+        """Whether there is a package in `node_modules`: not only what tools and git leave there."""
+        prefix = posixpath.join(self._folder, "node_modules") + "/"
+        return any(path.startswith(prefix) and path[len(prefix)] != "." for path in self._paths)
 
     def read(self, path: str) -> bytes | None:
         whole = posixpath.join(self._folder, path)
@@ -229,10 +224,11 @@ def _pyproject(files: _Files, policy: DependencyPolicy, _: bool) -> Declaration 
 
 
 def _node(files: _Files, policy: DependencyPolicy, is_in_place: bool) -> Declaration | None:
-    if not files.has(PACKAGE_JSON) or files.holds_folder("node_modules"):  # the packages are there already
+    if not files.has(PACKAGE_JSON) or files.brings_modules():  # the packages are there already
         return None
-    package = read_package(files.text(PACKAGE_JSON))
-    if not has_packages(package):
+    text = files.text(PACKAGE_JSON)
+    package = read_package(text)
+    if not package:
         return None
     if is_in_place:
         raise _refused(
@@ -241,6 +237,8 @@ def _node(files: _Files, policy: DependencyPolicy, is_in_place: bool) -> Declara
             "working copy. Remove is_in_place, or put the packages into node_modules of the job",
         )
     warnings = [".npmrc is not read: the operator sets the registry."] if files.has(".npmrc") else []
+    if unread := unread_overrides(text):
+        warnings.append(f"{unread} of package.json is not read: npm knows overrides. Write them there.")
     listed = listed_packages(package.get(ALLOW_SCRIPTS))
     if not policy.install_scripts:
         package.pop(ALLOW_SCRIPTS, None)

@@ -9,13 +9,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from webjobs_rules.dependencies.names import NODE_NAME, NODE_VERSION
 from webjobs_rules.dependencies.vocabulary import PreparationStage
 from webjobs_rules.errors import DependenciesRefused
 
 ALLOW_SCRIPTS = "allowScripts"
 
-_VERSION = re.compile(r"v?\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
-_NAME = re.compile(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*", re.IGNORECASE)
+_VERSION = re.compile(f"v?{NODE_VERSION}")
+_NAME = re.compile(NODE_NAME)
 _FOLDER = "node_modules/"
 
 

@@ -1,137 +1,96 @@
-"""What package.json and package-lock.json say, made a lock that names no address; pure."""
+"""What package.json and package-lock.json say, made a lock that names no address; pure.
+
+What else a lock says of a package is not passed on: npm takes addresses also from fields that it does not
+write.
+"""
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, TypeGuard
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from webjobs_rules.dependencies.install_scripts import ALLOW_SCRIPTS, allowed_scripts, packages_with_scripts
-from webjobs_rules.dependencies.vocabulary import PreparationStage
-from webjobs_rules.errors import DependenciesRefused
-
-PACKAGE_JSON, PACKAGE_LOCK, SHRINKWRAP = "package.json", "package-lock.json", "npm-shrinkwrap.json"
-
-_KEPT = (
-    "name",
-    "version",
-    "dependencies",
-    "optionalDependencies",
-    "devDependencies",
-    "peerDependencies",
-    "overrides",
-    ALLOW_SCRIPTS,
+from webjobs_rules.dependencies.names import NODE_NAME, NODE_VERSION
+from webjobs_rules.dependencies.node_package import (
+    PACKAGE_JSON,
+    is_from_elsewhere,
+    json_object,
+    refused,
+    tables_of,
 )
-_TABLES = ("dependencies", "optionalDependencies", "devDependencies", "peerDependencies")
-_RUNTIME = ("dependencies", "optionalDependencies")
-_DEEPEST = 20  # overrides in overrides
+
+PACKAGE_LOCK, SHRINKWRAP = "package-lock.json", "npm-shrinkwrap.json"
+
+_MODULES = "node_modules/"
+_NAME, _VERSION = re.compile(NODE_NAME), re.compile(NODE_VERSION)
+_PLACE = re.compile(rf"{_MODULES}{NODE_NAME}(?:/{_MODULES}{NODE_NAME})*")
+_HASH = r"sha(?:1|256|384|512)-[^\s]+"
+_HASHES = re.compile(rf"\s*{_HASH}(?:\s+{_HASH})*\s*")
 _ADVICE = "Run npm install --package-lock-only, and deploy both files"
-# An address, a path, a repository, an archive; of the schemes, only npm: means a registry.
-_ELSEWHERE = re.compile(
-    r"(?i)^\s*(?:(?!npm:)[a-z][a-z0-9+.-]*:|git@|[./~\\]|[\w.-]+/[\w.-]+)|\.(?:tgz|tar|tar\.gz)\s*$"
-)
-_ALIAS = re.compile(r"(?i)^\s*npm:((?:@[^/@]+/)?[^/@]+)(?:@(.*))?$")
-_FOLDER = r"node_modules/(?:@[^/]+/)?(?!\.{1,2}(?:/|$))[^/@][^/]*"
-_PLACE = re.compile(rf"{_FOLDER}(?:/{_FOLDER})*")
-_HASH = re.compile(r"(?:sha(?:1|256|384|512)-\S+\s*)+")
 
 
-def read_package(text: str) -> dict[str, Any]:
-    """What npm needs of a `package.json`, and which scripts of packages it allows; its own are not in it.
+class _Entry(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What npm installs a package by. What is `Any` decides only whether, or how, it is linked."""
 
-    Raises:
-        DependenciesRefused: It is not such a file, or takes packages from elsewhere than a registry.
-    """
-    package = _object(text, PACKAGE_JSON)
-    if package.get("workspaces"):
-        raise _refused(PACKAGE_JSON, "has workspaces. Deploy the job as a package of its own")
-    kept = {name: package[name] for name in _KEPT if package.get(name) is not None}
-    for table in _TABLES:
-        if not isinstance(kept.get(table, {}), dict):
-            raise _refused(
-                PACKAGE_JSON, f"has {table} that are not an object. Write names with versions in it"
-            )
-        for name, version in list(kept.get(table, {}).items()):
-            if not isinstance(version, str):
-                raise _refused(
-                    PACKAGE_JSON, f"has a version of {name[:60]} that is not a text. Write it in quotes"
-                )
-            if not is_from_elsewhere(version):
-                continue
-            if table == "devDependencies":  # never installed
-                del kept[table][name]
-                continue
-            raise _refused(
-                PACKAGE_JSON,
-                f"takes {name[:60]} from elsewhere than a registry. Name a version, or put the package "
-                "into node_modules of the job",
-            )
-    _check_overrides(kept.get("overrides", {}))
-    return {"name": "job", "version": "0.0.0", **kept}
+    version: str = ""
+    name: str | None = None
+    integrity: str = ""
+    dependencies: dict[str, str] = {}
+    optional_dependencies: dict[str, str] = {}
+    peer_dependencies: dict[str, str] = {}
+    peer_dependencies_meta: dict[str, Any] = {}
+    bundle_dependencies: list[str] | bool = False
+    in_bundle: bool = False
+    has_install_script: bool = False
+    optional: bool = False
+    dev_optional: bool = False
+    peer: bool = False
+    engines: Any = None
+    os: Any = None
+    cpu: Any = None
+    libc: Any = None
+    bin: Any = None
 
-
-def is_from_elsewhere(version: str) -> bool:
-    """Whether what stands for a version is an address, a path or a repository."""
-    alias = _ALIAS.match(version)
-    return bool(_ELSEWHERE.search((alias[2] or "") if alias else version))
-
-
-def _check_overrides(overrides: object, depth: int = 0) -> None:
-    if not isinstance(overrides, dict) or depth > _DEEPEST:
-        raise _refused(
-            PACKAGE_JSON, "has overrides that are not an object of names and versions. Correct them"
-        )
-    for name, value in overrides.items():
-        if isinstance(value, str):
-            if is_from_elsewhere(value):
-                raise _refused(
-                    PACKAGE_JSON,
-                    f"overrides {name[:60]} from elsewhere than a registry. Name a version of it",
-                )
-        else:
-            _check_overrides(value, depth + 1)
-
-
-def has_packages(package: Mapping[str, Any]) -> bool:
-    """Whether there is anything to install."""
-    return any(package.get(table) for table in _RUNTIME)
+    @property
+    def tables(self) -> Sequence[Mapping[str, str]]:
+        """What this package asks for: versions by name."""
+        return self.dependencies, self.optional_dependencies, self.peer_dependencies
 
 
 def node_lock(package: Mapping[str, Any], lock_text: str, source: str = PACKAGE_LOCK) -> str:
     """The lock of a package: both files without addresses, in one text; `source` is the name of the second.
 
+    Args:
+        package: What `read_package` returned.
+        lock_text: Content of the lock.
+        source: Its name.
+
     Raises:
         DependenciesRefused: The lock is of an old form, was made for other dependencies, or has a package
-            without a hash.
+            without a hash or from elsewhere than a registry.
     """
-    lock = _object(lock_text, source)
+    lock = json_object(lock_text, source)
     packages = lock.get("packages")
-    if lock.get("lockfileVersion") not in (2, 3) or not _has_tables(packages):
-        raise _refused(source, f"is of a form that is not read. {_ADVICE} with npm 7 or newer")
-    root = dict(packages.get("", {}))
-    if not all(isinstance(root.get(table, {}), dict) for table in _TABLES):
-        raise _refused(source, f"is of a form that is not read. {_ADVICE} with npm 7 or newer")
-    if "devDependencies" in root:
-        developing = root["devDependencies"].items()
-        root["devDependencies"] = {name: each for name, each in developing if not _is_elsewhere(each)}
-    differing = {
-        name
-        for table in _TABLES
-        for name in {*root.get(table, {}), *package.get(table, {})}
-        if root.get(table, {}).get(name) != package.get(table, {}).get(name)
+    if lock.get("lockfileVersion") not in (2, 3) or not isinstance(packages, dict):
+        raise refused(source, f"is of a form that is not read. {_ADVICE} with npm 7 or newer")
+    root = packages.get("", {})
+    _check_root(package, root if isinstance(root, dict) else {}, source)
+    entries = {
+        path: _entry_of(path, found, source)
+        for path, found in packages.items()
+        if path and not _is_for_development(found)
     }
-    if differing:
-        named = ", ".join(sorted(differing)[:5])
-        raise _refused(source, f"was made for other dependencies ({named[:200]}). {_ADVICE}")
-    kept = {"": {name: value for name, value in root.items() if name != "resolved"}}
-    for path, entry in packages.items():
-        if path and (problem := _problem(path, entry)):
-            if entry.get("dev") is True:  # never installed
-                continue
-            raise _refused(source, problem)
-        if path:
-            kept[path] = {name: value for name, value in entry.items() if name != "resolved"}
-    lock = {"name": lock.get("name", "job"), "lockfileVersion": 3, "requires": True, "packages": kept}
-    both: dict[str, Any] = {"package": package, "lock": lock}
+    bundled = _bundled(entries)
+    for path, entry in entries.items():
+        entry.in_bundle = path in bundled
+        if path not in bundled and not _HASHES.fullmatch(entry.integrity):
+            raise refused(source, f"has no hash for {path[:100]}. {_ADVICE}")
+    kept = {path: msgspec.to_builtins(entry) for path, entry in entries.items()}
+    asked = {name: value for name, value in package.items() if name not in (ALLOW_SCRIPTS, "overrides")}
+    locked = {"name": "job", "lockfileVersion": 3, "requires": True, "packages": {"": asked, **kept}}
+    both: dict[str, Any] = {"package": package, "lock": locked}
     if ALLOW_SCRIPTS in package:
         both["scripts"] = allowed_scripts(package[ALLOW_SCRIPTS], kept)
     return json.dumps(both, indent=1, sort_keys=True) + "\n"
@@ -156,35 +115,63 @@ def scripts_of_lock(text: str) -> tuple[list[str], list[str]]:
     return allowed, [each for each in having if each not in allowed]
 
 
-def _is_elsewhere(version: object) -> bool:
-    return not isinstance(version, str) or is_from_elsewhere(version)
+def _check_root(package: Mapping[str, Any], root: Mapping[str, Any], source: str) -> None:
+    asked, locked = tables_of(package, PACKAGE_JSON), tables_of(root, source)
+    differing = {
+        name
+        for table in asked.keys() | locked.keys()
+        for name, _ in asked.get(table, {}).items() ^ locked.get(table, {}).items()
+    }
+    if differing:
+        named = ", ".join(sorted(differing)[:5])
+        raise refused(source, f"was made for other dependencies ({named[:200]}). {_ADVICE}")
 
 
-def _problem(path: str, entry: Mapping[str, Any]) -> str:
-    """Why an entry of a lock is not installed; empty when it is."""
-    if entry.get("link") or not _PLACE.fullmatch(path):
-        return f"takes {path[:100]} from a folder. Name a version of it"
-    texts = (entry.get(name, "") for name in ("name", "version", "integrity"))
-    if not all(isinstance(each, str) for each in texts):
-        return f"has values of the wrong kind for {path[:100]}. {_ADVICE}"
-    if not entry.get("inBundle") and not _HASH.fullmatch(entry.get("integrity", "")):
-        return f"has no hash for {path[:100]}. {_ADVICE}"
-    return ""
+def _is_for_development(found: object) -> bool:
+    return isinstance(found, dict) and found.get("dev") is True
 
 
-def _has_tables(value: object) -> TypeGuard[dict[str, dict[str, Any]]]:
-    return isinstance(value, dict) and all(isinstance(each, dict) for each in value.values())
-
-
-def _object(text: str, source: str) -> dict[str, Any]:
+def _entry_of(path: str, found: object, source: str) -> _Entry:
+    if not _PLACE.fullmatch(path) or (isinstance(found, dict) and found.get("link")):
+        raise refused(source, f"takes {path[:100]} from a folder. Name a version of it")
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _refused(source, f"is not JSON: {error}. Correct it") from error
-    if not isinstance(found, dict):
-        raise _refused(source, "is not a JSON object. Correct it")
-    return found
+        entry = msgspec.convert(found, _Entry)
+    except msgspec.ValidationError as error:
+        raise refused(source, f"has values of the wrong kind for {path[:100]}: {error}. {_ADVICE}") from error
+    if not _VERSION.fullmatch(entry.version):
+        raise refused(source, f"has no exact version for {path[:100]}. {_ADVICE}")
+    if entry.name is not None and not _NAME.fullmatch(entry.name):
+        raise refused(source, f"has no name of a package for {path[:100]}. {_ADVICE}")
+    for name, version in (each for table in entry.tables for each in table.items()):
+        if is_from_elsewhere(version):
+            raise refused(
+                source, f"takes {name[:60]}, which {path[:100]} asks for, from elsewhere than a registry"
+            )
+    return entry
 
 
-def _refused(source: str, reason: str) -> DependenciesRefused:
-    return DependenciesRefused(PreparationStage.READ, f"{source} {reason}.")
+def _bundled(entries: Mapping[str, _Entry]) -> set[str]:
+    """The places of the packages that others bring inside them, for which a lock has no hash.
+
+    That is what a package names as bundled, what is below it, and what one of those asks for and finds beside
+    it. What `inBundle` says is not asked: npm does not ask it either.
+    """
+    inside: dict[str, dict[str, str]] = {}
+    for path in entries:
+        parent, _, name = path.rpartition(_MODULES)
+        inside.setdefault(parent.rstrip("/"), {})[name] = path
+    bundled: set[str] = set()
+    for bundler in sorted(entries, key=len):
+        listed = entries[bundler].bundle_dependencies
+        if bundler in bundled or not isinstance(listed, list):
+            continue
+        beside = inside.get(bundler, {})
+        waiting = [beside[name] for name in listed if name in beside]
+        while waiting:
+            path = waiting.pop()
+            if path in bundled:
+                continue
+            bundled.add(path)
+            waiting += inside.get(path, {}).values()
+            waiting += (beside[name] for table in entries[path].tables for name in table if name in beside)
+    return bundled

@@ -94,6 +94,14 @@ _ADVICE: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = (
         ),
     ),
     (
+        re.compile(r"npm error code EALLOW(?:GIT|REMOTE|FILE|DIRECTORY)\b"),
+        lambda _: (
+            "One of the packages takes another one from elsewhere than a registry: npm view NAME "
+            "dependencies shows which. Take another version of it, or put the packages into node_modules of "
+            "the job."
+        ),
+    ),
+    (
         re.compile(r"npm error code EINTEGRITY\b"),
         lambda _: (
             "A package is not the one whose hash is in the lock. Make the lock again: npm install "

@@ -2,9 +2,11 @@
 
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from webjobs_rules.dependencies.declaration import NODE_EXTENSIONS, Declaration
+from webjobs_rules.dependencies.node_lock import PACKAGE_LOCK, SHRINKWRAP
+from webjobs_rules.dependencies.node_package import PACKAGE_JSON
 from webjobs_rules.dependencies.script_block import script_block
 from webjobs_rules.errors import DependenciesRefused
 
@@ -23,8 +25,9 @@ _OTHERS: Mapping[str, str] = {
     "setup.py": "",
     "setup.cfg": "",
 }
-"""Files of other tools, and the command that makes of them one that is read."""
+"""Files of other tools of Python, and the command that makes of them one that is read."""
 
+_NODE_LOCKS = frozenset({PACKAGE_LOCK, SHRINKWRAP, "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb"})
 _POETRY = re.compile(r"(?m)^\s*\[\s*tool\s*\.\s*poetry\s*\.\s*dependencies\s*\]")
 _BLOCK = re.compile(r"(?mi)^[ \t]*#[ \t]*/{3}[ \t]*script\b.*$")
 _PIP = re.compile(r"(?m)^[^#\n]*\b(?:pip3?|-m[ \t]+pip|uv[ \t]+pip)[ \t]+install\b")
@@ -53,10 +56,14 @@ def unread_declarations(
     if name.lower().endswith(".php"):
         return list(_of_php(beside, paths, folder))
     if name.lower().endswith(NODE_EXTENSIONS):
-        return list(_of_node(beside))
+        return [*_of_node(beside), *_of_folders_above(script, [PACKAGE_JSON], paths, read)]
     if not any(each.lower().endswith(".py") for each in (name, *beside)):
         return list(_of_shell(beside, paths, folder, lambda path: read(posixpath.join(folder, path))))
-    return [*_of_block(name, text), *_of_python(beside, lambda path: read(posixpath.join(folder, path)))]
+    return [
+        *_of_block(name, text),
+        *_of_python(beside, lambda path: read(posixpath.join(folder, path))),
+        *_of_folders_above(script, ("requirements.txt", "pyproject.toml", "pylock.toml"), paths, read),
+    ]
 
 
 def _calls_of_pip(name: str, text: str, declaration: Declaration) -> Iterator[str]:
@@ -74,8 +81,28 @@ def _of_php(beside: Collection[str], paths: Collection[str], folder: str) -> Ite
 
 
 def _of_node(beside: Collection[str]) -> Iterator[str]:
-    if "package-lock.json" in beside and "package.json" not in beside:
-        yield "package-lock.json is not read, as package.json is missing beside it: deploy both files."
+    if PACKAGE_JSON in beside:
+        return
+    for name in sorted(beside):
+        if name.lower() == PACKAGE_JSON:
+            yield f"{name} is not read: call it package.json, in lower case."
+            return
+        if name in _NODE_LOCKS:
+            yield f"{name} is not read, as package.json is missing beside it: deploy both files."
+            return
+
+
+def _of_folders_above(
+    script: str, names: Iterable[str], paths: Collection[str], read: Callable[[str], bytes]
+) -> Iterator[str]:
+    """Declarations that are not in the folder of the script."""
+    folder = posixpath.dirname(script)
+    while folder:
+        folder = posixpath.dirname(folder)
+        for path in (posixpath.join(folder, name) for name in names):
+            if path in paths and (path.endswith(".txt") or b"ependencies" in read(path)):
+                yield f"{path} is not read, as {script} is not in its folder: move one to the other."
+                return
 
 
 def _of_shell(
@@ -84,8 +111,8 @@ def _of_shell(
     """A script of a shell may start node, which finds no packages then."""
     modules = posixpath.join(folder, "node_modules") + "/"
     if (
-        "package.json" in beside
-        and b"ependencies" in read("package.json")
+        PACKAGE_JSON in beside
+        and b"ependencies" in read(PACKAGE_JSON)
         and any(each.endswith(NODE_EXTENSIONS) for each in beside)
         and not any(path.startswith(modules) for path in paths)
     ):

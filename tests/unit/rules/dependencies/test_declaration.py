@@ -264,7 +264,7 @@ NODE_REFUSED = {
         "other dependencies (alpha, beta)",
     ),
     "an old form": (PACKAGE, '{"lockfileVersion": 1}', "form that is not read"),
-    "workspaces": ('{"workspaces": ["a"]}', "{}", "workspaces"),
+    "workspaces": ('{"workspaces": ["a"], "dependencies": {"a": "1"}}', "{}", "workspaces"),
     "a list": ('{"dependencies": ["alpha"]}', "{}", "not an object"),
     "a repository": (PACKAGE.replace("^1.0.0", "someone/alpha"), "{}", "elsewhere than a registry"),
 }

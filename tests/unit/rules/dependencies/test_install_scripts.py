@@ -18,8 +18,8 @@ PACKAGES: dict[str, dict[str, Any]] = {
     "node_modules/b/node_modules/a": {"version": "2.0.0", "hasInstallScript": True, "integrity": "sha512-c"},
     "node_modules/@s/c": {"version": "1.0.0", "hasInstallScript": True, "integrity": "sha512-d"},
     "node_modules/x": {"name": "d", "version": "3.0.0", "hasInstallScript": True, "integrity": "sha512-e"},
-    "node_modules/plain": {"version": "1.0.0", "integrity": "sha512-f"},
-    "node_modules/b/node_modules/in": {"version": "1.0.0", "hasInstallScript": True, "inBundle": True},
+    "node_modules/plain": {"version": "1.0.0", "integrity": "sha512-f", "bundleDependencies": ["in"]},
+    "node_modules/plain/node_modules/in": {"version": "1.0.0", "hasInstallScript": True, "inBundle": True},
 }
 
 

@@ -68,9 +68,50 @@ def test_a_script_of_a_shell_gets_no_packages_of_javascript() -> None:
     assert warnings_of({**files, "package.json": '{"type": "module"}'}, "run.sh") == []
 
 
-def test_a_lock_of_npm_alone_is_named() -> None:
-    (warning,) = warnings_of({"package-lock.json": "{}"}, "run.js")
-    assert "package.json is missing beside it" in warning
+@pytest.mark.parametrize(
+    "name",
+    ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb"],
+)
+@pytest.mark.parametrize("script", ["run.js", "run.cts"])
+def test_a_lock_of_javascript_alone_is_named(name: str, script: str) -> None:
+    (warning,) = warnings_of({name: "{}"}, script)
+    assert warning == f"{name} is not read, as package.json is missing beside it: deploy both files."
+    assert warnings_of({name: "{}", "package.json": "{}"}, script) == []
+
+
+def test_a_package_json_in_other_letters_is_named() -> None:
+    (warning,) = warnings_of({"Package.json": "{}", "yarn.lock": ""}, "run.js")
+    assert warning == "Package.json is not read: call it package.json, in lower case."
+
+
+@pytest.mark.parametrize(
+    ("script", "path", "content"),
+    [
+        ("src/run.js", "package.json", '{"dependencies": {"a": "1"}}'),
+        ("a/b/run.mjs", "a/package.json", '{"optionalDependencies": {"a": "1"}}'),
+        ("src/run.py", "requirements.txt", "a\n"),
+        ("src/run.py", "pyproject.toml", "[project]\ndependencies = ['a']\n"),
+    ],
+)
+def test_a_declaration_above_the_folder_of_the_script_is_named(script: str, path: str, content: str) -> None:
+    (warning,) = warnings_of({path: content}, script)
+    assert warning.startswith(f"{path} is not read, as {script} is not in its folder")
+    below = script.replace("run", "lib/run")
+    assert warnings_of({script: "", f"{path}.d/{path}": content}, below) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "path", "content"),
+    [
+        ("src/run.js", "package.json", '{"type": "module"}'),
+        ("src/run.py", "pyproject.toml", "[tool.ruff]\n"),
+        ("src/run.py", "package.json", '{"dependencies": {"a": "1"}}'),
+        ("src/run.js", "requirements.txt", "a\n"),
+        ("run.js", "src/package.json", '{"dependencies": {"a": "1"}}'),
+    ],
+)
+def test_what_declares_nothing_for_the_script_is_no_matter(script: str, path: str, content: str) -> None:
+    assert warnings_of({path: content}, script) == []
 
 
 def test_packages_of_php_come_with_the_job() -> None:
