@@ -52,6 +52,7 @@ _VARYING = (
     (re.compile(r'("version": ?)"[\d.]+"'), r"\1VERSION"),
     (re.compile(r'("(?:host|instance)": ?")[^"]+'), r"\1NAME"),
     (re.compile(r'("id": ?")[0-9a-f]{6}(?=")'), r"\1NAME"),
+    (re.compile(r'("environments":\{"count":)\d+'), r"\1NUMBER"),  # of the pages that were replayed before
     (re.compile(rf'("(?:{_COUNTED})":)(?:[\d.]+|\[[\d,]+\])'), r"\1NUMBER"),
 )
 

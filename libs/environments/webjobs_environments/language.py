@@ -1,9 +1,9 @@
 """What differs between environments of Python and of Node.js."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from webjobs_rules.dependencies.declaration import Declaration
 from webjobs_rules.dependencies.environment_key import Interpreter
@@ -41,8 +41,8 @@ class Language:
     builder: Builder
     used: UsedEnvironments
     resolver: Resolver
-    choose: Callable[[str], Awaitable[Interpreter]]
-    choose_for_lock: Callable[[str], Awaitable[Interpreter]]
+    choose: Callable[[str], Coroutine[Any, Any, Interpreter]]
+    choose_for_lock: Callable[[str], Coroutine[Any, Any, Interpreter]]
 
 
 @dataclass(frozen=True, slots=True)

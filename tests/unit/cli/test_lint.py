@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import platform
 import subprocess
 import sys
 import zipfile
@@ -44,6 +45,14 @@ def files(**content: str | bytes) -> Maker:
             path.write_bytes(text.encode() if isinstance(text, str) else text)
 
     return make
+
+
+def exit_code_of(monkeypatch: pytest.MonkeyPatch, *words: str) -> object:
+    """What the command line ends with."""
+    monkeypatch.setattr(sys, "argv", ["webjobs", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
 
 
 def settings(text: str | bytes) -> Maker:
@@ -277,11 +286,9 @@ def test_the_command_exits_with_1_when_a_server_would_refuse(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / script).write_text("echo")
-    monkeypatch.setattr(sys, "argv", ["webjobs", "lint", str(tmp_path), "--name", "a", "--json"])
-    with pytest.raises(SystemExit) as ended:
-        main()
+    ended = exit_code_of(monkeypatch, "lint", str(tmp_path), "--name", "a", "--json")
     report = json.loads(capsys.readouterr().out)
-    assert (ended.value.code, report["ok"]) == (code, code == 0)
+    assert (ended, report["ok"]) == (code, code == 0)
 
 
 def test_people_get_lines(tmp_path: Path) -> None:
@@ -381,3 +388,41 @@ def test_a_zip_has_the_limits_of_the_server(
     monkeypatch.setenv(limit, "1")
     (finding,) = lint(zipped(tmp_path, RUN, ("noise", os.urandom(1_200_000))), programs).findings
     assert finding.level == "error" and says in finding.message
+
+
+def test_it_says_which_file_declares_packages_and_for_which_python(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBJOBS_PYTHONS", f"{tmp_path}/none,{sys.executable}")
+    files(run__py="1", requirements__txt="alpha==1\n")(tmp_path)
+    assert exit_code_of(monkeypatch, "lint", str(tmp_path), "--json") == 0
+    packages = json.loads(capsys.readouterr().out)["packages"]
+    assert packages == {
+        "source": "requirements.txt",
+        "interpreter": os.path.realpath(sys.executable),
+        "version": platform.python_version(),
+    }
+    assert exit_code_of(monkeypatch, "lint", str(tmp_path)) == 0
+    line = f"  packages  requirements.txt, for {packages['interpreter']} ({packages['version']})"
+    assert line in capsys.readouterr().out.splitlines()
+
+
+def test_a_job_for_which_no_python_is_here_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBJOBS_PYTHONS", sys.executable)
+    block = "# /// script\n# requires-python = '>=9'\n# dependencies = ['a']\n# ///\n"
+    (tmp_path / "run.py").write_text(block)
+    assert exit_code_of(monkeypatch, "lint", str(tmp_path / "run.py"), "--json") == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["packages"] == {"source": "run.py", "interpreter": None, "version": None}
+    (finding,) = report["findings"]
+    assert finding["code"] == "invalid_dependencies" and "No Python here fits" in finding["message"]
+
+
+def test_a_job_without_packages_declares_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run.sh").write_text("echo")
+    assert exit_code_of(monkeypatch, "lint", str(tmp_path / "run.sh"), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["packages"] is None

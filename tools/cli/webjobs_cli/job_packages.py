@@ -19,7 +19,7 @@ from webjobs_environments.held_environment import HeldEnvironment
 from webjobs_environments.language import Language, Languages
 from webjobs_environments.wiring import EnvironmentPlace, build_languages
 from webjobs_rules.dependencies.declaration import Declaration, input_digest
-from webjobs_rules.dependencies.environment_key import digest_of, environment_key
+from webjobs_rules.dependencies.environment_key import Interpreter, digest_of, environment_key
 from webjobs_rules.dependencies.policy import DependencyPolicy
 from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress
 from webjobs_rules.errors import DependenciesRefused, DependenciesUnavailable
@@ -52,6 +52,26 @@ def installed(
         OSError: The disk is full, or the folder cannot be written.
     """
     return asyncio.run(_unless_ended(_installed(declaration, environment, policy, report)))
+
+
+def interpreter_for(
+    declaration: Declaration, environment: Mapping[str, str], policy: DependencyPolicy
+) -> Interpreter:
+    """The interpreter of this machine that the packages would be installed for.
+
+    Raises:
+        DependenciesRefused: None is here that fits.
+    """
+    with tempfile.TemporaryDirectory(prefix="webjobs-packages-") as home:
+        place = EnvironmentPlace(
+            root=cache_folder(environment),
+            home=Path(home),
+            uv="",  # nothing is installed
+            pythons=environment.get("WEBJOBS_PYTHONS", ""),
+            largest_bytes=0,
+        )
+        language = build_languages(place, ChildPrograms(), environment, policy).of(declaration.kind)
+        return asyncio.run(language.choose(declaration.requires_python))
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:

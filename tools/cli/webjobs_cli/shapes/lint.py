@@ -17,6 +17,17 @@ class LintFinding(msgspec.Struct, frozen=True):
     message: str
 
 
+class DeclaredPackages(msgspec.Struct, frozen=True):
+    """Where a job declares packages, and what they would be installed for here."""
+
+    source: str
+    """The file that is read for them."""
+    interpreter: str | None
+    """Path of the interpreter; null when none here fits."""
+    version: str | None
+    """Of the interpreter."""
+
+
 class LintReport(msgspec.Struct, frozen=True):
     """What `lint` has found out about a folder or a script; null is what could not be."""
 
@@ -34,3 +45,5 @@ class LintReport(msgspec.Struct, frozen=True):
     """Bytes of all files."""
     schedule: SchedulePreview | None
     findings: list[LintFinding]
+    packages: DeclaredPackages | None = None
+    """Null when the job declares none."""
