@@ -143,7 +143,7 @@ def _entry_of(path: str, found: object, source: str) -> _Entry:
     if entry.name is not None and not _NAME.fullmatch(entry.name):
         raise refused(source, f"has no name of a package for {path[:100]}. {_ADVICE}")
     for name, version in (each for table in entry.tables for each in table.items()):
-        if is_from_elsewhere(version):
+        if is_from_elsewhere(version) or not _NAME.fullmatch(name):
             raise refused(
                 source, f"takes {name[:60]}, which {path[:100]} asks for, from elsewhere than a registry"
             )

@@ -16,6 +16,7 @@ _INSTALLED = ("dependencies", "optionalDependencies")
 _TABLES = (*_INSTALLED, "peerDependencies")
 _DEVELOPMENT = "devDependencies"  # never installed
 _DEEPEST = 20  # overrides in overrides
+_NAME = re.compile(NODE_NAME)
 _ALIAS = re.compile(rf"\s*npm:{NODE_NAME}(?:@(.*))?")
 # No version, range or tag has one of these; an address, a path, a repository or an archive has.
 _ELSEWHERE = re.compile(r"[/:\\]|^\s*\.|\.(?:tgz|tar|tar\.gz)\s*$", re.IGNORECASE)
@@ -77,6 +78,10 @@ def tables_of(package: Mapping[str, Any], source: str) -> Tables:
         if not isinstance(found, dict):
             raise refused(source, f"has {table} that are not an object. Write names with versions in it")
         for name, version in found.items():
+            if not _NAME.fullmatch(name):
+                raise refused(
+                    source, f"has {name[:60]!r} in {table}, which is no name of a package. Correct it"
+                )
             if not isinstance(version, str):
                 raise refused(source, f"has a version of {name[:60]} that is not a text. Write it in quotes")
         tables[table] = found

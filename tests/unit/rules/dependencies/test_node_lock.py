@@ -109,6 +109,8 @@ def test_what_does_not_come_from_a_registry(version: str) -> None:
     [
         ({"dependencies": ["a"]}, "Write names with versions"),
         ({"dependencies": {"a": 1}}, "not a text"),
+        ({"dependencies": {"../a": "1"}}, "no name of a package"),
+        ({"dependencies": {"": "1"}}, "no name of a package"),
         ({"dependencies": {"a": None}}, "not a text"),
         ({**PACKAGE, "peerDependencies": {"a": []}}, "not a text"),
         ({**PACKAGE, "workspaces": ["x"]}, "has workspaces"),
@@ -187,6 +189,7 @@ def test_what_overrides_name_by_another_table_is_written_out() -> None:
         {"node_modules/b": {**ENTRY, "optionalDependencies": {"c": "git+ssh://git@h/c"}}},
         {"node_modules/b": {**ENTRY, "peerDependencies": {"c": "a/c"}}},
         {"node_modules/b": {**ENTRY, "dependencies": {"c": "1"}, "peerDependencies": {"c": "file:../c"}}},
+        {"node_modules/b": {**ENTRY, "dependencies": {"../c": "1"}}},
         {"node_modules/b": {**ENTRY, "dependencies": ["c"]}},
         {"node_modules/b": {**ENTRY, "bundleDependencies": {"c": "1"}}},
         {"node_modules/b": {**ENTRY, "version": "1.0.0", "integrity": "", "inBundle": True}},
