@@ -38,9 +38,16 @@ def variables(index: PackageIndex, tmp_path: Path, **more: str) -> dict[str, str
     return {**os.environ, **index.variables, "XDG_CACHE_HOME": str(tmp_path / "cache"), **more}
 
 
-def executed(job: Path, environment: Mapping[str, str], *options: str) -> "subprocess.CompletedProcess[str]":
+def executed(
+    job: Path, environment: Mapping[str, str], *options: str, folder: Path | None = None
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [*MAIN, "exec", *options, str(job)], env=environment, capture_output=True, text=True, check=False
+        [*MAIN, "exec", *options, str(job)],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -59,6 +66,17 @@ def test_packages_are_installed_once_and_found_by_the_script(
     third = executed(job, environment, "--dependencies", "off")
     assert third.returncode == 1 and "No module named 'alpha'" in third.stdout
     assert "are not installed, by --dependencies off" in third.stderr
+
+
+def test_wheels_lie_in_a_folder_that_is_named_relative_to_where_the_command_is_called(
+    job: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "wheels").mkdir()
+    for name, content in (wheel("alpha"), wheel("beta", requires=["alpha>=1"])):
+        (tmp_path / "wheels" / name).write_bytes(content)
+    here = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "UV_FIND_LINKS": "wheels", "UV_OFFLINE": "1"}
+    run = executed(job, {**os.environ, **here}, folder=tmp_path)
+    assert run.returncode == 0 and "has 1.0 1.0" in run.stdout, run.stderr
 
 
 def test_packages_that_cannot_be_installed_are_refused_in_the_words_of_a_runner(

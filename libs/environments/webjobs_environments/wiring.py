@@ -1,5 +1,6 @@
 """Constructs what makes environments, from what the operator allows."""
 
+import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -54,7 +55,7 @@ def build_languages(
     own_programs = str(Path(sys.executable).parent) if sys.prefix != sys.base_prefix else None
     search_path = inherited_environment(environment, own_programs)["PATH"]
     variables = tool_environment(
-        {**environment, "PATH": search_path}, str(place.home), str(place.root / "cache")
+        {**environment, "PATH": search_path}, str(place.home), str(place.root / "cache"), os.getcwd()
     )
     tools = Tools(starter, variables)
 

@@ -1,5 +1,6 @@
 """The environment variables of the programs that install packages, which are none of the runner's own."""
 
+import posixpath
 from collections.abc import Mapping
 
 _PASSED = frozenset(
@@ -31,13 +32,18 @@ _KEPT_BACK = frozenset(
 )
 
 
-def tool_environment(base: Mapping[str, str], home: str, cache: str) -> dict[str, str]:
+_PATHS = frozenset({"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"})
+_LINKS = "UV_FIND_LINKS"
+
+
+def tool_environment(base: Mapping[str, str], home: str, cache: str, folder: str) -> dict[str, str]:
     """The environment of uv and npm.
 
     Args:
         base: Of the runner.
         home: An empty folder.
         cache: The folder of the tools' caches.
+        folder: From which relative paths in variables start: the tools run in another one.
     """
     environment = {
         name: value
@@ -46,6 +52,13 @@ def tool_environment(base: Mapping[str, str], home: str, cache: str) -> dict[str
         and (name in _PASSED or name.upper().startswith(_PREFIXES))
         and name.upper() not in _KEPT_BACK
     }
+    for name in _PATHS & environment.keys():
+        environment[name] = posixpath.join(folder, environment[name])
+    if _LINKS in environment:
+        places = (place.strip() for place in environment[_LINKS].split(","))
+        environment[_LINKS] = ",".join(
+            place if "://" in place else posixpath.join(folder, place) for place in places if place
+        )
     environment.setdefault("UV_HTTP_TIMEOUT", "120")
     environment.setdefault("UV_PYTHON_DOWNLOADS", "never")
     return environment | {

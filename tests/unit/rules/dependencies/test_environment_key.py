@@ -52,7 +52,7 @@ RUNNER = {
 
 
 def test_the_tools_see_their_own_variables_and_no_secret_of_the_services() -> None:
-    environment = tool_environment(RUNNER, "/empty", "/cache")
+    environment = tool_environment(RUNNER, "/empty", "/cache", "/work")
     assert environment["UV_INDEX_URL"] == RUNNER["UV_INDEX_URL"]
     assert environment["HTTPS_PROXY"] == RUNNER["HTTPS_PROXY"]
     assert environment["NPM_CONFIG_REGISTRY"] == RUNNER["NPM_CONFIG_REGISTRY"]
@@ -68,7 +68,18 @@ def test_no_script_inherits_what_the_tools_log_in_with() -> None:
 
 def test_an_empty_variable_is_as_one_that_is_not_set() -> None:
     environment = tool_environment(
-        {"UV_DEFAULT_INDEX": "", "NPM_CONFIG_REGISTRY": "", "UV_HTTP_TIMEOUT": ""}, "/h", "/c"
+        {"UV_DEFAULT_INDEX": "", "NPM_CONFIG_REGISTRY": "", "UV_HTTP_TIMEOUT": ""}, "/h", "/c", "/w"
     )
     assert "UV_DEFAULT_INDEX" not in environment and "NPM_CONFIG_REGISTRY" not in environment
     assert environment["UV_HTTP_TIMEOUT"] == "120"
+
+
+def test_relative_paths_start_where_the_runner_was_started() -> None:
+    given = {
+        "UV_FIND_LINKS": "wheels, /more,https://h/x",
+        "SSL_CERT_FILE": "own.pem",
+        "NODE_EXTRA_CA_CERTS": "/a",
+    }
+    environment = tool_environment(given, "/h", "/c", "/work")
+    assert environment["UV_FIND_LINKS"] == "/work/wheels,/more,https://h/x"
+    assert environment["SSL_CERT_FILE"] == "/work/own.pem" and environment["NODE_EXTRA_CA_CERTS"] == "/a"
