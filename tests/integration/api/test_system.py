@@ -21,12 +21,16 @@ from webjobs_service.release import VERSION
 PATH = "/api/system"
 
 
-async def beats(bus: Bus, version: str | None) -> None:
+async def beats(bus: Bus, version: str | None, *, is_new_version: bool = False) -> None:
     """Send what a runner of this release sends."""
     disk = DiskReport(free=3, total=9, reserve=1, is_low=False)
     since = datetime(2026, 1, 2, tzinfo=UTC)
     preparing = PreparingJob(
-        job_type="continuous", job_name="w", since=since, until=since + timedelta(minutes=10)
+        job_type="continuous",
+        job_name="w",
+        since=since,
+        until=None if is_new_version else since + timedelta(minutes=10),
+        is_new_version=is_new_version,
     )
     environments = EnvironmentsReport(
         count=2,
@@ -90,6 +94,26 @@ async def test_a_job_waits_for_the_packages_that_its_runner_installs(
     async with api.get("/pages/continuous/w") as answer:
         page = await answer.text()
     assert "What it waits for" in page and cause["text"] in page
+
+
+async def test_a_job_that_is_deployed_for_the_first_time_says_what_it_waits_for(
+    api: aiohttp.ClientSession, bus: Bus
+) -> None:
+    """A folder was dropped, whose packages a runner installs before there is a job."""
+    path = "/api/jobs/continuous/w/why"
+    async with api.get(path) as answer:
+        assert answer.status == 404
+    await beats(bus, VERSION, is_new_version=True)
+
+    async def causes() -> list[dict[str, str]]:
+        async with api.get(path) as answer:
+            found: list[dict[str, str]] = (await answer.json())["causes"] if answer.status == 200 else []
+        return found
+
+    (cause,) = await eventually(causes)
+    assert cause["code"] == "preparing_dependencies" and cause["since"] == "2026-01-02T00:00:00Z"
+    async with api.get("/api/jobs/triggered/w/why") as answer:
+        assert answer.status == 404
 
 
 async def _first_cause(api: aiohttp.ClientSession, code: str) -> dict[str, str] | None:

@@ -10,7 +10,7 @@ from support.definitions import job_definition
 from unit.api.overview_facts import NOW, ago, failed, instance, run, tick
 from webjobs_api.backends.job_deployment import DeploymentState, JobDeployment
 from webjobs_api.backends.known_job import known_job
-from webjobs_api.why.causes import CauseCode, JobState, RunnerFacts, causes_of
+from webjobs_api.why.causes import CauseCode, JobState, RunnerFacts, causes_of, causes_of_new_job
 from webjobs_events.events import TickOutcome
 from webjobs_events.heartbeat import PreparingJob
 from webjobs_rules.job import JobName, JobType
@@ -205,3 +205,13 @@ def test_the_oldest_waiting_run_is_explained() -> None:
     later = replace(run(Status.INITIALIZING, ago(seconds=1), started_at=None), instance="")
     cause, _ = causes_of(state(runs=[later, WAITING]))
     assert WAITING.run_id in cause.text and cause.since == WAITING.requested_at
+
+
+def test_a_job_that_is_deployed_for_the_first_time_waits_for_its_packages() -> None:
+    (cause,) = causes_of_new_job(DEPLOYMENT, {"aaaaaa": [NEW_VERSION]})
+    assert (cause.code, cause.since) == (CauseCode.PREPARING_DEPENDENCIES, DEPLOYMENT.requested_at)
+    assert "deployment d1 are being prepared" in cause.text and "There is no job of this name" in cause.text
+    (cause,) = causes_of_new_job(None, {"aaaaaa": [NEW_VERSION, PREPARING]})
+    assert cause.text.startswith("Runner aaaaaa prepares the packages of new files.")
+    for deployment in (None, dataclasses.replace(DEPLOYMENT, state=DeploymentState.QUEUED, stage="")):
+        assert causes_of_new_job(deployment, {}) == []

@@ -231,24 +231,41 @@ _STAGES = frozenset(stage.value for stage in PreparationStage)
 
 
 def _of_new_version(state: JobState) -> Iterator[Cause]:
-    """That the packages of files which are being deployed are installed; the job goes on with its own."""
-    goes_on = "The job goes on as it is until then."
-    deployment = state.deployment
+    preparing = {instance: runner.preparing for instance, runner in state.runners.items()}
+    return _of_new_files(state.deployment, preparing, "The job goes on as it is until then.")
+
+
+def causes_of_new_job(
+    deployment: JobDeployment | None, preparing: Mapping[str, Sequence[PreparingJob]]
+) -> list[Cause]:
+    """Why there is no job yet, of one whose first files are being deployed; empty when that is not so.
+
+    Args:
+        deployment: The one of this job in progress.
+        preparing: Preparations of its packages that go on, by the runner that performs them.
+    """
+    return list(_of_new_files(deployment, preparing, "There is no job of this name until then."))
+
+
+def _of_new_files(
+    deployment: JobDeployment | None, preparing: Mapping[str, Sequence[PreparingJob]], until_then: str
+) -> Iterator[Cause]:
+    """That the packages of files which are being deployed are installed."""
     if deployment is not None:
         if deployment.state is DeploymentState.PREPARING and deployment.stage in _STAGES:
             yield Cause(
                 code=CauseCode.PREPARING_DEPENDENCIES,
                 text=f"The packages of deployment {deployment.id} are being prepared (stage "
-                f"{deployment.stage}). {goes_on}",
+                f"{deployment.stage}). {until_then}",
                 since=deployment.requested_at,
             )
         return
-    for instance, runner in state.runners.items():
-        for each in runner.preparing:
+    for instance, jobs in preparing.items():
+        for each in jobs:
             if each.is_new_version:  # of a folder that was dropped: no command deploys it
                 yield Cause(
                     code=CauseCode.PREPARING_DEPENDENCIES,
-                    text=f"Runner {instance} prepares the packages of new files. {goes_on}",
+                    text=f"Runner {instance} prepares the packages of new files. {until_then}",
                     since=each.since,
                 )
 
