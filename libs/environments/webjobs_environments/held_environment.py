@@ -31,12 +31,30 @@ class HeldEnvironment:
         }
 
     def link_into(self, folder: str) -> None:
-        """Let scripts in a working copy find packages of Node.js: modules are looked for beside a script."""
+        """Let scripts in a working copy find packages of Node.js: modules are looked for beside a script.
+
+        Where the job brings a folder `node_modules`, with no package in it, each package is linked into that.
+        """
         if not self.is_node:
             return
         link, target = f"{folder}/node_modules", f"{self.folder}/node_modules"
-        if os.path.islink(link) and os.readlink(link) == target:
+        if not _is_folder(link):
+            _link(target, link)
             return
-        temporary = f"{folder}/.node_modules-{secrets.token_hex(4)}"
-        os.symlink(target, temporary)
-        os.replace(temporary, link)
+        for name in os.listdir(target):
+            own = f"{link}/{name}"
+            if not name.startswith(".") and not _is_folder(own):
+                _link(f"{target}/{name}", own)
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
+def _link(target: str, link: str) -> None:
+    """Let a path lead to `target`, at every moment if it led elsewhere before."""
+    if os.path.islink(link) and os.readlink(link) == target:
+        return
+    temporary = f"{os.path.dirname(link)}/.node_modules-{secrets.token_hex(4)}"
+    os.symlink(target, temporary)
+    os.replace(temporary, link)

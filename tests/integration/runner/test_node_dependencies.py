@@ -82,6 +82,17 @@ async def test_a_script_finds_the_packages_of_its_package_json(
     assert "alpha 1.0.0" in output_log(tmp_path, "job", run).read_text()
 
 
+async def test_a_script_finds_packages_beside_what_git_and_tools_left_in_node_modules(
+    runner: RunningRunner, caller: Caller, recorder: EventRecorder, tmp_path: Path
+) -> None:
+    left = {"node_modules/.gitkeep": "", "node_modules/.package-lock.json": "{}"}
+    await caller.deploy(TRIGGERED, "job", {"run.js": COMMON, "package.json": PACKAGE, **left})
+    for _ in range(2):
+        run = await caller.run("job")
+        assert isinstance(await recorder.end_of(run), RunSuccess)
+        assert "alpha 1.0.0" in output_log(tmp_path, "job", run).read_text()
+
+
 async def test_a_lock_is_installed_as_it_is_and_without_its_addresses(
     runner: RunningRunner, caller: Caller, recorder: EventRecorder, registry: NodeRegistry, tmp_path: Path
 ) -> None:
