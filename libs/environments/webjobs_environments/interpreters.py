@@ -38,7 +38,7 @@ class Interpreters:
         self._tools = tools
         self._names = list(names) or ["python3"]
         self._find = find
-        self._known: dict[tuple[str, int], Interpreter | None] = {}
+        self._known: dict[tuple[str, int], Interpreter] = {}  # by path and time of change
 
     async def choose(self, requires: str) -> Interpreter:
         """The newest interpreter that fits `requires-python`; any when that is empty.
@@ -74,9 +74,12 @@ class Interpreters:
             known_as = (path, os.stat(path).st_mtime_ns)
         except OSError:
             return None
-        if known_as not in self._known:
-            self._known[known_as] = await self._ask(path)
-        return self._known[known_as]
+        if known_as in self._known:
+            return self._known[known_as]
+        found = await self._ask(path)
+        if found is not None:  # what failed may have lacked memory, or its launcher may have died
+            self._known[known_as] = found
+        return found
 
     async def _ask(self, path: str) -> Interpreter | None:
         try:
