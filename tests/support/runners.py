@@ -9,10 +9,11 @@ import signal
 import sys
 import zipfile
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from support.eventually import eventually
@@ -80,6 +81,16 @@ class RunningRunner:
         """Stop it as a second signal would: at once, whatever it has in hand."""
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
+
+
+class StartRunner(Protocol):
+    """Starts runners of one site folder, which take their packages from the index of a test."""
+
+    def __call__(
+        self, *, instance_id: str | None = None, settings: Mapping[str, Any] | None = None
+    ) -> AbstractAsyncContextManager[RunningRunner]:
+        """A runner as `running_runner` has it."""
+        ...
 
 
 @contextlib.asynccontextmanager

@@ -1,11 +1,16 @@
 """A bus, a caller and an event recorder for tests that run whole runners."""
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 from support.event_recorder import EventRecorder, recorder_of
+from support.package_index import PackageIndex
+from support.runners import RunningRunner, StartRunner, running_runner
 from webjobs_events.jetstream import Bus
 
 
@@ -28,3 +33,17 @@ async def recorder(bus: Bus) -> AsyncIterator[EventRecorder]:
 def instance_id() -> str:
     """An id for a runner that is started more than once; no other test on this machine has it."""
     return secrets.token_hex(3)
+
+
+@pytest.fixture
+def start_runner(bus: Bus, nats_url: str, tmp_path: Path, index: PackageIndex) -> StartRunner:
+    """For modules with an `index`."""
+
+    def start(
+        *, instance_id: str | None = None, settings: Mapping[str, Any] | None = None
+    ) -> AbstractAsyncContextManager[RunningRunner]:
+        return running_runner(
+            bus, nats_url, tmp_path, instance_id=instance_id, environment=index.variables, settings=settings
+        )
+
+    return start

@@ -1,8 +1,9 @@
 """A deployment ends once, and with one outcome, at whatever instant of its end the runner dies or stops."""
 
 import asyncio
+import inspect
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from support.event_recorder import EventRecorder
 from support.eventually import eventually
 from support.package_index import PackageIndex, package_index, wheel
-from support.runners import Caller, running_runner, zipped
+from support.runners import Caller, RunningRunner, StartRunner, zipped
 from webjobs_events.commands import DeployJob, ReplyCode, UploadKind
 from webjobs_events.deployment_id import (
     ATTEMPT_HEADER,
@@ -70,8 +71,15 @@ async def has_left_the_queue(bus: Bus, command: DeployJob) -> bool:
     return await bus.pending_command(command.subject(bus.subjects)) is None
 
 
-def die_at(monkeypatch: pytest.MonkeyPatch, owner: type, method: str, *, is_async: bool) -> asyncio.Event:
-    """Let the first call of a method end its task, as the death of the process would."""
+async def send_and_die(
+    bus: Bus,
+    runner: RunningRunner,
+    sent: DeployJob,
+    owner: type,
+    method: str,
+    until: Callable[[], object] = lambda: True,
+) -> None:
+    """Send a deployment to a runner that dies in the first call of a method, and once `until` holds."""
     reached = asyncio.Event()
 
     def die(*_: Any, **__: Any) -> None:
@@ -81,27 +89,22 @@ def die_at(monkeypatch: pytest.MonkeyPatch, owner: type, method: str, *, is_asyn
     async def die_later(*_: Any, **__: Any) -> None:
         die()
 
-    monkeypatch.setattr(owner, method, die_later if is_async else die)
-    return reached
+    with pytest.MonkeyPatch.context() as patched:
+        is_async = inspect.iscoroutinefunction(getattr(owner, method))
+        patched.setattr(owner, method, die_later if is_async else die)
+        await bus.publish_command(sent)
+        await asyncio.wait_for(reached.wait(), 30)
+        await eventually(until)
+        await runner.abandon()
 
 
 async def test_a_runner_that_dies_before_it_publishes_a_failure_leaves_that_to_the_next_one(
-    bus: Bus,
-    nats_url: str,
-    caller: Caller,
-    recorder: EventRecorder,
-    index: PackageIndex,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    bus: Bus, caller: Caller, recorder: EventRecorder, start_runner: StartRunner
 ) -> None:
     sent = await command(caller, {"run.py": "", "requirements.txt": "nowhere\n"})
-    with monkeypatch.context() as patched:
-        reached = die_at(patched, DeployCommands, "_publish_failure", is_async=False)
-        async with running_runner(bus, nats_url, tmp_path, environment=index.variables) as dying:
-            await bus.publish_command(sent)
-            await asyncio.wait_for(reached.wait(), 30)
-            await dying.abandon()
-    async with running_runner(bus, nats_url, tmp_path, environment=index.variables):
+    async with start_runner() as dying:
+        await send_and_die(bus, dying, sent, DeployCommands, "_publish_failure")
+    async with start_runner():
         await eventually(lambda: has_left_the_queue(bus, sent))
         await eventually(lambda: len(ends(recorder, sent)) == 1)
     (failed,) = ends(recorder, sent)
@@ -111,31 +114,25 @@ async def test_a_runner_that_dies_before_it_publishes_a_failure_leaves_that_to_t
 
 async def test_a_deployment_whose_failure_is_published_is_not_tried_again(
     bus: Bus,
-    nats_url: str,
     caller: Caller,
     recorder: EventRecorder,
     index: PackageIndex,
+    start_runner: StartRunner,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with monkeypatch.context() as patched:
-        async with running_runner(bus, nats_url, tmp_path, environment=index.variables) as dying:
-            await caller.ask(await command(caller))
-            await caller.ask(await command(caller, PLAIN, number=2))
-            old = recorder.of(Deployed)[0].digest
-            environments = tmp_path / "site" / "data" / ".environments"
-            for path in environments.rglob("*"):
-                path.chmod(0o755)
-            shutil.rmtree(environments)
-            index.failing = True
-            reached = die_at(patched, JobInbox, "_finish", is_async=True)
-            sent = await command(caller, restored=old, number=3)
-            await bus.publish_command(sent)
-            await asyncio.wait_for(reached.wait(), 30)
-            await eventually(lambda: ends(recorder, sent))
-            await dying.abandon()
+    async with start_runner() as dying:
+        await caller.ask(await command(caller))
+        await caller.ask(await command(caller, PLAIN, number=2))
+        old = recorder.of(Deployed)[0].digest
+        environments = tmp_path / "site" / "data" / ".environments"
+        for path in environments.rglob("*"):
+            path.chmod(0o755)
+        shutil.rmtree(environments)
+        index.failing = True
+        sent = await command(caller, restored=old, number=3)
+        await send_and_die(bus, dying, sent, JobInbox, "_finish", lambda: ends(recorder, sent))
     index.failing = False
-    async with running_runner(bus, nats_url, tmp_path, environment=index.variables):
+    async with start_runner():
         await eventually(lambda: has_left_the_queue(bus, sent))
     (failed,) = ends(recorder, sent)
     assert isinstance(failed, DeployFailed)
@@ -143,22 +140,12 @@ async def test_a_deployment_whose_failure_is_published_is_not_tried_again(
 
 
 async def test_a_version_is_deployed_once_although_its_settings_were_changed_before_its_command_came_again(
-    bus: Bus,
-    nats_url: str,
-    caller: Caller,
-    recorder: EventRecorder,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    bus: Bus, caller: Caller, recorder: EventRecorder, start_runner: StartRunner
 ) -> None:
     sent = await command(caller, {**PLAIN, "settings.job": '{"stopping_wait_time": 5}'})
-    with monkeypatch.context() as patched:
-        reached = die_at(patched, Reconciler, "follow", is_async=True)
-        async with running_runner(bus, nats_url, tmp_path) as dying:
-            await bus.publish_command(sent)
-            await asyncio.wait_for(reached.wait(), 30)
-            await eventually(lambda: ends(recorder, sent))
-            await dying.abandon()
-    async with running_runner(bus, nats_url, tmp_path):
+    async with start_runner() as dying:
+        await send_and_die(bus, dying, sent, Reconciler, "follow", lambda: ends(recorder, sent))
+    async with start_runner():
         changed = await caller.patch_settings("job", {"stopping_wait_time": 7}, TRIGGERED)
         assert changed.code is ReplyCode.DONE
         await eventually(lambda: has_left_the_queue(bus, sent))
@@ -167,22 +154,17 @@ async def test_a_version_is_deployed_once_although_its_settings_were_changed_bef
 
 
 async def test_a_runner_that_stops_in_good_order_leaves_a_deployment_to_the_next_one(
-    bus: Bus,
-    nats_url: str,
-    caller: Caller,
-    recorder: EventRecorder,
-    index: PackageIndex,
-    tmp_path: Path,
+    caller: Caller, recorder: EventRecorder, index: PackageIndex, start_runner: StartRunner
 ) -> None:
     sent = await command(caller)
     index.held.clear()
-    async with running_runner(bus, nats_url, tmp_path, environment=index.variables) as stopping:
+    async with start_runner() as stopping:
         asking = asyncio.create_task(caller.ask(sent, 30))
         await eventually(lambda: any("/files/" in path for path in index.requests))
         await stopping.stop()
     index.held.set()
     assert not ends(recorder, sent)
-    async with running_runner(bus, nats_url, tmp_path, environment=index.variables):
+    async with start_runner():
         assert (await asking).code is ReplyCode.DONE
         await eventually(lambda: ends(recorder, sent))
     (deployed,) = ends(recorder, sent)
@@ -190,14 +172,14 @@ async def test_a_runner_that_stops_in_good_order_leaves_a_deployment_to_the_next
 
 
 async def test_a_deployment_that_runners_have_begun_too_often_is_given_up(
-    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, tmp_path: Path
+    bus: Bus, caller: Caller, recorder: EventRecorder, start_runner: StartRunner
 ) -> None:
     last, beyond = await command(caller, PLAIN), await command(caller, PLAIN, number=2)
     for sent, attempts in ((last, MOST_ATTEMPTS - 1), (beyond, MOST_ATTEMPTS)):
         subject = bus.subjects.deployment_log(TRIGGERED, "job", str(deployment_id_of(sent.command_id)))
         headers = chunk_headers(DEPLOYMENT_LOG, 0, LineCount()) | {ATTEMPT_HEADER: str(attempts)}
         await bus.publish(subject, b"", headers=headers)
-    async with running_runner(bus, nats_url, tmp_path):
+    async with start_runner():
         assert (await caller.ask(last)).code is ReplyCode.DONE
         reply = await caller.ask(beyond)
         assert reply.code is ReplyCode.FAILED

@@ -15,7 +15,7 @@ from support.event_recorder import EventRecorder
 from support.eventually import eventually, stays
 from support.package_index import PackageIndex, package_index, wheel
 from support.processes import is_alive
-from support.runners import Caller, RunningRunner, runner_process, running_runner
+from support.runners import Caller, RunningRunner, StartRunner, runner_process, running_runner
 from support.site_paths import output_log
 from support.small_disk import small_disk
 from webjobs_environments.folders import Contents, EnvironmentFolders, Marker
@@ -40,10 +40,8 @@ def index() -> Iterator[PackageIndex]:
 
 
 @pytest.fixture
-async def runner(
-    bus: Bus, nats_url: str, tmp_path: Path, index: PackageIndex
-) -> AsyncIterator[RunningRunner]:
-    async with running_runner(bus, nats_url, tmp_path, environment=index.variables) as running:
+async def runner(start_runner: StartRunner) -> AsyncIterator[RunningRunner]:
+    async with start_runner() as running:
         yield running
 
 
@@ -63,6 +61,7 @@ async def test_a_runner_that_is_killed_while_it_prepares_leaves_nothing_that_is_
     caller: Caller,
     recorder: EventRecorder,
     index: PackageIndex,
+    start_runner: StartRunner,
     instance_id: str,
     tmp_path: Path,
 ) -> None:
@@ -76,7 +75,7 @@ async def test_a_runner_that_is_killed_while_it_prepares_leaves_nothing_that_is_
             begun += tools(tmp_path)
             deploying.cancel()
             await asyncio.gather(deploying, return_exceptions=True)
-    async with running_runner(bus, nats_url, tmp_path, instance_id=instance_id, environment=index.variables):
+    async with start_runner(instance_id=instance_id):
         assert not [
             tool for tool in begun if tool.is_running() and is_alive(tool.pid)
         ]  # they died with their runner
@@ -105,12 +104,9 @@ async def test_an_installer_that_is_killed_is_tried_again(
 
 
 async def test_two_runners_of_one_folder_build_an_environment_once(
-    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, index: PackageIndex, tmp_path: Path
+    caller: Caller, recorder: EventRecorder, start_runner: StartRunner, tmp_path: Path
 ) -> None:
-    async with (
-        running_runner(bus, nats_url, tmp_path, environment=index.variables) as one,
-        running_runner(bus, nats_url, tmp_path, environment=index.variables) as other,
-    ):
+    async with start_runner() as one, start_runner() as other:
         await caller.deploy(TRIGGERED, "job", FILES)
         assert len(keys(tmp_path)) == 1
         assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
@@ -209,22 +205,16 @@ WRITES = {
 
 @pytest.mark.parametrize("name", WRITES)
 async def test_an_environment_that_a_script_has_changed_is_built_again(
-    bus: Bus,
-    nats_url: str,
-    caller: Caller,
-    recorder: EventRecorder,
-    index: PackageIndex,
-    tmp_path: Path,
-    name: str,
+    caller: Caller, recorder: EventRecorder, start_runner: StartRunner, tmp_path: Path, name: str
 ) -> None:
     script = (
         "import alpha, os, sys\nos.chmod(alpha.__file__, 0o644)\nfor place, _, _ in os.walk(sys.prefix):\n"
         f"    os.chmod(place, 0o755)\n{WRITES[name]}\n"
     )
-    async with running_runner(bus, nats_url, tmp_path, environment=index.variables):
+    async with start_runner():
         await caller.deploy(TRIGGERED, "writer", {**FILES, "run.py": script})
         assert isinstance(await recorder.end_of(await caller.run("writer")), RunSuccess)
-    async with running_runner(bus, nats_url, tmp_path, environment=index.variables):
+    async with start_runner():
         await eventually(lambda: len(recorder.of(DependenciesPrepared)) == 2)
         assert not recorder.of(DependenciesPrepared)[1].reused
         await caller.deploy(TRIGGERED, "job", FILES)
@@ -279,11 +269,10 @@ async def test_an_environment_with_an_interpreter_that_does_not_start_is_built_a
 
 
 async def test_unused_environments_go_a_day_later_and_used_ones_stay(
-    bus: Bus,
-    nats_url: str,
     caller: Caller,
     recorder: EventRecorder,
     index: PackageIndex,
+    start_runner: StartRunner,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -296,7 +285,7 @@ async def test_unused_environments_go_a_day_later_and_used_ones_stay(
         for path in python.glob("*.*"):
             os.utime(path, (old, old))
 
-    async with running_runner(bus, nats_url, tmp_path, environment=index.variables):
+    async with start_runner():
         await caller.set("WEBJOBS_KEPT_VERSIONS", "1")
         await caller.deploy(TRIGGERED, "kept", FILES)
         forever = {"run.py": "import beta, time; time.sleep(1000)", "requirements.txt": "beta\n"}
@@ -318,30 +307,28 @@ async def test_unused_environments_go_a_day_later_and_used_ones_stay(
 
 
 async def test_a_cache_above_its_limit_is_removed(
-    bus: Bus,
-    nats_url: str,
     caller: Caller,
     recorder: EventRecorder,
-    index: PackageIndex,
+    start_runner: StartRunner,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(upkeep, "_PERIOD", 0.1)
     limits = {"cache_limit_mb": 0}
-    async with running_runner(bus, nats_url, tmp_path, environment=index.variables, settings=limits):
+    async with start_runner(settings=limits):
         await caller.deploy(TRIGGERED, "job", FILES)
         await eventually(lambda: not (environments(tmp_path) / "cache").exists())
         assert isinstance(await recorder.end_of(await caller.run("job")), RunSuccess)
 
 
 async def test_an_environment_above_its_limit_is_refused(
-    bus: Bus, nats_url: str, caller: Caller, index: PackageIndex, tmp_path: Path
+    caller: Caller, index: PackageIndex, start_runner: StartRunner, tmp_path: Path
 ) -> None:
     content = random.Random(1).randbytes(600_000).hex()
     index.add(wheel("large", files={"large.py": f"X = '{content}'\n"}))
     files = {"run.py": "", "requirements.txt": "large\n"}
     limits = {"environment_limit_mb": 1}
-    async with running_runner(bus, nats_url, tmp_path, environment=index.variables, settings=limits):
+    async with start_runner(settings=limits):
         reply = await caller.deploy(TRIGGERED, "job", files, expect=ReplyCode.INVALID_DEPENDENCIES)
     assert "WEBJOBS_ENVIRONMENT_LIMIT_MB" in reply.message
     assert not keys(tmp_path)
@@ -352,13 +339,13 @@ OTHER_PYTHON = "/usr/bin/python3"
 
 @pytest.mark.skipif(not os.access(OTHER_PYTHON, os.X_OK), reason=f"there is no {OTHER_PYTHON}")
 async def test_runners_with_different_interpreters_share_a_folder(
-    bus: Bus, nats_url: str, caller: Caller, recorder: EventRecorder, index: PackageIndex, tmp_path: Path
+    caller: Caller, recorder: EventRecorder, start_runner: StartRunner, tmp_path: Path
 ) -> None:
-    async with running_runner(bus, nats_url, tmp_path, environment=index.variables):
+    async with start_runner():
         await caller.deploy(TRIGGERED, "job", FILES)
         (first,) = keys(tmp_path)
     other = {"pythons": OTHER_PYTHON}
-    async with running_runner(bus, nats_url, tmp_path, environment=index.variables, settings=other):
+    async with start_runner(settings=other):
         run = await caller.run("job")
         assert isinstance(await recorder.end_of(run), RunSuccess)
         used = output_log(tmp_path, "job", run).read_text()
