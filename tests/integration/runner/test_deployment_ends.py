@@ -23,6 +23,7 @@ from webjobs_events.deployment_id import (
 )
 from webjobs_events.events import Deployed, DeployFailed, Event
 from webjobs_events.jetstream import Bus
+from webjobs_events.jetstream.objects import ObjectBucket
 from webjobs_events.job import JobDefinition
 from webjobs_events.subjects import Subjects
 from webjobs_rules.job import JobType
@@ -151,6 +152,29 @@ async def test_a_version_is_deployed_once_although_its_settings_were_changed_bef
         await eventually(lambda: has_left_the_queue(bus, sent))
     assert len(ends(recorder, sent)) == 1
     assert (await definition(bus)).settings == {"stopping_wait_time": 7}
+
+
+async def test_secrets_in_an_upload_are_erased_by_the_runner_that_finds_it_deployed(
+    bus: Bus,
+    caller: Caller,
+    recorder: EventRecorder,
+    start_runner: StartRunner,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent = await command(caller, {**PLAIN, "settings.job": '{"env": {"TOKEN": "canary"}}'})
+    async with start_runner() as dying:
+        await send_and_die(bus, dying, sent, Reconciler, "follow", lambda: ends(recorder, sent))
+    erased, erase = list[str](), ObjectBucket.erase
+
+    async def noted_erase(bucket: ObjectBucket, name: str) -> None:
+        erased.append(name)
+        await erase(bucket, name)
+
+    monkeypatch.setattr(ObjectBucket, "erase", noted_erase)
+    async with start_runner():
+        await eventually(lambda: has_left_the_queue(bus, sent))
+    assert erased == [sent.upload]
+    assert not await bus.packages.exists(sent.upload)
 
 
 async def test_a_runner_that_stops_in_good_order_leaves_a_deployment_to_the_next_one(

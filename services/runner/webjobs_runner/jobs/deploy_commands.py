@@ -120,10 +120,7 @@ class DeployCommands:
     async def _deploy_in_folder(self, command: DeployJob, log: DeploymentLog) -> CommandReply:
         upload, folder = self._uploads.new_paths()
         try:
-            reply = await self._deploy_if_there_is_room(command, upload, folder, log)
-            if reply.code is ReplyCode.DONE and not has_settings(folder):
-                self._without_secrets.add(command.upload)
-            return reply
+            return await self._deploy_if_there_is_room(command, upload, folder, log)
         finally:
             upload.unlink(missing_ok=True)
             await asyncio.to_thread(shutil.rmtree, folder, True)
@@ -189,7 +186,10 @@ class DeployCommands:
             code = next(code for refusal, code in _REFUSALS if isinstance(error, refusal))
             return CommandReply(code=code, message=str(error))
         await self._reconciler.follow((command.job_type, command.job_name), revision)
-        return await self._done(command, definition, revision, log)
+        reply = await self._done(command, definition, revision, log)
+        if not has_settings(folder):
+            self._without_secrets.add(command.upload)
+        return reply
 
     async def _done(
         self, command: DeployJob, definition: JobDefinition, revision: int, log: DeploymentLog
