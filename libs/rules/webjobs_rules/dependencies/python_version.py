@@ -12,6 +12,7 @@ _CLAUSE = re.compile(
     r"\s*(===|==|!=|<=|>=|~=|<|>)\s*v?(\d+(?:\.\d+)*)(\.\*)?(?:\.?(?:a|b|rc|dev|post)\d*)*\s*"
 )
 _VERSION = re.compile(r"\d+(?:\.\d+)*")
+_EQUALITIES = ("==", "===", "!=")
 _COMPARISONS: Mapping[str, Callable[[_Release, _Release], bool]] = {
     "<=": lambda version, bound: version <= bound,
     ">=": lambda version, bound: version >= bound,
@@ -56,7 +57,7 @@ def _clauses(requires: str) -> list[Callable[[_Release], bool]]:
 def _clause(operator: str, bound: _Release, is_prefix: bool) -> Callable[[_Release], bool]:
     if operator == "~=":
         return lambda version: _padded(version) >= _padded(bound) and version[: len(bound) - 1] == bound[:-1]
-    if is_prefix:
+    if is_prefix and operator in _EQUALITIES:  # elsewhere older tools wrote .* and meant nothing by it
         return lambda version: (version[: len(bound)] == bound) is (operator != "!=")
     compare = _COMPARISONS[operator]
     return lambda version: compare(_padded(version), _padded(bound))

@@ -24,6 +24,11 @@ from webjobs_rules.errors import DependenciesRefused
         ("3.11.1", ">3.11", True),
         ("3.14.0rc1", ">=3.14", True),
         ("3.9.1", "<=3.10", True),
+        ("3.12.1", ">=3.6.*", True),
+        ("3.5.1", ">=3.6.*", False),
+        ("3.12.1", ">=3.9.*,<3.13.*", True),
+        ("3.13.0", "<3.13.*", False),
+        ("3.12.1", "~=3.11.*", True),
     ],
 )
 def test_clauses(version: str, requires: str, expected: bool) -> None:
