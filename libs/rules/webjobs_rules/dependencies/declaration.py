@@ -4,7 +4,7 @@ import hashlib
 import json
 import posixpath
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from webjobs_rules.dependencies.install_scripts import ALLOW_SCRIPTS, listed_packages
@@ -146,18 +146,8 @@ def _found(
 def _with_warning(declaration: Declaration, others: Sequence[str]) -> Declaration:
     if not others:
         return declaration
-    return Declaration(
-        declaration.kind,
-        declaration.source,
-        declaration.entry,
-        declaration.files,
-        declaration.lock,
-        declaration.requires_python,
-        [
-            *declaration.warnings,
-            f"Dependencies are read from {declaration.source}; {', '.join(others)} is not read for them.",
-        ],
-    )
+    warning = f"Dependencies are read from {declaration.source}; {', '.join(others)} is not read for them."
+    return replace(declaration, warnings=[*declaration.warnings, warning])
 
 
 def _script(files: _Files, policy: DependencyPolicy, _: bool) -> Declaration | None:
@@ -171,7 +161,7 @@ def _script(files: _Files, policy: DependencyPolicy, _: bool) -> Declaration | N
         return None
     wanted = _strings(block.get("dependencies", []), files.script)
     requires = _text(block.get("requires-python", ""), files.script)
-    _check_tool(block, files.script, policy)
+    _check_tool(block, files.script)
     lock = f"{files.script}.lock"
     if files.has(lock):
         check_uv_lock(read_toml(files.text(lock), lock), wanted, lock)
@@ -219,7 +209,7 @@ def _pyproject(files: _Files, policy: DependencyPolicy, _: bool) -> Declaration 
     wanted, requires = _project(project)
     if not wanted:
         return None
-    _check_tool(project, _PYPROJECT, policy)
+    _check_tool(project, _PYPROJECT)
     return _declared(DependencyKind.PYPROJECT, _PYPROJECT, wanted, requires, policy)
 
 
@@ -280,7 +270,7 @@ def _project(content: Mapping[str, Any]) -> tuple[list[str], str]:
     return wanted, _text(project.get("requires-python", ""), _PYPROJECT)
 
 
-def _check_tool(content: Mapping[str, Any], source: str, policy: DependencyPolicy) -> None:
+def _check_tool(content: Mapping[str, Any], source: str) -> None:
     tool = content.get("tool")
     table = tool.get("uv") if isinstance(tool, dict) else None
     named = [name for name in _TOOL_TABLES if isinstance(table, dict) and name in table]

@@ -13,7 +13,6 @@ from webjobs_rules.dependencies.requirement_file import check_line, logical_line
 from webjobs_rules.dependencies.vocabulary import PreparationStage
 from webjobs_rules.errors import DependenciesRefused
 
-_NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(?:==|@)")
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*([^;@]*)")
 _ADVICE = "Run uv lock, and deploy both files"
 
@@ -64,12 +63,6 @@ class _UvLock(msgspec.Struct):
 
 
 _Lock = TypeVar("_Lock", _PyLock, _UvLock)
-
-
-def locked_names(lock: str) -> list[str]:
-    """The names of the packages in a lock, each once, in their order."""
-    lines = logical_lines(lock.encode(), "lock")
-    return list(dict.fromkeys(canonical_name(found[1]) for line in lines if (found := _NAMED.match(line))))
 
 
 def check_lock(lock: str, source: str, policy: DependencyPolicy) -> None:
