@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -77,6 +78,15 @@ def test_wheels_lie_in_a_folder_that_is_named_relative_to_where_the_command_is_c
     here = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "UV_FIND_LINKS": "wheels", "UV_OFFLINE": "1"}
     run = executed(job, {**os.environ, **here}, folder=tmp_path)
     assert run.returncode == 0 and "has 1.0 1.0" in run.stdout, run.stderr
+
+
+def test_an_interpreter_that_is_named_by_its_path_is_that_of_the_environment(
+    index: PackageIndex, job: Path, tmp_path: Path
+) -> None:
+    hosts = json.dumps({".py": [sys.executable, "-u"]})
+    run = executed(job, variables(index, tmp_path, WEBJOBS_SCRIPT_HOSTS=hosts))
+    assert run.returncode == 0, run.stdout
+    assert f"has 1.0 1.0 {tmp_path}/cache/webjobs/environments/python/" in run.stdout
 
 
 def test_packages_that_cannot_be_installed_are_refused_in_the_words_of_a_runner(

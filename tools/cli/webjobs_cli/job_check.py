@@ -5,7 +5,6 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -122,11 +121,10 @@ class Programs:
         """Where a program is; None when it is not installed."""
         return shutil.which(program, path=self.inherited["PATH"])
 
-    def with_first(self, folder: str) -> "Programs":
-        """The same programs, but for those in a folder, which come first."""
-        found = copy(self)
-        found.inherited = {**self.inherited, "PATH": f"{folder}:{self.inherited['PATH']}"}
-        return found
+    def find_beside(self, folder: str, program: str) -> str | None:
+        """The same, but in a folder first, whatever path the script host or script names for it."""
+        own = f"{folder}/{program.rpartition('/')[2]}"
+        return own if os.access(own, os.X_OK) else self.find(program)
 
 
 def _one_of(environment: Mapping[str, str], name: str, words: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -122,15 +123,15 @@ def _run(
     copy = make_copy(root, job.source, job.job_type, job.name, job.script)
     run_id = run_id_at(datetime.now(UTC)) if job.job_type is JobType.TRIGGERED else ""
     host, script = job.chosen.host, str(copy.folder / job.script)
-    inherited = programs.inherited
+    find = programs.find
     if packages is not None:
         packages.link_into(os.path.dirname(script))
-        programs = programs.with_first(f"{packages.folder}/bin")
+        find = partial(programs.find_beside, f"{packages.folder}/bin")
     command = process_arguments(
         host,
         script,
         arguments,
-        programs.find,
+        find,
         job.source.shebang_of(job.script) if host.reads_shebang else None,
         not host.interpreters and copy.is_binary(job.script),
     )
@@ -138,7 +139,7 @@ def _run(
     run_folder = copy.data / run_id if run_id else None
     if run_folder is not None:
         run_folder.mkdir()
-    environment = _environment(job, copy, run_id, run_folder, text, port, app_settings, inherited)
+    environment = _environment(job, copy, run_id, run_folder, text, port, app_settings, programs.inherited)
     if packages is not None:
         environment |= packages.variables(environment["PATH"])
     if job.job_type is JobType.TRIGGERED:
