@@ -26,6 +26,7 @@ from webjobs_rules.stop_plan import stop_plan
 from webjobs_rules.trace import new_trace
 from webjobs_rules.wine import PREFIX_VARIABLE, wine_environment
 
+from webjobs_cli.errors import FAILED, TIMED_OUT
 from webjobs_cli.job_check import CheckedJob, Programs
 from webjobs_cli.job_copy import JobCopy, make_copy
 from webjobs_cli.reported import Reported, read_reported
@@ -35,8 +36,6 @@ from webjobs_cli.shapes.exec import Difference, ExecReport
 INSTANCE = "000000"
 """Instead of the instance id of a runner, in marks and in the environment."""
 
-TIMED_OUT = 124
-FAILED = 125
 _BY_SIGNAL = 128
 
 _LOGGED = ("script_in_doubt", "script_is_cleaned", "left_out")
@@ -118,60 +117,32 @@ def _run(
     packages: HeldEnvironment | None,
     root: Path,
 ) -> Ended:
-    assert job.source is not None and job.chosen is not None and job.settings is not None
+    assert job.source is not None and job.settings is not None
     log = MarkedLog(INSTANCE, write)
     copy = make_copy(root, job.source, job.job_type, job.name, job.script)
-    run_id = run_id_at(datetime.now(UTC)) if job.job_type is JobType.TRIGGERED else ""
-    host, script = job.chosen.host, str(copy.folder / job.script)
-    find = programs.find
+    folder = (copy.folder / job.script).parent
     if packages is not None:
-        packages.link_into(os.path.dirname(script))
-        find = partial(programs.find_beside, f"{packages.folder}/bin")
-    command = process_arguments(
-        host,
-        script,
-        arguments,
-        find,
-        job.source.shebang_of(job.script) if host.reads_shebang else None,
-        not host.interpreters and copy.is_binary(job.script),
-    )
-    port = _free_port() if job.job_type is JobType.CONTINUOUS else None
+        packages.link_into(str(folder))
+    command = _command(job, copy, arguments, programs, packages)
+    run_id = run_id_at(datetime.now(UTC)) if job.job_type is JobType.TRIGGERED else ""
     run_folder = copy.data / run_id if run_id else None
     if run_folder is not None:
         run_folder.mkdir()
-    environment = _environment(job, copy, run_id, run_folder, text, port, app_settings, programs.inherited)
+    environment = _environment(job, copy, run_id, run_folder, text, app_settings, programs.inherited)
     if packages is not None:
         environment |= packages.variables(environment["PATH"])
-    if job.job_type is JobType.TRIGGERED:
-        log.system(f"{STATUS_CHANGED}{Status.INITIALIZING}")
-    log.system(f"Run script '{job.script}' with script host - '{host.name}'")
-    log.system(f"{STATUS_CHANGED}{Status.RUNNING}")
-    for finding in job.findings:
-        if finding.level == "warning" and finding.code in (
-            "script_is_cleaned",
-            "script_in_doubt",
-            "left_out",
-        ):
-            log.system(finding.message, "SYS WARN")
+    _log_start(log, job)
     plan = stop_plan(job.settings, job.job_type, watches_shutdown_file=copy.mentions_shutdown_file())
     started = time.monotonic()
     run = ScriptRun(log, plan, copy.shutdown_file, job.settings.timeout)
+    end, failure = None, ""
     try:
-        end = run.run(command, Path(script).parent, environment)
+        end = run.run(command, folder, environment)
     except OSError as error:
-        end, failure = None, f"{command[0]} was not started: {error.strerror}."
-    else:
-        failure = ""
+        failure = f"{command[0]} was not started: {error.strerror}."
     reported = read_reported(run_folder) if run_folder else Reported(None, None, ())
-    for warning in reported.warnings:
-        log.system(warning, "SYS WARN")
     status, reason, evidence, exit_code = _outcome(end, failure)
-    if reason is Reason.EXIT_CODE:
-        if end is not None and end.exit_code:
-            log.system(exit_code_line(end.exit_code, evidence), "SYS ERROR")
-    elif evidence:
-        log.system(evidence, "SYS ERROR")
-    log.system(f"{STATUS_CHANGED}{status}")
+    _log_end(log, end, reported, status, reason, evidence)
     report = ExecReport(
         name=job.name,
         type=job.job_type.value,
@@ -191,6 +162,52 @@ def _run(
         progress_text=reported.progress.text if reported.progress else "",
     )
     return Ended(report, exit_code)
+
+
+def _command(
+    job: CheckedJob,
+    copy: JobCopy,
+    arguments: Sequence[str],
+    programs: Programs,
+    packages: HeldEnvironment | None,
+) -> list[str]:
+    """The command line; programs of the job's packages come first."""
+    assert job.source is not None and job.chosen is not None
+    host = job.chosen.host
+    return process_arguments(
+        host,
+        str(copy.folder / job.script),
+        arguments,
+        programs.find if packages is None else partial(programs.find_beside, f"{packages.folder}/bin"),
+        job.source.shebang_of(job.script) if host.reads_shebang else None,
+        not host.interpreters and copy.is_binary(job.script),
+    )
+
+
+def _log_start(log: MarkedLog, job: CheckedJob) -> None:
+    """Write what a runner writes before the output of a script."""
+    assert job.chosen is not None
+    if job.job_type is JobType.TRIGGERED:
+        log.system(f"{STATUS_CHANGED}{Status.INITIALIZING}")
+    log.system(f"Run script '{job.script}' with script host - '{job.chosen.host.name}'")
+    log.system(f"{STATUS_CHANGED}{Status.RUNNING}")
+    for finding in job.findings:
+        if finding.level == "warning" and finding.code in _LOGGED:
+            log.system(finding.message, "SYS WARN")
+
+
+def _log_end(
+    log: MarkedLog, end: ScriptEnd | None, reported: Reported, status: Status, reason: Reason, evidence: str
+) -> None:
+    """Write what a runner writes after it."""
+    for warning in reported.warnings:
+        log.system(warning, "SYS WARN")
+    if reason is Reason.EXIT_CODE:
+        if end is not None and end.exit_code:
+            log.system(exit_code_line(end.exit_code, evidence), "SYS ERROR")
+    elif evidence:
+        log.system(evidence, "SYS ERROR")
+    log.system(f"{STATUS_CHANGED}{status}")
 
 
 def _outcome(end: ScriptEnd | None, failure: str) -> tuple[Status, Reason, str, int]:
@@ -220,7 +237,6 @@ def _environment(
     run_id: str,
     run_folder: Path | None,
     arguments: str,
-    port: int | None,
     app_settings: Mapping[str, str],
     inherited: Mapping[str, str],
 ) -> dict[str, str]:
@@ -243,7 +259,7 @@ def _environment(
         shutdown_file=str(copy.shutdown_file),
         result_file=f"{run_folder}/{RESULT_FILE}" if run_folder else None,
         progress_file=f"{run_folder}/{PROGRESS_FILE}" if run_folder else None,
-        port=port,
+        port=_free_port() if job.job_type is JobType.CONTINUOUS else None,
         fencing_token=1 if settings.is_singleton and job.job_type is JobType.CONTINUOUS else None,
     )
     environment = script_environment(inherited, app_settings, settings.env, facts)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from webjobs_cli.errors import CommandError
+from webjobs_cli.errors import FAILED, CommandError
 from webjobs_cli.invocation import invocation, json_option
 from webjobs_cli.job_options import job_options
 from webjobs_cli.lazy_group import Command
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from webjobs_environments.held_environment import HeldEnvironment
 
     from webjobs_cli.job_check import CheckedJob, Programs
-
-_FAILED = 125
 
 
 @click.command("exec", cls=Command)
@@ -94,7 +92,7 @@ def _executed(
     output = invocation().output
     refused = [each.message for each in job.findings if each.level == "error"]
     if refused:
-        raise CommandError("job_refused", " ".join(refused), f"See `webjobs lint {path}`.", exit_code=_FAILED)
+        raise CommandError("job_refused", " ".join(refused), f"See `webjobs lint {path}`.", exit_code=FAILED)
     if not quiet:
         for each in differences(job, settings, has_packages=with_packages):
             output.note(f"note: {each.message}")
@@ -105,7 +103,7 @@ def _executed(
             packages = _packages(job, programs, quiet=quiet)
         ended = run_job(job, arguments, settings, programs, lambda data: _write(sink, data), packages)
     except WebJobsError as error:
-        raise CommandError("not_started", str(error), exit_code=_FAILED) from error
+        raise CommandError("not_started", str(error), exit_code=FAILED) from error
     finally:
         if packages is not None:
             packages.release()
@@ -128,7 +126,7 @@ def _packages(job: "CheckedJob", programs: "Programs", *, quiet: bool) -> "HeldE
         return installed(job.dependencies, programs.environment, programs.dependency_policy, report)
     except OSError as error:
         message = f"The packages of the job were not installed: {error}."
-        raise CommandError("not_started", message, exit_code=_FAILED) from error
+        raise CommandError("not_started", message, exit_code=FAILED) from error
 
 
 def _write(sink: BinaryIO, data: bytes) -> None:
