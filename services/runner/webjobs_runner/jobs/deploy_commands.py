@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from webjobs_events.commands import CommandReply, DeployJob, ReplyCode, UploadKind
@@ -27,7 +28,7 @@ from webjobs_rules.errors import (
     NoRunnableScript,
     WebJobsError,
 )
-from webjobs_rules.left_out import left_out_warnings
+from webjobs_rules.left_out import LeftOut, left_out_warnings
 
 from webjobs_runner.disk_watch import DiskWatch
 from webjobs_runner.files.definition_files import has_settings, is_disabled, read_settings, settings_warnings
@@ -155,27 +156,16 @@ class DeployCommands:
             if is_restored:
                 return version_gone(command.upload)
             return upload_gone()
+        return await self._deploy_files(command, upload, folder, log)
+
+    async def _deploy_files(
+        self, command: DeployJob, upload: Path, folder: Path, log: DeploymentLog
+    ) -> CommandReply:
+        """Make the files of an upload that is here the version of the job."""
         log.write("unpack", _BEGINNINGS[command.kind])
         try:
             left_out = await self._uploads.place(command, upload, folder)
-            settings = None
-            if has_settings(folder):
-                settings = await asyncio.to_thread(read_settings, folder, command.job_type)
-            files = NewFiles(
-                job_type=command.job_type,
-                job_name=command.job_name,
-                folder=folder,
-                cause=command.command_id,
-                deployed_by=command.requested_by,
-                trace=command.trace,
-                settings=settings,
-                patch=command.patch,
-                settings_warnings=await asyncio.to_thread(settings_warnings, folder),
-                disabled=True if is_disabled(folder) else None,
-                unless_same=is_restored,
-                warnings=left_out_warnings(left_out),
-                upgrade=command.upgrade,
-            )
+            files = await _new_files(command, folder, left_out)
             definition, revision = await self._deployment.deploy(files, log.write)
         except DependenciesUnavailable as error:  # nothing is wrong with the upload
             return CommandReply(code=ReplyCode.DEPENDENCIES_UNAVAILABLE, message=str(error))
@@ -225,7 +215,7 @@ class DeployCommands:
         Raises:
             OSError: There is no room for the event.
         """
-        if reply.message == upload_gone().message:
+        if reply == upload_gone():
             return
         self._events.deploy_failed(
             command.job_type,
@@ -247,3 +237,29 @@ class DeployCommands:
             await remove(command.upload)
         except BusUnavailable as error:
             logger.warning("upload left behind", upload=command.upload, error=str(error))
+
+
+async def _new_files(command: DeployJob, folder: Path, left_out: Sequence[LeftOut]) -> NewFiles:
+    """What a folder is to become, as the command and the files in it say.
+
+    Raises:
+        InvalidJobSettings: Its `settings.job` has faults.
+    """
+    settings = None
+    if has_settings(folder):
+        settings = await asyncio.to_thread(read_settings, folder, command.job_type)
+    return NewFiles(
+        job_type=command.job_type,
+        job_name=command.job_name,
+        folder=folder,
+        cause=command.command_id,
+        deployed_by=command.requested_by,
+        trace=command.trace,
+        settings=settings,
+        patch=command.patch,
+        settings_warnings=await asyncio.to_thread(settings_warnings, folder),
+        disabled=True if is_disabled(folder) else None,
+        unless_same=command.kind is UploadKind.PACKAGE,
+        warnings=left_out_warnings(left_out),
+        upgrade=command.upgrade,
+    )
