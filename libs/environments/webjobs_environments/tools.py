@@ -108,62 +108,17 @@ class Tools:
         self, starter: ProgramStarter, environment: Mapping[str, str], limits: ToolLimits | None = None
     ) -> None:
         self._starter = starter
-        self.environment = environment
+        self._environment = environment
         self._limits = limits or ToolLimits()
         self._room = asyncio.Semaphore(_AT_ONCE)
 
-    async def run(
-        self,
-        arguments: Sequence[str],
-        *,
-        folder: str,
-        on_line: Callable[[str], None] = lambda _: None,
-        variables: Mapping[str, str] | None = None,
-    ) -> ToolOutput:
-        """Run a program to its end, when there is room; each line that it writes goes to `on_line`.
-
-        If the caller is cancelled, the program is killed.
+    async def ask(self, arguments: Sequence[str], *, folder: str) -> ToolOutput:
+        """Run a program that takes a moment to its end, at once.
 
         Raises:
             WebJobsError: It cannot be started.
         """
-        async with self._room:
-            return await self.ask(arguments, folder=folder, on_line=on_line, variables=variables)
-
-    async def ask(
-        self,
-        arguments: Sequence[str],
-        *,
-        folder: str,
-        on_line: Callable[[str], None] = lambda _: None,
-        variables: Mapping[str, str] | None = None,
-    ) -> ToolOutput:
-        """The same at once, for programs that take a moment.
-
-        Raises:
-            WebJobsError: It cannot be started.
-        """
-        output, lines = _Output(on_line), _Output(on_line)
-        kibibytes = str(self._limits.memory_bytes // 1024)
-        # A home of its own: what a script of a package writes there must not become settings of the next one.
-        with tempfile.TemporaryDirectory(dir=self.environment["HOME"], ignore_cleanup_errors=True) as home:
-            process = await self._starter.spawn(
-                ["/bin/sh", "-c", _LIMITED, kibibytes, *arguments],
-                cwd=folder,
-                env={**self.environment, "HOME": home, **(variables or {})},
-                on_stdout=output.take,
-                on_stderr=lines.take,
-            )
-            limit = time.monotonic() + self._limits.seconds
-            process.limit(limit)
-            try:
-                ended = await process.wait()
-            except BaseException:
-                process.kill()
-                raise
-        text = output.end()
-        lines.end()
-        return ToolOutput(ended.exit_code, text, [*lines.lines, *output.lines], time.monotonic() >= limit)
+        return await self._run(arguments, folder, lambda _: None)
 
     async def must(
         self,
@@ -173,9 +128,10 @@ class Tools:
         stage: PreparationStage,
         failure: str,
         report: ReportProgress = report_nothing,
-        variables: Mapping[str, str] | None = None,
     ) -> ToolOutput:
-        """Run a program that has to succeed.
+        """Run a program that has to succeed, when there is room.
+
+        If the caller is cancelled, the program is killed.
 
         Args:
             arguments: The program and its arguments.
@@ -183,19 +139,18 @@ class Tools:
             stage: Of the preparation.
             failure: Begins the text of the error, such as `requirements.txt cannot be resolved`.
             report: Takes each line, without addresses.
-            variables: Environment variables beside those of all tools.
 
         Raises:
             DependenciesRefused: It failed for a reason that lies in its inputs.
             DependenciesUnavailable: It failed for a reason that may be gone at the next try.
             OSError: The disk is full.
         """
-        output = await self.run(
-            arguments,
-            folder=folder,
-            on_line=lambda line: report(stage, without_addresses(line)) if is_news(line) else None,
-            variables=variables,
-        )
+        async with self._room:
+            output = await self._run(
+                arguments,
+                folder,
+                lambda line: report(stage, without_addresses(line)) if is_news(line) else None,
+            )
         if output.exit_code == 0:
             return output
         written = sentences(output.lines)
@@ -213,6 +168,30 @@ class Tools:
                 stage, f"{failure}: an index of packages is away or refuses the login.\n{written}"
             )
         raise DependenciesRefused(stage, f"{failure}:\n{written}")
+
+    async def _run(self, arguments: Sequence[str], folder: str, on_line: Callable[[str], None]) -> ToolOutput:
+        """Run a program to its end; each line that it writes goes to `on_line`."""
+        output, lines = _Output(on_line), _Output(on_line)
+        kibibytes = str(self._limits.memory_bytes // 1024)
+        # A home of its own: what a script of a package writes there must not become settings of the next one.
+        with tempfile.TemporaryDirectory(dir=self._environment["HOME"], ignore_cleanup_errors=True) as home:
+            process = await self._starter.spawn(
+                ["/bin/sh", "-c", _LIMITED, kibibytes, *arguments],
+                cwd=folder,
+                env={**self._environment, "HOME": home},
+                on_stdout=output.take,
+                on_stderr=lines.take,
+            )
+            limit = time.monotonic() + self._limits.seconds
+            process.limit(limit)
+            try:
+                ended = await process.wait()
+            except BaseException:
+                process.kill()
+                raise
+        text = output.end()
+        lines.end()
+        return ToolOutput(ended.exit_code, text, [*lines.lines, *output.lines], time.monotonic() >= limit)
 
 
 class _Output:
