@@ -39,9 +39,9 @@ def encode_change(definition: JobDefinition, before: bytes) -> bytes:
         return encode_definition(definition)
     unknown = _unknown(stored, JobDefinition) if stored.get("digest") == definition.digest else {}
     of_versions = {
-        version.get("digest"): found
+        digest: found
         for version in _versions_of(stored)
-        if (found := _unknown(version, JobVersion))
+        if isinstance(digest := version.get("digest"), str) and (found := _unknown(version, JobVersion))
     }
     if not unknown and not of_versions:
         return encode_definition(definition)

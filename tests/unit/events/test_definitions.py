@@ -144,8 +144,11 @@ async def test_a_change_that_wants_nothing_writes_nothing(stored: bytes | None) 
     assert jobs.entry == (Entry(stored, 1) if stored else None)
 
 
-async def test_an_unreadable_definition_is_replaced_or_reported() -> None:
-    definitions, _, _ = followed(Jobs(b"{"))
+@pytest.mark.parametrize(
+    "stored", [b"{", b'{"versions": 1}', b'{"versions": [{"digest": [], "later": 1}, 2]}']
+)
+async def test_an_unreadable_definition_is_replaced_or_reported(stored: bytes) -> None:
+    definitions, _, _ = followed(Jobs(stored))
     with pytest.raises(UnreadableDefinition):
         await definitions.change(*KEY, lambda _: None)
     assert await definitions.readable(*KEY) is None
