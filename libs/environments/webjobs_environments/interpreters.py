@@ -44,15 +44,21 @@ class Interpreters:
         """The newest interpreter that fits `requires-python`; any when that is empty.
 
         Raises:
-            DependenciesRefused: None fits.
+            DependenciesRefused: None fits, or none starts.
         """
         found = await self.all()
-        fitting = [each for each in found if fits(each.version, requires)]
-        if not fitting:
-            there = ", ".join(each.version for each in found) or "none"
+        if not found:
             raise DependenciesRefused(
                 PreparationStage.READ,
-                f"No Python here fits requires-python {requires!r}: it has {there}. Change "
+                f"No Python here starts: tried {', '.join(self._names)}. Have the operator install one and "
+                "name it in WEBJOBS_PYTHONS.",
+            )
+        fitting = [each for each in found if fits(each.version, requires)]
+        if not fitting:
+            there = ", ".join(each.version for each in found)
+            raise DependenciesRefused(
+                PreparationStage.READ,
+                f"No Python here fits requires-python {requires!r}: there is {there}. Change "
                 "requires-python, or have the operator install another one and name it in WEBJOBS_PYTHONS.",
             )
         return max(fitting, key=lambda each: release_of(each.version))

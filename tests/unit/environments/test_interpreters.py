@@ -85,6 +85,11 @@ async def test_an_interpreter_that_failed_once_is_asked_again(
     python: Path, tmp_path: Path, failure: str | Exception
 ) -> None:
     found = interpreters(FakePython([failure, facts(python)]), python, tmp_path)
-    with pytest.raises(DependenciesRefused, match="it has none"):
+    with pytest.raises(DependenciesRefused, match="No Python here starts: tried python3"):
         await found.choose("")
     assert (await found.choose("")).version == "3.12.1"
+
+
+async def test_what_is_there_is_named_where_nothing_fits(python: Path, tmp_path: Path) -> None:
+    with pytest.raises(DependenciesRefused, match=r"fits requires-python '>=4': there is 3\.12\.1\. Change"):
+        await interpreters(FakePython([facts(python)]), python, tmp_path).choose(">=4")
