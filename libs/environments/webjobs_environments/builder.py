@@ -65,7 +65,7 @@ class Builder:
             if marker is not None:
                 folders.use_lock(key).touch()
                 return marker, True
-            for leftover in folders.root.glob(f"{folders.temporary_prefix(key)}*"):  # of a killed runner
+            for leftover in folders.root.glob(f"{folders.temporary_prefix(key)}*"):  # of a killed build
                 await asyncio.to_thread(delete, leftover)
             started = time.monotonic()
             temporary = folders.new_temporary(key)

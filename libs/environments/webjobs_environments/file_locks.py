@@ -1,4 +1,4 @@
-"""Locks on files that the kernel frees when the runner dies, taken without blocking the event loop."""
+"""Locks on files that the kernel frees when their process dies, taken without blocking the event loop."""
 
 import asyncio
 import fcntl

@@ -48,7 +48,7 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EnvironmentFolders:
-    """The folder of all environments of one language; runners of one site folder share it.
+    """The folder of all environments of one language; processes that are given one root share it.
 
     Args:
         root: The folder.
@@ -68,11 +68,11 @@ class EnvironmentFolders:
         return self.root / f"{key}.json"
 
     def use_lock(self, key: str) -> Path:
-        """Locked shared by each runner that uses the environment; its time is that of the last use."""
+        """Locked shared by each process that uses the environment; its time is that of the last use."""
         return self.root / f"{key}.lock"
 
     def build_lock(self, key: str) -> Path:
-        """Locked by the runner that builds or deletes the environment."""
+        """Locked by the process that builds or deletes the environment."""
         return self.root / f"{key}.build"
 
     def new_temporary(self, key: str) -> Path:
@@ -90,7 +90,7 @@ class EnvironmentFolders:
 
     @property
     def cache_lock(self) -> Path:
-        """Locked shared by builds, and by the runner that removes the cache."""
+        """Locked shared by builds, and by the process that removes the cache."""
         return self.root.parent / "cache.lock"
 
     def read_marker(self, key: str) -> Marker | None:
@@ -121,7 +121,7 @@ class EnvironmentFolders:
         delete(trash)
 
     def remove(self, key: str) -> bool:
-        """Delete an environment that no process uses; False when one does, or another runner builds it."""
+        """Delete an environment that no process uses; False when one does, or builds it."""
         with contextlib.ExitStack() as held:
             for path in (self.build_lock(key), self.use_lock(key)):
                 descriptor = try_lock(path)

@@ -1,4 +1,4 @@
-"""Which environments the processes of this runner use: a shared lock on each, as long as one does."""
+"""Which environments the scripts of this process use: a shared lock on each, as long as one does."""
 
 import os
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class _Use:
 
 
 class UsedEnvironments:
-    """Holds the locks. The kernel frees them when the runner dies, and the launcher then ends its scripts."""
+    """Holds the locks, which the kernel frees when this process dies; a launcher then ends its scripts."""
 
     def __init__(self, folders: EnvironmentFolders) -> None:
         self._folders = folders

@@ -1,4 +1,4 @@
-"""The environment variables of the programs that install packages, which are none of the runner's own."""
+"""The environment variables of the programs that install packages: few of those of their starter."""
 
 import posixpath
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def tool_environment(base: Mapping[str, str], home: str, cache: str, folder: str
     """The environment of uv and npm.
 
     Args:
-        base: Of the runner.
+        base: Of the process that starts them.
         home: An empty folder.
         cache: The folder of the tools' caches.
         folder: From which relative paths in variables start: the tools run in another one.
