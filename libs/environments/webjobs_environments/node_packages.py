@@ -16,8 +16,9 @@ from webjobs_rules.dependencies.node_lock import (
     scripts_of_lock,
 )
 from webjobs_rules.dependencies.node_package import read_package
+from webjobs_rules.dependencies.tool_output import sentences
 from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress
-from webjobs_rules.errors import DependenciesRefused
+from webjobs_rules.errors import DependenciesRefused, DependenciesUnavailable
 
 from webjobs_environments.python_packages import LOCK_NAME, write_files
 from webjobs_environments.tools import Tools
@@ -53,7 +54,8 @@ class NodePackages:
         """Returns the Node.js of this machine.
 
         Raises:
-            DependenciesRefused: There is none, or no npm.
+            DependenciesRefused: There is none, or no npm, or it does not start.
+            DependenciesUnavailable: It was killed.
         """
         node = self.find("node") or self.find("nodejs")
         if node is None or self.find("npm") is None:
@@ -65,12 +67,15 @@ class NodePackages:
         if known_as in self.known:
             return self.known[known_as]
         output = await self.tools.ask([node, "-e", _FACTS], folder="/")
+        if output.exit_code is None:  # the kernel, for lack of memory, or the launcher died
+            raise DependenciesUnavailable(PreparationStage.READ, f"{node} was killed. Try again.")
         try:
             interpreter = self.known[known_as] = Interpreter(**json.loads(output.stdout))
             return interpreter
         except (ValueError, TypeError) as error:
+            written = sentences(output.lines) or str(error)
             raise DependenciesRefused(
-                PreparationStage.READ, f"{node} does not start: {error}. Repair it on the runner."
+                PreparationStage.READ, f"{node} does not start:\n{written}\nHave the operator repair it."
             ) from error
 
     async def resolve(

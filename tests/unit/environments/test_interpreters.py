@@ -2,55 +2,16 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from support.fake_programs import FakePrograms
 from webjobs_environments.interpreters import Interpreters
 from webjobs_environments.tools import Tools
 from webjobs_rules.dependencies.vocabulary import PreparationStage
 from webjobs_rules.errors import DependenciesRefused, DependenciesUnavailable
 
 FACTS = {"implementation": "cpython", "version": "3.12.1", "abi": "cpython-312", "libc": "glibc-2.36"}
-
-
-@dataclass(frozen=True)
-class FakeProgram:
-    """Has ended with this code already."""
-
-    exit_code: int | None
-
-    def limit(self, instant: float) -> None: ...
-
-    def kill(self) -> None: ...
-
-    async def wait(self) -> "FakeProgram":
-        return self
-
-
-@dataclass
-class FakePython:
-    """Starts programs: each writes the next of `outputs`, or its start raises it; the last one stays."""
-
-    outputs: list[str | Exception]
-    starts: int = field(default=0)
-
-    async def spawn(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str,
-        env: Mapping[str, str],
-        on_stdout: Callable[[bytes], None],
-        on_stderr: Callable[[bytes], None],
-    ) -> FakeProgram:
-        self.starts += 1
-        output = self.outputs.pop(0) if len(self.outputs) > 1 else self.outputs[0]
-        if isinstance(output, Exception):
-            raise output
-        on_stdout(output.encode())
-        return FakeProgram(0 if output else None)
 
 
 @pytest.fixture
@@ -60,7 +21,7 @@ def python(tmp_path: Path) -> Path:
     return path
 
 
-def interpreters(starter: FakePython, python: Path, home: Path) -> Interpreters:
+def interpreters(starter: FakePrograms, python: Path, home: Path) -> Interpreters:
     return Interpreters(Tools(starter, {"HOME": str(home)}), [], lambda _: str(python))
 
 
@@ -69,7 +30,7 @@ def facts(python: Path) -> str:
 
 
 async def test_an_interpreter_is_asked_once_until_it_changes(python: Path, tmp_path: Path) -> None:
-    starter = FakePython([facts(python)])
+    starter = FakePrograms([facts(python)])
     found = interpreters(starter, python, tmp_path)
     assert (await found.choose(">=3.11")) is (await found.choose(""))
     assert starter.starts == 1
@@ -84,7 +45,7 @@ async def test_an_interpreter_is_asked_once_until_it_changes(python: Path, tmp_p
 async def test_an_interpreter_that_failed_once_is_asked_again(
     python: Path, tmp_path: Path, failure: str | Exception
 ) -> None:
-    found = interpreters(FakePython([failure, facts(python)]), python, tmp_path)
+    found = interpreters(FakePrograms([failure, facts(python)]), python, tmp_path)
     with pytest.raises(DependenciesRefused, match="No Python here starts: tried python3"):
         await found.choose("")
     assert (await found.choose("")).version == "3.12.1"
@@ -92,4 +53,4 @@ async def test_an_interpreter_that_failed_once_is_asked_again(
 
 async def test_what_is_there_is_named_where_nothing_fits(python: Path, tmp_path: Path) -> None:
     with pytest.raises(DependenciesRefused, match=r"fits requires-python '>=4': there is 3\.12\.1\. Change"):
-        await interpreters(FakePython([facts(python)]), python, tmp_path).choose(">=4")
+        await interpreters(FakePrograms([facts(python)]), python, tmp_path).choose(">=4")
