@@ -32,6 +32,8 @@ NOW = datetime(2026, 3, 28, 12, tzinfo=UTC)
 OWN = {"line_ends", "not_executable", "disabled"}  # what no runner says when a job is deployed
 INSTALLED = ("bash", "python3", "node")
 
+LARGE = " " * (16 * 1024 * 1024 + 1)
+
 Maker = Callable[[Path], None]
 
 
@@ -120,6 +122,11 @@ FOLDERS: dict[str, tuple[Maker, list[str]]] = {
         files(run__py="1", requirements__txt="-i https://x\n", settings__job='{"dependencies": "off"}'),
         [],
     ),
+    "large lock": (
+        files(run__js="1", package__json='{"dependencies": {"a": "1"}}', **{"package-lock__json": LARGE}),
+        ["folder_refused"],
+    ),
+    "large script": (files(run__py=LARGE), ["folder_refused"]),
     "script and settings": (files(settings__job="no"), ["no_runnable_script", "invalid_settings"]),
 }  # fmt: skip
 
@@ -158,7 +165,7 @@ def said_by_a_runner(folder: Path, programs: Programs) -> set[str]:
         if not is_off:
             unprepared = UnpreparedVersion(
                 job_type=JobType.TRIGGERED,
-                job_name=JobName("report"),
+                job_name=JobName(folder.name),
                 folder=folder,
                 manifest=version.manifest,
                 script=version.script,

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from webjobs_rules.cron_words import cron_in_words
-from webjobs_rules.dependencies.declaration import Declaration, find_declaration
+from webjobs_rules.dependencies.declaration import LARGEST_INPUT, Declaration, find_declaration
 from webjobs_rules.dependencies.policy import DependencyPolicy, read_build_packages
 from webjobs_rules.dependencies.unread import unread_declarations
 from webjobs_rules.environment import inherited_environment
@@ -48,8 +48,6 @@ from webjobs_cli.shapes.lint import LintFinding
 from webjobs_cli.shapes.schedule import DueTime, SchedulePreview
 
 DUE_TIMES = 5
-
-LONGEST_LOCK = 16 * 1024 * 1024  # bytes
 
 _MOST_NAMED = 5
 
@@ -257,8 +255,15 @@ def _check_dependencies(job: CheckedJob, source: JobSource, programs: Programs) 
     if not job.script or settings.dependencies is DependencySwitch.OFF or not programs.with_dependencies:
         return
 
+    def read_if_small(path: str) -> bytes | None:
+        content = source.read(path, LARGEST_INPUT + 1) or b""
+        return content if len(content) <= LARGEST_INPUT else None
+
     def read(path: str) -> bytes:
-        return source.read(path, LONGEST_LOCK) or b""
+        content = read_if_small(path)
+        if content is None:
+            raise FolderRefused(job.name, path, f"it is larger than {LARGEST_INPUT:,} bytes")
+        return content
 
     try:
         job.dependencies = find_declaration(
@@ -268,11 +273,13 @@ def _check_dependencies(job: CheckedJob, source: JobSource, programs: Programs) 
             programs.dependency_policy,
             is_in_place=settings.is_in_place is True,
         )
-    except DependenciesRefused as error:
+    except (DependenciesRefused, FolderRefused) as error:
         job.refuse(error)
         return
     warnings = job.dependencies.warnings if job.dependencies else ()
-    unread = unread_declarations(job.script, source.content.files, read, job.dependencies)
+    unread = unread_declarations(
+        job.script, source.content.files, lambda path: read_if_small(path) or b"", job.dependencies
+    )
     job.warn("dependencies_in_doubt", [*warnings, *unread])
 
 

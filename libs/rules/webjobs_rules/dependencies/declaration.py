@@ -12,17 +12,16 @@ from webjobs_rules.dependencies.node_lock import PACKAGE_LOCK, SHRINKWRAP, node_
 from webjobs_rules.dependencies.node_package import PACKAGE_JSON, read_package, unread_overrides
 from webjobs_rules.dependencies.policy import DependencyPolicy
 from webjobs_rules.dependencies.python_lock import check_lock, check_uv_lock, lock_of_pylock, read_toml
-from webjobs_rules.dependencies.requirement_file import (
-    MAX_FILE_BYTES,
-    check_requirement,
-    read_requirement_files,
-)
+from webjobs_rules.dependencies.requirement_file import check_requirement, read_requirement_files
 from webjobs_rules.dependencies.script_block import script_block
 from webjobs_rules.dependencies.vocabulary import DependencyKind, PreparationStage
 from webjobs_rules.errors import DependenciesRefused
 
 REQUIREMENTS_IN = "webjobs-requirements.in"
 """The file of requirements that is written for those that are declared in TOML."""
+
+LARGEST_INPUT = 16 * 1024 * 1024
+"""Bytes of a file that may be read for dependencies."""
 
 NODE_EXTENSIONS = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
 """Of scripts that packages of Node.js are installed for."""
@@ -120,7 +119,7 @@ class _Files:
 
     def text(self, path: str) -> str:
         content = self.read(path) or b""
-        if len(content) > 16 * MAX_FILE_BYTES:
+        if len(content) > LARGEST_INPUT:
             raise _refused(path, "is larger than 16 MiB")
         try:
             return content.decode("utf-8-sig")

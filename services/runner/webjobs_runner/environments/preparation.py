@@ -11,7 +11,7 @@ from webjobs_environments.folders import delete
 from webjobs_environments.language import Languages
 from webjobs_events.jetstream import Definitions
 from webjobs_events.job import JobDefinition, JobDependencies
-from webjobs_rules.dependencies.declaration import Declaration, find_declaration, input_digest
+from webjobs_rules.dependencies.declaration import LARGEST_INPUT, Declaration, find_declaration, input_digest
 from webjobs_rules.dependencies.environment_key import digest_of
 from webjobs_rules.dependencies.policy import DependencyPolicy
 from webjobs_rules.dependencies.unread import unread_declarations
@@ -30,8 +30,6 @@ from webjobs_runner.environments.environments import Environments
 from webjobs_runner.environments.report import EnvironmentsState
 from webjobs_runner.files.manifest import Manifest
 from webjobs_runner.files.package import read_file
-
-_LARGEST_INPUT = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,12 +179,12 @@ def _find(version: UnpreparedVersion, policy: DependencyPolicy) -> tuple[Declara
     sizes = {file.path: file.size for file in version.manifest.files}
 
     def read(path: str) -> bytes:
-        if sizes[path] > _LARGEST_INPUT:
-            raise FolderRefused(folder.name, path, f"it is larger than {_LARGEST_INPUT:,} bytes")
+        if sizes[path] > LARGEST_INPUT:
+            raise FolderRefused(version.job_name, path, f"it is larger than {LARGEST_INPUT:,} bytes")
         return read_file(folder, path)
 
     def read_if_small(path: str) -> bytes:
-        return read(path) if sizes[path] <= _LARGEST_INPUT else b""
+        return read(path) if sizes[path] <= LARGEST_INPUT else b""
 
     in_place = version.settings.get("is_in_place") is True
     declaration = find_declaration(script, sizes.keys(), read, policy, is_in_place=in_place)
