@@ -18,8 +18,9 @@ class _Use:
 class UsedEnvironments:
     """Holds the locks, which the kernel frees when this process dies; a launcher then ends its scripts."""
 
-    def __init__(self, folders: EnvironmentFolders) -> None:
+    def __init__(self, folders: EnvironmentFolders, *, is_node: bool) -> None:
         self._folders = folders
+        self._is_node = is_node
         self._used: dict[str, _Use] = {}
 
     def hold(self, key: str) -> HeldEnvironment | None:
@@ -43,7 +44,7 @@ class UsedEnvironments:
         ):
             self._release(key)
             return None
-        return HeldEnvironment(folder, partial(self._release, key), self._folders.program == "node_modules")
+        return HeldEnvironment(folder, partial(self._release, key), self._is_node)
 
     def _release(self, key: str) -> None:
         use = self._used[key]

@@ -69,15 +69,13 @@ def build_languages(
         return await interpreters.choose(requires_python_of(lock))
 
     uv, npm = PythonPackages(tools, place.uv, policy), NodePackages(tools, find)
-    python, node = (
-        EnvironmentFolders(place.root / "python", "bin/python"),
-        EnvironmentFolders(place.root / "node", "node_modules"),
-    )
+    python = EnvironmentFolders(place.root / "python", "bin/python")
+    node = EnvironmentFolders(place.root / "node", "node_modules")
     return Languages(
         python=Language(
             python,
             Builder(python, uv, place.largest_bytes),
-            UsedEnvironments(python),
+            UsedEnvironments(python, is_node=False),
             uv,
             interpreters.choose,
             choose_for_lock,
@@ -85,7 +83,7 @@ def build_languages(
         node=Language(
             node,
             Builder(node, npm, place.largest_bytes),
-            UsedEnvironments(node),
+            UsedEnvironments(node, is_node=True),
             npm,
             npm.choose,
             npm.choose,
