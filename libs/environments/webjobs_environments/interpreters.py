@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from webjobs_rules.dependencies.environment_key import Interpreter
 from webjobs_rules.dependencies.python_version import fits, release_of
 from webjobs_rules.dependencies.vocabulary import PreparationStage
-from webjobs_rules.errors import DependenciesRefused, WebJobsError
+from webjobs_rules.errors import DependenciesRefused, DependenciesUnavailable
 
 from webjobs_environments.tools import Tools
 
@@ -92,6 +92,6 @@ class Interpreters:
             output = await self._tools.ask([path, "-I", "-c", _FACTS], folder="/")
             facts = json.loads(output.stdout)
             return Interpreter(**(facts | {"path": os.path.realpath(facts["path"])}))
-        except (WebJobsError, ValueError, TypeError, KeyError) as error:
+        except (DependenciesUnavailable, ValueError, TypeError, KeyError) as error:
             _log.warning("interpreter %s cannot be asked: %s", path, error)
             return None

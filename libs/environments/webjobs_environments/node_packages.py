@@ -55,7 +55,7 @@ class NodePackages:
 
         Raises:
             DependenciesRefused: There is none, or no npm, or it does not start.
-            DependenciesUnavailable: It was killed.
+            DependenciesUnavailable: It was killed, or cannot be started now.
         """
         node = self.find("node") or self.find("nodejs")
         if node is None or self.find("npm") is None:

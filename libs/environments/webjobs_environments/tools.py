@@ -17,7 +17,7 @@ from webjobs_rules.dependencies.tool_output import (
     without_addresses,
 )
 from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress, report_nothing
-from webjobs_rules.errors import DependenciesRefused, DependenciesUnavailable
+from webjobs_rules.errors import DependenciesRefused, DependenciesUnavailable, WebJobsError
 
 _LONGEST_SECONDS = 15 * 60.0
 _MOST_OUTPUT = 1024 * 1024  # bytes
@@ -116,9 +116,12 @@ class Tools:
         """Run a program that takes a moment to its end, at once.
 
         Raises:
-            WebJobsError: It cannot be started.
+            DependenciesUnavailable: It cannot be started.
         """
-        return await self._run(arguments, folder, lambda _: None)
+        try:
+            return await self._run(arguments, folder, lambda _: None)
+        except WebJobsError as error:
+            raise DependenciesUnavailable(PreparationStage.READ, str(error)) from error
 
     async def must(
         self,
@@ -142,15 +145,20 @@ class Tools:
 
         Raises:
             DependenciesRefused: It failed for a reason that lies in its inputs.
-            DependenciesUnavailable: It failed for a reason that may be gone at the next try.
+            DependenciesUnavailable: It failed, or was not started, for a reason that may be gone at the next
+                try.
             OSError: The disk is full.
         """
-        async with self._room:
-            output = await self._run(
-                arguments,
-                folder,
-                lambda line: report(stage, without_addresses(line)) if is_news(line) else None,
-            )
+
+        def on_line(line: str) -> None:
+            if is_news(line):
+                report(stage, without_addresses(line))
+
+        try:
+            async with self._room:
+                output = await self._run(arguments, folder, on_line)
+        except WebJobsError as error:  # it was not started
+            raise DependenciesUnavailable(stage, f"{failure}: {error}") from error
         if output.exit_code == 0:
             return output
         written = sentences(output.lines)
