@@ -180,14 +180,19 @@ async def _lock(
 
 
 def _remove_unused(languages: Languages) -> None:
-    """Remove environments that were not used for 30 days, and what killed builds have left."""
+    """Remove environments that were not used for 30 days, and what killed builds have left.
+
+    What cannot be removed is left: it may belong to another user, and the job needs none of it.
+    """
     now = time.time()
     for folders in (each.folders for each in languages.all):
         for leftover in folders.leftovers(now - _LEFTOVER_SECONDS):
-            delete(leftover)
+            with contextlib.suppress(OSError):
+                delete(leftover)
         for key in folders.keys():
-            if now - folders.used_at(key) > _KEEP_SECONDS:
-                folders.remove(key)
+            with contextlib.suppress(OSError):
+                if now - folders.used_at(key) > _KEEP_SECONDS:
+                    folders.remove(key)
 
 
 def _uv(environment: Mapping[str, str]) -> str:
