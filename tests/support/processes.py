@@ -1,8 +1,10 @@
 """Scripts to start in tests of processes, what they wrote, and whether they live."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import psutil
 from webjobs_runner.processes.process import Launcher, ScriptProcess
@@ -48,6 +50,22 @@ async def start(launcher: Launcher, *argv: str, cwd: str = "/", env: dict[str, s
         on_stderr=started.stderr.extend,
     )
     return started
+
+
+def installers(site: Path, *names: str) -> list[psutil.Process]:
+    """Programs that runners of a site have started to install packages: their HOME is in its folder.
+
+    Args:
+        site: The folder, or one above it.
+        names: How their names begin; none: every program.
+    """
+    found = []
+    for process in psutil.process_iter(["name", "environ"]):
+        with contextlib.suppress(psutil.Error):
+            home = (process.info["environ"] or {}).get("HOME", "")
+            if home.startswith(str(site)) and (not names or process.info["name"].startswith(names)):
+                found.append(process)
+    return found
 
 
 def is_alive(pid: int) -> bool:

@@ -8,6 +8,7 @@ from random import Random
 import psutil
 from chaos.deployments.stack import DeploymentStack
 from support.eventually import pause
+from support.processes import installers
 
 KINDS = ("uv", "npm", "api", "runner")
 """In the order in which rounds take them."""
@@ -57,14 +58,7 @@ async def kill_one(
 
 def tools(stack: DeploymentStack, *kinds: str) -> list[psutil.Process]:
     """Processes of the programs that install packages; without kinds, of any program in their place."""
-    found = []
-    words = tuple(word for kind in kinds for word in _TOOLS[kind])
-    for process in psutil.process_iter(["name", "environ"]):
-        with contextlib.suppress(psutil.Error):
-            home = (process.info["environ"] or {}).get("HOME", "")
-            if home.startswith(str(stack.site)) and (not kinds or process.info["name"].startswith(words)):
-                found.append(process)
-    return found
+    return installers(stack.site, *(word for kind in kinds for word in _TOOLS[kind]))
 
 
 def _kill_tool(stack: DeploymentStack, kind: str, random: Random) -> str | None:

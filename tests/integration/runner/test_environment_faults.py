@@ -1,7 +1,6 @@
 """Environments when things fail: killed runners and tools, a full disk, scripts that write into theirs."""
 
 import asyncio
-import contextlib
 import os
 import random
 import shutil
@@ -14,7 +13,7 @@ import pytest
 from support.event_recorder import EventRecorder
 from support.eventually import eventually, stays
 from support.package_index import PackageIndex, package_index, wheel
-from support.processes import is_alive
+from support.processes import installers, is_alive
 from support.runners import Caller, RunningRunner, StartRunner, runner_process, running_runner
 from support.site_paths import output_log
 from support.small_disk import small_disk
@@ -72,7 +71,7 @@ async def test_a_runner_that_is_killed_while_it_prepares_leaves_nothing_that_is_
             deploying = asyncio.create_task(caller.deploy(TRIGGERED, f"job{number}", FILES))
             await asyncio.sleep(chance.uniform(0.05, 0.9))  # seconds; a preparation takes about 0.8
             await killed.kill()
-            begun += tools(tmp_path)
+            begun += installers(tmp_path, "uv")
             deploying.cancel()
             await asyncio.gather(deploying, return_exceptions=True)
     async with start_runner(instance_id=instance_id):
@@ -94,7 +93,7 @@ async def test_an_installer_that_is_killed_is_tried_again(
         caller.deploy(TRIGGERED, "job", FILES, expect=ReplyCode.DEPENDENCIES_UNAVAILABLE)
     )
     await eventually(lambda: any("/files/" in path for path in index.requests))
-    for tool in tools(tmp_path):
+    for tool in installers(tmp_path, "uv"):
         tool.kill()
     assert "was killed" in (await deploying).message
     assert not keys(tmp_path)
@@ -352,14 +351,3 @@ async def test_runners_with_different_interpreters_share_a_folder(
     if first in used:
         pytest.skip(f"{OTHER_PYTHON} is the interpreter that the first runner uses")
     assert len(keys(tmp_path)) == 2
-
-
-def tools(folder: Path) -> list[psutil.Process]:
-    """Running installers of the runners whose sites are in a folder."""
-    found = []
-    for process in psutil.process_iter(["name", "environ"]):
-        with contextlib.suppress(psutil.Error):
-            home = (process.info["environ"] or {}).get("HOME", "")
-            if process.info["name"] == "uv" and home.startswith(str(folder)):
-                found.append(process)
-    return found
