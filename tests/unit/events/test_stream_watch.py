@@ -1,31 +1,57 @@
 """Streams that are missing: which of them are reported as lost, and when they are made again."""
 
 import contextlib
-from typing import Any, cast
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, cast
 
+import msgspec
 import pytest
 from nats.js import api
-from nats.js import errors as js_errors
+from webjobs_events.jetstream.stream_looks import LookedConfig, LookedState, StreamLook
 from webjobs_events.jetstream.stream_watch import StreamWatch
 from webjobs_events.subjects import Subjects
 
 
+class Answer(NamedTuple):
+    """A message of the server."""
+
+    subject: str
+    data: bytes
+
+
 class JetStream:
-    """A connection whose server lacks the streams in `absent`; what is made is there."""
+    """A connection whose server lacks the streams in `absent`, and is silent about those in `silent`."""
 
     def __init__(self) -> None:
-        self.js = self
+        self.js = self.client = self
+        self.answer_timeout = 0.01
         self.absent: set[str] = set()
+        self.silent: set[str] = set()
+        self.refused: set[str] = set()
         self.made: list[str] = []
+        self.created = "2026-11-22T09:00:00.123456789Z"
+        self._receive: Any = None
 
     @contextlib.asynccontextmanager
     async def asking(self, _doing: str) -> Any:
         yield
 
-    async def stream_info(self, name: str) -> api.StreamInfo:
+    def new_inbox(self) -> str:
+        return "_INBOX.us"
+
+    async def subscribe(self, subject: str, cb: Any) -> None:
+        assert subject == "_INBOX.us.*.*" and self._receive is None
+        self._receive = cb
+
+    async def publish(self, subject: str, reply: str) -> None:
+        name = subject.removeprefix("$JS.API.STREAM.INFO.")
+        answer: dict[str, Any] = {"config": {"name": name}, "state": {"messages": 0}, "created": self.created}
         if name in self.absent:
-            raise js_errors.NotFoundError(code=404, err_code=10059, description="stream not found")
-        return api.StreamInfo(config=api.StreamConfig(name=name), state=api.StreamState(0, 0, 0, 0, 0))
+            answer = {"error": {"code": 404, "err_code": 10059, "description": "stream not found"}}
+        elif name in self.refused:
+            answer = {"error": {"code": 503, "err_code": 10008, "description": "temporarily unavailable"}}
+        if name not in self.silent:
+            await self._receive(Answer(reply, msgspec.json.encode(answer)))
 
     async def add_stream(self, config: api.StreamConfig) -> None:
         self.absent.discard(str(config.name))
@@ -82,3 +108,26 @@ async def test_a_stream_that_another_service_has_made_meanwhile_is_taken_as_it_i
     clock.now += 5.0
     await watch._check_all()
     assert not nats.made and watch.problem() is None
+
+
+@pytest.mark.parametrize("how", ["silent", "refused"])
+async def test_a_stream_that_is_not_answered_for_hides_nothing_about_the_others(how: str) -> None:
+    """In a cluster a stream without a leader does not answer; it is not missing."""
+    nats, subjects = JetStream(), Subjects()
+    watch, replaced = StreamWatch(cast(Any, nats), subjects), []
+    await watch._check_all()
+    watch.on_replaced(subjects.logs_stream, lambda: replaced.append(subjects.logs_stream))
+    getattr(nats, how).add(subjects.events_stream)
+    nats.created = "2026-11-22T10:00:00Z"
+    await watch._check_all()
+    assert replaced == [subjects.logs_stream]
+    assert watch.problem() is None and not nats.made
+    assert watch.created_at(subjects.logs_stream) == datetime(2026, 11, 22, 10, tzinfo=UTC)
+    assert watch.created_at(subjects.events_stream) == datetime(2026, 11, 22, 9, 0, 0, 123456, tzinfo=UTC)
+
+
+async def test_the_time_of_creation_is_the_one_that_the_client_library_says() -> None:
+    """Both are compared, and nats-server writes nanoseconds."""
+    text = "2026-11-22T09:00:00.123456789Z"
+    look = StreamLook(config=LookedConfig(), state=LookedState(), created=text)
+    assert look.created_at == api.StreamInfo._parse_utc_iso(text)

@@ -23,7 +23,7 @@ _LEADER_ANSWER_SECONDS = 1.5  # a stream without a leader does not answer; a new
 _ANSWER_SECONDS = 5.0
 _USERS_WITH_AN_INBOX = frozenset({"api", "runner", "history", "operator"})
 _BUFFER_BYTES = 8 * 1024 * 1024  # of messages written while the client reconnects
-_STREAM_NOT_FOUND = 10059  # JSStreamNotFoundErr
+STREAM_NOT_FOUND = 10059  # JSStreamNotFoundErr
 _MOST_COMPLAINTS = 100  # texts remembered, so that each is logged once a minute
 
 
@@ -278,7 +278,7 @@ def is_stream_missing(error: BaseException | None) -> bool:
             nats.errors.NoRespondersError | js_errors.BucketNotFoundError | js_errors.NoStreamResponseError,
         ):
             return True
-        if isinstance(error, js_errors.APIError) and error.err_code == _STREAM_NOT_FOUND:
+        if isinstance(error, js_errors.APIError) and error.err_code == STREAM_NOT_FOUND:
             return True
         error = error.__cause__ or error.__context__
     return False

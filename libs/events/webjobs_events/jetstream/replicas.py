@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import msgspec
-from nats.js import api
 
 from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream.connection import Connection
@@ -36,18 +35,18 @@ class Replicas:
         each = "; ".join(f"{name} ({reason})" for name, reason in sorted(self._fewer.items()))
         return f"these streams have fewer replicas than WEBJOBS_NATS_REPLICAS={self.wanted}: {each}"
 
-    async def check(self, name: str, info: api.StreamInfo) -> None:
-        """Raise a stream that has fewer replicas; log that one with more keeps them.
+    def suffice(self, name: str, found: int) -> bool:
+        """Whether a stream has the replicas that are asked for; logs that one with more keeps them."""
+        if found < self.wanted:
+            return False
+        self._fewer.pop(name, None)
+        if found > self.wanted and name not in self._kept:
+            self._kept.add(name)
+            logger.info("stream keeps more replicas", stream=name, replicas=found, wanted=self.wanted)
+        return True
 
-        A stream that cannot be raised is tried again every 30 seconds.
-        """
-        found = info.config.num_replicas or 1
-        if found >= self.wanted:
-            self._fewer.pop(name, None)
-            if found > self.wanted and name not in self._kept:
-                self._kept.add(name)
-                logger.info("stream keeps more replicas", stream=name, replicas=found, wanted=self.wanted)
-            return
+    async def add(self, name: str, found: int) -> None:
+        """Raise a stream that has fewer replicas; one that cannot be raised is tried again every 30 s."""
         now = asyncio.get_running_loop().time()
         if now < self._retry_at.get(name, 0.0):
             return

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from nats.js import api
 from nats.js import errors as js_errors
 from prometheus_client import Counter, Gauge
 
 from webjobs_events.errors import BusUnavailable
-from webjobs_events.jetstream.connection import Connection, is_stream_missing
+from webjobs_events.jetstream.connection import Connection
 from webjobs_events.jetstream.replicas import Replicas
+from webjobs_events.jetstream.stream_looks import StreamLook, StreamLooks
 from webjobs_events.jetstream.streams import NAME_TAKEN, missing_messages, stream_configs
 from webjobs_events.log import logger
 from webjobs_events.subjects import Subjects
@@ -32,6 +32,8 @@ takes those of a new stream along, which then loses what it acknowledges."""
 _SEQUENCE_GAP = 1_000_000
 """Added to the last known sequence of a lost stream: what it took since the last look stays below that."""
 
+_JUST_NOW = "found missing just now"
+
 Replaced = Callable[[], None]
 
 
@@ -39,7 +41,7 @@ Replaced = Callable[[], None]
 class _LastSeen:
     """A stream as it was at the last look."""
 
-    created_at: datetime | None
+    created_at: datetime
     last: int
     messages: int
 
@@ -63,6 +65,7 @@ class StreamWatch:
         self._connection = connection
         self._clock = clock
         self._configs = {config.name or "": config for config in stream_configs(subjects, replicas)}
+        self._looks = StreamLooks(connection)
         self._replicas = Replicas(connection, replicas)
         self._last_seen: dict[str, _LastSeen] = {}
         self._missing: dict[str, str] = {}
@@ -138,45 +141,64 @@ class StreamWatch:
 
     async def _check_all(self) -> None:
         try:
-            missing = await asyncio.gather(*(self._check(name) for name in self._configs))
+            await self._look()
         except BusUnavailable as error:
             logger.debug("streams not looked at", error=str(error))
-            return
         except Exception:  # whatever it is, the next look must follow
             logger.exception("streams not looked at")
-            return
-        self._record_missing({name: why for name, why in zip(self._configs, missing, strict=True) if why})
+
+    async def _look(self) -> None:
+        """Look at all streams, and make those that are missing long enough.
+
+        Raises:
+            BusUnavailable: NATS does not answer, or not about each stream; what it said counts.
+        """
+        answers = await self._looks.ask(self._configs)
+        missing: dict[str, str] = {}
+        if absent := [name for name, answer in answers.items() if answer is None]:
+            reasons = await asyncio.gather(*(self._replace(name) for name in absent))
+            missing = {name: why for name, why in zip(absent, reasons, strict=True) if why}
+            if made := [name for name in absent if name not in missing]:
+                answers |= await self._looks.ask(made)
+        unanswered = None
+        for name, answer in answers.items():
+            if isinstance(answer, StreamLook):
+                self._missing_since.pop(name, None)
+                self._record(name, answer)
+            elif answer is not None:
+                unanswered = answer
+            elif name not in missing:
+                missing[name] = _JUST_NOW  # it is gone again
+        await self._raise_replicas(answers)
+        if unanswered is not None:
+            raise unanswered
+        self._record_missing(missing)
+
+    async def _raise_replicas(self, answers: Mapping[str, StreamLook | BusUnavailable | None]) -> None:
+        found = {
+            name: look.config.num_replicas for name, look in answers.items() if isinstance(look, StreamLook)
+        }
+        fewer = [name for name, replicas in found.items() if not self._replicas.suffice(name, replicas)]
+        if fewer:
+            await asyncio.gather(*(self._replicas.add(name, found[name]) for name in fewer))
 
     def _record_missing(self, missing: dict[str, str]) -> None:
         MISSING.inc(len(missing) - len(self._missing))  # several connections of a process share the gauge
         self._missing = missing
 
-    async def _check(self, name: str) -> str | None:
-        """Look at a stream, and make one that is missing long enough; returns why there is none, else None.
+    async def _replace(self, name: str) -> str | None:
+        """Make a missing stream if it is missing long enough; returns why there is none, else None.
 
         Raises:
             BusUnavailable: NATS does not answer.
         """
-        why: str | None = None
-        async with self._connection.asking(f"looking at {name}"):
-            try:
-                info = await self._connection.js.stream_info(name)
-            except js_errors.NotFoundError as error:
-                if not is_stream_missing(error):
-                    raise
-                if name not in self._missing_since:
-                    self._missing_since[name] = self._clock()
-                    self._log_loss(name)
-                if self._clock() < self._missing_since[name] + _DELETION_SECONDS:
-                    return "found missing just now"
-                why = await self._make(name)
-                if why is not None:
-                    return why
-                info = await self._connection.js.stream_info(name)
-        self._missing_since.pop(name, None)
-        self._record(name, info)
-        await self._replicas.check(name, info)
-        return None
+        if name not in self._missing_since:
+            self._missing_since[name] = self._clock()
+            self._log_loss(name)
+        if self._clock() < self._missing_since[name] + _DELETION_SECONDS:
+            return _JUST_NOW
+        async with self._connection.asking(f"making {name}"):
+            return await self._make(name)
 
     async def _make(self, name: str) -> str | None:
         known = self._last_seen.get(name)
@@ -216,12 +238,12 @@ class StreamWatch:
                 missing=count,
             )
 
-    def _record(self, name: str, info: api.StreamInfo) -> None:
+    def _record(self, name: str, look: StreamLook) -> None:
         if name == self._events:
-            self._record_missing_events(missing_messages(info))
+            self._record_missing_events(missing_messages(look))
         before = self._last_seen.get(name)
-        self._last_seen[name] = _LastSeen(info.created, info.state.last_seq, info.state.messages)
-        if before is None or before.created_at == info.created:
+        self._last_seen[name] = _LastSeen(look.created_at, look.state.last_seq, look.state.messages)
+        if before is None or before.created_at == look.created_at:
             return
         logger.error("stream was replaced by an empty one", stream=name, last_sequence_before=before.last)
         LOST.labels(name).inc()

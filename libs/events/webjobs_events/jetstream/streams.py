@@ -8,6 +8,7 @@ from nats.js import errors as js_errors
 
 from webjobs_events.errors import BusUnavailable, ReplicasUnsupported
 from webjobs_events.jetstream.erasure import REVISIONS
+from webjobs_events.jetstream.stream_looks import LookedConfig, StreamLook
 from webjobs_events.log import logger
 from webjobs_events.subjects import Subjects
 
@@ -124,7 +125,7 @@ def _object_store_config(bucket: str, description: str) -> api.StreamConfig:
     )
 
 
-def missing_messages(info: api.StreamInfo) -> int:
+def missing_messages(info: api.StreamInfo | StreamLook) -> int:
     """How many messages a stream should have and does not: those that damage of its files, or a purge, took.
 
     Messages that its limits removed are not missing. A stream whose single messages can be deleted, such as
@@ -137,20 +138,20 @@ def missing_messages(info: api.StreamInfo) -> int:
     return between if _is_limited(config) else between + _before_first(info)
 
 
-def expired_messages(info: api.StreamInfo) -> int:
+def expired_messages(info: api.StreamInfo | StreamLook) -> int:
     """How many messages the limits of a stream have removed from its beginning."""
     return _before_first(info) if _is_limited(info.config) else 0
 
 
-def _is_limited(config: api.StreamConfig) -> bool:
+def _is_limited(config: api.StreamConfig | LookedConfig) -> bool:
     return bool(config.max_age) or (config.max_msgs or -1) > 0 or (config.max_bytes or -1) > 0
 
 
-def _first_of(info: api.StreamInfo) -> int:
+def _first_of(info: api.StreamInfo | StreamLook) -> int:
     return info.state.first_seq if info.state.messages else info.state.last_seq + 1
 
 
-def _before_first(info: api.StreamInfo) -> int:
+def _before_first(info: api.StreamInfo | StreamLook) -> int:
     return max(0, _first_of(info) - max(1, info.config.first_seq or 1))
 
 
