@@ -26,6 +26,7 @@ PARTS = ("api", "runner", "history", "nats", "postgres")
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervise, "SILENT_SECONDS", 1.0)
     monkeypatch.setattr(supervise, "_PROBE_SECONDS", 0.1)
+    monkeypatch.setattr(supervise, "_AGAIN_SECONDS", 0.1)
     monkeypatch.setattr(supervise, "_ANSWER_SECONDS", 0.5)
 
 

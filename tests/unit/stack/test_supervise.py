@@ -1,5 +1,6 @@
 from itertools import pairwise
 
+from webjobs_stack import supervise
 from webjobs_stack.supervise import SILENT_SECONDS, Silence, restart_delay
 
 
@@ -55,3 +56,18 @@ def test_time_in_which_nobody_was_asked_is_no_silence() -> None:
 def test_a_hanging_part_is_replaced_within_forty_seconds() -> None:
     """What is left of the forty seconds is for its start."""
     assert SILENT_SECONDS + restart_delay(0.0, SILENT_SECONDS) <= 30.0
+
+
+def test_a_part_that_hangs_right_after_an_answer_has_missed_enough_questions_in_time() -> None:
+    asked = supervise._LEAST_PROBES
+    pauses = supervise._PROBE_SECONDS + (asked - 1) * supervise._AGAIN_SECONDS
+    assert pauses + asked * supervise._ANSWER_SECONDS <= SILENT_SECONDS
+
+
+def test_a_part_is_asked_more_often_while_it_does_not_answer() -> None:
+    silence = Silence(100.0)
+    assert silence.pause == supervise._PROBE_SECONDS
+    silence.record(False, 110.0)
+    assert silence.pause == supervise._AGAIN_SECONDS < supervise._PROBE_SECONDS
+    silence.record(True, 111.0)
+    assert silence.pause == supervise._PROBE_SECONDS

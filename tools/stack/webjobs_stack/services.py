@@ -14,7 +14,7 @@ from webjobs_service.credential_handover import DESCRIPTOR, hand_over
 
 from webjobs_stack.announce import Announcer
 from webjobs_stack.errors import ServiceRefused
-from webjobs_stack.health import get, is_healthy
+from webjobs_stack.health import answers, get, is_healthy
 from webjobs_stack.process import Child, NotReady, spawn, until_ready
 
 _START_SECONDS = 30.0
@@ -141,8 +141,8 @@ class Service:
         self._running.send(signal.SIGKILL)
 
     async def responds(self) -> bool:
-        """Whether it answers at all, be it with the reason why it is not ready."""
-        return await self._finding() is not None
+        """Whether it answers at all, ready or not."""
+        return await answers(self._spec.health_host, self._spec.health_port, _LONGEST_CHECK)
 
     async def _until_started(self, child: Child) -> str | None:
         """Wait until it is healthy, or answers after the time for that; returns why it is not ready then.

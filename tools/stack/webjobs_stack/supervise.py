@@ -17,7 +17,8 @@ LONGEST_SECONDS = 30.0
 FORGIVEN_AFTER_SECONDS = 60.0
 SILENT_SECONDS = 25.0
 """A part that gives no answer for so long hangs. One that says why it is not ready does not."""
-_PROBE_SECONDS = 1.5  # between two questions
+_PROBE_SECONDS = 4.0  # between two questions, while it answers
+_AGAIN_SECONDS = 1.0  # after a question without an answer
 _ANSWER_SECONDS = 6.0  # that one question may take
 _LEAST_PROBES = 3
 
@@ -83,6 +84,11 @@ class Silence:
         else:
             self._failed += 1
 
+    @property
+    def pause(self) -> float:
+        """Seconds until the next question."""
+        return _AGAIN_SECONDS if self._failed else _PROBE_SECONDS
+
     def left(self, now: float) -> float:
         """Seconds until it counts as hanging; 0 or less when it does."""
         if self._failed < _LEAST_PROBES:
@@ -94,7 +100,7 @@ async def until_silent(responds: Callable[[], Awaitable[bool]]) -> None:
     """Return when a part gives no answer any more."""
     silence = Silence(time.monotonic())
     while (left := silence.left(time.monotonic())) > 0:
-        await asyncio.sleep(min(_PROBE_SECONDS, left))
+        await asyncio.sleep(min(silence.pause, left))
         responded = False
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(_ANSWER_SECONDS, left)):
