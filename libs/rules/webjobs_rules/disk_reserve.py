@@ -5,6 +5,9 @@ from dataclasses import dataclass
 MEGABYTE = 1024 * 1024
 _DEFAULT_SHARE = 20  # one part in so many of the disk
 _DEFAULT_LIMIT = 500 * MEGABYTE
+_FASTEST_WRITER = 8 * 1024 * MEGABYTE  # bytes a second
+_LOOK_SECONDS = 0.25
+_LONGEST_LOOK_SECONDS = 1.0  # space can be allocated at one stroke
 _MARGIN = 10  # one part in so many of the reserve must be free above it before the disk counts as well
 
 
@@ -39,6 +42,14 @@ def is_low(space: DiskSpace, reserve: int, was_low: bool) -> bool:
     if was_low:
         return space.free < min(reserve + reserve // _MARGIN, space.total)
     return space.free < reserve
+
+
+def look_again_seconds(space: DiskSpace, reserve: int, is_low: bool) -> float:
+    """Seconds until the next look: 0.25, up to 1 when no writer can have reached the reserve by then."""
+    if is_low:
+        return _LOOK_SECONDS
+    until_low = (space.free - reserve) / _FASTEST_WRITER
+    return min(max(until_low, _LOOK_SECONDS), _LONGEST_LOOK_SECONDS)
 
 
 def log_floor(reserve: int) -> int:

@@ -69,6 +69,7 @@ class Connections:
         self._most = most
         self._open: dict[asyncio.BaseTransport, _Connection] = {}
         self._report = _Report()
+        self._has_work = asyncio.Event()  # for the watch
 
     async def accept(self, listening: socket.socket, server: Callable[[], asyncio.Protocol]) -> None:
         """Accept connections one at a time, until cancelled.
@@ -95,6 +96,7 @@ class Connections:
         terms = self.terms
         shortest = min(terms.head, terms.idle, terms.body)
         while True:
+            await self._has_work.wait()
             await asyncio.sleep(min(1.0, shortest / 4))
             now = _now()
             self._report.write(now)
@@ -104,6 +106,8 @@ class Connections:
                 except Exception:  # one connection must not keep the others from being watched
                     log.exception("connection not checked")
                     connection.abort()
+            if not self._open and not self._report.is_due:
+                self._has_work.clear()
 
     @property
     def middleware(self) -> Middleware:
@@ -132,10 +136,12 @@ class Connections:
         if len(self._open) >= self._most and not self.make_room():
             return False
         self._open[transport] = connection
+        self._has_work.set()
         return True
 
     def make_room(self) -> bool:
         """Close the connection that is idle longest; False when a request is in progress on every one."""
+        self._has_work.set()  # what is done now is reported
         idle = [each for each in self._open.values() if each.is_idle]
         if not idle:
             self._report.count("refused")
@@ -288,6 +294,11 @@ class _Report:
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._reported_at = float("-inf")
+
+    @property
+    def is_due(self) -> bool:
+        """Whether something was counted that is not logged yet."""
+        return bool(self._counts)
 
     def count(self, what: str) -> None:
         """Count it."""

@@ -9,14 +9,19 @@ from pathlib import Path
 from prometheus_client import Gauge
 from webjobs_events.events import DiskLow, DiskOk
 from webjobs_events.heartbeat import DiskReport
-from webjobs_rules.disk_reserve import DiskSpace, as_text, is_low, log_floor, reserve_of
+from webjobs_rules.disk_reserve import (
+    DiskSpace,
+    as_text,
+    is_low,
+    log_floor,
+    look_again_seconds,
+    reserve_of,
+)
 from webjobs_service.disk import space_of
 
 from webjobs_runner.instance import Instance
 from webjobs_runner.log import logger
 from webjobs_runner.outbox import Outbox
-
-_POLL_SECONDS = 0.25  # a script writes hundreds of megabytes a second
 
 DISK_FREE = Gauge("webjobs_runner_disk_free_bytes", "Free space of the disk of the site folder")
 DISK_RESERVE = Gauge(
@@ -85,7 +90,7 @@ class DiskWatch:
         if self._is_low:
             self._changed()
         while True:
-            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(look_again_seconds(self._space, self._reserve, self._is_low))
             was_low = self._is_low
             self._check()
             if self._is_low is not was_low:

@@ -32,13 +32,19 @@ class InFlightCommands:
         self._tasks: dict[TakenMessage, asyncio.Task[None]] = {}
         self._taking: asyncio.Task[None] | None = None
         self._is_open = True
+        self._has_messages = asyncio.Event()
         self._durable = durable
         self._waiting = waiting
+
+        def receive(message: QueuedMessage) -> None:
+            self._has_messages.set()
+            on_message(message)
+
         self._queue = bus.work_queue(
             durable=durable,
             filters=filters,
             room=lambda: room() if self._is_open else 0,
-            on_message=on_message,
+            on_message=receive,
         )
 
     def __len__(self) -> int:
@@ -52,6 +58,7 @@ class InFlightCommands:
     def hold(self, message: TakenMessage, work: Coroutine[None, None, None]) -> None:
         """Start a task for a message, which is kept until the task has ended."""
         self._tasks[message] = task = asyncio.create_task(work)
+        self._has_messages.set()
         task.add_done_callback(lambda _: self._forget(message))
 
     def room_changed(self) -> None:
@@ -106,6 +113,10 @@ class InFlightCommands:
 
     async def _keep(self) -> None:
         while True:
+            await self._has_messages.wait()
             await asyncio.sleep(KEEP_SECONDS)
-            for message in [*self._tasks, *self._waiting()]:
+            kept = [*self._tasks, *self._waiting()]
+            if not kept:
+                self._has_messages.clear()
+            for message in kept:
                 await message.keep()

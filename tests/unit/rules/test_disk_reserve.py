@@ -1,5 +1,5 @@
 import pytest
-from webjobs_rules.disk_reserve import DiskSpace, as_text, is_low, reserve_of
+from webjobs_rules.disk_reserve import DiskSpace, as_text, is_low, look_again_seconds, reserve_of
 
 MB = 1024 * 1024
 GB = 1024 * MB
@@ -52,3 +52,19 @@ def test_the_reserve_is_as_set_or_five_percent_up_to_500_mb(
 
 def test_the_text_names_what_is_free_and_what_is_kept() -> None:
     assert as_text(DiskSpace(3 * MB, 400 * MB), 20 * MB) == "3 MB of 400 MB are free; the reserve is 20 MB"
+
+
+@pytest.mark.parametrize(
+    ("free_mb", "low", "expected"),
+    [
+        (100 * 1024, False, 1.0),
+        (500 + 6 * 1024, False, 0.75),  # a disk writes less than 8 GB a second
+        (500 + 1024, False, 0.25),
+        (400, False, 0.25),
+        (100 * 1024, True, 0.25),
+    ],
+)
+def test_a_disk_is_looked_at_before_a_writer_can_have_reached_the_reserve(
+    free_mb: int, low: bool, expected: float
+) -> None:
+    assert look_again_seconds(DiskSpace(free_mb * MB, 200 * GB), 500 * MB, low) == expected

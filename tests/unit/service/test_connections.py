@@ -4,12 +4,14 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import pytest
 from aiohttp import ClientSession, WSMsgType, web
 from support.eventually import eventually, pause
-from webjobs_service.connections import BodyTimedOut, ConnectionTerms, connections_within
+from webjobs_service.connections import BodyTimedOut, Connections, ConnectionTerms, connections_within
 from webjobs_service.http_server import serve_http
+from webjobs_service.lifetime import cancel_all
 
 LONG = 600.0
 GET = b"GET /now HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -272,3 +274,27 @@ def test_connections_leave_room_for_the_service(open_files: int) -> None:
 
 def test_what_a_late_body_says() -> None:
     assert str(BodyTimedOut(30.0)).startswith("No byte of the body arrived for 30 s.")
+
+
+async def test_connections_are_looked_at_from_the_first_one_on() -> None:
+    """A service without connections does not wake up for them."""
+    transport, looked = asyncio.Transport(), []
+
+    class Connection:
+        def check(self, now: float) -> None:
+            looked.append(now)
+
+    connections = Connections(terms(head=0.04), 16)
+    timers = len(cast(Any, asyncio.get_running_loop())._scheduled)
+    watching = asyncio.create_task(connections.watch())
+    try:
+        for _ in range(2):  # it goes on after it had nothing to do
+            await eventually(lambda: not connections._has_work.is_set())
+            await asyncio.sleep(0)
+            assert len(cast(Any, asyncio.get_running_loop())._scheduled) <= timers
+            looked.clear()
+            connections.opened(cast(Any, Connection()), transport)
+            await eventually(lambda: looked)
+            connections.closed(transport)
+    finally:
+        await cancel_all(watching)

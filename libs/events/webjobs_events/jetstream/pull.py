@@ -130,7 +130,7 @@ class Pull:
         self._outstanding += count
         self._last_message_at = loop.time()
         if self._watch is None:
-            self._watch = loop.call_later(self._heartbeat, self._check)
+            self._watch = loop.call_at(_next_look(loop.time(), self._heartbeat), self._check)
         try:
             limits = {**self._limits, "max_bytes": max_bytes} if max_bytes else self._limits
             body = json.dumps({"batch": count, **limits}).encode()
@@ -164,7 +164,7 @@ class Pull:
         if self._subscription is None:
             return
         loop = asyncio.get_running_loop()
-        self._watch = loop.call_later(self._heartbeat, self._check)
+        self._watch = loop.call_at(_next_look(loop.time(), self._heartbeat), self._check)
         silent = loop.time() - self._last_message_at
         if self._outstanding and silent > 2 * self._heartbeat and self._client.is_connected:
             logger.warning(
@@ -172,3 +172,8 @@ class Pull:
             )
             self._outstanding = 0
             self._on_status(PullStatus.LOST)
+
+
+def _next_look(now: float, heartbeat: float) -> float:
+    """When to look next: in the same instants for all pulls, so that a process wakes up once for all."""
+    return (now // heartbeat + 1) * heartbeat

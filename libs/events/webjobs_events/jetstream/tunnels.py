@@ -70,6 +70,7 @@ class Tunnels:
         self._tunnels: dict[str, _Tunnel] = {}
         self._outgoing: deque[tuple[str, str, bytes]] = deque()
         self._has_outgoing = asyncio.Event()
+        self._has_tunnels = asyncio.Event()
         self._accepting: set[asyncio.Task[None]] = set()
         self._subscription: Subscription
         self._tasks: list[asyncio.Task[None]] = []
@@ -129,6 +130,7 @@ class Tunnels:
 
     def _add(self, name: str, peer: str) -> _Tunnel:
         tunnel = self._tunnels[name] = _Tunnel(peer)
+        self._has_tunnels.set()
         tunnel.transport = TunnelTransport(partial(self._send, name, tunnel), partial(self._gone, name))
         return tunnel
 
@@ -220,7 +222,10 @@ class Tunnels:
 
     async def _send_keepalives(self) -> None:
         while True:
+            await self._has_tunnels.wait()
             await asyncio.sleep(_KEEPALIVE_SECONDS)
+            if not self._tunnels:
+                self._has_tunnels.clear()
             now = time.monotonic()
             for name, tunnel in list(self._tunnels.items()):
                 if not tunnel.transport.expects_more:

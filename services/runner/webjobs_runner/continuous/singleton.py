@@ -53,6 +53,7 @@ class SingletonLeases(LongLived):
         self._guards: dict[JobName, Callable[[float], None]] = {}
         self._mirror = bus.leases.mirror(self._changed, keys="singleton.*")
         self._changed_hands = asyncio.Event()
+        self._holds_any = asyncio.Event()
 
     @asynccontextmanager
     async def _life(self) -> AsyncIterator[None]:
@@ -127,6 +128,7 @@ class SingletonLeases(LongLived):
         self._held[job_name] = _Lease(revision, sent_at + self._terms.seconds)
         self._awaited.discard(job_name)
         self._changed_hands.set()
+        self._holds_any.set()
         return True
 
     def _may_replace(self, job_name: JobName, entry: Entry, now: float) -> bool:
@@ -164,6 +166,7 @@ class SingletonLeases(LongLived):
     async def _renew_all(self) -> None:
         delay = self._terms.singleton_renewal_seconds
         while True:
+            await self._holds_any.wait()
             await asyncio.sleep(delay)
             renewed = await asyncio.gather(
                 *(self._renew(name, lease) for name, lease in list(self._held.items()))
@@ -173,6 +176,8 @@ class SingletonLeases(LongLived):
             if is_well:
                 self._outage.ended()
             delay = self._terms.singleton_renewal_seconds if is_well else self._terms.retry_seconds
+            if not self._held:
+                self._holds_any.clear()
 
     async def _watch_ends(self) -> None:
         """Give a lease up at the very moment at which it cannot be used any more."""

@@ -24,11 +24,13 @@ class KeyRemovals:
         self._bus = bus
         self._outage = bus.connection.outage_of("removal of keys")
         self._marker_ttl = marker_ttl
+        self._has_sent = asyncio.Event()
         self._sent: dict[str, float] = {}  # keys whose removal is not acknowledged, and when it was sent
 
     async def remove(self, key: str) -> None:
         """Remove a key that is never written again."""
         self._sent[key] = time.monotonic()
+        self._has_sent.set()
         try:
             removed = await self._bus.leases.let_go(key, marker_ttl=self._marker_ttl)
         except BusUnavailable as error:
@@ -39,6 +41,7 @@ class KeyRemovals:
     async def run(self) -> None:
         """Send again what is not acknowledged, until cancelled."""
         while True:
+            await self._has_sent.wait()
             await asyncio.sleep(_RETRY_SECONDS)
             overdue = time.monotonic() - _RETRY_SECONDS
             unacknowledged = [key for key, sent_at in self._sent.items() if sent_at <= overdue]
@@ -46,6 +49,8 @@ class KeyRemovals:
                 self._outage.failed("NATS has not acknowledged it", keys=len(unacknowledged))
             for key in unacknowledged:
                 await self.remove(key)
+            if not self._sent:
+                self._has_sent.clear()
 
     def _answered(self, key: str, removed: "asyncio.Future[int]") -> None:
         if not removed.cancelled() and removed.exception() is None:

@@ -77,9 +77,9 @@ class Schedules:
 
     async def _sleep(self, now: datetime) -> None:
         """Until the first job is due, but not long: the clock may be put forward or back meanwhile."""
-        seconds = _LONGEST_SLEEP
+        seconds = None
         if self._heap:
-            seconds = min(seconds, max(0.0, (self._heap[0][0] - now).total_seconds()))
+            seconds = min(_LONGEST_SLEEP, max(0.0, (self._heap[0][0] - now).total_seconds()))
         try:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()

@@ -131,6 +131,7 @@ class Sessions:
         """A session is given up after so many seconds without a word."""
         self._seconds = seconds
         self._all: dict[str, Session] = {}
+        self._has_any = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._all)
@@ -145,6 +146,7 @@ class Sessions:
             session.close()
             raise TooManySessions(_MOST_SESSIONS)
         self._all[session.id] = session
+        self._has_any.set()
         return session.id
 
     def get(self, session_id: str, kind: type[S]) -> S:
@@ -171,12 +173,15 @@ class Sessions:
         """Close unused sessions until cancelled; then all of them."""
         try:
             while True:
+                await self._has_any.wait()
                 await asyncio.sleep(self._seconds / _SWEEPS)
                 too_old = time.monotonic() - self._seconds
                 for session in list(self._all.values()):
                     if session.used_at < too_old and not session.lock.locked():
                         logger.info("transfer of files given up", kind=type(session).__name__)
                         await self._give_up(session)
+                if not self._all:
+                    self._has_any.clear()
         finally:
             for session in list(self._all.values()):
                 await self._give_up(session)
