@@ -14,6 +14,7 @@ from typing import Literal
 
 _PR_SET_CHILD_SUBREAPER = 36
 _COUNTER_BITS = 36
+_STAT_BYTES = 4096  # more than the 52 numbers and the name can have
 _MARK = 1 << 24  # above the 24 bits of the instance: no limit set for its own sake has this value
 
 
@@ -129,9 +130,15 @@ def parent_and_state(pid: int) -> tuple[int, str]:
 
 
 def stat_fields(pid: int) -> list[bytes]:
-    """The fields of `/proc/PID/stat` from the state on; none of a process that is gone."""
+    """The fields of `/proc/PID/stat` from the state on; none of a process that is gone.
+
+    A file object takes 5 µs more than the 7 µs of this.
+    """
     try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:
-            return stat.read().rpartition(b")")[2].split()
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+        try:
+            return os.read(descriptor, _STAT_BYTES).rpartition(b")")[2].split()
+        finally:
+            os.close(descriptor)
     except OSError:
         return []
