@@ -1,8 +1,9 @@
 """A blocked event loop is reported; a busy one is not."""
 
 import asyncio
+import selectors
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -49,6 +50,43 @@ async def test_a_loop_that_only_waits_is_not_reported(
         await pause(1.5, "the loop waits for longer than it may be blocked")
         assert watchdog.blocked_seconds == 0
     assert logged == []
+
+
+async def test_a_loop_that_waits_is_not_woken_up(
+    logged: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, woken = asyncio.get_running_loop(), []
+    wake = loop.call_soon_threadsafe
+
+    def count(callback: Callable[[], None]) -> asyncio.Handle:
+        woken.append(callback)
+        return wake(callback)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", count)
+    with watched_loop() as watchdog:
+        began = watchdog._lived_at
+        await pause(0.5, "the watchdog looks at it about 25 times")
+        assert watchdog._lived_at > began
+    assert len(woken) <= 3  # it may be looked at just when it begins to wait
+    assert logged == []
+
+
+async def test_a_callback_that_waits_blocks_the_loop(logged: list[dict[str, Any]]) -> None:
+    """As a call of subprocess does, by the same function that the loop waits in."""
+    with watched_loop(), selectors.DefaultSelector() as selector:
+        await asyncio.sleep(0)
+        selector.select(0.5)
+        (line,) = await eventually(lambda: logged)
+    assert line["event"] == "the event loop was blocked" and line["cpu_seconds"] < line["seconds"]
+
+
+async def test_a_process_that_stood_still_is_reported_though_its_loop_waits(
+    logged: list[dict[str, Any]],
+) -> None:
+    with watched_loop() as watchdog:
+        watchdog._lived_at -= 5
+        (line,) = await eventually(lambda: logged)
+        assert 5 <= line["seconds"] < 6 and watchdog.blocked_seconds >= 5
 
 
 async def test_a_loop_that_stays_blocked_is_reported_meanwhile(
