@@ -1,7 +1,8 @@
 """A loop that looks after something sets no timer while there is nothing, and begins with the first one."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import pytest
@@ -60,56 +61,49 @@ def timers() -> int:
     return sum(not each.cancelled() for each in cast(Any, asyncio.get_running_loop())._scheduled)
 
 
-async def set_by(loop: Coroutine[Any, Any, None], begin: Callable[[], object]) -> tuple[int, int]:
-    """How many timers a loop sets before, and after something begins."""
+@asynccontextmanager
+async def begun(loop: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """A loop that waits, without a timer, for something to look after."""
     before, task = timers(), asyncio.create_task(loop)
     try:
         for _ in range(5):  # its tasks have begun
             await asyncio.sleep(0)
-        idle = timers() - before
-        begin()
-        await eventually(lambda: timers() > before)
-        return idle, timers() - before
+        assert timers() == before
+        yield
     finally:
         await cancel_all(task)
 
 
 async def test_transfers_are_looked_after_from_the_first_one_on() -> None:
-    sessions = Sessions(60)
-    assert await set_by(sessions.sweep(), lambda: sessions.add(Session())) == (0, 1)
+    sessions = Sessions(0.1)
+    async with begun(sessions.sweep()):
+        for _ in range(2):  # it goes on after it had nothing to do
+            sessions.add(Session(used_at=0.0))
+            await eventually(lambda: not len(sessions) and not sessions._has_any.is_set())
 
 
 async def test_commands_are_kept_from_the_first_one_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(in_flight, "KEEP_SECONDS", 0.02)
-    nats, message, later = Nats(), Message(), Message()
-    taken: list[Any] = []
+    monkeypatch.setattr(in_flight, "KEEP_SECONDS", 0.01)
+    nats, taken = Nats(), list[Any]()
     commands = InFlightCommands(
         cast(Any, nats), "d", [], room=lambda: 1, on_message=taken.append, waiting=lambda: taken
     )
-    idle, _ = await set_by(commands.run(), lambda: nats.deliver(message))
-    assert idle == 0 and taken == [message]
-    task = asyncio.create_task(commands.run())
-    try:
-        await eventually(lambda: message.kept)
-        taken.clear()
-        await eventually(lambda: not commands._has_messages.is_set())
-        nats.deliver(later)
-        await eventually(lambda: later.kept)
-    finally:
-        await cancel_all(task)
+    async with begun(commands.run()):
+        for message in (Message(), Message()):  # it goes on after it had nothing to do
+            nats.deliver(message)
+            await eventually(lambda command=message: command.kept)
+            taken.clear()
+            await eventually(lambda: not commands._has_messages.is_set())
 
 
 async def test_removals_are_repeated_from_the_first_one_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_removals, "_RETRY_SECONDS", 0.02)
     nats = Nats()
     removals = KeyRemovals(cast(Any, nats), 60)
-    task = asyncio.create_task(removals.run())
-    try:
-        for count in (2, 4):  # it goes on after it had nothing to do
+    async with begun(removals.run()):
+        for _ in range(2):  # it goes on after it had nothing to do
+            nats.removed.clear()
             await removals.remove("claim.a.1")
-            await eventually(lambda most=count: len(nats.removed) >= most)
+            await eventually(lambda: len(nats.removed) >= 2)
             nats.removed[-1].set_result(1)
             await eventually(lambda: not removals._has_sent.is_set())
-            nats.removed = [*nats.removed[:count]]
-    finally:
-        await cancel_all(task)
