@@ -14,7 +14,7 @@ from webjobs_events.errors import BusUnavailable
 from webjobs_events.jetstream.connection import Connection, describe
 from webjobs_events.log import logger
 
-_EXPIRES = 30.0  # seconds a request stays open at the server
+_EXPIRES = 30.0  # seconds a request stays open at the server, about
 _HEARTBEAT = 5.0  # seconds between the server's signs of life on an open request
 _HEARTBEAT_IN_CLUSTER = 1.0  # there a request may die with a server that is not the one we are connected to
 _CONFLICT = "409"  # status of a request that ended before a message too large for what was left of it
@@ -42,7 +42,7 @@ class Pull:
     Args:
         on_message: Called with each message, in order, from the event loop; must not block.
         on_news: Called with what else the server says.
-        expires: Seconds a request stays open at the server.
+        expires: Seconds a request stays open at the server, about: see `lifetime`.
         heartbeat: Seconds between signs of life of an open request, less than half of `expires`; None: 5,
             in a cluster 1.
     """
@@ -67,7 +67,7 @@ class Pull:
             heartbeat = _HEARTBEAT_IN_CLUSTER if connection.is_clustered else _HEARTBEAT
         self._heartbeat = heartbeat
         self._is_confirmed = False
-        self._limits = {"expires": int(expires * 1e9), "idle_heartbeat": int(heartbeat * 1e9)}
+        self._expires = expires
         self._inbox = self._client.new_inbox()
         self._subscription: Subscription | None = None
         self._outstanding = 0
@@ -132,7 +132,10 @@ class Pull:
         if self._watch is None:
             self._watch = loop.call_at(_next_look(loop.time(), self._heartbeat), self._check)
         try:
-            limits = {**self._limits, "max_bytes": max_bytes} if max_bytes else self._limits
+            expires = lifetime(self._last_message_at, self._expires, self._heartbeat)
+            limits = {"expires": int(expires * 1e9), "idle_heartbeat": int(self._heartbeat * 1e9)}
+            if max_bytes:
+                limits["max_bytes"] = max_bytes
             body = json.dumps({"batch": count, **limits}).encode()
             await self._client.publish(self._next_subject, body, reply=self._inbox)
         except (nats.errors.Error, OSError) as error:
@@ -177,3 +180,13 @@ class Pull:
 def _next_look(now: float, heartbeat: float) -> float:
     """When to look next: in the same instants for all pulls, so that a process wakes up once for all."""
     return (now // heartbeat + 1) * heartbeat
+
+
+def lifetime(now: float, expires: float, heartbeat: float) -> float:
+    """Seconds that a request stays open: all end in the same instants, in which the next ones begin.
+
+    So the server sends the signs of life of all requests of a process in the same instants, and the
+    process wakes up once for all of them.
+    """
+    left = expires - now % expires
+    return left if left > 2 * heartbeat + expires / 10 else left + expires

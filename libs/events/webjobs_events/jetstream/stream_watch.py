@@ -1,6 +1,7 @@
 """Watches the streams, buckets and their replicas: creates missing ones again, reports losses."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -128,13 +129,12 @@ class StreamWatch:
             while True:
                 missed.clear()
                 await self._check_all()
-                await asyncio.sleep(_SOON_SECONDS)
+                looked_at = time.monotonic()
                 if not self._missing:
-                    try:
+                    with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(_CHECK_SECONDS):
                             await missed.wait()
-                    except TimeoutError:
-                        continue
+                await asyncio.sleep(looked_at + _SOON_SECONDS - time.monotonic())
         finally:
             unhook()
             self._record_missing({})
