@@ -83,8 +83,7 @@ class StreamLooks:
     """Looks at streams over one connection, and subscribes with the first look.
 
     `JetStreamContext.stream_info` has a future, a timer and a task for each question, and makes objects of
-    all that the server says: twelve of those every two seconds were a third to half of what an idle service
-    did.
+    all that the server says. Without that, an idle service takes a tenth to a fifth less CPU time.
     """
 
     def __init__(self, connection: Connection) -> None:
