@@ -75,10 +75,8 @@ class LoopWatchdog:
         """Look at the loop; remember what a blocked one is doing, and report one that stays blocked."""
         is_reported = False
         while not self._closed.wait(_TICK_SECONDS):
-            now, cpu = (
-                time.monotonic(),
-                time.process_time(),
-            )  # before the look: it may be blocked right after it
+            # Before the look: the loop may be blocked right after it.
+            now, cpu = time.monotonic(), time.process_time()
             late = self._late(now)
             if not late and not self._is_asked and _is_waiting(self._thread_id):
                 self._lived_at, self._cpu_at = now, cpu
