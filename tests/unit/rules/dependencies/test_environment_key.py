@@ -52,7 +52,7 @@ RUNNER = {
 
 
 def test_the_tools_see_their_own_variables_and_no_secret_of_the_services() -> None:
-    environment = tool_environment(RUNNER, "/empty", "/cache", "/work")
+    environment = tool_environment(RUNNER, "/empty", "/cache", "/here")
     assert environment["UV_INDEX_URL"] == RUNNER["UV_INDEX_URL"]
     assert environment["HTTPS_PROXY"] == RUNNER["HTTPS_PROXY"]
     assert environment["NPM_CONFIG_REGISTRY"] == RUNNER["NPM_CONFIG_REGISTRY"]
@@ -80,6 +80,6 @@ def test_relative_paths_start_where_the_runner_was_started() -> None:
         "SSL_CERT_FILE": "own.pem",
         "NODE_EXTRA_CA_CERTS": "/a",
     }
-    environment = tool_environment(given, "/h", "/c", "/work")
-    assert environment["UV_FIND_LINKS"] == "/work/wheels,/more,https://h/x"
-    assert environment["SSL_CERT_FILE"] == "/work/own.pem" and environment["NODE_EXTRA_CA_CERTS"] == "/a"
+    environment = tool_environment(given, "/h", "/c", "/here")
+    assert environment["UV_FIND_LINKS"] == "/here/wheels,/more,https://h/x"
+    assert environment["SSL_CERT_FILE"] == "/here/own.pem" and environment["NODE_EXTRA_CA_CERTS"] == "/a"
