@@ -15,7 +15,6 @@ from webjobs_rules.dependencies.node_lock import (
     node_lock,
     scripts_of_lock,
 )
-from webjobs_rules.dependencies.node_package import read_package
 from webjobs_rules.dependencies.tool_output import sentences
 from webjobs_rules.dependencies.vocabulary import PreparationStage, ReportProgress
 from webjobs_rules.errors import DependenciesRefused, DependenciesUnavailable
@@ -96,7 +95,7 @@ class NodePackages:
             failure=f"{declaration.source} cannot be resolved",
             report=report,
         )
-        package = read_package(declaration.files[declaration.entry].decode())
+        package = json.loads(declaration.files[declaration.entry])  # written by find_declaration
         return node_lock(package, (scratch / PACKAGE_LOCK).read_text("utf-8"), declaration.source)
 
     async def install(

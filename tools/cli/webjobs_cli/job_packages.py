@@ -63,15 +63,8 @@ def interpreter_for(
         DependenciesRefused: None is here that fits.
     """
     with tempfile.TemporaryDirectory(prefix="webjobs-packages-") as home:
-        place = EnvironmentPlace(
-            root=cache_folder(environment),
-            home=Path(home),
-            uv="",  # nothing is installed
-            pythons=environment.get("WEBJOBS_PYTHONS", ""),
-            largest_bytes=0,
-        )
-        language = build_languages(place, ChildPrograms(), environment, policy).of(declaration.kind)
-        return asyncio.run(language.choose(declaration.requires_python))
+        languages = _languages(environment, policy, Path(home), uv="", largest_mb=0)  # nothing is installed
+        return asyncio.run(languages.of(declaration.kind).choose(declaration.requires_python))
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:
@@ -116,19 +109,27 @@ async def _installed(
     with tempfile.TemporaryDirectory(prefix="webjobs-packages-") as scratch:
         home = Path(scratch, "home")
         home.mkdir()
-        place = EnvironmentPlace(
-            root=root,
-            home=home,
-            uv="" if declaration.kind.is_node else _uv(environment),
-            pythons=environment.get("WEBJOBS_PYTHONS", ""),
-            largest_bytes=_largest_mb(environment) * 1024 * 1024,
-        )
-        languages = build_languages(place, ChildPrograms(), environment, policy)
+        uv = "" if declaration.kind.is_node else _uv(environment)
+        languages = _languages(environment, policy, home, uv=uv, largest_mb=_largest_mb(environment))
         language = languages.of(declaration.kind)
         lock = await _lock(declaration, language, policy, root / "locks", Path(scratch, "resolve"), report)
         held = await _built(declaration, language, policy, lock, report)
         await asyncio.to_thread(_remove_unused, languages)  # what is held stays
         return held
+
+
+def _languages(
+    environment: Mapping[str, str], policy: DependencyPolicy, home: Path, *, uv: str, largest_mb: int
+) -> Languages:
+    """What makes the environments of this user; `home` is an empty folder, `uv` the path of the program."""
+    place = EnvironmentPlace(
+        root=cache_folder(environment),
+        home=home,
+        uv=uv,
+        pythons=environment.get("WEBJOBS_PYTHONS", ""),
+        largest_bytes=largest_mb * 1024 * 1024,
+    )
+    return build_languages(place, ChildPrograms(), environment, policy)
 
 
 async def _built(

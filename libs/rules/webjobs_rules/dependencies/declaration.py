@@ -3,19 +3,19 @@
 import hashlib
 import json
 import posixpath
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from webjobs_rules.dependencies.install_scripts import ALLOW_SCRIPTS, listed_packages
 from webjobs_rules.dependencies.node_lock import PACKAGE_LOCK, SHRINKWRAP, node_lock
-from webjobs_rules.dependencies.node_package import PACKAGE_JSON, read_package, unread_overrides
+from webjobs_rules.dependencies.node_package import PACKAGE_JSON, json_object, read_package, unread_overrides
 from webjobs_rules.dependencies.policy import DependencyPolicy
 from webjobs_rules.dependencies.python_lock import check_lock, check_uv_lock, lock_of_pylock, read_toml
+from webjobs_rules.dependencies.refusal import refused
 from webjobs_rules.dependencies.requirement_file import check_requirement, read_requirement_files
 from webjobs_rules.dependencies.script_block import script_block
-from webjobs_rules.dependencies.vocabulary import DependencyKind, PreparationStage
-from webjobs_rules.errors import DependenciesRefused
+from webjobs_rules.dependencies.vocabulary import DependencyKind
 
 REQUIREMENTS_IN = "webjobs-requirements.in"
 """The file of requirements that is written for those that are declared in TOML."""
@@ -109,9 +109,7 @@ class _Files:
         return posixpath.join(self._folder, path) in self._paths
 
     def brings_modules(self) -> bool:
-        """Whether there is a package in `node_modules`: not only what tools and git leave there."""
-        prefix = posixpath.join(self._folder, "node_modules") + "/"
-        return any(path.startswith(prefix) and path[len(prefix)] != "." for path in self._paths)
+        return brings_modules(self._folder, self._paths)
 
     def read(self, path: str) -> bytes | None:
         whole = posixpath.join(self._folder, path)
@@ -120,11 +118,17 @@ class _Files:
     def text(self, path: str) -> str:
         content = self.read(path) or b""
         if len(content) > LARGEST_INPUT:
-            raise _refused(path, "is larger than 16 MiB")
+            raise refused(path, "is larger than 16 MiB")
         try:
             return content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise _refused(path, "is not UTF-8. Save it as UTF-8") from error
+            raise refused(path, "is not UTF-8. Save it as UTF-8") from error
+
+
+def brings_modules(folder: str, paths: Iterable[str]) -> bool:
+    """Whether there is a package in `node_modules` of a folder: not only what tools and git leave there."""
+    prefix = posixpath.join(folder, "node_modules") + "/"
+    return any(path.startswith(prefix) and path[len(prefix)] != "." for path in paths)
 
 
 _Find = Callable[[_Files, DependencyPolicy, bool], Declaration | None]
@@ -215,18 +219,18 @@ def _pyproject(files: _Files, policy: DependencyPolicy, _: bool) -> Declaration 
 def _node(files: _Files, policy: DependencyPolicy, is_in_place: bool) -> Declaration | None:
     if not files.has(PACKAGE_JSON) or files.brings_modules():  # the packages are there already
         return None
-    text = files.text(PACKAGE_JSON)
-    package = read_package(text)
+    written = json_object(files.text(PACKAGE_JSON), PACKAGE_JSON)
+    package = read_package(written)
     if not package:
         return None
     if is_in_place:
-        raise _refused(
+        raise refused(
             PACKAGE_JSON,
             "declares dependencies, and settings.job has is_in_place: true: packages are linked into a "
             "working copy. Remove is_in_place, or put the packages into node_modules of the job",
         )
     warnings = [".npmrc is not read: the operator sets the registry."] if files.has(".npmrc") else []
-    if unread := unread_overrides(text):
+    if unread := unread_overrides(written):
         warnings.append(f"{unread} of package.json is not read: npm knows overrides. Write them there.")
     listed = listed_packages(package.get(ALLOW_SCRIPTS))
     if not policy.install_scripts:
@@ -242,7 +246,7 @@ def _node(files: _Files, policy: DependencyPolicy, is_in_place: bool) -> Declara
         return Declaration(DependencyKind.PACKAGE_LOCK, source, PACKAGE_LOCK, content, lock, "", warnings)
     other = next(filter(files.has, ("pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb")), None)
     if other is not None:
-        raise _refused(other, "is not read. Add package-lock.json: npm install --package-lock-only")
+        raise refused(other, "is not read. Add package-lock.json: npm install --package-lock-only")
     return Declaration(DependencyKind.PACKAGE_JSON, PACKAGE_JSON, PACKAGE_JSON, content, None, "", warnings)
 
 
@@ -251,7 +255,7 @@ def _declared(
 ) -> Declaration:
     for requirement in wanted:
         if requirement.lstrip().startswith("-") or "\n" in requirement:
-            raise _refused(source, f"has {requirement[:60]!r}, which is not a requirement")
+            raise refused(source, f"has {requirement[:60]!r}, which is not a requirement")
         check_requirement(requirement, source, policy)
     content = "".join(f"{requirement}\n" for requirement in wanted).encode()
     return Declaration(kind, source, REQUIREMENTS_IN, {REQUIREMENTS_IN: content}, None, requires)
@@ -262,7 +266,7 @@ def _project(content: Mapping[str, Any]) -> tuple[list[str], str]:
     if not isinstance(project, dict):
         return [], ""
     if "dependencies" in _strings(project.get("dynamic", []), _PYPROJECT, "dynamic"):
-        raise _refused(
+        raise refused(
             _PYPROJECT, "declares its dependencies as dynamic. Write them into dependencies of [project]"
         )
     wanted = _strings(project.get("dependencies", []), _PYPROJECT)
@@ -274,7 +278,7 @@ def _check_tool(content: Mapping[str, Any], source: str) -> None:
     table = tool.get("uv") if isinstance(tool, dict) else None
     named = [name for name in _TOOL_TABLES if isinstance(table, dict) and name in table]
     if named:
-        raise _refused(
+        raise refused(
             source,
             f"has {', '.join(named)} in tool.uv: packages come from the indexes of the site. Remove it, or "
             "lock the versions with uv lock",
@@ -283,18 +287,14 @@ def _check_tool(content: Mapping[str, Any], source: str) -> None:
 
 def _strings(value: object, source: str, key: str = "dependencies") -> list[str]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise _refused(source, f'has {key} that are no list of texts. Write them like ["name>=1.0"]')
+        raise refused(source, f'has {key} that are no list of texts. Write them like ["name>=1.0"]')
     return value
 
 
 def _text(value: object, source: str) -> str:
     if not isinstance(value, str):
-        raise _refused(source, 'has a requires-python that is not a text. Write it like ">=3.11"')
+        raise refused(source, 'has a requires-python that is not a text. Write it like ">=3.11"')
     return value
-
-
-def _refused(source: str, reason: str) -> DependenciesRefused:
-    return DependenciesRefused(PreparationStage.READ, f"{source} {reason}.")
 
 
 _NAMES: Mapping[_Find, tuple[str, ...]] = {

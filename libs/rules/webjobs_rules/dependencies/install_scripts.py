@@ -9,14 +9,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from webjobs_rules.dependencies.names import NODE_NAME, NODE_VERSION
-from webjobs_rules.dependencies.vocabulary import PreparationStage
+from webjobs_rules.dependencies.names import NODE_VERSION, is_node_name
+from webjobs_rules.dependencies.refusal import refused
 from webjobs_rules.errors import DependenciesRefused
 
 ALLOW_SCRIPTS = "allowScripts"
 
 _VERSION = re.compile(f"v?{NODE_VERSION}")
-_NAME = re.compile(NODE_NAME)
 _FOLDER = "node_modules/"
 
 
@@ -60,7 +59,7 @@ def _entry(key: str) -> tuple[str, frozenset[str]]:
     exact = [each.strip() for each in versions.split("||")]
     if versions.strip() in ("", "*"):
         exact = []
-    if not _NAME.fullmatch(name) or not all(map(_VERSION.fullmatch, exact)):
+    if not is_node_name(name) or not all(map(_VERSION.fullmatch, exact)):
         raise _refused(f"has {key[:80]!r}: write a name, or a name with exact versions such as name@1.2.3")
     return name, frozenset(each.removeprefix("v") for each in exact)
 
@@ -72,4 +71,4 @@ def _flag(key: str, value: object) -> bool:
 
 
 def _refused(reason: str) -> DependenciesRefused:
-    return DependenciesRefused(PreparationStage.READ, f"{ALLOW_SCRIPTS} of package.json {reason}.")
+    return refused(f"{ALLOW_SCRIPTS} of package.json", reason)

@@ -12,19 +12,18 @@ from typing import Any
 import msgspec
 
 from webjobs_rules.dependencies.install_scripts import ALLOW_SCRIPTS, allowed_scripts, packages_with_scripts
-from webjobs_rules.dependencies.names import NODE_NAME, NODE_VERSION
+from webjobs_rules.dependencies.names import NODE_NAME, is_node_name, is_node_version
 from webjobs_rules.dependencies.node_package import (
     PACKAGE_JSON,
     is_from_elsewhere,
     json_object,
-    refused,
     tables_of,
 )
+from webjobs_rules.dependencies.refusal import refused
 
 PACKAGE_LOCK, SHRINKWRAP = "package-lock.json", "npm-shrinkwrap.json"
 
 _MODULES = "node_modules/"
-_NAME, _VERSION = re.compile(NODE_NAME), re.compile(NODE_VERSION)
 _PLACE = re.compile(rf"{_MODULES}{NODE_NAME}(?:/{_MODULES}{NODE_NAME})*")
 _HASH = r"sha(?:1|256|384|512)-[^\s]+"
 _HASHES = re.compile(rf"\s*{_HASH}(?:\s+{_HASH})*\s*")
@@ -138,12 +137,12 @@ def _entry_of(path: str, found: object, source: str) -> _Entry:
         entry = msgspec.convert(found, _Entry)
     except msgspec.ValidationError as error:
         raise refused(source, f"has values of the wrong kind for {path[:100]}: {error}. {_ADVICE}") from error
-    if not _VERSION.fullmatch(entry.version):
+    if not is_node_version(entry.version):
         raise refused(source, f"has no exact version for {path[:100]}. {_ADVICE}")
-    if entry.name is not None and not _NAME.fullmatch(entry.name):
+    if entry.name is not None and not is_node_name(entry.name):
         raise refused(source, f"has no name of a package for {path[:100]}. {_ADVICE}")
     for name, version in (each for table in entry.tables for each in table.items()):
-        if is_from_elsewhere(version) or not _NAME.fullmatch(name):
+        if is_from_elsewhere(version) or not is_node_name(name):
             raise refused(
                 source, f"takes {name[:60]}, which {path[:100]} asks for, from elsewhere than a registry"
             )

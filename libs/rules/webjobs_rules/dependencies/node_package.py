@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from webjobs_rules.dependencies.install_scripts import ALLOW_SCRIPTS
-from webjobs_rules.dependencies.names import NODE_NAME
-from webjobs_rules.dependencies.vocabulary import PreparationStage
-from webjobs_rules.errors import DependenciesRefused
+from webjobs_rules.dependencies.names import NODE_NAME, is_node_name
+from webjobs_rules.dependencies.refusal import refused
 
 PACKAGE_JSON = "package.json"
 
@@ -16,7 +15,6 @@ _INSTALLED = ("dependencies", "optionalDependencies")
 _TABLES = (*_INSTALLED, "peerDependencies")
 _DEVELOPMENT = "devDependencies"  # never installed
 _DEEPEST = 20  # overrides in overrides
-_NAME = re.compile(NODE_NAME)
 _ALIAS = re.compile(rf"\s*npm:{NODE_NAME}(?:@(.*))?")
 # No version, range or tag has one of these; an address, a path, a repository or an archive has.
 _ELSEWHERE = re.compile(r"[/:\\]|^\s*\.|\.(?:tgz|tar|tar\.gz)\s*$", re.IGNORECASE)
@@ -25,25 +23,25 @@ Tables = dict[str, dict[str, str]]
 """Versions by name, by the name of the table that has them."""
 
 
-def read_package(text: str) -> dict[str, Any]:
+def read_package(package: Mapping[str, Any]) -> dict[str, Any]:
     """What npm needs of a `package.json`, and which scripts of packages it allows; its own are not in it.
 
     Empty when there is nothing to install.
 
     Raises:
-        DependenciesRefused: It is not such a file, or takes packages from elsewhere than a registry.
+        DependenciesRefused: It is of the wrong form, or takes packages from elsewhere than a registry.
     """
-    package = json_object(text, PACKAGE_JSON)
     if not any(package.get(table) for table in _INSTALLED):
         return {}
     if package.get("workspaces"):
-        raise _refused("has workspaces. Deploy the job as a package of its own")
+        raise refused(PACKAGE_JSON, "has workspaces. Deploy the job as a package of its own")
     tables = tables_of(package, PACKAGE_JSON)
     for name, version in (each for table in tables.values() for each in table.items()):
         if is_from_elsewhere(version):
-            raise _refused(
+            raise refused(
+                PACKAGE_JSON,
                 f"takes {name[:60]} from elsewhere than a registry. Name a version, or put the package "
-                "into node_modules of the job"
+                "into node_modules of the job",
             )
     kept: dict[str, Any] = {"name": "job", "version": "0.0.0", **tables}
     if package.get("overrides"):
@@ -53,13 +51,8 @@ def read_package(text: str) -> dict[str, Any]:
     return kept
 
 
-def unread_overrides(text: str) -> str:
-    """The field by which other tools than npm override versions, if a `package.json` has one; else empty.
-
-    Raises:
-        DependenciesRefused: It is not such a file.
-    """
-    package = json_object(text, PACKAGE_JSON)
+def unread_overrides(package: Mapping[str, Any]) -> str:
+    """The field by which other tools than npm override versions, if a `package.json` has one; else empty."""
     pnpm = package.get("pnpm")
     if package.get("resolutions"):
         return "resolutions"
@@ -78,7 +71,7 @@ def tables_of(package: Mapping[str, Any], source: str) -> Tables:
         if not isinstance(found, dict):
             raise refused(source, f"has {table} that are not an object. Write names with versions in it")
         for name, version in found.items():
-            if not _NAME.fullmatch(name):
+            if not is_node_name(name):
                 raise refused(
                     source, f"has {name[:60]!r} in {table}, which is no name of a package. Correct it"
                 )
@@ -113,11 +106,6 @@ def json_object(text: str, source: str) -> dict[str, Any]:
     return found
 
 
-def refused(source: str, reason: str) -> DependenciesRefused:
-    """The refusal of a file."""
-    return DependenciesRefused(PreparationStage.READ, f"{source} {reason}.")
-
-
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"it has no {name}")
 
@@ -134,7 +122,9 @@ def _versions_of(package: Mapping[str, Any], tables: Tables) -> dict[str, Any]:
 def _overrides(overrides: object, versions: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
     """Overrides in which each `$name` is the version that it stands for."""
     if not isinstance(overrides, dict) or depth > _DEEPEST:
-        raise _refused("has overrides that are not an object of names and versions. Correct them")
+        raise refused(
+            PACKAGE_JSON, "has overrides that are not an object of names and versions. Correct them"
+        )
     kept: dict[str, Any] = {}
     for name, value in overrides.items():
         if not isinstance(value, str):
@@ -142,16 +132,14 @@ def _overrides(overrides: object, versions: Mapping[str, Any], depth: int = 0) -
             continue
         version = versions.get(value[1:]) if value.startswith("$") else value
         if not isinstance(version, str):
-            raise _refused(
-                f"overrides {name[:60]} with {value[:60]}, which is none of its dependencies. Name a version"
+            raise refused(
+                PACKAGE_JSON,
+                f"overrides {name[:60]} with {value[:60]}, which is none of its dependencies. Name a version",
             )
         if is_from_elsewhere(version):
-            raise _refused(
+            raise refused(
+                PACKAGE_JSON,
                 f"overrides {name[:60]} from elsewhere than a registry. Name a version of it",
             )
         kept[name] = version
     return kept
-
-
-def _refused(reason: str) -> DependenciesRefused:
-    return refused(PACKAGE_JSON, reason)

@@ -9,9 +9,8 @@ import msgspec
 
 from webjobs_rules.dependencies.names import canonical_name
 from webjobs_rules.dependencies.policy import DependencyPolicy
+from webjobs_rules.dependencies.refusal import refused
 from webjobs_rules.dependencies.requirement_file import check_line, logical_lines
-from webjobs_rules.dependencies.vocabulary import PreparationStage
-from webjobs_rules.errors import DependenciesRefused
 
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*([^;@]*)")
 _ADVICE = "Run uv lock, and deploy both files"
@@ -74,7 +73,7 @@ def check_lock(lock: str, source: str, policy: DependencyPolicy) -> None:
     for line in logical_lines(lock.encode(), source):
         check_line(line, source, policy)
         if not line.startswith("-") and "--hash" not in line:
-            raise _refused(source, f"has no hash for {line.partition(';')[0].strip()[:60]}. {_ADVICE}")
+            raise refused(source, f"has no hash for {line.partition(';')[0].strip()[:60]}. {_ADVICE}")
 
 
 def lock_of_pylock(content: str, source: str) -> str:
@@ -85,12 +84,12 @@ def lock_of_pylock(content: str, source: str) -> str:
     """
     read = _converted(read_toml(content, source), _PyLock, source, "uv export --format pylock.toml")
     if not read.lock_version.startswith("1."):
-        raise _refused(source, "is not a lock of version 1. Export it again, such as with uv export")
+        raise refused(source, "is not a lock of version 1. Export it again, such as with uv export")
     lines = []
     for package in read.packages:
         from_elsewhere = package.vcs or package.directory or package.archive
         if not canonical_name(package.name) or not package.version or from_elsewhere:
-            raise _refused(source, f"has {package.name[:60]!r}, which is not a version from an index")
+            raise refused(source, f"has {package.name[:60]!r}, which is not a version from an index")
         files = [*package.wheels, *([package.sdist] if package.sdist else [])]
         hashes = {f"--hash={kind}:{value}" for each in files for kind, value in each.hashes.items()}
         marker = f" ; {package.marker}" if package.marker else ""
@@ -123,7 +122,7 @@ def check_uv_lock(lock: Mapping[str, Any], wanted: Iterable[str], source: str) -
     differing = sorted({name for name, _, _ in locked ^ asked})
     if differing:
         named = ", ".join(differing[:5])
-        raise _refused(source, f"was made for other dependencies ({named}). {_ADVICE}")
+        raise refused(source, f"was made for other dependencies ({named}). {_ADVICE}")
 
 
 def read_toml(content: str, source: str) -> dict[str, Any]:
@@ -135,7 +134,7 @@ def read_toml(content: str, source: str) -> dict[str, Any]:
     try:
         return tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
-        raise _refused(source, f"is not TOML: {error}. Correct it") from error
+        raise refused(source, f"is not TOML: {error}. Correct it") from error
 
 
 def _converted(content: Mapping[str, Any], form: type[_Lock], source: str, command: str) -> _Lock:
@@ -147,7 +146,7 @@ def _converted(content: Mapping[str, Any], form: type[_Lock], source: str, comma
     try:
         return msgspec.convert(content, form)
     except msgspec.ValidationError as error:
-        raise _refused(source, f"has not the form of such a lock: {error}. Make it with {command}") from error
+        raise refused(source, f"has not the form of such a lock: {error}. Make it with {command}") from error
 
 
 def _plain(name: str, extras: Iterable[str], specifier: str) -> tuple[str, frozenset[str], frozenset[str]]:
@@ -159,7 +158,3 @@ def _plain(name: str, extras: Iterable[str], specifier: str) -> tuple[str, froze
         frozenset(canonical_name(each.strip()) for each in extras if each.strip()),
         clauses,
     )
-
-
-def _refused(source: str, reason: str) -> DependenciesRefused:
-    return DependenciesRefused(PreparationStage.READ, f"{source} {reason}.")

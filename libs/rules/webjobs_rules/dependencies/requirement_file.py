@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 
 from webjobs_rules.dependencies.names import canonical_name
 from webjobs_rules.dependencies.policy import DependencyPolicy
-from webjobs_rules.dependencies.vocabulary import PreparationStage
-from webjobs_rules.errors import DependenciesRefused
+from webjobs_rules.dependencies.refusal import refused
 
 MAX_FILE_BYTES = 1024 * 1024
 _MOST_FILES = 50
@@ -49,10 +48,10 @@ def read_requirement_files(
         if path in found:
             continue
         if len(found) == _MOST_FILES:
-            raise _refused(entry, f"includes more than {_MOST_FILES} files. Join some of them")
+            raise refused(entry, f"includes more than {_MOST_FILES} files. Join some of them")
         content = read(path)
         if content is None:
-            raise _refused(entry, f"includes {path}, which the job does not have. Add it, or remove the line")
+            raise refused(entry, f"includes {path}, which the job does not have. Add it, or remove the line")
         found[path] = in_utf8(content)
         for line in logical_lines(found[path], path):
             included = check_line(line, path, policy)
@@ -70,11 +69,11 @@ def logical_lines(content: bytes, path: str) -> Iterator[str]:
         DependenciesRefused: It is too large, or no text in UTF-8.
     """
     if len(content) > MAX_FILE_BYTES:
-        raise _refused(path, f"is larger than {MAX_FILE_BYTES:,} bytes, which is the limit")
+        raise refused(path, f"is larger than {MAX_FILE_BYTES:,} bytes, which is the limit")
     try:
         text = in_utf8(content).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _refused(path, "is not UTF-8. Save it as UTF-8") from error
+        raise refused(path, "is not UTF-8. Save it as UTF-8") from error
     joined = ""
     for line in text.splitlines():
         if line.rstrip().endswith("\\") and not line.lstrip().startswith("#"):
@@ -111,7 +110,7 @@ def check_line(line: str, path: str, policy: DependencyPolicy) -> str | None:
         DependenciesRefused: The line asks for what is not allowed.
     """
     if "${" in line:
-        raise _refused(path, f"has a variable in the line {_shown(line)}. Write the value")
+        raise refused(path, f"has a variable in the line {_shown(line)}. Write the value")
     if line.startswith("-"):
         return _check_option(line, path, policy)
     check_requirement(line, path, policy)
@@ -126,14 +125,14 @@ def _check_option(line: str, path: str, policy: DependencyPolicy) -> str | None:
     if name in _INCLUDES:
         return included_path(path, value.strip("\"'"))
     if name in _EDITABLE:
-        raise _refused(
+        raise refused(
             path,
             f"has {_shown(line)}: an editable package is not installed. Name the package and its version, or "
             "put its modules beside the script",
         )
     if name in _INDEX:
         if not policy.job_indexes:
-            raise _refused(
+            raise refused(
                 path,
                 f"has the option {name}: the files of a job may not choose an index. Remove the line; the "
                 "operator sets the indexes of the site, or allows this with WEBJOBS_JOB_INDEXES=true",
@@ -141,7 +140,7 @@ def _check_option(line: str, path: str, policy: DependencyPolicy) -> str | None:
         return None
     if name == "--no-binary":
         if not policy.build_packages:
-            raise _refused(
+            raise refused(
                 path,
                 "has the option --no-binary: packages are not built from source. Remove the line; the "
                 "operator allows builds with WEBJOBS_BUILD_PACKAGES",
@@ -149,7 +148,7 @@ def _check_option(line: str, path: str, policy: DependencyPolicy) -> str | None:
         return None
     if name in _HARMLESS:
         return None
-    raise _refused(path, f"has the option {name}, which is not known. Remove the line")
+    raise refused(path, f"has the option {name}, which is not known. Remove the line")
 
 
 def included_path(path: str, included: str) -> str:
@@ -160,9 +159,9 @@ def included_path(path: str, included: str) -> str:
     """
     whole = posixpath.normpath(posixpath.join(posixpath.dirname(path), included))
     if not included or "://" in included or "\\" in included or included.startswith(("/", "~", "file:")):
-        raise _refused(path, "includes a file outside of the job's folder. Put it into the folder")
+        raise refused(path, "includes a file outside of the job's folder. Put it into the folder")
     if whole.startswith("../") or whole in ("..", "."):
-        raise _refused(path, f"includes {included}, outside of the job's folder. Put it into the folder")
+        raise refused(path, f"includes {included}, outside of the job's folder. Put it into the folder")
     return whole
 
 
@@ -179,7 +178,7 @@ def check_requirement(requirement: str, path: str, policy: DependencyPolicy) -> 
     is_direct = rest.startswith("@")
     if "://" in text and not target.startswith("file:"):
         if not policy.job_indexes:
-            raise _refused(
+            raise refused(
                 path,
                 f"takes {named[1] if is_direct and named else 'a package'} from an address: the files of a "
                 "job may not choose where packages come from. Name the version instead; the operator allows "
@@ -189,18 +188,14 @@ def check_requirement(requirement: str, path: str, policy: DependencyPolicy) -> 
     is_file = text.startswith((".", "/", "~")) or "\\" in text or text.lower().endswith(_FILE_ENDS)
     if is_direct or is_file or target.startswith("file:") or (named and "/" in named[1] + named[2]):
         advice = ": pip list --format=freeze writes versions alone" if is_direct else ""
-        raise _refused(
+        raise refused(
             path,
             f"takes {_shown(text)} from a path: packages come from an index. Name the version instead, or "
             f"put the modules of the package beside the script{advice}",
         )
     if named is None or not canonical_name(named[1]):
-        raise _refused(path, f"has {_shown(text)}, which is not a requirement. Write it like name>=1.0")
+        raise refused(path, f"has {_shown(text)}, which is not a requirement. Write it like name>=1.0")
 
 
 def _shown(text: str) -> str:
     return repr(text[:100].partition("://")[0])
-
-
-def _refused(path: str, reason: str) -> DependenciesRefused:
-    return DependenciesRefused(PreparationStage.READ, f"{path} {reason}.")

@@ -4,8 +4,7 @@ import re
 import tomllib
 from typing import Any
 
-from webjobs_rules.dependencies.vocabulary import PreparationStage
-from webjobs_rules.errors import DependenciesRefused
+from webjobs_rules.dependencies.refusal import refused
 
 _START = re.compile(r"(?m)^# /// script\r?$")
 _LINE = re.compile(r"#(?: .*)?")
@@ -22,7 +21,7 @@ def script_block(text: str, file_name: str) -> dict[str, Any] | None:
     if not starts:
         return None
     if len(starts) > 1:
-        raise _refused(file_name, "has two blocks # /// script. Leave one")
+        raise refused(file_name, "has two blocks # /// script. Leave one")
     lines: list[str] = []
     end: int | None = None
     for line in text[starts[0].end() :].splitlines()[1:]:
@@ -32,14 +31,8 @@ def script_block(text: str, file_name: str) -> dict[str, Any] | None:
             end = len(lines)
         lines.append(line[2:])
     if end is None:
-        raise _refused(file_name, "has a block # /// script without its last line # ///. Add it")
+        raise refused(file_name, "has a block # /// script without its last line # ///. Add it")
     try:
         return tomllib.loads("\n".join(lines[:end]))
     except tomllib.TOMLDecodeError as error:
-        raise _refused(
-            file_name, f"has a block # /// script that is not TOML: {error}. Correct it"
-        ) from error
-
-
-def _refused(file_name: str, reason: str) -> DependenciesRefused:
-    return DependenciesRefused(PreparationStage.READ, f"{file_name} {reason}.")
+        raise refused(file_name, f"has a block # /// script that is not TOML: {error}. Correct it") from error

@@ -4,7 +4,7 @@ import posixpath
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-from webjobs_rules.dependencies.declaration import NODE_EXTENSIONS, Declaration
+from webjobs_rules.dependencies.declaration import NODE_EXTENSIONS, Declaration, brings_modules
 from webjobs_rules.dependencies.node_lock import PACKAGE_LOCK, SHRINKWRAP
 from webjobs_rules.dependencies.node_package import PACKAGE_JSON
 from webjobs_rules.dependencies.script_block import script_block
@@ -109,12 +109,11 @@ def _of_shell(
     beside: Collection[str], paths: Collection[str], folder: str, read: Callable[[str], bytes]
 ) -> Iterator[str]:
     """A script of a shell may start node, which finds no packages then."""
-    modules = posixpath.join(folder, "node_modules") + "/"
     if (
         PACKAGE_JSON in beside
         and b"ependencies" in read(PACKAGE_JSON)
         and any(each.endswith(NODE_EXTENSIONS) for each in beside)
-        and not any(path.startswith(modules) for path in paths)
+        and not brings_modules(folder, paths)
     ):
         yield (
             "package.json is not read: packages of Node.js are installed for scripts of JavaScript. Make one "

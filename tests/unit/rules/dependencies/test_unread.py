@@ -64,6 +64,7 @@ def test_a_script_of_a_shell_gets_no_packages_of_javascript() -> None:
     files = {"run.sh": "node main.js", "main.js": "", "package.json": '{"dependencies": {"a": "1"}}'}
     (warning,) = warnings_of(files, "run.sh")
     assert warning.startswith("package.json is not read: packages of Node.js are installed for scripts of")
+    assert warnings_of({**files, "node_modules/.gitkeep": ""}, "run.sh") == [warning]
     assert warnings_of({**files, "node_modules/a/index.js": ""}, "run.sh") == []
     assert warnings_of({**files, "package.json": '{"type": "module"}'}, "run.sh") == []
 
